@@ -1,0 +1,4 @@
+//! The shared library of the Flux Vision tools.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod catalogue;

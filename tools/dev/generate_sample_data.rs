@@ -1,0 +1,2 @@
+//! generate-sample-data
+fn main() {}

@@ -1,0 +1,2 @@
+//! simple-test
+fn main() {}

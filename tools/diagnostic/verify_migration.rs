@@ -1,0 +1,2 @@
+//! verify-migration
+fn main() {}

@@ -1,0 +1,2 @@
+//! update-temp-tables
+fn main() {}

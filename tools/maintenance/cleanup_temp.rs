@@ -1,0 +1,2 @@
+//! cleanup-temp
+fn main() {}

@@ -1,0 +1,2 @@
+//! ensure-schema
+fn main() {}

@@ -1,0 +1,2 @@
+//! migrate-temp-to-main
+fn main() {}
