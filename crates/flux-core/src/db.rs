@@ -1,0 +1,296 @@
+//! The one database handle: connection, retries, the named lock, and what the server is able to do.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use mysql::prelude::{FromRow, Queryable};
+use mysql::{Conn, Opts, Params};
+
+use crate::error::{Error, Result, codes};
+use crate::settings::{Connection, Settings, TlsMode};
+use crate::signals;
+
+/// How often a transaction is tried in all.
+const TRIES: u32 = 5;
+
+/// Which of the two families of servers this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// MySQL 8 or later.
+    MySql,
+    /// MariaDB 10.6 or later.
+    MariaDb,
+}
+
+/// A way to the database. Cheap to share between threads; each takes its own [`Session`].
+#[derive(Debug)]
+pub struct Database {
+    opts: Opts,
+    target: String,
+    name: String,
+    version: String,
+    flavour: Flavour,
+}
+
+impl Database {
+    /// Connects once, to learn about the server and to fail early with a clear message.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for missing settings, [`Error::Connect`] when the server refuses or does not answer.
+    pub fn connect(settings: &Settings) -> Result<Self> {
+        let connection = settings.connection()?;
+        let (opts, mut conn) = open(&connection)?;
+        let version: String = conn
+            .query_first("SELECT VERSION()")
+            .map_err(Error::sql("lecture de la version du serveur"))?
+            .unwrap_or_default();
+        let flavour =
+            if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
+        log::debug!("connecté à {}, serveur {version}", connection.target);
+        Ok(Self { opts, target: connection.target, name: connection.database, version, flavour })
+    }
+
+    /// `user@host:port/database`, for messages.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Name of the database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Version string of the server.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// MySQL or MariaDB.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// Opens a connection with the session settings that all tools rely on: strict mode, UTC, utf8mb4.
+    ///
+    /// # Errors
+    /// [`Error::Connect`].
+    pub fn session(&self) -> Result<Session> {
+        let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
+        let mut conn = Conn::new(self.opts.clone()).map_err(wrap)?;
+        for statement in [
+            "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci",
+            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+             NO_ENGINE_SUBSTITUTION'",
+            "SET SESSION time_zone = '+00:00'",
+            "SET SESSION autocommit = 1",
+        ] {
+            conn.query_drop(statement).map_err(wrap)?;
+        }
+        signals::register(conn.connection_id(), self.opts.clone());
+        Ok(Session { conn })
+    }
+
+    /// Runs `work` in one transaction on a connection of its own: committed when it returns `Ok`, else rolled back. Deadlocks, lock
+    /// wait timeouts and lost connections are retried with a new connection, so `work` must not keep what a failed try gave it.
+    ///
+    /// # Errors
+    /// Those of `work` and of the commit.
+    pub fn transaction<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
+        self.retried(|| {
+            let mut session = self.session()?;
+            session.exec("début de transaction", "START TRANSACTION", ())?;
+            match work(&mut session) {
+                Ok(value) => {
+                    signals::check()?;
+                    session.exec("validation de la transaction", "COMMIT", ())?;
+                    Ok(value)
+                }
+                // Dropping the session closes the connection; the server rolls back.
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// Runs `work` again while it fails for a passing reason, with a growing pause.
+    ///
+    /// # Errors
+    /// The last error of `work`.
+    pub fn retried<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut pause = Duration::from_millis(200);
+        for attempt in 1.. {
+            signals::check()?;
+            match work() {
+                Err(error) if error.is_transient() && attempt < TRIES => {
+                    log::warn!("{error} ; nouvel essai dans {} ms ({attempt}/{})", pause.as_millis(), TRIES - 1);
+                    std::thread::sleep(pause);
+                    pause *= 3;
+                }
+                result => return result,
+            }
+        }
+        Err(Error::Interrupted)
+    }
+
+    /// Takes the named server lock of the writers on this database.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] at once when another run holds it.
+    pub fn lock(&self) -> Result<Lock> {
+        Lock::take(self.session()?, lock_name(&self.name))
+    }
+
+    /// Tables and views of the database, by name.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub fn tables(&self, session: &mut Session) -> Result<HashSet<String>> {
+        let names: Vec<String> = session.rows(
+            "liste des tables",
+            "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
+            (),
+        )?;
+        Ok(names.into_iter().collect())
+    }
+}
+
+fn open(connection: &Connection) -> Result<(Opts, Conn)> {
+    let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
+    if connection.tls == TlsMode::Disabled {
+        let opts = connection.opts(false);
+        return Ok((opts.clone(), Conn::new(opts).map_err(wrap)?));
+    }
+    let opts = connection.opts(true);
+    match Conn::new(opts.clone()) {
+        Ok(conn) => Ok((opts, conn)),
+        Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) if connection.tls == TlsMode::Preferred => {
+            log::warn!("le serveur ne propose pas TLS : connexion en clair (DB_SSL_MODE=REQUIRED pour l'interdire)");
+            let opts = connection.opts(false);
+            Ok((opts.clone(), Conn::new(opts).map_err(wrap)?))
+        }
+        Err(source) => Err(wrap(source)),
+    }
+}
+
+/// Names of server locks are at most 64 characters long, and global to the server.
+fn lock_name(database: &str) -> String {
+    let name = format!("flux:{database}");
+    if name.chars().count() <= 64 { name } else { format!("flux:{}", &blake3::hash(database.as_bytes()).to_hex()[..32]) }
+}
+
+/// One connection with our session settings. Closed on drop; an open transaction is then rolled back by the server.
+#[derive(Debug)]
+pub struct Session {
+    conn: Conn,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        signals::forget(self.conn.connection_id());
+    }
+}
+
+impl Session {
+    /// The driver's connection, for what this handle does not offer.
+    pub fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Runs a statement; returns the rows that it changed.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done.
+    pub fn exec(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
+        let params = params.into();
+        let result = match params {
+            Params::Empty => self.conn.query_drop(sql),
+            params => self.conn.exec_drop(sql, params),
+        };
+        result.map_err(Error::sql(doing))?;
+        Ok(self.conn.affected_rows())
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done.
+    pub fn rows<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Vec<T>> {
+        let result: mysql::Result<Vec<T>> = match params.into() {
+            // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
+            Params::Empty => self.conn.query(sql),
+            params => self.conn.exec(sql, params),
+        };
+        result.map_err(Error::sql(doing))
+    }
+
+    /// The first row of a query.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done.
+    pub fn first<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
+        Ok(self.rows(doing, sql, params)?.into_iter().next())
+    }
+}
+
+/// The named lock; released on drop, and by the server when the connection ends.
+#[derive(Debug)]
+pub struct Lock {
+    session: Session,
+    name: String,
+}
+
+impl Lock {
+    fn take(mut session: Session, name: String) -> Result<Self> {
+        let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 0)", (&name,))?;
+        if got.flatten() == Some(1) {
+            return Ok(Self { session, name });
+        }
+        let holder = holder(&mut session, &name);
+        Err(Error::Locked { name, holder })
+    }
+
+    /// Proves that the lock is still ours; to be called before each commit, for a lost connection loses it silently.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another run took it, [`Error::Sql`] when it was lost with the connection.
+    pub fn verify(&mut self) -> Result<()> {
+        let mine: Option<Option<i64>> =
+            self.session.first("contrôle du verrou", "SELECT IS_USED_LOCK(?) = CONNECTION_ID()", (&self.name,))?;
+        if mine.flatten() == Some(1) {
+            return Ok(());
+        }
+        let holder = holder(&mut self.session, &self.name);
+        Err(Error::Locked { name: self.name.clone(), holder })
+    }
+
+    /// [`Lock::verify`], but takes the lock again on a new connection when the old one is gone.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another run took it meanwhile.
+    pub fn ensure(&mut self, database: &Database) -> Result<()> {
+        match self.verify() {
+            Err(error) if error.is_transient() => {
+                log::warn!("verrou perdu avec la connexion, repris");
+                *self = database.retried(|| database.lock())?;
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
+/// Who holds the lock, as far as this user may see.
+fn holder(session: &mut Session, name: &str) -> String {
+    let id: Option<Option<u64>> = session.first("verrou", "SELECT IS_USED_LOCK(?)", (name,)).ok().flatten();
+    let Some(id) = id.flatten() else { return "libéré à l'instant".into() };
+    let sql = "SELECT user, time FROM information_schema.processlist WHERE id = ?";
+    match session.first::<(String, i64)>("verrou", sql, (id,)) {
+        Ok(Some((user, seconds))) => format!("connexion {id} de {user}, inactive depuis {seconds} s"),
+        _ => format!("connexion {id}"),
+    }
+}
+
+/// Whether the server says that LOAD DATA LOCAL is not allowed.
+pub fn refuses_local_infile(error: &Error) -> bool {
+    let Error::Sql { source, .. } = error else { return false };
+    matches!(&**source, mysql::Error::MySqlError(server) if codes::LOCAL_INFILE_REFUSED.contains(&server.code))
+}

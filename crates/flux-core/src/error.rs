@@ -1,0 +1,289 @@
+//! One error type for all tools, and the exit codes that operators' scripts depend on.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done, nothing to look at |
+//! | 1 | failed, nothing half-done left |
+//! | 2 | bad usage |
+//! | 3 | done, but look: rejected or conflicting rows, an anomaly found, a check not met |
+//! | 4 | another run holds the lock |
+//!
+//! Rules: a bad row or a bad file never becomes an `Err` that stops a run, it is counted in the report; every variant says
+//! what and where, and [`Error::hint`] says what to do next; the source is kept; no variant ever holds a password.
+
+use std::path::PathBuf;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, in the operators' words.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command line or a value in it makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A setting is missing or unreadable.
+    #[error("{message}")]
+    Config {
+        /// What is wrong with which setting.
+        message: String,
+        /// What to do next.
+        hint: String,
+    },
+    /// The server cannot be reached or refuses the login.
+    #[error("connexion impossible à {target} : {}", describe(source))]
+    Connect {
+        /// `user@host:port/database`, without the password.
+        target: String,
+        /// The driver's error.
+        source: Box<mysql::Error>,
+    },
+    /// A statement failed.
+    #[error("{doing} : {}", describe(source))]
+    Sql {
+        /// What was being done, table included.
+        doing: String,
+        /// The driver's error.
+        source: Box<mysql::Error>,
+    },
+    /// A table that the tool needs is not there.
+    #[error("la table {table} n'existe pas")]
+    MissingTable {
+        /// Its name.
+        table: String,
+    },
+    /// A table has an older set of columns.
+    #[error("la table {table} n'a pas la colonne {column}")]
+    MissingColumn {
+        /// Its name.
+        table: String,
+        /// The first column that is missing.
+        column: String,
+    },
+    /// A table's key is not the natural key of its facts.
+    #[error("la clé de la table {table} n'est pas ({expected})")]
+    WrongKey {
+        /// Its name.
+        table: String,
+        /// The columns of the natural key.
+        expected: String,
+    },
+    /// A dimension has no row to resolve names against.
+    #[error("la table {table} est vide")]
+    EmptyDimension {
+        /// Its name.
+        table: String,
+    },
+    /// Another run holds the named lock.
+    #[error("une autre exécution est en cours (verrou {name}, {holder})")]
+    Locked {
+        /// Name of the server lock.
+        name: String,
+        /// Who holds it, as far as the server tells.
+        holder: String,
+    },
+    /// A file or folder could not be read or written.
+    #[error("{doing} {} : {}", path.display(), io_reason(source))]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A CSV cannot be used as a whole.
+    #[error("{0}")]
+    BadFile(String),
+    /// A file was still being written while it was read.
+    #[error("le fichier a changé pendant la lecture")]
+    FileChanged,
+    /// Too many lines were rejected.
+    #[error("{rejected} lignes rejetées, plus que le maximum de {max} : rien n'a été chargé")]
+    TooManyRejects {
+        /// Lines rejected.
+        rejected: u64,
+        /// The limit in force.
+        max: String,
+    },
+    /// The tool's own accounting does not add up; nothing was committed.
+    #[error("contrôle interne non satisfait, rien n'a été enregistré : {0}")]
+    Invariant(String),
+    /// SIGINT or SIGTERM.
+    #[error("interrompu à la demande, rien n'est resté à moitié fait")]
+    Interrupted,
+}
+
+impl Error {
+    /// The exit code of a run that ends with this error.
+    pub fn code(&self) -> u8 {
+        match self {
+            Error::Usage(_) => 2,
+            Error::Locked { .. } => 4,
+            _ => 1,
+        }
+    }
+
+    /// What the operator can do next.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Usage(_) | Error::Invariant(_) => return None,
+            Error::Config { hint, .. } => return Some(hint.clone()),
+            Error::Connect { source, .. } => connect_hint(source),
+            Error::Sql { source, .. } => return sql_hint(source).map(str::to_owned),
+            Error::MissingTable { .. } | Error::MissingColumn { .. } | Error::WrongKey { .. } => {
+                "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer"
+            }
+            Error::EmptyDimension { .. } => "lancez `ensure-schema --seed`",
+            Error::Locked { .. } => "attendez la fin de l'autre exécution, puis relancez",
+            Error::Io { source, .. } => return io_hint(source).map(str::to_owned),
+            Error::BadFile(_) => "corrigez le fichier ou redemandez-le au fournisseur, puis relancez",
+            Error::FileChanged => "attendez la fin du dépôt du fichier, puis relancez",
+            Error::TooManyRejects { .. } => "corrigez les lignes du fichier de rejets ou relevez --max-rejects",
+            Error::Interrupted => "relancez quand vous voulez : la reprise est sans risque",
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Wraps a driver error with what was being done.
+    pub fn sql(doing: impl Into<String>) -> impl FnOnce(mysql::Error) -> Error {
+        let doing = doing.into();
+        move |source| match &source {
+            mysql::Error::MySqlError(server) if server.code == codes::NO_SUCH_TABLE => {
+                Error::MissingTable { table: quoted_name(&server.message).unwrap_or(doing) }
+            }
+            mysql::Error::MySqlError(server) if server.code == codes::QUERY_INTERRUPTED && crate::signals::requested() => {
+                Error::Interrupted
+            }
+            _ => Error::Sql { doing, source: Box::new(source) },
+        }
+    }
+
+    /// Wraps a system error with what was being done to which path.
+    pub fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { doing, path, source }
+    }
+
+    /// Whether running the same transaction again may succeed: deadlock, lock wait timeout, lost connection.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
+                mysql::Error::MySqlError(server) => codes::TRANSIENT.contains(&server.code),
+                other => other.is_connectivity_error(),
+            },
+            _ => false,
+        }
+    }
+}
+
+/// Server error numbers that the tools tell apart (MySQL and MariaDB agree on them, where not said otherwise).
+pub mod codes {
+    /// Table doesn't exist.
+    pub const NO_SUCH_TABLE: u16 = 1146;
+    /// Query execution was interrupted (`KILL QUERY`).
+    pub const QUERY_INTERRUPTED: u16 = 1317;
+    /// LOAD DATA LOCAL refused: 1148 by MariaDB and old MySQL, 3948 and 2068 by MySQL 8+, 4166 by MariaDB 10.5+.
+    pub const LOCAL_INFILE_REFUSED: &[u16] = &[1148, 2068, 3948, 4166];
+    /// Access denied to a table, a column or an operation.
+    pub const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
+    /// Deadlock, lock wait timeout, server shutting down, connection killed, too many connections.
+    pub const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169];
+}
+
+/// The server's own words without the driver's wrapping.
+fn describe(error: &mysql::Error) -> String {
+    match error {
+        mysql::Error::MySqlError(server) => format!("{} (erreur {})", server.message, server.code),
+        mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, text, _)))) => text.clone(),
+        mysql::Error::DriverError(mysql::DriverError::ConnectTimeout) => "délai de connexion dépassé".into(),
+        mysql::Error::IoError(io) => io_reason(io),
+        other => other.to_string(),
+    }
+}
+
+fn connect_hint(error: &mysql::Error) -> &'static str {
+    match error {
+        mysql::Error::MySqlError(server) => match server.code {
+            1045 | 1698 => {
+                "vérifiez DB_USERNAME et DB_PASSWORD (dans .env, un mot de passe avec $, # ou une espace s'écrit entre apostrophes)"
+            }
+            1044 => "demandez à l'administrateur les droits de cet utilisateur sur cette base",
+            1049 => "créez la base ou corrigez DB_DATABASE, puis lancez `ensure-schema --seed`",
+            1040 => "le serveur est saturé : relancez dans quelques minutes",
+            _ => "vérifiez les réglages DB_* dans .env, puis essayez `simple-test`",
+        },
+        mysql::Error::TlsError(_) => "vérifiez DB_SSL_MODE et DB_SSL_CA",
+        _ => "vérifiez que le serveur tourne et que DB_HOST, DB_PORT ou DB_SOCKET sont justes, puis essayez `simple-test`",
+    }
+}
+
+fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
+    let mysql::Error::MySqlError(server) = error else {
+        return Some("la connexion au serveur a été perdue : relancez, la reprise est sans risque");
+    };
+    match server.code {
+        code if codes::ACCESS_DENIED.contains(&code) => {
+            Some("demandez à l'administrateur ce droit pour l'utilisateur de DB_USERNAME")
+        }
+        1054 => Some("lancez `ensure-schema`, qui ajoute les colonnes manquantes"),
+        1153 => Some("relevez max_allowed_packet sur le serveur ou baissez --batch-size"),
+        1114 | 1021 | 1030 => Some("libérez de la place sur le serveur, puis relancez"),
+        1290 | 1836 => Some("le serveur est en lecture seule : visez le serveur principal"),
+        code if codes::TRANSIENT.contains(&code) => Some("relancez : le serveur était occupé"),
+        _ => None,
+    }
+}
+
+fn io_reason(error: &std::io::Error) -> String {
+    use std::io::ErrorKind as K;
+    match error.kind() {
+        K::NotFound => "introuvable".into(),
+        K::PermissionDenied => "accès refusé".into(),
+        K::StorageFull | K::QuotaExceeded | K::WriteZero => "plus de place sur le disque".into(),
+        K::IsADirectory => "c'est un dossier, pas un fichier".into(),
+        K::ReadOnlyFilesystem => "système de fichiers en lecture seule".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn io_hint(error: &std::io::Error) -> Option<&'static str> {
+    use std::io::ErrorKind as K;
+    match error.kind() {
+        K::PermissionDenied => Some("vérifiez les droits de l'utilisateur qui lance l'outil"),
+        K::StorageFull | K::QuotaExceeded | K::WriteZero => Some("libérez de la place, puis relancez"),
+        K::NotFound => Some("vérifiez le chemin, --home ou --data-dir"),
+        _ => None,
+    }
+}
+
+/// The table's name in `Table 'base.name' doesn't exist`.
+fn quoted_name(message: &str) -> Option<String> {
+    let name = message.split('\'').nth(1)?;
+    Some(name.rsplit('.').next().unwrap_or(name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(code: u16, message: &str) -> mysql::Error {
+        mysql::Error::MySqlError(mysql::MySqlError { state: "42S02".into(), message: message.into(), code })
+    }
+
+    #[test]
+    fn a_missing_table_is_named_and_has_a_next_step() {
+        let error = Error::sql("lecture")(server(1146, "Table 'flux.dim_pays' doesn't exist"));
+        assert_eq!(error.to_string(), "la table dim_pays n'existe pas");
+        assert!(error.hint().is_some_and(|hint| hint.contains("ensure-schema")));
+        assert_eq!(error.code(), 1);
+    }
+
+    #[test]
+    fn deadlocks_are_worth_another_try_and_syntax_errors_are_not() {
+        assert!(Error::sql("x")(server(1213, "Deadlock found")).is_transient());
+        assert!(Error::sql("x")(server(1205, "Lock wait timeout")).is_transient());
+        assert!(!Error::sql("x")(server(1064, "syntax")).is_transient());
+    }
+}

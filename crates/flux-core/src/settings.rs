@@ -1,0 +1,391 @@
+//! Where the tools find their database and their files: options, then the environment, then `.env`.
+
+use std::collections::HashMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mysql::{Opts, OptsBuilder, SslOpts};
+
+use crate::error::{Error, Result};
+
+/// Connection options of the command line; they win over everything else.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionOptions {
+    /// Server name or address.
+    pub host: Option<String>,
+    /// TCP port.
+    pub port: Option<u16>,
+    /// Unix socket.
+    pub socket: Option<PathBuf>,
+    /// User name.
+    pub user: Option<String>,
+    /// Database name.
+    pub database: Option<String>,
+    /// File whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// `.env` to read instead of the one of the home folder.
+    pub env_file: Option<PathBuf>,
+}
+
+/// Where a value comes from, strongest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    Default,
+    EnvFile,
+    Environment,
+    Option,
+}
+
+/// The variables of `.env` and of the environment.
+#[derive(Debug, Default)]
+struct Variables {
+    file: HashMap<String, String>,
+    environment: HashMap<String, String>,
+}
+
+impl Variables {
+    /// The first of `names` that is set and not empty: in the environment, else in `.env`.
+    fn get(&self, names: &[String]) -> Option<(String, Origin)> {
+        [(&self.environment, Origin::Environment), (&self.file, Origin::EnvFile)].into_iter().find_map(
+            |(source, origin)| {
+                names.iter().find_map(|name| Some((source.get(name).filter(|value| !value.is_empty())?.clone(), origin)))
+            },
+        )
+    }
+}
+
+/// All settings of a run.
+#[derive(Debug)]
+pub struct Settings {
+    /// The folders the tool works in.
+    pub home: Home,
+    options: ConnectionOptions,
+    variables: Variables,
+}
+
+/// The home folder and what stands under it.
+#[derive(Debug, Clone)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// A home at `root`.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where weekly deliveries are dropped: `data/data_temp/`, else the legacy folder when only that one exists.
+    pub fn deliveries(&self) -> PathBuf {
+        let current = self.root.join("data/data_temp");
+        let legacy = self.root.join("fluxvision_automation/data/data_temp");
+        if !current.is_dir() && legacy.is_dir() { legacy } else { current }
+    }
+
+    /// Where raw exports stand: `data/data_extracted/`.
+    pub fn extracted(&self) -> PathBuf {
+        self.root.join("data/data_extracted")
+    }
+
+    /// `logs/`.
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// `logs/rejets/`.
+    pub fn rejects(&self) -> PathBuf {
+        self.root.join("logs/rejets")
+    }
+}
+
+impl Settings {
+    /// Finds the home folder and reads `.env`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a folder or file that was named does not exist or cannot be parsed.
+    pub fn load(home: Option<PathBuf>, options: ConnectionOptions) -> Result<Self> {
+        let environment: HashMap<_, _> =
+            env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+        let named = home.or_else(|| environment.get("FLUX_HOME").filter(|v| !v.is_empty()).map(PathBuf::from));
+        let root = match named {
+            Some(dir) if dir.is_dir() => dir,
+            Some(dir) => {
+                return Err(Error::Config {
+                    message: format!("le dossier de travail {} n'existe pas", dir.display()),
+                    hint: "créez-le ou corrigez --home ou FLUX_HOME".into(),
+                });
+            }
+            None => nearest_home(&env::current_dir().map_err(Error::io("lecture du dossier courant", "."))?),
+        };
+        let file = match &options.env_file {
+            Some(path) => read_env_file(path)?,
+            None => {
+                let path = root.join(".env");
+                if path.is_file() { read_env_file(&path)? } else { HashMap::new() }
+            }
+        };
+        Ok(Self { home: Home::new(root), options, variables: Variables { file, environment } })
+    }
+
+    /// A plain setting by name.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.variables.get(&[name.to_owned()]).map(|(value, _)| value)
+    }
+
+    /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`), Cantal by default.
+    pub fn departement(&self) -> String {
+        self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| "15".into())
+    }
+
+    /// Looks up `DB_<name>_<LOCAL|PROD>`, then the plain names.
+    fn database_variable(&self, name: &str, plain: &[&str]) -> Option<(String, Origin)> {
+        let production = self.get("APP_ENV").is_some_and(|env| env.eq_ignore_ascii_case("production"));
+        let suffix = if production { "PROD" } else { "LOCAL" };
+        let mut names = vec![format!("DB_{name}_{suffix}")];
+        names.extend(plain.iter().map(|plain| (*plain).to_owned()));
+        self.variables.get(&names)
+    }
+
+    /// The connection to use, and how to name it in messages (`user@host:port/database`, never the password).
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the database or the user is not set, or a value makes no sense.
+    pub fn connection(&self) -> Result<Connection> {
+        let option = |value: Option<String>| value.map(|value| (value, Origin::Option));
+        let host = option(self.options.host.clone()).or_else(|| self.database_variable("HOST", &["DB_HOST"]));
+        let port = option(self.options.port.map(|port| port.to_string()))
+            .or_else(|| self.database_variable("PORT", &["DB_PORT"]));
+        let socket = option(self.options.socket.as_ref().map(|path| path.display().to_string()))
+            .or_else(|| self.database_variable("SOCKET", &["DB_SOCKET"]));
+        let user = option(self.options.user.clone())
+            .or_else(|| self.database_variable("USER", &["DB_USERNAME", "DB_USER"]))
+            .map(|(value, _)| value)
+            .ok_or_else(|| missing("DB_USERNAME"))?;
+        let database = option(self.options.database.clone())
+            .or_else(|| self.database_variable("NAME", &["DB_DATABASE", "DB_NAME"]))
+            .map(|(value, _)| value)
+            .ok_or_else(|| missing("DB_DATABASE"))?;
+        let password = match &self.options.password_file {
+            Some(path) => Some(read_password(path)?),
+            None => self.database_variable("PASSWORD", &["DB_PASSWORD"]).map(|(value, _)| value),
+        };
+        let timeout: u64 = self.number("DB_TIMEOUT")?.unwrap_or(10);
+        let port_number: Option<u16> = match &port {
+            Some((text, _)) => Some(text.trim().parse().map_err(|_| invalid("DB_PORT", text))?),
+            None => None,
+        };
+
+        // A host that was named closer to the command than the socket means: not the socket.
+        let origin = |value: &Option<(String, Origin)>| value.as_ref().map_or(Origin::Default, |(_, origin)| *origin);
+        let socket = socket.filter(|(_, at)| *at >= origin(&host) && *at >= origin(&port)).map(|(path, _)| path);
+        let host = host.map_or_else(|| "localhost".to_owned(), |(host, _)| host);
+        let socket = socket.or_else(|| if host == "localhost" && port.is_none() { usual_socket() } else { None });
+
+        let mut builder = OptsBuilder::new()
+            .user(Some(user.clone()))
+            .pass(password)
+            .db_name(Some(database.clone()))
+            .prefer_socket(false)
+            .tcp_keepalive_time_ms(Some(60_000))
+            .tcp_connect_timeout(Some(Duration::from_secs(timeout.max(1))));
+        let place = match &socket {
+            Some(path) => {
+                builder = builder.socket(Some(path.clone()));
+                path.clone()
+            }
+            None => {
+                let port = port_number.unwrap_or(3306);
+                builder = builder.ip_or_hostname(Some(host.clone())).tcp_port(port);
+                format!("{host}:{port}")
+            }
+        };
+        let tls = if socket.is_some() { TlsMode::Disabled } else { self.tls_mode(&host)? };
+        Ok(Connection {
+            target: format!("{user}@{place}/{database}"),
+            database,
+            tls,
+            authority: self.variables.get(&["DB_SSL_CA".into()]).map(|(path, _)| PathBuf::from(path)),
+            builder,
+        })
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
+        self.get(name).map(|text| text.trim().parse().map_err(|_| invalid(name, &text))).transpose()
+    }
+
+    fn tls_mode(&self, host: &str) -> Result<TlsMode> {
+        let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        match self.get("DB_SSL_MODE") {
+            None if self.get("DB_SSL_CA").is_some() => Ok(TlsMode::VerifyCa),
+            None if loopback => Ok(TlsMode::Disabled),
+            None => Ok(TlsMode::Preferred),
+            Some(mode) => match mode.to_ascii_uppercase().replace('-', "_").as_str() {
+                "DISABLED" => Ok(TlsMode::Disabled),
+                "PREFERRED" => Ok(TlsMode::Preferred),
+                "REQUIRED" => Ok(TlsMode::Required),
+                "VERIFY_CA" => Ok(TlsMode::VerifyCa),
+                "VERIFY_IDENTITY" => Ok(TlsMode::VerifyIdentity),
+                _ => Err(Error::Config {
+                    message: format!("DB_SSL_MODE vaut « {mode} »"),
+                    hint: "choisissez DISABLED, PREFERRED, REQUIRED, VERIFY_CA ou VERIFY_IDENTITY".into(),
+                }),
+            },
+        }
+    }
+}
+
+/// How far TLS to the server goes, as MySQL's own clients name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Never.
+    Disabled,
+    /// When the server offers it, without checking its certificate.
+    Preferred,
+    /// Always, without checking the certificate.
+    Required,
+    /// Always, signed by a known authority.
+    VerifyCa,
+    /// Always, signed and for this host name.
+    VerifyIdentity,
+}
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// `user@host:port/database`, for messages.
+    pub target: String,
+    /// Name of the database.
+    pub database: String,
+    /// TLS mode in force.
+    pub tls: TlsMode,
+    authority: Option<PathBuf>,
+    builder: OptsBuilder,
+}
+
+impl Connection {
+    /// The driver's options, with or without TLS.
+    pub fn opts(&self, tls: bool) -> Opts {
+        let ssl = tls.then(|| {
+            let mut ssl = SslOpts::default();
+            if let Some(path) = &self.authority {
+                ssl = ssl.with_root_cert_path(Some(path.clone()));
+            }
+            ssl.with_danger_accept_invalid_certs(matches!(self.tls, TlsMode::Preferred | TlsMode::Required))
+                .with_danger_skip_domain_validation(self.tls != TlsMode::VerifyIdentity)
+        });
+        Opts::from(self.builder.clone().ssl_opts(ssl))
+    }
+}
+
+/// The nearest folder upward that holds `.env` or `data/`, else `start` itself.
+fn nearest_home(start: &Path) -> PathBuf {
+    let found = start.ancestors().find(|dir| dir.join(".env").is_file() || dir.join("data").is_dir());
+    found.unwrap_or(start).to_path_buf()
+}
+
+fn usual_socket() -> Option<String> {
+    ["/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .map(str::to_owned)
+}
+
+/// Reads `.env`; a line that cannot be parsed is an error only when it sets one of our keys, and is never shown.
+fn read_env_file(path: &Path) -> Result<HashMap<String, String>> {
+    let lines = dotenvy::from_path_iter(path).map_err(|_| Error::Config {
+        message: format!("le fichier {} est illisible", path.display()),
+        hint: "vérifiez son chemin et ses droits".into(),
+    })?;
+    let mut variables = HashMap::new();
+    for line in lines {
+        match line {
+            Ok((key, value)) => {
+                variables.insert(key, value);
+            }
+            Err(dotenvy::Error::LineParse(line, _)) => {
+                let key = line.split('=').next().unwrap_or_default().trim();
+                let key = key.strip_prefix("export ").unwrap_or(key).trim();
+                if key.starts_with("DB_") {
+                    return Err(Error::Config {
+                        message: format!("{} : la valeur de {key} ne se lit pas", path.display()),
+                        hint: "mettez-la entre apostrophes : CLE='valeur'".into(),
+                    });
+                }
+                log::debug!("{} : une ligne est ignorée", path.display());
+            }
+            Err(_) => {
+                return Err(Error::Config {
+                    message: format!("le fichier {} n'est pas un fichier de variables", path.display()),
+                    hint: "écrivez une variable par ligne, CLE='valeur', en UTF-8".into(),
+                });
+            }
+        }
+    }
+    Ok(variables)
+}
+
+fn read_password(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("lecture du mot de passe dans", path))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn missing(name: &str) -> Error {
+    Error::Config {
+        message: format!("le réglage {name} manque"),
+        hint: format!("donnez {name} dans l'environnement ou dans .env (modèle : .env.example)"),
+    }
+}
+
+fn invalid(name: &str, value: &str) -> Error {
+    Error::Config { message: format!("{name} vaut « {value} », pas un nombre permis"), hint: format!("corrigez {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(file: &[(&str, &str)], environment: &[(&str, &str)], options: ConnectionOptions) -> Settings {
+        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        Settings {
+            home: Home::new(".".into()),
+            options,
+            variables: Variables { file: map(file), environment: map(environment) },
+        }
+    }
+
+    const BASE: &[(&str, &str)] =
+        &[("DB_HOST", "plain"), ("DB_HOST_PROD", "prod"), ("DB_USERNAME", "u"), ("DB_DATABASE", "d"), ("DB_PORT", "3307")];
+
+    #[test]
+    fn app_env_picks_the_suffix_and_the_plain_name_serves_otherwise() {
+        let target = |environment: &[(&str, &str)]| {
+            settings(BASE, environment, ConnectionOptions::default()).connection().unwrap().target
+        };
+        assert_eq!(target(&[]), "u@plain:3307/d");
+        assert_eq!(target(&[("APP_ENV", "production")]), "u@prod:3307/d");
+        assert_eq!(target(&[("DB_HOST", "env")]), "u@env:3307/d");
+    }
+
+    #[test]
+    fn a_host_from_the_environment_wins_over_a_socket_from_the_file() {
+        let file: Vec<_> = BASE.iter().copied().chain([("DB_SOCKET", "/run/x.sock")]).collect();
+        let connection = |environment: &[(&str, &str)]| {
+            settings(&file, environment, ConnectionOptions::default()).connection().unwrap().target
+        };
+        assert_eq!(connection(&[]), "u@/run/x.sock/d");
+        assert_eq!(connection(&[("DB_HOST", "other")]), "u@other:3307/d");
+    }
+
+    #[test]
+    fn no_password_stands_in_messages() {
+        let file: Vec<_> = BASE.iter().copied().chain([("DB_PASSWORD", "s3cret")]).collect();
+        let settings = settings(&file, &[], ConnectionOptions::default());
+        assert!(!settings.connection().unwrap().target.contains("s3cret"));
+    }
+}
