@@ -113,11 +113,7 @@ pub const DIMS: &[DimSpec] = &[
         )
     },
     DimSpec {
-        extra: &[
-            ("code_insee", "VARCHAR(10) NULL"),
-            ("id_departement", "INT NULL"),
-            ("id_epci", "INT NULL"),
-        ],
+        extra: &[("code_insee", "VARCHAR(10) NULL"), ("id_departement", "INT NULL"), ("id_epci", "INT NULL")],
         optional: true,
         ..dim!(
             Commune,
