@@ -1,0 +1,7 @@
+//! The calendar, computed without network: public and school holidays, the rows of `dim_dates`, equinoxes and
+//! solstices, and the rows of `dim_saisons` and `dim_periodes`.
+
+pub mod days;
+pub mod easter;
+pub mod holidays;
+pub mod school;
