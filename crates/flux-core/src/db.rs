@@ -44,8 +44,7 @@ impl Database {
             .query_first("SELECT VERSION()")
             .map_err(Error::sql("lecture de la version du serveur"))?
             .unwrap_or_default();
-        let flavour =
-            if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
+        let flavour = if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
         log::debug!("connecté à {}, serveur {version}", connection.target);
         Ok(Self { opts, target: connection.target, name: connection.database, version, flavour })
     }
@@ -174,7 +173,11 @@ fn open(connection: &Connection) -> Result<(Opts, Conn)> {
 /// Names of server locks are at most 64 characters long, and global to the server.
 fn lock_name(database: &str) -> String {
     let name = format!("flux:{database}");
-    if name.chars().count() <= 64 { name } else { format!("flux:{}", &blake3::hash(database.as_bytes()).to_hex()[..32]) }
+    if name.chars().count() <= 64 {
+        name
+    } else {
+        format!("flux:{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
+    }
 }
 
 /// One connection with our session settings. Closed on drop; an open transaction is then rolled back by the server.

@@ -153,7 +153,9 @@ impl Error {
             mysql::Error::MySqlError(server) if server.code == codes::NO_SUCH_TABLE => {
                 Error::MissingTable { table: quoted_name(&server.message).unwrap_or(doing) }
             }
-            mysql::Error::MySqlError(server) if server.code == codes::QUERY_INTERRUPTED && crate::signals::requested() => {
+            mysql::Error::MySqlError(server)
+                if server.code == codes::QUERY_INTERRUPTED && crate::signals::requested() =>
+            {
                 Error::Interrupted
             }
             _ => Error::Sql { doing, source: Box::new(source) },
@@ -215,7 +217,9 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             _ => "vérifiez les réglages DB_* dans .env, puis essayez `simple-test`",
         },
         mysql::Error::TlsError(_) => "vérifiez DB_SSL_MODE et DB_SSL_CA",
-        _ => "vérifiez que le serveur tourne et que DB_HOST, DB_PORT ou DB_SOCKET sont justes, puis essayez `simple-test`",
+        _ => {
+            "vérifiez que le serveur tourne et que DB_HOST, DB_PORT ou DB_SOCKET sont justes, puis essayez `simple-test`"
+        }
     }
 }
 

@@ -3,4 +3,13 @@
 
 pub mod calendar;
 pub mod catalogue;
+pub mod csv_source;
+pub mod db;
+pub mod dims;
+pub mod error;
+pub mod names;
 pub mod reference;
+pub mod settings;
+pub mod signals;
+pub mod sorter;
+pub mod values;

@@ -103,14 +103,8 @@ pub struct Resolver {
 impl Resolver {
     /// Prepares `rows` (sorted by id by the caller) with the equivalences of `groups`.
     pub fn new(dim: Dim, rows: Vec<Row>, groups: &[Group], locality: Locality) -> Self {
-        let mut resolver = Self {
-            dim,
-            rows,
-            locality,
-            exact: Index::new(),
-            equivalent: Index::new(),
-            folded: Index::new(),
-        };
+        let mut resolver =
+            Self { dim, rows, locality, exact: Index::new(), equivalent: Index::new(), folded: Index::new() };
         let group_of_name: HashMap<String, usize> = groups
             .iter()
             .enumerate()
@@ -289,7 +283,9 @@ pub fn normalise(dim: Dim, raw: &str) -> String {
     let mut plain = String::with_capacity(raw.len());
     for c in raw.nfc() {
         match c {
-            '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => plain.push('\''),
+            '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => {
+                plain.push('\'')
+            }
             '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{00AB}' | '\u{00BB}' => plain.push('"'),
             '\u{FEFF}' | '\u{200B}' | '\u{00AD}' => {}
             '\u{2010}' | '\u{2011}' => plain.push('-'),
@@ -430,7 +426,13 @@ mod tests {
     #[test]
     fn typography_case_spaces_and_quotes_do_not_matter() {
         let resolver = zones(&["PAYS D'AURILLAC", "CHÂTAIGNERAIE"]);
-        for raw in ["Pays d'Aurillac", " pays  d’aurillac ", "\"Pays d`Aurillac\"", "Pays\u{a0}d'Aurillac", "«\u{202f}PAYS D'AURILLAC\u{202f}»"] {
+        for raw in [
+            "Pays d'Aurillac",
+            " pays  d’aurillac ",
+            "\"Pays d`Aurillac\"",
+            "Pays\u{a0}d'Aurillac",
+            "«\u{202f}PAYS D'AURILLAC\u{202f}»",
+        ] {
             assert_eq!(name_of(&resolver, raw).as_deref(), Some("PAYS D'AURILLAC"), "{raw}");
         }
         assert_eq!(name_of(&resolver, "cha\u{302}taigneraie").as_deref(), Some("CHÂTAIGNERAIE"));

@@ -49,7 +49,9 @@ impl Variables {
     fn get(&self, names: &[String]) -> Option<(String, Origin)> {
         [(&self.environment, Origin::Environment), (&self.file, Origin::EnvFile)].into_iter().find_map(
             |(source, origin)| {
-                names.iter().find_map(|name| Some((source.get(name).filter(|value| !value.is_empty())?.clone(), origin)))
+                names
+                    .iter()
+                    .find_map(|name| Some((source.get(name).filter(|value| !value.is_empty())?.clone(), origin)))
             },
         )
     }
@@ -343,7 +345,10 @@ fn missing(name: &str) -> Error {
 }
 
 fn invalid(name: &str, value: &str) -> Error {
-    Error::Config { message: format!("{name} vaut « {value} », pas un nombre permis"), hint: format!("corrigez {name}") }
+    Error::Config {
+        message: format!("{name} vaut « {value} », pas un nombre permis"),
+        hint: format!("corrigez {name}"),
+    }
 }
 
 #[cfg(test)]
@@ -359,8 +364,13 @@ mod tests {
         }
     }
 
-    const BASE: &[(&str, &str)] =
-        &[("DB_HOST", "plain"), ("DB_HOST_PROD", "prod"), ("DB_USERNAME", "u"), ("DB_DATABASE", "d"), ("DB_PORT", "3307")];
+    const BASE: &[(&str, &str)] = &[
+        ("DB_HOST", "plain"),
+        ("DB_HOST_PROD", "prod"),
+        ("DB_USERNAME", "u"),
+        ("DB_DATABASE", "d"),
+        ("DB_PORT", "3307"),
+    ];
 
     #[test]
     fn app_env_picks_the_suffix_and_the_plain_name_serves_otherwise() {

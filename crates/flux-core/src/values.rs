@@ -93,9 +93,8 @@ fn digits(text: &str) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
-    text.bytes().try_fold(0u64, |sum, b| {
-        b.is_ascii_digit().then(|| sum.saturating_mul(10).saturating_add(u64::from(b - b'0')))
-    })
+    text.bytes()
+        .try_fold(0u64, |sum, b| b.is_ascii_digit().then(|| sum.saturating_mul(10).saturating_add(u64::from(b - b'0'))))
 }
 
 /// Groups of three digits (the first may be shorter) with one kind of space between them.
@@ -123,7 +122,17 @@ mod tests {
 
     #[test]
     fn days_that_do_not_exist_are_rejected() {
-        for bad in ["2025-02-30", "30/02/2025", "2025-13-01", "0001-01-01", "2025-1-1", "20250101", "", "2025/01/01", "é025-01-01"] {
+        for bad in [
+            "2025-02-30",
+            "30/02/2025",
+            "2025-13-01",
+            "0001-01-01",
+            "2025-1-1",
+            "20250101",
+            "",
+            "2025/01/01",
+            "é025-01-01",
+        ] {
             assert!(parse_date(bad).is_err(), "{bad}");
         }
         assert!(parse_date("2024-02-29").is_ok());
@@ -148,7 +157,27 @@ mod tests {
 
     #[test]
     fn everything_else_is_rejected() {
-        for bad in ["", "-1", "-0", "abc", "1.5", "1,5", "1.000", "1,000", "1,0", "1e3", "12 34", "1  234", "0x10", "+5", "2147483648", "99999999999999999999999", ".0", "1234.", "NaN"] {
+        for bad in [
+            "",
+            "-1",
+            "-0",
+            "abc",
+            "1.5",
+            "1,5",
+            "1.000",
+            "1,000",
+            "1,0",
+            "1e3",
+            "12 34",
+            "1  234",
+            "0x10",
+            "+5",
+            "2147483648",
+            "99999999999999999999999",
+            ".0",
+            "1234.",
+            "NaN",
+        ] {
             assert!(parse_volume(bad).is_err(), "{bad}");
         }
     }

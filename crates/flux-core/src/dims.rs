@@ -1,0 +1,158 @@
+//! The dimensions in the database: loading them for name resolution, creating rows, filling `dim_dates`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+use mysql::Value;
+
+use crate::calendar::days;
+use crate::catalogue::Dim;
+use crate::db::Session;
+use crate::error::{Error, Result};
+use crate::names::{Group, Locality, Resolver, Row, fold, nights, normalise};
+use crate::reference;
+
+/// Rows of one multi-row INSERT into a dimension.
+const BATCH: usize = 500;
+
+/// Where the observatory of département `code` is.
+pub fn locality(code: &str) -> Locality {
+    let neighbours = reference::neighbours(code).iter().map(|code| (*code).to_owned()).collect();
+    Locality { own: code.to_owned(), neighbours }
+}
+
+/// The equivalences of a dimension, the preferred name of each group first.
+pub fn groups(dim: Dim) -> Vec<Group> {
+    let group = |first: &str, others: &[&str]| -> Group {
+        std::iter::once(first).chain(others.iter().copied()).map(str::to_owned).collect()
+    };
+    match dim {
+        Dim::Zone => reference::zones().iter().map(|zone| group(zone.zone, &zone.equivalents)).collect(),
+        Dim::Provenance => reference::provenances().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect(),
+        Dim::Categorie => reference::categories().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect(),
+        Dim::Departement => {
+            reference::autres_departements().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect()
+        }
+        Dim::Duree => reference::durees().iter().map(|duree| group(duree.libelle, duree.equivalents)).collect(),
+        Dim::Pays | Dim::Epci | Dim::Commune => Vec::new(),
+    }
+}
+
+/// Loads a dimension for name resolution.
+///
+/// # Errors
+/// [`Error::EmptyDimension`] unless `may_be_empty`, [`Error::MissingTable`], [`Error::Sql`].
+pub fn load(session: &mut Session, dim: Dim, locality: &Locality, may_be_empty: bool) -> Result<Resolver> {
+    let rows = if dim == Dim::Commune { load_communes(session)? } else { load_plain(session, dim)? };
+    if rows.is_empty() && !may_be_empty {
+        return Err(Error::EmptyDimension { table: dim.spec().table.into() });
+    }
+    Ok(Resolver::new(dim, rows, &groups(dim), locality.clone()))
+}
+
+fn load_plain(session: &mut Session, dim: Dim) -> Result<Vec<Row>> {
+    let spec = dim.spec();
+    let sql =
+        format!("SELECT {id}, {name} FROM {table} ORDER BY {id}", id = spec.id, name = spec.name, table = spec.table);
+    let rows: Vec<(u32, String)> = session.rows(&format!("lecture de {}", spec.table), &sql, ())?;
+    Ok(rows.into_iter().map(|(id, name)| Row::new(id, name)).collect())
+}
+
+fn load_communes(session: &mut Session) -> Result<Vec<Row>> {
+    let code_of_name: HashMap<String, &str> =
+        reference::departements().iter().map(|departement| (fold(departement.nom), departement.code)).collect();
+    let sql = "SELECT c.id_commune, c.nom_commune, c.code_insee, d.nom_departement, COALESCE(c.id_epci, 0) \
+               FROM dim_communes c LEFT JOIN dim_departements d ON d.id_departement = c.id_departement ORDER BY c.id_commune";
+    type Commune = (u32, String, Option<String>, Option<String>, u32);
+    let rows: Vec<Commune> = session.rows("lecture de dim_communes", sql, ())?;
+    let row = |(id, name, insee, departement, epci): Commune| {
+        let of_insee = insee.as_deref().filter(|code| code.len() == 5).map(reference::departement_of_insee);
+        let of_name = || departement.as_deref().and_then(|name| code_of_name.get(&fold(name)).copied());
+        Row { id: Some(id), name, departement: of_insee.or_else(of_name).map(str::to_owned), epci }
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// Creates `names` in `dim` and gives their ids, in their order. A name that another transaction creates at the same time is waited
+/// for and shared. To be called in the transaction that uses the ids, with the names in a fixed order.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub fn create(session: &mut Session, dim: Dim, names: &[&str]) -> Result<Vec<u32>> {
+    let spec = dim.spec();
+    let doing = format!("création dans {}", spec.table);
+    let (columns, marks) = if dim == Dim::Duree { (", nb_nuits, ordre", ", ?, ?") } else { ("", "") };
+    let insert = format!(
+        "INSERT INTO {table} ({name}{columns}) VALUES (?{marks}) ON DUPLICATE KEY UPDATE {id} = LAST_INSERT_ID({id})",
+        table = spec.table,
+        name = spec.name,
+        id = spec.id
+    );
+    let mut ids = Vec::with_capacity(names.len());
+    for name in names {
+        let mut params = vec![Value::from(*name)];
+        if dim == Dim::Duree {
+            let nights = nights(name).unwrap_or_default();
+            params.extend([Value::from(nights), Value::from(nights)]);
+        }
+        session.exec(&doing, &insert, params)?;
+        let id = session.conn().last_insert_id();
+        ids.push(
+            u32::try_from(id)
+                .map_err(|_| Error::Invariant(format!("identifiant {id} inattendu dans {}", spec.table)))?,
+        );
+    }
+    Ok(ids)
+}
+
+/// Adds the days that `dim_dates` lacks; returns how many.
+///
+/// # Errors
+/// [`Error::MissingTable`], [`Error::Sql`].
+pub fn fill_dates(session: &mut Session, dates: &BTreeSet<NaiveDate>) -> Result<u64> {
+    let (Some(first), Some(last)) = (dates.first(), dates.last()) else { return Ok(0) };
+    let known: Vec<String> = session.rows(
+        "lecture de dim_dates",
+        "SELECT CAST(date AS CHAR) FROM dim_dates WHERE date BETWEEN ? AND ?",
+        (first.to_string(), last.to_string()),
+    )?;
+    let known: BTreeSet<NaiveDate> = known.iter().filter_map(|text| text.parse().ok()).collect();
+    let missing: Vec<NaiveDate> = dates.difference(&known).copied().collect();
+    for batch in missing.chunks(BATCH) {
+        let sql = format!(
+            "INSERT INTO dim_dates (date, vacances_a, vacances_b, vacances_c, ferie, jour_semaine, mois, annee, trimestre, semaine) \
+             VALUES {} ON DUPLICATE KEY UPDATE date = dim_dates.date",
+            marks(batch.len(), 10)
+        );
+        let params: Vec<Value> = batch.iter().flat_map(|date| day_values(*date)).collect();
+        session.exec("ajout dans dim_dates", &sql, params)?;
+    }
+    Ok(missing.len() as u64)
+}
+
+fn day_values(date: NaiveDate) -> [Value; 10] {
+    let day = days::Day::of(date);
+    [
+        date.to_string().into(),
+        day.vacances_a.into(),
+        day.vacances_b.into(),
+        day.vacances_c.into(),
+        day.ferie.into(),
+        day.jour_semaine.into(),
+        day.mois.into(),
+        day.annee.into(),
+        day.trimestre.into(),
+        day.semaine.into(),
+    ]
+}
+
+/// `(?, ?), (?, ?)` for `rows` rows of `columns` values.
+pub fn marks(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
+}
+
+/// The name as dimensions store it: upper case with its accents.
+pub fn stored_name(dim: Dim, name: &str) -> String {
+    normalise(dim, name)
+}

@@ -1,0 +1,232 @@
+//! External sort of small fixed-size records: in memory up to a limit, in one private temporary file beyond it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A row on its way to the database. Ordered by key, then volume, then line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// The packed natural key.
+    pub key: u128,
+    /// The volume.
+    pub volume: u32,
+    /// Number of its line in the file.
+    pub line: u64,
+}
+
+const BYTES: usize = 28;
+
+impl Record {
+    fn to_bytes(self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        bytes[..16].copy_from_slice(&self.key.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.volume.to_le_bytes());
+        bytes[20..].copy_from_slice(&self.line.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; BYTES]) -> Self {
+        let mut key = [0; 16];
+        key.copy_from_slice(&bytes[..16]);
+        let mut volume = [0; 4];
+        volume.copy_from_slice(&bytes[16..20]);
+        let mut line = [0; 8];
+        line.copy_from_slice(&bytes[20..]);
+        Self { key: u128::from_le_bytes(key), volume: u32::from_le_bytes(volume), line: u64::from_le_bytes(line) }
+    }
+}
+
+/// Takes records in any order.
+#[derive(Debug)]
+pub struct Sorter {
+    directory: PathBuf,
+    limit: usize,
+    memory: Vec<Record>,
+    spill: Option<File>,
+    runs: Vec<(u64, u64)>,
+}
+
+impl Sorter {
+    /// Keeps at most `limit` records in memory and the others in an unnamed file in `directory`.
+    pub fn new(directory: &Path, limit: usize) -> Self {
+        Self {
+            directory: directory.to_path_buf(),
+            limit: limit.max(1024),
+            memory: Vec::new(),
+            spill: None,
+            runs: Vec::new(),
+        }
+    }
+
+    /// Adds a record.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the temporary file cannot be written.
+    #[inline]
+    pub fn push(&mut self, record: Record) -> Result<()> {
+        if self.memory.len() >= self.limit {
+            self.write_run()?;
+        }
+        self.memory.push(record);
+        Ok(())
+    }
+
+    fn write_run(&mut self) -> Result<()> {
+        self.memory.sort_unstable();
+        let wrap = || Error::io("écriture du fichier temporaire dans", &self.directory);
+        let file = match self.spill.take() {
+            Some(file) => file,
+            None => tempfile::tempfile_in(&self.directory).map_err(wrap())?,
+        };
+        let from = self.runs.last().map_or(0, |(from, count)| from + count);
+        let mut writer = BufWriter::with_capacity(256 * 1024, &file);
+        for record in &self.memory {
+            writer.write_all(&record.to_bytes()).map_err(wrap())?;
+        }
+        writer.flush().map_err(wrap())?;
+        drop(writer);
+        self.runs.push((from, self.memory.len() as u64));
+        self.memory.clear();
+        self.spill = Some(file);
+        Ok(())
+    }
+
+    /// Sorts what was added.
+    pub fn finish(mut self) -> Sorted {
+        self.memory.sort_unstable();
+        let count = self.memory.len() as u64 + self.runs.iter().map(|(_, count)| count).sum::<u64>();
+        Sorted { directory: self.directory, memory: self.memory, spill: self.spill, runs: self.runs, count }
+    }
+}
+
+/// Records in order; can be read any number of times.
+#[derive(Debug)]
+pub struct Sorted {
+    directory: PathBuf,
+    memory: Vec<Record>,
+    spill: Option<File>,
+    runs: Vec<(u64, u64)>,
+    count: u64,
+}
+
+impl Sorted {
+    /// How many records there are.
+    pub fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Gives every record in order.
+    ///
+    /// # Errors
+    /// Those of `take`, and [`Error::Io`] when the temporary file cannot be read.
+    pub fn for_each(&self, mut take: impl FnMut(Record) -> Result<()>) -> Result<()> {
+        let Some(file) = &self.spill else {
+            return self.memory.iter().try_for_each(|record| take(*record));
+        };
+        let room = ((8 << 20) / BYTES / self.runs.len()).clamp(64, 4096);
+        let mut runs: Vec<Run<'_>> = self
+            .runs
+            .iter()
+            .map(|(from, count)| Run { file, next: *from, left: *count, room, buffer: Vec::new(), at: 0 })
+            .collect();
+        let mut memory = self.memory.iter().copied();
+        let mut heads = BinaryHeap::with_capacity(runs.len() + 1);
+        let memory_index = runs.len();
+        let wrap = || Error::io("lecture du fichier temporaire dans", &self.directory);
+        for (index, run) in runs.iter_mut().enumerate() {
+            heads.extend(run.next().map_err(wrap())?.map(|record| Reverse((record, index))));
+        }
+        heads.extend(memory.next().map(|record| Reverse((record, memory_index))));
+        while let Some(mut head) = heads.peek_mut() {
+            let Reverse((record, index)) = *head;
+            let following = if index == memory_index { memory.next() } else { runs[index].next().map_err(wrap())? };
+            match following {
+                Some(record) => *head = Reverse((record, index)),
+                None => {
+                    std::collections::binary_heap::PeekMut::pop(head);
+                }
+            }
+            take(record)?;
+        }
+        Ok(())
+    }
+}
+
+/// One sorted stretch of the temporary file.
+struct Run<'a> {
+    file: &'a File,
+    next: u64,
+    left: u64,
+    room: usize,
+    buffer: Vec<u8>,
+    at: usize,
+}
+
+impl Run<'_> {
+    fn next(&mut self) -> std::io::Result<Option<Record>> {
+        if self.at == self.buffer.len() {
+            let count = self.left.min(self.room as u64);
+            if count == 0 {
+                return Ok(None);
+            }
+            self.buffer.resize(count as usize * BYTES, 0);
+            self.file.read_exact_at(&mut self.buffer, self.next * BYTES as u64)?;
+            self.next += count;
+            self.left -= count;
+            self.at = 0;
+        }
+        let mut bytes = [0; BYTES];
+        bytes.copy_from_slice(&self.buffer[self.at..self.at + BYTES]);
+        self.at += BYTES;
+        Ok(Some(Record::from_bytes(&bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sorted(records: &[Record], limit: usize) -> Vec<Record> {
+        let directory = std::env::temp_dir();
+        let mut sorter = Sorter { limit, ..Sorter::new(&directory, 0) };
+        for record in records {
+            sorter.push(*record).unwrap();
+        }
+        let sorted = sorter.finish();
+        let mut found = Vec::new();
+        sorted
+            .for_each(|record| {
+                found.push(record);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(sorted.len(), found.len() as u64);
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn in_memory_or_spilled_the_order_is_the_same(
+            keys in prop::collection::vec((0u128..50, 0u32..5), 0..200), limit in 1usize..40
+        ) {
+            let records: Vec<_> =
+                keys.iter().enumerate().map(|(i, (key, volume))| Record { key: key << 90, volume: *volume, line: i as u64 }).collect();
+            let mut expected = records.clone();
+            expected.sort_by_key(|r| (r.key, r.volume, r.line));
+            prop_assert_eq!(sorted(&records, 1_000_000), expected.clone());
+            prop_assert_eq!(sorted(&records, limit), expected);
+        }
+    }
+}
