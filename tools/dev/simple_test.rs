@@ -1,2 +1,27 @@
-//! simple-test
-fn main() {}
+//! `simple-test`: is the database there, what is it, what may this user do? Reads only.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, Tool};
+use flux_core::error::Result;
+use flux_core::server_check::{self, ServerReport};
+
+const TOOL: Tool = Tool {
+    name: "simple-test",
+    about: "Essaie la connexion à la base : version, droits, réglages qui comptent",
+    details: "\
+Lit : les variables et les droits sur le serveur. N'écrit rien.
+Coût : quelques millisecondes. Peut être relancé à volonté.
+Codes de sortie : 0 tout va bien, 1 connexion impossible, 3 un réglage est à revoir.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(_: Args, context: &Context) -> Result<ServerReport> {
+    server_check::check(&context.database()?)
+}

@@ -3,12 +3,16 @@
 
 pub mod calendar;
 pub mod catalogue;
+pub mod cli;
 pub mod csv_source;
 pub mod db;
 pub mod dims;
 pub mod error;
 pub mod names;
+pub mod progress;
 pub mod reference;
+pub mod report;
+pub mod server_check;
 pub mod settings;
 pub mod signals;
 pub mod sorter;

@@ -1,0 +1,290 @@
+//! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
+
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle};
+use serde::Serialize;
+
+/// How a run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Done, nothing to look at.
+    Ok,
+    /// Done, but look.
+    Attention,
+    /// Failed, nothing half-done left.
+    Error,
+}
+
+impl Verdict {
+    /// Exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Verdict::Ok => 0,
+            Verdict::Error => 1,
+            Verdict::Attention => 3,
+        }
+    }
+
+    /// `"status"` in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Attention => "attention",
+            Verdict::Error => "error",
+        }
+    }
+
+    /// ✓ ⚠ ✗
+    pub fn sign(self) -> &'static str {
+        match self {
+            Verdict::Ok => "✓",
+            Verdict::Attention => "⚠",
+            Verdict::Error => "✗",
+        }
+    }
+}
+
+/// What a tool returns.
+#[must_use]
+pub trait Report: Serialize {
+    /// Writes the report for people.
+    fn render(&self, page: &mut Page);
+
+    /// Decides the exit code.
+    fn verdict(&self) -> Verdict {
+        Verdict::Ok
+    }
+}
+
+/// Something that a check found: what, where, how bad, what to do.
+#[derive(Debug, Clone, Serialize)]
+#[must_use]
+pub struct Finding {
+    /// How bad.
+    pub severity: Verdict,
+    /// Where: table, file, line, name.
+    pub place: String,
+    /// What.
+    pub message: String,
+    /// What to do; a command where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+}
+
+impl Finding {
+    /// Something to look at.
+    pub fn attention(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Verdict::Attention, place: place.into(), message: message.into(), action: None }
+    }
+
+    /// Something that is broken.
+    pub fn error(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Verdict::Error, ..Self::attention(place, message) }
+    }
+
+    /// With what to do about it.
+    pub fn action(mut self, action: impl Into<String>) -> Self {
+        self.action = Some(action.into());
+        self
+    }
+}
+
+/// The worst of several findings.
+pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Verdict {
+    findings.into_iter().map(|finding| finding.severity).max().unwrap_or(Verdict::Ok)
+}
+
+/// `1 234 567`
+pub fn number(value: impl TryInto<i128>) -> String {
+    let value: i128 = value.try_into().unwrap_or_default();
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if value < 0 {
+        text.push('-');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 ligne`, `2 lignes`; in French, zero is singular.
+pub fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count < 2 { one } else { many })
+}
+
+/// Seconds as `0,3 s`, `12 s`, `3 min 05 s`.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s").replace('.', ","),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s => format!("{} min {:02} s", s as u64 / 60, s as u64 % 60),
+    }
+}
+
+/// Bytes as `12 o`, `3,4 Mio`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["o", "Kio", "Mio", "Gio", "Tio"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{count} o") } else { format!("{value:.1} {}", UNITS[unit]).replace('.', ",") }
+}
+
+/// Text for people, as wide as their terminal.
+#[derive(Debug)]
+pub struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    /// As wide as the terminal; 120 columns when stdout is none.
+    pub fn for_stdout() -> Self {
+        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+        Self::new(terminal.or(columns).unwrap_or(120))
+    }
+
+    /// With a given width.
+    pub fn new(width: usize) -> Self {
+        Self { text: String::new(), width: width.max(40) }
+    }
+
+    /// Columns available.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// What was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// One line.
+    pub fn line(&mut self, line: impl AsRef<str>) {
+        self.text.push_str(line.as_ref());
+        self.text.push('\n');
+    }
+
+    /// An empty line.
+    pub fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A heading.
+    pub fn title(&mut self, title: &str) {
+        self.gap();
+        self.line(title);
+    }
+
+    /// ✓, ⚠ or ✗ and a line.
+    pub fn verdict(&mut self, verdict: Verdict, line: impl AsRef<str>) {
+        self.line(format!("{} {}", verdict.sign(), line.as_ref()));
+    }
+
+    /// A finding, with its next step.
+    pub fn finding(&mut self, finding: &Finding) {
+        self.verdict(finding.severity, format!("{} : {}", finding.place, finding.message));
+        if let Some(action) = &finding.action {
+            self.action(action);
+        }
+    }
+
+    /// What to do next.
+    pub fn action(&mut self, action: &str) {
+        self.line(format!("  → {action}"));
+    }
+
+    /// A table.
+    pub fn table(&mut self, table: &Table) {
+        let mut grid = Grid::new();
+        grid.load_style(RULED);
+        grid.set_content_arrangement(ContentArrangement::Dynamic);
+        grid.set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
+        grid.set_header(table.head.iter().map(|column| column.title.as_str()));
+        for row in &table.rows {
+            grid.add_row(row.iter().map(Cell::new));
+        }
+        for (index, column) in table.head.iter().enumerate() {
+            if let Some(cells) = grid.column_mut(index).filter(|_| column.right) {
+                cells.set_cell_alignment(CellAlignment::Right);
+                cells.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        self.line(grid.trim_fmt());
+    }
+}
+
+/// One rule under the header, nothing else.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+#[derive(Debug)]
+struct Column {
+    title: String,
+    right: bool,
+}
+
+/// A table for people.
+#[derive(Debug)]
+pub struct Table {
+    head: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Column titles; those that begin with `>` hold numbers and stand to the right.
+    pub fn new(titles: &[&str]) -> Self {
+        let column =
+            |title: &&str| Column { title: title.trim_start_matches('>').to_owned(), right: title.starts_with('>') };
+        Self { head: titles.iter().map(column).collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_plurals_and_units_are_french() {
+        assert_eq!(number(1_234_567u64), "1 234 567");
+        assert_eq!(number(-1234i64), "-1 234");
+        assert_eq!(number(999u32), "999");
+        assert_eq!(plural(0, "ligne", "lignes"), "0 ligne");
+        assert_eq!(plural(2, "ligne", "lignes"), "2 lignes");
+        assert_eq!(duration(0.34), "0,3 s");
+        assert_eq!(duration(185.0), "3 min 05 s");
+        assert_eq!(bytes(1536), "1,5 Kio");
+    }
+
+    #[test]
+    fn a_table_keeps_to_the_width() {
+        let mut table = Table::new(&["fichier", ">lignes"]);
+        table.row([
+            "frequentation_nuitee_fr.csv et un texte bien long qui doit passer à la ligne".into(),
+            number(1234u64),
+        ]);
+        let mut page = Page::new(40);
+        page.table(&table);
+        assert!(page.text().lines().all(|line| line.chars().count() <= 40), "{}", page.text());
+        assert!(page.text().contains("1 234"));
+    }
+}
