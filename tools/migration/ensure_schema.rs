@@ -1,2 +1,63 @@
-//! ensure-schema
-fn main() {}
+//! `ensure-schema`: creates what the database lacks; never drops or narrows anything.
+
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::schema::Preset;
+use flux_core::setup::{self, SetupOptions, SetupReport};
+
+const TOOL: Tool = Tool {
+    name: "ensure-schema",
+    about: "Crée les tables, colonnes et index qui manquent, et les données de référence",
+    details: "\
+Lit : la structure de la base. Écrit : les tables, colonnes et index absents ; avec --seed, les lignes
+absentes des dimensions (zones, provenances, catégories, départements, pays, durées, EPCI, communes).
+Rien n'est jamais effacé ni réduit. Une clé qui ignore une ventilation est élargie à la clé naturelle.
+Une zone n'est ajoutée que si aucun de ses noms équivalents n'existe déjà.
+Coût : quelques secondes ; un ajout de colonne à une grande table peut prendre quelques minutes.
+Peut être relancé à volonté : ce qui existe est laissé tel quel.
+Codes de sortie : 0 fait, 1 une table n'a pas pu être changée, 4 une autre exécution est en cours.",
+};
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PresetArg {
+    All,
+    Dims,
+    Facts,
+    Sejours,
+    Lieu,
+    Temp,
+}
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Tables concernées
+    #[arg(long, value_name = "GROUPE", default_value = "all")]
+    preset: PresetArg,
+    /// Ajoute aux dimensions les données de référence qui manquent
+    #[arg(long)]
+    seed: bool,
+    #[command(flatten)]
+    space: SpaceArgs,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<SetupReport> {
+    let preset = match args.preset {
+        PresetArg::All => Preset::All,
+        PresetArg::Dims => Preset::Dims,
+        PresetArg::Facts => Preset::Facts,
+        PresetArg::Sejours => Preset::Sejours,
+        PresetArg::Lieu => Preset::Lieu,
+        PresetArg::Temp => Preset::Temp,
+    };
+    let options = SetupOptions { preset, space: args.space.space(), seed: args.seed, dry_run: args.writer.dry_run };
+    setup::ensure(&context.database()?, options)
+}

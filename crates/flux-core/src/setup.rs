@@ -1,0 +1,315 @@
+//! `ensure-schema`: creates what the database lacks and seeds the dimensions with the reference data. Safe to rerun.
+
+use std::collections::{HashMap, HashSet};
+
+use mysql::Value;
+use serde::Serialize;
+
+use crate::catalogue::{Dim, Space};
+use crate::db::{Database, Session};
+use crate::dims::{self, marks, stored_name};
+use crate::error::{Error, Result};
+use crate::names::{Locality, Resolution, Resolver, fold};
+use crate::reference;
+use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::schema::{self, Change, Preset};
+
+/// What to ensure.
+#[derive(Debug, Clone, Copy)]
+pub struct SetupOptions {
+    /// Which tables.
+    pub preset: Preset,
+    /// Production or test tables.
+    pub space: Space,
+    /// Fill the dimensions.
+    pub seed: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Rows added to a dimension.
+#[derive(Debug, Serialize)]
+pub struct Seeded {
+    table: &'static str,
+    added: u64,
+    completed: u64,
+}
+
+/// Report of `ensure-schema`.
+#[derive(Debug, Serialize)]
+pub struct SetupReport {
+    dry_run: bool,
+    tables: usize,
+    changes: Vec<Change>,
+    seeded: Vec<Seeded>,
+    failures: Vec<String>,
+}
+
+/// Ensures tables and, if asked, their reference data.
+///
+/// # Errors
+/// Those of the connection and the lock; a change that one table refuses stands in the report and does not stop the others.
+pub fn ensure(database: &Database, options: SetupOptions) -> Result<SetupReport> {
+    let _lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let mut session = database.session()?;
+    let existing = schema::existing(&mut session)?;
+    let tables = schema::tables(options.preset, options.space);
+    let mut changes = Vec::new();
+    let mut failures = Vec::new();
+    for spec in &tables {
+        let Some(change) = schema::change(spec, existing.get(&spec.name)) else { continue };
+        crate::signals::check()?;
+        if !options.dry_run
+            && let Err(error) = session.exec(&format!("changement de {}", spec.name), &change.ddl, ())
+        {
+            log::error!("{error}");
+            let hint = error.hint().map_or_else(String::new, |hint| format!(" ({hint})"));
+            failures.push(format!("{error}{hint}"));
+            continue;
+        }
+        changes.push(change);
+    }
+    let mut seeded = Vec::new();
+    if !options.dry_run && failures.is_empty() {
+        let sql = "INSERT INTO flux_schema_version (version) VALUES (?) ON DUPLICATE KEY UPDATE version = flux_schema_version.version";
+        session.exec("écriture de la version du schéma", sql, (schema::VERSION,))?;
+    }
+    if options.seed && failures.is_empty() {
+        let present = |dim: Dim| existing.contains_key(dim.spec().table);
+        let dims = [
+            Dim::Zone,
+            Dim::Provenance,
+            Dim::Categorie,
+            Dim::Departement,
+            Dim::Pays,
+            Dim::Duree,
+            Dim::Epci,
+            Dim::Commune,
+        ];
+        for dim in dims {
+            // On a dry run a table that would be created is empty.
+            seeded.push(if options.dry_run && !present(dim) {
+                Seeded { table: dim.spec().table, added: reference_count(dim), completed: 0 }
+            } else {
+                seed(database, dim, options.dry_run)?
+            });
+        }
+    }
+    Ok(SetupReport { dry_run: options.dry_run, tables: tables.len(), changes, seeded, failures })
+}
+
+fn reference_count(dim: Dim) -> u64 {
+    match dim {
+        Dim::Commune => reference::communes().len() as u64,
+        Dim::Epci => epcis().len() as u64,
+        dim => reference_rows(dim).len() as u64,
+    }
+}
+
+/// Adds what a dimension lacks, in one transaction.
+fn seed(database: &Database, dim: Dim, dry_run: bool) -> Result<Seeded> {
+    let table = dim.spec().table;
+    let (added, completed) = database.transaction(|session| match dim {
+        Dim::Epci => seed_epcis(session, dry_run).map(|added| (added, 0)),
+        Dim::Commune => seed_communes(session, dry_run),
+        dim => seed_names(session, dim, dry_run),
+    })?;
+    Ok(Seeded { table, added, completed })
+}
+
+/// Name and further columns of each reference row of a small dimension.
+fn reference_rows(dim: Dim) -> Vec<(String, Vec<(&'static str, Value)>)> {
+    let plain = |name: &str| (stored_name(dim, name), Vec::new());
+    match dim {
+        Dim::Zone => reference::zones().iter().map(|zone| plain(zone.zone)).collect(),
+        Dim::Provenance => reference::provenances().iter().map(|nom| plain(nom.nom)).collect(),
+        Dim::Categorie => reference::categories().iter().map(|nom| plain(nom.nom)).collect(),
+        Dim::Pays => reference::pays().iter().map(|nom| plain(nom)).collect(),
+        Dim::Departement => {
+            let region = |text: &str| Value::from(stored_name(dim, text));
+            let known = reference::departements().iter().map(|departement| {
+                let columns = vec![
+                    ("nom_region", region(departement.ancienne_region)),
+                    ("nom_nouvelle_region", region(departement.nouvelle_region)),
+                ];
+                (stored_name(dim, departement.nom), columns)
+            });
+            known.chain(reference::autres_departements().iter().map(|nom| plain(nom.nom))).collect()
+        }
+        Dim::Duree => reference::durees()
+            .iter()
+            .map(|duree| {
+                (duree.libelle.into(), vec![("nb_nuits", duree.nb_nuits.into()), ("ordre", duree.ordre.into())])
+            })
+            .collect(),
+        Dim::Epci | Dim::Commune => Vec::new(),
+    }
+}
+
+/// A name is added only where no stored row answers to it: an older database keeps its `CABA`. Columns that are NULL are filled.
+fn seed_names(session: &mut Session, dim: Dim, dry_run: bool) -> Result<(u64, u64)> {
+    let spec = dim.spec();
+    let resolver = dims::load(session, dim, &Locality::default(), true)?;
+    let (mut added, mut completed) = (0, 0);
+    for (name, columns) in reference_rows(dim) {
+        match resolver.resolve(&name) {
+            Resolution::Unknown => {
+                added += 1;
+                if !dry_run {
+                    let names: String = columns.iter().map(|(column, _)| format!(", {column}")).collect();
+                    let sql = format!(
+                        "INSERT INTO {} ({}{names}) VALUES {}",
+                        spec.table,
+                        spec.name,
+                        marks(1, 1 + columns.len())
+                    );
+                    let params: Vec<Value> = std::iter::once(Value::from(&name))
+                        .chain(columns.into_iter().map(|(_, value)| value))
+                        .collect();
+                    session.exec(&format!("ajout dans {}", spec.table), &sql, params)?;
+                }
+            }
+            Resolution::Found(row) if !columns.is_empty() && !dry_run => {
+                let set: Vec<String> =
+                    columns.iter().map(|(column, _)| format!("{column} = COALESCE({column}, ?)")).collect();
+                let sql = format!("UPDATE {} SET {} WHERE {} = ?", spec.table, set.join(", "), spec.id);
+                let mut params: Vec<Value> = columns.into_iter().map(|(_, value)| value).collect();
+                params.push(resolver.rows()[row as usize].id.into());
+                completed += session.exec(&format!("complément de {}", spec.table), &sql, params)?;
+            }
+            _ => {}
+        }
+    }
+    Ok((added, completed))
+}
+
+/// Names of the EPCIs of the reference, each once.
+fn epcis() -> Vec<String> {
+    let mut seen = HashSet::new();
+    let names = reference::communes().iter().map(|commune| stored_name(Dim::Epci, commune.nom_epci));
+    names.filter(|name| !name.is_empty() && seen.insert(fold(name))).collect()
+}
+
+fn seed_epcis(session: &mut Session, dry_run: bool) -> Result<u64> {
+    let resolver = dims::load(session, Dim::Epci, &Locality::default(), true)?;
+    let missing: Vec<String> =
+        epcis().into_iter().filter(|name| resolver.resolve(name) == Resolution::Unknown).collect();
+    if !dry_run {
+        for batch in missing.chunks(500) {
+            let sql = format!("INSERT INTO dim_epci (nom_epci) VALUES {}", marks(batch.len(), 1));
+            session.exec("ajout dans dim_epci", &sql, batch.iter().map(Value::from).collect::<Vec<_>>())?;
+        }
+    }
+    Ok(missing.len() as u64)
+}
+
+/// The id of each name of a small dimension, for references to it.
+fn ids(session: &mut Session, dim: Dim) -> Result<impl Fn(&str) -> Option<u32> + use<>> {
+    let resolver: Resolver = dims::load(session, dim, &Locality::default(), true)?;
+    Ok(move |name: &str| match resolver.resolve(name) {
+        Resolution::Found(row) => resolver.rows()[row as usize].id,
+        _ => None,
+    })
+}
+
+/// Communes are told apart by their INSEE code. A stored row without one takes it from the only commune of its name.
+fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
+    let departement = ids(session, Dim::Departement)?;
+    let departements: HashMap<&str, Option<u32>> =
+        reference::departements().iter().map(|known| (known.code, departement(known.nom))).collect();
+    let epci = ids(session, Dim::Epci)?;
+    type Stored = (u32, String, Option<String>, Option<u32>, Option<u32>);
+    let sql = "SELECT id_commune, nom_commune, code_insee, id_departement, id_epci FROM dim_communes";
+    let stored: Vec<Stored> = session.rows("lecture de dim_communes", sql, ())?;
+    let by_code: HashMap<&str, &Stored> = stored.iter().filter_map(|row| Some((row.2.as_deref()?, row))).collect();
+    let mut nameless: HashMap<String, Vec<&Stored>> = HashMap::new();
+    for row in stored.iter().filter(|row| row.2.is_none()) {
+        nameless.entry(fold(&row.1)).or_default().push(row);
+    }
+    let mut homonyms: HashMap<String, u32> = HashMap::new();
+    for commune in reference::communes() {
+        *homonyms.entry(fold(commune.nom)).or_default() += 1;
+    }
+    let mut completed = 0;
+    let mut missing: Vec<[Value; 4]> = Vec::new();
+    for commune in reference::communes() {
+        let id_departement = departements.get(commune.departement).copied().flatten();
+        let id_epci = if commune.nom_epci.is_empty() { None } else { epci(commune.nom_epci) };
+        let name = fold(commune.nom);
+        let adopted = nameless.get(&name).and_then(|rows| {
+            rows.iter().find(|row| match row.3 {
+                Some(id) => Some(id) == id_departement,
+                None => homonyms.get(&name) == Some(&1),
+            })
+        });
+        match by_code.get(commune.code_insee).copied().or(adopted.copied()) {
+            Some(row)
+                if row.2.is_none()
+                    || (row.3.is_none() && id_departement.is_some())
+                    || (row.4.is_none() && id_epci.is_some()) =>
+            {
+                completed += 1;
+                if !dry_run {
+                    let sql = "UPDATE dim_communes SET code_insee = ?, id_departement = COALESCE(id_departement, ?), \
+                               id_epci = COALESCE(id_epci, ?) WHERE id_commune = ?";
+                    session.exec(
+                        "complément de dim_communes",
+                        sql,
+                        (commune.code_insee, id_departement, id_epci, row.0),
+                    )?;
+                }
+            }
+            Some(_) => {}
+            None => missing.push([
+                stored_name(Dim::Commune, commune.nom).into(),
+                commune.code_insee.into(),
+                id_departement.into(),
+                id_epci.into(),
+            ]),
+        }
+    }
+    if !dry_run {
+        for batch in missing.chunks(1000) {
+            let sql = format!(
+                "INSERT INTO dim_communes (nom_commune, code_insee, id_departement, id_epci) VALUES {}",
+                marks(batch.len(), 4)
+            );
+            session.exec("ajout dans dim_communes", &sql, batch.iter().flatten().cloned().collect::<Vec<_>>())?;
+        }
+    }
+    let added = u64::try_from(missing.len()).map_err(|_| Error::Invariant("trop de communes".into()))?;
+    Ok((added, completed))
+}
+
+impl Report for SetupReport {
+    fn render(&self, page: &mut Page) {
+        if self.dry_run {
+            for change in &self.changes {
+                page.line(format!("{};\n", change.ddl));
+            }
+        } else {
+            for change in &self.changes {
+                page.verdict(Verdict::Ok, format!("{} : {}", change.table, change.what));
+            }
+        }
+        if !self.seeded.is_empty() {
+            let mut table = Table::new(&["dimension", ">lignes ajoutées", ">complétées"]);
+            for seeded in &self.seeded {
+                table.row([seeded.table.into(), number(seeded.added), number(seeded.completed)]);
+            }
+            page.gap();
+            page.table(&table);
+            page.gap();
+        }
+        for failure in &self.failures {
+            page.verdict(Verdict::Error, failure);
+        }
+        let changes = plural(self.changes.len() as u64, "table changée", "tables changées");
+        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
+        page.verdict(self.verdict(), format!("{changes} sur {} contrôlées{would}", self.tables));
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.failures.is_empty() { Verdict::Ok } else { Verdict::Error }
+    }
+}
