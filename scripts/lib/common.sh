@@ -19,7 +19,6 @@ apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Us
 # apt_install PACKAGE…: the first package that each alternative `a|b` offers here.
 apt_install() {
   command -v apt-get >/dev/null || die "apt-get est absent : installez vous-même $*"
-  say "Installation de $* (apt-get)…"
   apt_get update
   local choice package packages=()
   for choice in "$@"; do
@@ -28,6 +27,7 @@ apt_install() {
     done
     packages+=("$package")
   done
+  say "Installation de ${packages[*]} (apt-get)…"
   apt_get install --no-install-recommends "${packages[@]}"
 }
 
