@@ -1,1 +1,73 @@
-//! Test support.
+//! Test support: a private database server, one database per test, temporary homes, real processes.
+//!
+//! ```no_run
+//! let db = flux_test::TestDb::new();
+//! let home = flux_test::Home::new(&db);
+//! home.write_csv("frequentation_nuitee.csv", "Date;ZoneObservation;…\n");
+//! let outcome = home.tool("update-temp-tables").arg("--json").run().expect_code(0);
+//! assert_eq!(outcome.json()["status"], "ok");
+//! assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_nuitees_temp"), "1");
+//! ```
+//!
+//! **Which server.** By default all test processes of a run share one MariaDB under `target/flux-test/`, started by the
+//! first that needs it and gone a minute after the last. `FLUX_TEST_DB_HOST`, `FLUX_TEST_DB_PORT`, `FLUX_TEST_DB_USER`,
+//! `FLUX_TEST_DB_PASSWORD` (or `FLUX_TEST_DB_SOCKET`) name another one, whose user must be allowed to create databases
+//! and users: the MySQL pass works that way. [`Server::dedicated`] is always a MariaDB of the test's own; tests that need
+//! it (server killed, special settings) start with [`skip_on_mysql!`] or set session variables instead.
+//!
+//! **Which binary.** [`Tool`] runs the program that lies beside the test (`target/<profile>/<tool>`). `cargo test -p …`
+//! does not rebuild it: `cargo build --workspace` first.
+//!
+//! Everything here panics with a full account when something is wrong: it is for tests only.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod db;
+mod home;
+mod instance;
+mod outcome;
+mod server;
+mod shared;
+mod tool;
+
+pub use db::{Account, TestDb};
+pub use home::Home;
+pub use outcome::Outcome;
+pub use server::{Server, is_mysql};
+pub use tool::{Running, Tool};
+
+pub use mysql;
+
+/// Leaves the test with a line on stderr when the server of the run is MySQL.
+#[macro_export]
+macro_rules! skip_on_mysql {
+    ($why:expr) => {
+        if $crate::is_mysql() {
+            eprintln!("{}:{}: skipped on MySQL: {}", file!(), line!(), $why);
+            return;
+        }
+    };
+}
+
+use std::path::PathBuf;
+
+/// `target/<profile>/`, where cargo puts the tools: the folder above the `deps/` of the running test.
+pub fn profile_dir() -> PathBuf {
+    let exe = std::env::current_exe().expect("path of the test executable");
+    let deps = exe.parent().expect("the test executable lies in a folder");
+    if deps.ends_with("deps") { deps.parent().expect("deps/ lies in the profile's folder").into() } else { deps.into() }
+}
+
+/// `target/flux-test/`, created: servers, their data and their logs.
+pub(crate) fn work_dir() -> PathBuf {
+    let dir = profile_dir().parent().expect("the profile's folder lies in target/").join("flux-test");
+    std::fs::create_dir_all(&dir).unwrap_or_else(|e| panic!("cannot create {}: {e}", dir.display()));
+    dir
+}
+
+/// A name that no other test of this machine uses at the time: process, counter and clock.
+pub(crate) fn unique(prefix: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    format!("{prefix}_{}_{}_{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed), nanos)
+}

@@ -1,0 +1,232 @@
+//! One mariadbd process on its own data folder.
+
+use mysql::{Conn, OptsBuilder, prelude::Queryable};
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How to reach a server as its administrator.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) socket: Option<PathBuf>,
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+impl Address {
+    pub(crate) fn opts(&self, user: &str, password: &str, database: Option<&str>) -> OptsBuilder {
+        OptsBuilder::new()
+            .ip_or_hostname(Some(&self.host))
+            .tcp_port(self.port)
+            .prefer_socket(false)
+            .user(Some(user))
+            .pass(Some(password))
+            .db_name(database)
+            .tcp_connect_timeout(Some(Duration::from_secs(10)))
+    }
+
+    pub(crate) fn admin(&self) -> Result<Conn, mysql::Error> {
+        Conn::new(self.opts(&self.user, &self.password, None))
+    }
+}
+
+/// What one start of the server needs besides its data folder.
+pub(crate) struct Launch<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) args: &'a [String],
+    pub(crate) password: &'a str,
+    pub(crate) port: Option<u16>,
+}
+
+/// Settings that spare the disk. A kill -9 of the server loses nothing with them: what is written is in the page cache.
+const FAST: [&str; 10] = [
+    "--innodb-flush-log-at-trx-commit=2",
+    "--innodb-flush-method=nosync",
+    "--innodb-log-file-size=48M",
+    "--innodb-buffer-pool-size=128M",
+    "--innodb-fast-shutdown=1",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--max-connections=400",
+    "--bind-address=127.0.0.1",
+    "--local-infile=ON",
+];
+
+pub(crate) const ADMIN: &str = "flux_test";
+
+/// Starts mariadbd on `dir/data` (a copy of the template where there is none) and waits until it answers.
+/// Another process may take the free port in between: then another one is tried, unless the port is given.
+pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
+    let dir = launch.dir;
+    let data = dir.join("data");
+    if !data.exists() {
+        copy_template(&data);
+    }
+    // Runs as root on every start, before the first connection is accepted.
+    let init = dir.join("init.sql");
+    let password = launch.password;
+    let mut sql = String::from("DELETE FROM mysql.global_priv WHERE User = '';\nFLUSH PRIVILEGES;\n");
+    for host in ["%", "localhost"] {
+        sql += &format!("CREATE USER IF NOT EXISTS '{ADMIN}'@'{host}' IDENTIFIED BY '{password}';\n");
+        sql += &format!("GRANT ALL ON *.* TO '{ADMIN}'@'{host}' WITH GRANT OPTION;\n");
+    }
+    sql += &format!("ALTER USER 'root'@'localhost' IDENTIFIED BY '{password}';\n");
+    fs::write(&init, sql).expect("write init.sql");
+    let socket = socket_path(dir);
+    let log = dir.join("server.log");
+
+    for _ in 0..5 {
+        let port = launch.port.unwrap_or_else(free_port);
+        let mut child = server_command()
+            .arg("--no-defaults")
+            .arg(datadir_argument(dir))
+            .arg(format!("--socket={}", socket.display()))
+            .arg(format!("--pid-file={}", dir.join("server.pid").display()))
+            .arg(format!("--init-file={}", init.display()))
+            .arg(format!("--port={port}"))
+            .args(is_root().then_some("--user=root"))
+            .args(FAST)
+            .args(launch.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::options().create(true).append(true).open(&log).expect("open the server's log"))
+            .process_group(0)
+            .spawn()
+            .expect("start mariadbd");
+        let address = Address {
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port,
+            socket: Some(socket.clone()),
+            user: ADMIN.into(),
+            password: password.into(),
+        };
+        let limit = Instant::now() + Duration::from_secs(60);
+        while child.try_wait().expect("wait for mariadbd").is_none() {
+            if is_ours(&address, dir) {
+                return (child, address);
+            }
+            if Instant::now() > limit {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            sleep(Duration::from_millis(25));
+        }
+        if launch.port.is_some() {
+            sleep(Duration::from_millis(300));
+        }
+    }
+    panic!("mariadbd does not start; end of {}:\n{}", log.display(), tail(&log, 3000));
+}
+
+/// True when the server at this address answers and stands on this very folder: not a stranger on a port taken over.
+pub(crate) fn is_ours(address: &Address, dir: &Path) -> bool {
+    let Ok(mut conn) = address.admin() else { return false };
+    let datadir: Result<Option<String>, _> = conn.query_first("SELECT @@datadir");
+    matches!(datadir, Ok(Some(found)) if Path::new(&found) == dir.join("data"))
+}
+
+/// True while the process with this pid is a server on this folder (a pid file alone may be stale).
+pub(crate) fn runs_on(pid: u32, dir: &Path) -> bool {
+    let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    cmdline.split(|&b| b == 0).any(|arg| arg == datadir_argument(dir).as_bytes())
+}
+
+fn datadir_argument(dir: &Path) -> String {
+    format!("--datadir={}", dir.join("data").display())
+}
+
+/// Sends a signal (`TERM`, `KILL`, `STOP` …); a process that is gone is no error.
+pub(crate) fn send_signal(pid: u32, signal: &str) {
+    kill_by_shell(signal, &pid.to_string());
+}
+
+/// The same to a whole process group.
+pub(crate) fn send_signal_to_group(leader: u32, signal: &str) {
+    kill_by_shell(signal, &format!("-{leader}"));
+}
+
+/// `kill` is built into every shell; the program of that name is not installed everywhere.
+fn kill_by_shell(signal: &str, target: &str) {
+    let script = format!("kill -s {signal} -- {target} 2>/dev/null");
+    let _ = Command::new("/bin/sh").args(["-c", &script]).status();
+}
+
+/// A unix socket path is limited to 107 bytes; a deep checkout needs a short folder elsewhere.
+fn socket_path(dir: &Path) -> PathBuf {
+    let near = dir.join("s.sock");
+    if near.as_os_str().len() <= 100 {
+        return near;
+    }
+    let place = dir.join("socket-dir");
+    let short = fs::read_to_string(&place).ok().filter(|known| Path::new(known).is_dir()).unwrap_or_else(|| {
+        let made = tempfile::Builder::new().prefix("fluxt").tempdir_in("/tmp").expect("private folder in /tmp").keep();
+        fs::write(&place, made.to_str().expect("UTF-8 path")).expect("remember the socket's folder");
+        made.to_str().expect("UTF-8 path").into()
+    });
+    Path::new(&short).join("s.sock")
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|l| l.local_addr())
+        .expect("a free port on the loopback")
+        .port()
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0)
+}
+
+/// Ordinary users often lack `/usr/sbin` in their path.
+fn with_sbin(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()));
+    command
+}
+
+fn server_command() -> Command {
+    with_sbin("mariadbd")
+}
+
+/// A fresh data folder is made once per server version, and copied from then on.
+fn copy_template(data: &Path) {
+    let version = server_command().arg("--version").output().expect(
+        "mariadbd is missing: scripts/test installs it (apt-get install mariadb-server-core mariadb-client), \
+         or name a server with FLUX_TEST_DB_HOST, FLUX_TEST_DB_PORT, FLUX_TEST_DB_USER, FLUX_TEST_DB_PASSWORD",
+    );
+    let version: String =
+        String::from_utf8_lossy(&version.stdout).chars().filter(char::is_ascii_alphanumeric).collect();
+    let template = crate::work_dir().join(format!("template-{version}"));
+    let lock = File::create(crate::work_dir().join("template.lock")).expect("template.lock");
+    lock.lock().expect("lock template.lock");
+    if !template.exists() {
+        let partial = template.with_extension("partial");
+        let _ = fs::remove_dir_all(&partial);
+        fs::create_dir_all(&partial).expect("create the template's folder");
+        let mut command = with_sbin("mariadb-install-db");
+        command.arg("--no-defaults").arg(format!("--datadir={}", partial.display()));
+        command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
+        command.arg("--innodb-log-file-size=48M").args(is_root().then_some("--user=root")).current_dir("/");
+        let output = command.stdin(Stdio::null()).output().expect("run mariadb-install-db");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "mariadb-install-db failed:\n{text}");
+        fs::rename(&partial, &template).expect("rename the template");
+    }
+    let copied = Command::new("cp").args(["-a", "--sparse=always"]).arg(&template).arg(data).status().expect("run cp");
+    assert!(copied.success(), "cp of the template data folder failed");
+}
+
+/// The end of a file, for messages.
+pub(crate) fn tail(path: &Path, bytes: usize) -> String {
+    let mut text = Vec::new();
+    let _ = File::open(path).and_then(|mut f| f.read_to_end(&mut text));
+    String::from_utf8_lossy(&text[text.len().saturating_sub(bytes)..]).into_owned()
+}

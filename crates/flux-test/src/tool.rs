@@ -1,0 +1,231 @@
+//! Runs the real binaries.
+
+use crate::instance::{send_signal, send_signal_to_group};
+use crate::{Home, Outcome, home};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::{Duration, Instant};
+
+/// One call of a tool: cleared environment, UTC, the home as current folder, a time limit.
+#[must_use]
+pub struct Tool {
+    program: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    cwd: Option<PathBuf>,
+    limit: Duration,
+}
+
+impl Tool {
+    /// The binary of that name built beside the running test.
+    pub fn new(name: &str) -> Self {
+        let program = crate::profile_dir().join(name);
+        assert!(program.is_file(), "{} is missing: run cargo build --workspace first", program.display());
+        Self::program(program)
+    }
+
+    /// Any program, under the same conditions.
+    pub fn program(program: impl Into<PathBuf>) -> Self {
+        let env =
+            [("PATH", std::env::var_os("PATH").unwrap_or_default()), ("TZ", "UTC".into()), ("LANG", "C.UTF-8".into())];
+        let env = env.into_iter().map(|(k, v)| (k.into(), v)).collect();
+        Self { program: program.into(), args: Vec::new(), env, cwd: None, limit: Duration::from_secs(60) }
+    }
+
+    /// Runs in this home, with its database in the environment.
+    pub fn home(mut self, home: &Home) -> Self {
+        self.cwd = Some(home.path().to_owned());
+        self.env("HOME", home.path()).envs(home.env())
+    }
+
+    /// One argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Several arguments.
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable, in place of an earlier one of that name.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self = self.env_remove(&name);
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Removes a variable.
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.retain(|(known, _)| known != name.as_ref());
+        self
+    }
+
+    fn envs(mut self, pairs: &[(String, String)]) -> Self {
+        for (name, value) in pairs {
+            self = self.env(name, value);
+        }
+        self
+    }
+
+    /// Another current folder than the home.
+    pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cwd = Some(dir.into());
+        self
+    }
+
+    /// Another time limit than 60 s.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Runs it to its end. A tool that outlives the time limit is killed and fails the test.
+    #[track_caller]
+    pub fn run(self) -> Outcome {
+        self.spawn().wait()
+    }
+
+    /// Starts it and returns at once.
+    #[track_caller]
+    pub fn spawn(self) -> Running {
+        let cwd = self.cwd.unwrap_or_else(std::env::temp_dir);
+        let mut child = Command::new(&self.program)
+            .args(&self.args)
+            .env_clear()
+            .envs(self.env)
+            .current_dir(&cwd)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot start {}: {e}", self.program.display()));
+        let name = self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let args: Vec<String> = self.args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+        Running {
+            stdout: Some(read_all(child.stdout.take())),
+            stderr: Some(read_all(child.stderr.take())),
+            child,
+            command: format!("{name} {}", args.join(" ")).trim_end().to_owned(),
+            cwd,
+            started: Instant::now(),
+            limit: self.limit,
+            peak_rss_kib: 0,
+        }
+    }
+}
+
+/// A tool that runs. Dropped before its end, it is killed.
+#[must_use]
+pub struct Running {
+    child: Child,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+    command: String,
+    cwd: PathBuf,
+    started: Instant,
+    limit: Duration,
+    peak_rss_kib: u64,
+}
+
+impl Running {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// True until it has ended.
+    pub fn is_running(&mut self) -> bool {
+        self.status().is_none()
+    }
+
+    /// SIGKILL; call [`Running::wait`] for what it left.
+    pub fn kill9(&mut self) {
+        self.child.kill().expect("kill the tool");
+    }
+
+    /// Sends a signal by name: `TERM`, `INT`, `STOP`, `CONT`.
+    pub fn signal(&mut self, name: &str) {
+        if self.is_running() {
+            send_signal(self.child.id(), name);
+        }
+    }
+
+    /// Waits for its end, at most for what is left of the time limit.
+    #[track_caller]
+    pub fn wait(mut self) -> Outcome {
+        let mut pause = Duration::from_micros(500);
+        let status = loop {
+            if let Some(status) = self.status() {
+                break status;
+            }
+            if self.started.elapsed() > self.limit {
+                self.kill_group();
+                let status = self.child.wait().expect("wait for the killed tool");
+                let outcome = self.outcome(status);
+                panic!("killed after its time limit of {:?}\n{outcome}", self.limit);
+            }
+            sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+        };
+        self.outcome(status)
+    }
+
+    /// Programs that the tool has started hold its output open: they go too.
+    fn kill_group(&mut self) {
+        send_signal_to_group(self.child.id(), "KILL");
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.peak_rss_kib = self.peak_rss_kib.max(peak_rss_kib(self.child.id()));
+        self.child.try_wait().expect("wait for the tool")
+    }
+
+    fn outcome(&mut self, status: ExitStatus) -> Outcome {
+        let text = |reader: &mut Option<JoinHandle<Vec<u8>>>| {
+            let bytes = reader.take().map(|r| r.join().expect("reader of the output")).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Outcome {
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
+            stdout: text(&mut self.stdout),
+            stderr: text(&mut self.stderr),
+            peak_rss_kib: self.peak_rss_kib,
+            duration: self.started.elapsed(),
+            command: self.command.clone(),
+            logs: home::logs(&self.cwd),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.kill_group();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn read_all(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    let mut stream = stream.expect("output is piped");
+    spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+fn peak_rss_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
