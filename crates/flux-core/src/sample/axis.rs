@@ -1,6 +1,7 @@
 //! The breakdowns of a dataset as lists of cells ready to be written.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -110,8 +111,8 @@ fn departements(dataset: &Dataset, layout: Layout, two: bool) -> Axis {
         .collect();
     let usual = match dataset.kind {
         _ if two => 9,
-        Kind::Frequentation if dataset.family.starts_with("Nuitee") => 35,
-        _ => 18,
+        Kind::Frequentation if dataset.family.starts_with("Nuitee") => 34,
+        _ => 16,
     };
     Axis::new(columns, members, usual, AxisKind::Residence)
 }
@@ -159,7 +160,7 @@ fn communes(dataset: &Dataset, layout: Layout) -> Axis {
     };
     let noms: HashMap<_, _> = reference::departements().iter().map(|d| (d.code, d.nom)).collect();
     let members = unambiguous_communes()
-        .into_iter()
+        .iter()
         .map(|commune| {
             let departement = noms.get(commune.departement).copied().unwrap_or_default();
             let cells = match layout {
@@ -198,13 +199,17 @@ fn near() -> impl Iterator<Item = &'static Commune> {
 }
 
 /// Those of them whose name no other commune of the country has.
-fn unambiguous_communes() -> Vec<&'static Commune> {
+fn unambiguous_communes() -> &'static [&'static Commune] {
+    &UNAMBIGUOUS
+}
+
+static UNAMBIGUOUS: LazyLock<Vec<&'static Commune>> = LazyLock::new(|| {
     let mut count: HashMap<String, u32> = HashMap::new();
     for commune in reference::communes() {
         *count.entry(folded(commune.nom)).or_default() += 1;
     }
     near().filter(|commune| count.get(&folded(commune.nom)) == Some(&1)).collect()
-}
+});
 
 /// Names that two or more neighbours have and the home département has not: nobody can tell which one is meant.
 pub(super) fn ambiguous_communes() -> Vec<&'static str> {
@@ -243,8 +248,7 @@ mod tests {
         let names = ambiguous_communes();
         assert!(names.len() >= 10, "{names:?}");
         for name in names {
-            let places: HashSet<_> =
-                near().filter(|c| folded(c.nom) == folded(name)).map(|c| c.departement).collect();
+            let places: HashSet<_> = near().filter(|c| folded(c.nom) == folded(name)).map(|c| c.departement).collect();
             assert!(places.len() >= 2 && !places.contains("15"), "{name}: {places:?}");
         }
     }

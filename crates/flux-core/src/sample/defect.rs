@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::named;
+use super::plan::{Layout, named};
+use crate::catalogue::{Dataset, Dim};
 
 named! {
     /// Something wrong with a delivery. Names are those of `--defect`.
@@ -100,21 +101,32 @@ pub(super) enum Place {
 
 impl Defect {
     /// What an import is expected to do about it.
-    pub fn effect(self) -> Effect {
+    pub fn effect(self, layout: Layout) -> Effect {
         use Defect::*;
         match self {
             VolumesFormates | AccentsAbimes | EncodagesMeles => Effect::Stored,
             LignesDoubles => Effect::Duplicate,
             LignesContradictoires => Effect::Conflict,
             VolumeNul => Effect::Zero,
+            VolumeNegatif if layout == Layout::Raw => Effect::Zero,
             DateTronquee | FichierAbsent => Effect::Missing,
             ColonneManquante | ColonneDouble | FichierVide | EnteteSeul | FichierBinaire | Dossier => Effect::Unusable,
             _ => Effect::Rejected,
         }
     }
 
+    /// Whether a dataset can have it: the raw families create the names that they meet, and say 0 where there is nothing.
+    pub(super) fn applies(self, layout: Layout, dataset: &Dataset) -> bool {
+        match self {
+            Defect::ZoneInconnue => layout == Layout::Weekly,
+            Defect::CommuneAmbigue => layout == Layout::Weekly && dataset.breakdown.contains(&Dim::Commune),
+            Defect::VolumeNul => layout == Layout::Raw,
+            _ => true,
+        }
+    }
+
     pub(super) fn place(self) -> Place {
-        match self.effect() {
+        match self.effect(Layout::Weekly) {
             Effect::Stored => Place::Altered,
             Effect::Missing | Effect::Unusable => Place::File,
             Effect::Duplicate | Effect::Conflict | Effect::Rejected | Effect::Zero => Place::Added,
@@ -165,10 +177,11 @@ impl From<Defect> for Planned {
 }
 
 impl Planned {
-    /// Whether the file of that name gets the defect.
-    pub(super) fn concerns(&self, file: &str) -> bool {
+    /// Whether the files of a dataset get the defect.
+    pub(super) fn concerns(&self, dataset: &Dataset) -> bool {
         let bare = |name: &str| name.trim_end_matches(".csv").to_lowercase();
-        self.file.as_deref().or(self.defect.default_file()).is_none_or(|wanted| bare(wanted) == bare(file))
+        let is = |wanted: &str| [dataset.family, dataset.short_name()].iter().any(|name| bare(name) == bare(wanted));
+        self.file.as_deref().or(self.defect.default_file()).is_none_or(is)
     }
 }
 
@@ -196,11 +209,15 @@ impl FromStr for Planned {
 mod tests {
     use super::*;
 
+    fn concerns(planned: &Planned, family: &str) -> bool {
+        planned.concerns(crate::catalogue::DATASETS.iter().find(|dataset| dataset.family == family).unwrap())
+    }
+
     #[test]
     fn a_defect_is_read_with_its_count_and_its_file() {
-        let planned: Planned = "volume-negatif:20@duree_sejour.csv".parse().unwrap();
+        let planned: Planned = "volume-negatif:20@Duree_Sejour.csv".parse().unwrap();
         assert_eq!((planned.defect, planned.count), (Defect::VolumeNegatif, 20));
-        assert!(planned.concerns("Duree_Sejour.csv") && !planned.concerns("duree_sejour_fr.csv"));
+        assert!(concerns(&planned, "SejourDuree") && !concerns(&planned, "SejourDuree_Pays"));
         assert_eq!("Volume_Negatif".parse::<Planned>().unwrap(), Defect::VolumeNegatif.into());
         assert!("volume-negatif:x".parse::<Planned>().unwrap_err().contains("nombre de lignes"));
         assert!("volume-positif".parse::<Planned>().unwrap_err().contains("volume-negatif"));
@@ -208,8 +225,8 @@ mod tests {
 
     #[test]
     fn a_defect_of_lines_concerns_every_file_and_one_of_files_its_own() {
-        assert!(Planned::from(Defect::ZoneInconnue).concerns("export_mobilite.csv"));
+        assert!(concerns(&Defect::ZoneInconnue.into(), "LieuActivite_Soir"));
         let directory = Planned::from(Defect::Dossier);
-        assert!(directory.concerns("frequentation_nuitee_int.csv") && !directory.concerns("export_mobilite.csv"));
+        assert!(concerns(&directory, "Nuitee_Pays") && !concerns(&directory, "LieuActivite_Soir"));
     }
 }

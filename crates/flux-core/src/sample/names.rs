@@ -93,15 +93,43 @@ pub(super) const LIEU: &[Categorie] = &[
 
 /// Départements by number of visitors, the rest follows by code.
 pub(super) const DEPARTEMENTS_FIRST: &[&str] = &[
-    "63", "69", "12", "31", "19", "75", "13", "33", "34", "46", "43", "42", "78", "92", "03", "44", "59", "48", "30", "38",
-    "91", "77", "94", "93", "95", "81", "87", "24", "82", "47", "26", "06", "83", "76", "35", "45", "37", "86", "71", "21",
+    "63", "69", "12", "31", "19", "75", "13", "33", "34", "46", "43", "42", "78", "92", "03", "44", "59", "48", "30",
+    "38", "91", "77", "94", "93", "95", "81", "87", "24", "82", "47", "26", "06", "83", "76", "35", "45", "37", "86",
+    "71", "21",
 ];
 
 /// Countries by number of visitors, the rest follows by name.
 pub(super) const PAYS_FIRST: &[&str] = &[
-    "Pays-Bas", "Belgique", "Royaume-Uni", "Allemagne", "Espagne", "Suisse", "Italie", "Portugal", "États-Unis",
-    "Luxembourg", "Irlande", "Pologne", "Danemark", "Suède", "Canada", "Roumanie", "Israël", "Tchéquie", "Autriche",
-    "Norvège", "Australie", "Brésil", "Chine", "Maroc", "Algérie", "Russie", "Japon", "Finlande", "Hongrie", "Grèce",
+    "Pays-Bas",
+    "Belgique",
+    "Royaume-Uni",
+    "Allemagne",
+    "Espagne",
+    "Suisse",
+    "Italie",
+    "Portugal",
+    "États-Unis",
+    "Luxembourg",
+    "Irlande",
+    "Pologne",
+    "Danemark",
+    "Suède",
+    "Canada",
+    "Roumanie",
+    "Israël",
+    "Tchéquie",
+    "Autriche",
+    "Norvège",
+    "Australie",
+    "Brésil",
+    "Chine",
+    "Maroc",
+    "Algérie",
+    "Russie",
+    "Japon",
+    "Finlande",
+    "Hongrie",
+    "Grèce",
 ];
 
 #[cfg(test)]

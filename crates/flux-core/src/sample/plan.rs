@@ -30,6 +30,8 @@ pub struct Plan {
     pub format: Format,
     /// What is wrong with them.
     pub defects: Vec<Planned>,
+    /// Whether files that the generator did not write may be replaced.
+    pub overwrite: bool,
 }
 
 impl Default for Plan {
@@ -45,6 +47,7 @@ impl Default for Plan {
             order: Order::Date,
             format: Format::default(),
             defects: Vec::new(),
+            overwrite: false,
         }
     }
 }

@@ -114,10 +114,9 @@ impl Rows<'_> {
                     for (j, &n) in second.iter().enumerate() {
                         let hash = mix(hash ^ ((m as u64) << 32) ^ n as u64);
                         let likely = self.likelihood([i, j], sizes, provenance);
-                        let share = |axis: usize, rank: usize| {
-                            if axis < self.axes.len() { volume::share(rank) } else { 1.0 }
-                        };
-                        let expected = visitors * share(0, i) * share(1, j);
+                        // What has no choice has no share: the whole, or the one département that is local.
+                        let share = |of: &[usize], rank| if of.len() > 1 { volume::share(rank) } else { 1.0 };
+                        let expected = visitors * share(first, i) * share(second, j);
                         if let Some(volume) = self.delivered(expected, likely, hash, changes) {
                             if cut && !hash.is_multiple_of(5) {
                                 changes.truncated += 1;
