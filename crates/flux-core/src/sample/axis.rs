@@ -3,12 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::names::{DEPARTEMENTS_FIRST, PAYS_FIRST, ZONES};
 use super::plan::Layout;
 use super::rng::keyed;
 use crate::catalogue::{Dataset, Dim, Kind};
+use crate::names::fold;
 use crate::reference::{self, Commune};
 
 /// The observatory's own département.
@@ -187,11 +186,6 @@ fn place_columns(family: &str) -> [&'static str; 4] {
     }
 }
 
-/// A name as the resolution folds it.
-fn folded(name: &str) -> String {
-    name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
-}
-
 /// The communes of the home département and its neighbours.
 fn near() -> impl Iterator<Item = &'static Commune> {
     let neighbours = reference::neighbours(HOME);
@@ -206,18 +200,18 @@ fn unambiguous_communes() -> &'static [&'static Commune] {
 static UNAMBIGUOUS: LazyLock<Vec<&'static Commune>> = LazyLock::new(|| {
     let mut count: HashMap<String, u32> = HashMap::new();
     for commune in reference::communes() {
-        *count.entry(folded(commune.nom)).or_default() += 1;
+        *count.entry(fold(commune.nom)).or_default() += 1;
     }
-    near().filter(|commune| count.get(&folded(commune.nom)) == Some(&1)).collect()
+    near().filter(|commune| count.get(&fold(commune.nom)) == Some(&1)).collect()
 });
 
 /// Names that two or more neighbours have and the home département has not: nobody can tell which one is meant.
 pub(super) fn ambiguous_communes() -> Vec<&'static str> {
-    let home: HashSet<_> = near().filter(|c| c.departement == HOME).map(|c| folded(c.nom)).collect();
+    let home: HashSet<_> = near().filter(|c| c.departement == HOME).map(|c| fold(c.nom)).collect();
     let mut first: HashMap<String, &'static Commune> = HashMap::new();
     let mut ambiguous = Vec::new();
     for commune in near().filter(|c| c.departement != HOME) {
-        let name = folded(commune.nom);
+        let name = fold(commune.nom);
         match first.get(&name) {
             Some(other) if other.departement != commune.departement && !home.contains(&name) => {
                 ambiguous.push(commune.nom);
@@ -248,7 +242,7 @@ mod tests {
         let names = ambiguous_communes();
         assert!(names.len() >= 10, "{names:?}");
         for name in names {
-            let places: HashSet<_> = near().filter(|c| folded(c.nom) == folded(name)).map(|c| c.departement).collect();
+            let places: HashSet<_> = near().filter(|c| fold(c.nom) == fold(name)).map(|c| c.departement).collect();
             assert!(places.len() >= 2 && !places.contains("15"), "{name}: {places:?}");
         }
     }

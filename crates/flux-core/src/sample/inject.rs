@@ -190,7 +190,7 @@ impl Active {
             Defect::VolumeVide => cells[volume].clear(),
             Defect::VolumeNul => cells[volume] = "0".to_owned(),
             Defect::LignesContradictoires => cells[volume] = (row.volume + 1 + turn as u64).to_string(),
-            Defect::LignesIrregulieres if turn % 2 == 0 => {
+            Defect::LignesIrregulieres if turn.is_multiple_of(2) => {
                 cells.remove(zone + 2);
             }
             Defect::LignesIrregulieres => cells.push("de trop".to_owned()),
@@ -220,7 +220,7 @@ fn spelt(volume: u64, turn: u64) -> String {
     let digits = volume.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(space);
         }
         text.push(digit);
@@ -231,7 +231,7 @@ fn spelt(volume: u64, turn: u64) -> String {
 /// A name with an accented letter lost, or else an apostrophe; `None` where it has neither.
 fn damaged(name: &str, turn: u64, unicode: bool) -> Option<String> {
     if let Some((at, letter)) = name.char_indices().find(|(_, c)| !c.is_ascii()) {
-        let lost = if unicode && turn % 2 == 0 { '\u{fffd}' } else { '?' };
+        let lost = if unicode && turn.is_multiple_of(2) { '\u{fffd}' } else { '?' };
         return Some(format!("{}{lost}{}", &name[..at], &name[at + letter.len_utf8()..]));
     }
     name.contains('\'').then(|| name.replace('\'', ""))

@@ -135,13 +135,9 @@ pub(super) const PAYS_FIRST: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::fold;
     use crate::reference;
     use std::collections::BTreeSet;
-    use unicode_normalization::UnicodeNormalization;
-
-    fn folded(name: &str) -> String {
-        name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
-    }
 
     #[test]
     fn each_zone_of_the_reference_is_delivered_once_under_either_style() {
@@ -149,10 +145,10 @@ mod tests {
             let groups: BTreeSet<_> = ZONES
                 .iter()
                 .map(|zone| {
-                    let name = folded(zone.name(style));
+                    let name = fold(zone.name(style));
                     reference::zones()
                         .iter()
-                        .position(|g| g.equivalents.iter().chain([&g.zone]).any(|other| folded(other) == name))
+                        .position(|g| g.equivalents.iter().chain([&g.zone]).any(|other| fold(other) == name))
                         .unwrap_or_else(|| panic!("{name} belongs to no zone"))
                 })
                 .collect();

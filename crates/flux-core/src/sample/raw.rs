@@ -30,9 +30,9 @@ pub(super) fn jobs(plan: &Plan) -> Vec<Job> {
     let mut jobs = Vec::new();
     for year in years(plan) {
         let period = period(plan, year);
-        for zone in 0..ZONES.len() {
+        for (zone, names) in ZONES.iter().enumerate() {
             for dataset in DATASETS {
-                let file = format!("{}_{period}_{}.csv", dataset.family, ZONES[zone].code);
+                let file = format!("{}_{period}_{}.csv", dataset.family, names.code);
                 let place = format!("{}/{file}", folder(plan, &period, zone));
                 jobs.push(Job { place, dataset, zones: zone..zone + 1, year: Some(year) });
             }

@@ -63,8 +63,10 @@ fn a_sound_delivery_holds_what_its_manifest_says_and_each_key_once() {
 fn every_day_has_every_zone_and_category() {
     let (dir, _) = generated(&small());
     for (file, categories) in [("frequentation_nuitee.csv", 4), ("frequentation_journee.csv", 9)] {
-        let slices: std::collections::BTreeSet<_> =
-            rows_of(&dir.path().join(file), b';').into_keys().map(|cells| [0, 1, 3].map(|i| cells[i].clone())).collect();
+        let slices: std::collections::BTreeSet<_> = rows_of(&dir.path().join(file), b';')
+            .into_keys()
+            .map(|cells| [0, 1, 3].map(|i| cells[i].clone()))
+            .collect();
         assert_eq!(slices.len(), 3 * 11 * categories, "{file}");
     }
 }
@@ -114,7 +116,8 @@ fn a_revision_differs_by_exactly_what_its_manifest_says() {
         let before = rows_of(&first.path().join(&file.file), b';');
         let after = rows_of(&second.path().join(&file.file), b';');
         let counted = Revision {
-            revised: after.iter().filter(|(key, volume)| before.get(*key).is_some_and(|old| old != *volume)).count() as u64,
+            revised: after.iter().filter(|(key, volume)| before.get(*key).is_some_and(|old| old != *volume)).count()
+                as u64,
             withdrawn: before.keys().filter(|key| !after.contains_key(*key)).count() as u64,
             added: after.keys().filter(|key| !before.contains_key(*key)).count() as u64,
         };
@@ -301,9 +304,11 @@ fn a_defect_of_files_spoils_its_own_and_no_other() {
     let text = |file: &str| fs::read_to_string(path(file)).unwrap();
     assert!(!text("duree_sejour.csv").contains("Volume"));
     assert!(text("duree_sejour.csv").lines().all(|line| line.split(';').count() == 5));
-    assert!(text("duree_sejour_fr.csv").starts_with(
-        "Date;ZoneObservation;Provenance;CategorieVisiteur;NomDepartement;DureeSejour;Volume;Volume\n"
-    ));
+    assert!(
+        text("duree_sejour_fr.csv").starts_with(
+            "Date;ZoneObservation;Provenance;CategorieVisiteur;NomDepartement;DureeSejour;Volume;Volume\n"
+        )
+    );
     assert_eq!(text("duree_sejour_int.csv"), "");
     assert_eq!(text("frequentation_journee_int.csv").lines().count(), 1);
     assert!(fs::read(path("frequentation_journee_fr.csv")).unwrap().contains(&0));
@@ -397,11 +402,13 @@ fn raw_families_come_in_nested_folders_with_their_calendar_and_places() {
     );
     // 31 December 2024: a Tuesday of the Christmas holidays of all zones.
     assert!(lines.clone().all(|line| line.starts_with("2024-12-31;1;1;1;0;mardi;CABA;")));
-    assert!(lines.any(|line| line.contains(";Puy-de-Dôme;Auvergne;Auvergne-Rhône-Alpes;")));
+    assert!(lines.any(|line| line.contains(";Local;Touriste;Cantal;Auvergne;Auvergne-Rhône-Alpes;")));
     // 1 January 2025: a Wednesday, public holiday.
     let places = text("2025B1/CABA/LieuNuitee_Veille_Pays_2025B1_CABA0.csv");
     let (header, rest) = places.split_once('\n').unwrap();
-    assert!(header.contains("Pays;EPCIZoneNuiteeVeille;CodeInseeNuiteeVeille;ZoneNuiteeVeille;DeptZoneNuiteeVeille;Volume"));
+    assert!(
+        header.contains("Pays;EPCIZoneNuiteeVeille;CodeInseeNuiteeVeille;ZoneNuiteeVeille;DeptZoneNuiteeVeille;Volume")
+    );
     assert!(rest.lines().all(|line| line.starts_with("2025-01-01;1;1;1;1;mercredi;CABA;Etranger;")));
     assert!(text("2024B1/CABA/SejourDuree_2024B1_CABA0.csv").contains("DureeSejour;DureeSejourNum;Volume"));
     assert!(dir.path().join("2024B1/CABA/Nuitee_Semaine_2024B1_CABA0.csv").is_file());

@@ -50,7 +50,7 @@ pub(super) fn of_row(expected: f64, hash: u64) -> u64 {
 /// The same row in a later delivery, where it was revised: never the same number.
 pub(super) fn revised(volume: u64, hash: u64) -> u64 {
     let step = 1 + volume * (1 + keyed(hash, 1) % 12) / 100;
-    if keyed(hash, 2) % 2 == 0 || step >= volume { volume + step } else { volume - step }
+    if keyed(hash, 2).is_multiple_of(2) || step >= volume { volume + step } else { volume - step }
 }
 
 #[cfg(test)]
