@@ -73,9 +73,14 @@ pub(super) fn write(rows: &Rows<'_>, place: String, path: &Path) -> io::Result<F
         _ => {}
     }
     let partial = path.with_extension("csv.partial");
-    write_text(rows, spoilt, &partial, &mut report)?;
-    fs::rename(&partial, path)?;
-    Ok(report)
+    match write_text(rows, spoilt, &partial, &mut report).and_then(|()| fs::rename(&partial, path)) {
+        Ok(()) => Ok(report),
+        Err(error) => {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&partial);
+            Err(error)
+        }
+    }
 }
 
 fn write_text(rows: &Rows<'_>, spoilt: Option<Defect>, path: &Path, report: &mut FileReport) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! What was written, so that a checker can compare what arrived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::Path;
 
@@ -33,6 +33,7 @@ pub struct Report {
     /// Sums over the files.
     pub totals: Totals,
     /// Files of earlier deliveries that are still in the folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Written>,
 }
 
@@ -69,6 +70,7 @@ pub struct FileReport {
     /// Sum of the volumes of the rows to be stored.
     pub volume: u64,
     /// Rows to be stored and their volume, by ISO date.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dates: BTreeMap<String, DayTotal>,
     /// How it differs from the first delivery of the same span; absent from a first delivery.
     pub revision: Option<Revision>,
@@ -156,6 +158,13 @@ impl Report {
     pub(super) fn written(&self) -> impl Iterator<Item = Written> {
         let files = self.files.iter().map(|f| Written { file: f.file.clone(), blake3: f.blake3.clone() });
         files.chain(self.ignored.iter().cloned()).chain(self.earlier.iter().cloned())
+    }
+
+    /// Takes over the files of an earlier manifest that this delivery has not replaced and that are still there.
+    pub(super) fn keep_earlier(&mut self, before: &Report, dir: &Path) {
+        let now: HashSet<String> = self.written().map(|written| written.file).collect();
+        let still = |old: &Written| !now.contains(&old.file) && dir.join(&old.file).exists();
+        self.earlier = before.written().filter(still).collect();
     }
 
     /// The manifest of a folder; an empty one where there is none.

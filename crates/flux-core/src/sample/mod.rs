@@ -22,13 +22,15 @@ mod volume;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use defect::{Defect, Effect, Planned};
 pub use manifest::{DayTotal, DefectReport, Expected, FileReport, MANIFEST, Report, Revision, Totals, Written};
 pub use plan::{DateStyle, Encoding, Format, Layout, Order, Plan, Separator, ZoneStyle};
 
 use crate::catalogue::{self, DATASETS, Dataset};
+use crate::error::{Error, Result};
+use crate::signals;
 use axis::Axis;
 use rows::Rows;
 
@@ -45,8 +47,9 @@ struct Job {
 /// replaced; others are not touched unless the plan says so.
 ///
 /// # Errors
-/// `InvalidInput` for a plan that makes no sense, `AlreadyExists` where files would be lost, else the system's error.
-pub fn generate(plan: &Plan, dir: &Path) -> io::Result<Report> {
+/// [`Error::Usage`] for a plan that makes no sense, [`Error::Config`] where files would be lost, [`Error::Io`],
+/// [`Error::Interrupted`]; the files written until then are whole and in the manifest.
+pub fn generate(plan: &Plan, dir: &Path) -> Result<Report> {
     generate_with(plan, dir, |_, _| {})
 }
 
@@ -54,7 +57,7 @@ pub fn generate(plan: &Plan, dir: &Path) -> io::Result<Report> {
 ///
 /// # Errors
 /// As [`generate`].
-pub fn generate_with(plan: &Plan, dir: &Path, mut on_file: impl FnMut(&FileReport, usize)) -> io::Result<Report> {
+pub fn generate_with(plan: &Plan, dir: &Path, on_file: impl FnMut(&FileReport, usize)) -> Result<Report> {
     check(plan)?;
     let jobs = jobs(plan);
     let ignored = match plan.layout {
@@ -64,7 +67,7 @@ pub fn generate_with(plan: &Plan, dir: &Path, mut on_file: impl FnMut(&FileRepor
     let before = Report::read(dir);
     let places = jobs.iter().map(|job| job.place.as_str()).chain(ignored.iter().map(|(place, _)| place.as_str()));
     if !plan.overwrite {
-        guard(dir, before.as_ref().ok(), places.clone())?;
+        guard(dir, before.as_ref().ok(), places)?;
     }
     let mut report = Report {
         from: plan.from.to_string(),
@@ -75,7 +78,24 @@ pub fn generate_with(plan: &Plan, dir: &Path, mut on_file: impl FnMut(&FileRepor
         revision: plan.revision,
         ..Report::default()
     };
-    fs::create_dir_all(dir)?;
+    fs::create_dir_all(dir).map_err(Error::io("création de", dir))?;
+    let outcome = write_files(plan, dir, &jobs, &ignored, &mut report, on_file);
+    if let Ok(before) = before {
+        report.keep_earlier(&before, dir);
+    }
+    report.add_up();
+    let written = report.write(dir).map_err(Error::io("écriture de", dir.join(MANIFEST)));
+    outcome.and(written).map(|()| report)
+}
+
+fn write_files(
+    plan: &Plan,
+    dir: &Path,
+    jobs: &[Job],
+    ignored: &[(String, String)],
+    report: &mut Report,
+    mut on_file: impl FnMut(&FileReport, usize),
+) -> Result<()> {
     let mut axes: HashMap<&str, Vec<Axis>> = HashMap::new();
     for (index, job) in jobs.iter().enumerate() {
         let axes = axes.entry(job.dataset.family).or_insert_with(|| axis::axes(job.dataset, plan.layout));
@@ -87,25 +107,22 @@ pub fn generate_with(plan: &Plan, dir: &Path, mut on_file: impl FnMut(&FileRepor
             year: job.year,
             truncated: truncated(plan, job.dataset),
         };
-        let path = make_way(dir, &job.place)?;
-        let file = file::write(&rows, job.place.clone(), &path)?;
+        let path = dir.join(&job.place);
+        let file = make_way(&path).and_then(|()| file::write(&rows, job.place.clone(), &path));
+        // A walk that a signal stops ends in an error of its own.
+        signals::check()?;
+        let file = file.map_err(Error::io("écriture de", path))?;
         on_file(&file, jobs.len() - index - 1);
         report.files.push(file);
     }
-    for (place, text) in &ignored {
-        fs::write(make_way(dir, place)?, text)?;
+    for (place, text) in ignored {
+        let path = dir.join(place);
+        make_way(&path).and_then(|()| fs::write(&path, text)).map_err(Error::io("écriture de", path))?;
         report
             .ignored
             .push(Written { file: place.clone(), blake3: blake3::hash(text.as_bytes()).to_hex().to_string() });
     }
-    if let Ok(before) = before {
-        let now: Vec<&str> = places.collect();
-        let still = |old: &Written| !now.contains(&old.file.as_str()) && dir.join(&old.file).exists();
-        report.earlier = before.written().filter(still).collect();
-    }
-    report.add_up();
-    report.write(dir)?;
-    Ok(report)
+    Ok(())
 }
 
 /// The scale at which `plan` has about `lines` lines, as far as its days can hold so many.
@@ -143,10 +160,10 @@ fn truncated(plan: &Plan, dataset: &Dataset) -> bool {
     plan.defects.iter().any(|planned| planned.defect == Defect::DateTronquee && planned.concerns(dataset))
 }
 
-fn check(plan: &Plan) -> io::Result<()> {
-    let bad = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+fn check(plan: &Plan) -> Result<()> {
+    let bad = |message: String| Err(Error::Usage(message));
     if plan.days == 0 || plan.dates().count() != plan.days as usize {
-        return bad(format!("{} jours à partir du {} : cette période n'existe pas", plan.days, plan.from));
+        return bad(format!("une période de {} jours à partir du {} n'existe pas", plan.days, plan.from));
     }
     if !(plan.scale.is_finite() && plan.scale > 0.0) {
         return bad(format!("l'échelle {} n'est pas un nombre positif", plan.scale));
@@ -163,7 +180,7 @@ fn check(plan: &Plan) -> io::Result<()> {
 }
 
 /// Refuses to go on where a file that is not the generator's own, as it left it, stands at one of `places`.
-fn guard<'a>(dir: &Path, before: Option<&Report>, places: impl Iterator<Item = &'a str>) -> io::Result<()> {
+fn guard<'a>(dir: &Path, before: Option<&Report>, places: impl Iterator<Item = &'a str>) -> Result<()> {
     let own: HashMap<String, String> =
         before.map(|report| report.written().map(|w| (w.file, w.blake3)).collect()).unwrap_or_default();
     let mut foreign: Vec<&str> = Vec::new();
@@ -171,7 +188,7 @@ fn guard<'a>(dir: &Path, before: Option<&Report>, places: impl Iterator<Item = &
         let path = dir.join(place);
         let is_own = match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-            Err(error) => return Err(error),
+            Err(error) => return Err(Error::io("lecture de", path)(error)),
             Ok(metadata) if metadata.is_dir() => own.contains_key(place),
             Ok(_) => own.get(place).is_some_and(|hash| hash_of(&path).is_ok_and(|now| now == *hash)),
         };
@@ -187,10 +204,13 @@ fn guard<'a>(dir: &Path, before: Option<&Report>, places: impl Iterator<Item = &
     }
     let list = foreign.iter().take(5).copied().collect::<Vec<_>>().join(", ");
     let more = if foreign.len() > 5 { format!(" et {} autres", foreign.len() - 5) } else { String::new() };
-    Err(io::Error::new(
-        io::ErrorKind::AlreadyExists,
-        format!("{} contient des fichiers qui ne sont pas des échantillons intacts : {list}{more}", dir.display()),
-    ))
+    Err(Error::Config {
+        message: format!(
+            "{} contient des fichiers qui ne sont pas des échantillons intacts : {list}{more}",
+            dir.display()
+        ),
+        hint: "choisissez un autre dossier avec --output, ou remplacez-les avec --force".to_owned(),
+    })
 }
 
 fn hash_of(path: &Path) -> io::Result<String> {
@@ -199,17 +219,15 @@ fn hash_of(path: &Path) -> io::Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// The path of a file to write, with its folders, and nothing in its way; a folder that holds something stays.
-fn make_way(dir: &Path, place: &str) -> io::Result<PathBuf> {
-    let path = dir.join(place);
+/// Makes the folders of a file to write, and takes what is in its way; a folder that holds something stays.
+fn make_way(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    match fs::symlink_metadata(&path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir(&path)?,
-        Ok(_) => fs::remove_file(&path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
-    Ok(path)
 }

@@ -69,24 +69,6 @@ pub enum Layout {
     Raw,
 }
 
-/// How the zones are named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ZoneStyle {
-    /// As of old: `CABA`, `GENTIANE`, `HTC`, `STATION`.
-    Old,
-    /// As today: `Pays d'Aurillac`, `Haut Cantal`, `Hautes Terres`, `Lioran`.
-    New,
-}
-
-/// In which order the lines come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Day after day, each with all its zones.
-    Date,
-    /// Zone after zone, each with all its days, as when one export per zone is joined to the next.
-    Zone,
-}
-
 /// How a file is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
@@ -144,7 +126,7 @@ macro_rules! named {
                 let wanted = text.trim().to_lowercase().replace('_', "-");
                 $name::ALL.iter().copied().find(|value| value.name() == wanted).ok_or_else(|| {
                     let names: Vec<_> = $name::ALL.iter().map(|value| value.name()).collect();
-                    format!("« {text} » n'existe pas ; au choix : {}", names.join(", "))
+                    format!("au choix : {}", names.join(", "))
                 })
             }
         }
@@ -186,6 +168,26 @@ impl Separator {
             Separator::Comma => ',',
             Separator::Tab => '\t',
         }
+    }
+}
+
+named! {
+    /// How the zones are named.
+    ZoneStyle {
+        /// As of old: `CABA`, `GENTIANE`, `HTC`, `STATION`.
+        Old = "old",
+        /// As today: `Pays d'Aurillac`, `Haut Cantal`, `Hautes Terres`, `Lioran`.
+        New = "new",
+    }
+}
+
+named! {
+    /// In which order the lines come.
+    Order {
+        /// Day after day, each with all its zones.
+        Date = "date",
+        /// Zone after zone, each with all its days, as when one export per zone is joined to the next.
+        Zone = "zone",
     }
 }
 

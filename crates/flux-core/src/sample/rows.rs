@@ -11,6 +11,7 @@ use super::plan::{Order, Plan};
 use super::rng::{keyed, mix};
 use super::volume;
 use crate::catalogue::{DATASETS, Dataset, Kind};
+use crate::signals;
 
 /// The rows of one day, zone, provenance and category.
 pub(super) struct Slice {
@@ -76,7 +77,7 @@ impl Rows<'_> {
     /// How many rows there are.
     pub(super) fn count(&self) -> u64 {
         let mut rows = 0;
-        // Counting cannot fail; the closure never does.
+        // Only a stop ends it early, and then the walk that follows ends too.
         let _ = self.walk(|_, _| {
             rows += 1;
             Ok(())
@@ -96,6 +97,9 @@ impl Rows<'_> {
         changes: &mut Changes,
         each: &mut impl FnMut(&Slice, &Row) -> io::Result<()>,
     ) -> io::Result<()> {
+        if signals::requested() {
+            return Err(io::Error::other("arrêt demandé"));
+        }
         let (categories, measure) = categories(self.dataset);
         let dataset = DATASETS.iter().position(|d| std::ptr::eq(d, self.dataset)).unwrap_or_default() as u64;
         let seed = keyed(keyed(self.plan.seed, date.num_days_from_ce() as u64), zone as u64);
