@@ -18,7 +18,7 @@ pub(super) struct Writer<'a> {
     sink: Sink,
     prefix: String,
     /// The slice that `prefix` belongs to.
-    current: Option<(usize, usize, usize, *const ())>,
+    current: Option<(usize, usize, usize, &'static str)>,
 }
 
 impl Writer<'_> {
@@ -37,8 +37,7 @@ impl Writer<'_> {
 
     /// A row as it should be.
     pub(super) fn sound(&mut self, slice: &Slice, row: &Row) -> io::Result<()> {
-        let categorie = std::ptr::from_ref(slice.categorie).cast();
-        let key = (slice.day, slice.zone, slice.provenance, categorie);
+        let key = (slice.day, slice.zone, slice.provenance, slice.categorie.nom);
         if self.current != Some(key) {
             self.prefix = self.template.prefix(slice);
             self.current = Some(key);

@@ -30,6 +30,7 @@ pub use plan::{DateStyle, Encoding, Format, Layout, Order, Plan, Separator, Zone
 
 use crate::catalogue::{self, DATASETS, Dataset};
 use crate::error::{Error, Result};
+use crate::report::plural;
 use crate::signals;
 use axis::Axis;
 use rows::Rows;
@@ -112,6 +113,7 @@ fn write_files(
         // A walk that a signal stops ends in an error of its own.
         signals::check()?;
         let file = file.map_err(Error::io("écriture de", path))?;
+        log::info!("{} : {}", file.file, plural(file.lines, "ligne", "lignes"));
         on_file(&file, jobs.len() - index - 1);
         report.files.push(file);
     }

@@ -101,7 +101,7 @@ impl Rows<'_> {
             return Err(io::Error::other("arrêt demandé"));
         }
         let (categories, measure) = categories(self.dataset);
-        let dataset = DATASETS.iter().position(|d| std::ptr::eq(d, self.dataset)).unwrap_or_default() as u64;
+        let dataset = DATASETS.iter().position(|d| d.family == self.dataset.family).unwrap_or_default() as u64;
         let seed = keyed(keyed(self.plan.seed, date.num_days_from_ce() as u64), zone as u64);
         let sizes = sizes(self.axes, self.plan.scale);
         let cut = self.truncated && day + 1 == self.plan.days as usize;
@@ -197,6 +197,6 @@ fn categories(dataset: &Dataset) -> (&'static [Categorie], u64) {
         Kind::Frequentation if dataset.family.starts_with("Nuitee") => (NUITEE, 1),
         Kind::Frequentation => (DIURNE, 2),
         Kind::Sejour => (SEJOUR, 3),
-        Kind::Lieu => (LIEU, 4),
+        Kind::Lieu => (LIEU, if dataset.family.starts_with("LieuActivite") { 4 } else { 5 }),
     }
 }

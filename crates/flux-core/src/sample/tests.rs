@@ -78,6 +78,16 @@ fn a_week_has_the_size_of_a_real_one() {
 }
 
 #[test]
+fn breakdowns_stay_within_their_totals() {
+    let (_dir, report) = generated(&Plan::default());
+    let volume = |file: &str| report.files.iter().find(|other| other.file == file).unwrap().volume;
+    for part in ["frequentation_nuitee_fr.csv", "frequentation_nuitee_int.csv"] {
+        assert!(volume(part) < volume("frequentation_nuitee.csv"), "{part}");
+    }
+    assert!(volume("frequentation_nuitee_fr.csv") * 2 > volume("frequentation_nuitee.csv"));
+}
+
+#[test]
 fn a_plan_gives_the_same_bytes_a_seed_other_ones_and_a_longer_span_holds_the_shorter() {
     let hashes = |plan: &Plan| -> Vec<String> { generated(plan).1.files.into_iter().map(|f| f.blake3).collect() };
     assert_eq!(hashes(&small()), hashes(&small()));
@@ -411,6 +421,13 @@ fn raw_families_come_in_nested_folders_with_their_calendar_and_places() {
     assert!(rest.lines().all(|line| line.starts_with("2025-01-01;1;1;1;1;mercredi;CABA;Etranger;")));
     assert!(text("2024B1/CABA/SejourDuree_2024B1_CABA0.csv").contains("DureeSejour;DureeSejourNum;Volume"));
     assert!(dir.path().join("2024B1/CABA/Nuitee_Semaine_2024B1_CABA0.csv").is_file());
+
+    let volumes = |family: &str| -> u64 {
+        report.files.iter().filter(|file| file.family == family).map(|file| file.volume).sum()
+    };
+    let families = ["LieuActivite_Soir", "LieuActivite_Veille", "LieuNuitee_Soir", "LieuNuitee_Veille"];
+    let distinct: std::collections::BTreeSet<_> = families.iter().map(|family| volumes(family)).collect();
+    assert_eq!(distinct.len(), 4, "no family is the copy of another");
 
     let second = generate(&Plan { revision: 1, ..plan }, dir.path()).unwrap();
     assert!(second.files[0].file.starts_with("2024B2/"));

@@ -38,7 +38,7 @@ pub(super) fn of_slice(zone: &Zone, categorie: &Categorie, provenance: usize, da
 /// The share of the member of rank `rank` in its slice: few large ones and a long tail.
 pub(super) fn share(rank: usize) -> f64 {
     let rank = u32::try_from(rank).unwrap_or(u32::MAX);
-    0.45 / (f64::from(rank) + 2.5)
+    0.26 / (f64::from(rank) + 2.5)
 }
 
 /// A volume as delivered: whole, at least 1, with the row's own noise.
