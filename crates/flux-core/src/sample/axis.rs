@@ -227,6 +227,7 @@ pub(super) fn ambiguous_communes() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue;
 
     #[test]
     fn communes_of_a_clean_delivery_are_known_once_in_the_country() {
@@ -235,6 +236,15 @@ mod tests {
         assert!(names.contains(&"Aurillac") && names.contains(&"Brioude"));
         assert!(!names.contains(&"Saint-Georges"));
         assert!(names.len() > 1000, "{}", names.len());
+    }
+
+    #[test]
+    fn every_name_can_be_written_in_windows_1252() {
+        for dataset in catalogue::DATASETS {
+            for cell in axes(dataset, Layout::Raw).iter().flat_map(|axis| &axis.members).flat_map(|m| &m.cells) {
+                assert!(!encoding_rs::WINDOWS_1252.encode(cell).2, "{cell}");
+            }
+        }
     }
 
     #[test]
@@ -249,7 +259,7 @@ mod tests {
 
     #[test]
     fn only_the_home_departement_is_local_and_it_is_nowhere_else() {
-        let dataset = crate::catalogue::weekly().nth(1).unwrap();
+        let dataset = catalogue::weekly().nth(1).unwrap();
         let axis = departements(dataset, Layout::Weekly, false);
         for zone in 0..ZONES.len() {
             let names = |provenance| -> Vec<_> {
