@@ -14,6 +14,7 @@ pub mod names;
 pub mod progress;
 pub mod reference;
 pub mod report;
+pub mod sample;
 pub mod schema;
 pub mod server_check;
 pub mod settings;

@@ -1,10 +1,9 @@
 //! The reference data that seeds the dimensions, embedded from `reference/*.csv` (sources and licences in its README).
 //!
 //! Names are those of the files; whoever stores them puts them in upper case. Each list is parsed once, on first use.
+//! The school holidays are in [`crate::calendar::school`].
 
 use std::sync::LazyLock;
-
-use chrono::NaiveDate;
 
 /// A name with the other names under which deliveries write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,19 +64,6 @@ pub struct Duree {
     pub equivalents: &'static [&'static str],
 }
 
-/// One school holiday of one zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vacances {
-    /// `A`, `B` or `C`.
-    pub zone: &'static str,
-    /// `Vacances d'hiver`.
-    pub nom: &'static str,
-    /// First day.
-    pub debut: NaiveDate,
-    /// Last day, included.
-    pub fin: NaiveDate,
-}
-
 static ZONES: LazyLock<Vec<ZoneGroup>> = LazyLock::new(|| {
     rows(include_str!("../../../reference/zones.csv"))
         .map(|[zone, others]| ZoneGroup { zone, equivalents: others.split('|').filter(|s| !s.is_empty()).collect() })
@@ -116,14 +102,6 @@ static COMMUNES: LazyLock<Vec<Commune>> = LazyLock::new(|| {
 
 static PAYS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| rows(include_str!("../../../reference/pays.csv")).map(|[nom]| nom).collect());
-
-static VACANCES: LazyLock<Vec<Vacances>> = LazyLock::new(|| {
-    rows(include_str!("../../../reference/vacances_scolaires.csv"))
-        .filter_map(|[zone, nom, debut, fin]| {
-            Some(Vacances { zone, nom, debut: debut.parse().ok()?, fin: fin.parse().ok()? })
-        })
-        .collect()
-});
 
 static PROVENANCES: LazyLock<Vec<Nom>> = LazyLock::new(|| {
     vec![
@@ -193,11 +171,6 @@ pub fn communes() -> &'static [Commune] {
 /// The foreign countries, in French alphabetical order.
 pub fn pays() -> &'static [&'static str] {
     &PAYS
-}
-
-/// School holidays of the zones A, B and C of metropolitan France.
-pub fn vacances_scolaires() -> &'static [Vacances] {
-    &VACANCES
 }
 
 /// The 13 lengths of stay.
@@ -404,18 +377,11 @@ mod tests {
     }
 
     #[test]
-    fn departements_and_holidays_read_as_the_csv_crate_reads_them() {
+    fn departements_read_as_the_csv_crate_reads_them() {
         let expected = by_csv_crate(include_str!("../../../reference/departements.csv"));
         assert_eq!(departements().len(), 101);
         for (d, expected) in departements().iter().zip(&expected) {
             assert_eq!([d.code, d.nom, d.ancienne_region, d.nouvelle_region].as_slice(), expected);
-        }
-        let expected = by_csv_crate(include_str!("../../../reference/vacances_scolaires.csv"));
-        assert_eq!(vacances_scolaires().len(), expected.len());
-        for (v, expected) in vacances_scolaires().iter().zip(&expected) {
-            assert_eq!([v.zone, v.nom, &v.debut.to_string(), &v.fin.to_string()].as_slice(), expected);
-            assert!(v.debut <= v.fin, "{v:?}");
-            assert!(["A", "B", "C"].contains(&v.zone), "{v:?}");
         }
     }
 
