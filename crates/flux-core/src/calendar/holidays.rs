@@ -27,12 +27,17 @@ enum Place {
 /// A holiday of the law: its name, its place in the year, and the years (both ends included) in which it is one.
 struct Rule(&'static str, Place, &'static [(i32, i32)]);
 
+/// Name of the holiday of 1 May.
+pub const FETE_DU_TRAVAIL: &str = "Fête du Travail";
+/// Name of the holiday of 8 May.
+pub const VICTOIRE_1945: &str = "Victoire 1945";
+
 const RULES: [Rule; 11] = [
     Rule("Jour de l'An", Place::Fixed(1, 1), &[(1810, i32::MAX)]),
     Rule("Lundi de Pâques", Place::AfterEaster(1), &[(1886, i32::MAX)]),
-    Rule("Fête du Travail", Place::Fixed(5, 1), &[(1947, i32::MAX)]),
+    Rule(FETE_DU_TRAVAIL, Place::Fixed(5, 1), &[(1947, i32::MAX)]),
     // abolished as a holiday in 1959, brought back by the law of 2 October 1981
-    Rule("Victoire 1945", Place::Fixed(5, 8), &[(1953, 1959), (1982, i32::MAX)]),
+    Rule(VICTOIRE_1945, Place::Fixed(5, 8), &[(1953, 1959), (1982, i32::MAX)]),
     Rule("Ascension", Place::AfterEaster(39), &[(1802, i32::MAX)]),
     Rule("Lundi de Pentecôte", Place::AfterEaster(50), &[(1886, i32::MAX)]),
     Rule("Fête nationale", Place::Fixed(7, 14), &[(1880, i32::MAX)]),
