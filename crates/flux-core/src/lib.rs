@@ -13,6 +13,7 @@ pub mod names;
 pub mod progress;
 pub mod reference;
 pub mod report;
+pub mod saisons;
 pub mod schema;
 pub mod server_check;
 pub mod settings;

@@ -8,14 +8,27 @@
 pub mod check;
 pub mod dates;
 pub mod plan;
+pub mod report;
 pub mod reset;
 pub mod store;
 pub mod update;
 
 use std::ops::RangeInclusive;
 
+use chrono::{DateTime, Datelike, Utc};
+
+use crate::calendar::paris;
 use crate::calendar::saisons::{Saison, YEARS};
 use crate::error::{Error, Result};
+
+/// First year that the tools fill unless told otherwise: the observatory's first complete one.
+const FIRST_YEAR: i32 = 2019;
+
+/// Year that the tools fill at least, unless told otherwise.
+const LAST_YEAR: i32 = 2030;
+
+/// Years ahead of the present one that the tools fill, unless told otherwise.
+const YEARS_AHEAD: i32 = 4;
 
 /// Season of one year, as the unique key of `dim_saisons` names it.
 pub type SaisonKey = (i32, Saison);
@@ -35,6 +48,12 @@ pub fn years(from: i32, to: i32) -> Result<RangeInclusive<i32>> {
         }
     }
     Ok(from..=to)
+}
+
+/// The years of a tool that was not told which, at the instant `now`.
+pub fn default_years(now: DateTime<Utc>) -> (i32, i32) {
+    let this_year = paris::civil_time(now).year();
+    (FIRST_YEAR, (this_year + YEARS_AHEAD).clamp(LAST_YEAR, *YEARS.end()))
 }
 
 #[cfg(test)]

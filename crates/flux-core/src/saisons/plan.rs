@@ -165,7 +165,11 @@ fn periode_step(stored: &Stored, periode: Periode, overwrite: bool) -> PeriodeSt
         return PeriodeStep::Keep(periode);
     }
     let ours = stored.written.get(&(code.to_owned(), periode.annee)).is_some_and(|written| days == Some(*written));
-    if ours || overwrite { PeriodeStep::Update(row.clone(), periode) } else { PeriodeStep::KeepTheirs(row.clone(), periode) }
+    if ours || overwrite {
+        PeriodeStep::Update(row.clone(), periode)
+    } else {
+        PeriodeStep::KeepTheirs(row.clone(), periode)
+    }
 }
 
 fn written(stored: &Stored, steps: &[PeriodeStep]) -> Vec<(PeriodeKind, i32, Days)> {
@@ -183,7 +187,7 @@ fn written(stored: &Stored, steps: &[PeriodeStep]) -> Vec<(PeriodeKind, i32, Day
 }
 
 /// Links of all periods, as they will stand after the steps, that differ from the stored ones.
-fn links(stored: &Stored, plan: &Plan) -> Vec<LinkStep> {
+pub(super) fn links(stored: &Stored, plan: &Plan) -> Vec<LinkStep> {
     let mut seasons: BTreeMap<SaisonKey, (NaiveDateTime, NaiveDateTime)> =
         stored.saisons.iter().filter_map(|row| Some((row.key, (row.debut?, row.fin?)))).collect();
     for step in &plan.saisons {

@@ -65,12 +65,7 @@ pub fn plan(database: &Database, years: &RangeInclusive<i32>, periodes: bool) ->
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn apply(
-    database: &Database,
-    lock: &mut Lock,
-    years: &RangeInclusive<i32>,
-    periodes: bool,
-) -> Result<ResetPlan> {
+pub fn apply(database: &Database, lock: &mut Lock, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
     let tables = database.tables(&mut database.session()?)?;
     database.transaction(|session| {
         let plan = ResetPlan::new(&Stored::load(session, &tables)?, years, periodes);

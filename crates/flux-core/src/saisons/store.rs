@@ -8,7 +8,7 @@ use super::SaisonKey;
 use crate::calendar::saisons::{Saison, YEARS};
 use crate::catalogue::{DATASETS, Space};
 use crate::db::{Database, Session};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Table of the periods that `update-saisons` wrote, with the days that it wrote.
 pub const WRITTEN_TABLE: &str = "flux_periodes";
@@ -75,7 +75,7 @@ impl Stored {
     /// Reads everything. `tables` are those of the database.
     ///
     /// # Errors
-    /// [`Error::MissingTable`] without `dim_saisons` or `dim_periodes`, [`Error::Sql`].
+    /// [`crate::error::Error::MissingTable`] without `dim_saisons` or `dim_periodes`, [`crate::error::Error::Sql`].
     pub fn load(session: &mut Session, tables: &HashSet<String>) -> Result<Self> {
         let written = if tables.contains(WRITTEN_TABLE) { load_written(session)? } else { HashMap::new() };
         Ok(Self { saisons: load_saisons(session)?, periodes: load_periodes(session)?, written })
@@ -97,8 +97,11 @@ fn load_saisons(session: &mut Session) -> Result<Vec<SaisonRow>> {
     )?;
     let mut saisons = Vec::with_capacity(rows.len());
     for (id, annee, code, debut, fin, duree_jours) in rows {
-        let saison = Saison::from_code(&code)
-            .ok_or_else(|| Error::Invariant(format!("dim_saisons : saison « {code} » inconnue (id {id})")))?;
+        // what MySQL stores for a value outside the ENUM when it is not strict
+        let Some(saison) = Saison::from_code(&code) else {
+            log::warn!("dim_saisons : la ligne {id} a une saison inconnue, « {code} » ; elle est laissée de côté");
+            continue;
+        };
         let (debut, fin) = (date_time(debut.as_deref()), date_time(fin.as_deref()));
         saisons.push(SaisonRow { id, key: (annee, saison), debut, fin, duree_jours });
     }
@@ -149,7 +152,7 @@ fn date_time(text: Option<&str>) -> Option<NaiveDateTime> {
 /// The days that occur in the facts, main and temporary tables together. Reads the indexes on `date` only.
 ///
 /// # Errors
-/// [`Error::Sql`].
+/// [`crate::error::Error::Sql`].
 pub fn days_of_facts(database: &Database, session: &mut Session) -> Result<BTreeSet<NaiveDate>> {
     let tables = database.tables(session)?;
     let mut days = BTreeSet::new();

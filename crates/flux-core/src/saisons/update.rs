@@ -3,15 +3,38 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use mysql::Value;
 
 use super::SaisonKey;
 use super::plan::{PeriodeStep, Plan, SaisonStep};
-use super::store::{Stored, WRITTEN_DDL};
+use super::store::{self, Stored, WRITTEN_DDL};
 use crate::calendar::saisons::SaisonSpan;
 use crate::db::{Database, Lock, Session};
 use crate::error::{Error, Result};
+
+/// The years to fill when `from` or `to` was not given: the usual ones, those of the facts and of the periods.
+///
+/// # Errors
+/// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Sql`].
+pub fn years_or_needed(
+    database: &Database,
+    from: Option<i32>,
+    to: Option<i32>,
+    now: DateTime<Utc>,
+) -> Result<RangeInclusive<i32>> {
+    if let (Some(from), Some(to)) = (from, to) {
+        return super::years(from, to);
+    }
+    let mut session = database.session()?;
+    let tables = database.tables(&mut session)?;
+    let mut needed = Stored::load(&mut session, &tables)?.years_of_periodes();
+    needed.extend(store::years_of(&store::days_of_facts(database, &mut session)?));
+    let (first, last) = super::default_years(now);
+    let first = needed.first().map_or(first, |year| first.min(*year));
+    let last = needed.last().map_or(last, |year| last.max(*year));
+    super::years(from.unwrap_or(first), to.unwrap_or(last))
+}
 
 /// The plan for `years`; writes nothing.
 ///
