@@ -43,8 +43,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<ResetReport> {
-    // a bound that is not given leaves nothing out, rows outside the computed years included
-    let bounds = years(args.from.unwrap_or(*YEARS.start()), args.to.unwrap_or(*YEARS.end()))?;
+    let bounds = years(args.from, args.to, (*YEARS.start(), *YEARS.end()))?;
+    // a bound that is not given leaves nothing out, not even rows outside the computed years
     let from = args.from.map_or(i32::MIN, |_| *bounds.start());
     let years = from..=args.to.map_or(i32::MAX, |_| *bounds.end());
     let database = context.database()?;

@@ -38,7 +38,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, _: &Context) -> Result<InstantsReport> {
-    let (first, last) = default_years(Utc::now());
-    let years = years(args.from.unwrap_or(first), args.to.unwrap_or(last))?;
+    let years = years(args.from, args.to, default_years(Utc::now()))?;
     Ok(InstantsReport::new(years, args.csv))
 }

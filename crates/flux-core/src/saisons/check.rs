@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
+use super::SaisonKey;
 use super::dates::{self, DatesReport};
 use super::plan::{self, LinkStep, Plan};
 use super::store::{self, SaisonRow, Stored};
-use super::{SaisonKey, years};
 use crate::calendar::periodes::{PeriodeKind, periodes_of};
-use crate::calendar::saisons::{Saison, saison_of, saisons_of};
+use crate::calendar::saisons::{Saison, YEARS, saison_of, saisons_of};
 use crate::calendar::{paris, school};
 use crate::db::Database;
 use crate::error::Result;
@@ -219,7 +219,7 @@ pub fn assess(stored: &Stored, days: &BTreeSet<NaiveDate>, dates: DatesReport, t
 
 /// The years of the facts and of the periods, this one and the next.
 fn needed_years(stored: &Stored, annees_faits: &BTreeSet<i32>, today: NaiveDate) -> BTreeSet<i32> {
-    let coming = [today.year(), today.year() + 1].into_iter().filter(|year| years(*year, *year).is_ok());
+    let coming = [today.year(), today.year() + 1].into_iter().filter(|year| YEARS.contains(year));
     stored.years_of_periodes().into_iter().chain(annees_faits.iter().copied()).chain(coming).collect()
 }
 

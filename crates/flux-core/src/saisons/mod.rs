@@ -33,21 +33,25 @@ const YEARS_AHEAD: i32 = 4;
 /// Season of one year, as the unique key of `dim_saisons` names it.
 pub type SaisonKey = (i32, Saison);
 
-/// The years that `--from` and `--to` name.
+/// The years that `--from` and `--to` name; where one is not given, the one of `default`, or the other one where that
+/// would leave no year.
 ///
 /// # Errors
 /// [`Error::Usage`] when they are in the wrong order or beyond [`YEARS`].
-pub fn years(from: i32, to: i32) -> Result<RangeInclusive<i32>> {
-    if from > to {
-        return Err(Error::Usage(format!("--from {from} vient après --to {to}")));
-    }
-    for year in [from, to] {
+pub fn years(from: Option<i32>, to: Option<i32>, default: (i32, i32)) -> Result<RangeInclusive<i32>> {
+    for year in [from, to].into_iter().flatten() {
         if !YEARS.contains(&year) {
             let (first, last) = (YEARS.start(), YEARS.end());
             return Err(Error::Usage(format!("l'année {year} n'est pas calculée : choisissez de {first} à {last}")));
         }
     }
-    Ok(from..=to)
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => Err(Error::Usage(format!("--from {from} vient après --to {to}"))),
+        (Some(from), Some(to)) => Ok(from..=to),
+        (Some(from), None) => Ok(from..=default.1.max(from)),
+        (None, Some(to)) => Ok(default.0.min(to)..=to),
+        (None, None) => Ok(default.0..=default.1),
+    }
 }
 
 /// The years of a tool that was not told which, at the instant `now`.
@@ -62,9 +66,17 @@ mod tests {
 
     #[test]
     fn years_in_the_wrong_order_or_out_of_range_are_bad_usage() {
-        assert_eq!(years(2019, 2030).unwrap(), 2019..=2030);
-        for (from, to) in [(2030, 2019), (1899, 1950), (2090, 2101)] {
-            assert_eq!(years(from, to).unwrap_err().code(), 2, "{from} {to}");
+        for (from, to) in [(Some(2030), Some(2019)), (Some(1899), Some(1950)), (None, Some(2101)), (Some(-1), None)] {
+            assert_eq!(years(from, to, (2019, 2030)).unwrap_err().code(), 2, "{from:?} {to:?}");
         }
+    }
+
+    #[test]
+    fn a_bound_that_is_not_given_never_empties_the_years() {
+        let of = |from, to| years(from, to, (2019, 2030)).unwrap();
+        assert_eq!(of(None, None), 2019..=2030);
+        assert_eq!(of(Some(2025), None), 2025..=2030);
+        assert_eq!(of(Some(2040), None), 2040..=2040);
+        assert_eq!(of(None, Some(1990)), 1990..=1990);
     }
 }

@@ -23,17 +23,17 @@ pub fn years_or_needed(
     to: Option<i32>,
     now: DateTime<Utc>,
 ) -> Result<RangeInclusive<i32>> {
-    if let (Some(from), Some(to)) = (from, to) {
-        return super::years(from, to);
+    let default = super::default_years(now);
+    if from.is_some() && to.is_some() {
+        return super::years(from, to, default);
     }
     let mut session = database.session()?;
     let tables = database.tables(&mut session)?;
     let mut needed = Stored::load(&mut session, &tables)?.years_of_periodes();
     needed.extend(store::years_of(&store::days_of_facts(database, &mut session)?));
-    let (first, last) = super::default_years(now);
-    let first = needed.first().map_or(first, |year| first.min(*year));
-    let last = needed.last().map_or(last, |year| last.max(*year));
-    super::years(from.unwrap_or(first), to.unwrap_or(last))
+    let first = needed.first().map_or(default.0, |year| default.0.min(*year));
+    let last = needed.last().map_or(default.1, |year| default.1.max(*year));
+    super::years(from, to, (first, last))
 }
 
 /// The plan for `years`; writes nothing.
