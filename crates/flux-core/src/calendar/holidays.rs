@@ -17,27 +17,34 @@ pub struct PublicHoliday {
 }
 
 /// Where a holiday stands in the year.
-enum Rule {
+enum Place {
     /// A month and a day of the month.
     Fixed(u32, u32),
     /// Days after Easter Sunday.
     AfterEaster(u64),
 }
 
-/// Name, rule, and the years in which it is a holiday, both ends included.
-const RULES: [(&str, Rule, &[(i32, i32)]); 11] = [
-    ("Jour de l'An", Rule::Fixed(1, 1), &[(1810, i32::MAX)]),
-    ("Lundi de Pâques", Rule::AfterEaster(1), &[(1886, i32::MAX)]),
-    ("Fête du Travail", Rule::Fixed(5, 1), &[(1947, i32::MAX)]),
+/// A holiday of the law: its name, its place in the year, and the years (both ends included) in which it is one.
+struct Rule(&'static str, Place, &'static [(i32, i32)]);
+
+/// Name of the holiday of 1 May.
+pub const FETE_DU_TRAVAIL: &str = "Fête du Travail";
+/// Name of the holiday of 8 May.
+pub const VICTOIRE_1945: &str = "Victoire 1945";
+
+const RULES: [Rule; 11] = [
+    Rule("Jour de l'An", Place::Fixed(1, 1), &[(1810, i32::MAX)]),
+    Rule("Lundi de Pâques", Place::AfterEaster(1), &[(1886, i32::MAX)]),
+    Rule(FETE_DU_TRAVAIL, Place::Fixed(5, 1), &[(1947, i32::MAX)]),
     // abolished as a holiday in 1959, brought back by the law of 2 October 1981
-    ("Victoire 1945", Rule::Fixed(5, 8), &[(1953, 1959), (1982, i32::MAX)]),
-    ("Ascension", Rule::AfterEaster(39), &[(1802, i32::MAX)]),
-    ("Lundi de Pentecôte", Rule::AfterEaster(50), &[(1886, i32::MAX)]),
-    ("Fête nationale", Rule::Fixed(7, 14), &[(1880, i32::MAX)]),
-    ("Assomption", Rule::Fixed(8, 15), &[(1802, i32::MAX)]),
-    ("Toussaint", Rule::Fixed(11, 1), &[(1802, i32::MAX)]),
-    ("Armistice 1918", Rule::Fixed(11, 11), &[(1922, i32::MAX)]),
-    ("Noël", Rule::Fixed(12, 25), &[(1802, i32::MAX)]),
+    Rule(VICTOIRE_1945, Place::Fixed(5, 8), &[(1953, 1959), (1982, i32::MAX)]),
+    Rule("Ascension", Place::AfterEaster(39), &[(1802, i32::MAX)]),
+    Rule("Lundi de Pentecôte", Place::AfterEaster(50), &[(1886, i32::MAX)]),
+    Rule("Fête nationale", Place::Fixed(7, 14), &[(1880, i32::MAX)]),
+    Rule("Assomption", Place::Fixed(8, 15), &[(1802, i32::MAX)]),
+    Rule("Toussaint", Place::Fixed(11, 1), &[(1802, i32::MAX)]),
+    Rule("Armistice 1918", Place::Fixed(11, 11), &[(1922, i32::MAX)]),
+    Rule("Noël", Place::Fixed(12, 25), &[(1802, i32::MAX)]),
 ];
 
 /// The public holidays of `year`, by date. Two may fall on one day (Ascension on 1 May 2008).
@@ -45,11 +52,11 @@ pub fn public_holidays(year: i32) -> Vec<PublicHoliday> {
     let easter = easter_sunday(year);
     let mut holidays: Vec<PublicHoliday> = RULES
         .iter()
-        .filter(|(_, _, spans)| spans.iter().any(|&(from, to)| (from..=to).contains(&year)))
-        .filter_map(|(name, rule, _)| {
-            let date = match *rule {
-                Rule::Fixed(month, day) => NaiveDate::from_ymd_opt(year, month, day),
-                Rule::AfterEaster(days) => easter.checked_add_days(Days::new(days)),
+        .filter(|Rule(_, _, spans)| spans.iter().any(|&(from, to)| (from..=to).contains(&year)))
+        .filter_map(|Rule(name, place, _)| {
+            let date = match *place {
+                Place::Fixed(month, day) => NaiveDate::from_ymd_opt(year, month, day),
+                Place::AfterEaster(days) => easter.checked_add_days(Days::new(days)),
             };
             date.map(|date| PublicHoliday { date, name })
         })

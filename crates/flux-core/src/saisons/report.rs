@@ -1,0 +1,442 @@
+//! Reports of the tools on seasons, for people and as JSON.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use chrono::{NaiveDateTime, SecondsFormat};
+use serde::Serialize;
+
+use super::check::{Anomaly, Verification};
+use super::dates::DatesReport;
+use super::plan::{Counts, PeriodeStep, Plan, SaisonStep};
+use super::reset::ResetPlan;
+use super::store::{Days, PeriodeRow};
+use crate::calendar::saisons::{SaisonSpan, saisons_of};
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, worst};
+
+/// A computed season, for `scrap-date`.
+#[derive(Debug, Serialize)]
+struct Instant {
+    annee: i32,
+    saison: &'static str,
+    instant_utc: String,
+    instant_paris: String,
+    date_fin: String,
+    duree_jours: i64,
+}
+
+impl From<SaisonSpan> for Instant {
+    fn from(span: SaisonSpan) -> Self {
+        Self {
+            annee: span.annee,
+            saison: span.saison.code(),
+            instant_utc: span.instant.to_rfc3339_opts(SecondsFormat::Secs, true),
+            instant_paris: text(span.debut),
+            date_fin: text(span.fin),
+            duree_jours: span.duree_jours,
+        }
+    }
+}
+
+/// Report of `scrap-date`.
+#[derive(Debug, Serialize)]
+pub struct InstantsReport {
+    from: i32,
+    to: i32,
+    saisons: Vec<Instant>,
+    #[serde(skip)]
+    csv: bool,
+}
+
+impl InstantsReport {
+    /// Equinoxes and solstices of `years`; as CSV or as a table for people.
+    pub fn new(years: RangeInclusive<i32>, csv: bool) -> Self {
+        let (from, to) = (*years.start(), *years.end());
+        Self { from, to, saisons: years.flat_map(saisons_of).map(Instant::from).collect(), csv }
+    }
+}
+
+impl Report for InstantsReport {
+    fn render(&self, page: &mut Page) {
+        if self.csv {
+            page.line("annee;saison;instant_utc;instant_paris;date_fin;duree_jours");
+            for Instant { annee, saison, instant_utc, instant_paris, date_fin, duree_jours } in &self.saisons {
+                page.line(format!("{annee};{saison};{instant_utc};{instant_paris};{date_fin};{duree_jours}"));
+            }
+            return;
+        }
+        let mut table = Table::new(&["année", "saison", "début (UTC)", "début (Paris)", "fin (Paris)", ">jours"]);
+        for row in &self.saisons {
+            table.row([
+                row.annee.to_string(),
+                row.saison.to_owned(),
+                row.instant_utc.clone(),
+                row.instant_paris.clone(),
+                row.date_fin.clone(),
+                row.duree_jours.to_string(),
+            ]);
+        }
+        page.table(&table);
+    }
+}
+
+/// Numbers of `dim_periodes`.
+#[derive(Debug, Serialize)]
+struct PeriodeCounts {
+    #[serde(flatten)]
+    counts: Counts,
+    kept_changed: usize,
+    kept_own: usize,
+}
+
+/// A row that changes.
+#[derive(Debug, Serialize)]
+struct Change {
+    table: &'static str,
+    annee: i32,
+    code: &'static str,
+    before: Option<[String; 2]>,
+    after: [String; 2],
+}
+
+/// A period of the people's, which is kept.
+#[derive(Debug, Serialize)]
+struct Kept {
+    code: String,
+    annee: i32,
+    days: Option<[String; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed: Option<[String; 2]>,
+}
+
+impl Kept {
+    fn new(row: &PeriodeRow, computed: Option<Days>) -> Self {
+        let texts = |(first, last): Days| [first.to_string(), last.to_string()];
+        Self { code: row.code.clone(), annee: row.annee, days: row.days().map(texts), computed: computed.map(texts) }
+    }
+
+    fn line(&self) -> String {
+        let days = self.days.as_ref().map_or_else(|| "sans dates".to_owned(), |[from, to]| format!("{from} à {to}"));
+        let computed =
+            self.computed.as_ref().map_or_else(String::new, |[from, to]| format!(", calculée {from} à {to}"));
+        format!("{} {} : {days}{computed}", self.code, self.annee)
+    }
+}
+
+/// Report of `update-saisons`.
+#[derive(Debug, Serialize)]
+pub struct UpdateReport {
+    dry_run: bool,
+    from: i32,
+    to: i32,
+    saisons: Counts,
+    periodes: PeriodeCounts,
+    links_changed: usize,
+    changes: Vec<Change>,
+    changed_by_hand: Vec<Kept>,
+    own_periods: Vec<Kept>,
+    /// Years whose school calendar is not known, with the codes of the periods that are therefore not computed.
+    unknown: BTreeMap<i32, Vec<&'static str>>,
+}
+
+impl UpdateReport {
+    /// What `plan` did, or would do.
+    pub fn new(plan: &Plan, years: &RangeInclusive<i32>, dry_run: bool) -> Self {
+        let changed_by_hand: Vec<_> = plan
+            .changed_by_hand()
+            .map(|(row, periode)| Kept::new(row, Some((periode.premier_jour, periode.dernier_jour))))
+            .collect();
+        let own_periods: Vec<_> = plan.theirs.iter().map(|row| Kept::new(row, None)).collect();
+        let mut unknown: BTreeMap<i32, Vec<&'static str>> = BTreeMap::new();
+        for (year, kind) in &plan.unknown {
+            unknown.entry(*year).or_default().push(kind.code());
+        }
+        Self {
+            dry_run,
+            from: *years.start(),
+            to: *years.end(),
+            saisons: plan.saison_counts(),
+            periodes: PeriodeCounts {
+                counts: plan.periode_counts(),
+                kept_changed: changed_by_hand.len(),
+                kept_own: own_periods.len(),
+            },
+            links_changed: plan.links.len(),
+            changes: changes(plan),
+            changed_by_hand,
+            own_periods,
+            unknown,
+        }
+    }
+}
+
+fn changes(plan: &Plan) -> Vec<Change> {
+    let stored = |at: Option<NaiveDateTime>| at.map_or_else(|| "NULL".to_owned(), text);
+    let saison = |span: &SaisonSpan, before| Change {
+        table: "dim_saisons",
+        annee: span.annee,
+        code: span.saison.code(),
+        before,
+        after: [text(span.debut), text(span.fin)],
+    };
+    let saisons = plan.saisons.iter().filter_map(|step| match step {
+        SaisonStep::Insert(span) => Some(saison(span, None)),
+        SaisonStep::Update(row, span) => Some(saison(span, Some([stored(row.debut), stored(row.fin)]))),
+        SaisonStep::Keep(_) => None,
+    });
+    let periodes = plan.periodes.iter().filter_map(|step| {
+        let (periode, before) = match step {
+            PeriodeStep::Insert(periode) => (periode, None),
+            PeriodeStep::Update(row, periode) => (periode, Some([stored(row.debut), stored(row.fin)])),
+            PeriodeStep::Keep(_) | PeriodeStep::KeepTheirs(..) => return None,
+        };
+        Some(Change {
+            table: "dim_periodes",
+            annee: periode.annee,
+            code: periode.kind.code(),
+            before,
+            after: [text(periode.debut()), text(periode.fin())],
+        })
+    });
+    saisons.chain(periodes).collect()
+}
+
+impl Report for UpdateReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&["table", ">ajoutées", ">corrigées", ">inchangées", ">gardées"]);
+        let counts =
+            |counts: &Counts| [number_of(counts.inserted), number_of(counts.updated), number_of(counts.unchanged)];
+        table.row(std::iter::once("dim_saisons".to_owned()).chain(counts(&self.saisons)).chain(["0".to_owned()]));
+        let kept = self.periodes.kept_changed + self.periodes.kept_own;
+        let periodes = counts(&self.periodes.counts).into_iter().chain([number_of(kept)]);
+        table.row(std::iter::once("dim_periodes".to_owned()).chain(periodes));
+        page.title(&format!("Années {} à {}", self.from, self.to));
+        page.table(&table);
+        page.line(format!("Liens entre périodes et saisons changés : {}", number_of(self.links_changed)));
+        for change in self.changes.iter().filter(|change| change.before.is_some()) {
+            let Change { table, annee, code, before, after: [from, to] } = change;
+            let [old_from, old_to] = before.as_ref().map_or(["", ""], |[from, to]| [from.as_str(), to.as_str()]);
+            page.line(format!("{table} : {code} {annee}, de {old_from} – {old_to} à {from} – {to}"));
+        }
+        if !self.changed_by_hand.is_empty() {
+            page.title("Périodes changées à la main, gardées (--overwrite les remplace)");
+            for kept in &self.changed_by_hand {
+                page.line(format!("  {}", kept.line()));
+            }
+        }
+        if !self.own_periods.is_empty() {
+            page.title("Périodes saisies à la main, gardées");
+            for kept in &self.own_periods {
+                page.line(format!("  {}", kept.line()));
+            }
+        }
+        if !self.unknown.is_empty() {
+            page.title("Calendrier scolaire inconnu : ces périodes ne sont pas calculées");
+            for (year, codes) in &self.unknown {
+                page.line(format!("  {year} : {}", codes.join(", ")));
+            }
+        }
+        page.gap();
+        let done = match (self.dry_run, self.changes.is_empty() && self.links_changed == 0) {
+            (_, true) => "dim_saisons et dim_periodes sont à jour",
+            (true, false) => "essai : rien n'a été écrit",
+            (false, false) => "dim_saisons et dim_periodes ont été mises à jour",
+        };
+        page.verdict(Verdict::Ok, done);
+    }
+}
+
+/// Report of `status-saisons`: one line.
+#[derive(Debug, Serialize)]
+pub struct StatusReport {
+    saisons: usize,
+    annees: Option<(i32, i32)>,
+    periodes: usize,
+    calendrier_scolaire: Option<String>,
+    findings: Vec<Finding>,
+}
+
+impl From<Verification> for StatusReport {
+    fn from(verification: Verification) -> Self {
+        Self {
+            saisons: verification.saisons,
+            annees: verification.annees,
+            periodes: verification.periodes,
+            calendrier_scolaire: verification.calendrier_scolaire.map(|day| day.to_string()),
+            findings: verification.anomalies.iter().map(Anomaly::finding).collect(),
+        }
+    }
+}
+
+impl Report for StatusReport {
+    fn render(&self, page: &mut Page) {
+        let saisons = plural(self.saisons as u64, "saison", "saisons");
+        let years = self.annees.map_or_else(String::new, |(first, last)| format!(" {first}-{last}"));
+        let periodes = plural(self.periodes as u64, "période", "périodes");
+        let school =
+            self.calendrier_scolaire.as_ref().map_or_else(|| "inconnu".to_owned(), |day| format!("jusqu'au {day}"));
+        let verdict = match self.findings.first() {
+            None => "rien à signaler".to_owned(),
+            Some(first) => format!(
+                "{}, dont {} : {} ; lancez `verifier-saisons`",
+                plural(self.findings.len() as u64, "constat", "constats"),
+                first.place,
+                first.message
+            ),
+        };
+        let line = format!("{saisons}{years}, {periodes}, calendrier scolaire {school} : {verdict}");
+        page.verdict(self.verdict(), line);
+    }
+
+    fn verdict(&self) -> Verdict {
+        worst(&self.findings)
+    }
+}
+
+/// What `verifier-saisons --repair` did to `dim_dates`, or would do.
+#[derive(Debug, Serialize)]
+struct Repair {
+    dry_run: bool,
+    corrected: usize,
+    added: usize,
+}
+
+/// Report of `verifier-saisons`.
+#[derive(Debug, Serialize)]
+pub struct VerificationReport {
+    #[serde(flatten)]
+    status: StatusReport,
+    dates: usize,
+    dates_wrong: usize,
+    dates_missing: usize,
+    /// Days of `dim_dates` whose school holidays are not known, and were therefore not compared.
+    dates_unknown: usize,
+    annees_faits: Vec<i32>,
+    changed_by_hand: Vec<(String, i32)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<Repair>,
+}
+
+impl VerificationReport {
+    /// What a verification found.
+    pub fn new(verification: Verification) -> Self {
+        Self {
+            dates: verification.dates.rows,
+            dates_wrong: verification.dates.wrong.len(),
+            dates_missing: verification.dates.missing.len(),
+            dates_unknown: verification.dates.unknown,
+            annees_faits: verification.annees_faits.iter().copied().collect(),
+            changed_by_hand: verification.modifiees.clone(),
+            status: verification.into(),
+            repair: None,
+        }
+    }
+
+    /// With what was repaired before it in `dim_dates`.
+    #[must_use]
+    pub fn repaired(mut self, report: &DatesReport) -> Self {
+        self.repair = Some(Repair { dry_run: false, corrected: report.wrong.len(), added: report.missing.len() });
+        self
+    }
+
+    /// With what a repair would do.
+    #[must_use]
+    pub fn to_repair(mut self) -> Self {
+        self.repair = Some(Repair { dry_run: true, corrected: self.dates_wrong, added: self.dates_missing });
+        self
+    }
+}
+
+impl Report for VerificationReport {
+    fn render(&self, page: &mut Page) {
+        let status = &self.status;
+        let years = |(first, last)| format!(" ({first} à {last})");
+        page.line(format!(
+            "dim_saisons  : {}{}",
+            number_of(status.saisons),
+            status.annees.map(years).unwrap_or_default()
+        ));
+        page.line(format!("dim_periodes : {}", number_of(status.periodes)));
+        let unknown = match self.dates_unknown {
+            0 => String::new(),
+            count => format!(", dont {} au calendrier scolaire inconnu", number_of(count)),
+        };
+        page.line(format!("dim_dates    : {}{unknown}", number_of(self.dates)));
+        match &status.calendrier_scolaire {
+            Some(day) => page.line(format!("Calendrier scolaire connu jusqu'au {day}")),
+            None => page.line("Calendrier scolaire inconnu"),
+        }
+        if !self.changed_by_hand.is_empty() {
+            let list: Vec<_> = self.changed_by_hand.iter().map(|(code, annee)| format!("{code} {annee}")).collect();
+            page.line(format!("Périodes changées à la main, gardées : {}", list.join(", ")));
+        }
+        if let Some(Repair { dry_run, corrected, added }) = &self.repair {
+            let corrected = plural(*corrected as u64, "jour corrigé", "jours corrigés");
+            let added = plural(*added as u64, "jour ajouté", "jours ajoutés");
+            let mode = if *dry_run { "essai, rien n'a été écrit : " } else { "" };
+            page.line(format!("Réparation de dim_dates : {mode}{corrected}, {added}"));
+        }
+        page.gap();
+        for finding in &status.findings {
+            page.finding(finding);
+        }
+        if status.findings.is_empty() {
+            page.verdict(Verdict::Ok, "saisons contiguës, périodes liées, calendrier conforme");
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.status.verdict()
+    }
+}
+
+/// Report of `reset-saisons`.
+#[derive(Debug, Serialize)]
+pub struct ResetReport {
+    applied: bool,
+    saisons_deleted: usize,
+    periodes_unlinked: usize,
+    periodes_deleted: Vec<String>,
+}
+
+impl ResetReport {
+    /// What `plan` did, or would do.
+    pub fn new(plan: &ResetPlan, applied: bool) -> Self {
+        Self {
+            applied,
+            saisons_deleted: plan.saisons.len(),
+            periodes_unlinked: plan.unlinked.len(),
+            periodes_deleted: plan.periodes.iter().map(|(_, code, annee)| format!("{code} {annee}")).collect(),
+        }
+    }
+}
+
+impl Report for ResetReport {
+    fn render(&self, page: &mut Page) {
+        page.line(format!(
+            "dim_saisons  : {}",
+            plural(self.saisons_deleted as u64, "ligne supprimée", "lignes supprimées")
+        ));
+        let deleted = plural(self.periodes_deleted.len() as u64, "ligne supprimée", "lignes supprimées");
+        let unlinked = plural(self.periodes_unlinked as u64, "lien retiré", "liens retirés");
+        page.line(format!("dim_periodes : {deleted}, {unlinked}"));
+        if !self.periodes_deleted.is_empty() {
+            page.line(format!("  {}", self.periodes_deleted.join(", ")));
+        }
+        page.gap();
+        if self.applied {
+            page.verdict(Verdict::Ok, "fait");
+            page.action("lancez `update-saisons` pour remplir à nouveau");
+        } else {
+            page.verdict(Verdict::Ok, "rien n'a été supprimé : voilà ce que ferait --yes");
+        }
+    }
+}
+
+fn number_of(count: usize) -> String {
+    number(count as i128)
+}
+
+fn text(at: NaiveDateTime) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}

@@ -1,0 +1,141 @@
+//! Emptying `dim_saisons`, so that `update-saisons` starts afresh.
+
+use std::ops::RangeInclusive;
+
+use super::SaisonKey;
+use super::store::Stored;
+use crate::calendar::periodes::PeriodeKind;
+use crate::db::{Database, Lock, Session};
+use crate::error::Result;
+
+/// What a reset takes away.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
+pub struct ResetPlan {
+    /// Seasons that are deleted.
+    pub saisons: Vec<(u32, SaisonKey)>,
+    /// Periods that lose their link, by id.
+    pub unlinked: Vec<u32>,
+    /// Periods that are deleted: those that `update-saisons` wrote and nobody changed, by id, code and year.
+    pub periodes: Vec<(u32, String, i32)>,
+}
+
+impl ResetPlan {
+    /// The plan for `years`; with `periodes`, the computed periods of these years go too.
+    pub fn new(stored: &Stored, years: &RangeInclusive<i32>, periodes: bool) -> Self {
+        let saisons: Vec<_> =
+            stored.saisons.iter().filter(|row| years.contains(&row.key.0)).map(|row| (row.id, row.key)).collect();
+        let is_ours = |code: &str, annee, days| {
+            PeriodeKind::from_code(code).is_some() && stored.written.get(&(code.to_owned(), annee)).copied() == days
+        };
+        let deleted: Vec<_> = stored
+            .periodes
+            .iter()
+            .filter(|row| periodes && years.contains(&row.annee) && row.days().is_some())
+            .filter(|row| is_ours(&row.code, row.annee, row.days()))
+            .map(|row| (row.id, row.code.clone(), row.annee))
+            .collect();
+        let unlinked = stored
+            .periodes
+            .iter()
+            .filter(|row| row.id_saison.is_some_and(|id| saisons.iter().any(|(gone, _)| *gone == id)))
+            .filter(|row| !deleted.iter().any(|(gone, ..)| *gone == row.id))
+            .map(|row| row.id)
+            .collect();
+        Self { saisons, unlinked, periodes: deleted }
+    }
+
+    /// Whether nothing would be deleted.
+    pub fn is_empty(&self) -> bool {
+        self.saisons.is_empty() && self.periodes.is_empty()
+    }
+}
+
+/// The plan for `years`; writes nothing.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub fn plan(database: &Database, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
+    let mut session = database.session()?;
+    let tables = database.tables(&mut session)?;
+    Ok(ResetPlan::new(&Stored::load(&mut session, &tables)?, years, periodes))
+}
+
+/// Applies the plan for `years` in one transaction; the plan is computed again in it.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub fn apply(database: &Database, lock: &mut Lock, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
+    let tables = database.tables(&mut database.session()?)?;
+    database.transaction(|session| {
+        let plan = ResetPlan::new(&Stored::load(session, &tables)?, years, periodes);
+        delete(session, &plan)?;
+        lock.ensure(database)?;
+        Ok(plan)
+    })
+}
+
+fn delete(session: &mut Session, plan: &ResetPlan) -> Result<()> {
+    for id in &plan.unlinked {
+        let sql = "UPDATE dim_periodes SET id_saison = NULL WHERE id_periode = ?";
+        session.exec("retrait des liens de dim_periodes", sql, (id,))?;
+    }
+    for (id, code, annee) in &plan.periodes {
+        session.exec("vidage de dim_periodes", "DELETE FROM dim_periodes WHERE id_periode = ?", (id,))?;
+        let sql = "DELETE FROM flux_periodes WHERE code_periode = ? AND annee = ?";
+        session.exec("vidage de flux_periodes", sql, (code, annee))?;
+    }
+    for (id, _) in &plan.saisons {
+        session.exec("vidage de dim_saisons", "DELETE FROM dim_saisons WHERE id = ?", (id,))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::calendar::saisons::Saison;
+    use crate::saisons::store::{PeriodeRow, SaisonRow};
+
+    fn periode(id: u32, code: &str, annee: i32, id_saison: u32) -> PeriodeRow {
+        let debut = format!("{annee}-07-05T00:00:00").parse().ok();
+        let fin = format!("{annee}-08-31T23:59:59").parse().ok();
+        PeriodeRow { id, code: code.into(), annee, debut, fin, id_saison: Some(id_saison) }
+    }
+
+    fn stored() -> Stored {
+        let saison = |id, annee| SaisonRow { id, key: (annee, Saison::Ete), debut: None, fin: None, duree_jours: None };
+        let written = |annee: i32| {
+            let day = |text: String| text.parse().unwrap();
+            (("vacances_ete".to_owned(), annee), (day(format!("{annee}-07-05")), day(format!("{annee}-08-31"))))
+        };
+        Stored {
+            saisons: vec![saison(1, 2024), saison(2, 2025)],
+            periodes: vec![
+                periode(10, "vacances_ete", 2024, 1),
+                periode(11, "vacances_ete", 2025, 2),
+                periode(12, "festival", 2025, 2),
+                periode(13, "annee_complete", 2025, 2),
+            ],
+            written: HashMap::from([written(2024), written(2025)]),
+        }
+    }
+
+    #[test]
+    fn seasons_of_the_years_go_and_periods_lose_their_link() {
+        let plan = ResetPlan::new(&stored(), &(2025..=2025), false);
+        assert_eq!(plan.saisons, [(2, (2025, Saison::Ete))]);
+        assert_eq!(plan.unlinked, [11, 12, 13]);
+        assert!(plan.periodes.is_empty());
+        assert!(ResetPlan::new(&stored(), &(2019..=2020), true).is_empty());
+    }
+
+    #[test]
+    fn only_periods_that_we_wrote_go_with_them() {
+        let plan = ResetPlan::new(&stored(), &(2025..=2025), true);
+        assert_eq!(plan.periodes, [(11, "vacances_ete".to_owned(), 2025)]);
+        assert_eq!(plan.unlinked, [12, 13]);
+    }
+}

@@ -1,0 +1,192 @@
+//! Reading the stored seasons and periods, and the years that the facts cover.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime};
+
+use super::SaisonKey;
+use crate::calendar::saisons::{Saison, YEARS};
+use crate::catalogue::{DATASETS, Space};
+use crate::db::{Database, Session};
+use crate::error::Result;
+
+/// Table of the periods that `update-saisons` wrote, with the days that it wrote.
+pub const WRITTEN_TABLE: &str = "flux_periodes";
+
+/// Its definition.
+pub const WRITTEN_DDL: &str = "CREATE TABLE IF NOT EXISTS flux_periodes (\
+     code_periode VARCHAR(50) NOT NULL, annee SMALLINT NOT NULL, premier_jour DATE NOT NULL, dernier_jour DATE NOT NULL, \
+     PRIMARY KEY (code_periode, annee)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci";
+
+/// A row of `dim_saisons`. A date is `None` when it is NULL or not a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaisonRow {
+    /// `id`.
+    pub id: u32,
+    /// `annee` and `saison`.
+    pub key: SaisonKey,
+    /// `date_debut`.
+    pub debut: Option<NaiveDateTime>,
+    /// `date_fin`.
+    pub fin: Option<NaiveDateTime>,
+    /// `duree_jours`.
+    pub duree_jours: Option<i64>,
+}
+
+/// A row of `dim_periodes`. A date is `None` when it is NULL or not a date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeriodeRow {
+    /// `id_periode`.
+    pub id: u32,
+    /// `code_periode`.
+    pub code: String,
+    /// `annee`.
+    pub annee: i32,
+    /// `date_debut`.
+    pub debut: Option<NaiveDateTime>,
+    /// `date_fin`.
+    pub fin: Option<NaiveDateTime>,
+    /// `id_saison`.
+    pub id_saison: Option<u32>,
+}
+
+impl PeriodeRow {
+    /// First and last day; `None` unless both are dates.
+    pub fn days(&self) -> Option<(NaiveDate, NaiveDate)> {
+        Some((self.debut?.date(), self.fin?.date()))
+    }
+}
+
+/// First and last day.
+pub type Days = (NaiveDate, NaiveDate);
+
+/// What the database holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// `dim_saisons`, by year and season.
+    pub saisons: Vec<SaisonRow>,
+    /// `dim_periodes`, by year and code.
+    pub periodes: Vec<PeriodeRow>,
+    /// The days that `update-saisons` wrote last, by code and year; empty before its first run.
+    pub written: HashMap<(String, i32), Days>,
+}
+
+impl Stored {
+    /// Reads everything. `tables` are those of the database.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::MissingTable`] without `dim_saisons` or `dim_periodes`, [`crate::error::Error::Sql`].
+    pub fn load(session: &mut Session, tables: &HashSet<String>) -> Result<Self> {
+        let written = if tables.contains(WRITTEN_TABLE) { load_written(session)? } else { HashMap::new() };
+        Ok(Self { saisons: load_saisons(session)?, periodes: load_periodes(session)?, written })
+    }
+
+    /// Years that occur in `dim_periodes`.
+    pub fn years_of_periodes(&self) -> BTreeSet<i32> {
+        self.periodes.iter().map(|row| row.annee).filter(|year| YEARS.contains(year)).collect()
+    }
+}
+
+fn load_saisons(session: &mut Session) -> Result<Vec<SaisonRow>> {
+    type Row = (u32, i32, String, Option<String>, Option<String>, Option<i64>);
+    let rows: Vec<Row> = session.rows(
+        "lecture de dim_saisons",
+        "SELECT id, CAST(annee AS SIGNED), CAST(saison AS CHAR), CAST(date_debut AS CHAR), CAST(date_fin AS CHAR), \
+         CAST(duree_jours AS SIGNED) FROM dim_saisons ORDER BY annee, saison, id",
+        (),
+    )?;
+    let mut saisons = Vec::with_capacity(rows.len());
+    for (id, annee, code, debut, fin, duree_jours) in rows {
+        // what MySQL stores for a value outside the ENUM when it is not strict
+        let Some(saison) = Saison::from_code(&code) else {
+            log::warn!("dim_saisons : la ligne {id} a une saison inconnue, « {code} » ; elle est laissée de côté");
+            continue;
+        };
+        let (debut, fin) = (date_time(debut.as_deref()), date_time(fin.as_deref()));
+        saisons.push(SaisonRow { id, key: (annee, saison), debut, fin, duree_jours });
+    }
+    saisons.sort_by_key(|row| row.key);
+    Ok(saisons)
+}
+
+fn load_periodes(session: &mut Session) -> Result<Vec<PeriodeRow>> {
+    type Row = (u32, Option<String>, Option<i32>, Option<String>, Option<String>, Option<u32>);
+    let rows: Vec<Row> = session.rows(
+        "lecture de dim_periodes",
+        "SELECT id_periode, code_periode, CAST(annee AS SIGNED), CAST(date_debut AS CHAR), CAST(date_fin AS CHAR), \
+         id_saison FROM dim_periodes ORDER BY annee, code_periode, id_periode",
+        (),
+    )?;
+    let row = |(id, code, annee, debut, fin, id_saison): Row| PeriodeRow {
+        id,
+        code: code.unwrap_or_default(),
+        annee: annee.unwrap_or_default(),
+        debut: date_time(debut.as_deref()),
+        fin: date_time(fin.as_deref()),
+        id_saison,
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+fn load_written(session: &mut Session) -> Result<HashMap<(String, i32), Days>> {
+    let rows: Vec<(String, i32, String, String)> = session.rows(
+        "lecture de flux_periodes",
+        "SELECT code_periode, CAST(annee AS SIGNED), CAST(premier_jour AS CHAR), CAST(dernier_jour AS CHAR) \
+         FROM flux_periodes",
+        (),
+    )?;
+    let row = |(code, annee, first, last): (String, i32, String, String)| {
+        Some(((code, annee), (first.parse().ok()?, last.parse().ok()?)))
+    };
+    Ok(rows.into_iter().filter_map(row).collect())
+}
+
+/// A DATETIME or a DATE as the server prints it.
+fn date_time(text: Option<&str>) -> Option<NaiveDateTime> {
+    let text = text?;
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+        .ok()
+        .or_else(|| Some(text.parse::<NaiveDate>().ok()?.and_time(chrono::NaiveTime::MIN)))
+}
+
+/// The days that occur in the facts, main and temporary tables together. Reads the indexes on `date` only.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub fn days_of_facts(database: &Database, session: &mut Session) -> Result<BTreeSet<NaiveDate>> {
+    let tables = database.tables(session)?;
+    let mut days = BTreeSet::new();
+    for table in fact_tables().filter(|table| tables.contains(table)) {
+        let sql = format!("SELECT CAST(d.date AS CHAR) FROM (SELECT DISTINCT date FROM {table}) d");
+        let found: Vec<Option<String>> = session.rows(&format!("dates de {table}"), &sql, ())?;
+        days.extend(found.into_iter().flatten().filter_map(|text| text.parse::<NaiveDate>().ok()));
+    }
+    Ok(days)
+}
+
+fn fact_tables() -> impl Iterator<Item = String> {
+    DATASETS.iter().flat_map(|dataset| {
+        let temp = dataset.weekly_file.is_some().then(|| dataset.temp_table(Space::Production));
+        std::iter::once(dataset.main_table(Space::Production)).chain(temp)
+    })
+}
+
+/// The years of `days`, those that the calendar computes.
+pub fn years_of(days: &BTreeSet<NaiveDate>) -> BTreeSet<i32> {
+    days.iter().map(Datelike::year).filter(|year| YEARS.contains(year)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_as_servers_print_them() {
+        let expected = "2025-03-20T10:01:14".parse().ok();
+        assert_eq!(date_time(Some("2025-03-20 10:01:14")), expected);
+        assert_eq!(date_time(Some("2025-03-20 10:01:14.000000")), expected);
+        assert_eq!(date_time(Some("2025-03-20")), "2025-03-20T00:00:00".parse().ok());
+        assert_eq!(date_time(Some("0000-00-00 00:00:00")), None);
+        assert_eq!(date_time(None), None);
+    }
+}

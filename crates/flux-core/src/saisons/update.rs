@@ -1,0 +1,169 @@
+//! Applying a [`Plan`] in one transaction.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use mysql::Value;
+
+use super::SaisonKey;
+use super::plan::{PeriodeStep, Plan, SaisonStep};
+use super::store::{self, Stored, WRITTEN_DDL};
+use crate::calendar::saisons::SaisonSpan;
+use crate::db::{Database, Lock, Session};
+use crate::error::{Error, Result};
+
+/// The years to fill when `from` or `to` was not given: the usual ones, those of the facts and of the periods.
+///
+/// # Errors
+/// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Sql`].
+pub fn years_or_needed(
+    database: &Database,
+    from: Option<i32>,
+    to: Option<i32>,
+    now: DateTime<Utc>,
+) -> Result<RangeInclusive<i32>> {
+    let default = super::default_years(now);
+    if from.is_some() && to.is_some() {
+        return super::years(from, to, default);
+    }
+    let mut session = database.session()?;
+    let tables = database.tables(&mut session)?;
+    let mut needed = Stored::load(&mut session, &tables)?.years_of_periodes();
+    needed.extend(store::years_of(&store::days_of_facts(database, &mut session)?));
+    let first = needed.first().map_or(default.0, |year| default.0.min(*year));
+    let last = needed.last().map_or(default.1, |year| default.1.max(*year));
+    super::years(from, to, (first, last))
+}
+
+/// The plan for `years`; writes nothing.
+///
+/// # Errors
+/// [`Error::MissingTable`], [`Error::Sql`].
+pub fn plan(database: &Database, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
+    let mut session = database.session()?;
+    let tables = database.tables(&mut session)?;
+    Ok(Plan::new(&Stored::load(&mut session, &tables)?, years, overwrite))
+}
+
+/// Brings `dim_saisons` and `dim_periodes` in line for `years`, all or nothing, and proves it before the commit. The
+/// plan is computed again in each try of the transaction.
+///
+/// # Errors
+/// [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
+pub fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
+    let mut session = database.session()?;
+    // DDL commits by itself, so it stands before the transaction
+    session.exec("création de flux_periodes", WRITTEN_DDL, ())?;
+    let tables = database.tables(&mut session)?;
+    drop(session);
+    database.transaction(|session| {
+        let plan = Plan::new(&Stored::load(session, &tables)?, years.clone(), overwrite);
+        write_saisons(session, &plan)?;
+        write_periodes(session, &plan)?;
+        let stored = Stored::load(session, &tables)?;
+        write_links(session, &plan, &stored)?;
+        let rest = Plan::new(&Stored::load(session, &tables)?, years.clone(), overwrite);
+        if !rest.is_empty() {
+            return Err(Error::Invariant("dim_saisons et dim_periodes ne sont pas conformes après l'écriture".into()));
+        }
+        lock.ensure(database)?;
+        Ok(plan)
+    })
+}
+
+fn write_saisons(session: &mut Session, plan: &Plan) -> Result<()> {
+    for step in &plan.saisons {
+        match step {
+            SaisonStep::Insert(span) => {
+                let mut values = vec![span.annee.into(), span.saison.code().into()];
+                values.extend(span_values(span));
+                session.exec(
+                    "ajout dans dim_saisons",
+                    "INSERT INTO dim_saisons (annee, saison, date_debut, date_fin, duree_jours) VALUES (?, ?, ?, ?, ?)",
+                    values,
+                )?;
+            }
+            SaisonStep::Update(row, span) => {
+                let mut values = span_values(span);
+                values.push(row.id.into());
+                session.exec(
+                    "mise à jour de dim_saisons",
+                    "UPDATE dim_saisons SET date_debut = ?, date_fin = ?, duree_jours = ? WHERE id = ?",
+                    values,
+                )?;
+            }
+            SaisonStep::Keep(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn span_values(span: &SaisonSpan) -> Vec<Value> {
+    vec![sql_date_time(span.debut), sql_date_time(span.fin), span.duree_jours.into()]
+}
+
+fn write_periodes(session: &mut Session, plan: &Plan) -> Result<()> {
+    for step in &plan.periodes {
+        match step {
+            PeriodeStep::Insert(periode) => {
+                let values: Vec<Value> = vec![
+                    periode.kind.code().into(),
+                    periode.kind.label().into(),
+                    periode.annee.into(),
+                    sql_date_time(periode.debut()),
+                    sql_date_time(periode.fin()),
+                ];
+                session.exec(
+                    "ajout dans dim_periodes",
+                    "INSERT INTO dim_periodes (code_periode, nom_periode, annee, date_debut, date_fin) \
+                     VALUES (?, ?, ?, ?, ?)",
+                    values,
+                )?;
+            }
+            PeriodeStep::Update(row, periode) => {
+                let values: Vec<Value> =
+                    vec![sql_date_time(periode.debut()), sql_date_time(periode.fin()), row.id.into()];
+                session.exec(
+                    "mise à jour de dim_periodes",
+                    "UPDATE dim_periodes SET date_debut = ?, date_fin = ? WHERE id_periode = ?",
+                    values,
+                )?;
+            }
+            PeriodeStep::Keep(_) | PeriodeStep::KeepTheirs(..) => {}
+        }
+    }
+    for (kind, annee, (first, last)) in &plan.written {
+        let values: Vec<Value> =
+            vec![kind.code().into(), (*annee).into(), first.to_string().into(), last.to_string().into()];
+        session.exec(
+            "écriture de flux_periodes",
+            "REPLACE INTO flux_periodes (code_periode, annee, premier_jour, dernier_jour) VALUES (?, ?, ?, ?)",
+            values,
+        )?;
+    }
+    Ok(())
+}
+
+/// `stored` is what the table holds now, with the ids of the new rows.
+fn write_links(session: &mut Session, plan: &Plan, stored: &Stored) -> Result<()> {
+    let ids: HashMap<SaisonKey, u32> = stored.saisons.iter().map(|row| (row.key, row.id)).collect();
+    for link in &plan.links {
+        let id = match link.saison {
+            None => None,
+            Some(key) => Some(*ids.get(&key).ok_or_else(|| {
+                Error::Invariant(format!("la saison {} {} n'a pas été écrite", key.1.label(), key.0))
+            })?),
+        };
+        session.exec(
+            "lien entre dim_periodes et dim_saisons",
+            "UPDATE dim_periodes SET id_saison = ? WHERE code_periode = ? AND annee = ?",
+            (id, &link.code, link.annee),
+        )?;
+    }
+    Ok(())
+}
+
+fn sql_date_time(value: NaiveDateTime) -> Value {
+    value.format("%Y-%m-%d %H:%M:%S").to_string().into()
+}

@@ -1,0 +1,56 @@
+//! `reset-saisons`: empties `dim_saisons`, so that `update-saisons` starts afresh.
+
+use std::process::ExitCode;
+
+use flux_core::calendar::saisons::YEARS;
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::saisons::report::ResetReport;
+use flux_core::saisons::{reset, years};
+
+const TOOL: Tool = Tool {
+    name: "reset-saisons",
+    about: "Vide dim_saisons et retire les liens des périodes",
+    details: "\
+Lit : dim_saisons, dim_periodes. Sans --yes, montre ce qui serait supprimé et n'écrit rien.
+Écrit avec --yes : supprime les lignes de dim_saisons, retire les liens qui y mènent, en une transaction, sous le
+verrou. Avec --periodes, supprime aussi les périodes calculées ; celles que des personnes ont saisies ou changées
+restent toujours.
+Coût : moins d'une seconde. Peut être relancé ; `update-saisons` remplit à nouveau, avec d'autres identifiants.
+Codes de sortie : 0 fait ou montré, 1 échec sans rien à moitié, 2 mauvais usage, 4 autre exécution en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Première année (sinon toutes)
+    #[arg(long, value_name = "ANNÉE")]
+    from: Option<i32>,
+    /// Dernière année (sinon toutes)
+    #[arg(long, value_name = "ANNÉE")]
+    to: Option<i32>,
+    /// Supprime aussi les périodes que `update-saisons` a écrites
+    #[arg(long)]
+    periodes: bool,
+    /// Supprime vraiment
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<ResetReport> {
+    let bounds = years(args.from, args.to, (*YEARS.start(), *YEARS.end()))?;
+    // a bound that is not given leaves nothing out, not even rows outside the computed years
+    let from = args.from.map_or(i32::MIN, |_| *bounds.start());
+    let years = from..=args.to.map_or(i32::MAX, |_| *bounds.end());
+    let database = context.database()?;
+    if !args.yes || args.writer.dry_run {
+        return Ok(ResetReport::new(&reset::plan(&database, &years, args.periodes)?, false));
+    }
+    let mut lock = database.lock()?;
+    Ok(ResetReport::new(&reset::apply(&database, &mut lock, &years, args.periodes)?, true))
+}

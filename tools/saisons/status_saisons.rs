@@ -1,0 +1,30 @@
+//! `status-saisons`: the state of seasons, periods and calendar in one line. Reads only.
+
+use std::process::ExitCode;
+
+use chrono::Utc;
+use flux_core::cli::{self, Context, Tool};
+use flux_core::error::Result;
+use flux_core::saisons::check;
+use flux_core::saisons::report::StatusReport;
+
+const TOOL: Tool = Tool {
+    name: "status-saisons",
+    about: "Dit en une ligne si saisons, périodes et calendrier sont à jour",
+    details: "\
+Lit : dim_saisons, dim_periodes, dim_dates, les dates des faits. N'écrit rien.
+Les constats sont ceux de `verifier-saisons`, qui les donne tous ; avec -q, rien n'est dit quand tout va bien.
+Coût : quelques secondes au plus (seuls les index sur les dates sont lus). Peut être relancé à volonté.
+Codes de sortie : 0 à jour, 1 base ou table absente, 3 à revoir.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(_: Args, context: &Context) -> Result<StatusReport> {
+    Ok(check::verify(&context.database()?, Utc::now())?.into())
+}

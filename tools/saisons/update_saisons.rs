@@ -1,0 +1,55 @@
+//! `update-saisons`: fills `dim_saisons` and `dim_periodes`, and links each period to its season.
+
+use std::process::ExitCode;
+
+use chrono::Utc;
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::saisons::report::UpdateReport;
+use flux_core::saisons::update;
+
+const TOOL: Tool = Tool {
+    name: "update-saisons",
+    about: "Remplit dim_saisons et dim_periodes, et lie chaque période à sa saison",
+    details: "\
+Calcule : les saisons (une saison finit une seconde avant la suivante ; l'hiver appartient à l'année où il commence),
+les vacances scolaires des zones A, B et C réunies, les week-ends de Pâques, de l'Ascension et de la Pentecôte, le pont
+de mai (du 1er au 8 mai avec les week-ends et les ponts qui s'y ajoutent), l'année complète.
+Lit : dim_saisons, dim_periodes, les dates des faits. Aucun réseau.
+Écrit : dim_saisons, dim_periodes, flux_periodes, en une transaction, sous le verrou. Les lignes gardent leur
+identifiant. Les périodes saisies ou changées à la main sont gardées et dites ; seul leur lien à une saison est tenu
+à jour. Une année dont le calendrier scolaire n'est pas publié est dite inconnue, jamais inventée.
+Coût : moins d'une seconde. Peut être relancé : une seconde exécution ne change rien.
+Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 4 autre exécution en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Première année (sinon 2019, ou la première des faits et des périodes)
+    #[arg(long, value_name = "ANNÉE")]
+    from: Option<i32>,
+    /// Dernière année (sinon 2030, ou quatre ans après l'année en cours)
+    #[arg(long, value_name = "ANNÉE")]
+    to: Option<i32>,
+    /// Remplace aussi les dates de périodes calculées qui ont été changées à la main
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<UpdateReport> {
+    let database = context.database()?;
+    let years = update::years_or_needed(&database, args.from, args.to, Utc::now())?;
+    let plan = if args.writer.dry_run {
+        update::plan(&database, years.clone(), args.overwrite)?
+    } else {
+        let mut lock = database.lock()?;
+        update::apply(&database, &mut lock, years.clone(), args.overwrite)?
+    };
+    Ok(UpdateReport::new(&plan, &years, args.writer.dry_run))
+}

@@ -1,0 +1,49 @@
+//! `verifier-saisons`: proves seasons, periods and `dim_dates`, and repairs `dim_dates`.
+
+use std::process::ExitCode;
+
+use chrono::Utc;
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::saisons::report::VerificationReport;
+use flux_core::saisons::{check, dates};
+
+const TOOL: Tool = Tool {
+    name: "verifier-saisons",
+    about: "Prouve que saisons, périodes et dates sont justes et couvrent les faits",
+    details: "\
+Contrôle : saisons contiguës, à moins de 60 s du calcul, présentes pour les années des faits, des périodes, l'année en
+cours et la suivante ; périodes présentes pour les années des faits, dates dans l'ordre, liens justes ; calendrier
+scolaire connu pour six mois ; dim_dates conforme (vacances, jours fériés, jour, mois, trimestre, semaine ISO) et
+complète pour les faits. Chaque constat dit son remède.
+Lit : dim_saisons, dim_periodes, dim_dates, les dates des faits (index seuls).
+Écrit : rien ; avec --repair, dim_dates, en une transaction, sous le verrou. Où le calendrier scolaire n'est pas connu,
+les indicateurs de vacances restent ce qu'ils sont.
+Coût : quelques secondes au plus. Peut être relancé à volonté.
+Codes de sortie : 0 tout est juste, 1 échec, 3 constats, 4 autre exécution en cours (--repair).",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Corrige les lignes fausses de dim_dates et ajoute celles qui manquent
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<VerificationReport> {
+    let database = context.database()?;
+    let repaired =
+        if args.repair && !args.writer.dry_run { Some(dates::repair(&database, &mut database.lock()?)?) } else { None };
+    let report = VerificationReport::new(check::verify(&database, Utc::now())?);
+    Ok(match repaired {
+        Some(repaired) => report.repaired(&repaired),
+        None if args.repair => report.to_repair(),
+        None => report,
+    })
+}
