@@ -14,11 +14,8 @@ pub mod names;
 pub mod progress;
 pub mod reference;
 pub mod report;
-<<<<<<< HEAD
 pub mod sample;
-=======
 pub mod saisons;
->>>>>>> cal
 pub mod schema;
 pub mod server_check;
 pub mod settings;
