@@ -8,7 +8,7 @@ use mysql::Value;
 
 use super::SaisonKey;
 use super::plan::{PeriodeStep, Plan, SaisonStep};
-use super::store::{self, Stored, WRITTEN_DDL};
+use super::store::{self, Stored, WRITTEN_DDL, WRITTEN_TABLE};
 use crate::calendar::saisons::SaisonSpan;
 use crate::db::{Database, Lock, Session};
 use crate::error::{Error, Result};
@@ -53,9 +53,11 @@ pub fn plan(database: &Database, years: RangeInclusive<i32>, overwrite: bool) ->
 /// [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
 pub fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
     let mut session = database.session()?;
-    // DDL commits by itself, so it stands before the transaction
-    session.exec("création de flux_periodes", WRITTEN_DDL, ())?;
-    let tables = database.tables(&mut session)?;
+    let mut tables = database.tables(&mut session)?;
+    if tables.insert(WRITTEN_TABLE.to_owned()) {
+        // DDL commits by itself, so it stands before the transaction
+        session.exec("création de flux_periodes", WRITTEN_DDL, ())?;
+    }
     drop(session);
     database.transaction(|session| {
         let plan = Plan::new(&Stored::load(session, &tables)?, years.clone(), overwrite);
