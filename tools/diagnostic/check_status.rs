@@ -1,2 +1,32 @@
-//! check-status
-fn main() {}
+//! `check-status`: where the weekly import stands, and what to do next.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, SpaceArgs, Tool};
+use flux_core::error::Result;
+use flux_core::status::{self, StatusReport};
+
+const TOOL: Tool = Tool {
+    name: "check-status",
+    about: "État des tables temporaires, des fichiers et du dernier import ; que faire ensuite",
+    details: "\
+Lit : les CSV déposés (pour savoir s'ils sont déjà chargés), l'historique des imports, les tables
+temporaires et principales. N'écrit rien.
+Coût : une lecture des CSV à la vitesse du disque et une comparaison par index. Peut être relancé à volonté.
+Codes de sortie : 0 rien à signaler, 1 base inaccessible, 3 à regarder (table absente, import en échec,
+lignes rejetées ou contradictoires).",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    #[command(flatten)]
+    space: SpaceArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<StatusReport> {
+    status::status(&context.settings, &context.database()?, args.space.space())
+}

@@ -1,2 +1,52 @@
-//! migrate-temp-to-main
-fn main() {}
+//! `migrate-temp-to-main`: the rows of the temporary tables into the main ones.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::migration::{self, MigrateOptions, MigrateReport};
+
+const TOOL: Tool = Tool {
+    name: "migrate-temp-to-main",
+    about: "Migre les dix tables temporaires vers les tables principales",
+    details: "\
+Lit : les tables temporaires. Écrit : les tables principales, chacune dans une transaction.
+Une clé connue prend le nouveau volume, une nouvelle clé est ajoutée, une ligne provisoire dont la clé
+n'est plus livrée (aux dates de la table temporaire) est retirée. Les lignes définitives sont gardées,
+sauf --overwrite-definitive. Temporaires = ajoutées + revues + identiques + définitives gardées.
+Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes ; mémoire constante.
+Peut être relancé à volonté : une seconde fois ne change rien.
+Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 4 une autre exécution est en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Seulement ces tables (ou fichiers) : fact_nuitees,duree_sejour_fr,…
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Remplace aussi les lignes définitives de même clé
+    #[arg(long)]
+    overwrite_definitive: bool,
+    /// Garde les lignes provisoires dont la clé n'est plus livrée
+    #[arg(long)]
+    keep_withdrawn: bool,
+    #[command(flatten)]
+    space: SpaceArgs,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<MigrateReport> {
+    let options = MigrateOptions {
+        only: args.only,
+        overwrite_definitive: args.overwrite_definitive,
+        keep_withdrawn: args.keep_withdrawn,
+        space: args.space.space(),
+        dry_run: args.writer.dry_run,
+    };
+    migration::migrate(&context.database()?, &options, &context.progress)
+}

@@ -112,7 +112,7 @@ pub struct Last {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
-    let sql = "SELECT file_hash, options, dims_hash, stored, rejected, encoding, reject_file, CAST(cleaned_at AS CHAR) \
+    let sql = "SELECT file_hash, options, dims_hash, rows_stored, rejected, encoding, reject_file, CAST(cleaned_at AS CHAR) \
                FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
     type Row = (String, String, String, u64, u64, String, Option<String>, Option<String>);
     let row: Option<Row> = session.first("lecture de l'historique des imports", sql, (table,))?;
@@ -143,7 +143,7 @@ pub fn was_committed(session: &mut Session, attempt: &str) -> Result<bool> {
 /// [`crate::error::Error::Sql`].
 pub fn insert(session: &mut Session, entry: &Entry<'_>) -> Result<()> {
     let sql = "INSERT INTO flux_import_history (attempt, run, tool, table_name, file_name, file_path, file_size, file_hash, \
-               options, dims_hash, status, message, encoding, first_date, last_date, lines_read, stored, deleted, duplicates, \
+               options, dims_hash, status, message, encoding, first_date, last_date, lines_read, rows_stored, rows_deleted, duplicates, \
                conflicts, rejected, filtered, reject_file, started_at, finished_at) \
                VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,UTC_TIMESTAMP(3))";
     let counts = &entry.counts;

@@ -128,7 +128,7 @@ fn key_of(dataset: &Dataset) -> String {
 }
 
 /// Files of the delivery by their lower-case name, with their sizes, subfolders included.
-fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, u64)>>> {
+pub(crate) fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, u64)>>> {
     if !folder.is_dir() {
         return Err(Error::Io {
             doing: "lecture du dossier des livraisons",

@@ -1,0 +1,170 @@
+//! From the temporary tables to the main ones: migration, its proof, and the cleanup that rests on the proof.
+//!
+//! All three look at a table pair the same way ([`Pair::compare`]), so that what the migration promises is what the verification
+//! proves and what the cleanup asks for.
+
+mod cleanup;
+mod migrate;
+mod verify;
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+pub use cleanup::{CleanupOptions, CleanupReport, cleanup};
+pub use migrate::{MigrateOptions, MigrateReport, MigratedTable, migrate};
+pub use verify::{VerifyOptions, VerifyReport, verify};
+
+use crate::catalogue::{self, Dataset, Space};
+use crate::db::Session;
+use crate::error::{Error, Result};
+use crate::schema::{self, Existing};
+
+/// The temporary and the main table of one weekly dataset.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// The dataset.
+    pub dataset: &'static Dataset,
+    /// Temporary table.
+    pub temp: String,
+    /// Main table.
+    pub main: String,
+}
+
+/// How the rows of a temporary table stand to those of its main table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// Rows of the temporary table.
+    pub temp_rows: u64,
+    /// Their volume.
+    pub temp_volume: u64,
+    /// Rows that main does not have.
+    pub missing: u64,
+    /// Rows whose provisional counterpart has another volume.
+    pub different: u64,
+    /// Rows whose provisional counterpart is the same.
+    pub same: u64,
+    /// Rows whose counterpart is definitive.
+    pub definitive: u64,
+    /// Provisional main rows of the same dates that the temporary table does not have.
+    pub surplus: u64,
+    /// Provisional main rows of the same dates.
+    pub main_provisional: u64,
+    /// Their volume.
+    pub main_provisional_volume: u64,
+    /// Definitive main rows of the same dates.
+    pub main_definitive: u64,
+    /// Their volume.
+    pub main_definitive_volume: u64,
+}
+
+impl Comparison {
+    /// For every date of the temporary table, main = temporary, definitive keys aside.
+    pub fn invariant_holds(&self) -> bool {
+        self.missing == 0 && self.different == 0 && self.surplus == 0
+    }
+
+    /// Every row of the temporary table is in main, or a definitive one stands in its place.
+    pub fn is_migrated(&self) -> bool {
+        self.missing == 0 && self.different == 0
+    }
+}
+
+/// The pairs that `only` names (files, datasets or tables), all when it is empty.
+///
+/// # Errors
+/// [`Error::Usage`] for a name that is none.
+pub fn pairs(space: Space, only: &[String]) -> Result<Vec<Pair>> {
+    for name in only {
+        if !catalogue::weekly().any(|dataset| is_named(dataset, name)) {
+            let names: Vec<&str> = catalogue::weekly().map(|dataset| dataset.main).collect();
+            return Err(Error::Usage(format!("« {name} » n'est pas une table ({})", names.join(", "))));
+        }
+    }
+    Ok(catalogue::weekly()
+        .filter(|dataset| only.is_empty() || only.iter().any(|name| is_named(dataset, name)))
+        .map(|dataset| Pair::new(dataset, space))
+        .collect())
+}
+
+fn is_named(dataset: &Dataset, name: &str) -> bool {
+    let name = name.trim().to_lowercase();
+    let name = name.strip_suffix(".csv").unwrap_or(&name);
+    let name = name.strip_suffix("_test").unwrap_or(name);
+    let name = name.strip_suffix("_temp").unwrap_or(name);
+    name == dataset.short_name() || name == dataset.main
+}
+
+impl Pair {
+    /// The pair of a dataset.
+    pub fn new(dataset: &'static Dataset, space: Space) -> Self {
+        Self { dataset, temp: dataset.temp_table(space), main: dataset.main_table(space) }
+    }
+
+    /// Proves that both tables have the columns and keys of the catalogue.
+    ///
+    /// # Errors
+    /// [`Error::MissingTable`], [`Error::MissingColumn`], [`Error::WrongKey`].
+    pub fn require(&self, space: Space, tables: &HashMap<String, Existing>) -> Result<()> {
+        schema::require(&schema::temp_table(self.dataset, space), tables)?;
+        schema::require(&schema::main_table(self.dataset, space), tables)
+    }
+
+    /// `t.date = m.date AND t.id_zone = m.id_zone AND …`
+    fn on_key(&self) -> String {
+        let equal: Vec<String> = self.dataset.key().iter().map(|column| format!("m.{column} = t.{column}")).collect();
+        equal.join(" AND ")
+    }
+
+    /// Compares the two tables in two passes, by index: temporary rows against main, then main rows of the same dates. Keys are
+    /// unique on both sides, so what the second pass counts beyond the matches of the first is surplus.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub fn compare(&self, session: &mut Session) -> Result<Comparison> {
+        let doing = format!("comparaison de {} et {}", self.temp, self.main);
+        let forward = format!(
+            "SELECT COUNT(*), SUM(t.volume), SUM(m.date IS NULL), SUM(m.is_provisional <> 0 AND m.volume <> t.volume), \
+             SUM(m.is_provisional <> 0 AND m.volume = t.volume), SUM(m.is_provisional = 0) \
+             FROM {} t LEFT JOIN {} m ON {}",
+            self.temp,
+            self.main,
+            self.on_key()
+        );
+        type Sums = (u64, Option<u64>, Option<u64>, Option<u64>, Option<u64>, Option<u64>);
+        let sums: Option<Sums> = session.first(&doing, &forward, ())?;
+        let (temp_rows, volume, missing, different, same, definitive) = sums.unwrap_or_default();
+        let mut comparison = Comparison {
+            temp_rows,
+            temp_volume: volume.unwrap_or(0),
+            missing: missing.unwrap_or(0),
+            different: different.unwrap_or(0),
+            same: same.unwrap_or(0),
+            definitive: definitive.unwrap_or(0),
+            ..Comparison::default()
+        };
+        if temp_rows == 0 {
+            return Ok(comparison);
+        }
+        let backward = format!(
+            "SELECT m.is_provisional <> 0, COUNT(*), SUM(m.volume) FROM {} m JOIN (SELECT DISTINCT date FROM {}) d \
+             ON d.date = m.date GROUP BY m.is_provisional <> 0",
+            self.main, self.temp
+        );
+        let rows: Vec<(u8, u64, Option<u64>)> = session.rows(&doing, &backward, ())?;
+        for (provisional, rows, volume) in rows {
+            let volume = volume.unwrap_or(0);
+            if provisional == 0 {
+                (comparison.main_definitive, comparison.main_definitive_volume) = (rows, volume);
+            } else {
+                (comparison.main_provisional, comparison.main_provisional_volume) = (rows, volume);
+            }
+        }
+        let matched = comparison.same + comparison.different;
+        comparison.surplus = comparison
+            .main_provisional
+            .checked_sub(matched)
+            .ok_or_else(|| Error::Invariant(format!("{} a changé pendant la comparaison, relancez", self.main)))?;
+        Ok(comparison)
+    }
+}
