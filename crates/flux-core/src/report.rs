@@ -145,11 +145,11 @@ pub struct Page {
 }
 
 impl Page {
-    /// As wide as the terminal; 120 columns when stdout is none.
+    /// As wide as the terminal; 160 columns when stdout is none, so that names stay whole in logs and mails.
     pub fn for_stdout() -> Self {
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
-        Self::new(terminal.or(columns).unwrap_or(120))
+        Self::new(terminal.or(columns).unwrap_or(160))
     }
 
     /// With a given width.

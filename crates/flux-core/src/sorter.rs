@@ -72,6 +72,9 @@ impl Sorter {
     pub fn push(&mut self, record: Record) -> Result<()> {
         if self.memory.len() >= self.limit {
             self.write_run()?;
+        } else if self.memory.capacity() == 0 {
+            // At once, for growing would hold two copies; pages count only once they are written to.
+            self.memory.reserve_exact(self.limit);
         }
         self.memory.push(record);
         Ok(())
@@ -101,7 +104,14 @@ impl Sorter {
     pub fn finish(mut self) -> Sorted {
         self.memory.sort_unstable();
         let count = self.memory.len() as u64 + self.runs.iter().map(|(_, count)| count).sum::<u64>();
-        Sorted { directory: self.directory, memory: self.memory, spill: self.spill, runs: self.runs, count }
+        Sorted {
+            directory: self.directory,
+            memory: self.memory,
+            spill: self.spill,
+            runs: self.runs,
+            count,
+            limit: self.limit,
+        }
     }
 }
 
@@ -113,6 +123,7 @@ pub struct Sorted {
     spill: Option<File>,
     runs: Vec<(u64, u64)>,
     count: u64,
+    limit: usize,
 }
 
 impl Sorted {
@@ -134,7 +145,8 @@ impl Sorted {
         let Some(file) = &self.spill else {
             return self.memory.iter().try_for_each(|record| take(*record));
         };
-        let room = ((8 << 20) / BYTES / self.runs.len()).clamp(64, 4096);
+        // All runs together may buffer a quarter of what the sorter kept in memory.
+        let room = (self.limit / 4 / self.runs.len()).clamp(64, 4096);
         let mut runs: Vec<Run<'_>> = self
             .runs
             .iter()

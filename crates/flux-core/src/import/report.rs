@@ -1,5 +1,6 @@
 //! What an import did, file by file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -198,8 +199,8 @@ impl ImportReport {
         let rate = (totals.lines_read as f64 / seconds.max(0.001)) as u64;
         let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
         format!(
-            "{} lues, {stored}, en {} ({} lignes/s){would}",
-            plural(totals.lines_read, "ligne", "lignes"),
+            "{}, {stored}, en {} ({} lignes/s){would}",
+            plural(totals.lines_read, "ligne lue", "lignes lues"),
             duration(seconds),
             number(rate)
         )
@@ -236,8 +237,19 @@ impl Report for ImportReport {
             ]);
         }
         page.table(&table);
+        let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for file in &self.files {
             render_details(page, file);
+            if let Some(note) = &file.note {
+                notes.entry(note).or_default().push(&file.file);
+            }
+        }
+        page.gap();
+        for (note, files) in notes {
+            match files.as_slice() {
+                [file] => page.line(format!("{file} : {note}")),
+                files => page.line(format!("{} fichiers : {note}", files.len())),
+            }
         }
         page.gap();
         page.verdict(self.verdict(), self.summary());
@@ -258,7 +270,6 @@ impl Report for ImportReport {
 
 fn render_details(page: &mut Page, file: &FileReport) {
     let nothing = file.error.is_none()
-        && file.note.is_none()
         && file.rejects.is_empty()
         && file.conflict_examples.is_empty()
         && file.shrunk_dates.is_empty()
@@ -272,9 +283,6 @@ fn render_details(page: &mut Page, file: &FileReport) {
         if let Some(hint) = &file.hint {
             page.action(hint);
         }
-    }
-    if let Some(note) = &file.note {
-        page.line(format!("  {note}"));
     }
     for motive in &file.rejects {
         let column = if motive.column.is_empty() { String::new() } else { format!(" ({})", motive.column) };
