@@ -35,6 +35,10 @@ use super::tally::Tally;
 /// [`Error::Io`], [`Error::Interrupted`].
 pub fn hash_file(path: &Path) -> Result<blake3::Hash> {
     let wrap = || Error::io("lecture de", path);
+    // Opening a pipe would wait for its other end.
+    if !std::fs::metadata(path).map_err(wrap())?.is_file() {
+        return Err(Error::BadFile("ce n'est pas un fichier ordinaire".into()));
+    }
     let mut file = File::open(path).map_err(wrap())?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 256 * 1024];

@@ -307,13 +307,6 @@ impl Mapper {
     }
 }
 
-fn noun_of(dim: Dim) -> String {
-    match dim {
-        Dim::Duree => "durée de séjour".into(),
-        dim => dim.to_string(),
-    }
-}
-
 fn read_day(raw: &[u8], year: Option<i32>) -> std::result::Result<(Day, bool), &'static str> {
     use chrono::Datelike;
     let day = parse_date(&decode(raw).0)?;

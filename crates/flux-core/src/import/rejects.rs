@@ -80,9 +80,10 @@ impl Rejects {
         motive.lines += 1;
         let value = shortened(rejection.value);
         // The same unknown name on a thousand lines is one example.
-        let seen = motive.examples.iter().any(|example| example.ends_with(&format!(" : {value}")));
+        let seen = !value.is_empty() && motive.examples.iter().any(|example| example.ends_with(&format!(" : {value}")));
         if motive.examples.len() < EXAMPLES && !seen {
-            motive.examples.push(format!("ligne {} : {value}", rejection.line));
+            let value = if value.is_empty() { value } else { format!(" : {value}") };
+            motive.examples.push(format!("ligne {}{value}", rejection.line));
         }
     }
 
