@@ -201,6 +201,10 @@ fn describe(error: &mysql::Error) -> String {
         mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, text, _)))) => text.clone(),
         mysql::Error::DriverError(mysql::DriverError::ConnectTimeout) => "délai de connexion dépassé".into(),
         mysql::Error::IoError(io) => io_reason(io),
+        mysql::Error::CodecError(error) => {
+            let text = error.to_string();
+            text.trim_start_matches("IO error: ").trim_matches('`').to_owned()
+        }
         other => other.to_string(),
     }
 }
@@ -216,6 +220,9 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             1040 => "le serveur est saturé : relancez dans quelques minutes",
             _ => "vérifiez les réglages DB_* dans .env, puis essayez `simple-test`",
         },
+        mysql::Error::CodecError(error) if error.to_string().contains("certificate") => {
+            "vérifiez DB_SSL_MODE et DB_SSL_CA : le certificat du serveur n'est pas reconnu"
+        }
         mysql::Error::TlsError(_) => "vérifiez DB_SSL_MODE et DB_SSL_CA",
         _ => {
             "vérifiez que le serveur tourne et que DB_HOST, DB_PORT ou DB_SOCKET sont justes, puis essayez `simple-test`"

@@ -170,9 +170,7 @@ impl Mapper {
                 column: names[0].to_owned(),
                 resolver,
                 memo: Memo::new(),
-                reasons: ["nom vide", "nom inconnu", "nom ambigu"]
-                    .map(|noun| noun.replace("nom", &noun_of(dim)))
-                    .into(),
+                reasons: ["vide", "inconnu", "ambigu"].map(|what| format!("nom de {dim} {what}")).into(),
                 may_create,
                 created: 0,
             });
