@@ -84,8 +84,12 @@ const WATCHER: &str = r#"
 cd "$1" || exit 1
 exec 8>watcher.lock
 flock -w 10 8 || exit 0
-idle=0
+work=$1 idle=0 last=
+end() {
+  if tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF -- "--datadir=$work/shared/data"; then kill -9 "$1"; fi
+}
 while pid=$(sed -n 's/^ *"pid": \([0-9]*\).*/\1/p' shared.json 2>/dev/null) && [ -n "$pid" ]; do
+  last=$pid
   sleep 5 8>&-
   if flock -n users.lock true; then idle=$((idle + 5)); else idle=0; fi
   [ "$idle" -ge 60 ] || continue
@@ -93,12 +97,14 @@ while pid=$(sed -n 's/^ *"pid": \([0-9]*\).*/\1/p' shared.json 2>/dev/null) && [
   exec 7>>start.lock
   if flock -n 7 && flock -n users.lock true; then
     rm -f shared.json
-    if tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "--datadir=$1/shared/data"; then kill -9 "$pid"; fi
+    end "$pid"
     rm -rf shared
     exit 0
   fi
   exec 7>&-
 done
+# The state is gone, with `cargo clean` for instance: so must be the server.
+[ -z "$last" ] || end "$last"
 "#;
 
 #[allow(clippy::zombie_processes)] // it outlives this process
