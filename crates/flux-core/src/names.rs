@@ -294,6 +294,8 @@ pub fn normalise(dim: Dim, raw: &str) -> String {
             c => plain.extend(c.to_uppercase()),
         }
     }
+    // Some capitals of precomposed letters come decomposed.
+    let plain: String = plain.nfc().collect();
     let mut name = plain.trim();
     while let Some(inner) = unquoted(name) {
         name = inner.trim();
