@@ -217,12 +217,16 @@ impl Session {
     /// # Errors
     /// [`Error::Sql`] that says what was being done.
     pub fn rows<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Vec<T>> {
-        let result: mysql::Result<Vec<T>> = match params.into() {
+        // A value that does not fit its type, such as a NULL in an older table, is an error; the plain `query` would panic.
+        let rows = match params.into() {
             // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
-            Params::Empty => self.conn.query(sql),
-            params => self.conn.exec(sql, params),
+            Params::Empty => self.conn.query_opt(sql),
+            params => self.conn.exec_opt(sql, params),
         };
-        result.map_err(Error::sql(doing))
+        let rows: std::result::Result<Vec<T>, _> = rows.map_err(Error::sql(doing))?.into_iter().collect();
+        rows.map_err(|_| {
+            Error::Invariant(format!("{doing} : une valeur inattendue dans la base (NULL ou hors limites)"))
+        })
     }
 
     /// The first row of a query.

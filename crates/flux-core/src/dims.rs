@@ -52,8 +52,12 @@ pub fn load(session: &mut Session, dim: Dim, locality: &Locality, may_be_empty: 
 
 fn load_plain(session: &mut Session, dim: Dim) -> Result<Vec<Row>> {
     let spec = dim.spec();
-    let sql =
-        format!("SELECT {id}, {name} FROM {table} ORDER BY {id}", id = spec.id, name = spec.name, table = spec.table);
+    let sql = format!(
+        "SELECT {id}, {name} FROM {table} WHERE {name} IS NOT NULL ORDER BY {id}",
+        id = spec.id,
+        name = spec.name,
+        table = spec.table
+    );
     let rows: Vec<(u32, String)> = session.rows(&format!("lecture de {}", spec.table), &sql, ())?;
     Ok(rows.into_iter().map(|(id, name)| Row::new(id, name)).collect())
 }
@@ -62,7 +66,8 @@ fn load_communes(session: &mut Session) -> Result<Vec<Row>> {
     let code_of_name: HashMap<String, &str> =
         reference::departements().iter().map(|departement| (fold(departement.nom), departement.code)).collect();
     let sql = "SELECT c.id_commune, c.nom_commune, c.code_insee, d.nom_departement, COALESCE(c.id_epci, 0) \
-               FROM dim_communes c LEFT JOIN dim_departements d ON d.id_departement = c.id_departement ORDER BY c.id_commune";
+               FROM dim_communes c LEFT JOIN dim_departements d ON d.id_departement = c.id_departement \
+               WHERE c.nom_commune IS NOT NULL ORDER BY c.id_commune";
     type Commune = (u32, String, Option<String>, Option<String>, u32);
     let rows: Vec<Commune> = session.rows("lecture de dim_communes", sql, ())?;
     let row = |(id, name, insee, departement, epci): Commune| {

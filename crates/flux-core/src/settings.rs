@@ -83,11 +83,12 @@ impl Home {
         &self.root
     }
 
-    /// Where weekly deliveries are dropped: `data/data_temp/`, else the legacy folder when only that one exists.
+    /// Where weekly deliveries are dropped: `data/data_temp/`, else the legacy folder when only that one holds anything.
     pub fn deliveries(&self) -> PathBuf {
         let current = self.root.join("data/data_temp");
         let legacy = self.root.join("fluxvision_automation/data/data_temp");
-        if !current.is_dir() && legacy.is_dir() { legacy } else { current }
+        let holds_any = |folder: &Path| folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if legacy.is_dir() && !holds_any(&current) { legacy } else { current }
     }
 
     /// Where raw exports stand: `data/data_extracted/`.

@@ -112,8 +112,10 @@ fn try_import(
         &run.options.create_missing,
         run.options.year,
     )?;
-    // A file whose names were rejected is worth another look only once the dimensions have changed.
-    if let Some(last) = known.filter(|last| last.dims_hash == mapper.dims_hash(&mapper.ids(&[]))) {
+    // A file with rejected lines is worth another look once the dimensions have changed, or with options that may save them.
+    let as_before =
+        |last: &history::Last| last.options == options_of(run) && last.dims_hash == mapper.dims_hash(&mapper.ids(&[]));
+    if let Some(last) = known.filter(as_before) {
         return unchanged(report, &last);
     }
     let reject_folder = (!run.options.dry_run).then_some(run.reject_folder.as_path());
@@ -123,6 +125,9 @@ fn try_import(
     report.rejects = rejects.motives();
     report.counts.rejected = rejects.count;
     let sorted = read?;
+    if report.counts.lines_read == 0 {
+        report.note = Some("un en-tête et aucune ligne : rien n'est remplacé".to_owned());
+    }
 
     let tally = Tally::of(&sorted, mapper.layout(), run.options.on_conflict)?;
     report.conflict_examples = tally.examples.iter().map(|(first, other)| conflict(first, other)).collect();
@@ -190,6 +195,16 @@ fn try_import(
     Ok(())
 }
 
+/// Stands in the history between the options that change what is stored and those that may save rejected lines.
+const LENIENCY: &str = " |";
+
+fn options_of(run: &Run<'_>) -> String {
+    match run.options.leniency() {
+        leniency if leniency.is_empty() => run.options.fingerprint(),
+        leniency => format!("{}{LENIENCY}{leniency}", run.options.fingerprint()),
+    }
+}
+
 /// The last load of the table, when it was of this very content with the same options and its rows are still accounted for.
 fn known_before(
     run: &Run<'_>,
@@ -199,7 +214,8 @@ fn known_before(
 ) -> Result<Option<history::Last>> {
     let last = history::last(session, table)?;
     let same = |last: &history::Last| {
-        last.file_hash == hash.to_hex().as_str() && last.options == run.options.fingerprint() && !run.options.force
+        let (options, _) = last.options.split_once(LENIENCY).unwrap_or((last.options.as_str(), ""));
+        last.file_hash == hash.to_hex().as_str() && options == run.options.fingerprint() && !run.options.force
     };
     let Some(last) = last.filter(same) else { return Ok(None) };
     if last.stored > 0 && last.cleaned_at.is_none() {
@@ -376,7 +392,7 @@ fn store(
     let calendar: BTreeSet<_> = dates.iter().map(|day| day.date()).collect();
     run.database.retried(|| dims::fill_dates(&mut run.database.session()?, &calendar))?;
     let attempt = history::unique_id();
-    let options = run.options.fingerprint();
+    let options = options_of(run);
     let path = report.path.as_deref().unwrap_or(Path::new("")).display().to_string();
     let reject_file = report.reject_file.as_ref().map(|path| path.display().to_string());
     let mut replaced = 0;

@@ -190,6 +190,14 @@ impl ImportOptions {
         let year = self.year.map_or_else(String::new, |year| format!(" year={year}"));
         format!("on_conflict={}{year}", self.on_conflict.name())
     }
+
+    /// The options that may save lines which were rejected, for the history; empty when none was given.
+    pub fn leniency(&self) -> String {
+        let dims: Vec<&str> = self.create_missing.iter().map(|dim| dim.spec().plural).collect();
+        let create = if dims.is_empty() { String::new() } else { format!(" create_missing={}", dims.join(",")) };
+        let shrink = if self.max_shrink == 50.0 { String::new() } else { format!(" max_shrink={}", self.max_shrink) };
+        format!("{create}{shrink}")
+    }
 }
 
 #[cfg(test)]

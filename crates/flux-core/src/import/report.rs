@@ -154,6 +154,7 @@ impl FileReport {
         match self.status {
             Status::Failed => Verdict::Error,
             Status::Missing => Verdict::Attention,
+            Status::Loaded if self.counts.lines_read == 0 => Verdict::Attention,
             _ if look => Verdict::Attention,
             _ => Verdict::Ok,
         }

@@ -138,7 +138,10 @@ fn clean(
             }
             Err(error) => return Err(error),
         }
-        database.retried(|| history::mark_cleaned(&mut database.session()?, &pair.temp))?;
+        // Rows thrown away without proof are nowhere: their file must not count as done.
+        if comparison.is_migrated() {
+            database.retried(|| history::mark_cleaned(&mut database.session()?, &pair.temp))?;
+        }
     }
     Ok(CleanedTable::new(pair, &comparison, Status::Cleaned))
 }

@@ -36,8 +36,8 @@ pub struct Pair {
 pub struct Comparison {
     /// Rows of the temporary table.
     pub temp_rows: u64,
-    /// Their volume.
-    pub temp_volume: u64,
+    /// Their volume. Volumes are signed: older databases may hold negative ones.
+    pub temp_volume: i64,
     /// Rows that main does not have.
     pub missing: u64,
     /// Rows whose provisional counterpart has another volume.
@@ -51,11 +51,11 @@ pub struct Comparison {
     /// Provisional main rows of the same dates.
     pub main_provisional: u64,
     /// Their volume.
-    pub main_provisional_volume: u64,
+    pub main_provisional_volume: i64,
     /// Definitive main rows of the same dates.
     pub main_definitive: u64,
     /// Their volume.
-    pub main_definitive_volume: u64,
+    pub main_definitive_volume: i64,
 }
 
 impl Comparison {
@@ -131,7 +131,7 @@ impl Pair {
             self.main,
             self.on_key()
         );
-        type Sums = (u64, Option<u64>, Option<u64>, Option<u64>, Option<u64>, Option<u64>);
+        type Sums = (u64, Option<i64>, Option<u64>, Option<u64>, Option<u64>, Option<u64>);
         let sums: Option<Sums> = session.first(&doing, &forward, ())?;
         let (temp_rows, volume, missing, different, same, definitive) = sums.unwrap_or_default();
         let mut comparison = Comparison {
@@ -151,7 +151,7 @@ impl Pair {
              ON d.date = m.date GROUP BY m.is_provisional <> 0",
             self.main, self.temp
         );
-        let rows: Vec<(u8, u64, Option<u64>)> = session.rows(&doing, &backward, ())?;
+        let rows: Vec<(u8, u64, Option<i64>)> = session.rows(&doing, &backward, ())?;
         for (provisional, rows, volume) in rows {
             let volume = volume.unwrap_or(0);
             if provisional == 0 {

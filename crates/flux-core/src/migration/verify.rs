@@ -39,8 +39,8 @@ pub(super) struct Offender {
     kind: Kind,
     /// Date, then the names of the dimensions (`#id` where the row is gone).
     key: Vec<String>,
-    temp_volume: Option<u64>,
-    main_volume: Option<u64>,
+    temp_volume: Option<i64>,
+    main_volume: Option<i64>,
 }
 
 /// One table pair.
@@ -166,7 +166,7 @@ fn list(session: &mut Session, pair: &Pair, kind: Kind, limit: u32) -> Result<Ve
         volumes.2,
         order.join(", ")
     );
-    let rows: Vec<(String, Option<u64>, Option<u64>)> =
+    let rows: Vec<(String, Option<i64>, Option<i64>)> =
         session.rows(&format!("liste des écarts de {main}"), &sql, ())?;
     Ok(rows
         .into_iter()
@@ -277,7 +277,7 @@ fn render_offenders(page: &mut Page, row: &VerifiedTable, limit: u32) {
             Kind::Different => "différente",
             Kind::Surplus => "en trop",
         };
-        let volume = |volume: Option<u64>| volume.map_or_else(|| "–".into(), number);
+        let volume = |volume: Option<i64>| volume.map_or_else(|| "–".into(), number);
         table.row([kind.into(), offender.key.join(" / "), volume(offender.temp_volume), volume(offender.main_volume)]);
     }
     page.table(&table);
