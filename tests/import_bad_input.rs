@@ -170,7 +170,7 @@ fn nul_bytes_long_lines_and_binary_files_are_no_rows() {
         BASE,
         NIGHTS,
         "fact_nuitees_temp",
-        &["2025-07-07;Can\0tal;Local;Touriste;5", "\0\0\0", "2025-07-07;Lioran;Local;Touriste;\05"],
+        &["2025-07-07;Can\0tal;Local;Touriste;5", "\0\0\0", "2025-07-07;Lioran;Local;Touriste;\x005"],
         GOOD,
     );
     world.db.exec("DELETE FROM fact_nuitees_temp");
