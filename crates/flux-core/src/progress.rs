@@ -1,8 +1,11 @@
 //! Progress bars with rate and remaining time, on a terminal only.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use crate::report;
 
 /// A set of bars that log messages do not break.
 #[derive(Debug, Clone)]
@@ -19,25 +22,31 @@ impl Progress {
 
     /// A bar over `total` bytes.
     pub fn bytes(&self, name: &str, total: u64) -> ProgressBar {
-        self.bar(name, total, "{prefix:30!} {bar:24} {bytes:>10} / {total_bytes} {bytes_per_sec:>14} reste {eta} {msg}")
+        self.bar(name, total, |state, out| {
+            let _ = write!(out, "{}/s", report::bytes(state.per_sec() as u64));
+        })
     }
 
     /// A bar over `total` things.
     pub fn count(&self, name: &str, total: u64) -> ProgressBar {
-        self.bar(name, total, "{prefix:30!} {bar:24} {pos:>10} / {len} {per_sec:>14} reste {eta} {msg}")
+        self.bar(name, total, |state, out| {
+            let _ = write!(out, "{}/s", report::number(state.per_sec() as u64));
+        })
     }
 
     /// A step of unknown length.
     pub fn step(&self, name: &str) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new_spinner()).with_prefix(name.to_owned());
-        bar.set_style(style("{prefix:30!} {spinner} {elapsed} {msg}"));
+        bar.set_style(style("{prefix:32!} {spinner} {elapsed} {msg}"));
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
 
-    fn bar(&self, name: &str, total: u64, template: &str) -> ProgressBar {
+    /// A bar with its rate; narrow enough for 80 columns.
+    fn bar(&self, name: &str, total: u64, rate: fn(&ProgressState, &mut dyn Write)) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(total)).with_prefix(name.to_owned());
-        bar.set_style(style(template));
+        let template = "{prefix:32!} {bar:16} {percent:>3} % {rate:>13} reste {eta}";
+        bar.set_style(style(template).with_key("rate", rate));
         bar
     }
 

@@ -204,18 +204,25 @@ impl Page {
         self.line(format!("  → {action}"));
     }
 
-    /// A table.
+    /// A table. Where it is too wide, columns that say nothing (0 or – in every row) are left out before anything wraps.
     pub fn table(&mut self, table: &Table) {
+        let mut shown: Vec<usize> = (0..table.head.len()).collect();
+        while table.width(&shown) > self.width {
+            match shown.iter().rposition(|column| table.says_nothing(*column)) {
+                Some(at) => shown.remove(at),
+                None => break,
+            };
+        }
         let mut grid = Grid::new();
         grid.load_style(RULED);
         grid.set_content_arrangement(ContentArrangement::Dynamic);
         grid.set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
-        grid.set_header(table.head.iter().map(|column| column.title.as_str()));
+        grid.set_header(shown.iter().map(|column| table.head[*column].title.as_str()));
         for row in &table.rows {
-            grid.add_row(row.iter().map(Cell::new));
+            grid.add_row(shown.iter().map(|column| Cell::new(row.get(*column).map_or("", String::as_str))));
         }
-        for (index, column) in table.head.iter().enumerate() {
-            if let Some(cells) = grid.column_mut(index).filter(|_| column.right) {
+        for (index, column) in shown.iter().enumerate() {
+            if let Some(cells) = grid.column_mut(index).filter(|_| table.head[*column].right) {
                 cells.set_cell_alignment(CellAlignment::Right);
                 cells.set_constraint(ColumnConstraint::ContentWidth);
             }
@@ -253,6 +260,21 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
+    /// Columns that the table takes when nothing wraps, with one space on each side of a cell.
+    fn width(&self, shown: &[usize]) -> usize {
+        let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
+        let width = |column: usize| {
+            let widest = cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0);
+            widest.max(self.head[column].title.chars().count()) + 2
+        };
+        shown.iter().map(|column| width(*column)).sum()
+    }
+
+    fn says_nothing(&self, column: usize) -> bool {
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+        self.head[column].right && cells.all(|cell| cell == "0" || cell == "–")
+    }
+
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -286,5 +308,18 @@ mod tests {
         page.table(&table);
         assert!(page.text().lines().all(|line| line.chars().count() <= 40), "{}", page.text());
         assert!(page.text().contains("1 234"));
+    }
+
+    #[test]
+    fn columns_of_zeros_give_way_first() {
+        let mut table = Table::new(&["fichier", ">lues", ">rejets", ">doublons enregistrés"]);
+        table.row(["frequentation_nuitee".into(), "12".into(), "3".into(), "0".into()]);
+        let mut wide = Page::new(80);
+        wide.table(&table);
+        assert!(wide.text().contains("doublons"));
+        let mut narrow = Page::new(50);
+        narrow.table(&table);
+        assert!(!narrow.text().contains("doublons") && narrow.text().contains("rejets"), "{}", narrow.text());
+        assert!(narrow.text().contains("frequentation_nuitee"), "{}", narrow.text());
     }
 }

@@ -203,7 +203,7 @@ fn finish<R: Report>(tool: Tool, output: &OutputArgs, result: Result<R>, started
         }
         Err(error) => {
             let code = error.code();
-            fail(tool.name, &error, code);
+            fail(tool.name, &error);
             if output.json {
                 let document = json!({"error": error_document(&error)});
                 print(&envelope(tool.name, Verdict::Error, code, seconds, document));
@@ -218,7 +218,7 @@ pub fn error_document(error: &Error) -> Value {
     json!({"message": error.to_string(), "hint": error.hint()})
 }
 
-fn fail(tool: &str, error: &Error, code: u8) {
+fn fail(tool: &str, error: &Error) {
     log::debug!("{error:?}");
     logging::to_file_only(log::Level::Error, &error.to_string());
     let mut stderr = std::io::stderr().lock();
@@ -226,7 +226,6 @@ fn fail(tool: &str, error: &Error, code: u8) {
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, "  → {hint}");
     }
-    let _ = code;
 }
 
 /// The fields of every JSON document around the tool's own.
