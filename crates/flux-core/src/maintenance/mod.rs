@@ -1,0 +1,4 @@
+//! What keeps the installation in order: backup and restore, caches, logs, archives, security, indexes.
+
+pub mod backup;
+pub mod paths;
