@@ -6,17 +6,15 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::{NaiveDateTime, Utc};
-use flate2::Compression;
-use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 use serde::Serialize;
 
+use super::gz;
 use super::paths::{self, Fence};
 use crate::error::{Error, Result};
 use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, plural};
@@ -242,8 +240,8 @@ fn compress(
         return Ok(());
     }
     let partial = path.with_extension("log.gz.partial");
-    let result = copy(path, &partial).and_then(|digest| {
-        if decompressed(&partial)? != digest {
+    let result = gz::compress(path, &partial).and_then(|digest| {
+        if gz::content(&partial)? != digest {
             return Err(Error::Invariant(format!("la copie compressée de {} diffère", path.display())));
         }
         Ok(digest)
@@ -271,40 +269,6 @@ fn compress(
     fs::remove_file(path).map_err(wrap())?;
     act(Done::Compressed, before.len(), to);
     Ok(())
-}
-
-type Content = (blake3::Hash, u64);
-
-fn copy(from: &Path, to: &Path) -> Result<Content> {
-    let mut reader = BufReader::new(File::open(from).map_err(Error::io("lecture de", from))?);
-    let file = paths::create_private_file(to)?;
-    let mut encoder = GzEncoder::new(BufWriter::new(file), Compression::new(6));
-    let content =
-        pump(&mut reader, &mut |bytes| encoder.write_all(bytes)).map_err(Error::io("compression de", from))?;
-    let writer = encoder.finish().map_err(Error::io("écriture de", to))?;
-    let file = writer.into_inner().map_err(|error| Error::io("écriture de", to)(error.into_error()))?;
-    file.sync_all().map_err(Error::io("écriture de", to))?;
-    Ok(content)
-}
-
-fn decompressed(path: &Path) -> Result<Content> {
-    let file = File::open(path).map_err(Error::io("lecture de", path))?;
-    pump(&mut MultiGzDecoder::new(BufReader::new(file)), &mut |_| Ok(())).map_err(Error::io("lecture de", path))
-}
-
-fn pump(reader: &mut impl Read, write: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<Content> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 64 * 1024];
-    let mut total = 0u64;
-    loop {
-        let read = reader.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((hasher.finalize(), total));
-        }
-        hasher.update(&buffer[..read]);
-        write(&buffer[..read])?;
-        total += read as u64;
-    }
 }
 
 /// Files that programs have open, as far as this user may see: device and inode.

@@ -189,7 +189,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// SHA-256 of a file.
-pub(super) fn sha256_file(path: &Path) -> Result<String> {
+pub(in crate::maintenance) fn sha256_file(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io("lecture de", path))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];

@@ -29,6 +29,8 @@ use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, 
 use crate::settings::Settings;
 use manifest::PARTIAL;
 
+pub(super) use manifest::sha256_file;
+
 /// How often a backup is begun again when a table's structure changes under it.
 const TRIES: u32 = 3;
 
