@@ -165,7 +165,7 @@ fn the_history_of_the_temporary_tables_in_place_stays() {
     let insert = |hash: &str| {
         db.exec(&format!(
             "INSERT INTO flux_import_history (attempt, run, tool, table_name, file_name, file_path, file_size, file_hash, options,
-             dims_hash, status, encoding, lines_read, rows_stored, deleted, duplicates, conflicts, rejected, filtered, started_at,
+             dims_hash, status, encoding, lines_read, rows_stored, rows_deleted, duplicates, conflicts, rejected, filtered, started_at,
              finished_at) VALUES ('{hash}', 'r', 't', 'fact_nuitees_temp', 'f', 'p', 1, '{hash}', '', 'd', 'loaded', 'utf-8', 1, 1,
              0, 0, 0, 0, 0, NOW(), NOW())"
         ));

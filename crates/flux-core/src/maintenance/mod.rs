@@ -6,3 +6,4 @@ pub mod cache;
 mod gz;
 pub mod logs;
 pub mod paths;
+pub mod security;
