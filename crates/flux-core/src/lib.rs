@@ -10,6 +10,7 @@ pub mod dims;
 pub mod error;
 pub mod history;
 pub mod import;
+pub mod maintenance;
 pub mod migration;
 pub mod names;
 pub mod progress;

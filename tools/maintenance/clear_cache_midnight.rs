@@ -1,0 +1,44 @@
+//! `clear-cache-midnight`: empties the portal's caches and says how much room that made.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::maintenance::cache::{self, CacheOptions, CacheReport};
+
+const TOOL: Tool = Tool {
+    name: "clear-cache-midnight",
+    about: "Vide les caches des tableaux de bord et dit la place libérée",
+    details: "\
+Lit et vide : cache/ du dossier de travail, par catégorie (ses sous-dossiers). Ne supprime que ce que le
+portail réécrit de lui-même (.json, .cache, .ser, .tmp, .etag, compressés ou non) ; .htaccess, index.php
+et les autres fichiers restent. Un lien n'est jamais suivi, rien hors du dossier de travail n'est touché.
+N'a pas besoin de la base. Sans effet sur un cache vide. Peut être relancé à volonté.
+Codes de sortie : 0 fait, 1 échec, 3 fait mais un fichier ou un lien n'a pas pu être traité.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Seulement ces catégories
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
+    category: Vec<String>,
+    /// Seulement les fichiers écrits il y a plus de N heures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    older_than: Option<u32>,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<CacheReport> {
+    let options = CacheOptions {
+        only: args.category,
+        older_than: args.older_than.map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
+        dry_run: args.writer.dry_run,
+    };
+    cache::clear(context.settings.home.root(), &options)
+}
