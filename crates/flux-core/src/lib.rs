@@ -12,6 +12,7 @@ pub mod history;
 pub mod import;
 pub mod migration;
 pub mod names;
+pub mod portal;
 pub mod progress;
 pub mod reference;
 pub mod report;
