@@ -13,6 +13,7 @@ pub mod import;
 pub mod maintenance;
 pub mod migration;
 pub mod names;
+pub mod portal;
 pub mod progress;
 pub mod reference;
 pub mod report;

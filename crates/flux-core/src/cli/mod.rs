@@ -2,7 +2,9 @@
 //!
 //! A tool is a struct of clap arguments and a function from it to a report; nothing of clap goes further than that function.
 
+mod describe;
 mod logging;
+mod portal;
 mod usage;
 
 use std::ffi::OsString;
@@ -14,6 +16,8 @@ use std::time::Instant;
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use serde_json::{Map, Value, json};
 
+pub use portal::{PortalArgs, QueryArgs};
+
 use crate::catalogue::Space;
 use crate::db::Database;
 use crate::error::{Error, Result};
@@ -21,6 +25,9 @@ use crate::progress::Progress;
 use crate::report::{Page, Report, Verdict};
 use crate::settings::{ConnectionOptions, Settings};
 use crate::signals;
+
+/// Hidden option of every tool: its name, help and options as JSON, from which `flux` makes man pages, completions and the docs.
+pub const DESCRIBE: &str = "--describe";
 
 /// What a tool is called and what its help says.
 #[derive(Debug, Clone, Copy)]
@@ -144,8 +151,20 @@ where
     A: Args,
     R: Report,
 {
+    main_from(tool, std::env::args_os().collect(), run)
+}
+
+/// [`main`] on other arguments; the first is the name that usage lines show.
+pub fn main_from<A, R>(tool: Tool, arguments: Vec<OsString>, run: fn(A, &Context) -> Result<R>) -> ExitCode
+where
+    A: Args,
+    R: Report,
+{
     let started = Instant::now();
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.len() == 2 && arguments[1] == DESCRIBE {
+        print(&describe::document(tool, &command::<A>(tool)));
+        return ExitCode::SUCCESS;
+    }
     let json = arguments.iter().any(|argument| argument == "--json");
     let parsed =
         command::<A>(tool).try_get_matches_from(&arguments).and_then(|matches| Cli::<A>::from_arg_matches(&matches));

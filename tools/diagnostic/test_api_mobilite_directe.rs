@@ -1,0 +1,38 @@
+//! `test-api-mobilite-directe`: the mobility answer of the portal against the same figures computed by SQL.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, PortalArgs, QueryArgs, Tool};
+use flux_core::error::Result;
+use flux_core::portal::mobility::{self, MobilityReport};
+
+const TOOL: Tool = Tool {
+    name: "test-api-mobilite-directe",
+    about: "Compare la mobilité que donne le portail à celle que donne la base",
+    details: "\
+Appelle : api/infographie/infographie_communes_excursion.php avec annee, periode, zone et limit.
+Recalcule par SQL : volumes de fact_lieu_activite_soir de la période (dim_periodes) et de la même période
+de l'année d'avant, zone et noms équivalents, catégorie TOURISTE, provenance autre que LOCAL, commune
+connue, du plus grand au plus petit. Compare dates, communes, volumes, évolution, ordre et nombre, et
+montre chaque écart. À volumes égaux, l'ordre des communes est libre.
+Lit : PORTAL_BASE_URL, API_TOKEN et PORTAL_CA dans l'environnement ou .env ; la base. N'écrit rien ;
+n'envoie qu'un GET ; le jeton n'apparaît jamais.
+Coût : un appel et une somme par index sur deux périodes. Peut être relancé à volonté.
+Codes de sortie : 0 égales, 1 le portail ou la base ne répond pas, 3 un écart ou un contrôle non satisfait.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    #[command(flatten)]
+    query: QueryArgs,
+    #[command(flatten)]
+    portal: PortalArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<MobilityReport> {
+    mobility::check(&context.settings, &context.database()?, &args.query.options(args.portal, Vec::new()))
+}
