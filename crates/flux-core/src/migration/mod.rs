@@ -123,6 +123,17 @@ impl Pair {
     /// [`Error::Sql`].
     pub fn compare(&self, session: &mut Session) -> Result<Comparison> {
         let doing = format!("comparaison de {} et {}", self.temp, self.main);
+        // Nothing of these dates in main, as after each first delivery: counting is enough.
+        let common = format!(
+            "SELECT 1 FROM (SELECT DISTINCT date FROM {}) d JOIN {} m ON m.date = d.date LIMIT 1",
+            self.temp, self.main
+        );
+        if session.first::<u8>(&doing, &common, ())?.is_none() {
+            let counted = format!("SELECT COUNT(*), SUM(volume) FROM {}", self.temp);
+            let (temp_rows, volume): (u64, Option<i64>) = session.first(&doing, &counted, ())?.unwrap_or_default();
+            let temp_volume = volume.unwrap_or(0);
+            return Ok(Comparison { temp_rows, temp_volume, missing: temp_rows, ..Comparison::default() });
+        }
         let forward = format!(
             "SELECT COUNT(*), SUM(t.volume), SUM(m.date IS NULL), SUM(m.is_provisional <> 0 AND m.volume <> t.volume), \
              SUM(m.is_provisional <> 0 AND m.volume = t.volume), SUM(m.is_provisional = 0) \
