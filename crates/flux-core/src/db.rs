@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use mysql::prelude::{FromRow, Queryable};
-use mysql::{Conn, Opts, Params};
+use mysql::{Conn, Opts, OptsBuilder, Params};
 
 use crate::error::{Error, Result, codes};
 use crate::settings::{Connection, Settings, TlsMode};
@@ -154,17 +154,23 @@ impl Database {
 
 fn open(connection: &Connection) -> Result<(Opts, Conn)> {
     let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
+    // A server may accept connections and answer none: the first one has a time limit for answers too. The others have none, for a
+    // statement may take its time.
+    let connect = |opts: &Opts| {
+        let limit = opts.get_tcp_connect_timeout();
+        Conn::new(OptsBuilder::from_opts(opts.clone()).read_timeout(limit).write_timeout(limit))
+    };
     if connection.tls == TlsMode::Disabled {
         let opts = connection.opts(false);
-        return Ok((opts.clone(), Conn::new(opts).map_err(wrap)?));
+        return Ok((opts.clone(), connect(&opts).map_err(wrap)?));
     }
     let opts = connection.opts(true);
-    match Conn::new(opts.clone()) {
+    match connect(&opts) {
         Ok(conn) => Ok((opts, conn)),
         Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) if connection.tls == TlsMode::Preferred => {
             log::warn!("le serveur ne propose pas TLS : connexion en clair (DB_SSL_MODE=REQUIRED pour l'interdire)");
             let opts = connection.opts(false);
-            Ok((opts.clone(), Conn::new(opts).map_err(wrap)?))
+            Ok((opts.clone(), connect(&opts).map_err(wrap)?))
         }
         Err(source) => Err(wrap(source)),
     }

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::names::{Group, Locality, Resolver, Row, fold, nights, normalise};
 use crate::reference;
 
-/// Rows of one multi-row INSERT into a dimension.
-const BATCH: usize = 500;
+/// Rows of one multi-row INSERT into a dimension: few enough for the smallest max_allowed_packet.
+const BATCH: usize = 100;
 
 /// Where the observatory of département `code` is.
 pub fn locality(code: &str) -> Locality {

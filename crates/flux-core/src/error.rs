@@ -132,7 +132,11 @@ impl Error {
             Error::Config { hint, .. } => return Some(hint.clone()),
             Error::Connect { source, .. } => connect_hint(source),
             Error::Sql { source, .. } => return sql_hint(source).map(str::to_owned),
-            Error::MissingTable { .. } | Error::MissingColumn { .. } | Error::WrongKey { .. } => {
+            Error::MissingTable { .. } => {
+                "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer ; si la table existe, l'utilisateur de \
+                 DB_USERNAME n'y a aucun droit"
+            }
+            Error::MissingColumn { .. } | Error::WrongKey { .. } => {
                 "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer"
             }
             Error::EmptyDimension { .. } => "lancez `ensure-schema --seed`",
@@ -173,7 +177,7 @@ impl Error {
         match self {
             Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
                 mysql::Error::MySqlError(server) => codes::TRANSIENT.contains(&server.code),
-                other => other.is_connectivity_error(),
+                other => other.is_connectivity_error() && !is_packet_too_large(other),
             },
             _ => false,
         }
@@ -203,6 +207,10 @@ fn describe(error: &mysql::Error) -> String {
         mysql::Error::IoError(io) => io_reason(io),
         mysql::Error::CodecError(error) => {
             let text = error.to_string();
+            // EAGAIN, which a time limit for reading gives.
+            if text.contains("os error 11)") {
+                return io_reason(&std::io::ErrorKind::TimedOut.into());
+            }
             text.trim_start_matches("IO error: ").trim_matches('`').to_owned()
         }
         other => other.to_string(),
@@ -230,7 +238,15 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
     }
 }
 
+/// A message that the driver did not even send.
+fn is_packet_too_large(error: &mysql::Error) -> bool {
+    matches!(error, mysql::Error::CodecError(codec) if codec.to_string().contains("max_allowed_packet"))
+}
+
 fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
+    if is_packet_too_large(error) {
+        return Some("relevez max_allowed_packet sur le serveur ou baissez --batch-size");
+    }
     let mysql::Error::MySqlError(server) = error else {
         return Some("la connexion au serveur a été perdue : relancez, la reprise est sans risque");
     };
@@ -253,6 +269,7 @@ fn io_reason(error: &std::io::Error) -> String {
         K::NotFound => "introuvable".into(),
         K::PermissionDenied => "accès refusé".into(),
         K::StorageFull | K::QuotaExceeded | K::WriteZero => "plus de place sur le disque".into(),
+        K::WouldBlock | K::TimedOut => "pas de réponse dans le délai (DB_TIMEOUT)".into(),
         K::IsADirectory => "c'est un dossier, pas un fichier".into(),
         K::ReadOnlyFilesystem => "système de fichiers en lecture seule".into(),
         _ => error.to_string(),

@@ -195,7 +195,7 @@ fn seed_epcis(session: &mut Session, dry_run: bool) -> Result<u64> {
     let missing: Vec<String> =
         epcis().into_iter().filter(|name| resolver.resolve(name) == Resolution::Unknown).collect();
     if !dry_run {
-        for batch in missing.chunks(500) {
+        for batch in missing.chunks(200) {
             let sql = format!("INSERT INTO dim_epci (nom_epci) VALUES {}", marks(batch.len(), 1));
             session.exec("ajout dans dim_epci", &sql, batch.iter().map(Value::from).collect::<Vec<_>>())?;
         }
@@ -219,7 +219,7 @@ fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
         reference::departements().iter().map(|known| (known.code, departement(known.nom))).collect();
     let epci = ids(session, Dim::Epci)?;
     type Stored = (u32, String, Option<String>, Option<u32>, Option<u32>);
-    let sql = "SELECT id_commune, nom_commune, code_insee, id_departement, id_epci FROM dim_communes";
+    let sql = "SELECT id_commune, COALESCE(nom_commune, ''), code_insee, id_departement, id_epci FROM dim_communes";
     let stored: Vec<Stored> = session.rows("lecture de dim_communes", sql, ())?;
     let by_code: HashMap<&str, &Stored> = stored.iter().filter_map(|row| Some((row.2.as_deref()?, row))).collect();
     let mut nameless: HashMap<String, Vec<&Stored>> = HashMap::new();
@@ -269,7 +269,7 @@ fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
         }
     }
     if !dry_run {
-        for batch in missing.chunks(1000) {
+        for batch in missing.chunks(200) {
             let sql = format!(
                 "INSERT INTO dim_communes (nom_commune, code_insee, id_departement, id_epci) VALUES {}",
                 marks(batch.len(), 4)
