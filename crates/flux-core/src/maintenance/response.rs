@@ -200,7 +200,7 @@ fn look(
     ];
     let mut queries = Vec::new();
     for (query, sql, params) in patterns {
-        queries.push(explain(session, name, query, &format!("EXPLAIN SELECT {sql}"), params)?);
+        queries.push(explain(session, name, query, &format!("EXPLAIN FORMAT=TRADITIONAL SELECT {sql}"), params)?);
     }
     let serves = |columns: &[String]| {
         let leads = columns.iter().take_while(|column| *column != "date").map(String::as_str);
