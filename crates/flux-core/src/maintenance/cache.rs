@@ -42,6 +42,18 @@ struct Category {
     bytes: u64,
 }
 
+impl CacheReport {
+    /// Files and bytes that went, or would go.
+    pub fn freed(&self) -> (u64, u64) {
+        (self.files, self.bytes)
+    }
+
+    /// What could not be done.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+}
+
 /// Whether a file is one that the portal writes again by itself. What else lies there (`.htaccess`, `index.php`) stays.
 fn is_cache_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();

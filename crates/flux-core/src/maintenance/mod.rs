@@ -6,4 +6,5 @@ pub mod cache;
 mod gz;
 pub mod logs;
 pub mod paths;
+pub mod response;
 pub mod security;
