@@ -89,7 +89,7 @@ impl Argument {
             (false, true) => ArgAction::Count,
             (false, false) => ArgAction::SetTrue,
         };
-        let mut arg = Arg::new(kept(&self.id)).action(action).required(self.required).hide_possible_values(true);
+        let mut arg = Arg::new(kept(&self.id)).action(action).required(self.required);
         if let Some(long) = &self.long {
             arg = arg.long(kept(long));
         }
@@ -103,7 +103,7 @@ impl Argument {
             arg = arg.help_heading(kept(heading));
         }
         if self.takes_value {
-            arg = arg.value_names(self.values.iter().map(|value| kept(value)));
+            arg = arg.hide_possible_values(true).value_names(self.values.iter().map(|value| kept(value)));
             if self.optional_value {
                 arg = arg.num_args(0..=1);
             }
