@@ -62,7 +62,11 @@ impl Argument {
 impl Description {
     /// The clap command.
     pub(crate) fn command(&self) -> Command {
-        self.command.rebuilt().version(kept(&self.version)).about(kept(&self.about)).long_about(kept(&self.details))
+        self.command
+            .rebuilt()
+            .version(kept(&self.version))
+            .about(kept(&self.about))
+            .long_about(paragraphs(&self.details).leak() as &'static str)
     }
 }
 
@@ -119,6 +123,23 @@ impl Argument {
         }
         arg
     }
+}
+
+/// Sentences that begin a line after a full stop begin a paragraph: man pages fill lines.
+fn paragraphs(details: &str) -> String {
+    let mut text = String::with_capacity(details.len() + 64);
+    for line in details.trim().lines() {
+        let begins = text.ends_with('.') && line.chars().next().is_some_and(char::is_uppercase);
+        text.push_str(if text.is_empty() {
+            ""
+        } else if begins {
+            "\n\n"
+        } else {
+            "\n"
+        });
+        text.push_str(line);
+    }
+    text
 }
 
 /// clap keeps its texts for the life of the process, which makes one set of pages and ends.

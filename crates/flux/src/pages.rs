@@ -80,16 +80,16 @@ pub(crate) fn write_man(folder: &Path, commands: Vec<Command>) -> Result<usize> 
 }
 
 fn man(command: Command) -> Result<String> {
-    let mut page = Vec::new();
-    let version = command.get_version().unwrap_or_default().to_owned();
     let name = command.get_name().to_owned();
-    let man = Man::new(command)
-        .title(name.to_uppercase())
-        .source(format!("flux {version}"))
-        .manual("Outils Flux Vision")
-        .date("");
+    let version = command.get_version().unwrap_or_default().to_owned();
+    let actions: Vec<(String, String)> = command
+        .get_subcommands()
+        .filter(|action| !action.is_hide_set())
+        .map(|action| (action.get_name().to_owned(), action.get_about().map(ToString::to_string).unwrap_or_default()))
+        .collect();
+    let man = Man::new(command);
+    let mut page = Vec::new();
     let sections = [
-        Man::render_title,
         Man::render_name_section,
         Man::render_synopsis_section,
         Man::render_description_section,
@@ -98,8 +98,19 @@ fn man(command: Command) -> Result<String> {
     for render in sections {
         render(&man, &mut page).map_err(Error::io("écriture de la page de", &name))?;
     }
-    let text = String::from_utf8_lossy(&page).replace(".SH NAME", ".SH NOM");
-    Ok(format!("{}\n.SH VOIR AUSSI\n\\fBflux\\fR(1)\n", text.trim_end()))
+    // The title by hand: without a date, which would change at each build, the generator leaves its field out.
+    let mut text = format!(".TH {} 1 \"\" \"flux {version}\" \"Outils Flux Vision\"\n", name.to_uppercase());
+    text.push_str(&String::from_utf8_lossy(&page).replace(".SH NAME", ".SH NOM"));
+    if !actions.is_empty() {
+        text.push_str(".SH ACTIONS\n");
+        for (action, about) in actions {
+            let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", action.replace('-', "\\-"), about.replace('\\', "\\\\"));
+        }
+    }
+    if name != "flux" {
+        text.push_str(".SH VOIR AUSSI\n\\fBflux\\fR(1)\n");
+    }
+    Ok(text)
 }
 
 /// Writes `docs/outils/`: an index and a page per tool. Files that stand for no tool any more are removed.
