@@ -7,6 +7,7 @@ pub mod cli;
 pub mod csv_source;
 pub mod db;
 pub mod dims;
+pub mod doctor;
 pub mod error;
 pub mod history;
 pub mod import;

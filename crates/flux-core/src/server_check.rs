@@ -31,6 +31,13 @@ pub struct ServerReport {
     findings: Vec<Finding>,
 }
 
+impl ServerReport {
+    /// What is wrong with the server.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+}
+
 /// Looks at the server. Reads only.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use serde_json::Value;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, http};
 
@@ -214,7 +215,8 @@ impl Client {
             Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
         };
         let content_type = header(http::header::CONTENT_TYPE).unwrap_or_default();
-        let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let content_type =
+            self.without_token(content_type.split(';').next().unwrap_or_default()).trim().to_ascii_lowercase();
         let location = header(http::header::LOCATION)
             .map(|location| self.without_token(location.split(['?', '#']).next().unwrap_or_default()));
         let retry_after = header(http::header::RETRY_AFTER).and_then(|text| wait_of(&text));
@@ -223,11 +225,26 @@ impl Client {
         Ok(Answer { status, content_type, location, retry_after, body })
     }
 
-    /// Text of the portal, should it send the token back.
+    /// Text of the portal, should it send the token back, as it is or as JSON writes it.
     pub fn without_token(&self, text: &str) -> String {
         match &self.token {
-            Some(Token(token)) => text.replace(token.as_str(), "[jeton]"),
+            Some(Token(token)) => {
+                text.replace(token.as_str(), "[jeton]").replace(&token.replace('/', "\\/"), "[jeton]")
+            }
             None => text.to_owned(),
+        }
+    }
+
+    /// The strings of a document, likewise: JSON has many ways to write one.
+    pub fn document_without_token(&self, document: Value) -> Value {
+        match document {
+            Value::String(text) => Value::String(self.without_token(&text)),
+            Value::Array(values) => values.into_iter().map(|value| self.document_without_token(value)).collect(),
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(name, value)| (self.without_token(&name), self.document_without_token(value)))
+                .collect(),
+            other => other,
         }
     }
 

@@ -137,7 +137,7 @@ pub(super) fn read_json(client: &Client, place: &str, answer: &Answer) -> Result
         return Err(Box::new(finding.action("le script s'est arrêté sans rien dire : regardez les journaux de PHP")));
     }
     let reason = match serde_json::from_slice(body) {
-        Ok(document) => return Ok(document),
+        Ok(document) => return Ok(client.document_without_token(document)),
         Err(reason) => reason,
     };
     let text = String::from_utf8_lossy(body);
