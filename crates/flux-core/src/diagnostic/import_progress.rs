@@ -81,8 +81,15 @@ impl Watch {
     }
 
     /// Tells how the run ended.
-    pub fn finish(mut self, verdict: Verdict) {
+    pub fn finish(self, verdict: Verdict) {
         let _ = self.stop.send(verdict);
+    }
+}
+
+impl Drop for Watch {
+    /// Waits for the last word; a run that was not finished has failed.
+    fn drop(&mut self) {
+        let _ = self.stop.send(Verdict::Error);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -111,16 +118,16 @@ fn tell(session: &mut Session, run: &str, progress: &Progress, ended: Option<Ver
         if is_file {
             read += step.position;
         }
+        let mut params: Vec<mysql::Value> = vec![run.into(), step.name.as_str().into()];
+        for _ in 0..2 {
+            params.extend([state.into(), step.position.into(), step.total.into(), step.message.as_str().into()]);
+        }
         session.exec(
             doing,
             "INSERT INTO flux_import_progress (run, step, tool, state, position, total, note, lock_id, started_at, updated_at) \
              VALUES (?, ?, '', ?, ?, ?, ?, NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE \
              state = ?, position = ?, total = ?, note = ?, updated_at = UTC_TIMESTAMP(3)",
-            (
-                (run, &step.name, state, step.position, step.total, &step.message),
-                (state, step.position, step.total, &step.message),
-            )
-                .flat(),
+            params,
         )?;
     }
     let state = ended.map_or("running", Verdict::name);
@@ -130,21 +137,6 @@ fn tell(session: &mut Session, run: &str, progress: &Progress, ended: Option<Ver
         (state, read, run),
     )?;
     Ok(())
-}
-
-/// The ten values of the upsert as the driver takes them.
-trait Flat {
-    fn flat(self) -> Vec<mysql::Value>;
-}
-
-type First<'a> = (&'a str, &'a String, &'a str, u64, u64, &'a String);
-type Second<'a> = (&'a str, u64, u64, &'a String);
-
-impl Flat for (First<'_>, Second<'_>) {
-    fn flat(self) -> Vec<mysql::Value> {
-        let (a, b) = self;
-        vec![a.0.into(), a.1.into(), a.2.into(), a.3.into(), a.4.into(), a.5.into(), b.0.into(), b.1.into(), b.2.into(), b.3.into()]
-    }
 }
 
 /// What an import is doing.
@@ -266,7 +258,13 @@ pub fn check(database: &Database) -> Result<ProgressReport> {
     )?;
     report.steps = steps
         .into_iter()
-        .map(|(name, state, position, total, note)| Step { lines: note.parse().ok(), name, state, position, total })
+        .map(|(name, state, position, total, note)| Step {
+            lines: note.trim_end_matches(" lignes").parse().ok(),
+            name,
+            state,
+            position,
+            total,
+        })
         .collect();
     let files: Vec<(String, String, u64, u64, u64, Option<String>)> = session.rows(
         "lecture de l'historique des imports",

@@ -6,9 +6,11 @@
 pub mod add_zones;
 pub mod check_zones;
 pub mod etat_csv;
+pub mod import_progress;
 pub mod merge_zones;
 pub mod prerequisites;
 pub mod scan;
+pub mod sejours;
 pub mod tables_info;
 pub mod zones_csv;
 

@@ -5,12 +5,14 @@
 use serde::Serialize;
 
 use super::{bar, percent};
-use crate::catalogue::{Dataset, Dim};
-use crate::db::Session;
+use crate::catalogue::{self, Dataset, Dim};
+use crate::db::{Database, Session};
 use crate::error::Result;
-use crate::import::ImportReport;
+use crate::import::{self, ImportOptions, ImportReport};
 use crate::migration::{MigrateReport, Pair};
-use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::progress::Progress;
+use crate::report::{Page, Report, Table, Verdict, bytes, number, plural};
+use crate::settings::Settings;
 
 /// Names shown of a breakdown.
 const TOP: u32 = 10;
@@ -185,5 +187,89 @@ impl Report for MigratedStays {
 
     fn verdict(&self) -> Verdict {
         self.migration.verdict()
+    }
+}
+
+/// Imports the file that `options` names, then looks at its table.
+///
+/// # Errors
+/// Those of the import; a table that cannot be read afterwards leaves the spread out.
+pub fn import(
+    tool: &'static str,
+    settings: &Settings,
+    database: &Database,
+    options: &ImportOptions,
+    progress: &Progress,
+) -> Result<ImportedStays> {
+    let import = import::run(tool, settings, database, options, progress)?;
+    let dataset = catalogue::weekly().find(|dataset| options.wants(dataset));
+    let spread = dataset.and_then(|dataset| {
+        let look = database
+            .session()
+            .and_then(|mut session| spread(&mut session, dataset, &dataset.temp_table(options.space), None));
+        look.inspect_err(|error| log::warn!("répartition non lue : {error}")).ok()
+    });
+    Ok(ImportedStays { import, spread })
+}
+
+/// Adds to a migration what the main tables hold.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -> Result<MigratedStays> {
+    let spreads = if migration.verdict() == Verdict::Ok && !migration.dry_run {
+        main_spreads(&mut database.session()?, pairs)?
+    } else {
+        Vec::new()
+    };
+    Ok(MigratedStays { migration, spreads })
+}
+
+/// An import with what it cost.
+#[derive(Debug, Serialize)]
+pub struct MeasuredImport {
+    /// The import.
+    #[serde(flatten)]
+    pub import: ImportReport,
+    /// Lines read per second, over the whole run.
+    pub lines_per_s: u64,
+    /// Largest resident memory of this process; absent where the system does not tell.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Imports and measures.
+///
+/// # Errors
+/// Those of the import.
+pub fn measured(
+    tool: &'static str,
+    settings: &Settings,
+    database: &Database,
+    options: &ImportOptions,
+    progress: &Progress,
+) -> Result<MeasuredImport> {
+    let started = std::time::Instant::now();
+    let import = import::run(tool, settings, database, options, progress)?;
+    let seconds = started.elapsed().as_secs_f64().max(0.001);
+    let lines_per_s = (import.totals.lines_read as f64 / seconds) as u64;
+    Ok(MeasuredImport { import, lines_per_s, peak_memory_bytes: peak_memory() })
+}
+
+/// `VmHWM` of `/proc/self/status`.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+impl Report for MeasuredImport {
+    fn render(&self, page: &mut Page) {
+        self.import.render(page);
+        let memory = self.peak_memory_bytes.map_or("inconnue".into(), bytes);
+        page.line(format!("  {} lignes/s, mémoire maximale {memory}", number(self.lines_per_s)));
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.import.verdict()
     }
 }
