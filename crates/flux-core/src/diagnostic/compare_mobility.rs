@@ -185,11 +185,7 @@ impl Filter<'_> {
     }
 }
 
-fn join(
-    session: &mut Session,
-    current: &HashMap<u32, u64>,
-    reference: &HashMap<u32, u64>,
-) -> Result<Vec<Commune>> {
+fn join(session: &mut Session, current: &HashMap<u32, u64>, reference: &HashMap<u32, u64>) -> Result<Vec<Commune>> {
     let mut ids: Vec<u32> = current.keys().chain(reference.keys()).copied().collect();
     ids.sort_unstable();
     ids.dedup();
@@ -205,7 +201,8 @@ fn join(
     }
     let commune = |id: u32| {
         let (now, before) = (current.get(&id).copied().unwrap_or(0), reference.get(&id).copied().unwrap_or(0));
-        let (name, insee) = names.remove(&id).unwrap_or_else(|| (format!("commune {id} (absente de dim_communes)"), None));
+        let (name, insee) =
+            names.remove(&id).unwrap_or_else(|| (format!("commune {id} (absente de dim_communes)"), None));
         Commune {
             id_commune: id,
             nom_commune: name,
@@ -232,17 +229,18 @@ fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding>
         let place = format!("{} ({})", side.year, side.period.name);
         let days = side.period.days();
         if side.days_with_data == 0 {
-            findings.push(Finding::attention(place, "aucun visiteur : la comparaison n'a pas de sens").action(format!(
-                "`diagnostic-mobility --year {} --zone \"{}\"` en cherche la cause",
-                side.year, options.zone
-            )));
+            findings.push(Finding::attention(place, "aucun visiteur : la comparaison n'a pas de sens").action(
+                format!("`diagnostic-mobility --year {} --zone \"{}\"` en cherche la cause", side.year, options.zone),
+            ));
         } else if side.days_with_data < days {
             let missing = days - side.days_with_data;
             findings.push(
                 Finding::attention(
                     place,
-                    format!("{} sur {days} : les totaux ne sont pas comparables",
-                        plural(missing, "jour sans donnée", "jours sans donnée")),
+                    format!(
+                        "{} sur {days} : les totaux ne sont pas comparables",
+                        plural(missing, "jour sans donnée", "jours sans donnée")
+                    ),
                 )
                 .action("importez et migrez les jours manquants, ou comparez un intervalle complet (--from, --to)"),
             );
@@ -251,7 +249,13 @@ fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding>
     if current.period.days() != reference.period.days() {
         findings.push(Finding::attention(
             "période",
-            format!("{} jours en {} contre {} en {}", current.period.days(), current.year, reference.period.days(), reference.year),
+            format!(
+                "{} jours en {} contre {} en {}",
+                current.period.days(),
+                current.year,
+                reference.period.days(),
+                reference.year
+            ),
         ));
     }
     findings
@@ -331,7 +335,10 @@ impl MobilityReport {
             .map(|commune| (commune.nom_commune.clone(), commune.total_visiteurs, commune.total_visiteurs_n1))
             .collect();
         page.heading(&format!("Les {} premières communes", rows.len()));
-        page.svg(&html::paired_bars(&format!("Visiteurs par commune, {} et {}", self.current.year, self.reference.year), &rows));
+        page.svg(&html::paired_bars(
+            &format!("Visiteurs par commune, {} et {}", self.current.year, self.reference.year),
+            &rows,
+        ));
         let (now, before) = (format!(">{}", self.current.year), format!(">{}", self.reference.year));
         let titles = ["commune", now.as_str(), before.as_str(), ">écart", ">évolution"];
         for (title, communes) in self.lists() {

@@ -61,7 +61,13 @@ impl Document {
 
     /// A line with its sign.
     pub fn verdict(&mut self, verdict: Verdict, text: &str) {
-        let _ = writeln!(self.body, "<p class=\"{}\"><strong>{} {}</strong></p>", verdict.name(), verdict.sign(), escape(text));
+        let _ = writeln!(
+            self.body,
+            "<p class=\"{}\"><strong>{} {}</strong></p>",
+            verdict.name(),
+            verdict.sign(),
+            escape(text)
+        );
     }
 
     /// A plain line.
@@ -237,7 +243,13 @@ pub fn calendar(label: &str, days: &[String], rows: &[(String, Vec<(u64, u64)>)]
     }
     for (index, (name, cells)) in rows.iter().enumerate() {
         let y = top + 16.0 * index as f64;
-        let _ = write!(svg, "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", left - 6.0, y + 11.0, escape(name));
+        let _ = write!(
+            svg,
+            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            left - 6.0,
+            y + 11.0,
+            escape(name)
+        );
         for (column, (covered, expected)) in cells.iter().enumerate() {
             let fill = match (covered, expected) {
                 (0, 0) => "var(--none)",

@@ -63,7 +63,8 @@ pub fn find_period(session: &mut Session, name: &str, year: i32) -> Result<Optio
     let found = rows.iter().find(|(code, ..)| same(code)).or_else(|| rows.iter().find(|(_, nom, ..)| same(nom)));
     let Some((code, _, from, to)) = found else { return Ok(None) };
     let day = |text: &str| {
-        text.parse().map_err(|_| Error::Invariant(format!("dim_periodes : date illisible « {text} » pour {code} {year}")))
+        text.parse()
+            .map_err(|_| Error::Invariant(format!("dim_periodes : date illisible « {text} » pour {code} {year}")))
     };
     Ok(Some(Period { name: code.clone(), from: day(from)?, to: day(to)? }))
 }
@@ -171,7 +172,8 @@ pub fn id_of(session: &mut Session, dim: Dim, name: &str) -> Result<Option<u32>>
 /// # Errors
 /// [`Error::Usage`].
 pub fn required_id(session: &mut Session, dim: Dim, name: &str) -> Result<u32> {
-    id_of(session, dim, name)?.ok_or_else(|| Error::Usage(format!("{dim} « {name} » : inconnue dans {}", dim.spec().table)))
+    id_of(session, dim, name)?
+        .ok_or_else(|| Error::Usage(format!("{dim} « {name} » : inconnue dans {}", dim.spec().table)))
 }
 
 #[cfg(test)]

@@ -4,14 +4,20 @@
 //! A finding of a check that ran to its end needs a look (exit code 3), however bad it is: code 1 is for checks that could not run.
 
 pub mod add_zones;
+pub mod cache;
 pub mod check_zones;
+pub mod compare_mobility;
+pub mod diag_mobility;
 pub mod etat_csv;
+pub mod html;
 pub mod import_progress;
 pub mod merge_zones;
+pub mod mobility;
 pub mod prerequisites;
 pub mod scan;
 pub mod sejours;
 pub mod tables_info;
+pub mod zone_mapping;
 pub mod zones_csv;
 
 use crate::cli::Context;
