@@ -6,7 +6,7 @@ mod support;
 use flux_test::{Home, TestDb};
 
 fn database(rows: &str) -> TestDb {
-    let db = support::database();
+    let db = support::with_tables(|table| table.starts_with("dim_") || table.starts_with("fact_lieu_activite_soir"));
     db.exec(
         "INSERT INTO dim_periodes (code_periode, nom_periode, annee, date_debut, date_fin) VALUES
          ('fete', 'Fête', 2024, '2024-07-06 00:00:00', '2024-07-07 23:59:59')",
@@ -22,8 +22,9 @@ fn database(rows: &str) -> TestDb {
 
 fn cause(db: &TestDb, extra: &[&str]) -> String {
     let home = Home::new(db);
-    let args = ["--json", "--year", "2024", "--period", "fete"];
-    let outcome = home.tool("diagnostic-mobility").args(args).args(extra).run().expect_code(3);
+    let period: &[&str] = if extra.contains(&"--period") { &[] } else { &["--period", "fete"] };
+    let args = ["--json", "--year", "2024"];
+    let outcome = home.tool("diagnostic-mobility").args(args).args(period).args(extra).run().expect_code(3);
     let findings = outcome.json()["findings"].as_array().unwrap().clone();
     findings
         .iter()

@@ -24,7 +24,7 @@ fn names_rows_and_dates_meet_and_unreachable_facts_are_found() {
     assert_eq!(mapping("LIORAN")["id_zone"], json!(null));
     let text: Vec<String> = json["findings"].as_array().unwrap().iter().map(ToString::to_string).collect();
     let has = |words: &[&str]| text.iter().any(|finding| words.iter().all(|word| finding.contains(word)));
-    assert!(has(&["zone CABA", "1 lignes qu'aucun nom", "merge-zones"]), "{text:#?}");
+    assert!(has(&["zone CABA", "1 ligne qu'aucun nom", "merge-zones"]), "{text:#?}");
     assert!(has(&["CHÂTAIGNERAIE", "aucune ligne"]) && has(&["LIORAN", "add-missing-zones"]), "{text:#?}");
 }
 

@@ -15,9 +15,15 @@ pub struct Period {
     /// Code or `du … au …`.
     pub name: String,
     /// First day.
+    #[serde(serialize_with = "as_text")]
     pub from: NaiveDate,
     /// Last day.
+    #[serde(serialize_with = "as_text")]
     pub to: NaiveDate,
+}
+
+fn as_text<S: serde::Serializer>(day: &NaiveDate, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(day)
 }
 
 impl Period {

@@ -17,6 +17,7 @@ pub mod prerequisites;
 pub mod scan;
 pub mod sejours;
 pub mod tables_info;
+pub mod validation;
 pub mod zone_mapping;
 pub mod zones_csv;
 

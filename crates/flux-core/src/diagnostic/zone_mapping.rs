@@ -11,7 +11,7 @@ use crate::dims;
 use crate::error::{Error, Result};
 use crate::names::{Locality, Resolution};
 use crate::reference;
-use crate::report::{Finding, Page, Report, Table, Verdict, number};
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
 
 /// The tables that the dashboards read by zone.
 const TABLES: [&str; 4] = ["fact_nuitees", "fact_diurnes", "fact_sejours_duree", "fact_lieu_activite_soir"];
@@ -118,7 +118,7 @@ pub fn map(database: &Database, names: &[String], space: Space) -> Result<Mappin
             findings.push(
                 Finding::error(
                     format!("zone {}", row.name),
-                    format!("{} lignes qu'aucun nom n'atteint : tous mènent à {}", number(rows), best.name),
+                    format!("{} qu'aucun nom n'atteint : tous mènent à {}", plural(rows, "ligne", "lignes"), best.name),
                 )
                 .action(format!("`merge-zones --from \"{}\" --into \"{}\"`", row.name, best.name)),
             );
