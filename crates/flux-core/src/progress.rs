@@ -1,5 +1,6 @@
 //! Progress bars with rate and remaining time, on a terminal only.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,7 +76,8 @@ impl Progress {
     /// A bar with its rate; narrow enough for 80 columns.
     fn bar(&self, name: &str, total: u64, rate: fn(&ProgressState, &mut dyn Write)) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(total)).with_prefix(name.to_owned());
-        bar.set_style(style(template));
+        let template = "{prefix:32!} {bar:16} {percent:>3} % {rate:>13} reste {eta}";
+        bar.set_style(style(template).with_key("rate", rate));
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(bar.clone());
         bar
     }
