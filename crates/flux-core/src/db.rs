@@ -138,6 +138,16 @@ impl Database {
         Lock::take(self.session()?, lock_name(&self.name))
     }
 
+    /// Connection that holds the named lock of the writers; `None` while it is free.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub fn lock_holder(&self, session: &mut Session) -> Result<Option<u64>> {
+        let id: Option<Option<u64>> =
+            session.first("lecture du verrou", "SELECT IS_USED_LOCK(?)", (lock_name(&self.name),))?;
+        Ok(id.flatten())
+    }
+
     /// Tables and views of the database, by name.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod csv_source;
 pub mod db;
+pub mod diagnostic;
 pub mod dims;
 pub mod doctor;
 pub mod error;

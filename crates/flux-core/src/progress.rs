@@ -1,6 +1,7 @@
 //! Progress bars with rate and remaining time, on a terminal only.
 
 use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -11,13 +12,43 @@ use crate::report;
 #[derive(Debug, Clone)]
 pub struct Progress {
     bars: MultiProgress,
+    /// Every bar ever made, shown or not.
+    made: Arc<Mutex<Vec<ProgressBar>>>,
+}
+
+/// Where a bar stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// Bytes or things done.
+    pub position: u64,
+    /// Bytes or things in all.
+    pub total: u64,
+    /// What its maker says beside.
+    pub message: String,
+    /// Whether it has ended.
+    pub finished: bool,
 }
 
 impl Progress {
     /// Bars on stderr when `visible`, else none.
     pub fn new(visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target) }
+        Self { bars: MultiProgress::with_draw_target(target), made: Arc::default() }
+    }
+
+    /// Where the bars over bytes or things stand, shown or not, in the order in which they were made.
+    pub fn steps(&self) -> Vec<Step> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = |bar: &ProgressBar| Step {
+            name: bar.prefix(),
+            position: bar.position(),
+            total: bar.length().unwrap_or(0),
+            message: bar.message(),
+            finished: bar.is_finished(),
+        };
+        made.iter().map(step).collect()
     }
 
     /// A bar over `total` bytes.
@@ -47,6 +78,7 @@ impl Progress {
         let bar = self.bars.add(ProgressBar::new(total)).with_prefix(name.to_owned());
         let template = "{prefix:32!} {bar:16} {percent:>3} % {rate:>13} reste {eta}";
         bar.set_style(style(template).with_key("rate", rate));
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(bar.clone());
         bar
     }
 

@@ -29,6 +29,7 @@ use crate::db::{Database, Lock};
 use crate::error::{Error, Result};
 use crate::history::unique_id;
 use crate::progress::Progress;
+use crate::report::Report;
 use crate::schema;
 use crate::settings::Settings;
 
@@ -95,6 +96,12 @@ pub fn run(
         |dataset: &Dataset| found.get(&key_of(dataset)).map_or(0, |paths| paths.iter().map(|f| f.1).sum::<u64>());
     order.sort_by_key(|index| std::cmp::Reverse(size(wanted[*index])));
 
+    let total = wanted.iter().copied().map(size).sum();
+    let watch = if options.dry_run {
+        None
+    } else {
+        crate::diagnostic::import_progress::Watch::start(database, &run.tables, progress, tool, &run.id, total)
+    };
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, FileReport)>> = Mutex::new(Vec::new());
     let work = || {
@@ -114,13 +121,12 @@ pub fn run(
     let mut files = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     files.sort_by_key(|(index, _)| *index);
     crate::signals::check()?;
-    Ok(ImportReport::new(
-        folder,
-        options,
-        run.method,
-        files.into_iter().map(|(_, file)| file).collect(),
-        started.elapsed(),
-    ))
+    let files = files.into_iter().map(|(_, file)| file).collect();
+    let report = ImportReport::new(folder, options, run.method, files, started.elapsed());
+    if let Some(watch) = watch {
+        watch.finish(report.verdict());
+    }
+    Ok(report)
 }
 
 fn key_of(dataset: &Dataset) -> String {

@@ -3,6 +3,7 @@
 //! All three look at a table pair the same way ([`Pair::compare`]), so that what the migration promises is what the verification
 //! proves and what the cleanup asks for.
 
+mod batches;
 mod cleanup;
 mod migrate;
 mod verify;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+pub use batches::{BatchOptions, BatchReport, Moves, migrate_batches};
 pub use cleanup::{CleanupOptions, CleanupReport, cleanup};
 pub use migrate::{MigrateOptions, MigrateReport, MigratedTable, migrate};
 pub use verify::{VerifyOptions, VerifyReport, verify};

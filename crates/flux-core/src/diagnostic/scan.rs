@@ -1,0 +1,384 @@
+//! One pass over a delivery's CSVs, without a database: state of each file, dates covered, names used, lines that an import would
+//! reject whatever the dimensions hold. Constant memory but for the distinct names, of which a bounded number is kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Local};
+use serde::Serialize;
+
+use crate::catalogue::{self, Dataset, Dim};
+use crate::csv_source::{Fields, Header, Lines, decode, split};
+use crate::error::{Error, Result};
+use crate::import;
+use crate::progress::Progress;
+use crate::signals;
+use crate::values::{Day, parse_date, parse_volume};
+
+/// Distinct names kept per dimension; further ones are counted together.
+const NAMES: usize = 50_000;
+/// Examples kept per problem.
+const EXAMPLES: usize = 3;
+
+/// Lines that an import would reject for one reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// The reason.
+    pub reason: String,
+    /// How many lines.
+    pub lines: u64,
+    /// `line: value` of the first ones.
+    pub examples: Vec<String>,
+}
+
+/// How a file uses a name.
+#[derive(Debug, Clone)]
+pub struct NameUse {
+    /// As it is written.
+    pub name: String,
+    /// Lines that hold it.
+    pub lines: u64,
+    /// First line that holds it.
+    pub line: u64,
+    /// First and last date that it stands with.
+    pub days: Option<(Day, Day)>,
+}
+
+/// What one file holds.
+#[derive(Debug)]
+pub struct FileScan {
+    /// Its dataset.
+    pub dataset: &'static Dataset,
+    /// Where it was found; several when it stands twice in the delivery.
+    pub paths: Vec<PathBuf>,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written, in local time.
+    pub modified: Option<DateTime<Local>>,
+    /// Encoding met.
+    pub encoding: Option<&'static str>,
+    /// The separator.
+    pub separator: Option<char>,
+    /// Columns of the header.
+    pub columns: Vec<String>,
+    /// Columns that the import needs and the header lacks.
+    pub missing_columns: Vec<&'static str>,
+    /// Records after the header, blank lines aside.
+    pub lines: u64,
+    /// Lines by date.
+    pub dates: BTreeMap<Day, u64>,
+    /// Sum of the volumes that can be read.
+    pub volume: u64,
+    /// Lines that would be rejected, by reason.
+    pub problems: Vec<Problem>,
+    /// Names by dimension, in the order of the file.
+    pub names: Vec<(Dim, Vec<NameUse>)>,
+    /// Hash of the content.
+    pub hash: Option<String>,
+    /// Why it cannot be used at all.
+    pub error: Option<String>,
+}
+
+impl FileScan {
+    fn new(dataset: &'static Dataset, paths: Vec<PathBuf>, size: u64) -> Self {
+        Self {
+            dataset,
+            paths,
+            size,
+            modified: None,
+            encoding: None,
+            separator: None,
+            columns: Vec::new(),
+            missing_columns: Vec::new(),
+            lines: 0,
+            dates: BTreeMap::new(),
+            volume: 0,
+            problems: Vec::new(),
+            names: Vec::new(),
+            hash: None,
+            error: None,
+        }
+    }
+
+    /// Name of the file in the delivery.
+    pub fn file(&self) -> &'static str {
+        self.dataset.weekly_file.unwrap_or_default()
+    }
+
+    /// Lines that would be rejected whatever the dimensions hold.
+    pub fn bad_lines(&self) -> u64 {
+        self.problems.iter().map(|problem| problem.lines).sum()
+    }
+
+    /// Days between the first and the last date that have no line.
+    pub fn missing_days(&self) -> Vec<chrono::NaiveDate> {
+        let (Some((first, _)), Some((last, _))) = (self.dates.first_key_value(), self.dates.last_key_value()) else {
+            return Vec::new();
+        };
+        (first.0..=last.0).map(Day).filter(|day| !self.dates.contains_key(day)).map(Day::date).collect()
+    }
+}
+
+/// The columns that a weekly file must have.
+fn required(dataset: &Dataset) -> Vec<&'static str> {
+    let names = dataset.dims().filter(|dim| *dim != Dim::Epci).map(|dim| dim.spec().csv[0]);
+    ["Date", "Volume"].into_iter().chain(names).collect()
+}
+
+/// Scans all ten files of a delivery, in its order; what is wrong with one stands in its entry.
+///
+/// # Errors
+/// When the folder does not exist, or on a stop.
+pub fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileScan>> {
+    let mut found = import::find_files(folder)?;
+    let mut scans = Vec::new();
+    for dataset in catalogue::weekly() {
+        let paths = found.remove(dataset.weekly_file.unwrap_or_default()).unwrap_or_default();
+        let size = paths.first().map_or(0, |(_, size)| *size);
+        let mut scan = FileScan::new(dataset, paths.into_iter().map(|(path, _)| path).collect(), size);
+        match scan.paths.as_slice() {
+            [] => {}
+            [path] => {
+                let path = path.clone();
+                let bar = progress.bytes(scan.file(), size);
+                match read(&path, &mut scan, &bar) {
+                    Err(Error::Interrupted) => return Err(Error::Interrupted),
+                    Err(error) => scan.error = Some(error.to_string()),
+                    Ok(()) => {}
+                }
+                bar.finish_and_clear();
+            }
+            several => {
+                let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
+                scan.error = Some(format!("plusieurs fichiers portent ce nom : {}", list.join(", ")));
+            }
+        }
+        scans.push(scan);
+    }
+    Ok(scans)
+}
+
+/// Reads the header for what it is, complete or not.
+fn header(lines: &mut Lines, required: &[&'static str]) -> Result<Header> {
+    loop {
+        match lines.next()? {
+            None => return Err(Error::BadFile("le fichier est vide".into())),
+            Some(line) if line.is_blank() => {}
+            Some(line) if !line.complete => {
+                return Err(Error::BadFile("pas d'en-tête : la première ligne est trop longue".into()));
+            }
+            Some(line) => {
+                let each: Vec<&[&str]> = required.iter().map(std::slice::from_ref).collect();
+                // Where a column is missing, any known one will do: the others are still worth a look.
+                return match Header::parse(line.bytes, &each) {
+                    Ok(header) => Ok(header),
+                    Err(error) => Header::parse(line.bytes, &[required]).map_err(|_| error),
+                };
+            }
+        }
+    }
+}
+
+fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Result<()> {
+    scan.modified = std::fs::metadata(path).and_then(|data| data.modified()).ok().map(DateTime::from);
+    let mut lines = Lines::open(path)?;
+    let required = required(scan.dataset);
+    let header = header(&mut lines, &required)?;
+    scan.separator = Some(char::from(header.separator));
+    scan.columns = header.columns().to_vec();
+    scan.missing_columns = required.iter().copied().filter(|name| header.find(&[*name]).is_none()).collect();
+
+    let mut names: Vec<(Dim, usize, Names)> = scan
+        .dataset
+        .dims()
+        .filter_map(|dim| Some((dim, header.find(&dim.spec().csv[..1])?, Names::default())))
+        .collect();
+    let (date, volume) = (header.find(&["Date"]), header.find(&["Volume"]));
+    let mut problems = Problems::default();
+    let mut dates = Dates::default();
+    let mut fields = Fields::default();
+    let mut encodings = (false, false);
+    while let Some(line) = lines.next()? {
+        if line.is_blank() {
+            continue;
+        }
+        scan.lines += 1;
+        if !line.complete {
+            problems.add("ligne de plus de 65 536 octets", line.number, "");
+            continue;
+        }
+        if let Err(reason) = split(line.bytes, header.separator, &mut fields) {
+            problems.add(reason, line.number, "");
+            continue;
+        }
+        if fields.len() != header.columns().len() {
+            let value = format!("{} champs au lieu de {}", fields.len(), header.columns().len());
+            problems.add("nombre de champs différent de l'en-tête", line.number, &value);
+            continue;
+        }
+        let mut bad: Option<(String, String)> = None;
+        let mut day = None;
+        if let Some(at) = date {
+            let raw = fields.get(line.bytes, at);
+            match dates.read(raw) {
+                Ok(found) => {
+                    *scan.dates.entry(found).or_default() += 1;
+                    day = Some(found);
+                }
+                Err(reason) => bad = Some((format!("Date : {reason}"), decode(raw).0.into_owned())),
+            }
+        }
+        for (dim, at, names) in &mut names {
+            let raw = fields.get(line.bytes, *at);
+            if raw.trim_ascii().is_empty() {
+                bad.get_or_insert_with(|| (format!("{} : vide", dim.spec().csv[0]), String::new()));
+            } else {
+                names.count(raw, line.number, day, &mut encodings);
+            }
+        }
+        if let Some(at) = volume {
+            let raw = decode(fields.get(line.bytes, at)).0;
+            match parse_volume(&raw) {
+                Ok(value) => scan.volume += u64::from(value),
+                Err(reason) => {
+                    bad.get_or_insert_with(|| (format!("Volume : {reason}"), raw.into_owned()));
+                }
+            }
+        }
+        if let Some((reason, value)) = bad {
+            problems.add(&reason, line.number, &value);
+        }
+        if scan.lines.is_multiple_of(16_384) {
+            signals::check()?;
+            bar.set_position(lines.bytes_read());
+        }
+    }
+    scan.encoding = Some(lines.encoding().name(encodings.0, encodings.1));
+    scan.hash = Some(lines.into_hash()?.to_hex().to_string());
+    scan.problems = problems.0;
+    scan.names = names.into_iter().map(|(dim, _, names)| (dim, names.uses)).collect();
+    Ok(())
+}
+
+/// Dates repeat from line to line.
+#[derive(Default)]
+struct Dates {
+    raw: Vec<u8>,
+    last: Option<Day>,
+}
+
+impl Dates {
+    fn read(&mut self, raw: &[u8]) -> std::result::Result<Day, &'static str> {
+        if let Some(day) = self.last.filter(|_| self.raw == raw) {
+            return Ok(day);
+        }
+        let day = parse_date(&decode(raw).0)?;
+        self.raw.clear();
+        self.raw.extend_from_slice(raw);
+        self.last = Some(day);
+        Ok(day)
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, reason: &str, line: u64, value: &str) {
+        let index = self.0.iter().position(|problem| problem.reason == reason).unwrap_or_else(|| {
+            self.0.push(Problem { reason: reason.to_owned(), lines: 0, examples: Vec::new() });
+            self.0.len() - 1
+        });
+        let problem = &mut self.0[index];
+        problem.lines += 1;
+        if problem.examples.len() < EXAMPLES {
+            let value: String = value.chars().filter(|c| !c.is_control()).take(60).collect();
+            let text = if value.is_empty() { format!("ligne {line}") } else { format!("ligne {line} : {value}") };
+            problem.examples.push(text);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Names {
+    uses: Vec<NameUse>,
+    index: HashMap<Vec<u8>, usize>,
+    last: (Vec<u8>, usize),
+}
+
+impl Names {
+    fn count(&mut self, raw: &[u8], line: u64, day: Option<Day>, encodings: &mut (bool, bool)) {
+        let at = if self.last.0 == raw && !self.uses.is_empty() {
+            self.last.1
+        } else {
+            let at = match self.index.get(raw) {
+                Some(at) => *at,
+                None => self.add(raw, line, encodings),
+            };
+            self.last.0.clear();
+            self.last.0.extend_from_slice(raw);
+            self.last.1 = at;
+            at
+        };
+        let entry = &mut self.uses[at];
+        entry.lines += 1;
+        if let Some(day) = day {
+            entry.days = Some(entry.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+        }
+    }
+
+    fn add(&mut self, raw: &[u8], line: u64, encodings: &mut (bool, bool)) -> usize {
+        let (name, ansi) = decode(raw);
+        encodings.0 |= ansi;
+        encodings.1 |= !ansi && !raw.is_ascii();
+        let full = self.uses.len() >= NAMES;
+        if full && self.uses.len() > NAMES {
+            return NAMES;
+        }
+        let name = if full { "autres noms".to_owned() } else { name.trim().to_owned() };
+        self.uses.push(NameUse { name, lines: 0, line, days: None });
+        if !full {
+            self.index.insert(raw.to_vec(), self.uses.len() - 1);
+        }
+        self.uses.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str) -> FileScan {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Frequentation_Nuitee.csv"), text).unwrap();
+        delivery(folder.path(), &Progress::new(false)).unwrap().swap_remove(0)
+    }
+
+    const HEADER: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n";
+
+    #[test]
+    fn names_dates_volumes_and_bad_lines_are_told_apart() {
+        let scan = scan(&format!(
+            "{HEADER}2025-07-07;CANTAL;LOCAL;TOURISTE;10\n2025-07-09;CANTAL;LOCAL;TOURISTE;5\n\
+             2025-02-30;CANTAL;LOCAL;TOURISTE;1\n2025-07-09;CABA;LOCAL;TOURISTE;-3\n2025-07-09;CABA;LOCAL;7\n"
+        ));
+        assert_eq!((scan.lines, scan.volume, scan.bad_lines()), (5, 16, 3));
+        assert_eq!(scan.missing_days(), ["2025-07-08".parse().unwrap()]);
+        let zones = &scan.names[0].1;
+        assert_eq!((zones[0].name.as_str(), zones[0].lines), ("CANTAL", 3));
+        assert_eq!((zones[1].name.as_str(), zones[1].lines, zones[1].line), ("CABA", 1, 5));
+        let reasons: Vec<&str> = scan.problems.iter().map(|problem| problem.reason.as_str()).collect();
+        assert_eq!(
+            reasons,
+            ["Date : date qui n'existe pas", "Volume : volume négatif", "nombre de champs différent de l'en-tête"]
+        );
+    }
+
+    #[test]
+    fn a_missing_column_does_not_hide_the_others() {
+        let scan = scan("Date;ZoneObservation;CategorieVisiteur;Volume\n2025-07-07;CANTAL;TOURISTE;10\n");
+        assert_eq!(scan.missing_columns, ["Provenance"]);
+        assert_eq!((scan.lines, scan.volume), (1, 10));
+        assert!(scan.error.is_none());
+    }
+}

@@ -1,0 +1,213 @@
+//! `analyse-zones-csv`: the zones that a delivery names, how often, and the row that each leads to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::render_findings;
+use super::scan::{self, FileScan};
+use crate::catalogue::Dim;
+use crate::db::Database;
+use crate::dims;
+use crate::error::Result;
+use crate::names::{Locality, Resolution, Resolver, Row};
+use crate::progress::Progress;
+use crate::reference;
+use crate::report::{Finding, Page, Report, Table, Verdict, number};
+
+/// A name as the delivery writes it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ZoneName {
+    /// As written.
+    pub name: String,
+    /// The stored (or reference) zone that it leads to.
+    pub zone: Option<String>,
+    /// Its id, with a database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_zone: Option<u32>,
+    /// `found`, `unknown` or `ambiguous`.
+    pub resolution: &'static str,
+    /// Nearest names, or the candidates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub near: Vec<String>,
+    /// Lines in all files.
+    pub lines: u64,
+    /// First and last date.
+    pub dates: Option<(String, String)>,
+    /// Lines by file.
+    pub files: BTreeMap<&'static str, u64>,
+    /// Where it stands first: file and line.
+    pub first: (&'static str, u64),
+}
+
+/// Report of `analyse-zones-csv`.
+#[derive(Debug, Serialize)]
+pub struct ZonesReport {
+    folder: PathBuf,
+    /// `database` or `reference`: what names were resolved against.
+    resolved_against: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    names: Vec<ZoneName>,
+    /// Zones of the database or reference that no file names.
+    absent: Vec<String>,
+    findings: Vec<Finding>,
+    #[serde(skip)]
+    by_file: bool,
+}
+
+/// The zones of the reference, for when there is no database.
+fn reference_resolver() -> Resolver {
+    let rows = reference::zones().iter().enumerate();
+    let rows = rows.map(|(index, zone)| Row::new(index as u32 + 1, dims::stored_name(Dim::Zone, zone.zone))).collect();
+    Resolver::new(Dim::Zone, rows, &dims::groups(Dim::Zone), Locality::default())
+}
+
+/// Gathers the zone names of scanned files and resolves them.
+pub fn names(scans: &[FileScan], resolver: &Resolver, with_ids: bool) -> Vec<ZoneName> {
+    let mut names: BTreeMap<String, ZoneName> = BTreeMap::new();
+    for scan in scans {
+        let uses = scan.names.iter().filter(|(dim, _)| *dim == Dim::Zone).flat_map(|(_, uses)| uses);
+        for used in uses {
+            let entry = names
+                .entry(used.name.clone())
+                .or_insert_with(|| resolve(resolver, &used.name, (scan.file(), used.line), with_ids));
+            entry.lines += used.lines;
+            *entry.files.entry(scan.file()).or_default() += used.lines;
+            if let Some((first, last)) = used.days {
+                let (first, last) = (first.to_string(), last.to_string());
+                entry.dates = Some(match entry.dates.take() {
+                    None => (first, last),
+                    Some((a, b)) => (a.min(first), b.max(last)),
+                });
+            }
+        }
+    }
+    names.into_values().collect()
+}
+
+fn resolve(resolver: &Resolver, name: &str, first: (&'static str, u64), with_ids: bool) -> ZoneName {
+    let mut zone = ZoneName {
+        name: name.to_owned(),
+        zone: None,
+        id_zone: None,
+        resolution: "unknown",
+        near: Vec::new(),
+        lines: 0,
+        dates: None,
+        files: BTreeMap::new(),
+        first,
+    };
+    match resolver.resolve(name) {
+        Resolution::Found(row) => {
+            let row = &resolver.rows()[row as usize];
+            zone.resolution = "found";
+            zone.zone = Some(row.name.clone());
+            zone.id_zone = row.id.filter(|_| with_ids);
+        }
+        Resolution::Unknown => zone.near = resolver.nearest(name, 3).into_iter().map(str::to_owned).collect(),
+        Resolution::Ambiguous(names) => {
+            zone.resolution = "ambiguous";
+            zone.near = names;
+        }
+    }
+    zone
+}
+
+/// What is wrong with the names.
+pub fn findings(names: &[ZoneName]) -> Vec<Finding> {
+    let bad = names.iter().filter(|name| name.resolution != "found");
+    bad.map(|name| {
+        let place = format!("zone « {} »", name.name);
+        let (file, line) = name.first;
+        let where_ = format!("{} lignes, d'abord {file} ligne {line}", number(name.lines));
+        if name.resolution == "ambiguous" {
+            return Finding::attention(place, format!("ambiguë entre {} ({where_})", name.near.join(", ")))
+                .action("corrigez le nom dans le CSV : l'import rejette ces lignes");
+        }
+        let near = if name.near.is_empty() { String::new() } else { format!(", proche de {}", name.near.join(", ")) };
+        Finding::attention(place, format!("ne mène à aucune zone{near} ({where_})")).action(
+            "corrigez le nom dans le CSV, ou s'il s'agit d'une zone nouvelle : `update-temp-tables --create-missing zones`",
+        )
+    })
+    .collect()
+}
+
+/// Analyses the zones of a delivery.
+///
+/// # Errors
+/// When the folder does not exist, or on a stop.
+pub fn analyse(
+    folder: &Path,
+    database: std::result::Result<Database, String>,
+    by_file: bool,
+    progress: &Progress,
+) -> Result<ZonesReport> {
+    let scans = scan::delivery(folder, progress)?;
+    let stored = database.and_then(|database| {
+        let loaded =
+            database.session().and_then(|mut session| dims::load(&mut session, Dim::Zone, &Locality::default(), false));
+        loaded.map_err(|error| format!("zones de la base non lues : {error}"))
+    });
+    let (resolver, resolved_against, database) = match stored {
+        Ok(resolver) => (resolver, "database", None),
+        Err(reason) => (reference_resolver(), "reference", Some(reason)),
+    };
+    let names = names(&scans, &resolver, resolved_against == "database");
+    let mut findings = findings(&names);
+    for scan in &scans {
+        if let Some(error) = &scan.error {
+            findings.push(Finding::error(scan.file(), error.clone()));
+        } else if scan.missing_columns.contains(&"ZoneObservation") {
+            findings.push(Finding::error(scan.file(), "la colonne ZoneObservation manque dans l'en-tête"));
+        }
+    }
+    let present = |row: &Row| names.iter().any(|name| name.zone.as_deref() == Some(row.name.as_str()));
+    let absent = resolver.rows().iter().filter(|row| !present(row)).map(|row| row.name.clone()).collect();
+    Ok(ZonesReport { folder: folder.to_path_buf(), resolved_against, database, names, absent, findings, by_file })
+}
+
+impl Report for ZonesReport {
+    fn render(&self, page: &mut Page) {
+        page.line(format!("Livraison : {}", self.folder.display()));
+        if let Some(reason) = &self.database {
+            page.line(format!("  {reason} ; noms comparés à la référence"));
+        }
+        let mut table = Table::new(&["nom dans les CSV", "zone", ">lignes", ">fichiers", "dates"]);
+        for name in &self.names {
+            let zone = match &name.zone {
+                Some(zone) => format!("✓ {zone}"),
+                None if name.resolution == "ambiguous" => "⚠ ambiguë".into(),
+                None => "⚠ inconnue".into(),
+            };
+            table.row([
+                name.name.clone(),
+                zone,
+                number(name.lines),
+                number(name.files.len() as u64),
+                name.dates.as_ref().map_or("–".into(), |(first, last)| format!("{first} → {last}")),
+            ]);
+            if self.by_file {
+                for (file, lines) in &name.files {
+                    table.row([
+                        format!("  {}", file.trim_end_matches(".csv")),
+                        String::new(),
+                        number(*lines),
+                        String::new(),
+                        String::new(),
+                    ]);
+                }
+            }
+        }
+        page.table(&table);
+        if !self.absent.is_empty() {
+            page.line(format!("  zones qu'aucun fichier ne nomme : {}", self.absent.join(", ")));
+        }
+        render_findings(page, &self.findings, "chaque nom mène à une zone et une seule");
+    }
+
+    fn verdict(&self) -> Verdict {
+        super::verdict(&self.findings)
+    }
+}

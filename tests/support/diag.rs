@@ -1,0 +1,68 @@
+//! Databases for the diagnostics: chosen tables of the schema and a handful of names.
+#![allow(dead_code)] // not every test needs everything
+
+use flux_core::catalogue::{DATASETS, Space};
+use flux_core::schema::{self, Preset};
+use flux_test::TestDb;
+
+/// Header of `frequentation_nuitee.csv`.
+pub const NUITEE: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n";
+
+/// A database with all tables.
+pub fn database() -> TestDb {
+    with_tables(|_| true)
+}
+
+/// A database with the tables that `wanted` chooses, dimensions filled with [`dims`] where they are among them.
+pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
+    let db = TestDb::new();
+    let specs: Vec<_> =
+        schema::tables(Preset::All, Space::Production).into_iter().filter(|s| wanted(&s.name)).collect();
+    for spec in &specs {
+        db.exec(&spec.create());
+    }
+    for (table, sql) in NAMES {
+        if specs.iter().any(|spec| spec.name == *table) {
+            db.exec(sql);
+        }
+    }
+    db
+}
+
+/// The test tables as well.
+pub fn add_test_tables(db: &TestDb) {
+    for dataset in DATASETS {
+        db.exec(&schema::main_table(dataset, Space::Test).create());
+    }
+}
+
+const NAMES: &[(&str, &str)] = &[
+    (
+        "dim_zones_observation",
+        "INSERT INTO dim_zones_observation (id_zone, nom_zone) VALUES (1, 'CANTAL'), (2, 'CABA'), (3, 'CHÂTAIGNERAIE')",
+    ),
+    (
+        "dim_provenances",
+        "INSERT INTO dim_provenances (id_provenance, nom_provenance) VALUES (1, 'LOCAL'), (2, 'NONLOCAL'), (3, 'ETRANGER')",
+    ),
+    (
+        "dim_categories_visiteur",
+        "INSERT INTO dim_categories_visiteur (id_categorie, nom_categorie) VALUES (1, 'TOURISTE'), (2, 'EXCURSIONNISTE')",
+    ),
+    (
+        "dim_departements",
+        "INSERT INTO dim_departements (id_departement, nom_departement, nom_region, nom_nouvelle_region) VALUES \
+         (1, 'CANTAL', 'AUVERGNE', 'AUVERGNE-RHÔNE-ALPES'), (2, 'PARIS', 'ÎLE-DE-FRANCE', 'ÎLE-DE-FRANCE'), \
+         (3, 'RHÔNE', 'RHÔNE-ALPES', 'AUVERGNE-RHÔNE-ALPES')",
+    ),
+    ("dim_pays", "INSERT INTO dim_pays (id_pays, nom_pays) VALUES (1, 'BELGIQUE'), (2, 'ESPAGNE')"),
+    (
+        "dim_durees_sejour",
+        "INSERT INTO dim_durees_sejour (id_duree, libelle, nb_nuits, ordre) VALUES (1, '1 NUIT', 1, 1), (2, '2 NUITS', 2, 2)",
+    ),
+    (
+        "dim_communes",
+        "INSERT INTO dim_communes (id_commune, nom_commune, code_insee, id_departement) VALUES (1, 'AURILLAC', '15014', 1), \
+         (2, 'SAINT-FLOUR', '15187', 1), (3, 'MAURIAC', '15120', 1)",
+    ),
+];

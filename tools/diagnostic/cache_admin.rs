@@ -1,0 +1,57 @@
+//! `cache-admin`: the portal's JSON caches, looked at or removed.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::diagnostic::cache::{self, Action, CacheReport, Options};
+use flux_core::error::Result;
+
+const TOOL: Tool = Tool {
+    name: "cache-admin",
+    about: "Caches JSON du portail sous cache/ : état, nettoyage des anciens, purge, par catégorie",
+    details: "\
+Lit : les fichiers sous cache/, par catégorie (le premier sous-dossier). stats : nombre, taille, âge, JSON abîmés.
+Supprime : cleanup les fichiers plus vieux que --max-age, purge tous. Seuls les .json, .json.gz, .cache et .tmp
+sont touchés ; les liens symboliques ne sont ni suivis ni supprimés, rien hors de cache/ n'est atteint.
+Le portail refait un cache supprimé à la prochaine demande. N'a pas besoin de la base.
+Coût : un parcours du dossier. Peut être relancé à volonté.
+Codes de sortie : 0 fait, 1 échec, 2 mauvais usage (catégorie inconnue), 3 à regarder (fichier abîmé, droits).",
+};
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ActionArg {
+    Stats,
+    Cleanup,
+    Purge,
+}
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Que faire
+    #[arg(value_name = "ACTION", default_value = "stats")]
+    action: ActionArg,
+    /// Seulement cette catégorie
+    #[arg(long, value_name = "NOM")]
+    category: Option<String>,
+    /// Âge à partir duquel un fichier est ancien : 90m, 24h, 7j
+    #[arg(long, value_name = "ÂGE", default_value = "24h", value_parser = cache::parse_age)]
+    max_age: Duration,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<CacheReport> {
+    let action = match args.action {
+        ActionArg::Stats => Action::Stats,
+        ActionArg::Cleanup => Action::Cleanup,
+        ActionArg::Purge => Action::Purge,
+    };
+    let options = Options { action, category: args.category, max_age: args.max_age, dry_run: args.writer.dry_run };
+    cache::administer(context.settings.home.root(), &options)
+}

@@ -1,0 +1,37 @@
+//! `cleanup-old-cache`: removes the portal's caches that are older than a limit.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::diagnostic::cache::{self, Action, CacheReport, Options};
+use flux_core::error::Result;
+
+const TOOL: Tool = Tool {
+    name: "cleanup-old-cache",
+    about: "Supprime les caches JSON du portail plus vieux qu'une limite (7 jours)",
+    details: "\
+Comme `cache-admin cleanup --max-age 7j`, pour une tâche planifiée : supprime sous cache/ les .json, .json.gz, .cache
+et .tmp plus vieux que --max-age. Les liens symboliques ne sont ni suivis ni supprimés. N'a pas besoin de la base.
+Coût : un parcours du dossier. Peut être relancé à volonté.
+Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 3 un fichier n'a pas pu être supprimé.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Âge à partir duquel un fichier est ancien : 90m, 24h, 7j
+    #[arg(long, value_name = "ÂGE", default_value = "7j", value_parser = cache::parse_age)]
+    max_age: Duration,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<CacheReport> {
+    let options =
+        Options { action: Action::Cleanup, category: None, max_age: args.max_age, dry_run: args.writer.dry_run };
+    cache::administer(context.settings.home.root(), &options)
+}

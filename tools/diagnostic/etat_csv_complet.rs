@@ -1,0 +1,41 @@
+//! `etat-csv-complet`: is the delivery there, whole and readable? Needs no database.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, Tool};
+use flux_core::diagnostic::etat_csv::{self, StateReport};
+use flux_core::diagnostic::optional_database;
+use flux_core::error::Result;
+
+const TOOL: Tool = Tool {
+    name: "etat-csv-complet",
+    about: "État des dix CSV attendus : taille, date, encodage, séparateur, colonnes, lignes, dates couvertes",
+    details: "\
+Lit : les dix CSV sous data/data_temp/, en entier ; l'historique des imports si la base répond (sinon la colonne
+« chargé » reste « ? »). N'écrit rien.
+Signale : fichier absent ou en double, en-tête incomplet, lignes qui seront rejetées quelles que soient les
+dimensions (date, volume, nombre de champs, guillemets, octets nuls), jours sans ligne dans la période, fichier
+qui ne couvre pas les mêmes jours que les autres.
+Coût : une lecture de chaque fichier, mémoire constante. Peut être relancé à volonté.
+Codes de sortie : 0 tout est là, 1 le dossier n'existe pas, 2 mauvais usage, 3 à regarder.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Dossier des CSV, au lieu de data/data_temp/
+    #[arg(long, value_name = "DOSSIER")]
+    data_dir: Option<PathBuf>,
+    /// Ne consulte pas la base
+    #[arg(long)]
+    no_db: bool,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<StateReport> {
+    let folder = args.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
+    etat_csv::check(&folder, optional_database(context, args.no_db), &context.progress)
+}

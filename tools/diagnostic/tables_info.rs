@@ -1,0 +1,41 @@
+//! `tables-info`: what the database holds.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, Tool};
+use flux_core::diagnostic::tables_info::{self, Inventory, Kind, Options};
+use flux_core::error::Result;
+
+const TOOL: Tool = Tool {
+    name: "tables-info",
+    about: "Inventaire de la base : lignes, tailles, structure de chaque table",
+    details: "\
+Lit : le catalogue du serveur ; compte les lignes des petites tables, et de toutes avec --stats (dates, volumes,
+lignes provisoires et définitives). N'écrit rien.
+Types : dim (dimensions), fact (faits), temp (temporaires), system (tout le reste, tables des outils comprises).
+Signale les tables, colonnes et index du schéma qui manquent.
+Coût : immédiat ; --stats parcourt chaque table. Peut être relancé à volonté.
+Codes de sortie : 0 rien ne manque, 1 échec, 2 mauvais usage, 3 à regarder.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Seulement ces types : dim, fact, temp, system
+    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',', value_parser = str::parse::<Kind>)]
+    kinds: Vec<Kind>,
+    /// Colonnes et index de chaque table
+    #[arg(long)]
+    structure: bool,
+    /// Compte exactement : lignes, jours, volumes, provisoires et définitives
+    #[arg(long)]
+    stats: bool,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<Inventory> {
+    let options = Options { kinds: args.kinds, structure: args.structure, stats: args.stats };
+    tables_info::inventory(&context.database()?, &options)
+}

@@ -1,0 +1,42 @@
+//! `import-sejours-duree-fr`: the stays of `duree_sejour_fr.csv`, then what they hold.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, Tool};
+use flux_core::diagnostic::sejours::{self, ImportedStays};
+use flux_core::error::Result;
+
+#[path = "shared/import_args.rs"]
+mod import_args;
+use import_args::ImportArgs;
+
+const TOOL: Tool = Tool {
+    name: "import-sejours-duree-fr",
+    about: "Importe duree_sejour_fr.csv et montre les dix premiers départements et la répartition par durée",
+    details: "\
+Lit : duree_sejour_fr.csv sous data/data_temp/ et les dimensions. Écrit : fact_sejours_duree_departements_temp, comme
+`update-temp-tables --only duree_sejour_fr` : remplacement par dates, tout ou rien, chaque ligne comptée.
+Montre ensuite ce que la table contient : les dix premiers départements, la répartition par région et par durée de séjour,
+toutes zones confondues (la zone CANTAL contient les autres : ce sont les parts qui comptent).
+Peut être relancé à volonté : un fichier inchangé n'est pas rechargé (--force pour le recharger).
+Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 3 fait mais à regarder (rejets, conflits,
+fichier absent), 4 une autre exécution est en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Charge aussi un fichier inchangé et remplace les dates réduites
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    import: ImportArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<ImportedStays> {
+    let options = args.import.options(&["duree_sejour_fr"], args.force);
+    sejours::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+}

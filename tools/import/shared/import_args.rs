@@ -1,0 +1,48 @@
+//! Options that the variants of the import have in common.
+
+use std::path::PathBuf;
+
+use flux_core::cli::{SpaceArgs, WriterArgs};
+use flux_core::import::{ImportOptions, LoadMethod, MaxRejects, OnConflict};
+
+/// Flattened into the arguments of each variant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// Ne garde que les lignes de cette année
+    #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
+    year: Option<i32>,
+    /// Volume retenu quand deux lignes de même clé se contredisent : first, last, sum, reject
+    #[arg(long, value_name = "RÈGLE", default_value = "first", value_parser = str::parse::<OnConflict>)]
+    on_conflict: OnConflict,
+    /// Au-delà de ce nombre ou de cette part de rejets, le fichier n'est pas chargé
+    #[arg(long, value_name = "N|N%", value_parser = str::parse::<MaxRejects>)]
+    max_rejects: Option<MaxRejects>,
+    /// Chargement par LOAD DATA LOCAL (infile) ou INSERT (insert)
+    #[arg(long, value_name = "MÉTHODE", default_value = "auto", value_parser = str::parse::<LoadMethod>)]
+    load_method: LoadMethod,
+    /// Dossier des CSV, au lieu de data/data_temp/
+    #[arg(long, value_name = "DOSSIER")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    space: SpaceArgs,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+impl ImportArgs {
+    /// The options for the files of these short names (all where there is none).
+    pub(crate) fn options(self, only: &[&str], force: bool) -> ImportOptions {
+        ImportOptions {
+            data_dir: self.data_dir,
+            year: self.year,
+            only: only.iter().map(|name| (*name).to_owned()).collect(),
+            force,
+            on_conflict: self.on_conflict,
+            max_rejects: self.max_rejects,
+            load_method: self.load_method,
+            space: self.space.space(),
+            dry_run: self.writer.dry_run,
+            ..ImportOptions::default()
+        }
+    }
+}

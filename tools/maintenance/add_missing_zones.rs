@@ -1,0 +1,31 @@
+//! `add-missing-zones`: zones of the reference that the database lacks.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::diagnostic::add_zones::{self, AddReport};
+use flux_core::error::Result;
+
+const TOOL: Tool = Tool {
+    name: "add-missing-zones",
+    about: "Ajoute à dim_zones_observation les zones de la référence qui manquent",
+    details: "\
+Lit et écrit : dim_zones_observation. Une zone n'est ajoutée que si aucun de ses noms équivalents n'existe déjà :
+une base ancienne garde son CABA. Rien n'est renommé ni supprimé.
+Coût : quelques millisecondes, une transaction sous le verrou. Peut être relancé à volonté.
+Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<AddReport> {
+    add_zones::add(&context.database()?, args.writer.dry_run)
+}

@@ -1,0 +1,59 @@
+//! `merge-zones`: two rows of one zone made one, without losing a visitor.
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::diagnostic::merge_zones::{self, MergeReport, Options, Rule};
+use flux_core::error::Result;
+
+const TOOL: Tool = Tool {
+    name: "merge-zones",
+    about: "Réunit deux lignes d'une même zone : déplace les faits de toutes les tables, volumes prouvés égaux",
+    details: "\
+Lit : dim_zones_observation et toutes les tables de faits (principales, temporaires, _test). Sans --yes, montre le
+plan et n'écrit rien. Sans --from et --into, traite chaque groupe de la référence réparti sur plusieurs lignes :
+le premier nom du groupe reste.
+Écrit avec --yes, en une seule transaction sous le verrou : déplace les faits, applique la règle aux clés qui
+existent des deux côtés, supprime la zone vidée. Le volume total par table et par date est comparé avant et
+après ; au moindre écart, tout est annulé.
+Clés des deux côtés (--on-conflict) : refuse (rien n'est fait), sum (volumes ajoutés), target (garde la zone qui
+reste), source (garde celle qui part). Avec sum, une ligne est provisoire si l'une des deux l'était.
+Coût : en proportion des lignes de la zone qui part. Peut être relancé : il n'y a alors plus rien à réunir.
+Codes de sortie : 0 réuni ou plan montré, 1 échec (tout annulé), 2 mauvais usage, 3 à décider, 4 autre exécution
+en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Zone qui part
+    #[arg(long, value_name = "NOM", requires = "into")]
+    from: Option<String>,
+    /// Zone qui reste
+    #[arg(long, value_name = "NOM", requires = "from")]
+    into: Option<String>,
+    /// Règle pour les clés qui existent des deux côtés : refuse, sum, target, source
+    #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = str::parse::<Rule>)]
+    on_conflict: Rule,
+    /// Réunit aussi deux zones que la référence ne dit pas équivalentes
+    #[arg(long, requires = "from")]
+    any_pair: bool,
+    /// Applique le plan
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<MergeReport> {
+    let options = Options {
+        pair: args.from.zip(args.into),
+        rule: args.on_conflict,
+        any_pair: args.any_pair,
+        apply: args.yes && !args.writer.dry_run,
+    };
+    merge_zones::merge(&context.database()?, &options)
+}

@@ -1,0 +1,55 @@
+//! `migrate-sejours-duree`: the three tables of stays, then what the main ones hold.
+
+use std::process::ExitCode;
+
+use flux_core::catalogue::{self, Kind};
+use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::diagnostic::sejours::{self, MigratedStays};
+use flux_core::error::Result;
+use flux_core::migration::{self, MigrateOptions};
+
+const TOOL: Tool = Tool {
+    name: "migrate-sejours-duree",
+    about: "Migre les trois tables de durées de séjour et montre leur répartition",
+    details: "\
+Lit : les trois tables temporaires de séjours. Écrit : fact_sejours_duree, _departements et _pays, chacune dans
+une transaction, par les mêmes règles que `migrate-temp-to-main` (révisions reprises, lignes définitives gardées).
+Montre ensuite, pour les dates migrées, la répartition par durée, par département ou pays et par région, toutes
+zones confondues.
+Peut être relancé à volonté : une seconde fois ne change rien.
+Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 mauvais usage, 4 une autre exécution est
+en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Remplace aussi les lignes définitives de même clé
+    #[arg(long)]
+    overwrite_definitive: bool,
+    /// Garde les lignes provisoires dont la clé n'est plus livrée
+    #[arg(long)]
+    keep_withdrawn: bool,
+    #[command(flatten)]
+    space: SpaceArgs,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<MigratedStays> {
+    let database = context.database()?;
+    let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
+    let options = MigrateOptions {
+        only: stays.map(|dataset| dataset.main.to_owned()).collect(),
+        overwrite_definitive: args.overwrite_definitive,
+        keep_withdrawn: args.keep_withdrawn,
+        space: args.space.space(),
+        dry_run: args.writer.dry_run,
+    };
+    let pairs = migration::pairs(options.space, &options.only)?;
+    let migration = migration::migrate(&database, &options, &context.progress)?;
+    sejours::migrated(&database, migration, &pairs)
+}
