@@ -8,6 +8,7 @@ pub mod csv_source;
 pub mod db;
 pub mod dims;
 pub mod error;
+pub mod etl;
 pub mod history;
 pub mod import;
 pub mod maintenance;
