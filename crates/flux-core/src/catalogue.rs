@@ -145,6 +145,29 @@ pub const INSEE_COLUMNS: &[&str] = &[
     "CodeINSEE",
 ];
 
+/// The columns that may tell the place: INSEE code, commune or EPCI. A raw export of places has one of them at least.
+pub const PLACE_COLUMNS: &[&str] = &[
+    "CodeInseeNuiteeSoir",
+    "CodeInseeDiurneSoir",
+    "CodeInseeNuiteeVeille",
+    "CodeInseeDiurneVeille",
+    "CodeInsee",
+    "CodeINSEE",
+    "ZoneNuiteeSoir",
+    "ZoneDiurneSoir",
+    "ZoneNuiteeVeille",
+    "ZoneDiurneVeille",
+    "Zone",
+    "Commune",
+    "NomCommune",
+    "EPCIZoneNuiteeSoir",
+    "EPCIZoneDiurneSoir",
+    "EPCIZoneNuiteeVeille",
+    "EPCIZoneDiurneVeille",
+    "EPCI",
+    "NomEPCI",
+];
+
 /// The dimensions that every fact row has.
 pub const BASE: [Dim; 3] = [Dim::Zone, Dim::Provenance, Dim::Categorie];
 
@@ -299,6 +322,19 @@ impl Dataset {
     pub fn short_name(&self) -> &'static str {
         self.weekly_file.map_or(self.family, |file| file.trim_end_matches(".csv"))
     }
+}
+
+/// The family of that name, or of that main table, without regard to case.
+///
+/// # Errors
+/// The families that there are.
+pub fn family(text: &str) -> Result<&'static str, String> {
+    let name = text.trim();
+    let is_named = |d: &&Dataset| d.family.eq_ignore_ascii_case(name) || d.main.eq_ignore_ascii_case(name);
+    DATASETS.iter().find(is_named).map(|dataset| dataset.family).ok_or_else(|| {
+        let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.family).collect();
+        format!("familles possibles : {}", names.join(", "))
+    })
 }
 
 /// The ten datasets of the weekly delivery, in its order.
