@@ -16,7 +16,7 @@ fn cleanup(world: &World, args: &[&str]) -> Outcome {
 }
 
 fn imported() -> World {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Lioran;Local;Touriste;2"]);
     world.csv("frequentation_journee.csv", BASE, &["2025-07-07;Cantal;Local;Excursionniste;3"]);
     world.import(BOTH, &[]).expect_code(0);
@@ -140,7 +140,7 @@ fn a_failure_keeps_its_table_and_the_lock_keeps_all() {
 
 #[test]
 fn bad_arguments_are_refused() {
-    let world = World::new();
+    let world = World::whole();
     for args in [&["--only", "dim_pays"][..], &["--yes"], &["fact_nuitees_temp"]] {
         world.tool("cleanup-temp").args(args).run().sane().expect_code(2);
     }

@@ -119,7 +119,7 @@ fn options_come_before_the_environment_and_the_environment_before_the_file() {
 
 #[test]
 fn missing_tables_and_columns_fail_their_file_and_name_the_mend() {
-    let world = World::new();
+    let world = World::whole();
     for (name, _, _) in &FILES[..3] {
         let header = ["", ";NomDepartement", ";Pays"][FILES.iter().position(|f| f.0 == *name).unwrap()];
         let value = ["", ";Loire", ";Espagne"][FILES.iter().position(|f| f.0 == *name).unwrap()];
@@ -158,7 +158,7 @@ fn missing_tables_and_columns_fail_their_file_and_name_the_mend() {
 
 #[test]
 fn an_empty_dimension_or_database_names_its_mend() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&LINES);
     world.db.exec("DELETE FROM dim_provenances");
     let json = world.import_nights(&[]).expect_code(1).json();
@@ -178,7 +178,7 @@ fn an_empty_dimension_or_database_names_its_mend() {
 
 #[test]
 fn rights_that_lack_are_a_failure_of_their_table_alone() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&LINES);
     world.csv("frequentation_journee.csv", BASE, &LINES);
     let both = "frequentation_nuitee,frequentation_journee";
@@ -211,7 +211,7 @@ fn rights_that_lack_are_a_failure_of_their_table_alone() {
 
 #[test]
 fn a_table_without_any_right_is_not_said_to_be_missing_only() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&LINES);
     let tables: Vec<String> =
         world.db.column("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()");
@@ -231,7 +231,7 @@ fn a_table_without_any_right_is_not_said_to_be_missing_only() {
 
 #[test]
 fn what_the_table_cannot_take_fails_the_file_whichever_way_it_is_loaded() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
     world.import_nights(&[]).expect_code(0);
     world.db.exec("ALTER TABLE fact_nuitees_temp MODIFY volume SMALLINT NOT NULL");
@@ -245,7 +245,7 @@ fn what_the_table_cannot_take_fails_the_file_whichever_way_it_is_loaded() {
 
 #[test]
 fn a_reject_file_that_cannot_be_written_fails_its_file_and_no_other() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&["2025-07-07;Atlantide;Local;Touriste;1", LINES[0]]);
     world.csv("frequentation_journee.csv", BASE, &LINES);
     // In place of the folder of the reject files there is a file.
@@ -266,7 +266,7 @@ fn a_reject_file_that_cannot_be_written_fails_its_file_and_no_other() {
 
 #[test]
 fn a_disk_that_is_full_for_the_reject_file_drops_no_line() {
-    let world = World::new();
+    let world = World::whole();
     let rejected: Vec<String> =
         (0..3000).map(|i| format!("2025-07-07;Atlantide numéro {i};Local;Touriste;1")).collect();
     let lines: Vec<&str> = rejected.iter().map(String::as_str).chain(LINES).collect();
@@ -289,7 +289,7 @@ fn a_disk_that_is_full_for_the_reject_file_drops_no_line() {
 
 #[test]
 fn a_home_without_write_permission_still_imports() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&LINES);
     std::fs::remove_dir_all(world.home.join("logs")).unwrap();
     world.home.write("logs", "");
@@ -304,7 +304,7 @@ fn a_home_without_write_permission_still_imports() {
 
 #[test]
 fn another_run_that_holds_the_lock_is_waited_for_by_nobody() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&LINES);
     let mut conn = world.db.conn();
     let _: Option<i64> = conn.query_first(format!("SELECT GET_LOCK('flux:{}', 0)", world.db.name())).unwrap();
@@ -326,7 +326,7 @@ fn another_run_that_holds_the_lock_is_waited_for_by_nobody() {
 
 #[test]
 fn two_runs_at_the_same_time_are_one_run_and_one_refusal() {
-    let world = World::new();
+    let world = World::whole();
     let lines: Vec<String> = (0..20_000)
         .map(|i| format!("2025-{:02}-{:02};Cantal;Local;Touriste;{}", i / 28 % 12 + 1, i % 28 + 1, i / 336))
         .collect();
@@ -414,7 +414,7 @@ fn a_lock_wait_timeout_is_tried_again_and_in_the_end_is_no_failure() {
 
 #[test]
 fn a_deadlock_is_tried_again_and_is_no_failure() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&LINES);
     world.import_nights(&[]).expect_code(0);
     world.nights(&["2025-07-07;Cantal;Local;Touriste;5", "2025-07-07;Lioran;Local;Touriste;6"]);
@@ -437,7 +437,7 @@ fn a_deadlock_is_tried_again_and_is_no_failure() {
 
 #[test]
 fn a_connection_that_is_killed_in_the_middle_is_taken_up_again() {
-    let world = World::new();
+    let world = World::whole();
     world.nights(&LINES);
     let mut holder = world.db.conn();
     for _ in 0..2 {

@@ -78,7 +78,7 @@ fn every_case(world: &World) {
 
 #[test]
 fn every_kind_of_row_ends_as_it_should_and_a_second_run_changes_nothing() {
-    let world = World::new();
+    let world = World::whole();
     every_case(&world);
     let expected = [
         "2025-07-07 1 10 1",
@@ -109,7 +109,7 @@ fn every_kind_of_row_ends_as_it_should_and_a_second_run_changes_nothing() {
 
 #[test]
 fn definitive_rows_are_overwritten_on_demand_only() {
-    let world = World::new();
+    let world = World::whole();
     every_case(&world);
     let outcome = migrate(&world, &["--overwrite-definitive"]).expect_code(0);
     assert_eq!(nights(&outcome), ([5, 1, 3, 1, 1, 0], "migrated".into()));
@@ -123,7 +123,7 @@ fn definitive_rows_are_overwritten_on_demand_only() {
 
 #[test]
 fn withdrawn_rows_are_kept_on_demand() {
-    let world = World::new();
+    let world = World::whole();
     every_case(&world);
     let outcome = migrate(&world, &["--keep-withdrawn"]).expect_code(0);
     assert_eq!(nights(&outcome).0, [5, 1, 1, 1, 0, 2]);
@@ -135,7 +135,7 @@ fn withdrawn_rows_are_kept_on_demand() {
 
 #[test]
 fn an_empty_temporary_table_withdraws_nothing() {
-    let world = World::new();
+    let world = World::whole();
     main(&world, &[("2025-07-07", 1, 10, 1)]);
     let outcome = migrate(&world, &[]).expect_code(0);
     assert_eq!(nights(&outcome), ([0; 6], "empty".into()));
@@ -144,7 +144,7 @@ fn an_empty_temporary_table_withdraws_nothing() {
 
 #[test]
 fn the_whole_key_counts_not_the_row_count() {
-    let world = World::new();
+    let world = World::whole();
     // As many rows, the same volumes, other keys: provenance and category swapped.
     world.db.exec(
         "INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-07', 1, 1, 2, 5);
@@ -172,7 +172,7 @@ fn fill_all(world: &World) {
 
 #[test]
 fn all_ten_tables_are_migrated_with_all_their_columns() {
-    let world = World::new();
+    let world = World::whole();
     fill_all(&world);
     let json = migrate(&world, &[]).expect_code(0).json();
     let order: Vec<&Value> = json["tables"].as_array().unwrap().iter().map(|t| &t["main"]).collect();
@@ -186,7 +186,7 @@ fn all_ten_tables_are_migrated_with_all_their_columns() {
 
 #[test]
 fn only_and_test_choose_their_tables() {
-    let world = World::new();
+    let world = World::whole();
     world.tool("ensure-schema").arg("--test").run().sane().expect_code(0);
     fill_all(&world);
     let json = migrate(&world, &["--only", "duree_sejour_fr,fact_nuitees"]).expect_code(0).json();
@@ -201,7 +201,7 @@ fn only_and_test_choose_their_tables() {
 
 #[test]
 fn one_failing_table_does_not_stop_the_nine_others() {
-    let world = World::new();
+    let world = World::whole();
     fill_all(&world);
     world.db.exec("DROP TABLE fact_nuitees_pays; ALTER TABLE fact_diurnes DROP COLUMN is_provisional");
     let outcome = migrate(&world, &[]).expect_code(1);
@@ -226,7 +226,7 @@ fn one_failing_table_does_not_stop_the_nine_others() {
 
 #[test]
 fn a_main_table_that_cannot_take_a_volume_is_left_as_it_was() {
-    let world = World::new();
+    let world = World::whole();
     temp(&world, &[("2025-07-07", 1, 10), ("2025-07-07", 2, 40_000)]);
     main(&world, &[("2025-07-07", 1, 5, 1), ("2025-07-07", 3, 5, 1)]);
     world.db.exec("ALTER TABLE fact_nuitees MODIFY volume SMALLINT NOT NULL");
@@ -238,7 +238,7 @@ fn a_main_table_that_cannot_take_a_volume_is_left_as_it_was() {
 
 #[test]
 fn negative_volumes_of_the_past_are_no_panic() {
-    let world = World::new();
+    let world = World::whole();
     temp(&world, &[("2025-07-07", 1, 10), ("2025-07-07", 2, 20)]);
     main(
         &world,
@@ -254,7 +254,7 @@ fn negative_volumes_of_the_past_are_no_panic() {
 
 #[test]
 fn a_second_run_beside_the_first_is_refused_and_a_dry_run_is_not() {
-    let world = World::new();
+    let world = World::whole();
     temp(&world, &[("2025-07-07", 1, 10)]);
     let mut conn = world.db.conn();
     use flux_test::mysql::prelude::Queryable;
@@ -269,7 +269,7 @@ fn a_second_run_beside_the_first_is_refused_and_a_dry_run_is_not() {
 
 #[test]
 fn bad_arguments_are_refused() {
-    let world = World::new();
+    let world = World::whole();
     for args in [&["--only", "fact_inconnue"][..], &["--year", "2025"], &["fact_nuitees"], &["--only"]] {
         world.tool("migrate-temp-to-main").args(args).run().sane().expect_code(2);
     }
@@ -277,7 +277,7 @@ fn bad_arguments_are_refused() {
 
 #[test]
 fn the_text_sums_up_and_names_the_next_step() {
-    let world = World::new();
+    let world = World::whole();
     every_case(&world);
     let outcome = world.tool("migrate-temp-to-main").run().sane().expect_code(0);
     let _ = outcome.expect_stdout("1 ligne ajoutée, 1 revue, 1 retirée").expect_stdout("verify-migration");

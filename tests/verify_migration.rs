@@ -15,7 +15,7 @@ fn verify(world: &World, args: &[&str], code: i32) -> Value {
 
 /// Zones 1 to 3 proved; 4 missing; 5 another volume; 6 too many; 7 definitive, with another volume; 8 definitive, not delivered.
 fn database() -> World {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec(
         "INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES
          ('2025-07-07', 1, 1, 1, 10), ('2025-07-07', 2, 1, 1, 20), ('2025-07-07', 3, 1, 1, 30), ('2025-07-07', 4, 1, 1, 40),
@@ -97,7 +97,7 @@ fn each_defect_alone_is_found_and_mended_by_a_migration() {
 
 #[test]
 fn limit_bounds_the_list_and_not_the_counts() {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec(
         "INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume)
          SELECT '2025-07-07', id_zone, id_provenance, id_categorie, 1 FROM dim_zones_observation, dim_provenances, dim_categories_visiteur",
@@ -112,7 +112,7 @@ fn limit_bounds_the_list_and_not_the_counts() {
 
 #[test]
 fn ids_without_a_dimension_row_are_shown_as_they_are() {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec("INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-07', 777, 1, 1, 1)");
     let json = verify(&world, &[], 3);
     assert_eq!(table(&json, TEMP)["offenders"][0]["key"][1], "#777");
@@ -150,7 +150,7 @@ fn a_missing_table_is_a_failure_that_does_not_hide_the_others() {
 
 #[test]
 fn bad_arguments_are_refused() {
-    let world = World::new();
+    let world = World::whole();
     for args in [&["--only", "inconnue"][..], &["--limit", "-1"], &["--limit", "x"], &["--force"]] {
         world.tool("verify-migration").args(args).run().sane().expect_code(2);
     }

@@ -49,7 +49,7 @@ INSERT INTO dim_communes (id_commune, nom_commune, code_insee, id_departement, i
   (10, 'SAINTE-MARIE', '08390', NULL, NULL);
 ";
 
-/// A database with all tables and [`DIMENSIONS`], and a home for its tools.
+/// A database with tables and [`DIMENSIONS`], and a home for its tools.
 pub struct World {
     pub home: Home,
     pub db: TestDb,
@@ -62,13 +62,26 @@ impl Default for World {
 }
 
 impl World {
+    /// With what an import needs: dimensions and temporary tables.
     pub fn new() -> Self {
+        Self::with(TestDb::new(), &["dims", "temp"])
+    }
+
+    /// With all tables.
+    pub fn whole() -> Self {
         Self::on(TestDb::new())
     }
 
+    /// With all tables, in this database.
     pub fn on(db: TestDb) -> Self {
+        Self::with(db, &["all"])
+    }
+
+    fn with(db: TestDb, presets: &[&str]) -> Self {
         let world = Self { home: Home::new(&db), db };
-        world.tool("ensure-schema").run().expect_code(0);
+        for preset in presets {
+            world.tool("ensure-schema").args(["--preset", preset]).run().expect_code(0);
+        }
         world.db.exec(DIMENSIONS);
         world
     }

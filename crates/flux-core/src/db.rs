@@ -261,9 +261,20 @@ pub struct Lock {
     name: String,
 }
 
+impl Drop for Lock {
+    /// Gives the lock back before the process ends: the server may take a moment to notice a closed connection, and the next command
+    /// of a script would find the lock taken.
+    fn drop(&mut self) {
+        if let Err(error) = self.session.exec("retour du verrou", "DO RELEASE_LOCK(?)", (&self.name,)) {
+            log::debug!("{error}");
+        }
+    }
+}
+
 impl Lock {
+    /// Waits a second at most, for a run that was killed just now leaves its lock to the server to clear away.
     fn take(mut session: Session, name: String) -> Result<Self> {
-        let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 0)", (&name,))?;
+        let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 1)", (&name,))?;
         if got.flatten() == Some(1) {
             return Ok(Self { session, name });
         }
