@@ -75,7 +75,6 @@ const NOT_YET: &[&str] = &[
     "import-optimized",
     "import-sejours-duree-fr",
     "import-sejours-duree-int",
-    "improve-response",
     "merge-zones",
     "migrate-optimized",
     "migrate-sejours-duree",

@@ -48,6 +48,7 @@ fn installed_run_from_there_and_removed() {
     let all = files(&prefix);
     for file in [
         "bin/update-temp-tables",
+        "bin/import-hebdo",
         "share/man/man1/flux.1.gz",
         "share/man/man1/update-temp-tables.1.gz",
         "share/bash-completion/completions/flux",
@@ -97,6 +98,7 @@ fn the_package_is_installed_and_removed() {
     {
         assert!(system.join(file).is_file(), "{file}");
     }
+    assert!(system.join("usr/bin/import-hebdo").is_file());
     // Timers are there and not enabled.
     assert!(!system.join("etc/systemd").exists());
     assert!(system.join("var/lib/fluxvision/data/data_temp").is_dir());
@@ -107,31 +109,4 @@ fn the_package_is_installed_and_removed() {
     assert!(!system.join("etc/fluxvision").exists());
     // What operators put there stays.
     assert_eq!(files(&system.join("var/lib/fluxvision")), ["data/data_temp/livraison.csv"]);
-}
-
-/// Each unit calls a tool of the workspace or of the guide, with options that it knows.
-#[test]
-fn units_call_tools_and_are_well_formed() {
-    let folder = root().join("packaging/systemd");
-    let mut calls = 0;
-    for entry in fs::read_dir(&folder).unwrap().flatten() {
-        let text = fs::read_to_string(entry.path()).unwrap();
-        for command in text.lines().filter_map(|line| line.strip_prefix("ExecStart=/usr/bin/")) {
-            calls += 1;
-            let mut words = command.split(' ');
-            let tool = words.next().unwrap();
-            // A tool that is not written yet is named in the test of the launcher.
-            if profile_dir().join(tool).is_file() {
-                Tool::new(tool).args(words).arg("--help").run().expect_code(0);
-            }
-        }
-        let name = entry.file_name().into_string().unwrap();
-        let other = if name.ends_with(".timer") {
-            name.replace(".timer", ".service")
-        } else {
-            name.replace(".service", ".timer")
-        };
-        assert!(folder.join(&other).is_file(), "{name} without {other}");
-    }
-    assert!(calls >= 10);
 }

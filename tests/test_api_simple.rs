@@ -47,3 +47,100 @@ fn quiet_says_nothing_when_all_is_well_and_all_when_not() {
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
     tool(&Portal::always(html(200, "<p>maintenance</p>")).base).expect_code(3).expect_stdout("maintenance");
 }
+
+/// A TLS server of openssl on a free port, with a certificate for `name` that ends `days` from now.
+struct TlsServer {
+    process: std::process::Child,
+    port: u16,
+}
+
+impl TlsServer {
+    /// `None` where there is no openssl.
+    fn new(home: &Home, name: &str, days: &str) -> Option<Self> {
+        let openssl = |arguments: &[&str]| {
+            let output =
+                std::process::Command::new("openssl").args(arguments).current_dir(home.path()).output().ok()?;
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            Some(())
+        };
+        home.write("ext", format!("subjectAltName=DNS:{name}\nbasicConstraints=critical,CA:FALSE\n"));
+        let key = [
+            "req",
+            "-new",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "csr.pem",
+            "-subj",
+        ];
+        openssl(&[&key[..], &[&format!("/CN={name}")]].concat())?;
+        openssl(&[
+            "x509", "-req", "-in", "csr.pem", "-signkey", "key.pem", "-extfile", "ext", "-days", days, "-out",
+            "cert.pem",
+        ])?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = std::process::Command::new("openssl")
+            .args([
+                "s_server",
+                "-quiet",
+                "-cert",
+                "cert.pem",
+                "-key",
+                "key.pem",
+                "-www",
+                "-accept",
+                &format!("127.0.0.1:{port}"),
+            ])
+            .current_dir(home.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self { process, port };
+        let started = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(started.elapsed().as_secs() < 20, "openssl s_server does not listen");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Some(server)
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn certificates_that_are_unknown_expired_or_of_another_name() {
+    for (name, days, authority, code, message) in [
+        // The server's own page is HTML: the certificate was accepted.
+        ("localhost", "2", true, 3, "page HTML au lieu de JSON"),
+        ("localhost", "2", false, 1, "TLS : le certificat n'est pas signé par une autorité connue"),
+        ("localhost", "-1", true, 1, "TLS : le certificat est périmé"),
+        ("autre.exemple.fr", "2", true, 1, "TLS : le certificat est celui d'un autre nom"),
+    ] {
+        let home = Home::without_db();
+        let Some(server) = TlsServer::new(&home, name, days) else {
+            eprintln!("skipped: no openssl");
+            return;
+        };
+        let mut tool = home.tool("test-api-simple").args(["--base-url", &format!("https://localhost:{}", server.port)]);
+        if authority {
+            tool = tool.env("PORTAL_CA", "cert.pem");
+        }
+        tool.run().expect_code(code).expect_stdout(message);
+    }
+    let home = Home::without_db();
+    home.write("vide.pem", "rien");
+    let tool = || home.tool("test-api-simple").args(["--base-url", "https://localhost:1"]);
+    tool().env("PORTAL_CA", "vide.pem").run().expect_code(1).expect_stderr("aucun certificat PEM");
+    tool().env("PORTAL_CA", "absent.pem").run().expect_code(1).expect_stderr("introuvable");
+}

@@ -20,7 +20,7 @@ build_tools() {
   esac
 }
 
-# install_files FROM ROOT PREFIX: binaries stripped, man pages, completions; prints each file installed, relative to ROOT.
+# install_files FROM ROOT PREFIX: binaries stripped, man pages, completions, import-hebdo; prints each file installed, relative to ROOT.
 install_files() {
   local from=$1 root=$2 prefix=$3 pages name
   pages=$(mktemp -d)
@@ -40,6 +40,7 @@ install_files() {
     put "$pages/zsh/_$name" "$root" "$prefix/share/zsh/${ZSH_FOLDER:-site-functions}/_$name" 644
     put "$pages/fish/$name.fish" "$root" "$prefix/share/fish/vendor_completions.d/$name.fish" 644
   done
+  put scripts/import-hebdo "$root" "$prefix/bin/import-hebdo" 755
 }
 
 # put FILE ROOT TARGET MODE

@@ -92,7 +92,8 @@ fn env_file(settings: &Settings) -> Check {
     let state = match fs::metadata(&path) {
         Ok(metadata) => {
             let mode = metadata.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
+            // A file of root that the tools' group may read is private too.
+            if mode & 0o027 != 0 {
                 findings.push(
                     Finding::attention(".env", format!("d'autres utilisateurs y ont accès (droits {mode:03o})"))
                         .action(format!("chmod 600 {}", path.display())),

@@ -180,7 +180,7 @@ fn act(arguments: &[OsString]) -> Result<ExitCode> {
 /// `flux` without the tools.
 fn own_command() -> clap::Command {
     let help = clap::Arg::new("help").short('h').long("help").action(clap::ArgAction::Help).help("Cette aide");
-    Cli::command().arg(help.global(true))
+    Cli::command().arg(help.global(true)).override_usage("flux CATÉGORIE OUTIL [ARGUMENTS]")
 }
 
 /// `flux` with all tools below it, and each tool by itself.

@@ -100,7 +100,7 @@ fn man(command: Command) -> Result<String> {
     }
     // The title by hand: without a date, which would change at each build, the generator leaves its field out.
     let mut text = format!(".TH {} 1 \"\" \"flux {version}\" \"Outils Flux Vision\"\n", name.to_uppercase());
-    text.push_str(&String::from_utf8_lossy(&page).replace(".SH NAME", ".SH NOM"));
+    text.push_str(&String::from_utf8_lossy(&page).replace(".SH NAME", ".SH NOM").replace("subcommands", "ACTION"));
     if !actions.is_empty() {
         text.push_str(".SH ACTIONS\n");
         for (action, about) in actions {
