@@ -13,8 +13,8 @@ const TOOL: Tool = Tool {
     about: "Caches JSON du portail sous cache/ : état, nettoyage des anciens, purge, par catégorie",
     details: "\
 Lit : les fichiers sous cache/, par catégorie (le premier sous-dossier). stats : nombre, taille, âge, JSON abîmés.
-Supprime : cleanup les fichiers plus vieux que --max-age, purge tous. Seuls les .json, .json.gz, .cache et .tmp
-sont touchés ; les liens symboliques ne sont ni suivis ni supprimés, rien hors de cache/ n'est atteint.
+Supprime : cleanup les fichiers plus vieux que --max-age, purge tous. Seuls les .json, .cache, .ser, .tmp et
+.etag (et leurs .gz) sont touchés ; les liens symboliques ne sont ni suivis ni supprimés, rien hors de cache/ n'est atteint.
 Le portail refait un cache supprimé à la prochaine demande. N'a pas besoin de la base.
 Coût : un parcours du dossier. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage (catégorie inconnue), 3 à regarder (fichier abîmé, droits).",

@@ -11,8 +11,8 @@ const TOOL: Tool = Tool {
     name: "cleanup-old-cache",
     about: "Supprime les caches JSON du portail plus vieux qu'une limite (7 jours)",
     details: "\
-Comme `cache-admin cleanup --max-age 7j`, pour une tâche planifiée : supprime sous cache/ les .json, .json.gz, .cache
-et .tmp plus vieux que --max-age. Les liens symboliques ne sont ni suivis ni supprimés. N'a pas besoin de la base.
+Comme `cache-admin cleanup --max-age 7j`, pour une tâche planifiée : supprime sous cache/ les .json, .cache, .ser,
+.tmp et .etag (et leurs .gz) plus vieux que --max-age. Les liens symboliques ne sont ni suivis ni supprimés. N'a pas besoin de la base.
 Coût : un parcours du dossier. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 3 un fichier n'a pas pu être supprimé.",
 };

@@ -10,11 +10,9 @@ use serde::Serialize;
 
 use super::{render_findings, some_of};
 use crate::error::{Error, Result};
+use crate::maintenance::cache::is_cache_file;
 use crate::report::{Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
 use crate::signals;
-
-/// Endings of cache files.
-const ENDINGS: [&str; 4] = [".json", ".json.gz", ".cache", ".tmp"];
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -135,8 +133,7 @@ fn walk(root: &Path, options: &Options, report: &mut CacheReport) -> Result<()> 
                 folders.push((entry.path(), Some(category)));
                 continue;
             }
-            let is_cache = ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending));
-            if !kind.is_file() || !is_cache || name.starts_with('.') {
+            if !kind.is_file() || !is_cache_file(&entry.path()) {
                 report.left += 1;
                 continue;
             }

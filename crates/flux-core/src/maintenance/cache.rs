@@ -55,7 +55,7 @@ impl CacheReport {
 }
 
 /// Whether a file is one that the portal writes again by itself. What else lies there (`.htaccess`, `index.php`) stays.
-fn is_cache_file(path: &Path) -> bool {
+pub(crate) fn is_cache_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     !name.starts_with('.') && [".json", ".cache", ".ser", ".tmp", ".etag"].iter().any(|end| name.ends_with(end))

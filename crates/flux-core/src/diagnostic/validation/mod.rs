@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use coverage::{Coverage, Shrunk, TableCoverage};
 pub use delivery::{FileCheck, Resolved};
-pub use usual::{Series, Unusual, band};
+pub use usual::{Series, SeriesDay, Unusual, band};
 
 use super::{render_findings, scan, some_of};
 use crate::catalogue::{self, Space};

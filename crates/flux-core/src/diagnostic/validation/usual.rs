@@ -37,6 +37,9 @@ pub struct Unusual {
     pub weeks: usize,
 }
 
+/// A day, its volume, and the usual low and high where they are known.
+pub type SeriesDay = (NaiveDate, Option<u64>, Option<(f64, f64)>);
+
 /// Volumes of one table and zone, day by day, with their bands.
 #[derive(Debug)]
 pub struct Series {
@@ -45,7 +48,7 @@ pub struct Series {
     /// Zone.
     pub zone: String,
     /// Days.
-    pub days: Vec<(NaiveDate, Option<u64>, Option<(f64, f64)>)>,
+    pub days: Vec<SeriesDay>,
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -193,7 +193,7 @@ impl Rules {
             capital.get_mut(..1).map(str::make_ascii_uppercase);
             name.ends_with(&capital)
         };
-        if (ABOUT.contains(&last) && last != lower) || ABOUT.iter().any(|end| end.len() > 1 && camel(&end)) {
+        if (ABOUT.contains(&last) && last != lower) || ABOUT.iter().any(|end| end.len() > 1 && camel(end)) {
             return false;
         }
         let value = value.trim();
