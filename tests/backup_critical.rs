@@ -155,7 +155,15 @@ fn a_kill_leaves_no_backup_and_the_next_run_tidies_up() {
         }
     }
     assert!(seen, "at least one kill hit a backup that was being written");
-    home.tool(TOOL).args(["--keep", "1"]).run().expect_code(0);
+    let mut running = home.tool(TOOL).spawn();
+    std::thread::sleep(Duration::from_millis(60));
+    running.signal("TERM");
+    let stopped = running.wait();
+    assert!(stopped.code == 0 || stopped.code == 1, "{stopped}");
+    let partial = home.list("data/backups").into_iter().filter(|name| name.ends_with(".partial"));
+    assert!(stopped.code == 0 || partial.count() == 0, "a stop tidies up by itself");
+    let whole = home.tool(TOOL).args(["--keep", "1"]).run().expect_code(0);
+    assert!(whole.peak_rss_kib < 48 * 1024, "{} KiB", whole.peak_rss_kib);
     only_backup(&home);
     home.tool("restore-critical").arg("--verify").run().expect_code(0);
 }

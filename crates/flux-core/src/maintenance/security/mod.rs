@@ -100,7 +100,7 @@ pub fn check(settings: &Settings, options: &SecurityOptions) -> Result<SecurityR
         Ok(())
     })?;
     if options.path.is_none() || root == home {
-        environment(settings, root, &mut found);
+        environment(root, &mut found);
     }
     for problem in found {
         if allow.covers(&problem.rule, &problem.finding.place) {
@@ -188,8 +188,9 @@ fn rights(relative: &str, metadata: &Metadata, secrets: bool, found: &mut Vec<Pr
         || name == "id_ed25519"
         || relative.starts_with("data/backups")
         || (secrets && is_settings(&name));
-    let others = if is_env(relative) { 0o077 & !0o040 } else { 0o007 };
-    if sensitive && mode & others & 0o075 != 0 {
+    // The web server's group may read `.env`, not change it.
+    let too_wide = if is_env(relative) { 0o035 } else { 0o005 };
+    if sensitive && mode & too_wide != 0 {
         let what = format!("lisible par d'autres que son propriétaire ({mode:04o})");
         found.push(problem("droits", Finding::attention(relative, what).action(format!("chmod go-rwx '{relative}'"))));
     }
@@ -254,7 +255,7 @@ fn contents(
 }
 
 /// `.env` of the home folder: there, private, complete, sound.
-fn environment(settings: &Settings, root: &Path, found: &mut Vec<Problem>) {
+fn environment(root: &Path, found: &mut Vec<Problem>) {
     let path = root.join(".env");
     if !path.is_file() {
         let finding = Finding::attention(".env", "le fichier n'existe pas");
@@ -272,7 +273,6 @@ fn environment(settings: &Settings, root: &Path, found: &mut Vec<Problem>) {
             values.insert(key, value.trim().trim_matches(['"', '\'']).to_owned());
         }
     }
-    let _ = settings;
     for names in KEYS {
         if !names.iter().any(|name| values.get(*name).is_some_and(|value| !value.is_empty())) {
             let finding = Finding::attention(".env", format!("la clé {} manque ou est vide", names[0]));

@@ -189,7 +189,7 @@ impl Rules {
         let last = lower.rsplit(['_', '.', '-']).next().unwrap_or_default();
         // tokenUrl, passwordField: the same without separators.
         let camel = |end: &&str| {
-            let mut capital = end.to_string();
+            let mut capital = (*end).to_owned();
             capital.get_mut(..1).map(str::make_ascii_uppercase);
             name.ends_with(&capital)
         };
