@@ -145,6 +145,29 @@ pub const INSEE_COLUMNS: &[&str] = &[
     "CodeINSEE",
 ];
 
+/// The columns that may tell the place: INSEE code, commune or EPCI. A raw export of places has one of them at least.
+pub const PLACE_COLUMNS: &[&str] = &[
+    "CodeInseeNuiteeSoir",
+    "CodeInseeDiurneSoir",
+    "CodeInseeNuiteeVeille",
+    "CodeInseeDiurneVeille",
+    "CodeInsee",
+    "CodeINSEE",
+    "ZoneNuiteeSoir",
+    "ZoneDiurneSoir",
+    "ZoneNuiteeVeille",
+    "ZoneDiurneVeille",
+    "Zone",
+    "Commune",
+    "NomCommune",
+    "EPCIZoneNuiteeSoir",
+    "EPCIZoneDiurneSoir",
+    "EPCIZoneNuiteeVeille",
+    "EPCIZoneDiurneVeille",
+    "EPCI",
+    "NomEPCI",
+];
+
 /// The dimensions that every fact row has.
 pub const BASE: [Dim; 3] = [Dim::Zone, Dim::Provenance, Dim::Categorie];
 

@@ -73,7 +73,7 @@ fn load_communes(session: &mut Session) -> Result<Vec<Row>> {
     let row = |(id, name, insee, departement, epci): Commune| {
         let of_insee = insee.as_deref().filter(|code| code.len() == 5).map(reference::departement_of_insee);
         let of_name = || departement.as_deref().and_then(|name| code_of_name.get(&fold(name)).copied());
-        Row { id: Some(id), name, departement: of_insee.or_else(of_name).map(str::to_owned), epci }
+        Row { id: Some(id), name, departement: of_insee.or_else(of_name).map(str::to_owned), epci, insee }
     };
     Ok(rows.into_iter().map(row).collect())
 }

@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod dims;
 pub mod doctor;
 pub mod error;
+pub mod etl;
 pub mod history;
 pub mod import;
 pub mod maintenance;

@@ -2,6 +2,7 @@
 //!
 //! Source: `domain.md` §3. The rows come from the database, the equivalences from the reference data.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization;
@@ -34,12 +35,19 @@ pub struct Row {
     pub departement: Option<String>,
     /// For communes: id of the EPCI, 0 where not known.
     pub epci: u32,
+    /// For communes: INSEE code, where known.
+    pub insee: Option<String>,
 }
 
 impl Row {
+    /// A row that is still to be created.
+    pub fn to_create(name: String) -> Self {
+        Self { id: None, name, departement: None, epci: 0, insee: None }
+    }
+
     /// A row of a dimension that is not `dim_communes`.
     pub fn new(id: u32, name: impl Into<String>) -> Self {
-        Self { id: Some(id), name: name.into(), departement: None, epci: 0 }
+        Self { id: Some(id), name: name.into(), departement: None, epci: 0, insee: None }
     }
 }
 
@@ -87,11 +95,14 @@ fn add(index: &mut Index, name: String, row: u32) {
 }
 
 /// Resolves names against the rows of one dimension.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Resolver {
     dim: Dim,
     rows: Vec<Row>,
     locality: Locality,
+    groups: Vec<Group>,
+    /// For communes: by INSEE code.
+    codes: HashMap<Box<str>, u32>,
     /// Step 1: upper case.
     exact: Index,
     /// Step 2: equivalences.
@@ -103,8 +114,18 @@ pub struct Resolver {
 impl Resolver {
     /// Prepares `rows` (sorted by id by the caller) with the equivalences of `groups`.
     pub fn new(dim: Dim, rows: Vec<Row>, groups: &[Group], locality: Locality) -> Self {
-        let mut resolver =
-            Self { dim, rows, locality, exact: Index::new(), equivalent: Index::new(), folded: Index::new() };
+        let code = |(row, index): (&Row, u32)| Some((row.insee.as_deref()?.into(), index));
+        let codes = rows.iter().zip(0..).filter_map(code).collect();
+        let mut resolver = Self {
+            dim,
+            rows,
+            locality,
+            groups: groups.to_vec(),
+            codes,
+            exact: Index::new(),
+            equivalent: Index::new(),
+            folded: Index::new(),
+        };
         let group_of_name: HashMap<String, usize> = groups
             .iter()
             .enumerate()
@@ -168,25 +189,55 @@ impl Resolver {
 
     /// Resolves one name as it stands in a CSV.
     pub fn resolve(&self, raw: &str) -> Resolution {
+        self.choose(&self.hits(raw))
+    }
+
+    /// The rows that the first successful step finds.
+    fn hits(&self, raw: &str) -> Cow<'_, [u32]> {
         if raw.len() > 4 * MAX_NAME {
-            return Resolution::Unknown;
+            return Cow::Borrowed(&[]);
         }
         let name = normalise(self.dim, raw);
         if name.is_empty() || name.chars().count() > MAX_NAME {
-            return Resolution::Unknown;
+            return Cow::Borrowed(&[]);
         }
         if let Some(hits) = self.exact.get(name.as_str()) {
-            return self.choose(hits.rows());
+            return Cow::Borrowed(hits.rows());
         }
         let name = self.equivalent_of(&name).unwrap_or(name);
         if let Some(hits) = self.equivalent.get(name.as_str()).or_else(|| self.exact.get(name.as_str())) {
-            return self.choose(hits.rows());
+            return Cow::Borrowed(hits.rows());
         }
         let folded = fold(&name);
         if let Some(hits) = self.folded.get(folded.as_str()) {
-            return self.choose(hits.rows());
+            return Cow::Borrowed(hits.rows());
         }
-        if is_damaged(&folded) { self.choose(&self.matching(&folded)) } else { Resolution::Unknown }
+        Cow::Owned(if is_damaged(&folded) { self.matching(&folded) } else { Vec::new() })
+    }
+
+    /// Resolves a commune by what a raw export says of it: the INSEE code decides where it is known; a stored row of that name
+    /// without a code is the same commune unless their départements differ; without a code the name decides, within the
+    /// département where one is given.
+    pub fn resolve_commune(&self, insee: Option<&str>, name: &str, departement: Option<&str>) -> Resolution {
+        if let Some(row) = insee.and_then(|code| self.codes.get(code)) {
+            return Resolution::Found(*row);
+        }
+        let hits = self.hits(name);
+        let row_of = |row: &u32| &self.rows[*row as usize];
+        let possible = |row: &&u32| {
+            let row = row_of(row);
+            let same_code = insee.is_none() || row.insee.is_none();
+            let same_departement =
+                departement.is_none() || row.departement.is_none() || row.departement.as_deref() == departement;
+            same_code && same_departement
+        };
+        let rows: Vec<u32> = hits.iter().filter(possible).copied().collect();
+        let certain: Vec<u32> = rows
+            .iter()
+            .filter(|row| departement.is_some() && row_of(row).departement.as_deref() == departement)
+            .copied()
+            .collect();
+        self.choose(if certain.is_empty() { &rows } else { &certain })
     }
 
     /// Rows whose folded name matches a damaged one.
@@ -258,10 +309,30 @@ impl Resolver {
 
     /// Adds a row that is still to be created; returns its position.
     pub fn push(&mut self, name: String) -> u32 {
-        let row = self.rows.len() as u32;
-        self.insert(&name, row);
-        self.rows.push(Row { id: None, name, departement: None, epci: 0 });
-        row
+        self.push_row(Row::to_create(name))
+    }
+
+    /// Adds a row, with the equivalents of its name; returns its position.
+    pub fn push_row(&mut self, row: Row) -> u32 {
+        let index = self.rows.len() as u32;
+        let name = normalise(self.dim, &row.name);
+        if let Some(code) = &row.insee {
+            self.codes.insert(code.as_str().into(), index);
+        }
+        self.rows.push(row);
+        let folded = fold(&name);
+        let group = self.groups.iter().find(|group| group.iter().any(|m| fold(&normalise(self.dim, m)) == folded));
+        match group.cloned() {
+            Some(group) => self.insert_group(&group, &[index]),
+            None => self.insert(&name, index),
+        }
+        index
+    }
+
+    /// Remembers the INSEE code of a commune that was stored without.
+    pub fn learn_code(&mut self, row: u32, code: &str) {
+        self.codes.insert(code.into(), row);
+        self.rows[row as usize].insee = Some(code.to_owned());
     }
 
     /// Names of the rows nearest to an unknown one, for the message.
@@ -327,6 +398,20 @@ pub fn fold(name: &str) -> String {
         }
     }
     folded
+}
+
+/// A name without its accents, otherwise as it is.
+pub fn without_accents(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for c in name.nfd() {
+        match c {
+            'Œ' => plain.push_str("OE"),
+            'Æ' => plain.push_str("AE"),
+            c if is_combining_mark(c) => {}
+            c => plain.push(c),
+        }
+    }
+    plain
 }
 
 /// `ST`, `STE` as whole words stand for `SAINT`, `SAINTE`; `None` where the name holds neither.

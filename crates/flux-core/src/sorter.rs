@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -141,9 +142,19 @@ impl Sorted {
     ///
     /// # Errors
     /// Those of `take`, and [`Error::Io`] when the temporary file cannot be read.
-    pub fn for_each(&self, mut take: impl FnMut(Record) -> Result<()>) -> Result<()> {
+    pub fn for_each(&self, take: impl FnMut(Record) -> Result<()>) -> Result<()> {
+        self.for_each_in(0..=u128::MAX, take)
+    }
+
+    /// Gives every record with a key in `keys`, in order, without reading those before.
+    ///
+    /// # Errors
+    /// As [`Sorted::for_each`].
+    pub fn for_each_in(&self, keys: RangeInclusive<u128>, mut take: impl FnMut(Record) -> Result<()>) -> Result<()> {
+        let from = self.memory.partition_point(|record| record.key < *keys.start());
+        let memory = self.memory[from..].iter().copied().take_while(|record| record.key <= *keys.end());
         let Some(file) = &self.spill else {
-            return self.memory.iter().try_for_each(|record| take(*record));
+            return memory.into_iter().try_for_each(take);
         };
         // All runs together may buffer a quarter of what the sorter kept in memory.
         let room = (self.limit / 4 / self.runs.len()).clamp(64, 4096);
@@ -152,16 +163,20 @@ impl Sorted {
             .iter()
             .map(|(from, count)| Run { file, next: *from, left: *count, room, buffer: Vec::new(), at: 0 })
             .collect();
-        let mut memory = self.memory.iter().copied();
+        let mut memory = memory;
         let mut heads = BinaryHeap::with_capacity(runs.len() + 1);
         let memory_index = runs.len();
         let wrap = || Error::io("lecture du fichier temporaire dans", &self.directory);
         for (index, run) in runs.iter_mut().enumerate() {
+            run.skip_to(*keys.start()).map_err(wrap())?;
             heads.extend(run.next().map_err(wrap())?.map(|record| Reverse((record, index))));
         }
         heads.extend(memory.next().map(|record| Reverse((record, memory_index))));
         while let Some(mut head) = heads.peek_mut() {
             let Reverse((record, index)) = *head;
+            if record.key > *keys.end() {
+                return Ok(());
+            }
             let following = if index == memory_index { memory.next() } else { runs[index].next().map_err(wrap())? };
             match following {
                 Some(record) => *head = Reverse((record, index)),
@@ -186,6 +201,23 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Goes to the first record whose key is not below `key`; to be called before the first [`Run::next`].
+    fn skip_to(&mut self, key: u128) -> std::io::Result<()> {
+        if key == 0 {
+            return Ok(());
+        }
+        let (mut low, mut high) = (0, self.left);
+        while low < high {
+            let middle = low.midpoint(high);
+            let mut bytes = [0; BYTES];
+            self.file.read_exact_at(&mut bytes, (self.next + middle) * BYTES as u64)?;
+            if Record::from_bytes(&bytes).key < key { low = middle + 1 } else { high = middle }
+        }
+        self.next += low;
+        self.left -= low;
+        Ok(())
+    }
+
     fn next(&mut self) -> std::io::Result<Option<Record>> {
         if self.at == self.buffer.len() {
             let count = self.left.min(self.room as u64);
@@ -239,6 +271,22 @@ mod tests {
             expected.sort_by_key(|r| (r.key, r.volume, r.line));
             prop_assert_eq!(sorted(&records, 1_000_000), expected.clone());
             prop_assert_eq!(sorted(&records, limit), expected);
+        }
+
+        #[test]
+        fn a_range_is_what_a_filter_would_leave(
+            keys in prop::collection::vec(0u128..50, 0..200), limit in 1usize..40, from in 0u128..50, length in 0u128..50
+        ) {
+            let directory = std::env::temp_dir();
+            let mut sorter = Sorter { limit, ..Sorter::new(&directory, 0) };
+            for (line, key) in keys.iter().enumerate() {
+                sorter.push(Record { key: *key, volume: 1, line: line as u64 }).unwrap();
+            }
+            let mut found = Vec::new();
+            sorter.finish().for_each_in(from..=from + length, |record| { found.push(record.key); Ok(()) }).unwrap();
+            let mut expected: Vec<u128> = keys.into_iter().filter(|key| (from..=from + length).contains(key)).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -88,6 +88,13 @@ pub fn parse_volume(text: &str) -> Result<u32, &'static str> {
     }
 }
 
+/// Whether a text is a number below zero (or a zero with a minus sign).
+pub fn is_negative(text: &str) -> bool {
+    let Some(rest) = text.trim().strip_prefix('-') else { return false };
+    let number = rest.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b',');
+    number && rest.replace(',', ".").parse::<f64>().is_ok()
+}
+
 /// Digits only; saturates far above what is allowed.
 fn digits(text: &str) -> Option<u64> {
     if text.is_empty() {

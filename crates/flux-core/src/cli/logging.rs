@@ -40,7 +40,14 @@ impl Log for Both {
 }
 
 /// Installs the logger. Without a usable folder there is no log file, which is said once and stops nothing.
-pub(super) fn install(tool: &'static str, folder: Option<&Path>, quiet: bool, verbose: u8, progress: &Progress) {
+pub(super) fn install(
+    tool: &'static str,
+    log: &str,
+    folder: Option<&Path>,
+    quiet: bool,
+    verbose: u8,
+    progress: &Progress,
+) {
     let on_stderr = match (quiet, verbose) {
         (true, _) => LevelFilter::Error,
         (_, 0) => LevelFilter::Warn,
@@ -59,7 +66,7 @@ pub(super) fn install(tool: &'static str, folder: Option<&Path>, quiet: bool, ve
             writeln!(buffer, "{tool} : {sign}{}", record.args())
         })
         .build();
-    let opened = folder.map(|folder| open(folder, tool));
+    let opened = folder.map(|folder| open(folder, log));
     let (file, problem) = match opened {
         Some(Ok(file)) => (Some(file), None),
         Some(Err(error)) => (None, Some(error)),
@@ -98,7 +105,7 @@ fn builder(level: LevelFilter) -> Builder {
     builder
 }
 
-fn open(folder: &Path, tool: &str) -> std::io::Result<File> {
+fn open(folder: &Path, log: &str) -> std::io::Result<File> {
     std::fs::create_dir_all(folder)?;
-    OpenOptions::new().create(true).append(true).open(folder.join(format!("{tool}.log")))
+    OpenOptions::new().create(true).append(true).open(folder.join(format!("{log}.log")))
 }

@@ -185,6 +185,14 @@ where
     ExitCode::from(code)
 }
 
+/// Name of the log file: the tool's own, but for the ETL, whose log operators know under its earlier name.
+fn log_name(tool: &'static str) -> &'static str {
+    match tool {
+        "populate-facts-full-production" | "populate-facts-optimized" => "etl_fluxvision_production",
+        name => name,
+    }
+}
+
 fn prepare(tool: Tool, output: OutputArgs, connection: ConnectionArgs, progress: &Progress) -> Result<Settings> {
     let options = ConnectionOptions {
         host: connection.host,
@@ -197,7 +205,7 @@ fn prepare(tool: Tool, output: OutputArgs, connection: ConnectionArgs, progress:
     };
     let settings = Settings::load(output.home, options);
     let logs = settings.as_ref().ok().map(|settings| settings.home.logs());
-    logging::install(tool.name, logs.as_deref(), output.quiet, output.verbose, progress);
+    logging::install(tool.name, log_name(tool.name), logs.as_deref(), output.quiet, output.verbose, progress);
     if let Err(error) = signals::install() {
         log::warn!("signaux non interceptés : {error}");
     }

@@ -22,12 +22,13 @@ use crate::sorter::{Record, Sorted, Sorter};
 use crate::values::Day;
 
 use super::Run;
+use super::layout::{Layout, Slice};
 use super::load::{self, Rows};
-use super::mapper::{Mapper, Outcome, required};
+use super::mapper::{Mapper, Outcome, Reading, required};
 use super::options::OnConflict;
 use super::rejects::{Rejection, Rejects};
 use super::report::{ConflictExample, FileReport, ShrunkDate, Status};
-use super::tally::Tally;
+use super::tally::{ALL, Tally};
 
 /// Hash of a file's content.
 ///
@@ -104,14 +105,11 @@ fn try_import(
     if let Some(last) = known.as_ref().filter(|last| last.rejected == 0) {
         return unchanged(report, last);
     }
-    let mut mapper = Mapper::new(
-        &mut session,
-        dataset,
-        &source.header,
-        &run.locality,
-        &run.options.create_missing,
-        run.options.year,
-    )?;
+    let reading =
+        Reading { raw: false, create: &run.options.create_missing, year: run.options.year, strip_accents: false };
+    let mut mapper = Mapper::new(dataset, &source.header, reading, |dim, may_be_empty| {
+        dims::load(&mut session, dim, &run.locality, may_be_empty).map(Arc::new)
+    })?;
     // A file with rejected lines is worth another look once the dimensions have changed, or with options that may save them.
     let as_before =
         |last: &history::Last| last.options == options_of(run) && last.dims_hash == mapper.dims_hash(&mapper.ids(&[]));
@@ -131,8 +129,8 @@ fn try_import(
 
     let tally = Tally::of(&sorted, mapper.layout(), run.options.on_conflict)?;
     report.conflict_examples = tally.examples.iter().map(|(first, other)| conflict(first, other)).collect();
-    let shrunk = shrunk_dates(run, &mut session, &report.table, &tally)?;
-    let kept_back: BTreeSet<Day> = shrunk.iter().map(|(day, _)| *day).collect();
+    let shrunk = shrunk_dates(run, &mut session, &report.table, &tally, mapper.layout())?;
+    let kept_back: BTreeSet<Slice> = shrunk.iter().map(|(day, _)| mapper.layout().slice_of(*day, 0)).collect();
     report.shrunk_dates = shrunk.into_iter().map(|(_, date)| date).collect();
     if !kept_back.is_empty() || (run.options.on_conflict == OnConflict::Reject && !tally.examples.is_empty()) {
         let late = late_rejects(run, &sorted, mapper.layout(), &kept_back)?;
@@ -142,7 +140,8 @@ fn try_import(
         written?;
     }
     let total = tally.total(&kept_back);
-    let kept_back_lines: u64 = kept_back.iter().filter_map(|day| tally.dates.get(day)).map(|counts| counts.lines).sum();
+    let kept_back_lines: u64 =
+        kept_back.iter().filter_map(|day| tally.slices.get(day)).map(|counts| counts.lines).sum();
     let counts = Counts {
         stored: total.rows,
         duplicates: total.duplicates,
@@ -160,10 +159,10 @@ fn try_import(
     }
 
     let dates: Vec<Day> = tally
-        .dates
+        .slices
         .iter()
-        .filter(|(day, counts)| counts.rows > 0 && !kept_back.contains(day))
-        .map(|(day, _)| *day)
+        .filter(|(slice, counts)| counts.rows > 0 && !kept_back.contains(slice))
+        .map(|(slice, _)| mapper.layout().day(*slice))
         .collect();
     report.dates = dates.first().zip(dates.last()).map(|(first, last)| (first.to_string(), last.to_string()));
     report.created = mapper
@@ -184,6 +183,8 @@ fn try_import(
         layout: mapper.layout().clone(),
         policy: run.options.on_conflict,
         kept_back: Arc::new(kept_back),
+        keys: ALL,
+        definitive: false,
         ids: Arc::default(),
         with_weekday: dataset.has_weekday(),
         bar: bar.clone(),
@@ -244,7 +245,7 @@ fn unchanged(report: &mut FileReport, last: &history::Last) -> Result<()> {
 }
 
 /// Reads, maps and sorts all lines.
-fn read(
+pub(crate) fn read(
     run: &Run<'_>,
     source: Source,
     size: u64,
@@ -272,7 +273,7 @@ fn read(
         }
         match mapper.map(line.bytes) {
             Outcome::Row { key, volume } => sorter.push(Record { key, volume, line: number })?,
-            Outcome::Filtered => counts.filtered += 1,
+            Outcome::Filtered | Outcome::NotPositive => counts.filtered += 1,
             Outcome::Rejected { reason, column, value } => {
                 rejects.add(&Rejection { line: number, reason, column, value: &value }, line.bytes)?;
             }
@@ -301,19 +302,25 @@ fn reject_rest(lines: &mut Lines, rejects: &mut Rejects) -> Result<()> {
     rejects.end()
 }
 
-fn conflict(first: &Record, other: &Record) -> ConflictExample {
+pub(crate) fn conflict(first: &Record, other: &Record) -> ConflictExample {
     ConflictExample { line: first.line, volume: first.volume, other_line: other.line, other_volume: other.volume }
 }
 
 /// Dates that would lose more rows than `--max-shrink` allows.
-fn shrunk_dates(run: &Run<'_>, session: &mut Session, table: &str, tally: &Tally) -> Result<Vec<(Day, ShrunkDate)>> {
+fn shrunk_dates(
+    run: &Run<'_>,
+    session: &mut Session,
+    table: &str,
+    tally: &Tally,
+    layout: &Layout,
+) -> Result<Vec<(Day, ShrunkDate)>> {
     if run.options.force {
         return Ok(Vec::new());
     }
-    let dates: Vec<Day> = tally.dates.keys().copied().collect();
+    let dates: Vec<Day> = tally.slices.keys().map(|slice| layout.day(*slice)).collect();
     let stored = load::stored_by_date(session, table, &dates)?;
     let shrinks = |(day, stored): (Day, u64)| {
-        let incoming = tally.dates.get(&day).map_or(0, |counts| counts.rows);
+        let incoming = tally.slices.get(&layout.slice_of(day, 0)).map_or(0, |counts| counts.rows);
         let lost = stored.saturating_sub(incoming);
         (lost as f64 * 100.0 > run.options.max_shrink * stored as f64)
             .then(|| (day, ShrunkDate { date: day.to_string(), stored, incoming }))
@@ -326,19 +333,14 @@ const LATE: [&str; 2] =
     ["date non remplacée : elle perdrait trop de lignes (--max-shrink)", "volumes contradictoires pour une même clé"];
 
 /// Lines that are rejected for what other lines say, in the order of the file: `key` is the line, `volume` the reason.
-fn late_rejects(
-    run: &Run<'_>,
-    sorted: &Sorted,
-    layout: &super::layout::Layout,
-    kept_back: &BTreeSet<Day>,
-) -> Result<Sorted> {
+fn late_rejects(run: &Run<'_>, sorted: &Sorted, layout: &Layout, kept_back: &BTreeSet<Slice>) -> Result<Sorted> {
     let mut late = Sorter::new(&run.scratch, run.sort_limit / 4);
     let mut reject = |line: u64, reason: u32| late.push(Record { key: u128::from(line), volume: reason, line });
     let policy = run.options.on_conflict;
     // The record before, and whether it opens its key (its rejection then depends on what follows).
     let mut before: Option<(Record, bool)> = None;
     sorted.for_each(|record| {
-        if kept_back.contains(&layout.day(record.key)) {
+        if kept_back.contains(&layout.slice(record.key)) {
             before = None;
             return reject(record.line, 0);
         }
@@ -449,7 +451,7 @@ fn create_in_order(session: &mut Session, dim: Dim, names: &[&str]) -> Result<Ve
     Ok(ids)
 }
 
-fn entry<'a>(
+pub(crate) fn entry<'a>(
     run: &'a Run<'_>,
     report: &'a FileReport,
     path: &'a str,
@@ -463,7 +465,7 @@ fn entry<'a>(
         run: &run.id,
         tool: run.tool,
         table: &report.table,
-        file_name: &report.file,
+        file_name: report.file.rsplit('/').next().unwrap_or(&report.file),
         file_path: path,
         file_size: size,
         file_hash: hash,
@@ -480,7 +482,7 @@ fn entry<'a>(
 }
 
 /// Leaves a trace of a failure for `check-status`; that it cannot be written is no further failure.
-fn remember_failure(run: &Run<'_>, report: &FileReport, error: &Error, begun: DateTime<Utc>) {
+pub(crate) fn remember_failure(run: &Run<'_>, report: &FileReport, error: &Error, begun: DateTime<Utc>) {
     if matches!(error, Error::Interrupted) {
         return;
     }

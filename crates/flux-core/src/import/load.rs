@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,23 +17,27 @@ use crate::signals;
 use crate::sorter::Sorted;
 use crate::values::Day;
 
-use super::layout::{DateText, Layout, push_number};
+use super::layout::{DateText, Layout, Slice, push_number};
 use super::options::{LoadMethod, OnConflict};
 use super::tally::for_each_group;
 
 /// Rows in key order, ready to be sent any number of times.
 #[derive(Debug, Clone)]
-pub(super) struct Rows {
-    pub(super) sorted: Arc<Sorted>,
-    pub(super) layout: Layout,
-    pub(super) policy: OnConflict,
-    /// Dates that are not replaced.
-    pub(super) kept_back: Arc<BTreeSet<Day>>,
+pub(crate) struct Rows {
+    pub(crate) sorted: Arc<Sorted>,
+    pub(crate) layout: Layout,
+    pub(crate) policy: OnConflict,
+    /// Slices that are not replaced.
+    pub(crate) kept_back: Arc<BTreeSet<Slice>>,
+    /// The keys to send: all, or those of one batch.
+    pub(crate) keys: RangeInclusive<u128>,
+    /// Whether the rows are definitive ones, for a main table.
+    pub(crate) definitive: bool,
     /// See [`super::mapper::Mapper::ids`].
-    pub(super) ids: Arc<Vec<Option<Vec<u32>>>>,
-    pub(super) with_weekday: bool,
+    pub(crate) ids: Arc<Vec<Option<Vec<u32>>>>,
+    pub(crate) with_weekday: bool,
     /// Rows sent so far, for the progress bar.
-    pub(super) bar: indicatif::ProgressBar,
+    pub(crate) bar: indicatif::ProgressBar,
 }
 
 impl Rows {
@@ -40,12 +45,12 @@ impl Rows {
     fn for_each(&self, mut take: impl FnMut(Day, &[u32], u32) -> Result<()>) -> Result<()> {
         let mut values = vec![0u32; self.ids.len()];
         let mut rows = 0u64;
-        for_each_group(&self.sorted, |group| {
+        for_each_group(&self.sorted, self.keys.clone(), |group| {
             let Some(volume) = group.volume(self.policy)? else { return Ok(()) };
-            let day = self.layout.unpack(group.key, &mut values);
-            if !self.kept_back.is_empty() && self.kept_back.contains(&day) {
+            if !self.kept_back.is_empty() && self.kept_back.contains(&self.layout.slice(group.key)) {
                 return Ok(());
             }
+            let day = self.layout.unpack(group.key, &mut values);
             for (value, ids) in values.iter_mut().zip(self.ids.iter()) {
                 if let Some(ids) = ids {
                     *value = ids[*value as usize];
@@ -62,7 +67,7 @@ impl Rows {
 }
 
 /// LOAD DATA LOCAL where the server allows it.
-pub(super) fn choose_method(session: &mut Session, wanted: LoadMethod) -> Result<LoadMethod> {
+pub(crate) fn choose_method(session: &mut Session, wanted: LoadMethod) -> Result<LoadMethod> {
     if wanted != LoadMethod::Auto {
         return Ok(wanted);
     }
@@ -104,7 +109,7 @@ fn date_params(dates: &[Day]) -> Vec<Value> {
 }
 
 /// Sends all rows; returns how many the server stored. Warnings are errors.
-pub(super) fn send(
+pub(crate) fn send(
     session: &mut Session,
     dataset: &Dataset,
     table: &str,
@@ -139,7 +144,8 @@ fn send_infile(session: &mut Session, dataset: &Dataset, table: &str, rows: &Row
     let columns = dataset.columns().join(", ");
     let sql = format!(
         "LOAD DATA LOCAL INFILE 'flux' INTO TABLE {table} CHARACTER SET binary FIELDS TERMINATED BY '\\t' ESCAPED BY '' \
-         LINES TERMINATED BY '\\n' ({columns})"
+         LINES TERMINATED BY '\\n' ({columns}){}",
+        if rows.definitive { " SET is_provisional = 0" } else { "" }
     );
     session.conn().set_local_infile_handler(Some(handler));
     let result = session.exec(&format!("chargement de {table}"), &sql, ());
@@ -191,7 +197,10 @@ const MAX_PLACEHOLDERS: usize = 65_535;
 const BYTES_PER_VALUE: usize = 24;
 
 fn send_inserts(session: &mut Session, dataset: &Dataset, table: &str, rows: &Rows, batch: usize) -> Result<u64> {
-    let columns = dataset.columns();
+    let mut columns = dataset.columns();
+    if rows.definitive {
+        columns.push("is_provisional");
+    }
     let packet: Option<u64> = session.first("lecture de max_allowed_packet", "SELECT @@max_allowed_packet", ())?;
     let fitting = packet.unwrap_or(1 << 20) as usize / 2 / (columns.len() * BYTES_PER_VALUE);
     let batch = batch.min(MAX_PLACEHOLDERS / columns.len()).min(fitting).max(1);
@@ -209,6 +218,9 @@ fn send_inserts(session: &mut Session, dataset: &Dataset, table: &str, rows: &Ro
             params.push(weekday_name(day.date()).into());
         }
         params.push(volume.into());
+        if rows.definitive {
+            params.push(0.into());
+        }
         pending += 1;
         if pending == batch {
             let values = std::mem::replace(&mut params, Vec::with_capacity(batch * columns.len()));

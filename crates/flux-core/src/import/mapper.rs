@@ -1,23 +1,33 @@
 //! From a line of a CSV to a packed key and a volume, or to the reason why not.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use crate::catalogue::{Dataset, Dim};
+use crate::catalogue::{self, Dataset, Dim};
 use crate::csv_source::{Fields, Header, decode, split};
-use crate::db::Session;
-use crate::dims;
 use crate::error::Result;
-use crate::names::{Locality, Resolution, Resolver};
-use crate::values::{Day, parse_date, parse_volume};
+use crate::names::{Locality, Resolution, Resolver, Row, without_accents};
+use crate::values::{Day, is_negative, parse_date, parse_volume};
 
-use super::layout::{Layout, MAX_CREATED};
+use super::layout::{Layout, Slice};
+use super::place::{self, Completion, Place};
 
 /// What becomes of a line.
 #[derive(Debug)]
 pub(super) enum Outcome<'a> {
-    Row { key: u128, volume: u32 },
+    Row {
+        key: u128,
+        volume: u32,
+    },
+    /// Of another year.
     Filtered,
-    Rejected { reason: &'a str, column: &'a str, value: String },
+    /// A volume that is not stored: 0 or less, in a raw export.
+    NotPositive,
+    Rejected {
+        reason: &'a str,
+        column: &'a str,
+        value: String,
+    },
 }
 
 /// Remembers what fields meant. Deliveries repeat few values over and over: mostly that of the line before.
@@ -86,8 +96,10 @@ fn slot_of(raw: &[u8]) -> usize {
 
 /// What a field that names a row of a dimension leads to: the row's position plus one, 0 being "not known".
 #[derive(Debug, Clone, Copy)]
-enum Named {
+pub(super) enum Named {
     Row(u32),
+    /// Not filled, and need not be.
+    Blank,
     /// Index into the reasons.
     Bad(u32),
 }
@@ -99,37 +111,89 @@ const AMBIGUOUS: u32 = 2;
 /// Different reasons kept; beyond them the plain one is given.
 const REASONS: usize = 1000;
 
+/// How the columns of a file are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// A raw export: several columns may hold a name, the place is optional, volumes of 0 are not stored.
+    pub(crate) raw: bool,
+    /// Dimensions to which unknown names are added.
+    pub(crate) create: &'a BTreeSet<Dim>,
+    /// Keeps this year's rows only.
+    pub(crate) year: Option<i32>,
+    /// Names are created without their accents.
+    pub(crate) strip_accents: bool,
+}
+
+/// Names that may be created while one file is read.
+const MAX_CREATED: usize = 8192;
+/// The same for raw exports, which may have to fill a dimension from nothing.
+const MAX_CREATED_RAW: usize = 65_000;
+
+/// What a line says of a name that is to be created, beside the name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Detail {
+    /// Former and new region of a département.
+    pub(crate) regions: [Option<String>; 2],
+    /// Nights of a stay.
+    pub(crate) nights: Option<u32>,
+    /// Packed value of the EPCI of a commune.
+    pub(crate) epci: u32,
+}
+
+/// Columns that hold [`Detail`]s.
+#[derive(Debug, Default)]
+struct DetailColumns {
+    regions: [Option<usize>; 2],
+    nights: Option<usize>,
+}
+
 /// One part of the key after the date.
 #[derive(Debug)]
-struct Part {
+pub(super) struct Part {
     dim: Dim,
-    /// Where the name stands: the first filled one counts. Empty for the EPCI of a file that names communes only.
+    /// Where the name stands: the first filled one counts.
     positions: Vec<usize>,
+    /// Follows from another part: the EPCI of a file that names communes only.
+    derived: bool,
+    optional: bool,
+    /// For the commune of a raw export.
+    place: Option<Place>,
     column: String,
-    resolver: Resolver,
+    pub(super) resolver: Arc<Resolver>,
     memo: Memo<Named>,
     reasons: Vec<String>,
     may_create: bool,
-    created: usize,
+    room: usize,
+    strip_accents: bool,
+    pub(super) created: usize,
+    details: Vec<Detail>,
 }
 
 /// Maps the lines of one file.
 #[derive(Debug)]
-pub(super) struct Mapper {
+pub(crate) struct Mapper {
     parts: Vec<Part>,
     /// Position in `parts` of the commune from which the EPCI is taken, and of the EPCI.
     epci_of_commune: Option<(usize, usize)>,
+    raw: bool,
     separator: u8,
     columns: usize,
     date: usize,
     volume: usize,
+    detail_columns: DetailColumns,
     year: Option<i32>,
     dates: Memo<std::result::Result<(Day, bool), &'static str>>,
     fields: Fields,
     values: Vec<u32>,
+    /// What the parts of a place are put together in.
+    scratch: Vec<u8>,
     layout: Layout,
+    /// Slices of which lines were not stored for their volume.
+    not_positive: BTreeSet<Slice>,
+    /// Stored communes whose INSEE code the file has told.
+    completions: Vec<Completion>,
     /// Whether a field took Windows-1252 to read, and whether one was UTF-8 beyond ASCII.
-    pub(super) encodings: (bool, bool),
+    pub(crate) encodings: (bool, bool),
 }
 
 /// The columns that a weekly file of `dataset` must have, each by its alternatives.
@@ -139,69 +203,93 @@ pub(super) fn required(dataset: &Dataset) -> Vec<&'static [&'static str]> {
     columns
 }
 
+/// The columns that a raw export of `dataset` must have, each by its alternatives.
+pub(crate) fn required_raw(dataset: &Dataset) -> Vec<&'static [&'static str]> {
+    let mut columns: Vec<&'static [&'static str]> = vec![&["Date"], &["Volume"]];
+    columns.extend(dataset.dims().filter(|dim| !dim.spec().optional).map(|dim| dim.spec().csv));
+    if dataset.breakdown.contains(&Dim::Commune) {
+        columns.push(catalogue::PLACE_COLUMNS);
+    }
+    columns
+}
+
 /// Dimensions that a weekly file names. EPCIs are not: they follow from the commune.
 fn weekly_dims(dataset: &Dataset) -> impl Iterator<Item = Dim> + use<> {
     dataset.dims().filter(|dim| *dim != Dim::Epci)
 }
 
 impl Mapper {
-    /// Loads the dimensions of a dataset and finds its columns.
-    pub(super) fn new(
-        session: &mut Session,
+    /// Finds the columns of a dataset, with the dimensions that `load` gives (told whether they may be empty).
+    pub(crate) fn new(
         dataset: &Dataset,
         header: &Header,
-        locality: &Locality,
-        create: &BTreeSet<Dim>,
-        year: Option<i32>,
+        reading: Reading<'_>,
+        mut load: impl FnMut(Dim, bool) -> Result<Arc<Resolver>>,
     ) -> Result<Self> {
         let mut parts = Vec::new();
         for dim in dataset.dims() {
-            let may_create = create.contains(&dim);
-            let derived = dim == Dim::Epci;
+            let may_create = reading.create.contains(&dim);
+            let derived = dim == Dim::Epci && !reading.raw;
             let resolver = if derived {
-                Resolver::new(dim, Vec::new(), &[], Locality::default())
+                Arc::new(Resolver::new(dim, Vec::new(), &[], Locality::default()))
             } else {
-                dims::load(session, dim, locality, may_create)?
+                load(dim, may_create)?
             };
-            let names = &dim.spec().csv[..1];
+            let names = if reading.raw { dim.spec().csv } else { &dim.spec().csv[..1] };
+            let positions = if derived { Vec::new() } else { header.find_all(names) };
+            let column = positions.first().map_or(names[0], |at| header.columns()[*at].as_str()).to_owned();
             parts.push(Part {
                 dim,
-                positions: if derived { Vec::new() } else { header.find_all(names) },
-                column: names[0].to_owned(),
+                positions,
+                derived,
+                optional: reading.raw && dim.spec().optional,
+                place: (reading.raw && dim == Dim::Commune).then(|| Place::new(dataset, header)),
+                column,
                 resolver,
                 memo: Memo::new(),
                 reasons: ["vide", "inconnu", "ambigu"].map(|what| format!("nom de {dim} {what}")).into(),
                 may_create,
+                room: if reading.raw { MAX_CREATED_RAW } else { MAX_CREATED },
+                strip_accents: reading.strip_accents,
                 created: 0,
+                details: Vec::new(),
             });
         }
         let position = |dim: Dim| parts.iter().position(|part: &Part| part.dim == dim);
-        let epci_of_commune = position(Dim::Commune).zip(position(Dim::Epci));
+        let epci_of_commune = position(Dim::Commune).zip(position(Dim::Epci)).filter(|_| !reading.raw);
         // A derived EPCI is packed as its id.
         let most_epci =
             epci_of_commune.and_then(|(commune, _)| parts[commune].resolver.rows().iter().map(|row| row.epci).max());
-        let rows = parts.iter().map(|part| match part.dim {
-            Dim::Epci => most_epci.unwrap_or(0) as usize + 1,
-            _ => part.resolver.rows().len() + 1,
+        let rows = parts.iter().map(|part| match part.derived {
+            true => most_epci.unwrap_or(0) as usize + 1,
+            false => part.resolver.rows().len() + 1,
         });
-        let layout = Layout::new(rows)?;
+        let layout = Layout::new(rows, if reading.raw { MAX_CREATED_RAW } else { MAX_CREATED }, reading.raw)?;
         Ok(Self {
             values: vec![0; parts.len()],
             parts,
             epci_of_commune,
+            raw: reading.raw,
             separator: header.separator,
             columns: header.columns().len(),
             date: header.find(&["Date"]).unwrap_or_default(),
             volume: header.find(&["Volume"]).unwrap_or_default(),
-            year,
+            detail_columns: DetailColumns {
+                regions: [header.find(&["NomRegion"]), header.find(&["NomNouvelleRegion"])],
+                nights: header.find(&["DureeSejourNum"]),
+            },
+            year: reading.year,
             dates: Memo::new(),
             fields: Fields::default(),
+            scratch: Vec::new(),
             layout,
+            not_positive: BTreeSet::new(),
+            completions: Vec::new(),
             encodings: (false, false),
         })
     }
 
-    pub(super) fn layout(&self) -> &Layout {
+    pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
@@ -222,34 +310,62 @@ impl Mapper {
             Ok((_, false)) => return Outcome::Filtered,
             Err(reason) => return Outcome::Rejected { reason, column: "Date", value: decode(raw).0.into_owned() },
         };
+        let positive = match self.raw {
+            true => match read_positive(self.fields.get(line, self.volume)) {
+                Ok(Some(volume)) => volume,
+                Ok(None) => return self.not_positive(line, day),
+                Err(reason) => {
+                    let value = decode(self.fields.get(line, self.volume)).0.into_owned();
+                    return Outcome::Rejected { reason, column: "Volume", value };
+                }
+            },
+            false => 0,
+        };
         for index in 0..self.parts.len() {
             let part = &mut self.parts[index];
-            if part.positions.is_empty() {
+            if part.derived {
                 continue;
             }
-            let raw = part
-                .positions
-                .iter()
-                .map(|at| self.fields.get(line, *at))
-                .find(|raw| !raw.is_empty())
-                .unwrap_or_default();
+            let raw = match &part.place {
+                None => first_filled(&self.fields, line, &part.positions),
+                Some(place) => {
+                    place.gather(&self.fields, line, &part.positions, &mut self.scratch);
+                    &self.scratch
+                }
+            };
             let (resolver, reasons, created) = (&mut part.resolver, &mut part.reasons, &mut part.created);
             let encodings = &mut self.encodings;
-            let may_create = part.may_create;
+            let completions = &mut self.completions;
+            let may_create = part.may_create && *created < part.room;
+            let (optional, is_place, strip) = (part.optional, part.place.is_some(), part.strip_accents);
             let named = part.memo.get(raw, |raw| {
                 let (text, ansi) = decode(raw);
                 encodings.0 |= ansi;
                 encodings.1 |= !ansi && !raw.is_ascii();
-                resolve(resolver, reasons, &text, may_create, created)
+                let mut naming = Naming { resolver, reasons, may_create, strip, created };
+                if is_place {
+                    place::resolve(&mut naming, raw, completions)
+                } else {
+                    resolve(&mut naming, &text, optional)
+                }
             });
+            if part.created > part.details.len() {
+                // The EPCI comes before the commune.
+                let epci = if part.dim == Dim::Commune { self.values[index - 1] } else { 0 };
+                part.details.push(self.detail_columns.read(&self.fields, line, epci));
+            }
             match named {
                 Named::Row(row) => self.values[index] = row + 1,
+                Named::Blank => self.values[index] = 0,
                 Named::Bad(reason) => {
                     let part = &self.parts[index];
-                    let value = decode(raw).0.into_owned();
+                    let value = decode(raw).0.replace('\0', " ").trim().to_owned();
                     return Outcome::Rejected { reason: &part.reasons[reason as usize], column: &part.column, value };
                 }
             }
+        }
+        if self.raw {
+            return Outcome::Row { key: self.layout.pack(day, &self.values), volume: positive };
         }
         if let Some((commune, epci)) = self.epci_of_commune {
             let row = self.values[commune] as usize - 1;
@@ -262,8 +378,37 @@ impl Mapper {
         }
     }
 
+    /// A line that is not stored still says that its date and zone are delivered.
+    fn not_positive(&mut self, line: &[u8], day: Day) -> Outcome<'_> {
+        let zone = &self.parts[0];
+        let text = decode(first_filled(&self.fields, line, &zone.positions)).0;
+        if let Resolution::Found(row) = zone.resolver.resolve(&text) {
+            self.not_positive.insert(self.layout.slice_of(day, row + 1));
+        }
+        Outcome::NotPositive
+    }
+
+    /// Slices of which lines were not stored for their volume.
+    pub(crate) fn not_positive_slices(&self) -> &BTreeSet<Slice> {
+        &self.not_positive
+    }
+
+    /// Stored communes whose INSEE code the file has told.
+    pub(crate) fn completions(&self) -> &[Completion] {
+        &self.completions
+    }
+
+    /// The rows to create, by dimension, with what the file says of them.
+    pub(crate) fn new_rows(&self) -> Vec<(Dim, &[Row], &[Detail])> {
+        self.parts
+            .iter()
+            .filter(|part| part.created > 0)
+            .map(|part| (part.dim, &part.resolver.rows()[part.resolver.rows().len() - part.created..], &*part.details))
+            .collect()
+    }
+
     /// Names that have to be created, by dimension.
-    pub(super) fn to_create(&self) -> Vec<(Dim, Vec<&str>)> {
+    pub(crate) fn to_create(&self) -> Vec<(Dim, Vec<&str>)> {
         let new = |part: &'_ Part| -> usize { part.resolver.rows().len() - part.created };
         self.parts
             .iter()
@@ -274,11 +419,11 @@ impl Mapper {
 
     /// The ids behind the packed values, part by part; `None` for a part that is packed as its id. `created` are the ids of the names
     /// of [`Mapper::to_create`], in its order.
-    pub(super) fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<Option<Vec<u32>>> {
+    pub(crate) fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<Option<Vec<u32>>> {
         self.parts
             .iter()
             .map(|part| {
-                if part.positions.is_empty() {
+                if part.derived {
                     return None;
                 }
                 let known = part.resolver.rows().iter().filter_map(|row| row.id);
@@ -288,8 +433,16 @@ impl Mapper {
             .collect()
     }
 
+    /// The ids behind the packed values of one dimension, 0 for "not known"; without `created`, of the stored rows only.
+    pub(crate) fn ids_of(&self, dim: Dim, created: &[(Dim, Vec<u32>)]) -> Option<Vec<u32>> {
+        let part = self.parts.iter().find(|part| part.dim == dim)?;
+        let known = part.resolver.rows().iter().filter_map(|row| row.id);
+        let new = created.iter().filter(|(of, _)| *of == dim).flat_map(|(_, ids)| ids.iter().copied());
+        Some(std::iter::once(0).chain(known).chain(new).collect())
+    }
+
     /// Hash of the rows that names were resolved against, those created included once `ids` knows them.
-    pub(super) fn dims_hash(&self, ids: &[Option<Vec<u32>>]) -> String {
+    pub(crate) fn dims_hash(&self, ids: &[Option<Vec<u32>>]) -> String {
         let mut hasher = blake3::Hasher::new();
         for (part, ids) in self.parts.iter().zip(ids) {
             let Some(ids) = ids else { continue };
@@ -320,31 +473,74 @@ fn read_volume(raw: &[u8]) -> std::result::Result<u32, &'static str> {
     parse_volume(&decode(raw).0)
 }
 
-fn resolve(
-    resolver: &mut Resolver,
-    reasons: &mut Vec<String>,
-    text: &str,
-    may_create: bool,
-    created: &mut usize,
-) -> Named {
-    if text.trim().is_empty() {
-        return Named::Bad(EMPTY);
+/// `None` for a volume of 0 or less.
+#[inline]
+fn read_positive(raw: &[u8]) -> std::result::Result<Option<u32>, &'static str> {
+    match read_volume(raw) {
+        Ok(0) => Ok(None),
+        Ok(volume) => Ok(Some(volume)),
+        Err(_) if is_negative(&decode(raw).0) => Ok(None),
+        Err(reason) => Err(reason),
     }
-    match resolver.resolve(text) {
-        Resolution::Found(row) => Named::Row(row),
-        Resolution::Unknown => match resolver.creatable(text).filter(|_| may_create && *created < MAX_CREATED) {
-            Some(name) => {
-                *created += 1;
-                Named::Row(resolver.push(name))
-            }
-            None => Named::Bad(UNKNOWN),
-        },
-        Resolution::Ambiguous(names) => {
-            if reasons.len() >= REASONS {
-                return Named::Bad(AMBIGUOUS);
-            }
-            reasons.push(format!("{} : {}", reasons[AMBIGUOUS as usize], names.join(", ")));
-            Named::Bad(reasons.len() as u32 - 1)
+}
+
+/// The first filled one of several fields.
+#[inline]
+pub(super) fn first_filled<'a>(fields: &'a Fields, line: &'a [u8], positions: &[usize]) -> &'a [u8] {
+    let filled = |raw: &&[u8]| !raw.trim_ascii().is_empty();
+    positions.iter().map(|at| fields.get(line, *at)).find(filled).unwrap_or_default()
+}
+
+impl DetailColumns {
+    fn read(&self, fields: &Fields, line: &[u8], epci: u32) -> Detail {
+        let text = |at: Option<usize>| {
+            let text = decode(fields.get(line, at?)).0.trim().to_owned();
+            (!text.is_empty() && !text.contains(['?', char::REPLACEMENT_CHARACTER])).then_some(text)
+        };
+        Detail { regions: self.regions.map(text), nights: text(self.nights).and_then(|text| text.parse().ok()), epci }
+    }
+}
+
+/// What resolving one name may change.
+pub(super) struct Naming<'a> {
+    pub(super) resolver: &'a mut Arc<Resolver>,
+    reasons: &'a mut Vec<String>,
+    pub(super) may_create: bool,
+    strip: bool,
+    created: &'a mut usize,
+}
+
+impl Naming<'_> {
+    /// Adds a row that is still to be created.
+    pub(super) fn create(&mut self, row: Row) -> Named {
+        *self.created += 1;
+        let name = if self.strip { without_accents(&row.name) } else { row.name };
+        Named::Row(Arc::make_mut(self.resolver).push_row(Row { name, ..row }))
+    }
+
+    pub(super) fn unknown(&self) -> Named {
+        Named::Bad(UNKNOWN)
+    }
+
+    pub(super) fn ambiguous(&mut self, names: &[String]) -> Named {
+        if self.reasons.len() >= REASONS {
+            return Named::Bad(AMBIGUOUS);
         }
+        self.reasons.push(format!("{} : {}", self.reasons[AMBIGUOUS as usize], names.join(", ")));
+        Named::Bad(self.reasons.len() as u32 - 1)
+    }
+}
+
+fn resolve(naming: &mut Naming<'_>, text: &str, optional: bool) -> Named {
+    if text.trim().is_empty() {
+        return if optional { Named::Blank } else { Named::Bad(EMPTY) };
+    }
+    match naming.resolver.resolve(text) {
+        Resolution::Found(row) => Named::Row(row),
+        Resolution::Unknown => match naming.resolver.creatable(text).filter(|_| naming.may_create) {
+            Some(name) => naming.create(Row::to_create(name)),
+            None => naming.unknown(),
+        },
+        Resolution::Ambiguous(names) => naming.ambiguous(&names),
     }
 }

@@ -3,14 +3,15 @@
 //! One file goes through: hash (known already?) → read, map, sort → tally (duplicates, conflicts, shrunk dates) → one transaction
 //! that replaces its dates and writes its line of history. Memory is bounded by the sorter; the database sees rows in key order.
 
-mod file;
-mod layout;
-mod load;
-mod mapper;
+pub(crate) mod file;
+pub(crate) mod layout;
+pub(crate) mod load;
+pub(crate) mod mapper;
 mod options;
-mod rejects;
-mod report;
-mod tally;
+mod place;
+pub(crate) mod rejects;
+pub(crate) mod report;
+pub(crate) mod tally;
 
 use std::collections::HashMap;
 use std::fs;
@@ -34,21 +35,21 @@ use crate::schema;
 use crate::settings::Settings;
 
 /// Everything that the files of one run share.
-struct Run<'a> {
-    database: &'a Database,
-    options: &'a ImportOptions,
-    progress: &'a Progress,
-    tool: &'static str,
-    id: String,
-    locality: crate::names::Locality,
-    tables: HashMap<String, schema::Existing>,
+pub(crate) struct Run<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) options: &'a ImportOptions,
+    pub(crate) progress: &'a Progress,
+    pub(crate) tool: &'static str,
+    pub(crate) id: String,
+    pub(crate) locality: crate::names::Locality,
+    pub(crate) tables: HashMap<String, schema::Existing>,
     /// `None` on a dry run.
-    lock: Option<Mutex<Lock>>,
-    method: LoadMethod,
-    reject_folder: PathBuf,
-    scratch: PathBuf,
+    pub(crate) lock: Option<Mutex<Lock>>,
+    pub(crate) method: LoadMethod,
+    pub(crate) reject_folder: PathBuf,
+    pub(crate) scratch: PathBuf,
     /// Records that one file may keep in memory.
-    sort_limit: usize,
+    pub(crate) sort_limit: usize,
 }
 
 /// Memory of the sorters of all files together, in bytes.
@@ -172,7 +173,7 @@ pub(crate) fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, 
 }
 
 /// Where the sorters may put what does not fit in memory: beside the logs, for `/tmp` may be memory.
-fn scratch_folder(settings: &Settings) -> PathBuf {
+pub(crate) fn scratch_folder(settings: &Settings) -> PathBuf {
     let logs = settings.home.logs();
     if fs::create_dir_all(&logs).is_ok() { logs } else { std::env::temp_dir() }
 }

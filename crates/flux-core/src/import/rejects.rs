@@ -29,27 +29,27 @@ pub struct Motive {
 
 /// A rejected line.
 #[derive(Debug, Clone)]
-pub(super) struct Rejection<'a> {
-    pub(super) line: u64,
-    pub(super) reason: &'a str,
-    pub(super) column: &'a str,
-    pub(super) value: &'a str,
+pub(crate) struct Rejection<'a> {
+    pub(crate) line: u64,
+    pub(crate) reason: &'a str,
+    pub(crate) column: &'a str,
+    pub(crate) value: &'a str,
 }
 
 /// Counts rejected lines and writes them down, unless on a dry run.
 #[derive(Debug)]
-pub(super) struct Rejects {
+pub(crate) struct Rejects {
     file_name: String,
     folder: Option<PathBuf>,
     out: Option<(PathBuf, BufWriter<File>)>,
     motives: BTreeMap<(String, String), Motive>,
     /// Lines rejected.
-    pub(super) count: u64,
+    pub(crate) count: u64,
 }
 
 impl Rejects {
     /// For the file `file_name`; `folder` is `None` on a dry run.
-    pub(super) fn new(file_name: &str, folder: Option<&Path>) -> Self {
+    pub(crate) fn new(file_name: &str, folder: Option<&Path>) -> Self {
         Self {
             file_name: file_name.to_owned(),
             folder: folder.map(Path::to_path_buf),
@@ -60,7 +60,7 @@ impl Rejects {
     }
 
     /// Rejects a line.
-    pub(super) fn add(&mut self, rejection: &Rejection<'_>, raw: &[u8]) -> Result<()> {
+    pub(crate) fn add(&mut self, rejection: &Rejection<'_>, raw: &[u8]) -> Result<()> {
         self.begin(rejection)?;
         self.piece(raw)?;
         self.end()
@@ -88,7 +88,7 @@ impl Rejects {
     }
 
     /// Begins a rejected line, whose raw bytes follow in pieces.
-    pub(super) fn begin(&mut self, rejection: &Rejection<'_>) -> Result<()> {
+    pub(crate) fn begin(&mut self, rejection: &Rejection<'_>) -> Result<()> {
         self.count += 1;
         self.note(rejection);
         let Some(folder) = &self.folder else { return Ok(()) };
@@ -106,7 +106,7 @@ impl Rejects {
     }
 
     /// More raw bytes of the line that was begun.
-    pub(super) fn piece(&mut self, raw: &[u8]) -> Result<()> {
+    pub(crate) fn piece(&mut self, raw: &[u8]) -> Result<()> {
         for (index, part) in raw.split(|byte| *byte == b'"').enumerate() {
             if index > 0 {
                 self.write(b"\"\"")?;
@@ -117,7 +117,7 @@ impl Rejects {
     }
 
     /// Ends the line that was begun.
-    pub(super) fn end(&mut self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         self.write(b"\"\n")
     }
 
@@ -130,7 +130,7 @@ impl Rejects {
     ///
     /// # Errors
     /// [`Error::Io`]: what cannot be written down must not be dropped.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(crate) fn finish(&mut self) -> Result<()> {
         if let Some((path, out)) = &mut self.out {
             let wrap = |error| Error::io("écriture du fichier de rejets", path.as_path())(error);
             out.flush().map_err(wrap)?;
@@ -140,12 +140,12 @@ impl Rejects {
     }
 
     /// Where the lines were written.
-    pub(super) fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         self.out.as_ref().map(|(path, _)| path.as_path())
     }
 
     /// The motives, most frequent first.
-    pub(super) fn motives(&self) -> Vec<Motive> {
+    pub(crate) fn motives(&self) -> Vec<Motive> {
         let mut motives: Vec<Motive> = self.motives.values().cloned().collect();
         motives.sort_by_key(|motive| std::cmp::Reverse(motive.lines));
         motives

@@ -31,7 +31,7 @@ pub enum Status {
 }
 
 impl Status {
-    fn french(self) -> &'static str {
+    pub(crate) fn french(self) -> &'static str {
         match self {
             Status::Loaded => "chargé",
             Status::Unchanged => "inchangé",
@@ -119,7 +119,7 @@ fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S
 }
 
 impl FileReport {
-    pub(super) fn new(dataset: &Dataset, table: String) -> Self {
+    pub(crate) fn new(dataset: &Dataset, table: String) -> Self {
         Self {
             file: dataset.weekly_file.unwrap_or_default().into(),
             table,
@@ -140,7 +140,7 @@ impl FileReport {
         }
     }
 
-    pub(super) fn fail(&mut self, error: &Error) {
+    pub(crate) fn fail(&mut self, error: &Error) {
         log::error!("{} : {error}", self.file);
         self.status = Status::Failed;
         self.error = Some(error.to_string());
@@ -149,7 +149,7 @@ impl FileReport {
         self.counts.deleted = 0;
     }
 
-    fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let look = self.counts.rejected > 0 || self.counts.conflicts > 0 || !self.shrunk_dates.is_empty();
         match self.status {
             Status::Failed => Verdict::Error,
@@ -269,7 +269,7 @@ impl Report for ImportReport {
     }
 }
 
-fn render_details(page: &mut Page, file: &FileReport) {
+pub(crate) fn render_details(page: &mut Page, file: &FileReport) {
     let nothing = file.error.is_none()
         && file.rejects.is_empty()
         && file.conflict_examples.is_empty()

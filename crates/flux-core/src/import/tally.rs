@@ -1,12 +1,12 @@
 //! What becomes of each key: one row, duplicates, conflicts. Counted by date before anything is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result};
 use crate::sorter::{Record, Sorted};
-use crate::values::Day;
 
-use super::layout::Layout;
+use super::layout::{Layout, Slice};
 use super::options::OnConflict;
 
 /// All lines of one key.
@@ -74,10 +74,17 @@ impl Group {
     }
 }
 
-/// Gives the lines of each key together, in key order.
-pub(super) fn for_each_group(sorted: &Sorted, mut take: impl FnMut(&Group) -> Result<()>) -> Result<()> {
+/// All keys.
+pub(crate) const ALL: RangeInclusive<u128> = 0..=u128::MAX;
+
+/// Gives the lines of each key of a range together, in key order.
+pub(super) fn for_each_group(
+    sorted: &Sorted,
+    keys: RangeInclusive<u128>,
+    mut take: impl FnMut(&Group) -> Result<()>,
+) -> Result<()> {
     let mut current: Option<(Group, u32)> = None;
-    sorted.for_each(|record| {
+    sorted.for_each_in(keys, |record| {
         match &mut current {
             Some((group, volume)) if group.key == record.key => {
                 group.add(record, *volume == record.volume);
@@ -97,36 +104,36 @@ pub(super) fn for_each_group(sorted: &Sorted, mut take: impl FnMut(&Group) -> Re
     }
 }
 
-/// What one date holds.
+/// What one slice holds.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct DateTally {
-    pub(super) rows: u64,
-    pub(super) lines: u64,
-    pub(super) duplicates: u64,
-    pub(super) conflicts: u64,
+pub(crate) struct SliceTally {
+    pub(crate) rows: u64,
+    pub(crate) lines: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) conflicts: u64,
 }
 
-/// What the file holds, by date.
+/// What the file holds, by slice.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) dates: BTreeMap<Day, DateTally>,
+pub(crate) struct Tally {
+    pub(crate) slices: BTreeMap<Slice, SliceTally>,
     /// Two lines of each of the first keys in conflict.
-    pub(super) examples: Vec<(Record, Record)>,
+    pub(crate) examples: Vec<(Record, Record)>,
 }
 
 /// Examples of conflicts kept for the report.
 const EXAMPLES: usize = 5;
 
 impl Tally {
-    pub(super) fn of(sorted: &Sorted, layout: &Layout, policy: OnConflict) -> Result<Self> {
+    pub(crate) fn of(sorted: &Sorted, layout: &Layout, policy: OnConflict) -> Result<Self> {
         let mut tally = Self::default();
-        let mut current: (Option<Day>, DateTally) = (None, DateTally::default());
-        for_each_group(sorted, |group| {
-            let day = layout.day(group.key);
-            if current.0 != Some(day)
-                && let (Some(day), counts) = std::mem::replace(&mut current, (Some(day), DateTally::default()))
+        let mut current: (Option<Slice>, SliceTally) = (None, SliceTally::default());
+        for_each_group(sorted, ALL, |group| {
+            let slice = layout.slice(group.key);
+            if current.0 != Some(slice)
+                && let (Some(slice), counts) = std::mem::replace(&mut current, (Some(slice), SliceTally::default()))
             {
-                tally.dates.insert(day, counts);
+                tally.slices.insert(slice, counts);
             }
             let counts = &mut current.1;
             let stored = u64::from(group.volume(policy)?.is_some());
@@ -139,16 +146,16 @@ impl Tally {
             }
             Ok(())
         })?;
-        if let (Some(day), counts) = current {
-            tally.dates.insert(day, counts);
+        if let (Some(slice), counts) = current {
+            tally.slices.insert(slice, counts);
         }
         Ok(tally)
     }
 
-    /// Sums over the dates that are not `kept_back`.
-    pub(super) fn total(&self, kept_back: &BTreeSet<Day>) -> DateTally {
-        let mut total = DateTally::default();
-        for (_, counts) in self.dates.iter().filter(|(day, _)| !kept_back.contains(day)) {
+    /// Sums over the slices that are not `kept_back`.
+    pub(crate) fn total(&self, kept_back: &BTreeSet<Slice>) -> SliceTally {
+        let mut total = SliceTally::default();
+        for (_, counts) in self.slices.iter().filter(|(slice, _)| !kept_back.contains(slice)) {
             total.rows += counts.rows;
             total.lines += counts.lines;
             total.duplicates += counts.duplicates;
@@ -171,7 +178,7 @@ mod tests {
             sorter.push(Record { key: 7, volume: *volume, line: line as u64 + 2 }).unwrap();
         }
         let mut found = Vec::new();
-        for_each_group(&sorter.finish(), |group| {
+        for_each_group(&sorter.finish(), ALL, |group| {
             found.push(*group);
             Ok(())
         })

@@ -1,0 +1,244 @@
+//! The ETL: raw definitive exports into the main tables, as `domain.md` §2 says, on the engine of the weekly import.
+//!
+//! A file replaces what is stored for its dates and zones, provisional or of an earlier delivery, in one transaction with its line
+//! of history. What a later delivery has brought stays.
+
+mod checkpoint;
+mod cleanup;
+mod dimensions;
+mod discover;
+mod extract;
+mod file;
+mod known;
+mod lanes;
+mod ownership;
+mod report;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+pub use cleanup::{CleanupOptions, CleanupReport, cleanup_year};
+pub use discover::{Delivery, Found, Ignored, RawFile, recognise, search};
+pub use extract::{ExtractOptions, ExtractReport, Limits, extract};
+pub use ownership::PROGRESS;
+pub use report::{EtlReport, RawReport};
+
+use crate::catalogue::{Dataset, Dim, Space};
+use crate::db::{Database, Session};
+use crate::error::{Error, Result};
+use crate::history::unique_id;
+use crate::import::{self, ImportOptions, LoadMethod, Run, load, scratch_folder};
+use crate::names::Resolver;
+use crate::progress::Progress;
+use crate::schema;
+use crate::settings::Settings;
+use crate::values::Day;
+use checkpoint::Checkpoint;
+use known::Known;
+use lanes::Lanes;
+
+/// What the ETL can be told.
+#[derive(Debug, Clone)]
+pub struct EtlOptions {
+    /// Folder to search instead of the home's.
+    pub data_path: Option<PathBuf>,
+    /// Families to load; all when empty.
+    pub only: Vec<&'static str>,
+    /// Most rows of one transaction; a whole file when not set.
+    pub batch_size: Option<usize>,
+    /// Names are created without their accents.
+    pub strip_accents: bool,
+    /// Loads what was loaded before, too.
+    pub no_resume: bool,
+    /// Files at a time.
+    pub jobs: usize,
+    /// How rows reach the server.
+    pub load_method: LoadMethod,
+    /// Which tables.
+    pub space: Space,
+    /// Reads and checks, writes nothing.
+    pub dry_run: bool,
+}
+
+/// Everything that the files of one run share.
+struct Etl<'a> {
+    run: Run<'a>,
+    options: &'a EtlOptions,
+    known: Mutex<Known>,
+    /// Contents that this run is loading: table, hash and options to the file.
+    claimed: Mutex<HashMap<(String, String, String), String>>,
+    /// On a dry run: what the files before would have stored.
+    claims: Mutex<HashMap<(String, u32, Day), u32>>,
+    resolvers: Mutex<HashMap<Dim, Arc<Resolver>>>,
+    /// Held while rows of dimensions are created, so that no two files create one name.
+    creating: Mutex<()>,
+    /// Tables that hold rows, once asked.
+    filled: Mutex<HashMap<String, bool>>,
+}
+
+/// Memory of the sorters of all files together, in bytes.
+const SORT_MEMORY: usize = 32 << 20;
+
+impl Etl<'_> {
+    /// Takes a content for a file; gives the file that has it already.
+    fn claim(&self, table: &str, hash: &str, options: &str, place: &str) -> Option<String> {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (table.to_owned(), hash.to_owned(), options.to_owned());
+        match claimed.get(&key) {
+            Some(other) => Some(other.clone()),
+            None => {
+                claimed.insert(key, place.to_owned());
+                None
+            }
+        }
+    }
+
+    /// Whether a table held rows when first asked.
+    fn is_filled(&self, session: &mut Session, table: &str) -> Result<bool> {
+        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(filled) = filled.get(table) {
+            return Ok(*filled);
+        }
+        let sql = format!("SELECT 1 FROM {table} LIMIT 1");
+        let is = session.first::<u8>(&format!("lecture de {table}"), &sql, ())?.is_some();
+        filled.insert(table.to_owned(), is);
+        Ok(is)
+    }
+}
+
+/// Loads the raw exports of a folder.
+///
+/// # Errors
+/// Those that concern the run as a whole: connection, lock, folder. What concerns one file stands in its report.
+pub fn run(
+    tool: &'static str,
+    settings: &Settings,
+    database: &Database,
+    options: &EtlOptions,
+    progress: &Progress,
+) -> Result<EtlReport> {
+    let started = Instant::now();
+    let folder = options.data_path.clone().unwrap_or_else(|| settings.home.extracted());
+    let mut found = search(&folder)?;
+    found.files.retain(|file| options.only.is_empty() || options.only.contains(&file.dataset.family));
+    let jobs = options.jobs.max(1);
+    let import_options = ImportOptions {
+        force: options.no_resume,
+        jobs,
+        load_method: options.load_method,
+        batch_size: options.batch_size.unwrap_or(2000).min(2000),
+        space: options.space,
+        dry_run: options.dry_run,
+        ..ImportOptions::default()
+    };
+    let lock = if options.dry_run { None } else { Some(Mutex::new(database.lock()?)) };
+    let mut session = database.session()?;
+    let tables = schema::existing(&mut session)?;
+    for table in [crate::history::TABLE, PROGRESS] {
+        if !tables.contains_key(table) {
+            return Err(Error::MissingTable { table: table.into() });
+        }
+    }
+    let lanes = lanes_of(&found.files);
+    let targets: BTreeSet<String> = found.files.iter().map(|f| f.dataset.main_table(options.space)).collect();
+    let known = Known::read(&mut session, &targets.into_iter().collect::<Vec<_>>())?;
+    let etl = Etl {
+        run: Run {
+            database,
+            options: &import_options,
+            progress,
+            tool,
+            id: unique_id(),
+            locality: crate::dims::locality(&settings.departement()),
+            tables,
+            lock,
+            method: load::choose_method(&mut session, options.load_method)?,
+            reject_folder: settings.home.rejects(),
+            scratch: scratch_folder(settings),
+            sort_limit: SORT_MEMORY / jobs / size_of::<crate::sorter::Record>(),
+        },
+        options,
+        known: Mutex::new(known),
+        claimed: Mutex::default(),
+        claims: Mutex::default(),
+        resolvers: Mutex::default(),
+        creating: Mutex::default(),
+        filled: Mutex::default(),
+    };
+    drop(session);
+    let reports = load_all(&etl, settings, &found.files, &lanes)?;
+    crate::signals::check()?;
+    Ok(EtlReport::new(folder, options, etl.run.method, reports, found.ignored, started.elapsed()))
+}
+
+/// The files of each table, latest delivery first: what a later one has brought need not be loaded twice.
+fn lanes_of(files: &[RawFile]) -> Vec<Vec<usize>> {
+    let mut lanes: Vec<(&Dataset, Vec<usize>, u64)> = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        match lanes.iter_mut().find(|(dataset, _, _)| dataset.main == file.dataset.main) {
+            Some((_, lane, size)) => {
+                lane.push(index);
+                *size += file.size;
+            }
+            None => lanes.push((file.dataset, vec![index], file.size)),
+        }
+    }
+    lanes.sort_by_key(|(_, _, size)| std::cmp::Reverse(*size));
+    lanes
+        .into_iter()
+        .map(|(_, mut lane, _)| {
+            lane.sort_by(|a, b| {
+                let key = |index: usize| (files[index].delivery, &files[index].place);
+                key(*b).cmp(&key(*a))
+            });
+            lane
+        })
+        .collect()
+}
+
+fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<usize>]) -> Result<Vec<RawReport>> {
+    // One file of each table in turn, so that parallel workers store into different tables.
+    let longest = lanes.iter().map(Vec::len).max().unwrap_or_default();
+    let queue: Vec<(usize, usize)> = (0..longest)
+        .flat_map(|place| (0..lanes.len()).map(move |lane| (lane, place)))
+        .filter(|(lane, place)| *place < lanes[*lane].len())
+        .collect();
+    let turns = Lanes::new(lanes.iter().map(Vec::len));
+    let checkpoint = (!etl.options.dry_run).then(|| Checkpoint::new(settings, etl.run.tool, &etl.run.id, files.len()));
+    let bar = etl.run.progress.bytes(&format!("{} fichiers", files.len()), files.iter().map(|file| file.size).sum());
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, RawReport)>> = Mutex::new(Vec::new());
+    let work = || {
+        while let Some((lane, place)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let turn = turns.enter(*lane, *place);
+            let index = lanes[*lane][*place];
+            let report = file::load(etl, &files[index], &turn);
+            bar.inc(files[index].size);
+            if let Some(checkpoint) = &checkpoint {
+                checkpoint.add(&report);
+            }
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
+        }
+    };
+    let joined = std::thread::scope(|scope| {
+        let handles: Vec<_> = (1..etl.run.options.jobs.min(files.len())).map(|_| scope.spawn(work)).collect();
+        work();
+        handles.into_iter().try_for_each(std::thread::ScopedJoinHandle::join)
+    });
+    bar.finish_and_clear();
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.finish(crate::signals::requested());
+    }
+    joined.map_err(|_| Error::Invariant("un fil de travail s'est arrêté".into()))?;
+    let mut reports = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reports.sort_by_key(|(index, _)| *index);
+    Ok(reports.into_iter().map(|(_, report)| report).collect())
+}
+
+/// As many files at a time as an import takes.
+pub fn default_jobs() -> usize {
+    import::default_jobs()
+}

@@ -1,0 +1,68 @@
+//! `cleanup-year`: one year's facts deleted from the main tables, by bounded batches.
+
+use std::process::ExitCode;
+
+use flux_core::catalogue::DATASETS;
+use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::etl::{self, CleanupOptions, CleanupReport};
+
+const TOOL: Tool = Tool {
+    name: "cleanup-year",
+    about: "Supprime les faits d'une année des tables principales",
+    details: "\
+Sans --yes : compte et montre ce qui serait supprimé, n'écrit rien.
+Avec --yes : supprime les lignes de l'année, provisoires et définitives, table par table, par lots dont chacun
+est une transaction ; arrêté en route, l'outil relancé continue. Les chargements de l'ETL pour cette année sont
+oubliés : `populate-facts-full-production` rechargera les fichiers qui sont encore dans data/data_extracted/.
+Les tables temporaires, les dimensions et les CSV ne sont pas touchés.
+Mémoire constante. Sauvegardez d'abord avec `backup-critical`.
+Codes de sortie : 0 fait (ou plan montré), 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// L'année
+    #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
+    year: i32,
+    /// Seulement ces familles : Nuitee,LieuActivite_Soir,…
+    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = parse_family)]
+    only: Vec<&'static str>,
+    /// Supprime réellement
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Lignes par transaction
+    #[arg(long, value_name = "N", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    batch_size: u32,
+    #[command(flatten)]
+    space: SpaceArgs,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn parse_family(text: &str) -> Result<&'static str, String> {
+    let name = text.trim();
+    DATASETS
+        .iter()
+        .find(|dataset| dataset.family.eq_ignore_ascii_case(name) || dataset.main.eq_ignore_ascii_case(name))
+        .map(|dataset| dataset.family)
+        .ok_or_else(|| {
+            let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.family).collect();
+            format!("familles possibles : {}", names.join(", "))
+        })
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<CleanupReport> {
+    let options = CleanupOptions {
+        year: args.year,
+        only: args.only,
+        batch_size: args.batch_size as usize,
+        space: args.space.space(),
+        apply: args.yes && !args.writer.dry_run,
+    };
+    etl::cleanup_year(&context.database()?, &options, &context.progress)
+}

@@ -1,0 +1,61 @@
+//! `extract-only`: zip deliveries unpacked into `data/data_extracted/`. Needs no database.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_core::error::Result;
+use flux_core::etl::{self, ExtractOptions, ExtractReport, Limits};
+
+const TOOL: Tool = Tool {
+    name: "extract-only",
+    about: "Décompresse les livraisons zip dans data/data_extracted/",
+    details: "\
+Lit : les archives nommées, ou celles des dossiers nommés ; sans argument, les *.zip sous data/ et
+ftp_downloads/. Écrit : data/data_extracted/<nom de l'archive>/…, archives imbriquées comprises ; n'importe quel
+séparateur de chemin, noms accentués (UTF-8 ou page de codes 437).
+Une archive est extraite en entier ou pas du tout. Elle est refusée si un nom remonte hors du dossier (..), est
+absolu, figure deux fois ou est un lien symbolique, si elle est illisible ou protégée, ou si sa taille une fois
+extraite dépasse les limites (bombe). Un fichier d'une extraction antérieure de même nom est remplacé.
+L'empreinte de chaque archive est gardée dans data/data_extracted/.extractions.json : une archive déjà extraite
+ne l'est pas deux fois, sauf --force. Mémoire constante. Ne se connecte à aucune base.
+Codes de sortie : 0 fait, 1 au moins une archive refusée (les autres sont extraites), 2 mauvais usage,
+4 une autre extraction est en cours.",
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Archives ou dossiers d'archives
+    #[arg(value_name = "ARCHIVE|DOSSIER")]
+    sources: Vec<PathBuf>,
+    /// Dossier où extraire, au lieu de data/data_extracted/
+    #[arg(long, value_name = "DOSSIER")]
+    output: Option<PathBuf>,
+    /// Taille extraite maximale d'une archive, en Gio
+    #[arg(long, value_name = "GIO", default_value = "50", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    max_size: u64,
+    /// Rapport maximal entre la taille extraite et celle de l'archive
+    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
+    max_ratio: u64,
+    /// Extrait aussi les archives déjà extraites
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    cli::main(TOOL, run)
+}
+
+fn run(args: Args, context: &Context) -> Result<ExtractReport> {
+    let limits = Limits { total: args.max_size << 30, ratio: args.max_ratio, ..Limits::default() };
+    let options = ExtractOptions {
+        sources: args.sources,
+        output: args.output,
+        limits,
+        force: args.force,
+        dry_run: args.writer.dry_run,
+    };
+    etl::extract(&context.settings, &options, &context.progress)
+}

@@ -1,0 +1,14 @@
+//! `populate-facts-full-production`: the 21 raw families into the main tables.
+
+#[path = "shared/populate.rs"]
+mod populate;
+
+use std::process::ExitCode;
+
+use flux_core::cli::{self, Tool};
+
+const TOOL: Tool = Tool { name: "populate-facts-full-production", about: populate::ABOUT, details: populate::DETAILS };
+
+fn main() -> ExitCode {
+    cli::main(TOOL, populate::run)
+}
