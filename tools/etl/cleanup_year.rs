@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_core::catalogue::DATASETS;
+use flux_core::catalogue;
 use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::etl::{self, CleanupOptions, CleanupReport};
@@ -26,7 +26,7 @@ struct Args {
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
     year: i32,
     /// Seulement ces familles : Nuitee,LieuActivite_Soir,…
-    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = parse_family)]
+    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
     only: Vec<&'static str>,
     /// Supprime réellement
     #[arg(long, conflicts_with = "dry_run")]
@@ -38,18 +38,6 @@ struct Args {
     space: SpaceArgs,
     #[command(flatten)]
     writer: WriterArgs,
-}
-
-fn parse_family(text: &str) -> Result<&'static str, String> {
-    let name = text.trim();
-    DATASETS
-        .iter()
-        .find(|dataset| dataset.family.eq_ignore_ascii_case(name) || dataset.main.eq_ignore_ascii_case(name))
-        .map(|dataset| dataset.family)
-        .ok_or_else(|| {
-            let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.family).collect();
-            format!("familles possibles : {}", names.join(", "))
-        })
 }
 
 fn main() -> ExitCode {

@@ -324,6 +324,19 @@ impl Dataset {
     }
 }
 
+/// The family of that name, or of that main table, without regard to case.
+///
+/// # Errors
+/// The families that there are.
+pub fn family(text: &str) -> Result<&'static str, String> {
+    let name = text.trim();
+    let is_named = |d: &&Dataset| d.family.eq_ignore_ascii_case(name) || d.main.eq_ignore_ascii_case(name);
+    DATASETS.iter().find(is_named).map(|dataset| dataset.family).ok_or_else(|| {
+        let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.family).collect();
+        format!("familles possibles : {}", names.join(", "))
+    })
+}
+
 /// The ten datasets of the weekly delivery, in its order.
 pub fn weekly() -> impl Iterator<Item = &'static Dataset> {
     DATASETS.iter().filter(|dataset| dataset.weekly_file.is_some())

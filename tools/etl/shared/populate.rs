@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flux_core::catalogue::{DATASETS, Space};
+use flux_core::catalogue::{self, Space};
 use flux_core::cli::{Context, WriterArgs};
 use flux_core::error::Result;
 use flux_core::etl::{self, EtlOptions, EtlReport};
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DOSSIER", alias = "data-dir")]
     data_path: Option<PathBuf>,
     /// Seulement ces familles : Nuitee,LieuActivite_Soir,…
-    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = parse_family)]
+    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
     only: Vec<&'static str>,
     /// Lignes par transaction, pour un serveur qui en limite la taille (sinon, un fichier par transaction)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -58,19 +58,6 @@ pub(crate) struct Args {
     load_method: LoadMethod,
     #[command(flatten)]
     writer: WriterArgs,
-}
-
-/// A family by its name or by its table.
-fn parse_family(text: &str) -> Result<&'static str, String> {
-    let name = text.trim();
-    DATASETS
-        .iter()
-        .find(|dataset| dataset.family.eq_ignore_ascii_case(name) || dataset.main.eq_ignore_ascii_case(name))
-        .map(|dataset| dataset.family)
-        .ok_or_else(|| {
-            let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.family).collect();
-            format!("familles possibles : {}", names.join(", "))
-        })
 }
 
 pub(crate) fn run(args: Args, context: &Context) -> Result<EtlReport> {

@@ -92,6 +92,9 @@ fn try_load(
     let sorted = sorted?;
     rejects.finish()?;
     report.not_positive = report.file.counts.filtered;
+    if report.file.counts.lines_read == 0 {
+        report.file.note = Some("un en-tête et aucune ligne : rien n'est remplacé".to_owned());
+    }
     let tally = Tally::of(&sorted, mapper.layout(), run.options.on_conflict)?;
     report.file.conflict_examples = tally.examples.iter().map(|(first, other)| conflict(first, other)).collect();
     drop(session);

@@ -192,6 +192,9 @@ impl Report for EtlReport {
         told.sort_by_key(|report| std::cmp::Reverse(report.verdict()));
         for report in told.iter().take(TOLD) {
             render_details(page, &report.file);
+            if let Some(note) = &report.file.note {
+                page.line(format!("{} : {note}", report.file.file));
+            }
         }
         if told.len() > TOLD {
             page.line(format!("… et {} autres fichiers à signaler (--json les donne tous)", told.len() - TOLD));
