@@ -78,8 +78,8 @@ fn archive(entries: &[Entry]) -> Vec<u8> {
     half(&mut body, 0);
     half(&mut body, entries.len() as u16);
     half(&mut body, entries.len() as u16);
-    word(&mut body, start);
     word(&mut body, size);
+    word(&mut body, start);
     half(&mut body, 0);
     body
 }

@@ -204,7 +204,7 @@ fn two_files_of_one_delivery_with_the_same_dates_and_zones_end_the_same_way_each
         }
         // Byte for byte the same in another folder: not even read twice.
         world.raw(
-            "copie/Nuitee_2024B1_A.csv",
+            "A/Nuitee_2024B1_A.csv",
             PLAIN,
             &["2024-07-08;Cantal;Local;Touriste;1", "2024-07-01;Lioran;Local;Touriste;5"],
         );

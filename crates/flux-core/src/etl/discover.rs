@@ -1,5 +1,6 @@
 //! Which files of a folder are raw exports, by their names alone; the others are listed with the reason.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use crate::catalogue::{DATASETS, Dataset};
 use crate::error::{Error, Result};
 
 /// A delivery: `2024B1`. A later one replaces an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Delivery {
     /// Year.
     pub year: u16,
@@ -48,6 +49,8 @@ pub struct RawFile {
     pub place: String,
     /// Bytes.
     pub size: u64,
+    /// Whether another file has its table, delivery and size, and so may be a copy of it.
+    pub may_be_copy: bool,
 }
 
 /// A file that is passed over.
@@ -119,6 +122,13 @@ pub fn search(folder: &Path) -> Result<Found> {
     let entries = fs::read_dir(folder).map_err(Error::io("lecture du dossier des exports", folder))?;
     walk(entries, "", &mut found);
     found.files.sort_by(|a, b| a.place.cmp(&b.place));
+    let mut sizes: HashMap<(&str, Delivery, u64), u32> = HashMap::new();
+    for file in &found.files {
+        *sizes.entry((file.dataset.main, file.delivery, file.size)).or_default() += 1;
+    }
+    for file in &mut found.files {
+        file.may_be_copy = sizes.get(&(file.dataset.main, file.delivery, file.size)).is_some_and(|count| *count > 1);
+    }
     found.ignored.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(found)
 }
@@ -144,7 +154,7 @@ fn walk(entries: fs::ReadDir, prefix: &str, found: &mut Found) {
         match recognise(&name) {
             Ok((dataset, delivery)) => {
                 let size = fs::metadata(entry.path()).map_or(0, |metadata| metadata.len());
-                found.files.push(RawFile { dataset, delivery, path: entry.path(), place, size });
+                found.files.push(RawFile { dataset, delivery, path: entry.path(), place, size, may_be_copy: false });
             }
             Err(reason) => found.ignored.push(Ignored { file: place, reason }),
         }

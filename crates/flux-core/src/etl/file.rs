@@ -70,6 +70,10 @@ fn try_load(
         unchanged(report, last);
         return Ok(());
     }
+    if file.may_be_copy {
+        // Which of two copies is loaded must not depend on which worker is faster.
+        turn.wait();
+    }
     if let Some(twin) = etl.claim(&table, &hash_text, &options, &file.place) {
         report.file.status = Status::Unchanged;
         report.file.note = Some(format!("même contenu que {twin}"));
