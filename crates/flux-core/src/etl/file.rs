@@ -115,10 +115,8 @@ fn try_load(
     let shares = share(etl, &mut session, &table, &mapper, &tally, &owner, resumable)?;
     note_shares(report, &shares, file.delivery);
     let total = tally.total(&shares.superseded);
-    let lines_of = |slices: &BTreeSet<Slice>| -> u64 {
-        slices.iter().filter_map(|slice| tally.slices.get(slice)).map(|counts| counts.lines).sum()
-    };
-    report.superseded = lines_of(&shares.superseded);
+    let superseded = shares.superseded.iter().filter_map(|slice| tally.slices.get(slice));
+    report.superseded = superseded.map(|counts| counts.lines).sum();
     let counts = Counts {
         stored: total.rows,
         duplicates: total.duplicates,

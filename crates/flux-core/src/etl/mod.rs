@@ -213,6 +213,9 @@ fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<
     let done: Mutex<Vec<(usize, RawReport)>> = Mutex::new(Vec::new());
     let work = || {
         while let Some((lane, place)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if crate::signals::requested() {
+                break;
+            }
             let turn = turns.enter(*lane, *place);
             let index = lanes[*lane][*place];
             let report = file::load(etl, &files[index], &turn);
