@@ -59,30 +59,7 @@ const BESIDE: &[(&str, &[&str])] = &[
 ];
 
 /// Tools that are documented and not written yet. To be empty in a release.
-const NOT_YET: &[&str] = &[
-    "add-missing-zones",
-    "analyse-zones-csv",
-    "cache-admin",
-    "check-import-progress",
-    "check-zones",
-    "cleanup-old-cache",
-    "cleanup-year",
-    "compare-mobility-2024-2023",
-    "diagnostic-migration",
-    "diagnostic-mobility",
-    "etat-csv-complet",
-    "extract-only",
-    "import-optimized",
-    "import-sejours-duree-fr",
-    "import-sejours-duree-int",
-    "merge-zones",
-    "migrate-optimized",
-    "migrate-sejours-duree",
-    "populate-facts-full-production",
-    "tables-info",
-    "test-zone-mapping-api-production",
-    "validation-complete-import",
-];
+const NOT_YET: &[&str] = &[];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
