@@ -23,11 +23,8 @@ const CATEGORIES: &[(&str, &str)] = &[
 ];
 
 /// Names of old scripts that are not the new one with underscores: the tool, and the arguments that the old name implies.
-const RENAMED: &[(&str, &str, &[&str])] = &[
-    ("cleanup-temp-tables", "cleanup-temp", &[]),
-    ("cleanup-2025", "cleanup-year", &["--year", "2025"]),
-    ("populate-facts-optimized", "populate-facts-full-production", &[]),
-];
+const RENAMED: &[(&str, &str, &[&str])] =
+    &[("cleanup-temp-tables", "cleanup-temp", &[]), ("cleanup-2025", "cleanup-year", &["--year", "2025"])];
 
 /// Extensions of the old scripts.
 const EXTENSIONS: &[&str] = &[".php", ".py", ".js", ".sh", ".bat", ".ps1"];
