@@ -82,7 +82,7 @@ fn emptied_by_force_is_no_proof() {
     import(&home);
     home.tool("cleanup-temp").args(["--only", "fact_nuitees", "--force"]).run().expect_code(0);
     assert_eq!(db.count("fact_nuitees"), 0);
-    kept(&home, "0 lignes dans fact_nuitees");
+    kept(&home, "⚠ gardé");
 }
 
 #[test]

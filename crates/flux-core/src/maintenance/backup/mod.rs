@@ -95,7 +95,7 @@ pub fn backup(
 ) -> Result<BackupReport> {
     let dir = folder(settings, options.dir.as_deref())?;
     let mut session = database.session()?;
-    lock(&mut session, database)?;
+    let _lock = BackupLock::take(database)?;
     let mut findings = Vec::new();
     let tables = tables(database, &mut session, options.kind, &mut findings)?;
     let mut report = BackupReport {
@@ -155,13 +155,30 @@ pub fn lock_name(database: &str) -> String {
 }
 
 /// One backup at a time for a database; imports have another lock and go on.
-fn lock(session: &mut Session, database: &Database) -> Result<()> {
-    let name = lock_name(database.name());
-    let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 0)", (&name,))?;
-    if got.flatten() == Some(1) {
-        return Ok(());
+struct BackupLock {
+    session: Session,
+    name: String,
+}
+
+impl BackupLock {
+    fn take(database: &Database) -> Result<Self> {
+        let mut session = database.session()?;
+        let name = lock_name(database.name());
+        // The server may take a moment to see that a run that was killed is gone.
+        let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 1)", (&name,))?;
+        if got.flatten() == Some(1) {
+            return Ok(Self { session, name });
+        }
+        Err(Error::Locked { name, holder: "une autre sauvegarde".into() })
     }
-    Err(Error::Locked { name, holder: "une autre sauvegarde".into() })
+}
+
+impl Drop for BackupLock {
+    fn drop(&mut self) {
+        if let Err(error) = self.session.exec("retour du verrou", "DO RELEASE_LOCK(?)", (&self.name,)) {
+            log::debug!("{error}");
+        }
+    }
 }
 
 /// The tables of a kind that are there; those that should be and are not are findings.
