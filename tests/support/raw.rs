@@ -53,7 +53,8 @@ impl World {
     /// Runs the ETL.
     #[track_caller]
     pub fn etl(&self, args: &[&str]) -> Outcome {
-        self.tool("populate-facts-full-production").arg("--json").args(args).run().sane()
+        let limit = std::time::Duration::from_secs(240);
+        self.tool("populate-facts-full-production").arg("--json").args(args).limit(limit).run().sane()
     }
 
     /// `date zone provenance category is_provisional volume` of `fact_nuitees`.
