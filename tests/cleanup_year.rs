@@ -11,7 +11,7 @@ use serde_json::json;
 use weekly::{Sane, World};
 
 fn filled() -> World {
-    let world = World::new();
+    let world = World::whole();
     for table in ["fact_nuitees", "fact_diurnes"] {
         world.db.exec(&format!(
             "INSERT INTO {table} (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES
@@ -52,7 +52,7 @@ fn the_year_goes_by_batches_and_the_others_stay() {
 
 #[test]
 fn what_was_cleaned_is_loaded_again_and_what_was_not_is_not() {
-    let world = World::new();
+    let world = World::whole();
     world.raw("Nuitee_2024B1_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1"]);
     world.raw("Nuitee_2023B1_X.csv", PLAIN, &["2023-07-08;Cantal;Local;Touriste;2"]);
     world.etl(&[]).expect_code(0);
@@ -66,7 +66,7 @@ fn what_was_cleaned_is_loaded_again_and_what_was_not_is_not() {
 
 #[test]
 fn killed_on_the_way_it_goes_on() {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec(
         "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume)
          SELECT '2024-03-01' + INTERVAL d.i DAY, z.i, 1, c.i, 1 FROM

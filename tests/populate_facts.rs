@@ -45,7 +45,7 @@ fn sample_of(family: &str) -> (String, String, &'static str, &'static str) {
 
 #[test]
 fn each_of_the_21_families_reaches_its_table() {
-    let world = World::new();
+    let world = World::whole();
     for (family, _) in FAMILIES {
         let (header, line, _, _) = sample_of(family);
         world.raw(&format!("2024B1/Cantal/{family}_2024B1_CANTAL0.csv"), &header, &[&line]);
@@ -88,7 +88,7 @@ fn each_of_the_21_families_reaches_its_table() {
 
 #[test]
 fn nothing_is_loaded_twice_and_the_checkpoint_is_never_the_truth() {
-    let world = World::new();
+    let world = World::whole();
     world.raw("a/Nuitee_2024B1_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;10"]);
     world.etl(&[]).expect_code(0);
     let ids = || world.db.rows("SELECT id, updated_at FROM fact_nuitees");
@@ -114,7 +114,7 @@ fn nothing_is_loaded_twice_and_the_checkpoint_is_never_the_truth() {
 
 #[test]
 fn definitive_rows_replace_the_dates_and_zones_of_the_file_and_nothing_else() {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec(
         "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES
          ('2024-07-08', 1, 1, 1, 1, 1), ('2024-07-08', 1, 1, 2, 2, 1), ('2024-07-08', 2, 1, 1, 3, 1),
@@ -148,7 +148,7 @@ fn a_later_delivery_stands_whatever_the_order() {
     let b2 = ["2024-07-09;Cantal;Local;Touriste;20", "2024-07-09;Cantal;NonLocal;Touriste;21"];
     let expected = ["2024-07-08 1 1 1 0 1", "2024-07-09 1 1 1 0 20", "2024-07-09 1 2 1 0 21", "2024-07-09 5 1 1 0 3"];
     for order in [vec!["B1", "B2"], vec!["B2", "B1"], vec!["both"]] {
-        let world = World::new();
+        let world = World::whole();
         for step in &order {
             if *step != "B2" {
                 world.raw("x/Nuitee_2024B1_X.csv", PLAIN, &b1);
@@ -175,7 +175,7 @@ fn a_later_delivery_stands_whatever_the_order() {
 
 #[test]
 fn a_revised_file_replaces_its_earlier_self_and_back() {
-    let world = World::new();
+    let world = World::whole();
     let first = ["2024-07-08;Cantal;Local;Touriste;1", "2024-07-08;Cantal;Local;Resident;2"];
     for (lines, expected) in [
         (&first[..], vec!["2024-07-08 1 1 1 0 1", "2024-07-08 1 1 2 0 2"]),
@@ -191,7 +191,7 @@ fn a_revised_file_replaces_its_earlier_self_and_back() {
 #[test]
 fn two_files_of_one_delivery_with_the_same_dates_and_zones_end_the_same_way_each_time() {
     for jobs in ["1", "4", "4", "4"] {
-        let world = World::new();
+        let world = World::whole();
         for (name, volume) in [("A", 1), ("B", 2), ("C", 3)] {
             world.raw(
                 &format!("Nuitee_2024B1_{name}.csv"),
@@ -223,7 +223,7 @@ fn two_files_of_one_delivery_with_the_same_dates_and_zones_end_the_same_way_each
 
 #[test]
 fn volume_nul_and_bad_lines_are_counted_each_under_its_own_name() {
-    let world = World::new();
+    let world = World::whole();
     world.raw(
         "Nuitee_2024B1_X.csv",
         PLAIN,
@@ -258,7 +258,7 @@ fn volume_nul_and_bad_lines_are_counted_each_under_its_own_name() {
 
 #[test]
 fn the_first_present_and_filled_column_of_each_list_counts() {
-    let world = World::new();
+    let world = World::whole();
     let header = "Date;ZoneObservation;Provenance;CategorieVisiteur;NomEPCI;EPCIZoneNuiteeSoir;CodeInsee;CodeInseeNuiteeSoir;\
                   NomCommune;ZoneNuiteeSoir;DeptZoneNuiteeSoir;Volume\n";
     world.raw(
@@ -292,7 +292,7 @@ fn the_first_present_and_filled_column_of_each_list_counts() {
 
 #[test]
 fn dimensions_are_created_with_what_is_known_of_them() {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec(
         "DELETE FROM dim_communes WHERE id_commune > 4; UPDATE dim_communes SET code_insee = NULL WHERE id_commune = 2;
          DELETE FROM dim_departements WHERE nom_departement LIKE 'C%TES%'",
@@ -358,7 +358,7 @@ fn dimensions_are_created_with_what_is_known_of_them() {
 
 #[test]
 fn names_lose_their_accents_only_where_asked() {
-    let world = World::new();
+    let world = World::whole();
     world.raw(
         "Nuitee_2024B1_X.csv",
         PLAIN,
@@ -371,7 +371,7 @@ fn names_lose_their_accents_only_where_asked() {
 
 #[test]
 fn equivalent_names_in_an_empty_database_make_one_zone() {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec("DELETE FROM dim_zones_observation");
     for (name, zone) in [("A", "CABA"), ("B", "Pays d'Aurillac"), ("C", "Pays dAurillac")] {
         let day = name.as_bytes()[0] - b'A' + 1;
@@ -385,7 +385,7 @@ fn equivalent_names_in_an_empty_database_make_one_zone() {
 
 #[test]
 fn other_files_are_listed_with_the_reason() {
-    let world = World::new();
+    let world = World::whole();
     world.raw("x/Nuitee_2024B1_X.CSV", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1"]);
     for name in
         ["Nuitee_Semaine_2024B1_X.csv", "Diurne_Regions_2024B1_X.csv", "Recurrence_2024B1_X.csv", "lisez-moi.txt"]
@@ -405,7 +405,7 @@ fn other_files_are_listed_with_the_reason() {
 
 #[test]
 fn one_bad_file_does_not_stop_the_others() {
-    let world = World::new();
+    let world = World::whole();
     world.raw("Nuitee_2024B1_A.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1"]);
     world.raw_bytes("Nuitee_2024B1_vide.csv", b"");
     world.raw("Nuitee_2024B1_colonne.csv", "Date;ZoneObservation;Provenance;Volume\n", &["2024-07-08;Cantal;Local;1"]);
@@ -422,7 +422,7 @@ fn one_bad_file_does_not_stop_the_others() {
 
 #[test]
 fn mixed_encodings_among_files_and_within_one() {
-    let world = World::new();
+    let world = World::whole();
     let text =
         "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\r\n2024-07-08;Châtaigneraie;Local;Touriste;1\r\n";
     let latin = |text: &str| -> Vec<u8> { text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect() };
@@ -446,7 +446,7 @@ fn mixed_encodings_among_files_and_within_one() {
 
 #[test]
 fn batches_insert_test_tables_and_dry_run() {
-    let world = World::new();
+    let world = World::whole();
     let lines: Vec<String> = (1..=28)
         .flat_map(|day| ["Cantal", "Lioran"].map(|zone| format!("2024-02-{day:02};{zone};Local;Touriste;{day}")))
         .collect();
@@ -475,7 +475,7 @@ fn batches_insert_test_tables_and_dry_run() {
 
 #[test]
 fn only_the_families_asked_for() {
-    let world = World::new();
+    let world = World::whole();
     world.raw("Nuitee_2024B1_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1"]);
     world.raw("Diurne_2024B1_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1"]);
     assert_eq!(world.etl(&["--only", "diurne,LieuActivite_Soir"]).expect_code(0).json()["totals"]["files"], 1);
@@ -486,7 +486,7 @@ fn only_the_families_asked_for() {
 
 #[test]
 fn database_trouble_is_told_and_leaves_nothing() {
-    let world = World::new();
+    let world = World::whole();
     world.raw("Nuitee_2024B1_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1"]);
     world.raw("Diurne_2024B1_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1"]);
     let mut other = world.db.conn();
@@ -506,7 +506,7 @@ fn database_trouble_is_told_and_leaves_nothing() {
 
 #[test]
 fn a_file_that_the_server_refuses_creates_no_names() {
-    let world = World::new();
+    let world = World::whole();
     world.db.exec("ALTER TABLE fact_nuitees ADD CONSTRAINT trop CHECK (volume < 100)");
     world.raw(
         "Nuitee_2024B1_X.csv",

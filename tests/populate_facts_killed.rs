@@ -160,7 +160,7 @@ fn large(world: &World) -> usize {
 
 #[test]
 fn killed_between_and_within_batches_it_goes_on_where_it_was() {
-    let world = World::new();
+    let world = World::whole();
     let rows = large(&world);
     let mut partly = false;
     for (more, pause) in [(1, 0), (20, 3), (40, 1), (100, 7), (200, 4)] {
@@ -191,7 +191,7 @@ fn killed_between_and_within_batches_it_goes_on_where_it_was() {
 
 #[test]
 fn a_killed_replacement_leaves_the_rows_before() {
-    let world = World::new();
+    let world = World::whole();
     let rows = large(&world);
     world.etl(&[]).expect_code(0);
     let text = world.home.read("data/data_extracted/Nuitee_2024B1_X.csv").replace(";Touriste;", ";Transit;");

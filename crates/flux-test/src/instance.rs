@@ -82,6 +82,9 @@ pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
     fs::write(&init, sql).expect("write init.sql");
     let socket = socket_path(dir);
     let log = dir.join("server.log");
+    // A server that starts removes what others seem to have left behind in the folder for temporary tables.
+    let scratch = dir.join("tmp");
+    fs::create_dir_all(&scratch).expect("create the server's folder for temporary tables");
 
     for _ in 0..5 {
         let port = launch.port.unwrap_or_else(free_port);
@@ -89,6 +92,7 @@ pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
             .arg("--no-defaults")
             .arg(datadir_argument(dir))
             .arg(format!("--socket={}", socket.display()))
+            .arg(format!("--tmpdir={}", scratch.display()))
             .arg(format!("--pid-file={}", dir.join("server.pid").display()))
             .arg(format!("--init-file={}", init.display()))
             .arg(format!("--port={port}"))
