@@ -76,15 +76,12 @@ impl Database {
     pub fn session(&self) -> Result<Session> {
         let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
         let mut conn = Conn::new(self.opts.clone()).map_err(wrap)?;
-        for statement in [
-            "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci",
-            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+        conn.query_drop(
+            "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, SESSION time_zone = '+00:00', SESSION autocommit = 1, \
+             SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
              NO_ENGINE_SUBSTITUTION'",
-            "SET SESSION time_zone = '+00:00'",
-            "SET SESSION autocommit = 1",
-        ] {
-            conn.query_drop(statement).map_err(wrap)?;
-        }
+        )
+        .map_err(wrap)?;
         signals::register(conn.connection_id(), self.opts.clone());
         Ok(Session { conn })
     }

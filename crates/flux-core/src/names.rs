@@ -134,7 +134,8 @@ impl Resolver {
         let mut members: HashMap<usize, Vec<u32>> = HashMap::new();
         for index in 0..resolver.rows.len() as u32 {
             let name = normalise(dim, &resolver.rows[index as usize].name);
-            match group_of_name.get(&fold(&name)) {
+            let group = if groups.is_empty() { None } else { group_of_name.get(&fold(&name)) };
+            match group {
                 Some(group) => members.entry(*group).or_default().push(index),
                 None => resolver.insert(&name, index),
             }
@@ -351,6 +352,9 @@ impl Resolver {
 
 /// Step 1: composed, upper case, trimmed, inner spaces collapsed, typographic signs made plain, surrounding quotes dropped.
 pub fn normalise(dim: Dim, raw: &str) -> String {
+    if is_plain(raw) {
+        return raw.to_owned();
+    }
     let mut plain = String::with_capacity(raw.len());
     for c in raw.nfc() {
         match c {
@@ -381,6 +385,14 @@ pub fn normalise(dim: Dim, raw: &str) -> String {
     collapsed
 }
 
+/// Whether a name is as [`normalise`] leaves it, as far as a look at its bytes can tell: most stored names are.
+fn is_plain(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'\'' | b' ');
+    let ends = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let bytes = name.as_bytes();
+    bytes.iter().all(|byte| inner(*byte)) && ends(bytes.first()) && ends(bytes.last()) && !name.contains("  ")
+}
+
 fn unquoted(name: &str) -> Option<&str> {
     ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote))
 }
@@ -388,6 +400,10 @@ fn unquoted(name: &str) -> Option<&str> {
 /// Step 3: accents, hyphens, apostrophes and spaces folded away; ligatures spelled out.
 pub fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
+    if name.is_ascii() {
+        folded.extend(name.chars().filter(|c| !matches!(c, '-' | '\'' | ' ')).map(|c| c.to_ascii_uppercase()));
+        return folded;
+    }
     for c in name.nfd() {
         match c {
             '-' | '\'' | ' ' | '\u{2019}' | '\u{2013}' => {}

@@ -1,7 +1,5 @@
 //! How a natural key is packed into one number that sorts like the key in the database.
 
-use std::io::Write;
-
 use crate::error::{Error, Result};
 use crate::values::Day;
 
@@ -78,44 +76,59 @@ impl Layout {
     }
 }
 
-/// A date as text, remembered from row to row.
+/// One row as LOAD DATA reads it, put together in place; its first field, the date, is kept from row to row.
 #[derive(Debug)]
-pub(super) struct DateText {
-    day: Day,
-    text: String,
+pub(super) struct RowText {
+    bytes: [u8; 192],
+    end: usize,
+    day: Option<Day>,
 }
 
-impl DateText {
+/// Bytes of a date and the separator after it.
+const DATE: usize = 11;
+
+impl RowText {
     pub(super) fn new() -> Self {
-        Self { day: Day(0), text: Day(0).to_string() }
+        Self { bytes: [0; 192], end: 0, day: None }
     }
 
-    /// `YYYY-MM-DD`.
-    pub(super) fn of(&mut self, day: Day) -> &str {
-        if self.day != day {
-            *self = Self { day, text: day.to_string() };
+    /// Begins the next row.
+    #[inline]
+    pub(super) fn begin(&mut self, day: Day) {
+        if self.day != Some(day) {
+            self.day = Some(day);
+            self.end = 0;
+            self.text(&day.to_string());
         }
-        &self.text
+        self.end = DATE;
     }
-}
 
-/// Appends a number and a separator.
-#[inline]
-pub(super) fn push_number(buffer: &mut Vec<u8>, number: u32, then: u8) {
-    let mut digits = [0u8; 11];
-    let mut at = digits.len() - 1;
-    digits[at] = then;
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+    /// Adds a short ASCII field.
+    pub(super) fn text(&mut self, text: &str) {
+        self.bytes[self.end..self.end + text.len()].copy_from_slice(text.as_bytes());
+        self.end += text.len() + 1;
+        self.bytes[self.end - 1] = b'\t';
     }
-    // Writing to a Vec cannot fail.
-    let _ = buffer.write_all(&digits[at..]);
+
+    /// Adds a number.
+    #[inline]
+    pub(super) fn number(&mut self, number: u32) {
+        let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut rest = number;
+        for digit in self.bytes[self.end..self.end + digits].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        self.end += digits + 1;
+        self.bytes[self.end - 1] = b'\t';
+    }
+
+    /// The row with its line end.
+    #[inline]
+    pub(super) fn finish(&mut self) -> &[u8] {
+        self.bytes[self.end - 1] = b'\n';
+        &self.bytes[..self.end]
+    }
 }
 
 #[cfg(test)]
@@ -144,10 +157,17 @@ mod tests {
         }
 
         #[test]
-        fn numbers_are_written_like_the_standard_library_does(number: u32) {
-            let mut buffer = Vec::new();
-            push_number(&mut buffer, number, b'\n');
-            prop_assert_eq!(String::from_utf8(buffer).unwrap(), format!("{number}\n"));
+        fn rows_are_written_like_the_standard_library_does(days in prop::collection::vec(10_957u16..47_000, 1..4), numbers: [u32; 8]) {
+            let mut row = RowText::new();
+            for day in days.into_iter().map(Day) {
+                row.begin(day);
+                numbers.iter().for_each(|number| row.number(*number));
+                row.text("mercredi");
+                row.number(0);
+                let expected = numbers.map(|number| number.to_string()).join("\t");
+                let found = std::str::from_utf8(row.finish()).unwrap();
+                prop_assert_eq!(found, format!("{day}\t{expected}\tmercredi\t0\n"));
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::signals;
 use crate::sorter::Sorted;
 use crate::values::Day;
 
-use super::layout::{DateText, Layout, Slice, push_number};
+use super::layout::{Layout, RowText, Slice};
 use super::options::{LoadMethod, OnConflict};
 use super::tally::for_each_group;
 
@@ -160,25 +160,24 @@ fn send_infile(session: &mut Session, dataset: &Dataset, table: &str, rows: &Row
 
 fn write_text(rows: &Rows, stream: &mut impl Write, sent: &AtomicU64) -> Result<()> {
     let mut buffer = Vec::with_capacity(64 * 1024);
-    let mut dates = DateText::new();
+    let mut row = RowText::new();
     let mut count = 0;
     let mut weekday = (Day(0), "");
-    // The text between two columns that every row has; an error of the stream means that the connection is gone.
+    // An error of the stream means that the connection is gone.
     let gone = |error: std::io::Error| Error::Sql { doing: "envoi des lignes".into(), source: Box::new(error.into()) };
     rows.for_each(|day, ids, volume| {
-        buffer.extend_from_slice(dates.of(day).as_bytes());
-        buffer.push(b'\t');
+        row.begin(day);
         for id in ids {
-            push_number(&mut buffer, *id, b'\t');
+            row.number(*id);
         }
         if rows.with_weekday {
             if weekday.0 != day {
                 weekday = (day, weekday_name(day.date()));
             }
-            buffer.extend_from_slice(weekday.1.as_bytes());
-            buffer.push(b'\t');
+            row.text(weekday.1);
         }
-        push_number(&mut buffer, volume, b'\n');
+        row.number(volume);
+        buffer.extend_from_slice(row.finish());
         count += 1;
         if buffer.len() > 60 * 1024 {
             stream.write_all(&buffer).map_err(gone)?;

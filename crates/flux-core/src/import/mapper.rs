@@ -34,22 +34,16 @@ pub(super) enum Outcome<'a> {
 #[derive(Debug)]
 struct Memo<T> {
     last: (Vec<u8>, Option<T>),
-    slots: Vec<(Box<[u8]>, Option<T>)>,
-    all: HashMap<Box<[u8]>, T>,
+    // Seeded at random: a hostile file cannot prepare collisions.
+    all: HashMap<Box<[u8]>, T, foldhash::fast::RandomState>,
 }
 
-/// Slots of the first look-up; a power of two.
-const SLOTS: usize = 512;
 /// Values remembered; a hostile file cannot make it grow further.
 const REMEMBERED: usize = 32_768;
 
 impl<T: Copy> Memo<T> {
     fn new() -> Self {
-        Self {
-            last: (Vec::new(), None),
-            slots: (0..SLOTS).map(|_| (Box::default(), None)).collect(),
-            all: HashMap::new(),
-        }
+        Self { last: (Vec::new(), None), all: HashMap::default() }
     }
 
     #[inline]
@@ -59,22 +53,14 @@ impl<T: Copy> Memo<T> {
         {
             return *value;
         }
-        let slot = &mut self.slots[slot_of(raw)];
-        let value = match slot {
-            (known, Some(value)) if **known == *raw => *value,
-            _ => {
-                let value = match self.all.get(raw) {
-                    Some(value) => *value,
-                    None => {
-                        let value = find(raw);
-                        if self.all.len() >= REMEMBERED {
-                            self.all.clear();
-                        }
-                        self.all.insert(raw.into(), value);
-                        value
-                    }
-                };
-                *slot = (raw.into(), Some(value));
+        let value = match self.all.get(raw) {
+            Some(value) => *value,
+            None => {
+                let value = find(raw);
+                if self.all.len() >= REMEMBERED {
+                    self.all.clear();
+                }
+                self.all.insert(raw.into(), value);
                 value
             }
         };
@@ -83,15 +69,6 @@ impl<T: Copy> Memo<T> {
         self.last.1 = Some(value);
         value
     }
-}
-
-/// A cheap mix of the length and both ends of a field.
-#[inline]
-fn slot_of(raw: &[u8]) -> usize {
-    let end = |bytes: &[u8]| bytes.iter().take(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let tail = end(&raw[raw.len().saturating_sub(8)..]);
-    let mixed = (end(raw).rotate_left(23) ^ tail ^ (raw.len() as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 55) as usize % SLOTS
 }
 
 /// What a field that names a row of a dimension leads to: the row's position plus one, 0 being "not known".
