@@ -6,7 +6,7 @@ use std::time::Duration;
 use mysql::prelude::{FromRow, Queryable};
 use mysql::{Conn, Opts, OptsBuilder, Params};
 
-use crate::error::{Error, Result, codes};
+use crate::error::{Error, Result};
 use crate::settings::{Connection, Settings, TlsMode};
 use crate::signals;
 
@@ -318,10 +318,4 @@ fn holder(session: &mut Session, name: &str) -> String {
         Ok(Some((user, seconds))) => format!("connexion {id} de {user}, inactive depuis {seconds} s"),
         _ => format!("connexion {id}"),
     }
-}
-
-/// Whether the server says that LOAD DATA LOCAL is not allowed.
-pub fn refuses_local_infile(error: &Error) -> bool {
-    let Error::Sql { source, .. } = error else { return false };
-    matches!(&**source, mysql::Error::MySqlError(server) if codes::LOCAL_INFILE_REFUSED.contains(&server.code))
 }

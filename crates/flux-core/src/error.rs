@@ -172,6 +172,12 @@ impl Error {
         move |source| Error::Io { doing, path, source }
     }
 
+    /// Whether the server refused a statement with one of these numbers.
+    pub fn has_code(&self, numbers: &[u16]) -> bool {
+        let Error::Sql { source, .. } = self else { return false };
+        matches!(&**source, mysql::Error::MySqlError(server) if numbers.contains(&server.code))
+    }
+
     /// Whether running the same transaction again may succeed: deadlock, lock wait timeout, lost connection.
     pub fn is_transient(&self) -> bool {
         match self {

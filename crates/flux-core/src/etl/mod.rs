@@ -29,11 +29,9 @@ pub use report::{EtlReport, RawReport};
 use crate::catalogue::{Dataset, Dim, Space};
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
-use crate::history::unique_id;
-use crate::import::{self, ImportOptions, LoadMethod, Run, load, scratch_folder};
+use crate::import::{self, ImportOptions, LoadMethod, Run};
 use crate::names::Resolver;
 use crate::progress::Progress;
-use crate::schema;
 use crate::settings::Settings;
 use crate::values::Day;
 use checkpoint::Checkpoint;
@@ -134,32 +132,17 @@ pub fn run(
         dry_run: options.dry_run,
         ..ImportOptions::default()
     };
-    let lock = if options.dry_run { None } else { Some(Mutex::new(database.lock()?)) };
-    let mut session = database.session()?;
-    let tables = schema::existing(&mut session)?;
+    let run = Run::begin(tool, settings, database, &import_options, progress, SORT_MEMORY)?;
     for table in [crate::history::TABLE, PROGRESS] {
-        if !tables.contains_key(table) {
+        if !run.tables.contains_key(table) {
             return Err(Error::MissingTable { table: table.into() });
         }
     }
     let lanes = lanes_of(&found.files);
     let targets: BTreeSet<String> = found.files.iter().map(|f| f.dataset.main_table(options.space)).collect();
-    let known = Known::read(&mut session, &targets.into_iter().collect::<Vec<_>>())?;
+    let known = Known::read(&mut database.session()?, &targets.into_iter().collect::<Vec<_>>())?;
     let etl = Etl {
-        run: Run {
-            database,
-            options: &import_options,
-            progress,
-            tool,
-            id: unique_id(),
-            locality: crate::dims::locality(&settings.departement()),
-            tables,
-            lock,
-            method: load::choose_method(&mut session, options.load_method)?,
-            reject_folder: settings.home.rejects(),
-            scratch: scratch_folder(settings),
-            sort_limit: SORT_MEMORY / jobs / size_of::<crate::sorter::Record>(),
-        },
+        run,
         options,
         known: Mutex::new(known),
         claimed: Mutex::default(),
@@ -168,7 +151,6 @@ pub fn run(
         creating: Mutex::default(),
         filled: Mutex::default(),
     };
-    drop(session);
     let reports = load_all(&etl, settings, &found.files, &lanes)?;
     crate::signals::check()?;
     Ok(EtlReport::new(folder, options, etl.run.method, reports, found.ignored, started.elapsed()))

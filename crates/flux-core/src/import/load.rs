@@ -10,9 +10,9 @@ use mysql::{LocalInfileHandler, Value};
 
 use crate::calendar::days::weekday_name;
 use crate::catalogue::Dataset;
-use crate::db::{Session, refuses_local_infile};
+use crate::db::Session;
 use crate::dims::marks;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::signals;
 use crate::sorter::Sorted;
 use crate::values::Day;
@@ -120,10 +120,12 @@ pub(crate) fn send(
     match method {
         LoadMethod::Insert => send_inserts(session, dataset, table, rows, batch),
         LoadMethod::Infile | LoadMethod::Auto => match send_infile(session, dataset, table, rows) {
-            Err(error) if method == LoadMethod::Infile && refuses_local_infile(&error) => Err(Error::Config {
-                message: "le serveur interdit LOAD DATA LOCAL".into(),
-                hint: "laissez --load-method auto, ou en administrateur : SET GLOBAL local_infile = ON".into(),
-            }),
+            Err(error) if method == LoadMethod::Infile && error.has_code(codes::LOCAL_INFILE_REFUSED) => {
+                Err(Error::Config {
+                    message: "le serveur interdit LOAD DATA LOCAL".into(),
+                    hint: "laissez --load-method auto, ou en administrateur : SET GLOBAL local_infile = ON".into(),
+                })
+            }
             result => result,
         },
     }

@@ -55,6 +55,35 @@ pub(crate) struct Run<'a> {
 /// Memory of the sorters of all files together, in bytes.
 const SORT_MEMORY: usize = 20 << 20;
 
+impl<'a> Run<'a> {
+    /// Takes the lock, unless on a dry run, and looks at the server. `sort_memory` is what the sorters of all files may take, in bytes.
+    pub(crate) fn begin(
+        tool: &'static str,
+        settings: &Settings,
+        database: &'a Database,
+        options: &'a ImportOptions,
+        progress: &'a Progress,
+        sort_memory: usize,
+    ) -> Result<Self> {
+        let lock = if options.dry_run { None } else { Some(Mutex::new(database.lock()?)) };
+        let mut session = database.session()?;
+        Ok(Self {
+            database,
+            options,
+            progress,
+            tool,
+            id: unique_id(),
+            locality: crate::dims::locality(&settings.departement()),
+            tables: schema::existing(&mut session)?,
+            lock,
+            method: load::choose_method(&mut session, options.load_method)?,
+            reject_folder: settings.home.rejects(),
+            scratch: scratch_folder(settings),
+            sort_limit: sort_memory / options.jobs.max(1) / size_of::<crate::sorter::Record>(),
+        })
+    }
+}
+
 /// Imports the weekly delivery.
 ///
 /// # Errors
@@ -69,26 +98,7 @@ pub fn run(
     let started = Instant::now();
     let folder = options.data_dir.clone().unwrap_or_else(|| settings.home.deliveries());
     let found = find_files(&folder)?;
-    let lock = if options.dry_run { None } else { Some(Mutex::new(database.lock()?)) };
-    let mut session = database.session()?;
-    let tables = schema::existing(&mut session)?;
-    let scratch = scratch_folder(settings);
-    let jobs = options.jobs.max(1);
-    let run = Run {
-        database,
-        options,
-        progress,
-        tool,
-        id: unique_id(),
-        locality: crate::dims::locality(&settings.departement()),
-        tables,
-        lock,
-        method: load::choose_method(&mut session, options.load_method)?,
-        reject_folder: settings.home.rejects(),
-        scratch,
-        sort_limit: SORT_MEMORY / jobs / size_of::<crate::sorter::Record>(),
-    };
-    drop(session);
+    let run = Run::begin(tool, settings, database, options, progress, SORT_MEMORY)?;
 
     let wanted: Vec<&'static Dataset> = catalogue::weekly().filter(|dataset| options.wants(dataset)).collect();
     // The largest files first, so that the last one to finish is a small one.
@@ -114,7 +124,7 @@ pub fn run(
         }
     };
     std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..jobs.min(wanted.len())).map(|_| scope.spawn(work)).collect();
+        let handles: Vec<_> = (1..options.jobs.max(1).min(wanted.len())).map(|_| scope.spawn(work)).collect();
         work();
         handles.into_iter().try_for_each(|handle| handle.join())
     })

@@ -133,7 +133,7 @@ fn clean(
             database.retried(|| database.session()?.exec(&doing, &format!("TRUNCATE TABLE {}", pair.temp), ()));
         match truncated {
             Ok(_) => {}
-            Err(error) if is_denied(&error) => {
+            Err(error) if error.has_code(codes::ACCESS_DENIED) => {
                 database.transaction(|session| session.exec(&doing, &format!("DELETE FROM {}", pair.temp), ()))?;
             }
             Err(error) => return Err(error),
@@ -144,11 +144,6 @@ fn clean(
         }
     }
     Ok(CleanedTable::new(pair, &comparison, Status::Cleaned))
-}
-
-fn is_denied(error: &Error) -> bool {
-    let Error::Sql { source, .. } = error else { return false };
-    matches!(&**source, mysql::Error::MySqlError(server) if codes::ACCESS_DENIED.contains(&server.code))
 }
 
 impl Report for CleanupReport {
