@@ -36,7 +36,7 @@ fn cause(db: &TestDb, extra: &[&str]) -> String {
 fn the_first_condition_that_leaves_nothing_is_the_cause() {
     for (rows, words) in [
         ("", ["vide", "importez"]),
-        ("('2023-07-06', 1, 2, 1, 1, 'x', 5)", ["2023 (1)", "aucune ligne du 2024-07-06"]),
+        ("('2023-07-06', 1, 2, 1, 1, 'x', 5)", ["2023 (1 jour)", "aucune ligne du 2024-07-06"]),
         ("('2024-01-06', 1, 2, 1, 1, 'x', 5)", ["aucune ligne du 2024-07-06 au 2024-07-07", "importez"]),
         ("('2024-07-06', 3, 2, 1, 1, 'x', 5)", ["zone CANTAL", "CHÂTAIGNERAIE (1)"]),
         ("('2024-07-06', 1, 2, 2, 1, 'x', 5)", ["catégorie TOURISTE", "EXCURSIONNISTE (1)"]),

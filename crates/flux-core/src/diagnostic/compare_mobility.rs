@@ -9,7 +9,7 @@ use mysql::Value;
 use serde::Serialize;
 
 use super::html::{self, Document};
-use super::mobility::{self, Period, ZoneRows};
+use super::mobility::{self, Period, StoredDays, ZoneRows};
 use super::{bar, render_findings};
 use crate::catalogue::{Dim, Space};
 use crate::db::{Database, Session};
@@ -169,14 +169,15 @@ struct Filter<'a> {
 impl Filter<'_> {
     /// Volume by commune, and days with rows.
     fn volumes(&self, session: &mut Session, period: &Period) -> Result<(HashMap<u32, u64>, u64)> {
+        let days = StoredDays::of(session, &self.table, period)?;
         let where_ = format!(
-            "FROM {} WHERE date BETWEEN ? AND ? AND id_zone IN {} AND id_categorie = ? AND id_provenance <> ? AND id_commune <> 0",
+            "FROM {} WHERE {} AND id_zone IN {} AND id_categorie = ? AND id_provenance <> ? AND id_commune <> 0",
             self.table,
+            days.condition(),
             marks(1, self.zone.rows.len())
         );
-        let mut params: Vec<Value> = vec![period.from.to_string().into(), period.to.to_string().into()];
-        params.extend(self.zone.rows.iter().map(|(id, _)| Value::from(*id)));
-        params.extend([self.category.into(), self.local.into()]);
+        let ids = self.zone.rows.iter().map(|(id, _)| *id).chain([self.category, self.local]);
+        let params = days.params(ids);
         let doing = format!("lecture de {}", self.table);
         let sql = format!("SELECT id_commune, CAST(SUM(volume) AS UNSIGNED) {where_} GROUP BY id_commune");
         let rows: Vec<(u32, u64)> = session.rows(&doing, &sql, params.clone())?;

@@ -4,7 +4,7 @@
 use mysql::Value;
 use serde::Serialize;
 
-use super::mobility::{self, Period, ZoneFound};
+use super::mobility::{self, Period, StoredDays, ZoneFound};
 use super::{render_findings, some_of};
 use crate::catalogue::{Dim, Space};
 use crate::db::{Database, Session};
@@ -66,10 +66,13 @@ pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
 
     let years: Vec<(i32, u64)> = session.rows(
         &doing,
-        &format!("SELECT YEAR(date), COUNT(*) FROM {table} GROUP BY YEAR(date) ORDER BY 1"),
+        &format!(
+            "SELECT YEAR(date), COUNT(*) FROM (SELECT DISTINCT date FROM {table}) d GROUP BY YEAR(date) ORDER BY 1"
+        ),
         (),
     )?;
-    let known: Vec<String> = years.iter().map(|(year, rows)| format!("{year} ({})", number(*rows))).collect();
+    let known: Vec<String> =
+        years.iter().map(|(year, days)| format!("{year} ({})", plural(*days, "jour", "jours"))).collect();
     if !report.step("table", !years.is_empty(), format!("{table} : {}", some_of(&known, 12))) {
         let waiting = waiting(&mut session, options, None)?;
         let action = if waiting > 0 { "lancez `migrate-optimized`" } else { "importez puis migrez une livraison" };
@@ -80,8 +83,8 @@ pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
         );
         return Ok(report);
     }
-    let rows = years.iter().find(|(year, _)| *year == options.year).map_or(0, |(_, rows)| *rows);
-    if !report.step("année", rows > 0, format!("{} : {}", options.year, plural(rows, "ligne", "lignes"))) {
+    let days = years.iter().find(|(year, _)| *year == options.year).map_or(0, |(_, days)| *days);
+    if !report.step("année", days > 0, format!("{} : {}", options.year, plural(days, "jour", "jours"))) {
         report.cause(
             &format!("année {}", options.year),
             format!("aucune ligne ; années présentes : {}", some_of(&known, 12)),
@@ -154,7 +157,7 @@ fn waiting(session: &mut Session, options: &Options, period: Option<&Period>) ->
     Ok(rows.ok().flatten().unwrap_or(0))
 }
 
-/// One pass over the period, each condition on top of those before it.
+/// Two passes over the period, the second over the rows of the zone, each condition on top of those before it.
 fn funnel(
     session: &mut Session,
     options: &Options,
@@ -166,28 +169,29 @@ fn funnel(
 ) -> Result<()> {
     let table = report.table.clone();
     let doing = format!("lecture de {table}");
-    let zone = format!("f.id_zone IN {}", marks(1, zones.len()));
+    let span = (period.from.to_string(), period.to.to_string());
+    let sql = format!("SELECT COUNT(*) FROM {table} WHERE date BETWEEN ? AND ?");
+    let in_period: u64 = session.first(&doing, &sql, span)?.unwrap_or_default();
+    let days = StoredDays::of(session, &table, period)?;
     let conditions = [
-        zone.clone(),
-        format!("{zone} AND f.id_categorie = ?"),
-        format!("{zone} AND f.id_categorie = ? AND f.id_provenance <> ?"),
-        format!("{zone} AND f.id_categorie = ? AND f.id_provenance <> ? AND f.id_commune <> 0"),
-        format!("{zone} AND f.id_categorie = ? AND f.id_provenance <> ? AND c.id_commune IS NOT NULL"),
+        "f.id_categorie = ?",
+        "f.id_categorie = ? AND f.id_provenance <> ?",
+        "f.id_categorie = ? AND f.id_provenance <> ? AND f.id_commune <> 0",
+        "f.id_categorie = ? AND f.id_provenance <> ? AND c.id_commune IS NOT NULL",
     ];
     let sums: Vec<String> = conditions.iter().map(|c| format!("CAST(COALESCE(SUM({c}), 0) AS UNSIGNED)")).collect();
     let sql = format!(
         "SELECT COUNT(*), {} FROM {table} f LEFT JOIN dim_communes c ON c.id_commune = f.id_commune AND f.id_commune <> 0 \
-         WHERE f.date BETWEEN ? AND ?",
-        sums.join(", ")
+         WHERE {} AND id_zone IN {}",
+        sums.join(", "),
+        days.condition(),
+        marks(1, zones.len())
     );
-    let mut params: Vec<Value> = Vec::new();
-    for index in 0..conditions.len() {
-        params.extend(zones.iter().map(Value::from));
-        params.extend([category, local].iter().take(index).map(Value::from));
-    }
-    params.extend([Value::from(period.from.to_string()), Value::from(period.to.to_string())]);
-    let counts: (u64, u64, u64, u64, u64, u64) = session.first(&doing, &sql, params)?.unwrap_or_default();
-    let counts = [counts.0, counts.1, counts.2, counts.3, counts.4, counts.5];
+    let marked = [category, category, local, category, local, category, local];
+    let mut params: Vec<Value> = marked.map(Value::from).to_vec();
+    params.extend(days.params(zones.iter().copied()));
+    let counts: (u64, u64, u64, u64, u64) = session.first(&doing, &sql, params)?.unwrap_or_default();
+    let counts = [in_period, counts.0, counts.1, counts.2, counts.3, counts.4];
     let names = [
         "lignes de la période",
         "dont de la zone",
@@ -226,7 +230,7 @@ fn funnel(
             );
         }
         1 => {
-            let found = present(session, Dim::Zone, period, &table, "")?;
+            let found = present(session, Dim::Zone, &days, &table, &[])?;
             report.cause(
                 &format!("zone {}", options.zone),
                 format!("aucune ligne dans la période ; zones présentes : {}", some_of(&found, 12)),
@@ -234,7 +238,7 @@ fn funnel(
             );
         }
         2 => {
-            let found = present(session, Dim::Categorie, period, &table, &in_list(zones))?;
+            let found = present(session, Dim::Categorie, &days, &table, zones)?;
             report.cause(
                 &format!("catégorie {}", options.category),
                 format!(
@@ -263,23 +267,20 @@ fn funnel(
     Ok(())
 }
 
-fn in_list(ids: &[u32]) -> String {
-    let list: Vec<String> = ids.iter().map(u32::to_string).collect();
-    format!(" AND f.id_zone IN ({})", list.join(", "))
-}
-
-/// Names of a dimension that the period has, with their rows.
-fn present(session: &mut Session, dim: Dim, period: &Period, table: &str, and: &str) -> Result<Vec<String>> {
+/// Names of a dimension that the days have, with their rows; of some zones, or of all where none is given.
+fn present(session: &mut Session, dim: Dim, days: &StoredDays, table: &str, zones: &[u32]) -> Result<Vec<String>> {
     let spec = dim.spec();
+    let of_zones = if zones.is_empty() { String::new() } else { format!(" AND id_zone IN {}", marks(1, zones.len())) };
     let sql = format!(
         "SELECT COALESCE(MIN(d.{name}), CONCAT('id ', f.{id})), COUNT(*) FROM {table} f \
-         LEFT JOIN {dim_table} d ON d.{id} = f.{id} WHERE f.date BETWEEN ? AND ?{and} GROUP BY f.{id} ORDER BY 2 DESC, 1",
+         LEFT JOIN {dim_table} d ON d.{id} = f.{id} WHERE {when}{of_zones} GROUP BY f.{id} ORDER BY 2 DESC, 1",
         name = spec.name,
         id = spec.id,
-        dim_table = spec.table
+        dim_table = spec.table,
+        when = days.condition()
     );
     let rows: Vec<(String, u64)> =
-        session.rows(&format!("lecture de {table}"), &sql, (period.from.to_string(), period.to.to_string()))?;
+        session.rows(&format!("lecture de {table}"), &sql, days.params(zones.iter().copied()))?;
     Ok(rows.into_iter().map(|(name, rows)| format!("{name} ({})", number(rows))).collect())
 }
 

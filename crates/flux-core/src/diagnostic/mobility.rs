@@ -1,11 +1,12 @@
 //! What the tools on mobility share: a period, a zone with its equivalents, the visitors that the portal counts.
 
 use chrono::{Datelike, NaiveDate};
+use mysql::Value;
 use serde::Serialize;
 
 use crate::catalogue::{Dim, Space};
 use crate::db::Session;
-use crate::dims;
+use crate::dims::{self, marks};
 use crate::error::{Error, Result};
 use crate::names::{Locality, Resolution, fold};
 
@@ -38,6 +39,35 @@ pub fn table(space: Space) -> String {
     match space {
         Space::Production => "fact_lieu_activite_soir".into(),
         Space::Test => "fact_lieu_activite_soir_test".into(),
+    }
+}
+
+/// The days of a period that a table holds. Where each is named, the server looks up the other parts of the key for each of them
+/// instead of reading all rows between the first and the last.
+#[derive(Debug, Clone)]
+pub(super) struct StoredDays(Vec<Value>);
+
+impl StoredDays {
+    /// Finds them, jumping from day to day in the index.
+    pub(super) fn of(session: &mut Session, table: &str, period: &Period) -> Result<Self> {
+        let sql =
+            format!("SELECT CAST(date AS CHAR) FROM (SELECT DISTINCT date FROM {table} WHERE date BETWEEN ? AND ?) d");
+        let days: Vec<String> =
+            session.rows(&format!("dates de {table}"), &sql, (period.from.to_string(), period.to.to_string()))?;
+        Ok(Self(days.into_iter().map(Value::from).collect()))
+    }
+
+    /// The condition on `date`, with a mark for each of [`StoredDays::params`].
+    pub(super) fn condition(&self) -> String {
+        match self.0.len() {
+            0 => "FALSE".into(),
+            days => format!("date IN {}", marks(1, days)),
+        }
+    }
+
+    /// Values of the marks, followed by others.
+    pub(super) fn params<T: Into<Value>>(&self, others: impl IntoIterator<Item = T>) -> Vec<Value> {
+        self.0.iter().cloned().chain(others.into_iter().map(Into::into)).collect()
     }
 }
 

@@ -158,17 +158,14 @@ pub fn inventory(database: &Database, options: &Options) -> Result<Inventory> {
         crate::signals::check()?;
         let estimate = estimate.unwrap_or(0);
         let exact = options.stats || estimate <= CHEAP;
-        let rows = if exact {
-            let sql = format!("SELECT COUNT(*) FROM {}", quoted(&name));
-            session.first(&format!("comptage de {name}"), &sql, ())?.unwrap_or(0)
-        } else {
-            estimate
-        };
         let has = |column: &str| existing.get(&name).is_some_and(|table| table.columns.iter().any(|c| c == column));
-        let stats = if options.stats && has("date") && has("volume") {
-            Some(stats(&mut session, &name, has("is_provisional"))?)
+        let (rows, stats) = if options.stats && has("date") && has("volume") {
+            let (rows, stats) = stats(&mut session, &name, has("is_provisional"))?;
+            (rows, Some(stats))
+        } else if exact {
+            (count(&mut session, &name, "")?, None)
         } else {
-            None
+            (estimate, None)
         };
         let (columns, indexes) = if options.structure {
             (Some(columns(&mut session, &name)?), Some(indexes(existing.get(&name))))
@@ -224,17 +221,25 @@ fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-fn stats(session: &mut Session, table: &str, provisional: bool) -> Result<Stats> {
-    let split = if provisional { "CAST(COALESCE(SUM(is_provisional <> 0), 0) AS UNSIGNED)" } else { "NULL" };
+fn count(session: &mut Session, table: &str, condition: &str) -> Result<u64> {
+    let sql = format!("SELECT COUNT(*) FROM {}{condition}", quoted(table));
+    Ok(session.first(&format!("comptage de {table}"), &sql, ())?.unwrap_or(0))
+}
+
+/// Rows and what they hold: only the volumes take a pass over the table itself, the rest comes from its indexes.
+fn stats(session: &mut Session, table: &str, provisional: bool) -> Result<(u64, Stats)> {
+    let doing = format!("statistiques de {table}");
+    let sql = format!("SELECT COUNT(*), CAST(COALESCE(SUM(volume), 0) AS UNSIGNED) FROM {}", quoted(table));
+    let (rows, volume): (u64, u64) = session.first(&doing, &sql, ())?.unwrap_or_default();
     let sql = format!(
-        "SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR), COUNT(DISTINCT date), \
-         CAST(COALESCE(SUM(volume), 0) AS UNSIGNED), {split}, COUNT(*) FROM {}",
+        "SELECT COUNT(*), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM (SELECT DISTINCT date FROM {}) d",
         quoted(table)
     );
-    type Row = (Option<String>, Option<String>, u64, u64, Option<u64>, u64);
-    let row: Option<Row> = session.first(&format!("statistiques de {table}"), &sql, ())?;
-    let (first, last, days, volume, provisional, rows) = row.unwrap_or_default();
-    Ok(Stats { dates: first.zip(last), days, volume, definitive: provisional.map(|p| rows - p), provisional })
+    type Days = (u64, Option<String>, Option<String>);
+    let (days, first, last): Days = session.first(&doing, &sql, ())?.unwrap_or_default();
+    let provisional = provisional.then(|| count(session, table, " WHERE is_provisional <> 0")).transpose()?;
+    let definitive = provisional.map(|provisional| rows.saturating_sub(provisional));
+    Ok((rows, Stats { dates: first.zip(last), days, volume, definitive, provisional }))
 }
 
 fn columns(session: &mut Session, table: &str) -> Result<Vec<Column>> {

@@ -51,7 +51,9 @@ pub fn map(database: &Database, names: &[String], space: Space) -> Result<Mappin
     for main in TABLES {
         let table = if space == Space::Test { format!("{main}_test") } else { main.to_owned() };
         let sql = format!(
-            "SELECT id_zone, COUNT(*), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table} GROUP BY id_zone"
+            "SELECT id_zone, CAST(SUM(n) AS UNSIGNED), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {} \
+             GROUP BY id_zone",
+            super::days_and_zones(&table)
         );
         match session.rows::<(u32, u64, String, String)>(&format!("zones de {table}"), &sql, ()) {
             Ok(rows) => {
