@@ -1,6 +1,7 @@
 //! The one database handle: connection, retries, the named lock, and what the server is able to do.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mysql::prelude::{FromRow, Queryable};
@@ -30,6 +31,8 @@ pub struct Database {
     name: String,
     version: String,
     flavour: Flavour,
+    /// Connections with nothing but our settings on them, see [`Database::give_back`].
+    idle: Mutex<Vec<Conn>>,
 }
 
 impl Database {
@@ -46,7 +49,14 @@ impl Database {
             .unwrap_or_default();
         let flavour = if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
         log::debug!("connecté à {}, serveur {version}", connection.target);
-        Ok(Self { opts, target: connection.target, name: connection.database, version, flavour })
+        Ok(Self {
+            opts,
+            target: connection.target,
+            name: connection.database,
+            version,
+            flavour,
+            idle: Mutex::default(),
+        })
     }
 
     /// `user@host:port/database`, for messages.
@@ -69,11 +79,17 @@ impl Database {
         self.flavour
     }
 
-    /// Opens a connection with the session settings that all tools rely on: strict mode, UTC, utf8mb4.
+    /// A connection with the session settings that all tools rely on: strict mode, UTC, utf8mb4. One that was given back and is
+    /// still alive, else a new one.
     ///
     /// # Errors
     /// [`Error::Connect`].
     pub fn session(&self) -> Result<Session> {
+        while let Some(mut conn) = self.idle().pop() {
+            if conn.ping().is_ok() {
+                return Ok(Session::new(conn, &self.opts));
+            }
+        }
         let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
         let mut conn = Conn::new(self.opts.clone()).map_err(wrap)?;
         conn.query_drop(
@@ -82,8 +98,18 @@ impl Database {
              NO_ENGINE_SUBSTITUTION'",
         )
         .map_err(wrap)?;
-        signals::register(conn.connection_id(), self.opts.clone());
-        Ok(Session { conn })
+        Ok(Session::new(conn, &self.opts))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a connection for the next [`Database::session`]: for those who work through many files, to whom a connection with its
+    /// prepared statements each time would be a cost. Only for sessions that have no transaction open and hold no lock, and whose
+    /// settings were left alone.
+    pub(crate) fn give_back(&self, session: Session) {
+        self.idle().push(session.conn);
     }
 
     /// Runs `work` in one transaction on a connection of its own: committed when it returns `Ok`, else rolled back. Deadlocks, lock
@@ -99,6 +125,7 @@ impl Database {
                 Ok(value) => {
                     signals::check()?;
                     session.exec("validation de la transaction", "COMMIT", ())?;
+                    self.give_back(session);
                     Ok(value)
                 }
                 // Dropping the session closes the connection; the server rolls back.
@@ -125,6 +152,20 @@ impl Database {
             }
         }
         Err(Error::Interrupted)
+    }
+
+    /// Runs `work` on a connection that is kept for the next one, as often as [`Database::retried`] does. Outside a transaction: each
+    /// statement stands for itself.
+    ///
+    /// # Errors
+    /// The last error of `work`.
+    pub(crate) fn with_session<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
+        self.retried(|| {
+            let mut session = self.session()?;
+            let value = work(&mut session)?;
+            self.give_back(session);
+            Ok(value)
+        })
     }
 
     /// Takes the named server lock of the writers on this database.
@@ -197,15 +238,26 @@ fn lock_name(database: &str) -> String {
 #[derive(Debug)]
 pub struct Session {
     conn: Conn,
+    _busy: Busy,
 }
 
-impl Drop for Session {
+/// Makes a connection known to [`signals`] while it lives.
+#[derive(Debug)]
+struct Busy(u32);
+
+impl Drop for Busy {
     fn drop(&mut self) {
-        signals::forget(self.conn.connection_id());
+        signals::forget(self.0);
     }
 }
 
 impl Session {
+    fn new(conn: Conn, opts: &Opts) -> Self {
+        let id = conn.connection_id();
+        signals::register(id, opts.clone());
+        Self { conn, _busy: Busy(id) }
+    }
+
     /// The driver's connection, for what this handle does not offer.
     pub fn conn(&mut self) -> &mut Conn {
         &mut self.conn

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -109,6 +110,15 @@ pub struct Resolver {
     equivalent: Index,
     /// Step 3: accents, hyphens, apostrophes and spaces folded away.
     folded: Index,
+    /// See [`Resolver::digest`].
+    digest: OnceLock<u128>,
+}
+
+/// Hash of one stored row of a dimension.
+pub(crate) fn digest_of(id: u32, name: &str) -> u128 {
+    let hash = blake3::Hasher::new().update(&id.to_le_bytes()).update(name.as_bytes()).finalize();
+    let (half, _) = hash.as_bytes().split_at(16);
+    half.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
 impl Resolver {
@@ -125,6 +135,7 @@ impl Resolver {
             exact: Index::new(),
             equivalent: Index::new(),
             folded: Index::new(),
+            digest: OnceLock::new(),
         };
         let group_of_name: HashMap<String, usize> = groups
             .iter()
@@ -181,6 +192,14 @@ impl Resolver {
     /// The rule-based equivalence of communes; the others are groups.
     fn equivalent_of(&self, name: &str) -> Option<String> {
         if self.dim == Dim::Commune { saint(name) } else { None }
+    }
+
+    /// Sum of [`digest_of`] over the stored rows: the same in any order, and rows that are created later add to it.
+    pub(crate) fn digest(&self) -> u128 {
+        *self.digest.get_or_init(|| {
+            let stored = self.rows.iter().filter_map(|row| Some(digest_of(row.id?, &row.name)));
+            stored.fold(0, u128::wrapping_add)
+        })
     }
 
     /// All rows, those still to be created last.
@@ -319,6 +338,9 @@ impl Resolver {
         let name = normalise(self.dim, &row.name);
         if let Some(code) = &row.insee {
             self.codes.insert(code.as_str().into(), index);
+        }
+        if row.id.is_some() {
+            self.digest.take();
         }
         self.rows.push(row);
         let folded = fold(&name);

@@ -64,8 +64,7 @@ fn try_load(
     let table = report.file.table.clone();
     schema::require(&schema::main_table(file.dataset, run.options.space), &run.tables)?;
     let options = format!("{} livraison={}", run.options.fingerprint(), file.delivery);
-    let mut session = run.database.session()?;
-    let known = known_before(etl, &mut session, &table, file, &hash_text, &options)?;
+    let known = run.database.with_session(|session| known_before(etl, session, &table, file, &hash_text, &options))?;
     if let Some(last) = known.as_ref().filter(|last| last.rejected == 0) {
         unchanged(report, last);
         return Ok(());
@@ -81,7 +80,7 @@ fn try_load(
     }
     let create: BTreeSet<Dim> = DIMS.iter().map(|spec| spec.dim).collect();
     let reading = Reading { raw: true, create: &create, year: None, strip_accents: etl.options.strip_accents };
-    let mut mapper = Mapper::new(file.dataset, &source.header, reading, |dim, _| resolver(etl, &mut session, dim))?;
+    let mut mapper = Mapper::new(file.dataset, &source.header, reading, |dim, _| resolver(etl, dim))?;
     if let Some(last) = known.as_ref().filter(|last| last.dims_hash == mapper.dims_hash(&mapper.ids(&[]))) {
         unchanged(report, last);
         return Ok(());
@@ -101,18 +100,18 @@ fn try_load(
     }
     let tally = Tally::of(&sorted, mapper.layout(), run.options.on_conflict)?;
     report.file.conflict_examples = tally.examples.iter().map(|(first, other)| conflict(first, other)).collect();
-    drop(session);
 
     turn.wait();
     signals::check()?;
-    let mut session = run.database.session()?;
     let owner = Owner {
         delivery: file.delivery.rank(),
         run: run.id.clone(),
         content: blake3::hash(format!("{hash_text} {options}").as_bytes()).to_hex().to_string(),
     };
-    let resumable = known.is_none() && !run.options.force && etl.is_filled(&mut session, &table)?;
-    let shares = share(etl, &mut session, &table, &mapper, &tally, &owner, resumable)?;
+    let shares = run.database.with_session(|session| {
+        let resumable = known.is_none() && !run.options.force && etl.is_filled(session, &table)?;
+        share(etl, session, &table, &mapper, &tally, &owner, resumable)
+    })?;
     note_shares(report, &shares, file.delivery);
     let total = tally.total(&shares.superseded);
     let superseded = shares.superseded.iter().filter_map(|slice| tally.slices.get(slice));
@@ -156,7 +155,7 @@ fn try_load(
     if run.options.dry_run {
         let ids = zone_ids(&mapper, &[]);
         for (zone, days) in by_zone(&mapper, &replaced, &ids) {
-            report.file.counts.deleted += count(&mut session, &table, zone, &days)?;
+            report.file.counts.deleted += run.database.with_session(|session| count(session, &table, zone, &days))?;
             etl.claims
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -165,9 +164,8 @@ fn try_load(
         report.file.status = Status::Loaded;
         return Ok(());
     }
-    drop(session);
     let calendar: BTreeSet<_> = stored_days.iter().map(|day| day.date()).collect();
-    run.database.retried(|| dims::fill_dates(&mut run.database.session()?, &calendar))?;
+    run.database.with_session(|session| dims::fill_dates(session, &calendar))?;
     let bar = run.progress.count(&format!("{} → base", file.dataset.family), counts.stored);
     let left_out: BTreeSet<Slice> = shares.superseded.union(&shares.done).copied().collect();
     let rows = Rows {
@@ -204,12 +202,13 @@ fn try_load(
 }
 
 /// The resolver of a dimension, shared by the files of the run until one of them changes the dimension.
-fn resolver(etl: &Etl<'_>, session: &mut Session, dim: Dim) -> Result<Arc<Resolver>> {
+fn resolver(etl: &Etl<'_>, dim: Dim) -> Result<Arc<Resolver>> {
     let mut cache = etl.resolvers.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(resolver) = cache.get(&dim) {
         return Ok(resolver.clone());
     }
-    let resolver = Arc::new(dims::load(session, dim, &etl.run.locality, true)?);
+    let database = etl.run.database;
+    let resolver = Arc::new(database.with_session(|session| dims::load(session, dim, &etl.run.locality, true))?);
     cache.insert(dim, resolver.clone());
     Ok(resolver)
 }
@@ -273,7 +272,7 @@ fn share(
 ) -> Result<Shares> {
     let mut shares = Shares::default();
     let slices: BTreeSet<Slice> = tally.slices.keys().chain(mapper.not_positive_slices()).copied().collect();
-    let ids = current_zone_ids(etl, session, mapper)?;
+    let ids = current_zone_ids(etl, mapper)?;
     let layout = mapper.layout();
     let mut zones: HashMap<u32, Vec<Slice>> = HashMap::new();
     for slice in &slices {
@@ -336,10 +335,10 @@ fn zone_ids(mapper: &Mapper, created: &[(Dim, Vec<u32>)]) -> Vec<u32> {
 }
 
 /// [`zone_ids`], with those of zones that another file of this run has created since the names were resolved.
-fn current_zone_ids(etl: &Etl<'_>, session: &mut Session, mapper: &Mapper) -> Result<Vec<u32>> {
+fn current_zone_ids(etl: &Etl<'_>, mapper: &Mapper) -> Result<Vec<u32>> {
     let mut ids = zone_ids(mapper, &[]);
     for (_, rows, _) in mapper.new_rows().into_iter().filter(|(dim, _, _)| *dim == Dim::Zone) {
-        let stored = resolver(etl, session, Dim::Zone)?;
+        let stored = resolver(etl, Dim::Zone)?;
         ids.extend(rows.iter().map(|row| match stored.resolve(&row.name) {
             Resolution::Found(found) => stored.rows()[found as usize].id.unwrap_or_default(),
             _ => 0,
@@ -454,8 +453,9 @@ impl Store<'_> {
         let attempt = history::unique_id();
         let expected: u64 = slices.iter().filter_map(|slice| self.tally.slices.get(slice)).map(|c| c.rows).sum();
         let mut result = Outcome::default();
+        let mut tried = false;
         run.database.transaction(|session| {
-            if history::was_committed(session, &attempt)? {
+            if std::mem::replace(&mut tried, true) && history::was_committed(session, &attempt)? {
                 return Ok(());
             }
             let created = match known {

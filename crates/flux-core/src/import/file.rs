@@ -176,7 +176,7 @@ fn try_import(
         report.status = Status::Loaded;
         return Ok(());
     }
-    drop(session);
+    run.database.give_back(session);
     let bar = run.progress.count(&format!("{} → base", dataset.short_name()), counts.stored);
     let rows = Rows {
         sorted: Arc::new(sorted),
@@ -394,14 +394,15 @@ fn store(
 ) -> Result<u64> {
     let table = &report.table;
     let calendar: BTreeSet<_> = dates.iter().map(|day| day.date()).collect();
-    run.database.retried(|| dims::fill_dates(&mut run.database.session()?, &calendar))?;
+    run.database.with_session(|session| dims::fill_dates(session, &calendar))?;
     let attempt = history::unique_id();
     let options = options_of(run);
     let path = report.path.as_deref().unwrap_or(Path::new("")).display().to_string();
     let reject_file = report.reject_file.as_ref().map(|path| path.display().to_string());
     let mut replaced = 0;
+    let mut tried = false;
     run.database.transaction(|session| {
-        if history::was_committed(session, &attempt)? {
+        if std::mem::replace(&mut tried, true) && history::was_committed(session, &attempt)? {
             return Ok(());
         }
         let mut created: Vec<(Dim, Vec<u32>)> = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::catalogue::{self, Dataset, Dim};
 use crate::csv_source::{Fields, Header, decode, split};
 use crate::error::Result;
-use crate::names::{Locality, Resolution, Resolver, Row, without_accents};
+use crate::names::{self, Locality, Resolution, Resolver, Row, without_accents};
 use crate::values::{Day, is_negative, parse_date, parse_volume};
 
 use super::layout::{Layout, Slice};
@@ -423,13 +423,10 @@ impl Mapper {
         let mut hasher = blake3::Hasher::new();
         for (part, ids) in self.parts.iter().zip(ids) {
             let Some(ids) = ids else { continue };
-            let mut rows: Vec<_> = part.resolver.rows().iter().zip(&ids[1..]).collect();
-            rows.sort_by_key(|(_, id)| **id);
-            for (row, id) in rows {
-                hasher.update(&id.to_le_bytes());
-                hasher.update(&(row.name.len() as u32).to_le_bytes());
-                hasher.update(row.name.as_bytes());
-            }
+            let stored = part.resolver.rows().len() - part.created;
+            let created = part.resolver.rows()[stored..].iter().zip(&ids[1 + stored..]);
+            let created = created.map(|(row, id)| names::digest_of(*id, &row.name));
+            hasher.update(&created.fold(part.resolver.digest(), u128::wrapping_add).to_le_bytes());
         }
         hasher.finalize().to_hex().to_string()
     }
