@@ -16,7 +16,6 @@ mod report;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -182,24 +181,18 @@ fn lanes_of(files: &[RawFile]) -> Vec<Vec<usize>> {
 }
 
 fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<usize>]) -> Result<Vec<RawReport>> {
-    // One file of each table in turn, so that parallel workers store into different tables.
-    let longest = lanes.iter().map(Vec::len).max().unwrap_or_default();
-    let queue: Vec<(usize, usize)> = (0..longest)
-        .flat_map(|place| (0..lanes.len()).map(move |lane| (lane, place)))
-        .filter(|(lane, place)| *place < lanes[*lane].len())
-        .collect();
     let turns = Lanes::new(lanes.iter().map(Vec::len));
     let checkpoint = (!etl.options.dry_run).then(|| Checkpoint::new(settings, etl.run.tool, &etl.run.id, files.len()));
     let bar = etl.run.progress.bytes(&format!("{} fichiers", files.len()), files.iter().map(|file| file.size).sum());
-    let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, RawReport)>> = Mutex::new(Vec::new());
     let work = || {
-        while let Some((lane, place)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let mut last = None;
+        while let Some(turn) = turns.next(last) {
             if crate::signals::requested() {
                 break;
             }
-            let turn = turns.enter(*lane, *place);
-            let index = lanes[*lane][*place];
+            last = Some(turn.lane);
+            let index = lanes[turn.lane][turn.place];
             let report = file::load(etl, &files[index], &turn);
             bar.inc(files[index].size);
             if let Some(checkpoint) = &checkpoint {
