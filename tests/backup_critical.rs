@@ -11,17 +11,9 @@ use std::time::Duration;
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, TestDb, Tool};
-use support::{facts, only_backup, schema};
+use support::{only_backup, prepared};
 
 const TOOL: &str = "backup-critical";
-
-fn prepared(rows: u32) -> (TestDb, Home) {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    schema(&home);
-    facts(&db, rows);
-    (db, home)
-}
 
 #[test]
 fn a_backup_tells_what_it_holds_and_only_its_owner_reads_it() {

@@ -8,17 +8,9 @@ use std::time::Duration;
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, Server, TestDb};
-use support::{all, beside, facts, odd_rows, odd_table, only_backup, schema};
+use support::{all, beside, facts, odd_rows, odd_table, only_backup, prepared, schema};
 
 const TOOL: &str = "restore-critical";
-
-fn prepared(rows: u32) -> (TestDb, Home) {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    schema(&home);
-    facts(&db, rows);
-    (db, home)
-}
 
 #[test]
 fn every_value_comes_back() {

@@ -34,6 +34,15 @@ const ODD: &str = "CREATE TABLE dim_bizarre (
   `order` INT NULL COMMENT 'mot réservé, CONSTRAINT', calcul INT GENERATED ALWAYS AS (petit + 1) STORED,
   volume INT NULL, KEY `k étrange` (nom(20)), CONSTRAINT c_petit CHECK (petit < 120)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
 
+/// A database with so many facts, and its home.
+pub fn prepared(rows: u32) -> (TestDb, Home) {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    schema(&home);
+    facts(&db, rows);
+    (db, home)
+}
+
 /// The full schema with reference data.
 pub fn schema(home: &Home) {
     home.tool("ensure-schema").arg("--seed").run().expect_code(0);

@@ -2,13 +2,10 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
-use flux_core::diagnostic::sejours::{self, ImportedStays};
-use flux_core::error::Result;
+use flux_core::cli::{self, Tool};
 
-#[path = "shared/import_args.rs"]
-mod import_args;
-use import_args::ImportArgs;
+#[path = "shared/stays.rs"]
+mod stays;
 
 const TOOL: Tool = Tool {
     name: "import-sejours-duree-int",
@@ -23,20 +20,6 @@ Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 3 fait
 fichier absent), 4 une autre exécution est en cours.",
 };
 
-#[derive(Debug, clap::Args)]
-struct Args {
-    /// Charge aussi un fichier inchangé et remplace les dates réduites
-    #[arg(long)]
-    force: bool,
-    #[command(flatten)]
-    import: ImportArgs,
-}
-
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
-}
-
-fn run(args: Args, context: &Context) -> Result<ImportedStays> {
-    let options = args.import.options(&["duree_sejour_int"], args.force);
-    sejours::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    cli::main(TOOL, |args, context| stays::import("duree_sejour_int", args, context))
 }

@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use flux_core::catalogue::{self, Space};
-use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::cli::{self, Context, Tool};
 use flux_core::error::{Error, Result};
-use flux_core::migration::{self, BatchOptions, BatchReport, Pair};
+use flux_core::migration::{self, BatchReport, Pair};
+
+#[path = "shared/migration_args.rs"]
+mod migration_args;
+use migration_args::MigrationArgs;
 
 const TOOL: Tool = Tool {
     name: "migrate-optimized",
@@ -25,16 +29,8 @@ struct Args {
     /// Lignes par lot, une date entière au moins
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
     batch_size: u64,
-    /// Remplace aussi les lignes définitives de même clé
-    #[arg(long)]
-    overwrite_definitive: bool,
-    /// Garde les lignes provisoires dont la clé n'est plus livrée
-    #[arg(long)]
-    keep_withdrawn: bool,
     #[command(flatten)]
-    space: SpaceArgs,
-    #[command(flatten)]
-    writer: WriterArgs,
+    migration: MigrationArgs,
 }
 
 fn main() -> ExitCode {
@@ -42,15 +38,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<BatchReport> {
-    let space = args.space.space();
-    let options = BatchOptions {
-        rows: args.batch_size,
-        overwrite_definitive: args.overwrite_definitive,
-        keep_withdrawn: args.keep_withdrawn,
-        space,
-        dry_run: args.writer.dry_run,
-    };
-    migration::migrate_batches(&context.database()?, &pair(space)?, &options, &context.progress)
+    let options = args.migration.options(Vec::new());
+    let pair = pair(options.space)?;
+    migration::migrate_batches(&context.database()?, &pair, args.batch_size, &options, &context.progress)
 }
 
 fn pair(space: Space) -> Result<Pair> {

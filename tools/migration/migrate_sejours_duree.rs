@@ -3,10 +3,14 @@
 use std::process::ExitCode;
 
 use flux_core::catalogue::{self, Kind};
-use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::cli::{self, Context, Tool};
 use flux_core::diagnostic::sejours::{self, MigratedStays};
 use flux_core::error::Result;
-use flux_core::migration::{self, MigrateOptions};
+use flux_core::migration;
+
+#[path = "shared/migration_args.rs"]
+mod migration_args;
+use migration_args::MigrationArgs;
 
 const TOOL: Tool = Tool {
     name: "migrate-sejours-duree",
@@ -23,16 +27,8 @@ en cours.",
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// Remplace aussi les lignes définitives de même clé
-    #[arg(long)]
-    overwrite_definitive: bool,
-    /// Garde les lignes provisoires dont la clé n'est plus livrée
-    #[arg(long)]
-    keep_withdrawn: bool,
     #[command(flatten)]
-    space: SpaceArgs,
-    #[command(flatten)]
-    writer: WriterArgs,
+    migration: MigrationArgs,
 }
 
 fn main() -> ExitCode {
@@ -42,13 +38,7 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> Result<MigratedStays> {
     let database = context.database()?;
     let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
-    let options = MigrateOptions {
-        only: stays.map(|dataset| dataset.main.to_owned()).collect(),
-        overwrite_definitive: args.overwrite_definitive,
-        keep_withdrawn: args.keep_withdrawn,
-        space: args.space.space(),
-        dry_run: args.writer.dry_run,
-    };
+    let options = args.migration.options(stays.map(|dataset| dataset.main.to_owned()).collect());
     let pairs = migration::pairs(options.space, &options.only)?;
     let migration = migration::migrate(&database, &options, &context.progress)?;
     sejours::migrated(&database, migration, &pairs)

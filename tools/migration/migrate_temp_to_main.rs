@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::cli::{self, Context, Tool};
 use flux_core::error::Result;
-use flux_core::migration::{self, MigrateOptions, MigrateReport};
+use flux_core::migration::{self, MigrateReport};
+
+#[path = "shared/migration_args.rs"]
+mod migration_args;
+use migration_args::MigrationArgs;
 
 const TOOL: Tool = Tool {
     name: "migrate-temp-to-main",
@@ -24,16 +28,8 @@ struct Args {
     /// Seulement ces tables (ou fichiers) : fact_nuitees,duree_sejour_fr,…
     #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
     only: Vec<String>,
-    /// Remplace aussi les lignes définitives de même clé
-    #[arg(long)]
-    overwrite_definitive: bool,
-    /// Garde les lignes provisoires dont la clé n'est plus livrée
-    #[arg(long)]
-    keep_withdrawn: bool,
     #[command(flatten)]
-    space: SpaceArgs,
-    #[command(flatten)]
-    writer: WriterArgs,
+    migration: MigrationArgs,
 }
 
 fn main() -> ExitCode {
@@ -41,12 +37,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<MigrateReport> {
-    let options = MigrateOptions {
-        only: args.only,
-        overwrite_definitive: args.overwrite_definitive,
-        keep_withdrawn: args.keep_withdrawn,
-        space: args.space.space(),
-        dry_run: args.writer.dry_run,
-    };
-    migration::migrate(&context.database()?, &options, &context.progress)
+    migration::migrate(&context.database()?, &args.migration.options(args.only), &context.progress)
 }

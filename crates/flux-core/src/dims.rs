@@ -9,7 +9,7 @@ use crate::calendar::days;
 use crate::catalogue::Dim;
 use crate::db::Session;
 use crate::error::{Error, Result};
-use crate::names::{Group, Locality, Resolver, Row, fold, nights, normalise};
+use crate::names::{Group, Locality, Resolver, Row, fold, nights};
 use crate::reference;
 
 /// Rows of one multi-row INSERT into a dimension: few enough for the smallest max_allowed_packet.
@@ -129,16 +129,16 @@ pub fn fill_dates(session: &mut Session, dates: &BTreeSet<NaiveDate>) -> Result<
              VALUES {} ON DUPLICATE KEY UPDATE date = dim_dates.date",
             marks(batch.len(), 10)
         );
-        let params: Vec<Value> = batch.iter().flat_map(|date| day_values(*date)).collect();
+        let params: Vec<Value> = batch.iter().flat_map(|date| day_values(&days::Day::of(*date))).collect();
         session.exec("ajout dans dim_dates", &sql, params)?;
     }
     Ok(missing.len() as u64)
 }
 
-fn day_values(date: NaiveDate) -> [Value; 10] {
-    let day = days::Day::of(date);
+/// A row of `dim_dates`, the date first.
+pub(crate) fn day_values(day: &days::Day) -> [Value; 10] {
     [
-        date.to_string().into(),
+        day.date.to_string().into(),
         day.vacances_a.into(),
         day.vacances_b.into(),
         day.vacances_c.into(),
@@ -155,9 +155,4 @@ fn day_values(date: NaiveDate) -> [Value; 10] {
 pub fn marks(rows: usize, columns: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     vec![row; rows].join(", ")
-}
-
-/// The name as dimensions store it: upper case with its accents.
-pub fn stored_name(dim: Dim, name: &str) -> String {
-    normalise(dim, name)
 }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::catalogue::{Dim, Space};
 use crate::db::{Database, Session};
-use crate::dims::{self, marks, stored_name};
+use crate::dims::{self, marks};
 use crate::error::{Error, Result};
-use crate::names::{Locality, Resolution, Resolver, fold};
+use crate::names::{Locality, Resolution, Resolver, fold, normalise};
 use crate::reference;
 use crate::report::{Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Change, Preset};
@@ -119,20 +119,20 @@ fn seed(database: &Database, dim: Dim, dry_run: bool) -> Result<Seeded> {
 
 /// Name and further columns of each reference row of a small dimension.
 fn reference_rows(dim: Dim) -> Vec<(String, Vec<(&'static str, Value)>)> {
-    let plain = |name: &str| (stored_name(dim, name), Vec::new());
+    let plain = |name: &str| (normalise(dim, name), Vec::new());
     match dim {
         Dim::Zone => reference::zones().iter().map(|zone| plain(zone.zone)).collect(),
         Dim::Provenance => reference::provenances().iter().map(|nom| plain(nom.nom)).collect(),
         Dim::Categorie => reference::categories().iter().map(|nom| plain(nom.nom)).collect(),
         Dim::Pays => reference::pays().iter().map(|nom| plain(nom)).collect(),
         Dim::Departement => {
-            let region = |text: &str| Value::from(stored_name(dim, text));
+            let region = |text: &str| Value::from(normalise(dim, text));
             let known = reference::departements().iter().map(|departement| {
                 let columns = vec![
                     ("nom_region", region(departement.ancienne_region)),
                     ("nom_nouvelle_region", region(departement.nouvelle_region)),
                 ];
-                (stored_name(dim, departement.nom), columns)
+                (normalise(dim, departement.nom), columns)
             });
             known.chain(reference::autres_departements().iter().map(|nom| plain(nom.nom))).collect()
         }
@@ -186,7 +186,7 @@ fn seed_names(session: &mut Session, dim: Dim, dry_run: bool) -> Result<(u64, u6
 /// Names of the EPCIs of the reference, each once.
 fn epcis() -> Vec<String> {
     let mut seen = HashSet::new();
-    let names = reference::communes().iter().map(|commune| stored_name(Dim::Epci, commune.nom_epci));
+    let names = reference::communes().iter().map(|commune| normalise(Dim::Epci, commune.nom_epci));
     names.filter(|name| !name.is_empty() && seen.insert(fold(name))).collect()
 }
 
@@ -261,7 +261,7 @@ fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
             }
             Some(_) => {}
             None => missing.push([
-                stored_name(Dim::Commune, commune.nom).into(),
+                normalise(Dim::Commune, commune.nom).into(),
                 commune.code_insee.into(),
                 id_departement.into(),
                 id_epci.into(),

@@ -6,7 +6,7 @@ use crate::catalogue::Dim;
 use crate::db::{Database, Session};
 use crate::dims;
 use crate::error::Result;
-use crate::names::{Locality, Resolution};
+use crate::names::{Locality, Resolution, normalise};
 use crate::reference;
 use crate::report::{Page, Report, Table, Verdict, plural};
 
@@ -41,7 +41,7 @@ pub fn add(database: &Database, dry_run: bool) -> Result<AddReport> {
     let mut lock = database.lock()?;
     let zones = database.transaction(|session| {
         let mut zones = plan(session)?;
-        let names: Vec<String> = missing(&zones).map(|zone| dims::stored_name(Dim::Zone, zone.zone)).collect();
+        let names: Vec<String> = missing(&zones).map(|zone| normalise(Dim::Zone, zone.zone)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let ids = dims::create(session, Dim::Zone, &names)?;
         let absent = zones.iter_mut().filter(|zone| zone.stored_as.is_none());

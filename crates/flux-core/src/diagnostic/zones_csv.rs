@@ -11,7 +11,7 @@ use crate::catalogue::Dim;
 use crate::db::Database;
 use crate::dims;
 use crate::error::Result;
-use crate::names::{Locality, Resolution, Resolver, Row};
+use crate::names::{Locality, Resolution, Resolver, Row, normalise};
 use crate::progress::Progress;
 use crate::reference;
 use crate::report::{Finding, Page, Report, Table, Verdict, number};
@@ -60,7 +60,7 @@ pub struct ZonesReport {
 /// The zones of the reference, for when there is no database.
 fn reference_resolver() -> Resolver {
     let rows = reference::zones().iter().enumerate();
-    let rows = rows.map(|(index, zone)| Row::new(index as u32 + 1, dims::stored_name(Dim::Zone, zone.zone))).collect();
+    let rows = rows.map(|(index, zone)| Row::new(index as u32 + 1, normalise(Dim::Zone, zone.zone))).collect();
     Resolver::new(Dim::Zone, rows, &dims::groups(Dim::Zone), Locality::default())
 }
 

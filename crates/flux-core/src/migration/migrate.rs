@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::catalogue::Space;
-use crate::db::{Database, Lock, Session};
+use crate::db::{Database, Lock};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::report::{Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing};
 
-use super::{Comparison, Pair, pairs};
+use super::{Dates, Moves, Pair, pairs};
 
 /// Options of a migration.
 #[derive(Debug, Clone, Default)]
@@ -49,20 +49,9 @@ pub struct MigratedTable {
     pub temp: String,
     /// Main table.
     pub main: String,
-    /// Rows of the temporary table = inserted + updated + unchanged + kept definitive.
-    pub temp_rows: u64,
-    /// New keys.
-    pub inserted: u64,
-    /// Keys that took the new volume.
-    pub updated: u64,
-    /// Keys that were the same.
-    pub unchanged: u64,
-    /// Provisional rows removed because their key is gone.
-    pub removed: u64,
-    /// Provisional rows whose key is gone, left because of `--keep-withdrawn`.
-    pub kept_withdrawn: u64,
-    /// Temporary rows that a definitive one stands in for.
-    pub kept_definitive: u64,
+    /// Its rows.
+    #[serde(flatten)]
+    pub moves: Moves,
     /// What became of it.
     pub status: Status,
     /// Why it failed.
@@ -74,29 +63,15 @@ pub struct MigratedTable {
 }
 
 impl MigratedTable {
-    fn planned(pair: &Pair, comparison: &Comparison, options: &MigrateOptions) -> Self {
-        let overwritten = if options.overwrite_definitive { comparison.definitive } else { 0 };
-        let withdrawn = comparison.surplus;
-        let mut table = Self {
-            temp: pair.temp.clone(),
-            main: pair.main.clone(),
-            temp_rows: comparison.temp_rows,
-            inserted: comparison.missing,
-            updated: comparison.different + overwritten,
-            unchanged: comparison.same,
-            removed: if options.keep_withdrawn { 0 } else { withdrawn },
-            kept_withdrawn: if options.keep_withdrawn { withdrawn } else { 0 },
-            kept_definitive: comparison.definitive - overwritten,
-            status: Status::Migrated,
-            error: None,
-            hint: None,
+    fn planned(pair: &Pair, moves: Moves) -> Self {
+        let status = if moves.temp_rows == 0 {
+            Status::Empty
+        } else if moves.writes() {
+            Status::Migrated
+        } else {
+            Status::Unchanged
         };
-        if table.temp_rows == 0 {
-            table.status = Status::Empty;
-        } else if !table.writes() {
-            table.status = Status::Unchanged;
-        }
-        table
+        Self { temp: pair.temp.clone(), main: pair.main.clone(), moves, status, error: None, hint: None }
     }
 
     fn failed(pair: &Pair, error: &Error) -> Self {
@@ -105,12 +80,8 @@ impl MigratedTable {
             status: Status::Failed,
             error: Some(error.to_string()),
             hint: error.hint(),
-            ..Self::planned(pair, &Comparison::default(), &MigrateOptions::default())
+            ..Self::planned(pair, Moves::default())
         }
-    }
-
-    fn writes(&self) -> bool {
-        self.inserted + self.updated + self.removed > 0
     }
 }
 
@@ -155,66 +126,29 @@ fn migrate_pair(
     lock: &mut Option<Lock>,
 ) -> Result<MigratedTable> {
     pair.require(options.space, tables)?;
+    let moves = migrate_dates(database, pair, &Dates::All, options, lock)?;
+    Ok(MigratedTable::planned(pair, moves))
+}
+
+/// Migrates some dates of a pair in one transaction, or plans it on a dry run.
+pub(super) fn migrate_dates(
+    database: &Database,
+    pair: &Pair,
+    dates: &Dates<'_>,
+    options: &MigrateOptions,
+    lock: &mut Option<Lock>,
+) -> Result<Moves> {
     if options.dry_run {
-        let comparison = pair.compare(&mut database.session()?)?;
-        return Ok(MigratedTable::planned(pair, &comparison, options));
+        return Ok(Moves::planned(&pair.compare_dates(&mut database.session()?, dates)?, options));
     }
     database.transaction(|session| {
-        let plan = MigratedTable::planned(pair, &pair.compare(session)?, options);
-        apply(session, pair, &plan, options.overwrite_definitive)?;
+        let moves = Moves::planned(&pair.compare_dates(session, dates)?, options);
+        moves.apply(session, pair, dates, options.overwrite_definitive)?;
         if let Some(lock) = lock {
             lock.ensure(database)?;
         }
-        Ok(plan)
+        Ok(moves)
     })
-}
-
-/// Carries a plan out; each statement must change exactly the rows that were planned.
-fn apply(session: &mut Session, pair: &Pair, plan: &MigratedTable, overwrite: bool) -> Result<()> {
-    let (temp, main, on_key) = (&pair.temp, &pair.main, pair.on_key());
-    let mut run = |what: &str, planned: u64, sql: String| -> Result<()> {
-        if planned == 0 {
-            return Ok(());
-        }
-        let done = session.exec(&format!("{what} dans {main}"), &sql, ())?;
-        if done == planned {
-            return Ok(());
-        }
-        Err(Error::Invariant(format!("{main} : {what} de {done} lignes au lieu de {planned}")))
-    };
-    run(
-        "retrait",
-        plan.removed,
-        format!(
-            "DELETE m FROM {main} m JOIN (SELECT DISTINCT date FROM {temp}) d ON d.date = m.date \
-             LEFT JOIN {temp} t ON {on_key} WHERE t.date IS NULL AND m.is_provisional <> 0"
-        ),
-    )?;
-    let definitive = if overwrite { "m.is_provisional = 0 OR" } else { "m.is_provisional <> 0 AND" };
-    run(
-        "mise à jour",
-        plan.updated,
-        format!(
-            "UPDATE {main} m JOIN {temp} t ON {on_key} SET m.volume = t.volume, m.is_provisional = 1 \
-             WHERE {definitive} m.volume <> t.volume"
-        ),
-    )?;
-    let columns = pair.dataset.columns();
-    let selected: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
-    let new_only = if plan.inserted == plan.temp_rows {
-        String::new()
-    } else {
-        format!(" LEFT JOIN {main} m ON {on_key} WHERE m.date IS NULL")
-    };
-    run(
-        "ajout",
-        plan.inserted,
-        format!(
-            "INSERT INTO {main} ({}, is_provisional) SELECT {}, 1 FROM {temp} t{new_only}",
-            columns.join(", "),
-            selected.join(", ")
-        ),
-    )
 }
 
 impl Report for MigrateReport {
@@ -240,12 +174,12 @@ impl Report for MigrateReport {
             table.row([
                 row.main.clone(),
                 format!("{} {state}", sign.sign()),
-                number(row.temp_rows),
-                number(row.inserted),
-                number(row.updated),
-                number(row.unchanged),
-                number(row.removed),
-                number(row.kept_definitive),
+                number(row.moves.temp_rows),
+                number(row.moves.inserted),
+                number(row.moves.updated),
+                number(row.moves.unchanged),
+                number(row.moves.removed),
+                number(row.moves.kept_definitive),
             ]);
         }
         page.table(&table);
@@ -257,9 +191,9 @@ impl Report for MigrateReport {
                     page.action(hint);
                 }
             }
-            if row.kept_withdrawn > 0 {
+            if row.moves.kept_withdrawn > 0 {
                 let lines = plural(
-                    row.kept_withdrawn,
+                    row.moves.kept_withdrawn,
                     "ligne retirée par Orange est gardée",
                     "lignes retirées par Orange sont gardées",
                 );
@@ -272,12 +206,12 @@ impl Report for MigrateReport {
             self.verdict(),
             format!(
                 "{}, {}, {}{would}",
-                plural(sum(|t| t.inserted), "ligne ajoutée", "lignes ajoutées"),
-                plural(sum(|t| t.updated), "revue", "revues"),
-                plural(sum(|t| t.removed), "retirée", "retirées")
+                plural(sum(|t| t.moves.inserted), "ligne ajoutée", "lignes ajoutées"),
+                plural(sum(|t| t.moves.updated), "revue", "revues"),
+                plural(sum(|t| t.moves.removed), "retirée", "retirées")
             ),
         );
-        if self.verdict() == Verdict::Ok && sum(|t| t.temp_rows) > 0 && !self.dry_run {
+        if self.verdict() == Verdict::Ok && sum(|t| t.moves.temp_rows) > 0 && !self.dry_run {
             page.action("contrôlez avec `verify-migration`, puis videz les tables temporaires avec `cleanup-temp`");
         }
     }

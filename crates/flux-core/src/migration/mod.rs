@@ -6,19 +6,23 @@
 mod batches;
 mod cleanup;
 mod migrate;
+mod moves;
 mod verify;
 
 use std::collections::HashMap;
 
+use mysql::{Params, Value};
 use serde::Serialize;
 
-pub use batches::{BatchOptions, BatchReport, Moves, migrate_batches};
+pub use batches::{BatchReport, migrate_batches};
 pub use cleanup::{CleanupOptions, CleanupReport, cleanup};
 pub use migrate::{MigrateOptions, MigrateReport, MigratedTable, migrate};
+pub use moves::Moves;
 pub use verify::{VerifyOptions, VerifyReport, verify};
 
 use crate::catalogue::{self, Dataset, Space};
 use crate::db::Session;
+use crate::dims::marks;
 use crate::error::{Error, Result};
 use crate::schema::{self, Existing};
 
@@ -97,6 +101,31 @@ fn is_named(dataset: &Dataset, name: &str) -> bool {
     name == dataset.short_name() || name == dataset.main
 }
 
+/// Which rows of a temporary table are meant.
+#[derive(Debug, Clone, Copy)]
+enum Dates<'a> {
+    All,
+    These(&'a [&'a str]),
+}
+
+impl Dates<'_> {
+    /// Condition on the temporary table `t`.
+    fn condition(&self) -> String {
+        match self {
+            Self::All => "TRUE".into(),
+            Self::These(dates) => format!("t.date IN {}", marks(1, dates.len())),
+        }
+    }
+
+    /// Values of its marks.
+    fn params(&self) -> Params {
+        match self {
+            Self::All => Params::Empty,
+            Self::These(dates) => Params::Positional(dates.iter().map(|date| Value::from(*date)).collect()),
+        }
+    }
+}
+
 impl Pair {
     /// The pair of a dataset.
     pub fn new(dataset: &'static Dataset, space: Space) -> Self {
@@ -118,34 +147,44 @@ impl Pair {
         equal.join(" AND ")
     }
 
+    /// The dates as a derived table.
+    fn distinct_dates(&self, dates: &Dates<'_>) -> String {
+        format!("(SELECT DISTINCT t.date FROM {} t WHERE {})", self.temp, dates.condition())
+    }
+
     /// Compares the two tables in two passes, by index: temporary rows against main, then main rows of the same dates. Keys are
     /// unique on both sides, so what the second pass counts beyond the matches of the first is surplus.
     ///
     /// # Errors
     /// [`Error::Sql`].
     pub fn compare(&self, session: &mut Session) -> Result<Comparison> {
+        self.compare_dates(session, &Dates::All)
+    }
+
+    /// [`Pair::compare`] for some dates of the temporary table.
+    fn compare_dates(&self, session: &mut Session, dates: &Dates<'_>) -> Result<Comparison> {
         let doing = format!("comparaison de {} et {}", self.temp, self.main);
         // Nothing of these dates in main, as after each first delivery: counting is enough.
-        let common = format!(
-            "SELECT 1 FROM (SELECT DISTINCT date FROM {}) d JOIN {} m ON m.date = d.date LIMIT 1",
-            self.temp, self.main
-        );
-        if session.first::<u8>(&doing, &common, ())?.is_none() {
-            let counted = format!("SELECT COUNT(*), SUM(volume) FROM {}", self.temp);
-            let (temp_rows, volume): (u64, Option<i64>) = session.first(&doing, &counted, ())?.unwrap_or_default();
+        let common =
+            format!("SELECT 1 FROM {} d JOIN {} m ON m.date = d.date LIMIT 1", self.distinct_dates(dates), self.main);
+        if session.first::<u8>(&doing, &common, dates.params())?.is_none() {
+            let counted = format!("SELECT COUNT(*), SUM(t.volume) FROM {} t WHERE {}", self.temp, dates.condition());
+            let (temp_rows, volume): (u64, Option<i64>) =
+                session.first(&doing, &counted, dates.params())?.unwrap_or_default();
             let temp_volume = volume.unwrap_or(0);
             return Ok(Comparison { temp_rows, temp_volume, missing: temp_rows, ..Comparison::default() });
         }
         let forward = format!(
             "SELECT COUNT(*), SUM(t.volume), SUM(m.date IS NULL), SUM(m.is_provisional <> 0 AND m.volume <> t.volume), \
              SUM(m.is_provisional <> 0 AND m.volume = t.volume), SUM(m.is_provisional = 0) \
-             FROM {} t LEFT JOIN {} m ON {}",
+             FROM {} t LEFT JOIN {} m ON {} WHERE {}",
             self.temp,
             self.main,
-            self.on_key()
+            self.on_key(),
+            dates.condition()
         );
         type Sums = (u64, Option<i64>, Option<u64>, Option<u64>, Option<u64>, Option<u64>);
-        let sums: Option<Sums> = session.first(&doing, &forward, ())?;
+        let sums: Option<Sums> = session.first(&doing, &forward, dates.params())?;
         let (temp_rows, volume, missing, different, same, definitive) = sums.unwrap_or_default();
         let mut comparison = Comparison {
             temp_rows,
@@ -160,11 +199,12 @@ impl Pair {
             return Ok(comparison);
         }
         let backward = format!(
-            "SELECT m.is_provisional <> 0, COUNT(*), SUM(m.volume) FROM {} m JOIN (SELECT DISTINCT date FROM {}) d \
-             ON d.date = m.date GROUP BY m.is_provisional <> 0",
-            self.main, self.temp
+            "SELECT m.is_provisional <> 0, COUNT(*), SUM(m.volume) FROM {} m JOIN {} d ON d.date = m.date \
+             GROUP BY m.is_provisional <> 0",
+            self.main,
+            self.distinct_dates(dates)
         );
-        let rows: Vec<(u8, u64, Option<i64>)> = session.rows(&doing, &backward, ())?;
+        let rows: Vec<(u8, u64, Option<i64>)> = session.rows(&doing, &backward, dates.params())?;
         for (provisional, rows, volume) in rows {
             let volume = volume.unwrap_or(0);
             if provisional == 0 {

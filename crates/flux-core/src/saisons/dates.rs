@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use mysql::Value;
 
 use super::store;
 use crate::calendar::days::Day;
@@ -69,12 +68,14 @@ pub fn repair(database: &Database, lock: &mut Lock) -> Result<DatesReport> {
         let days = store::days_of_facts(database, session)?;
         let report = inspect(session, &days)?;
         for wrong in &report.wrong {
+            let mut values = dims::day_values(&Day::of(wrong.date)).to_vec();
+            values.rotate_left(1);
             session.exec(
                 "correction de dim_dates",
                 "UPDATE dim_dates SET vacances_a = COALESCE(?, vacances_a), vacances_b = COALESCE(?, vacances_b), \
                  vacances_c = COALESCE(?, vacances_c), ferie = ?, jour_semaine = ?, mois = ?, annee = ?, \
                  trimestre = ?, semaine = ? WHERE date = ?",
-                values(&Day::of(wrong.date)),
+                values,
             )?;
         }
         dims::fill_dates(session, &report.missing.iter().copied().collect())?;
@@ -130,22 +131,6 @@ fn differences(row: &Row, day: &Day) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(column, differs)| differs.then_some(column))
     .collect()
-}
-
-/// The values of the columns, the date last.
-fn values(day: &Day) -> Vec<Value> {
-    vec![
-        day.vacances_a.into(),
-        day.vacances_b.into(),
-        day.vacances_c.into(),
-        day.ferie.into(),
-        day.jour_semaine.into(),
-        day.mois.into(),
-        day.annee.into(),
-        day.trimestre.into(),
-        day.semaine.into(),
-        day.date.to_string().into(),
-    ]
 }
 
 #[cfg(test)]

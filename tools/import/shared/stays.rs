@@ -1,0 +1,25 @@
+//! What the two imports of stays have in common.
+
+use flux_core::cli::Context;
+use flux_core::diagnostic::sejours::{self, ImportedStays};
+use flux_core::error::Result;
+
+#[path = "import_args.rs"]
+mod import_args;
+use import_args::ImportArgs;
+
+/// Arguments of both.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Charge aussi un fichier inchangé et remplace les dates réduites
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    import: ImportArgs,
+}
+
+/// Imports the file of this short name, then looks at what its table holds.
+pub(crate) fn import(file: &str, args: Args, context: &Context) -> Result<ImportedStays> {
+    let options = args.import.options(&[file], args.force);
+    sejours::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+}
