@@ -166,7 +166,7 @@ fn try_load(
     }
     let calendar: BTreeSet<_> = stored_days.iter().map(|day| day.date()).collect();
     run.database.with_session(|session| dims::fill_dates(session, &calendar))?;
-    let bar = run.progress.count(&format!("{} → base", file.dataset.family), counts.stored);
+    let bar = run.progress.count(&format!("→ {}", file.dataset.family), counts.stored);
     let left_out: BTreeSet<Slice> = shares.superseded.union(&shares.done).copied().collect();
     let rows = Rows {
         sorted: Arc::new(sorted),
