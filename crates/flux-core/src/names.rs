@@ -89,7 +89,10 @@ impl Hits {
     }
 }
 
-type Index = HashMap<Box<str>, Hits>;
+type Index = Map<Hits>;
+
+/// Seeded at random: names of a hostile file cannot prepare collisions.
+type Map<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
 
 fn add(index: &mut Index, name: String, row: u32) {
     index.entry(name.into_boxed_str()).and_modify(|hits| hits.add(row)).or_insert(Hits::One(row));
@@ -103,7 +106,7 @@ pub struct Resolver {
     locality: Locality,
     groups: Vec<Group>,
     /// For communes: by INSEE code.
-    codes: HashMap<Box<str>, u32>,
+    codes: Map<u32>,
     /// Step 1: upper case.
     exact: Index,
     /// Step 2: equivalences.
@@ -126,15 +129,17 @@ impl Resolver {
     pub fn new(dim: Dim, rows: Vec<Row>, groups: &[Group], locality: Locality) -> Self {
         let code = |(row, index): (&Row, u32)| Some((row.insee.as_deref()?.into(), index));
         let codes = rows.iter().zip(0..).filter_map(code).collect();
+        let index = || Index::with_capacity_and_hasher(rows.len(), <_>::default());
+        let (exact, folded) = (index(), index());
         let mut resolver = Self {
             dim,
             rows,
             locality,
             groups: groups.to_vec(),
             codes,
-            exact: Index::new(),
-            equivalent: Index::new(),
-            folded: Index::new(),
+            exact,
+            equivalent: Index::default(),
+            folded,
             digest: OnceLock::new(),
         };
         let group_of_name: HashMap<String, usize> = groups
@@ -454,6 +459,9 @@ pub fn without_accents(name: &str) -> String {
 
 /// `ST`, `STE` as whole words stand for `SAINT`, `SAINTE`; `None` where the name holds neither.
 fn saint(name: &str) -> Option<String> {
+    if !name.contains("ST") {
+        return None;
+    }
     let mut changed = false;
     let mut result = String::with_capacity(name.len() + 4);
     for piece in name.split_inclusive([' ', '-', '\'']) {
