@@ -4,7 +4,10 @@
 #[path = "support/weekly.rs"]
 mod weekly;
 
+use std::time::{Duration, Instant};
+
 use flux_test::Outcome;
+use flux_test::mysql::prelude::Queryable;
 use serde_json::json;
 use weekly::{BASE, Sane, World, file, table};
 
@@ -125,6 +128,31 @@ fn a_user_who_may_not_truncate_deletes() {
 }
 
 #[test]
+fn a_row_that_comes_after_the_proof_is_not_thrown_away() {
+    let world = imported();
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    let mut other = world.db.conn();
+    other.query_drop("START TRANSACTION").unwrap();
+    let row = "INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-08', 1, 1, 1, 9)";
+    other.query_drop(row).unwrap();
+    let running = world.tool("cleanup-temp").arg("--json").spawn();
+    // The proof does not see the row yet; the tool then waits for the table.
+    let waits = "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock%' AND db = ";
+    let begun = Instant::now();
+    while world.db.scalar(&format!("{waits}'{}'", world.db.name())) == "0" {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the tool never waited for the table");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    other.query_drop("COMMIT").unwrap();
+    let json = running.wait().sane().expect_code(1).json();
+    assert_eq!(table(&json, "fact_nuitees_temp")["status"], "failed");
+    assert_eq!(table(&json, "fact_diurnes_temp")["status"], "cleaned");
+    assert_eq!((world.db.count("fact_nuitees_temp"), world.db.count("fact_nuitees")), (3, 2));
+    // The next run sees the row, which nothing has migrated.
+    assert_eq!(table(&cleanup(&world, &[]).expect_code(3).json(), "fact_nuitees_temp")["missing"], 1);
+}
+
+#[test]
 fn a_failure_keeps_its_table_and_the_lock_keeps_all() {
     let world = imported();
     world.tool("migrate-temp-to-main").run().sane().expect_code(0);
@@ -133,7 +161,6 @@ fn a_failure_keeps_its_table_and_the_lock_keeps_all() {
     assert_eq!(table(&json, "fact_nuitees_temp")["status"], "failed");
     assert_eq!(world.db.count("fact_nuitees_temp"), 2);
     let mut conn = world.db.conn();
-    use flux_test::mysql::prelude::Queryable;
     let _: Option<i64> = conn.query_first(format!("SELECT GET_LOCK('flux:{}', 0)", world.db.name())).unwrap();
     cleanup(&world, &[]).expect_code(4);
 }

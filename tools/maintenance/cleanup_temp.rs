@@ -13,7 +13,8 @@ const TOOL: Tool = Tool {
 Lit : les tables temporaires et principales. Écrit : vide les tables temporaires prouvées, et le note
 dans l'historique des imports, pour que les mêmes fichiers ne soient pas rechargés.
 Une table dont une seule ligne manque à la table principale est gardée, avec la raison.
-Coût : une lecture par index, puis un vidage immédiat. Peut être relancé à volonté.
+Une table qui change entre la preuve et le vidage est gardée aussi : elle est verrouillée et comparée avant d'être vidée.
+Coût : deux lectures par index, puis un vidage immédiat. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 une table n'a pas pu être lue ou vidée, 3 une table est gardée,
 4 une autre exécution est en cours.",
 };

@@ -11,7 +11,7 @@ use crate::history;
 use crate::report::{Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing};
 
-use super::{Comparison, Pair, pairs};
+use super::{Comparison, Fingerprint, Pair, pairs};
 
 /// Options of a cleanup.
 #[derive(Debug, Clone, Default)]
@@ -116,6 +116,7 @@ fn clean(
     lock: &mut Option<Lock>,
 ) -> Result<CleanedTable> {
     pair.require(options.space, existing)?;
+    let print = database.retried(|| pair.fingerprint(&mut database.session()?))?;
     let comparison = database.retried(|| pair.compare(&mut database.session()?))?;
     if comparison.temp_rows == 0 {
         return Ok(CleanedTable::new(pair, &comparison, Status::Empty));
@@ -124,26 +125,47 @@ fn clean(
         return Ok(CleanedTable::new(pair, &comparison, Status::Kept));
     }
     if !options.dry_run {
-        // TRUNCATE is atomic on both servers; whoever may not truncate deletes in one transaction.
         if let Some(lock) = lock {
             lock.ensure(database)?;
         }
-        let doing = format!("vidage de {}", pair.temp);
-        let truncated =
-            database.retried(|| database.session()?.exec(&doing, &format!("TRUNCATE TABLE {}", pair.temp), ()));
-        match truncated {
-            Ok(_) => {}
-            Err(error) if error.has_code(codes::ACCESS_DENIED) => {
-                database.transaction(|session| session.exec(&doing, &format!("DELETE FROM {}", pair.temp), ()))?;
-            }
-            Err(error) => return Err(error),
-        }
+        let proved = (!options.force).then_some(&print);
+        database.retried(|| empty(database, pair, proved))?;
         // Rows thrown away without proof are nowhere: their file must not count as done.
         if comparison.is_migrated() {
             database.retried(|| history::mark_cleaned(&mut database.session()?, &pair.temp))?;
         }
     }
     Ok(CleanedTable::new(pair, &comparison, Status::Cleaned))
+}
+
+/// Seconds to wait for those who are using the table.
+const PATIENCE: u32 = 60;
+
+/// Empties a table that nobody else can write to meanwhile, provided that it still holds what was proved.
+fn empty(database: &Database, pair: &Pair, proved: Option<&Fingerprint>) -> Result<()> {
+    let doing = format!("vidage de {}", pair.temp);
+    // The table is free again when this session ends.
+    let mut session = database.session()?;
+    session.exec(&doing, &format!("SET SESSION lock_wait_timeout = {PATIENCE}"), ())?;
+    match session.exec(&doing, &format!("LOCK TABLES {} WRITE", pair.temp), ()) {
+        Err(error) if !error.has_code(codes::ACCESS_DENIED) => return Err(error),
+        // Without that right the table is looked at just before.
+        Err(error) => log::info!("{} sans verrou de table : {error}", pair.temp),
+        Ok(_) => {}
+    }
+    if let Some(proved) = proved
+        && pair.fingerprint(&mut session)? != *proved
+    {
+        let what = format!("{} a changé pendant le contrôle et n'est pas vidée, relancez", pair.temp);
+        return Err(Error::Invariant(what));
+    }
+    match session.exec(&doing, &format!("TRUNCATE TABLE {}", pair.temp), ()) {
+        Err(error) if error.has_code(codes::ACCESS_DENIED) => {
+            session.exec(&doing, &format!("DELETE FROM {}", pair.temp), ())
+        }
+        result => result,
+    }
+    .map(drop)
 }
 
 impl Report for CleanupReport {

@@ -101,6 +101,13 @@ fn is_named(dataset: &Dataset, name: &str) -> bool {
     name == dataset.short_name() || name == dataset.main
 }
 
+/// Tells whether a table has changed: its rows and the sum of their checksums.
+#[derive(Debug, PartialEq, Eq)]
+struct Fingerprint {
+    rows: u64,
+    sum: Option<u64>,
+}
+
 /// Which rows of a temporary table are meant.
 #[derive(Debug, Clone, Copy)]
 enum Dates<'a> {
@@ -145,6 +152,14 @@ impl Pair {
     fn on_key(&self) -> String {
         let equal: Vec<String> = self.dataset.key().iter().map(|column| format!("m.{column} = t.{column}")).collect();
         equal.join(" AND ")
+    }
+
+    /// What the temporary table holds, in short.
+    fn fingerprint(&self, session: &mut Session) -> Result<Fingerprint> {
+        let row = [self.dataset.key(), vec!["volume"]].concat().join(", ");
+        let sql = format!("SELECT COUNT(*), CAST(SUM(CRC32(CONCAT_WS(',', {row}))) AS UNSIGNED) FROM {}", self.temp);
+        let (rows, sum) = session.first(&format!("lecture de {}", self.temp), &sql, ())?.unwrap_or_default();
+        Ok(Fingerprint { rows, sum })
     }
 
     /// The dates as a derived table.
