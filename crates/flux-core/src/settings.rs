@@ -28,6 +28,9 @@ pub struct ConnectionOptions {
     pub env_file: Option<PathBuf>,
 }
 
+/// Code of the département whose observatory this is, unless told otherwise: Cantal.
+pub(crate) const DEPARTEMENT: &str = "15";
+
 /// Where a value comes from, strongest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Origin {
@@ -143,7 +146,7 @@ impl Settings {
 
     /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`), Cantal by default.
     pub fn departement(&self) -> String {
-        self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| "15".into())
+        self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| DEPARTEMENT.into())
     }
 
     /// Looks up `DB_<name>_<LOCAL|PROD>`, then the plain names.

@@ -63,7 +63,7 @@ fn try_load(
     let hash_text = hash.to_hex().to_string();
     let table = report.file.table.clone();
     schema::require(&schema::main_table(file.dataset, run.options.space), &run.tables)?;
-    let options = format!("{} livraison={}", run.options.fingerprint(), file.delivery);
+    let options = format!("{} livraison={}", run.fingerprint(), file.delivery);
     let known = run.database.with_session(|session| known_before(etl, session, &table, file, &hash_text, &options))?;
     if let Some(last) = known.as_ref().filter(|last| last.rejected == 0) {
         unchanged(report, last);

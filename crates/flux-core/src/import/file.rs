@@ -201,8 +201,8 @@ const LENIENCY: &str = " |";
 
 fn options_of(run: &Run<'_>) -> String {
     match run.options.leniency() {
-        leniency if leniency.is_empty() => run.options.fingerprint(),
-        leniency => format!("{}{LENIENCY}{leniency}", run.options.fingerprint()),
+        leniency if leniency.is_empty() => run.fingerprint(),
+        leniency => format!("{}{LENIENCY}{leniency}", run.fingerprint()),
     }
 }
 
@@ -216,7 +216,7 @@ fn known_before(
     let last = history::last(session, table)?;
     let same = |last: &history::Last| {
         let (options, _) = last.options.split_once(LENIENCY).unwrap_or((last.options.as_str(), ""));
-        last.file_hash == hash.to_hex().as_str() && options == run.options.fingerprint() && !run.options.force
+        last.file_hash == hash.to_hex().as_str() && options == run.fingerprint() && !run.options.force
     };
     let Some(last) = last.filter(same) else { return Ok(None) };
     if last.stored > 0 && last.cleaned_at.is_none() {

@@ -82,6 +82,15 @@ impl<'a> Run<'a> {
             sort_limit: sort_memory / options.jobs.max(1) / size_of::<crate::sorter::Record>(),
         })
     }
+
+    /// What changes what is stored of one and the same file, for the history.
+    pub(crate) fn fingerprint(&self) -> String {
+        let options = self.options.fingerprint();
+        match self.locality.own.as_str() {
+            crate::settings::DEPARTEMENT => options,
+            other => format!("{options} departement={other}"),
+        }
+    }
 }
 
 /// Imports the weekly delivery.
