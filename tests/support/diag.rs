@@ -16,6 +16,12 @@ pub fn database() -> TestDb {
 /// A database with the tables that `wanted` chooses, dimensions filled with [`dims`] where they are among them.
 pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
     let db = TestDb::new();
+    fill(&db, wanted);
+    db
+}
+
+/// The same in a database that is there.
+pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
     let specs: Vec<_> =
         schema::tables(Preset::All, Space::Production).into_iter().filter(|s| wanted(&s.name)).collect();
     for spec in &specs {
@@ -26,7 +32,6 @@ pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
             db.exec(sql);
         }
     }
-    db
 }
 
 /// The test tables as well.
