@@ -71,3 +71,30 @@ const NAMES: &[(&str, &str)] = &[
          (2, 'SAINT-FLOUR', '15187', 1), (3, 'MAURIAC', '15120', 1)",
     ),
 ];
+
+/// Further columns of each file of the delivery, and their values, that [`database`] knows.
+const DELIVERY: [(&str, &str, &str); 10] = [
+    ("frequentation_nuitee", "", ""),
+    ("frequentation_nuitee_fr", "NomDepartement;", "Paris;"),
+    ("frequentation_nuitee_int", "Pays;", "Belgique;"),
+    ("frequentation_journee", "", ""),
+    ("frequentation_journee_fr", "NomDepartement;", "Paris;"),
+    ("frequentation_journee_int", "Pays;", "Belgique;"),
+    ("export_mobilite", "ZoneMobilite;", "Aurillac;"),
+    ("duree_sejour", "DureeSejour;", "1 nuit;"),
+    ("duree_sejour_fr", "NomDepartement;DureeSejour;", "Paris;1 nuit;"),
+    ("duree_sejour_int", "Pays;DureeSejour;", "Belgique;1 nuit;"),
+];
+
+/// The ten files, sound: two days, three zones, one category, six lines each.
+pub fn deliver(home: &flux_test::Home) {
+    for (name, columns, values) in DELIVERY {
+        let mut text = format!("Date;ZoneObservation;Provenance;CategorieVisiteur;{columns}Volume\n");
+        for day in ["2025-07-07", "2025-07-08"] {
+            for zone in ["Cantal", "Pays d'Aurillac", "Châtaigneraie"] {
+                text += &format!("{day};{zone};NonLocal;Touriste;{values}100\n");
+            }
+        }
+        home.write_csv(&format!("{name}.csv"), text);
+    }
+}

@@ -13,7 +13,7 @@ use crate::dims;
 use crate::error::{Error, Result};
 use crate::history::{self, Counts};
 use crate::names::Resolution;
-use crate::report::{Finding, number, plural};
+use crate::report::{Finding, Verdict, number, plural};
 
 /// One expected file and its last import.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,9 @@ pub struct FileCheck {
     pub table: String,
     /// Records of the file.
     pub lines: u64,
+    /// Whether the file itself is sound.
+    #[serde(skip)]
+    pub sign: Verdict,
     /// Whether this content is what was loaded last.
     pub state: &'static str,
     /// The accounting of the last import.
@@ -68,6 +71,7 @@ pub(super) fn files(
         let mut check = FileCheck {
             file: file.into(),
             lines: scan.map_or(0, |s| s.lines),
+            sign: scan.map_or(Verdict::Attention, FileScan::sign),
             state: "jamais chargé",
             imported: None,
             table,
@@ -85,20 +89,7 @@ pub(super) fn files(
 
 fn look(scan: &FileScan, findings: &mut Vec<Finding>) {
     let file = scan.file();
-    if scan.paths.is_empty() {
-        findings.push(
-            Finding::attention(file, "absent : une livraison a dix fichiers").action("redemandez-le au fournisseur"),
-        );
-    } else if let Some(error) = &scan.error {
-        findings.push(Finding::error(file, error.clone()).action("corrigez le fichier ou redemandez-le"));
-    } else if !scan.missing_columns.is_empty() {
-        let columns = scan.missing_columns.join(", ");
-        findings.push(
-            Finding::error(file, format!("colonnes absentes de l'en-tête : {columns}")).action("redemandez le fichier"),
-        );
-    } else if scan.lines == 0 {
-        findings.push(Finding::attention(file, "aucune ligne après l'en-tête"));
-    }
+    findings.extend(scan.finding());
     for problem in &scan.problems {
         findings.push(Finding::attention(
             file,
