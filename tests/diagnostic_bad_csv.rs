@@ -41,7 +41,7 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
 fn sound_spellings() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let text = sound();
     let middle = text.find("2025-07-08").unwrap();
-    let mixed = [text[..middle].as_bytes().to_vec(), latin(&text[middle..])].concat();
+    let mixed = [text.as_bytes()[..middle].to_vec(), latin(&text[middle..])].concat();
     vec![
         ("utf8", text.clone().into_bytes(), "UTF-8"),
         ("utf8_bom", format!("\u{feff}{text}").into_bytes(), "UTF-8 (BOM)"),
