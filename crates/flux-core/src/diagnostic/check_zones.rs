@@ -271,7 +271,8 @@ impl Report for ZonesReport {
             self.render_details(page);
         }
         if !self.missing_tables.is_empty() {
-            page.line(format!("  tables absentes de la base : {}", some_of(&self.missing_tables, 6)));
+            let list = some_of(&self.missing_tables, 6);
+            page.line(format!("  tables absentes de la base : {list} (`ensure-schema` les crée)"));
         }
         render_findings(page, &self.findings, "chaque zone est unique, connue et couverte");
     }

@@ -244,6 +244,7 @@ impl Report for VerifyReport {
         page.gap();
         let total: u64 = self.tables.iter().map(|row| row.comparison.temp_rows).sum();
         match self.verdict() {
+            Verdict::Ok if total == 0 => page.verdict(Verdict::Ok, "rien n'attend d'être migré"),
             Verdict::Ok => page.verdict(
                 Verdict::Ok,
                 format!("migration prouvée : {}, aucun écart", plural(total, "ligne comparée", "lignes comparées")),
