@@ -12,6 +12,7 @@ use crate::catalogue::{self, Dataset, Dim};
 use crate::csv_source::{Fields, Header, Lines, decode, split};
 use crate::error::{Error, Result};
 use crate::import;
+use crate::maintenance::paths::{self, Entry};
 use crate::progress::Progress;
 use crate::report::{Finding, Verdict};
 use crate::signals;
@@ -224,7 +225,7 @@ pub fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileScan>> {
         scans.push(scan);
     }
     if scans.iter().any(|scan| scan.paths.is_empty()) {
-        for path in strangers(folder) {
+        for path in strangers(folder)? {
             if let Some(scan) = resembles(&path, &mut scans).filter(|scan| scan.paths.is_empty()) {
                 scan.near.push(path);
             }
@@ -233,22 +234,19 @@ pub fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileScan>> {
     Ok(scans)
 }
 
-/// CSV files of the delivery's folders whose names are none of the ten.
-fn strangers(folder: &Path) -> Vec<PathBuf> {
+/// Files of the delivery's folders whose names are none of the ten, in the order of their names.
+fn strangers(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().to_lowercase();
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                folders.push(entry.path());
-            } else if catalogue::weekly().all(|dataset| dataset.weekly_file != Some(&name)) {
-                found.push(entry.path());
+    paths::walk(folder, &|_| true, &mut |entry| {
+        if let Entry::File(path, _) | Entry::Other(path) = entry {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+            if catalogue::weekly().all(|dataset| dataset.weekly_file != Some(&name)) {
+                found.push(path);
             }
         }
-    }
-    found.sort();
-    found
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The file whose name this one may have been meant to have: `frequentation_nuitee_fr (1).csv`, `Frequentation Nuitee FR.csv.txt`.
