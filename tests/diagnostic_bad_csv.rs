@@ -116,7 +116,7 @@ fn defects() -> Vec<Defect> {
         (
             "separateur_autre_que_celui_de_l_en_tete",
             bytes(format!("{NUITEE}{}", sound()[NUITEE.len()..].replace(';', ","))),
-            vec!["6 lignes seront rejetées", "1 champs au lieu de 5"],
+            vec!["6 lignes seront rejetées", "1 champ au lieu de 5"],
             vec!["6 lignes dont la zone est illisible", "etat-csv-complet"],
         ),
         ("colonne_manquante", bytes(sound().replace("Provenance", "Origine")), vec!["Provenance", "colonnes"], no()),

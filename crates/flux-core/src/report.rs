@@ -271,7 +271,8 @@ impl Table {
         let column = |title: &&str| {
             let (right, rest) = title.strip_prefix('>').map_or((false, *title), |rest| (true, rest));
             let (optional, rest) = rest.strip_prefix('?').map_or((false, rest), |rest| (true, rest));
-            Column { title: rest.to_owned(), right, optional }
+            // A chart, which has no title, only repeats a number.
+            Column { title: rest.to_owned(), right, optional: optional || rest.is_empty() }
         };
         Self { head: titles.iter().map(column).collect(), rows: Vec::new() }
     }

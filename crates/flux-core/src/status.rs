@@ -224,10 +224,10 @@ impl Report for StatusReport {
             "table",
             "fichier",
             ">lignes",
-            ">dates",
-            "du",
+            ">?dates",
+            "?du",
             "au",
-            "dernier import (UTC)",
+            "?dernier import (UTC)",
             ">rejets",
             ">à migrer",
         ]);

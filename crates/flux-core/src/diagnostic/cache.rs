@@ -216,7 +216,7 @@ impl Report for CacheReport {
             _ => {
                 let would = if self.dry_run { " (essai à blanc : rien n'a été supprimé)" } else { "" };
                 let removed = plural(self.removed, "fichier supprimé", "fichiers supprimés");
-                format!("{removed}, {} libérés{would}", bytes(self.freed_bytes))
+                format!("{removed}, {} de moins{would}", bytes(self.freed_bytes))
             }
         };
         page.gap();

@@ -416,7 +416,7 @@ impl Report for MobilityReport {
         let (now, before) = (format!(">{}", self.current.year), format!(">{}", self.reference.year));
         let mut table = Table::new(&["commune", &now, &before, ">écart", ">évolution", ""]);
         for commune in self.communes.iter().take(self.limit) {
-            let chart = bar(commune.total_visiteurs as f64, most as f64, 20);
+            let chart = bar(commune.total_visiteurs as f64, most as f64, 16);
             table.row(Self::cells(commune).into_iter().chain([chart]));
         }
         if !table.is_empty() {
@@ -431,7 +431,7 @@ impl Report for MobilityReport {
             let most = communes.iter().map(|commune| commune.difference.unsigned_abs()).max().unwrap_or(0);
             let mut table = Table::new(&["commune", &now, &before, ">écart", ">évolution", ""]);
             for commune in communes {
-                let chart = bar(commune.difference.unsigned_abs() as f64, most as f64, 20);
+                let chart = bar(commune.difference.unsigned_abs() as f64, most as f64, 16);
                 table.row(Self::cells(commune).into_iter().chain([chart]));
             }
             page.table(&table);

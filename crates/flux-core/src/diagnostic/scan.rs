@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::import;
 use crate::maintenance::paths::{self, Entry};
 use crate::progress::Progress;
-use crate::report::{Finding, Verdict};
+use crate::report::{Finding, Verdict, plural};
 use crate::signals;
 use crate::values::{Day, parse_date, parse_volume};
 
@@ -321,7 +321,8 @@ fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Resul
             continue;
         }
         if fields.len() != header.columns().len() {
-            let value = format!("{} champs au lieu de {}", fields.len(), header.columns().len());
+            let count = plural(fields.len() as u64, "champ", "champs");
+            let value = format!("{count} au lieu de {}", header.columns().len());
             scan.zoneless += 1;
             problems.add("nombre de champs différent de l'en-tête", line.number, &value);
             continue;

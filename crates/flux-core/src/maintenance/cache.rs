@@ -179,7 +179,8 @@ impl Report for CacheReport {
         if self.dry_run {
             page.line(format!("À blanc : {files} à supprimer, {} à libérer", bytes(self.bytes)));
         } else {
-            page.verdict(Verdict::Ok, format!("{files} supprimés, {} libérés", bytes(self.bytes)));
+            let removed = plural(self.files, "fichier supprimé", "fichiers supprimés");
+            page.verdict(Verdict::Ok, format!("{removed}, {} de moins", bytes(self.bytes)));
         }
         for finding in &self.findings {
             page.finding(finding);

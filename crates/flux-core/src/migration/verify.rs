@@ -185,7 +185,7 @@ impl Report for VerifyReport {
             "table",
             "état",
             ">temporaires",
-            ">volume",
+            ">?volume",
             ">identiques",
             ">absentes",
             ">différentes",
@@ -215,7 +215,7 @@ impl Report for VerifyReport {
         page.table(&table);
         page.title("Tables principales, aux dates des tables temporaires");
         let mut split =
-            Table::new(&["table", ">provisoires", ">volume provisoire", ">définitives", ">volume définitif"]);
+            Table::new(&["table", ">provisoires", ">?volume provisoire", ">définitives", ">?volume définitif"]);
         for row in self.tables.iter().filter(|row| row.comparison.temp_rows > 0) {
             let c = &row.comparison;
             split.row([

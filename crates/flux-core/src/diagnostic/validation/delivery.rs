@@ -192,6 +192,16 @@ fn conserve(
     Ok(())
 }
 
+/// The plural that options are spelt with, as people spell it.
+fn in_french(plural: &'static str) -> &'static str {
+    match plural {
+        "categories" => "catégories",
+        "departements" => "départements",
+        "durees" => "durées",
+        other => other,
+    }
+}
+
 pub(super) fn resolution(
     session: &mut Session,
     scans: &[FileScan],
@@ -218,7 +228,7 @@ pub(super) fn resolution(
             Err(error) => return Err(error),
         };
         let mut resolved = Resolved {
-            dimension: spec.plural.to_owned(),
+            dimension: in_french(spec.plural).to_owned(),
             names: lines_of.len(),
             lines: lines_of.values().sum(),
             resolved: 0,
@@ -237,7 +247,7 @@ pub(super) fn resolution(
             let lost = plural(resolved.lines - resolved.resolved, "ligne", "lignes");
             findings.push(
                 Finding::attention(
-                    format!("noms de {}", spec.plural),
+                    format!("noms de {}", in_french(spec.plural)),
                     format!("{lost} sans ligne de {} : {}", spec.table, some_of(&resolved.unresolved, 5)),
                 )
                 .action(format!(

@@ -179,7 +179,7 @@ impl Report for Validation {
                 plural(self.coverage.days.len() as u64, "jour", "jours")
             ));
         }
-        let mut table = Table::new(&["table", ">attendues", ">présentes", ">manquantes", "contrôle"]);
+        let mut table = Table::new(&["table", ">attendues", ">présentes", ">manquantes", "?contrôle"]);
         for covered in &self.coverage.tables {
             table.row([
                 covered.table.clone(),
