@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle};
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
+};
 use serde::Serialize;
 
 /// How a run went.
@@ -218,7 +220,8 @@ impl Page {
         let mut shown: Vec<usize> = (0..table.head.len()).collect();
         while table.width(&shown) > self.width {
             let nothing = shown.iter().rposition(|column| table.says_nothing(*column));
-            match nothing.or_else(|| shown.iter().position(|column| table.head[*column].optional)) {
+            let spare = |level: u8| shown.iter().position(|column| table.head[*column].spare == level);
+            match nothing.or_else(|| spare(2)).or_else(|| spare(1)) {
                 Some(at) => shown.remove(at),
                 None => break,
             };
@@ -231,11 +234,18 @@ impl Page {
         for row in &table.rows {
             grid.add_row(shown.iter().map(|column| Cell::new(row.get(*column).map_or("", String::as_str))));
         }
-        // What a row is about stays in one piece; the others wrap first.
-        if let Some(cells) =
-            grid.column_mut(0).filter(|_| shown.len() > 1 && table.width(&shown[..1]) <= self.width / 2)
-        {
-            cells.set_constraint(ColumnConstraint::ContentWidth);
+        for (index, column) in shown.iter().enumerate() {
+            // What a row is about stays in one piece; the others wrap first, and not within words.
+            let whole = index == 0 && shown.len() > 1 && table.width(&shown[..1]) <= self.width / 2;
+            let word = u16::try_from(table.longest_word(*column).min(LONGEST_WORD)).unwrap_or(u16::MAX);
+            if let Some(cells) = grid.column_mut(index) {
+                cells.set_constraint(if whole {
+                    ColumnConstraint::ContentWidth
+                } else {
+                    // With its padding.
+                    ColumnConstraint::LowerBoundary(Width::Fixed(word + 2))
+                });
+            }
         }
         for (index, column) in shown.iter().enumerate() {
             if let Some(cells) = grid.column_mut(index).filter(|_| table.head[*column].right) {
@@ -247,6 +257,9 @@ impl Page {
     }
 }
 
+/// Longer words may be broken.
+const LONGEST_WORD: usize = 20;
+
 /// One rule under the header, nothing else.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -254,7 +267,8 @@ const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 struct Column {
     title: String,
     right: bool,
-    optional: bool,
+    /// How readily it is left out: 0 never.
+    spare: u8,
 }
 
 /// A table for people.
@@ -266,13 +280,14 @@ pub struct Table {
 
 impl Table {
     /// Column titles; those that begin with `>` hold numbers and stand to the right; a `?`, after it, marks those that may be left
-    /// out where the terminal is narrow, the first of them first.
+    /// out where the terminal is narrow, the first of them first, and those with `??` before all others.
     pub fn new(titles: &[&str]) -> Self {
         let column = |title: &&str| {
             let (right, rest) = title.strip_prefix('>').map_or((false, *title), |rest| (true, rest));
-            let (optional, rest) = rest.strip_prefix('?').map_or((false, rest), |rest| (true, rest));
+            let title = rest.trim_start_matches('?');
             // A chart, which has no title, only repeats a number.
-            Column { title: rest.to_owned(), right, optional: optional || rest.is_empty() }
+            let spare = if title.is_empty() { 1 } else { (rest.len() - title.len()).min(2) as u8 };
+            Column { title: title.to_owned(), right, spare }
         };
         Self { head: titles.iter().map(column).collect(), rows: Vec::new() }
     }
@@ -290,6 +305,11 @@ impl Table {
             widest.max(self.head[column].title.chars().count()) + 2
         };
         shown.iter().map(|column| width(*column)).sum::<usize>() + shown.len().saturating_sub(1)
+    }
+
+    fn longest_word(&self, column: usize) -> usize {
+        let texts = self.rows.iter().filter_map(|row| row.get(column)).chain([&self.head[column].title]);
+        texts.flat_map(|text| text.split_whitespace()).map(|word| word.chars().count()).max().unwrap_or(0)
     }
 
     fn says_nothing(&self, column: usize) -> bool {

@@ -107,7 +107,12 @@ pub fn check(database: &Database, home: &Home, options: Options, progress: &Prog
     orphans(&zones, &mut findings);
     splits(&zones, &mut findings);
     unused(&zones, &resolver, &mut findings);
-    gaps(&zones, &mut findings);
+    // What a spare row of a split group lacks is the other row's; `merge-zones` mends both.
+    let spare = |zone: &Zone| {
+        let best = zone.name.as_deref().map(|name| resolver.resolve(name));
+        matches!(best, Some(Resolution::Found(row)) if resolver.rows()[row as usize].id != Some(zone.id_zone))
+    };
+    gaps(&zones, spare, &mut findings);
     let csv = if options.csv && home.deliveries().is_dir() {
         let names = zones_csv::names(&scan::delivery(&home.deliveries(), progress)?, &resolver, true);
         findings.extend(zones_csv::findings(&names));
@@ -225,14 +230,14 @@ fn unused(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
 }
 
 /// Tables in which a zone lacks a year that others have.
-fn gaps(zones: &[Zone], findings: &mut Vec<Finding>) {
+fn gaps(zones: &[Zone], spare: impl Fn(&Zone) -> bool, findings: &mut Vec<Finding>) {
     let mut years: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
     for zone in zones {
         for (table, found) in &zone.tables {
             years.entry(table).or_default().extend(found.years.keys());
         }
     }
-    for zone in zones.iter().filter(|zone| zone.rows > 0) {
+    for zone in zones.iter().filter(|zone| zone.rows > 0 && !spare(zone)) {
         let Some(name) = &zone.name else { continue };
         let mut lacking: BTreeMap<i32, Vec<String>> = BTreeMap::new();
         for (table, all) in &years {

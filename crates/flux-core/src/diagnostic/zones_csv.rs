@@ -179,7 +179,14 @@ pub fn analyse(
     let names = names(&scans, &resolver, resolved_against == "database");
     let mut findings = findings(&names);
     look(&scans, folder, &mut findings);
-    let present = |row: &Row| names.iter().any(|name| name.zone.as_deref() == Some(row.name.as_str()));
+    // A row of a split group is named when the group is.
+    let present = |row: &Row| match resolver.resolve(&row.name) {
+        Resolution::Found(best) => {
+            let best = &resolver.rows()[best as usize].name;
+            names.iter().any(|name| name.zone.as_ref() == Some(best))
+        }
+        Resolution::Unknown | Resolution::Ambiguous(_) => false,
+    };
     let absent = resolver.rows().iter().filter(|row| !present(row)).map(|row| row.name.clone()).collect();
     Ok(ZonesReport {
         folder: folder.display().to_string(),
@@ -198,7 +205,7 @@ impl Report for ZonesReport {
         if let Some(reason) = &self.database {
             page.line(format!("  {reason} ; noms comparés à la référence"));
         }
-        let mut table = Table::new(&["nom dans les CSV", "zone", ">lignes", ">fichiers", "dates"]);
+        let mut table = Table::new(&["nom dans les CSV", "zone", ">lignes", ">?fichiers", "dates"]);
         for name in &self.names {
             let zone = match &name.zone {
                 Some(zone) => format!("✓ {zone}"),

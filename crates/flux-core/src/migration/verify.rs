@@ -183,14 +183,14 @@ impl Report for VerifyReport {
     fn render(&self, page: &mut Page) {
         let mut table = Table::new(&[
             "table",
-            "état",
-            ">temporaires",
-            ">?volume",
-            ">identiques",
+            "??état",
+            ">?temporaires",
+            ">??volume",
+            ">?identiques",
             ">absentes",
             ">différentes",
             ">en trop",
-            ">définitives",
+            ">?définitives",
         ]);
         for row in &self.tables {
             let c = &row.comparison;
@@ -201,8 +201,8 @@ impl Report for VerifyReport {
                 _ => (Verdict::Error, "échec"),
             };
             table.row([
-                row.main.clone(),
-                format!("{} {state}", verdict.sign()),
+                format!("{} {}", verdict.sign(), row.main),
+                state.to_owned(),
                 number(c.temp_rows),
                 number(c.temp_volume),
                 number(c.same),
