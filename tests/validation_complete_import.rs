@@ -119,7 +119,7 @@ fn gaps_unknown_names_bad_lines_and_unusual_volumes_are_found() {
     let reasons: Vec<&str> =
         json["rejects"].as_array().unwrap().iter().map(|r| r["reason"].as_str().unwrap()).collect();
     assert!(
-        reasons.contains(&"nom inconnu : departements") && reasons.contains(&"Volume : volume négatif"),
+        reasons.contains(&"nom inconnu : départements") && reasons.contains(&"Volume : volume négatif"),
         "{reasons:?}"
     );
 }

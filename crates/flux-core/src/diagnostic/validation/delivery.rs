@@ -36,8 +36,11 @@ pub struct FileCheck {
 /// How the names of one dimension resolve.
 #[derive(Debug, Serialize)]
 pub struct Resolved {
-    /// Table.
+    /// Dimension, as options spell it.
     pub dimension: String,
+    /// As people spell it.
+    #[serde(skip)]
+    pub label: &'static str,
     /// Different names.
     pub names: usize,
     /// Lines that hold one.
@@ -228,7 +231,8 @@ pub(super) fn resolution(
             Err(error) => return Err(error),
         };
         let mut resolved = Resolved {
-            dimension: in_french(spec.plural).to_owned(),
+            dimension: spec.plural.to_owned(),
+            label: in_french(spec.plural),
             names: lines_of.len(),
             lines: lines_of.values().sum(),
             resolved: 0,
@@ -268,8 +272,7 @@ pub(super) fn reasons(scans: &[FileScan], resolution: &[Resolved]) -> Vec<Reason
         *lines.entry(problem.reason.clone()).or_default() += problem.lines;
     }
     for resolved in resolution.iter().filter(|resolved| resolved.resolved < resolved.lines) {
-        *lines.entry(format!("nom inconnu : {}", resolved.dimension)).or_default() +=
-            resolved.lines - resolved.resolved;
+        *lines.entry(format!("nom inconnu : {}", resolved.label)).or_default() += resolved.lines - resolved.resolved;
     }
     let mut reasons: Vec<Reason> = lines.into_iter().map(|(reason, lines)| Reason { reason, lines }).collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.lines));

@@ -162,7 +162,7 @@ impl Report for Validation {
             let mut table = Table::new(&["dimension", ">noms", ">lignes", ">résolues", "inconnus ou ambigus"]);
             for resolved in &self.resolution {
                 table.row([
-                    resolved.dimension.clone(),
+                    resolved.label.to_owned(),
                     number(resolved.names as u64),
                     number(resolved.lines),
                     super::percent(resolved.resolved as f64, resolved.lines as f64),
