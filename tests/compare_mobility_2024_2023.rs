@@ -76,6 +76,49 @@ fn days_of_ones_own_are_shifted_and_missing_days_are_told() {
     assert_eq!(json["findings"].as_array().unwrap().len(), 2);
 }
 
+/// Every day of both years has data: 10 visitors a day, 43 on 29 February. 2024: 365 × 10 + 43 = 3 693; 2023: 3 650.
+#[test]
+fn the_29_february_is_shown_and_is_no_anomaly() {
+    let db = support::database();
+    let home = Home::new(&db);
+    db.exec(
+        "INSERT INTO dim_periodes (code_periode, nom_periode, annee, date_debut, date_fin) VALUES
+         ('annee_complete', 'Année complète', 2024, '2024-01-01 00:00:00', '2024-12-31 23:59:59'),
+         ('annee_complete', 'Année complète', 2023, '2023-01-01 00:00:00', '2023-12-31 23:59:59'),
+         ('hiver', 'Hiver', 2024, '2024-02-10 00:00:00', '2024-03-10 23:59:59'),
+         ('hiver', 'Hiver', 2023, '2023-02-04 00:00:00', '2023-03-04 23:59:59')",
+    );
+    let first = chrono::NaiveDate::from_ymd_opt(2023, 1, 1).unwrap();
+    let days: Vec<String> = (0..731)
+        .map(|day| first + chrono::Days::new(day))
+        .map(|day| format!("('{day}', 1, 2, 1, 1, '', {})", if day.to_string() == "2024-02-29" { 43 } else { 10 }))
+        .collect();
+    db.exec(&format!(
+        "INSERT INTO fact_lieu_activite_soir (date, id_zone, id_provenance, id_categorie, id_commune, jour_semaine, volume) \
+         VALUES {}",
+        days.join(", ")
+    ));
+    let run = |args: &[&str]| home.tool("compare-mobility-2024-2023").args(args).run();
+    let json = run(&["--json", "--period", "annee_complete", "--html", "an.html"]).expect_code(0).json();
+    assert_eq!((&json["current"]["total"], &json["reference"]["total"]), (&json!(3693), &json!(3650)));
+    // 43 / 3650 = 1.18 %; without that day 3 650 against 3 650.
+    assert_eq!(json["evolution_pct"], 1.2);
+    assert_eq!(json["leap_day"], json!({"date": "2024-02-29", "total": 43, "evolution_pct": 0.0}));
+    assert!(home.read("an.html").contains("2024-02-29"));
+    let note = "un jour de plus, le 2024-02-29 (43 visiteurs)";
+    run(&["--period", "annee_complete"]).expect_code(0).expect_stdout(note);
+    // The other way round the day stands in the reference.
+    let json = run(&["--json", "--period", "annee_complete", "--year", "2023", "--reference", "2024"]);
+    let json = json.expect_code(0).json();
+    assert_eq!(json["leap_day"], json!({"date": "2024-02-29", "total": 43, "evolution_pct": 0.0}));
+    // 28 February to 1 March: 3 days (63) against 2 (20).
+    let json = run(&["--json", "--from", "2024-02-28", "--to", "2024-03-01"]).expect_code(0).json();
+    assert_eq!((&json["current"]["total"], &json["reference"]["total"]), (&json!(63), &json!(20)));
+    assert_eq!(json["leap_day"]["total"], 43);
+    // 30 days against 29, other dates: not for the 29 February.
+    run(&["--period", "hiver"]).expect_code(3).expect_stdout("30 jours en 2024 contre 29 en 2023");
+}
+
 #[test]
 fn unknown_names_and_years_say_what_is_known() {
     let db = database();

@@ -16,6 +16,12 @@ pub fn database() -> TestDb {
 /// A database with the tables that `wanted` chooses, dimensions filled with [`dims`] where they are among them.
 pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
     let db = TestDb::new();
+    fill(&db, wanted);
+    db
+}
+
+/// The same in a database that is there.
+pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
     let specs: Vec<_> =
         schema::tables(Preset::All, Space::Production).into_iter().filter(|s| wanted(&s.name)).collect();
     for spec in &specs {
@@ -26,7 +32,6 @@ pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
             db.exec(sql);
         }
     }
-    db
 }
 
 /// The test tables as well.
@@ -66,3 +71,30 @@ const NAMES: &[(&str, &str)] = &[
          (2, 'SAINT-FLOUR', '15187', 1), (3, 'MAURIAC', '15120', 1)",
     ),
 ];
+
+/// Further columns of each file of the delivery, and their values, that [`database`] knows.
+const DELIVERY: [(&str, &str, &str); 10] = [
+    ("frequentation_nuitee", "", ""),
+    ("frequentation_nuitee_fr", "NomDepartement;", "Paris;"),
+    ("frequentation_nuitee_int", "Pays;", "Belgique;"),
+    ("frequentation_journee", "", ""),
+    ("frequentation_journee_fr", "NomDepartement;", "Paris;"),
+    ("frequentation_journee_int", "Pays;", "Belgique;"),
+    ("export_mobilite", "ZoneMobilite;", "Aurillac;"),
+    ("duree_sejour", "DureeSejour;", "1 nuit;"),
+    ("duree_sejour_fr", "NomDepartement;DureeSejour;", "Paris;1 nuit;"),
+    ("duree_sejour_int", "Pays;DureeSejour;", "Belgique;1 nuit;"),
+];
+
+/// The ten files, sound: two days, three zones, one category, six lines each.
+pub fn deliver(home: &flux_test::Home) {
+    for (name, columns, values) in DELIVERY {
+        let mut text = format!("Date;ZoneObservation;Provenance;CategorieVisiteur;{columns}Volume\n");
+        for day in ["2025-07-07", "2025-07-08"] {
+            for zone in ["Cantal", "Pays d'Aurillac", "Châtaigneraie"] {
+                text += &format!("{day};{zone};NonLocal;Touriste;{values}100\n");
+            }
+        }
+        home.write_csv(&format!("{name}.csv"), text);
+    }
+}

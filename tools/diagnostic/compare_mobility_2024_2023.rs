@@ -17,7 +17,8 @@ Compte ce que compte le portail : la zone (avec ses noms équivalents), la caté
 LOCAL, les communes connues. La période est un code de dim_periodes, pris dans chacune des deux années, ou
 l'intervalle --from/--to, décalé à l'année de référence.
 Signale une année sans donnée, des jours manquants, des périodes de longueurs différentes : les totaux ne sont
-alors pas comparables.
+alors pas comparables. Un 29 février n'est pas une anomalie : il reste dans les totaux, comme sur le portail, et
+l'évolution à nombre de jours égal est donnée en plus.
 --csv : toutes les communes, séparateur ;. --html : une page autonome avec le graphique.
 Coût : un parcours d'index sur les jours comparés. Peut être relancé à volonté.
 Codes de sortie : 0 comparé, 1 échec, 2 mauvais usage (zone, période inconnues), 3 comparaison à prendre avec

@@ -11,13 +11,16 @@ const TOOL: Tool = Tool {
     about: "Avancement de l'import en cours (fichier, lignes, débit, temps restant) ou issue du dernier",
     details: "\
 Lit : flux_import_progress, que l'import tient à jour deux fois par seconde sur une connexion à part, l'historique
-des imports et le verrou des outils qui écrivent. N'écrit rien.
-Un import qui ne tient plus le verrou et n'a pas dit sa fin est mort ; un import qui le tient sans donner signe de
-vie depuis 15 secondes est dit bloqué. Le temps restant est une estimation : lire et enregistrer un octet y
-comptent autant l'un que l'autre.
+des imports, le verrou des outils qui écrivent, et etl_checkpoint.json pour l'ETL. N'écrit rien.
+Mort : l'import n'a pas dit sa fin et ne tient plus le verrou. Bloqué : il tient le verrou sans donner signe de vie
+depuis 15 secondes (suspendu ?), ou vit sans avancer d'un octet ni d'une ligne depuis 2 minutes (il attend la base).
+Le temps restant suppose le rythme tenu jusque-là pour tout ce qui reste ; lire et enregistrer un octet comptent
+autant l'un que l'autre, les fichiers inchangés ou écartés comptent pour faits. En dessous de 2 % il n'est pas dit.
+Si un autre outil tient le verrou, il est nommé. L'ETL (populate-facts-full-production) n'écrit son avancement
+qu'à la fin de chaque fichier ; arrêté sans finir, il est dit mort.
 Coût : quelques millisecondes. Peut être relancé à volonté.
 Codes de sortie : 0 en cours, ou dernier import sans rien à signaler, 1 échec, 2 mauvais usage, 3 import mort,
-bloqué, en échec ou à regarder.",
+bloqué, en échec ou à regarder, ou ETL mort.",
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,5 +31,5 @@ fn main() -> ExitCode {
 }
 
 fn run(_: Args, context: &Context) -> Result<ProgressReport> {
-    import_progress::check(&context.database()?)
+    import_progress::check(&context.database()?, context.settings.home.root())
 }

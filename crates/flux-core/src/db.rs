@@ -1,7 +1,7 @@
 //! The one database handle: connection, retries, the named lock, and what the server is able to do.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mysql::prelude::{FromRow, Queryable};
@@ -23,16 +23,41 @@ pub enum Flavour {
     MariaDb,
 }
 
+/// The tools that take the lock of the writers.
+const WRITERS: [&str; 20] = [
+    "add-missing-zones",
+    "archive-csv",
+    "cleanup-temp",
+    "cleanup-year",
+    "ensure-schema",
+    "import-optimized",
+    "import-sejours-duree-fr",
+    "import-sejours-duree-int",
+    "improve-response",
+    "merge-zones",
+    "migrate-optimized",
+    "migrate-sejours-duree",
+    "migrate-temp-to-main",
+    "populate-facts-full-production",
+    "populate-facts-optimized",
+    "reset-saisons",
+    "restore-critical",
+    "update-saisons",
+    "update-temp-tables",
+    "verifier-saisons",
+];
+
 /// A way to the database. Cheap to share between threads; each takes its own [`Session`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Database {
     opts: Opts,
+    tool: &'static str,
     target: String,
     name: String,
     version: String,
     flavour: Flavour,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
-    idle: Mutex<Vec<Conn>>,
+    idle: Arc<Mutex<Vec<Conn>>>,
 }
 
 impl Database {
@@ -40,7 +65,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Config`] for missing settings, [`Error::Connect`] when the server refuses or does not answer.
-    pub fn connect(settings: &Settings) -> Result<Self> {
+    pub fn connect(settings: &Settings, tool: &'static str) -> Result<Self> {
         let connection = settings.connection()?;
         let (opts, mut conn) = open(&connection)?;
         let version: String = conn
@@ -51,11 +76,12 @@ impl Database {
         log::debug!("connecté à {}, serveur {version}", connection.target);
         Ok(Self {
             opts,
+            tool,
             target: connection.target,
             name: connection.database,
             version,
             flavour,
-            idle: Mutex::default(),
+            idle: Arc::default(),
         })
     }
 
@@ -173,7 +199,7 @@ impl Database {
     /// # Errors
     /// [`Error::Locked`] at once when another run holds it.
     pub fn lock(&self) -> Result<Lock> {
-        Lock::take(self.session()?, lock_name(&self.name))
+        Lock::take(self.session()?, &self.name, self.tool)
     }
 
     /// Connection that holds the named lock of the writers; `None` while it is free.
@@ -184,6 +210,15 @@ impl Database {
         let id: Option<Option<u64>> =
             session.first("lecture du verrou", "SELECT IS_USED_LOCK(?)", (lock_name(&self.name),))?;
         Ok(id.flatten())
+    }
+
+    /// Which tool the connection that holds the lock runs for: it holds a second lock, of the tool's name. `None` for programs that
+    /// take none.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub fn lock_tool(&self, session: &mut Session, holder: u64) -> Result<Option<&'static str>> {
+        lock_tool(session, &self.name, holder)
     }
 
     /// Tables and views of the database, by name.
@@ -232,6 +267,20 @@ fn lock_name(database: &str) -> String {
     } else {
         format!("flux:{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
     }
+}
+
+/// Name of the lock that says which tool has the lock of the writers.
+fn tool_lock_name(database: &str, tool: &str) -> String {
+    format!("flux:{}", &blake3::hash(format!("{database} {tool}").as_bytes()).to_hex()[..32])
+}
+
+fn lock_tool(session: &mut Session, database: &str, holder: u64) -> Result<Option<&'static str>> {
+    let branches: String = (0..WRITERS.len()).map(|index| format!(" WHEN IS_USED_LOCK(?) THEN {index}")).collect();
+    let names = WRITERS.iter().map(|tool| tool_lock_name(database, tool).into());
+    let params: Vec<mysql::Value> = std::iter::once(holder.into()).chain(names).collect();
+    let index: Option<Option<usize>> =
+        session.first("lecture du verrou", &format!("SELECT CASE ?{branches} END"), params)?;
+    Ok(index.flatten().and_then(|index| WRITERS.get(index).copied()))
 }
 
 /// One connection with our session settings. Closed on drop; an open transaction is then rolled back by the server.
@@ -307,14 +356,17 @@ impl Session {
 #[derive(Debug)]
 pub struct Lock {
     session: Session,
+    database: String,
     name: String,
+    tool_name: String,
 }
 
 impl Drop for Lock {
     /// Gives the lock back before the process ends: the server may take a moment to notice a closed connection, and the next command
     /// of a script would find the lock taken.
     fn drop(&mut self) {
-        if let Err(error) = self.session.exec("retour du verrou", "DO RELEASE_LOCK(?)", (&self.name,)) {
+        let names = (&self.tool_name, &self.name);
+        if let Err(error) = self.session.exec("retour du verrou", "DO RELEASE_LOCK(?), RELEASE_LOCK(?)", names) {
             log::debug!("{error}");
         }
     }
@@ -322,13 +374,16 @@ impl Drop for Lock {
 
 impl Lock {
     /// Waits a second at most, for a run that was killed just now leaves its lock to the server to clear away.
-    fn take(mut session: Session, name: String) -> Result<Self> {
+    fn take(mut session: Session, database: &str, tool: &str) -> Result<Self> {
+        let name = lock_name(database);
         let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 1)", (&name,))?;
-        if got.flatten() == Some(1) {
-            return Ok(Self { session, name });
+        if got.flatten() != Some(1) {
+            let holder = holder(&mut session, database, &name);
+            return Err(Error::Locked { name, holder });
         }
-        let holder = holder(&mut session, &name);
-        Err(Error::Locked { name, holder })
+        let tool_name = tool_lock_name(database, tool);
+        session.exec("prise du verrou", "DO GET_LOCK(?, 0)", (&tool_name,))?;
+        Ok(Self { session, database: database.to_owned(), name, tool_name })
     }
 
     /// Proves that the lock is still ours; to be called before each commit, for a lost connection loses it silently.
@@ -341,7 +396,7 @@ impl Lock {
         if mine.flatten() == Some(1) {
             return Ok(());
         }
-        let holder = holder(&mut self.session, &self.name);
+        let holder = holder(&mut self.session, &self.database, &self.name);
         Err(Error::Locked { name: self.name.clone(), holder })
     }
 
@@ -362,12 +417,14 @@ impl Lock {
 }
 
 /// Who holds the lock, as far as this user may see.
-fn holder(session: &mut Session, name: &str) -> String {
+fn holder(session: &mut Session, database: &str, name: &str) -> String {
     let id: Option<Option<u64>> = session.first("verrou", "SELECT IS_USED_LOCK(?)", (name,)).ok().flatten();
     let Some(id) = id.flatten() else { return "libéré à l'instant".into() };
+    let tool = lock_tool(session, database, id).ok().flatten();
+    let tool = tool.map_or_else(String::new, |tool| format!("{tool}, "));
     let sql = "SELECT user, time FROM information_schema.processlist WHERE id = ?";
     match session.first::<(String, i64)>("verrou", sql, (id,)) {
-        Ok(Some((user, seconds))) => format!("connexion {id} de {user}, inactive depuis {seconds} s"),
-        _ => format!("connexion {id}"),
+        Ok(Some((user, seconds))) => format!("{tool}connexion {id} de {user}, inactive depuis {seconds} s"),
+        _ => format!("{tool}connexion {id}"),
     }
 }

@@ -37,7 +37,7 @@ pub type Installed = (String, std::result::Result<String, String>);
 /// Looks at everything; what cannot be looked at is a finding.
 pub fn examine(settings: &Settings, version: &str, installed: Vec<Installed>) -> DoctorReport {
     let mut checks = vec![tools(version, &installed), home(settings), env_file(settings), folders(settings)];
-    match Database::connect(settings) {
+    match Database::connect(settings, "flux") {
         Ok(database) => checks.extend(database_checks(&database)),
         Err(error) => {
             let target = settings.connection().map_or_else(|_| "non réglée".into(), |connection| connection.target);

@@ -207,6 +207,10 @@ pub mod codes {
 /// The server's own words without the driver's wrapping.
 fn describe(error: &mysql::Error) -> String {
     match error {
+        mysql::Error::MySqlError(server) if server.code == 1054 => {
+            let column = quoted_name(&server.message).unwrap_or_else(|| server.message.clone());
+            format!("la colonne {column} n'existe pas (erreur 1054)")
+        }
         mysql::Error::MySqlError(server) => format!("{} (erreur {})", server.message, server.code),
         mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, text, _)))) => text.clone(),
         mysql::Error::DriverError(mysql::DriverError::ConnectTimeout) => "délai de connexion dépassé".into(),

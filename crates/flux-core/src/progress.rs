@@ -14,6 +14,8 @@ pub struct Progress {
     bars: MultiProgress,
     /// Every bar ever made, shown or not.
     made: Arc<Mutex<Vec<ProgressBar>>>,
+    /// Things that need no further work, whatever became of them, with their sizes.
+    settled: Arc<Mutex<Vec<(String, u64)>>>,
 }
 
 /// Where a bar stands.
@@ -29,17 +31,21 @@ pub struct Step {
     pub message: String,
     /// Whether it has ended.
     pub finished: bool,
+    /// Whether nothing more is to be done for what it is named after.
+    pub settled: bool,
 }
 
 impl Progress {
     /// Bars on stderr when `visible`, else none.
     pub fn new(visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target), made: Arc::default() }
+        Self { bars: MultiProgress::with_draw_target(target), made: Arc::default(), settled: Arc::default() }
     }
 
-    /// Where the bars over bytes or things stand, shown or not, in the order in which they were made.
+    /// Where the bars over bytes or things stand, shown or not, in the order in which they were made; then what was settled
+    /// without a bar.
     pub fn steps(&self) -> Vec<Step> {
+        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let step = |bar: &ProgressBar| Step {
             name: bar.prefix(),
@@ -47,8 +53,27 @@ impl Progress {
             total: bar.length().unwrap_or(0),
             message: bar.message(),
             finished: bar.is_finished(),
+            settled: settled.iter().any(|(name, _)| *name == bar.prefix()),
         };
-        made.iter().map(step).collect()
+        let mut steps: Vec<Step> = made.iter().map(step).collect();
+        let without = settled.iter().filter(|(name, _)| !steps.iter().any(|step| step.name == *name));
+        let without: Vec<Step> = without
+            .map(|(name, size)| Step {
+                name: name.clone(),
+                position: 0,
+                total: *size,
+                message: String::new(),
+                finished: true,
+                settled: true,
+            })
+            .collect();
+        steps.extend(without);
+        steps
+    }
+
+    /// Tells that nothing more is to be done for `name`, of `size` bytes: stored, unchanged, left out or failed.
+    pub fn settle(&self, name: &str, size: u64) {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), size));
     }
 
     /// A bar over `total` bytes.
@@ -95,4 +120,21 @@ impl Progress {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_settled_is_a_step_with_and_without_a_bar() {
+        let progress = Progress::new(false);
+        let bar = progress.bytes("a.csv", 10);
+        bar.set_position(4);
+        progress.settle("a.csv", 10);
+        progress.settle("b.csv", 7);
+        let steps = progress.steps();
+        let told: Vec<_> = steps.iter().map(|s| (s.name.as_str(), s.position, s.total, s.settled)).collect();
+        assert_eq!(told, [("a.csv", 4, 10, true), ("b.csv", 0, 7, true)]);
+    }
 }

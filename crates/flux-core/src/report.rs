@@ -1,6 +1,10 @@
 //! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
 
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle};
+use std::borrow::Cow;
+
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
+};
 use serde::Serialize;
 
 /// How a run went.
@@ -137,6 +141,12 @@ pub fn bytes(count: u64) -> String {
     if unit == 0 { format!("{count} o") } else { format!("{value:.1} {}", UNITS[unit]).replace('.', ",") }
 }
 
+/// Without the control characters that a damaged file or name may hold: they would move the cursor or colour the terminal.
+fn plain(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| c.is_control() && c != '\n';
+    if text.contains(bad) { Cow::Owned(text.replace(bad, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
 /// Text for people, as wide as their terminal.
 #[derive(Debug)]
 pub struct Page {
@@ -169,7 +179,7 @@ impl Page {
 
     /// One line.
     pub fn line(&mut self, line: impl AsRef<str>) {
-        self.text.push_str(line.as_ref());
+        self.text.push_str(&plain(line.as_ref()));
         self.text.push('\n');
     }
 
@@ -204,11 +214,14 @@ impl Page {
         self.line(format!("  → {action}"));
     }
 
-    /// A table. Where it is too wide, columns that say nothing (0 or – in every row) are left out before anything wraps.
+    /// A table. Where it is too wide, columns that say nothing (0 or – in every row) are left out, then those that the table can do
+    /// without, before anything wraps.
     pub fn table(&mut self, table: &Table) {
         let mut shown: Vec<usize> = (0..table.head.len()).collect();
         while table.width(&shown) > self.width {
-            match shown.iter().rposition(|column| table.says_nothing(*column)) {
+            let nothing = shown.iter().rposition(|column| table.says_nothing(*column));
+            let spare = |level: u8| shown.iter().position(|column| table.head[*column].spare == level);
+            match nothing.or_else(|| spare(2)).or_else(|| spare(1)) {
                 Some(at) => shown.remove(at),
                 None => break,
             };
@@ -222,6 +235,19 @@ impl Page {
             grid.add_row(shown.iter().map(|column| Cell::new(row.get(*column).map_or("", String::as_str))));
         }
         for (index, column) in shown.iter().enumerate() {
+            // What a row is about stays in one piece; the others wrap first, and not within words.
+            let whole = index == 0 && shown.len() > 1 && table.width(&shown[..1]) <= self.width / 2;
+            let word = u16::try_from(table.longest_word(*column).min(LONGEST_WORD)).unwrap_or(u16::MAX);
+            if let Some(cells) = grid.column_mut(index) {
+                cells.set_constraint(if whole {
+                    ColumnConstraint::ContentWidth
+                } else {
+                    // With its padding.
+                    ColumnConstraint::LowerBoundary(Width::Fixed(word + 2))
+                });
+            }
+        }
+        for (index, column) in shown.iter().enumerate() {
             if let Some(cells) = grid.column_mut(index).filter(|_| table.head[*column].right) {
                 cells.set_cell_alignment(CellAlignment::Right);
                 cells.set_constraint(ColumnConstraint::ContentWidth);
@@ -231,6 +257,9 @@ impl Page {
     }
 }
 
+/// Longer words may be broken.
+const LONGEST_WORD: usize = 20;
+
 /// One rule under the header, nothing else.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -238,6 +267,8 @@ const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 struct Column {
     title: String,
     right: bool,
+    /// How readily it is left out: 0 never.
+    spare: u8,
 }
 
 /// A table for people.
@@ -248,26 +279,37 @@ pub struct Table {
 }
 
 impl Table {
-    /// Column titles; those that begin with `>` hold numbers and stand to the right.
+    /// Column titles; those that begin with `>` hold numbers and stand to the right; a `?`, after it, marks those that may be left
+    /// out where the terminal is narrow, the first of them first, and those with `??` before all others.
     pub fn new(titles: &[&str]) -> Self {
-        let column =
-            |title: &&str| Column { title: title.trim_start_matches('>').to_owned(), right: title.starts_with('>') };
+        let column = |title: &&str| {
+            let (right, rest) = title.strip_prefix('>').map_or((false, *title), |rest| (true, rest));
+            let title = rest.trim_start_matches('?');
+            // A chart, which has no title, only repeats a number.
+            let spare = if title.is_empty() { 1 } else { (rest.len() - title.len()).min(2) as u8 };
+            Column { title: title.to_owned(), right, spare }
+        };
         Self { head: titles.iter().map(column).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| plain(&cell).into_owned()).collect());
     }
 
-    /// Columns that the table takes when nothing wraps, with one space on each side of a cell.
+    /// Columns that the table takes when nothing wraps, with one space on each side of a cell and one between two.
     fn width(&self, shown: &[usize]) -> usize {
         let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
         let width = |column: usize| {
             let widest = cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0);
             widest.max(self.head[column].title.chars().count()) + 2
         };
-        shown.iter().map(|column| width(*column)).sum()
+        shown.iter().map(|column| width(*column)).sum::<usize>() + shown.len().saturating_sub(1)
+    }
+
+    fn longest_word(&self, column: usize) -> usize {
+        let texts = self.rows.iter().filter_map(|row| row.get(column)).chain([&self.head[column].title]);
+        texts.flat_map(|text| text.split_whitespace()).map(|word| word.chars().count()).max().unwrap_or(0)
     }
 
     fn says_nothing(&self, column: usize) -> bool {
@@ -308,6 +350,27 @@ mod tests {
         page.table(&table);
         assert!(page.text().lines().all(|line| line.chars().count() <= 40), "{}", page.text());
         assert!(page.text().contains("1 234"));
+    }
+
+    #[test]
+    fn columns_that_can_be_done_without_give_way_before_names_wrap() {
+        let mut table = Table::new(&["fichier", ">?taille", "?écrit le", ">lignes"]);
+        let cells = ["frequentation_nuitee", "12,3 Mio", "2025-07-07 06:30", "12"];
+        table.row(cells.map(str::to_owned));
+        let mut page = Page::new(50);
+        page.table(&table);
+        // 22 + 10 + 18 + 8 and three between = 61; without the size 50.
+        assert!(!page.text().contains("taille") && page.text().contains("2025-07-07 06:30"), "{}", page.text());
+        let mut page = Page::new(40);
+        page.table(&table);
+        assert!(page.text().contains("frequentation_nuitee") && !page.text().contains("2025"), "{}", page.text());
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        let mut page = Page::new(80);
+        page.line("a\u{1b}[31mb\nc\r");
+        assert_eq!(page.text(), "a\u{fffd}[31mb\nc\u{fffd}\n");
     }
 
     #[test]

@@ -182,10 +182,10 @@ fn look_at(
     }
     if last.cleaned_at.is_none() && last.status == "loaded" {
         if last.rejected > 0 {
-            let place = last.reject_file.as_deref().map_or_else(String::new, |path| format!(" dans {path}"));
+            let place = last.reject_file.as_deref().map_or_else(String::new, |path| format!(" (liste : {path})"));
             findings.push(
                 Finding::attention(file, plural(last.rejected, "ligne rejetée", "lignes rejetées"))
-                    .action(format!("corrigez-les{place}, puis relancez `update-temp-tables`")),
+                    .action(format!("corrigez-les dans le CSV{place}, puis relancez `update-temp-tables`")),
             );
         }
         if last.conflicts > 0 {
@@ -222,12 +222,12 @@ impl Report for StatusReport {
     fn render(&self, page: &mut Page) {
         let mut table = Table::new(&[
             "table",
-            "fichier",
+            "?fichier",
             ">lignes",
-            ">dates",
-            "du",
+            ">??dates",
+            "??du",
             "au",
-            "dernier import (UTC)",
+            "??dernier import (UTC)",
             ">rejets",
             ">à migrer",
         ]);

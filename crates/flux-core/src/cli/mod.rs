@@ -136,7 +136,7 @@ impl Context {
     /// # Errors
     /// [`Error::Config`], [`Error::Connect`].
     pub fn database(&self) -> Result<Database> {
-        Database::connect(&self.settings)
+        Database::connect(&self.settings, self.tool)
     }
 }
 

@@ -2,7 +2,7 @@
 //! links are neither followed nor removed, and only files that are caches by their name are touched.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::{render_findings, some_of};
 use crate::error::{Error, Result};
-use crate::maintenance::cache::is_cache_file;
+use crate::maintenance::cache::{self, category, is_cache_file};
+use crate::maintenance::paths::{self, Entry};
 use crate::report::{Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
-use crate::signals;
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -114,47 +114,32 @@ pub fn administer(home: &Path, options: &Options) -> Result<CacheReport> {
 
 fn walk(root: &Path, options: &Options, report: &mut CacheReport) -> Result<()> {
     let now = SystemTime::now();
-    let mut folders = vec![(root.to_path_buf(), None::<String>)];
-    while let Some((folder, category)) = folders.pop() {
-        signals::check()?;
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                unreadable(&folder, Error::io("lecture de", &folder)(error), report);
-                continue;
+    paths::walk(root, &|_| true, &mut |entry| {
+        match entry {
+            Entry::File(path, data) if is_cache_file(&path) => one(root, &path, &data, now, options, report),
+            Entry::File(..) | Entry::Other(_) => report.left += 1,
+            Entry::Folder(path, _) => {
+                if let Some(category) = category(root, &path) {
+                    report.categories.entry(category).or_default();
+                }
             }
-        };
-        for entry in entries.flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if kind.is_dir() {
-                let category = category.clone().unwrap_or(name);
-                report.categories.entry(category.clone()).or_default();
-                folders.push((entry.path(), Some(category)));
-                continue;
-            }
-            if !kind.is_file() || !is_cache_file(&entry.path()) {
-                report.left += 1;
-                continue;
-            }
-            let category = category.clone().unwrap_or_else(|| ROOT.into());
-            one(&entry.path(), &category, now, options, report);
+            Entry::Unreadable(path, error) => unreadable(&path, &Error::io("lecture de", &path)(error), report),
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-fn unreadable(path: &Path, error: Error, report: &mut CacheReport) {
+fn unreadable(path: &Path, error: &Error, report: &mut CacheReport) {
     report.findings.push(
         Finding::attention(path.display().to_string(), error.to_string())
             .action("vérifiez les droits de l'utilisateur qui lance l'outil"),
     );
 }
 
-fn one(path: &Path, category: &str, now: SystemTime, options: &Options, report: &mut CacheReport) {
-    let Ok(data) = fs::symlink_metadata(path) else { return };
+fn one(root: &Path, path: &Path, data: &Metadata, now: SystemTime, options: &Options, report: &mut CacheReport) {
+    let category = category(root, path).unwrap_or_else(|| ROOT.into());
     // A date in the future (a clock that was set back) is no age.
-    let age = data.modified().ok().and_then(|at| now.duration_since(at).ok()).unwrap_or_default();
+    let age = cache::age(data, now).unwrap_or_default();
     let old = age >= options.max_age;
     let wanted = options.category.as_deref().is_none_or(|only| only == category);
     if wanted && options.action == Action::Stats && is_broken(path, data.len()) {
@@ -166,7 +151,7 @@ fn one(path: &Path, category: &str, now: SystemTime, options: &Options, report: 
             .action("`cache-admin purge` le retire ; le portail le refera"),
         );
     }
-    let entry = report.categories.entry(category.to_owned()).or_default();
+    let entry = report.categories.entry(category).or_default();
     entry.files += 1;
     entry.bytes += data.len();
     entry.oldest_s = entry.oldest_s.max(age.as_secs());
@@ -182,17 +167,14 @@ fn one(path: &Path, category: &str, now: SystemTime, options: &Options, report: 
     if !remove || !wanted {
         return;
     }
-    if !options.dry_run {
-        match fs::remove_file(path) {
-            Ok(()) => {}
-            // Gone meanwhile: as wanted.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return unreadable(path, Error::io("suppression de", path)(error), report),
+    match cache::remove(path, options.dry_run) {
+        Ok(false) => {}
+        Ok(true) => {
+            entry.removed += 1;
+            entry.freed_bytes += data.len();
         }
+        Err(error) => unreadable(path, &error, report),
     }
-    let entry = report.categories.entry(category.to_owned()).or_default();
-    entry.removed += 1;
-    entry.freed_bytes += data.len();
 }
 
 /// Larger files are not parsed.
@@ -234,7 +216,7 @@ impl Report for CacheReport {
             _ => {
                 let would = if self.dry_run { " (essai à blanc : rien n'a été supprimé)" } else { "" };
                 let removed = plural(self.removed, "fichier supprimé", "fichiers supprimés");
-                format!("{removed}, {} libérés{would}", bytes(self.freed_bytes))
+                format!("{removed}, {} de moins{would}", bytes(self.freed_bytes))
             }
         };
         page.gap();

@@ -107,7 +107,7 @@ pub fn check(database: &Database, home: &Home, options: Options, progress: &Prog
     orphans(&zones, &mut findings);
     splits(&zones, &mut findings);
     unused(&zones, &resolver, &mut findings);
-    gaps(&zones, &mut findings);
+    gaps(&zones, &resolver, &mut findings);
     let csv = if options.csv && home.deliveries().is_dir() {
         let names = zones_csv::names(&scan::delivery(&home.deliveries(), progress)?, &resolver, true);
         findings.extend(zones_csv::findings(&names));
@@ -224,20 +224,27 @@ fn unused(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Tables in which a zone lacks a year that others have.
-fn gaps(zones: &[Zone], findings: &mut Vec<Finding>) {
+/// Tables in which a zone lacks a year that others have; the rows of a split group count as one zone.
+fn gaps(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
     let mut years: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, BTreeMap<&str, BTreeSet<i32>>> = BTreeMap::new();
     for zone in zones {
+        let leader = zone.name.as_deref().map(|name| match resolver.resolve(name) {
+            Resolution::Found(row) => resolver.rows()[row as usize].name.as_str(),
+            Resolution::Unknown | Resolution::Ambiguous(_) => name,
+        });
         for (table, found) in &zone.tables {
             years.entry(table).or_default().extend(found.years.keys());
+            if let Some(leader) = leader {
+                groups.entry(leader).or_default().entry(table).or_default().extend(found.years.keys());
+            }
         }
     }
-    for zone in zones.iter().filter(|zone| zone.rows > 0) {
-        let Some(name) = &zone.name else { continue };
+    for (name, tables) in groups {
         let mut lacking: BTreeMap<i32, Vec<String>> = BTreeMap::new();
         for (table, all) in &years {
-            let own = zone.tables.get(*table);
-            for year in all.iter().filter(|year| own.is_none_or(|own| !own.years.contains_key(year))) {
+            let own = tables.get(*table);
+            for year in all.iter().filter(|year| own.is_none_or(|own| !own.contains(year))) {
                 lacking.entry(*year).or_default().push((*table).to_owned());
             }
         }
@@ -271,7 +278,8 @@ impl Report for ZonesReport {
             self.render_details(page);
         }
         if !self.missing_tables.is_empty() {
-            page.line(format!("  tables absentes de la base : {}", some_of(&self.missing_tables, 6)));
+            let list = some_of(&self.missing_tables, 6);
+            page.line(format!("  tables absentes de la base : {list} (`ensure-schema` les crée)"));
         }
         render_findings(page, &self.findings, "chaque zone est unique, connue et couverte");
     }

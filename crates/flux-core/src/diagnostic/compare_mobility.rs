@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use mysql::Value;
 use serde::Serialize;
 
@@ -67,6 +67,16 @@ pub struct Side {
     communes: usize,
 }
 
+/// The 29 February that only one of two otherwise equal periods has: no fault of the data.
+#[derive(Debug, Serialize)]
+pub struct LeapDay {
+    date: String,
+    /// Its visitors, which the totals hold as the portal's do.
+    total: u64,
+    /// Evolution without it.
+    evolution_pct: Option<f64>,
+}
+
 /// Report of `compare-mobility-2024-2023`.
 #[derive(Debug, Serialize)]
 pub struct MobilityReport {
@@ -75,6 +85,8 @@ pub struct MobilityReport {
     current: Side,
     reference: Side,
     evolution_pct: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leap_day: Option<LeapDay>,
     /// Largest first; all of them.
     communes: Vec<Commune>,
     gains: Vec<Commune>,
@@ -112,6 +124,7 @@ pub fn compare(database: &Database, options: &Options) -> Result<MobilityReport>
     let current = side(options.year, now, current_days, &current);
     let reference = side(options.reference, before, reference_days, &reference);
     let findings = findings(&current, &reference, options);
+    let leap_day = leap_day(&mut session, &filter, &current, &reference)?;
     let chosen = |keep: fn(&Commune) -> bool, key: fn(&Commune) -> i64| {
         let mut chosen: Vec<Commune> = communes.iter().filter(|commune| keep(commune)).cloned().collect();
         chosen.sort_by_key(|commune| (Reverse(key(commune)), commune.id_commune));
@@ -122,6 +135,7 @@ pub fn compare(database: &Database, options: &Options) -> Result<MobilityReport>
         zone,
         category: options.category.clone(),
         evolution_pct: evolution(current.total, reference.total),
+        leap_day,
         gains: chosen(|c| c.difference > 0 && c.total_visiteurs_n1 > 0, |c| c.difference),
         losses: chosen(|c| c.difference < 0 && c.total_visiteurs > 0, |c| -c.difference),
         new: chosen(|c| c.total_visiteurs_n1 == 0 && c.total_visiteurs > 0, |c| c.total_visiteurs as i64),
@@ -224,6 +238,26 @@ fn evolution(now: u64, before: u64) -> Option<f64> {
     (before > 0).then(|| ((now as f64 - before as f64) * 1000.0 / before as f64).round() / 10.0)
 }
 
+/// Whether a 29 February alone makes one period a day longer.
+fn leap_year_apart(a: &Period, b: &Period) -> bool {
+    let same = |a: NaiveDate, b: NaiveDate| (a.month(), a.day()) == (b.month(), b.day());
+    same(a.from, b.from) && same(a.to, b.to) && a.days().abs_diff(b.days()) == 1
+}
+
+fn leap_day(session: &mut Session, filter: &Filter, current: &Side, reference: &Side) -> Result<Option<LeapDay>> {
+    if !leap_year_apart(&current.period, &reference.period) {
+        return Ok(None);
+    }
+    let in_current = current.period.days() > reference.period.days();
+    let period = if in_current { &current.period } else { &reference.period };
+    let Some(day) = period.from.iter_days().find(|day| (day.month(), day.day()) == (2, 29)) else { return Ok(None) };
+    let (volumes, _) = filter.volumes(session, &Period { name: String::new(), from: day, to: day })?;
+    let total: u64 = volumes.values().sum();
+    let less = |side: &Side, has_it| if has_it { side.total.saturating_sub(total) } else { side.total };
+    let evolution_pct = evolution(less(current, in_current), less(reference, !in_current));
+    Ok(Some(LeapDay { date: day.to_string(), total, evolution_pct }))
+}
+
 fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
     for side in [current, reference] {
@@ -247,7 +281,8 @@ fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding>
             );
         }
     }
-    if current.period.days() != reference.period.days() {
+    let unequal = current.period.days() != reference.period.days();
+    if unequal && !leap_year_apart(&current.period, &reference.period) {
         findings.push(Finding::attention(
             "période",
             format!(
@@ -302,6 +337,16 @@ impl MobilityReport {
         )
     }
 
+    fn leap_day_note(&self) -> Option<String> {
+        let day = self.leap_day.as_ref()?;
+        Some(format!(
+            "un jour de plus, le {} ({}) : {} à nombre de jours égal",
+            day.date,
+            plural(day.total, "visiteur", "visiteurs"),
+            percent(day.evolution_pct)
+        ))
+    }
+
     fn write_csv(&self, path: &Path) -> Result<()> {
         let wrong = |error: csv::Error| Error::Invariant(format!("CSV : {error}"));
         let mut writer = csv::WriterBuilder::new().delimiter(b';').from_writer(Vec::new());
@@ -328,6 +373,9 @@ impl MobilityReport {
     fn page(&self) -> Document {
         let mut page = Document::new(&self.title(), &format!("{}, {}", self.category, self.current.period.name));
         page.text(&self.summary());
+        if let Some(note) = self.leap_day_note() {
+            page.text(&note);
+        }
         page.findings(&self.findings);
         let rows: Vec<(String, u64, u64)> = self
             .communes
@@ -361,11 +409,14 @@ impl Report for MobilityReport {
             page.line(format!("  zone en plusieurs lignes, additionnées : {}", names.join(", ")));
         }
         page.line(format!("  {}", self.summary()));
+        if let Some(note) = self.leap_day_note() {
+            page.line(format!("  {note}"));
+        }
         let most = self.communes.iter().map(|commune| commune.total_visiteurs).max().unwrap_or(0);
         let (now, before) = (format!(">{}", self.current.year), format!(">{}", self.reference.year));
         let mut table = Table::new(&["commune", &now, &before, ">écart", ">évolution", ""]);
         for commune in self.communes.iter().take(self.limit) {
-            let chart = bar(commune.total_visiteurs as f64, most as f64, 20);
+            let chart = bar(commune.total_visiteurs as f64, most as f64, 16);
             table.row(Self::cells(commune).into_iter().chain([chart]));
         }
         if !table.is_empty() {
@@ -380,7 +431,7 @@ impl Report for MobilityReport {
             let most = communes.iter().map(|commune| commune.difference.unsigned_abs()).max().unwrap_or(0);
             let mut table = Table::new(&["commune", &now, &before, ">écart", ">évolution", ""]);
             for commune in communes {
-                let chart = bar(commune.difference.unsigned_abs() as f64, most as f64, 20);
+                let chart = bar(commune.difference.unsigned_abs() as f64, most as f64, 16);
                 table.row(Self::cells(commune).into_iter().chain([chart]));
             }
             page.table(&table);

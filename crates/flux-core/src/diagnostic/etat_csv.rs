@@ -1,7 +1,7 @@
 //! `etat-csv-complet`: the state of each expected file, with the database's memory of it where one is reachable.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -24,7 +24,9 @@ pub struct FileState {
     /// `present`, `missing` or `unusable`.
     pub state: &'static str,
     /// Where it was found.
-    pub path: Option<PathBuf>,
+    pub path: Option<String>,
+    #[serde(skip)]
+    sign: Verdict,
     /// Bytes.
     pub size: u64,
     /// When it was written, local time.
@@ -60,7 +62,7 @@ pub struct FileState {
 /// Report of `etat-csv-complet`.
 #[derive(Debug, Serialize)]
 pub struct StateReport {
-    folder: PathBuf,
+    folder: String,
     files: Vec<FileState>,
     lines: u64,
     /// Why the database was not asked.
@@ -93,7 +95,7 @@ pub fn check(
     compare_spans(&scans, &mut findings);
     let files: Vec<FileState> = scans.into_iter().map(|scan| state(scan, hashes.as_ref())).collect();
     let lines = files.iter().map(|file| file.lines).sum();
-    Ok(StateReport { folder: folder.to_path_buf(), files, lines, database, findings })
+    Ok(StateReport { folder: folder.display().to_string(), files, lines, database, findings })
 }
 
 fn loaded_hashes(database: &Database) -> Result<HashMap<String, String>> {
@@ -120,7 +122,8 @@ fn state(scan: FileScan, hashes: Option<&HashMap<String, String>>) -> FileState 
             (false, true) => "unusable",
             (false, false) => "present",
         },
-        path: scan.paths.first().cloned(),
+        path: scan.paths.first().map(|path| path.display().to_string()),
+        sign: scan.sign(),
         size: scan.size,
         modified: scan.modified.map(|at| at.format("%Y-%m-%d %H:%M").to_string()),
         encoding: scan.encoding,
@@ -145,24 +148,7 @@ fn state(scan: FileScan, hashes: Option<&HashMap<String, String>>) -> FileState 
 
 fn look(scan: &FileScan, findings: &mut Vec<Finding>) {
     let file = scan.file();
-    if scan.paths.is_empty() {
-        findings.push(Finding::attention(file, "absent de la livraison").action("redemandez-le au fournisseur"));
-        return;
-    }
-    if let Some(error) = &scan.error {
-        findings
-            .push(Finding::error(file, error.clone()).action("corrigez le fichier ou redemandez-le au fournisseur"));
-        return;
-    }
-    if !scan.missing_columns.is_empty() {
-        findings.push(
-            Finding::error(file, format!("colonnes absentes de l'en-tête : {}", scan.missing_columns.join(", ")))
-                .action("redemandez le fichier avec ces colonnes : l'import le refusera"),
-        );
-    }
-    if scan.lines == 0 {
-        findings.push(Finding::attention(file, "aucune ligne après l'en-tête"));
-    }
+    findings.extend(scan.finding());
     for problem in &scan.problems {
         let lines = plural(problem.lines, "ligne sera rejetée", "lignes seront rejetées");
         findings.push(
@@ -199,28 +185,24 @@ fn compare_spans(scans: &[FileScan], findings: &mut Vec<Finding>) {
 
 impl Report for StateReport {
     fn render(&self, page: &mut Page) {
-        page.line(format!("Livraison : {}", self.folder.display()));
+        page.line(format!("Livraison : {}", self.folder));
         let mut table = Table::new(&[
             "fichier",
-            ">taille",
-            "écrit le",
-            "encodage",
-            "sép.",
+            ">?taille",
+            "?écrit le",
+            "?encodage",
+            "?sép.",
             ">lignes",
-            ">jours",
+            ">?jours",
             "dates",
             ">à rejeter",
-            "chargé",
+            "?chargé",
         ]);
         for file in &self.files {
-            let sign = match (file.state, file.problems.is_empty()) {
-                ("present", true) => Verdict::Ok,
-                ("unusable", _) => Verdict::Error,
-                _ => Verdict::Attention,
-            };
-            let name = format!("{} {}", sign.sign(), file.file.trim_end_matches(".csv"));
+            let name = format!("{} {}", file.sign.sign(), file.file.trim_end_matches(".csv"));
             if file.state == "missing" {
-                table.row([name, "absent".into()].into_iter().chain((0..8).map(|_| String::new())));
+                let empty = (0..6).map(|_| String::new());
+                table.row([name].into_iter().chain(empty).chain(["absent".into(), String::new(), String::new()]));
                 continue;
             }
             table.row([

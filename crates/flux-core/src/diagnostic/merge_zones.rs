@@ -410,7 +410,7 @@ impl Report for MergeReport {
         } else if self.applied {
             page.verdict(Verdict::Ok, "réunies ; par table et par date, le volume est prouvé égal");
         } else {
-            page.verdict(Verdict::Attention, "plan seulement, rien n'a été écrit");
+            page.verdict(Verdict::Ok, "plan seulement, rien n'a été écrit");
             page.action("--yes pour l'appliquer, après `backup-critical --all`");
         }
     }

@@ -2,6 +2,7 @@
 //! reject whatever the dimensions hold. Constant memory but for the distinct names, of which a bounded number is kept.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
@@ -11,7 +12,9 @@ use crate::catalogue::{self, Dataset, Dim};
 use crate::csv_source::{Fields, Header, Lines, decode, split};
 use crate::error::{Error, Result};
 use crate::import;
+use crate::maintenance::paths::{self, Entry};
 use crate::progress::Progress;
+use crate::report::{Finding, Verdict, plural};
 use crate::signals;
 use crate::values::{Day, parse_date, parse_volume};
 
@@ -77,6 +80,16 @@ pub struct FileScan {
     pub hash: Option<String>,
     /// Why it cannot be used at all.
     pub error: Option<String>,
+    /// What to do about it.
+    pub action: Option<String>,
+    /// Lines whose zone could not be read: not counted among the names.
+    pub zoneless: u64,
+    /// Number of the last line.
+    pub last_line: u64,
+    /// The last line is broken and has no line end.
+    pub truncated: bool,
+    /// Where the file is missing: others with a name like it.
+    pub near: Vec<PathBuf>,
 }
 
 impl FileScan {
@@ -97,6 +110,11 @@ impl FileScan {
             names: Vec::new(),
             hash: None,
             error: None,
+            action: None,
+            zoneless: 0,
+            last_line: 0,
+            truncated: false,
+            near: Vec::new(),
         }
     }
 
@@ -108,6 +126,48 @@ impl FileScan {
     /// Lines that would be rejected whatever the dimensions hold.
     pub fn bad_lines(&self) -> u64 {
         self.problems.iter().map(|problem| problem.lines).sum()
+    }
+
+    /// What is wrong with the file as a whole, the same for every tool that reads it.
+    pub fn finding(&self) -> Option<Finding> {
+        let file = self.file();
+        let again = "redemandez-le au fournisseur";
+        if let Some(error) = &self.error {
+            let action = self.action.as_deref().unwrap_or("corrigez le fichier ou redemandez-le au fournisseur");
+            return Some(Finding::error(file, error.clone()).action(action));
+        }
+        if self.paths.is_empty() {
+            let near: Vec<String> = self.near.iter().map(|path| path.display().to_string()).collect();
+            let finding = Finding::attention(file, "absent : une livraison a dix fichiers");
+            return Some(match near.as_slice() {
+                [] => finding.action(again),
+                near => Finding::attention(file, format!("absent, mais {} y ressemble", near.join(", ")))
+                    .action(format!("si c'est bien lui, renommez-le en {file} ; sinon {again}")),
+            });
+        }
+        if !self.missing_columns.is_empty() {
+            let columns = self.missing_columns.join(", ");
+            return Some(
+                Finding::error(file, format!("colonnes absentes de l'en-tête : {columns}"))
+                    .action("redemandez le fichier avec ces colonnes : l'import le refusera"),
+            );
+        }
+        if self.lines == 0 {
+            return Some(Finding::attention(file, "un en-tête et aucune ligne").action(again));
+        }
+        self.truncated.then(|| {
+            Finding::attention(file, format!("la dernière ligne ({}) est coupée : fichier tronqué ?", self.last_line))
+                .action(format!("déposez-le de nouveau, ou {again} : la suite manque peut-être"))
+        })
+    }
+
+    /// ✓, ⚠ or ✗ before its name.
+    pub fn sign(&self) -> Verdict {
+        match self.finding() {
+            Some(finding) => finding.severity,
+            None if self.problems.is_empty() => Verdict::Ok,
+            None => Verdict::Attention,
+        }
     }
 
     /// Days between the first and the last date that have no line.
@@ -143,7 +203,15 @@ pub fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileScan>> {
                 let bar = progress.bytes(scan.file(), size);
                 match read(&path, &mut scan, &bar) {
                     Err(Error::Interrupted) => return Err(Error::Interrupted),
-                    Err(error) => scan.error = Some(error.to_string()),
+                    Err(error) => {
+                        scan.error = Some(error.to_string());
+                        // The hint of an import, without its rerun.
+                        scan.action = if path.is_dir() {
+                            Some("ôtez ce dossier et déposez le fichier à sa place".into())
+                        } else {
+                            error.hint().map(|hint| hint.trim_end_matches(", puis relancez").to_owned())
+                        };
+                    }
                     Ok(()) => {}
                 }
                 bar.finish_and_clear();
@@ -151,11 +219,42 @@ pub fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileScan>> {
             several => {
                 let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
                 scan.error = Some(format!("plusieurs fichiers portent ce nom : {}", list.join(", ")));
+                scan.action = Some("n'en gardez qu'un : l'import n'en chargera aucun".into());
             }
         }
         scans.push(scan);
     }
+    if scans.iter().any(|scan| scan.paths.is_empty()) {
+        for path in strangers(folder)? {
+            if let Some(scan) = resembles(&path, &mut scans).filter(|scan| scan.paths.is_empty()) {
+                scan.near.push(path);
+            }
+        }
+    }
     Ok(scans)
+}
+
+/// Files of the delivery's folders whose names are none of the ten, in the order of their names.
+fn strangers(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    paths::walk(folder, &|_| true, &mut |entry| {
+        if let Entry::File(path, _) | Entry::Other(path) = entry {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+            if catalogue::weekly().all(|dataset| dataset.weekly_file != Some(&name)) {
+                found.push(path);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The file whose name this one may have been meant to have: `frequentation_nuitee_fr (1).csv`, `Frequentation Nuitee FR.csv.txt`.
+fn resembles<'a>(path: &Path, scans: &'a mut [FileScan]) -> Option<&'a mut FileScan> {
+    let plain = |name: &str| name.to_lowercase().replace([' ', '-'], "_");
+    let name = plain(&path.file_name()?.to_string_lossy());
+    let fits = scans.iter_mut().filter(|scan| name.contains(scan.file().trim_end_matches(".csv")));
+    fits.max_by_key(|scan| scan.file().len())
 }
 
 /// Reads the header for what it is, complete or not.
@@ -198,24 +297,37 @@ fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Resul
     let mut dates = Dates::default();
     let mut fields = Fields::default();
     let mut encodings = (false, false);
+    let mut whole = true;
     while let Some(line) = lines.next()? {
         if line.is_blank() {
             continue;
         }
         scan.lines += 1;
+        scan.last_line = line.number;
+        whole = false;
         if !line.complete {
+            scan.zoneless += 1;
             problems.add("ligne de plus de 65 536 octets", line.number, "");
             continue;
         }
+        if line.bytes == header.raw {
+            whole = true;
+            problems.add("en-tête répété au milieu du fichier", line.number, "");
+            continue;
+        }
         if let Err(reason) = split(line.bytes, header.separator, &mut fields) {
+            scan.zoneless += 1;
             problems.add(reason, line.number, "");
             continue;
         }
         if fields.len() != header.columns().len() {
-            let value = format!("{} champs au lieu de {}", fields.len(), header.columns().len());
+            let count = plural(fields.len() as u64, "champ", "champs");
+            let value = format!("{count} au lieu de {}", header.columns().len());
+            scan.zoneless += 1;
             problems.add("nombre de champs différent de l'en-tête", line.number, &value);
             continue;
         }
+        whole = true;
         let mut bad: Option<(String, String)> = None;
         let mut day = None;
         if let Some(at) = date {
@@ -231,6 +343,7 @@ fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Resul
         for (dim, at, names) in &mut names {
             let raw = fields.get(line.bytes, *at);
             if raw.trim_ascii().is_empty() {
+                scan.zoneless += u64::from(*dim == Dim::Zone);
                 bad.get_or_insert_with(|| (format!("{} : vide", dim.spec().csv[0]), String::new()));
             } else {
                 names.count(raw, line.number, day, &mut encodings);
@@ -254,10 +367,21 @@ fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Resul
         }
     }
     scan.encoding = Some(lines.encoding().name(encodings.0, encodings.1));
+    scan.truncated = !whole && !ends_with_line_end(path);
     scan.hash = Some(lines.into_hash()?.to_hex().to_string());
     scan.problems = problems.0;
     scan.names = names.into_iter().map(|(dim, _, names)| (dim, names.uses)).collect();
     Ok(())
+}
+
+/// Whether the last byte, or in UTF-16 the last two, are a line end.
+fn ends_with_line_end(path: &Path) -> bool {
+    let mut end = Vec::new();
+    let read = std::fs::File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-2))?;
+        file.read_to_end(&mut end)
+    });
+    read.is_err() || end.contains(&b'\n')
 }
 
 /// Dates repeat from line to line.

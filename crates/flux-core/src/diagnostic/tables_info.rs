@@ -264,7 +264,7 @@ fn indexes(existing: Option<&schema::Existing>) -> Vec<Index> {
 impl Report for Inventory {
     fn render(&self, page: &mut Page) {
         page.line(format!("Base {} ({})", self.database, self.server));
-        let mut table = Table::new(&["table", "type", ">lignes", ">données", ">index", "moteur"]);
+        let mut table = Table::new(&["table", "?type", ">lignes", ">données", ">index", "?moteur"]);
         for info in &self.tables {
             let about = if info.exact { "" } else { "≈ " };
             table.row([
@@ -304,7 +304,7 @@ impl Report for Inventory {
 
 impl Inventory {
     fn render_stats(&self, page: &mut Page) {
-        let mut table = Table::new(&["table", "dates", ">jours", ">volume", ">provisoires", ">définitives"]);
+        let mut table = Table::new(&["table", "dates", ">?jours", ">?volume", ">provisoires", ">définitives"]);
         for info in &self.tables {
             let Some(stats) = &info.stats else { continue };
             let count = |rows: Option<u64>| rows.map_or("–".into(), number);

@@ -131,7 +131,7 @@ pub fn map(database: &Database, names: &[String], space: Space) -> Result<Mappin
 
 impl Report for MappingReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["nom du portail", "zone en base", ">id", ">lignes", "dates"]);
+        let mut table = Table::new(&["nom du portail", "zone en base", ">?id", ">lignes", "dates"]);
         for mapping in &self.mappings {
             let first = mapping.tables.values().map(|behind| behind.dates.0.as_str()).min();
             let last = mapping.tables.values().map(|behind| behind.dates.1.as_str()).max();

@@ -1,7 +1,7 @@
 //! `analyse-zones-csv`: the zones that a delivery names, how often, and the row that each leads to.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::names::{Locality, Resolution, Resolver, Row, normalise};
 use crate::progress::Progress;
 use crate::reference;
-use crate::report::{Finding, Page, Report, Table, Verdict, number};
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
 
 /// A name as the delivery writes it.
 #[derive(Debug, Clone, Serialize)]
@@ -44,7 +44,7 @@ pub struct ZoneName {
 /// Report of `analyse-zones-csv`.
 #[derive(Debug, Serialize)]
 pub struct ZonesReport {
-    folder: PathBuf,
+    folder: String,
     /// `database` or `reference`: what names were resolved against.
     resolved_against: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +121,7 @@ pub fn findings(names: &[ZoneName]) -> Vec<Finding> {
     bad.map(|name| {
         let place = format!("zone « {} »", name.name);
         let (file, line) = name.first;
-        let where_ = format!("{} lignes, d'abord {file} ligne {line}", number(name.lines));
+        let where_ = format!("{}, d'abord {file} ligne {line}", plural(name.lines, "ligne", "lignes"));
         if name.resolution == "ambiguous" {
             return Finding::attention(place, format!("ambiguë entre {} ({where_})", name.near.join(", ")))
                 .action("corrigez le nom dans le CSV : l'import rejette ces lignes");
@@ -132,6 +132,28 @@ pub fn findings(names: &[ZoneName]) -> Vec<Finding> {
         )
     })
     .collect()
+}
+
+/// What kept zones from being read. Missing files are the business of `etat-csv-complet`, unless all are.
+fn look(scans: &[FileScan], folder: &Path, findings: &mut Vec<Finding>) {
+    if scans.iter().all(|scan| scan.paths.is_empty()) {
+        let finding = Finding::attention(folder.display().to_string(), "aucun des dix fichiers n'y est");
+        findings.push(
+            finding.action("déposez-y la livraison, ou donnez --data-dir ; `etat-csv-complet` dit ce qui manque"),
+        );
+        return;
+    }
+    for scan in scans.iter().filter(|scan| !scan.paths.is_empty()) {
+        let zones_are_there = scan.error.is_none() && !scan.missing_columns.contains(&"ZoneObservation");
+        findings.extend(scan.finding().filter(|_| !zones_are_there || scan.lines == 0));
+        if zones_are_there && scan.zoneless > 0 {
+            let lines = plural(scan.zoneless, "ligne dont la zone est illisible", "lignes dont la zone est illisible");
+            findings.push(
+                Finding::attention(scan.file(), format!("{lines}, à ajouter aux comptes"))
+                    .action("`etat-csv-complet` montre lesquelles et pourquoi"),
+            );
+        }
+    }
 }
 
 /// Analyses the zones of a delivery.
@@ -156,25 +178,34 @@ pub fn analyse(
     };
     let names = names(&scans, &resolver, resolved_against == "database");
     let mut findings = findings(&names);
-    for scan in &scans {
-        if let Some(error) = &scan.error {
-            findings.push(Finding::error(scan.file(), error.clone()));
-        } else if scan.missing_columns.contains(&"ZoneObservation") {
-            findings.push(Finding::error(scan.file(), "la colonne ZoneObservation manque dans l'en-tête"));
+    look(&scans, folder, &mut findings);
+    // A row of a split group is named when the group is.
+    let present = |row: &Row| match resolver.resolve(&row.name) {
+        Resolution::Found(best) => {
+            let best = &resolver.rows()[best as usize].name;
+            names.iter().any(|name| name.zone.as_ref() == Some(best))
         }
-    }
-    let present = |row: &Row| names.iter().any(|name| name.zone.as_deref() == Some(row.name.as_str()));
+        Resolution::Unknown | Resolution::Ambiguous(_) => false,
+    };
     let absent = resolver.rows().iter().filter(|row| !present(row)).map(|row| row.name.clone()).collect();
-    Ok(ZonesReport { folder: folder.to_path_buf(), resolved_against, database, names, absent, findings, by_file })
+    Ok(ZonesReport {
+        folder: folder.display().to_string(),
+        resolved_against,
+        database,
+        names,
+        absent,
+        findings,
+        by_file,
+    })
 }
 
 impl Report for ZonesReport {
     fn render(&self, page: &mut Page) {
-        page.line(format!("Livraison : {}", self.folder.display()));
+        page.line(format!("Livraison : {}", self.folder));
         if let Some(reason) = &self.database {
             page.line(format!("  {reason} ; noms comparés à la référence"));
         }
-        let mut table = Table::new(&["nom dans les CSV", "zone", ">lignes", ">fichiers", "dates"]);
+        let mut table = Table::new(&["nom dans les CSV", "zone", ">lignes", ">?fichiers", "dates"]);
         for name in &self.names {
             let zone = match &name.zone {
                 Some(zone) => format!("✓ {zone}"),

@@ -129,6 +129,7 @@ pub fn run(
             let dataset = wanted[*index];
             let paths = found.get(&key_of(dataset)).map(Vec::as_slice).unwrap_or_default();
             let report = file::import(&run, dataset, paths);
+            progress.settle(&report.file, size(dataset));
             done.lock().unwrap_or_else(PoisonError::into_inner).push((*index, report));
         }
     };

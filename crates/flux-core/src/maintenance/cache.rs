@@ -94,21 +94,30 @@ pub fn clear(root: &Path, options: &CacheOptions) -> Result<CacheReport> {
     }
     let mut categories: BTreeMap<String, Category> = BTreeMap::new();
     let wanted = |path: &Path| {
-        let category = category(&dir, path);
+        let category = category(&dir, path).unwrap_or_else(|| ".".into());
         options.only.is_empty() || options.only.iter().any(|name| Path::new(name).starts_with(&category))
     };
     let now = SystemTime::now();
     paths::walk(&dir, &wanted, &mut |entry| {
         match entry {
             Entry::File(path, metadata) => {
-                if !wanted(&path) || !is_cache_file(&path) || !is_old(&metadata, now, options.older_than) {
+                let old = |limit| age(&metadata, now).is_some_and(|age| age >= limit);
+                if !wanted(&path) || !is_cache_file(&path) || !options.older_than.is_none_or(old) {
                     report.kept += 1;
-                } else if remove(&path, options.dry_run, &mut report.findings) {
-                    let name = category(&dir, &path);
-                    let category = categories.entry(name.clone()).or_default();
-                    category.category = name;
-                    category.files += 1;
-                    category.bytes += metadata.len();
+                    return Ok(());
+                }
+                match remove(&path, options.dry_run) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        let name = category(&dir, &path).unwrap_or_else(|| ".".into());
+                        let category = categories.entry(name.clone()).or_default();
+                        category.category = name;
+                        category.files += 1;
+                        category.bytes += metadata.len();
+                    }
+                    Err(error) => report
+                        .findings
+                        .push(Finding::attention("cache", error.to_string()).action("vérifiez les droits du dossier")),
                 }
             }
             // Only empty ones go; the portal may just have written into one.
@@ -135,32 +144,24 @@ pub fn clear(root: &Path, options: &CacheOptions) -> Result<CacheReport> {
     Ok(report)
 }
 
-/// The folder of `cache/` that a path lies in; files right in it have none.
-fn category(dir: &Path, path: &Path) -> String {
+/// The folder of `dir` that a path is or lies in; files right in it have none.
+pub(crate) fn category(dir: &Path, path: &Path) -> Option<String> {
     let inside = path.strip_prefix(dir).unwrap_or(path);
     let first = inside.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
-    if inside.components().count() < 2 && !path.is_dir() { ".".into() } else { first.unwrap_or_default() }
+    first.filter(|_| inside.components().count() > 1 || path.is_dir())
 }
 
-/// A time in the future, after the clock was set back, is not old.
-fn is_old(metadata: &Metadata, now: SystemTime, older_than: Option<Duration>) -> bool {
-    let Some(limit) = older_than else { return true };
-    metadata.modified().ok().and_then(|time| now.duration_since(time).ok()).is_some_and(|age| age >= limit)
+/// Time since a file was written; `None` for a time in the future, after the clock was set back.
+pub(crate) fn age(metadata: &Metadata, now: SystemTime) -> Option<Duration> {
+    metadata.modified().ok().and_then(|time| now.duration_since(time).ok())
 }
 
 /// Whether it is gone, or would be; somebody else may have removed it meanwhile.
-fn remove(path: &Path, dry_run: bool, findings: &mut Vec<Finding>) -> bool {
-    if dry_run {
-        return true;
-    }
-    match fs::remove_file(path) {
-        Ok(()) => true,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => {
-            let error = Error::io("suppression de", path)(error);
-            findings.push(Finding::attention("cache", error.to_string()).action("vérifiez les droits du dossier"));
-            false
-        }
+pub(crate) fn remove(path: &Path, dry_run: bool) -> Result<bool> {
+    match if dry_run { Ok(()) } else { fs::remove_file(path) } {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("suppression de", path)(error)),
     }
 }
 
@@ -178,7 +179,8 @@ impl Report for CacheReport {
         if self.dry_run {
             page.line(format!("À blanc : {files} à supprimer, {} à libérer", bytes(self.bytes)));
         } else {
-            page.verdict(Verdict::Ok, format!("{files} supprimés, {} libérés", bytes(self.bytes)));
+            let removed = plural(self.files, "fichier supprimé", "fichiers supprimés");
+            page.verdict(Verdict::Ok, format!("{removed}, {} de moins", bytes(self.bytes)));
         }
         for finding in &self.findings {
             page.finding(finding);

@@ -183,14 +183,14 @@ impl Report for VerifyReport {
     fn render(&self, page: &mut Page) {
         let mut table = Table::new(&[
             "table",
-            "état",
-            ">temporaires",
-            ">volume",
-            ">identiques",
+            "??état",
+            ">?temporaires",
+            ">??volume",
+            ">?identiques",
             ">absentes",
             ">différentes",
             ">en trop",
-            ">définitives",
+            ">?définitives",
         ]);
         for row in &self.tables {
             let c = &row.comparison;
@@ -201,8 +201,8 @@ impl Report for VerifyReport {
                 _ => (Verdict::Error, "échec"),
             };
             table.row([
-                row.main.clone(),
-                format!("{} {state}", verdict.sign()),
+                format!("{} {}", verdict.sign(), row.main),
+                state.to_owned(),
                 number(c.temp_rows),
                 number(c.temp_volume),
                 number(c.same),
@@ -215,7 +215,7 @@ impl Report for VerifyReport {
         page.table(&table);
         page.title("Tables principales, aux dates des tables temporaires");
         let mut split =
-            Table::new(&["table", ">provisoires", ">volume provisoire", ">définitives", ">volume définitif"]);
+            Table::new(&["table", ">provisoires", ">?volume provisoire", ">définitives", ">?volume définitif"]);
         for row in self.tables.iter().filter(|row| row.comparison.temp_rows > 0) {
             let c = &row.comparison;
             split.row([
@@ -244,6 +244,7 @@ impl Report for VerifyReport {
         page.gap();
         let total: u64 = self.tables.iter().map(|row| row.comparison.temp_rows).sum();
         match self.verdict() {
+            Verdict::Ok if total == 0 => page.verdict(Verdict::Ok, "rien n'attend d'être migré"),
             Verdict::Ok => page.verdict(
                 Verdict::Ok,
                 format!("migration prouvée : {}, aucun écart", plural(total, "ligne comparée", "lignes comparées")),

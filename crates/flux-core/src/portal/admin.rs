@@ -76,17 +76,18 @@ pub fn check(settings: &Settings, options: &ClientOptions) -> Result<AdminReport
                 .action("donnez par API_TOKEN ou --token-file un jeton sans droits d'administration"),
         );
     }
-    let users = match Database::connect(settings).and_then(|database| accounts::check(&database)) {
-        Ok(mut users) => {
-            findings.append(&mut users.findings);
-            Some(users)
-        }
-        Err(error) => {
-            let finding = Finding::error("users", format!("comptes non contrôlés : {error}"));
-            findings.push(error.hint().into_iter().fold(finding, Finding::action));
-            None
-        }
-    };
+    let users =
+        match Database::connect(settings, "test-admin-restrictions").and_then(|database| accounts::check(&database)) {
+            Ok(mut users) => {
+                findings.append(&mut users.findings);
+                Some(users)
+            }
+            Err(error) => {
+                let finding = Finding::error("users", format!("comptes non contrôlés : {error}"));
+                findings.push(error.hint().into_iter().fold(finding, Finding::action));
+                None
+            }
+        };
     Ok(AdminReport { base_url: client.base().to_owned(), attempts, users, findings })
 }
 

@@ -13,7 +13,7 @@ use crate::dims;
 use crate::error::{Error, Result};
 use crate::history::{self, Counts};
 use crate::names::Resolution;
-use crate::report::{Finding, number, plural};
+use crate::report::{Finding, Verdict, number, plural};
 
 /// One expected file and its last import.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,9 @@ pub struct FileCheck {
     pub table: String,
     /// Records of the file.
     pub lines: u64,
+    /// Whether the file itself is sound.
+    #[serde(skip)]
+    pub sign: Verdict,
     /// Whether this content is what was loaded last.
     pub state: &'static str,
     /// The accounting of the last import.
@@ -33,8 +36,11 @@ pub struct FileCheck {
 /// How the names of one dimension resolve.
 #[derive(Debug, Serialize)]
 pub struct Resolved {
-    /// Table.
+    /// Dimension, as options spell it.
     pub dimension: String,
+    /// As people spell it.
+    #[serde(skip)]
+    pub label: &'static str,
     /// Different names.
     pub names: usize,
     /// Lines that hold one.
@@ -68,6 +74,7 @@ pub(super) fn files(
         let mut check = FileCheck {
             file: file.into(),
             lines: scan.map_or(0, |s| s.lines),
+            sign: scan.map_or(Verdict::Attention, FileScan::sign),
             state: "jamais chargé",
             imported: None,
             table,
@@ -85,20 +92,7 @@ pub(super) fn files(
 
 fn look(scan: &FileScan, findings: &mut Vec<Finding>) {
     let file = scan.file();
-    if scan.paths.is_empty() {
-        findings.push(
-            Finding::attention(file, "absent : une livraison a dix fichiers").action("redemandez-le au fournisseur"),
-        );
-    } else if let Some(error) = &scan.error {
-        findings.push(Finding::error(file, error.clone()).action("corrigez le fichier ou redemandez-le"));
-    } else if !scan.missing_columns.is_empty() {
-        let columns = scan.missing_columns.join(", ");
-        findings.push(
-            Finding::error(file, format!("colonnes absentes de l'en-tête : {columns}")).action("redemandez le fichier"),
-        );
-    } else if scan.lines == 0 {
-        findings.push(Finding::attention(file, "aucune ligne après l'en-tête"));
-    }
+    findings.extend(scan.finding());
     for problem in &scan.problems {
         findings.push(Finding::attention(
             file,
@@ -201,6 +195,16 @@ fn conserve(
     Ok(())
 }
 
+/// The plural that options are spelt with, as people spell it.
+fn in_french(plural: &'static str) -> &'static str {
+    match plural {
+        "categories" => "catégories",
+        "departements" => "départements",
+        "durees" => "durées",
+        other => other,
+    }
+}
+
 pub(super) fn resolution(
     session: &mut Session,
     scans: &[FileScan],
@@ -228,6 +232,7 @@ pub(super) fn resolution(
         };
         let mut resolved = Resolved {
             dimension: spec.plural.to_owned(),
+            label: in_french(spec.plural),
             names: lines_of.len(),
             lines: lines_of.values().sum(),
             resolved: 0,
@@ -246,7 +251,7 @@ pub(super) fn resolution(
             let lost = plural(resolved.lines - resolved.resolved, "ligne", "lignes");
             findings.push(
                 Finding::attention(
-                    format!("noms de {}", spec.plural),
+                    format!("noms de {}", in_french(spec.plural)),
                     format!("{lost} sans ligne de {} : {}", spec.table, some_of(&resolved.unresolved, 5)),
                 )
                 .action(format!(
@@ -267,8 +272,7 @@ pub(super) fn reasons(scans: &[FileScan], resolution: &[Resolved]) -> Vec<Reason
         *lines.entry(problem.reason.clone()).or_default() += problem.lines;
     }
     for resolved in resolution.iter().filter(|resolved| resolved.resolved < resolved.lines) {
-        *lines.entry(format!("nom inconnu : {}", resolved.dimension)).or_default() +=
-            resolved.lines - resolved.resolved;
+        *lines.entry(format!("nom inconnu : {}", resolved.label)).or_default() += resolved.lines - resolved.resolved;
     }
     let mut reasons: Vec<Reason> = lines.into_iter().map(|(reason, lines)| Reason { reason, lines }).collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.lines));

@@ -51,7 +51,7 @@ pub struct Reason {
 /// Report of `validation-complete-import`.
 #[derive(Debug, Serialize)]
 pub struct Validation {
-    folder: PathBuf,
+    folder: String,
     conclusion: &'static str,
     files: Vec<FileCheck>,
     totals: Counts,
@@ -106,7 +106,7 @@ pub fn validate(database: &Database, options: &Options, progress: &Progress) -> 
         Verdict::Error => "à corriger avant de migrer",
     };
     let report = Validation {
-        folder: options.folder.clone(),
+        folder: options.folder.display().to_string(),
         conclusion,
         files,
         totals,
@@ -132,7 +132,7 @@ fn day(text: &str) -> Option<NaiveDate> {
 
 impl Report for Validation {
     fn render(&self, page: &mut Page) {
-        page.line(format!("Livraison : {}", self.folder.display()));
+        page.line(format!("Livraison : {}", self.folder));
         let mut table = Table::new(&[
             "fichier",
             ">lignes",
@@ -145,9 +145,8 @@ impl Report for Validation {
         ]);
         for file in &self.files {
             let counts = file.imported.unwrap_or_default();
-            let sign = if file.lines > 0 { Verdict::Ok } else { Verdict::Attention };
             table.row([
-                format!("{} {}", sign.sign(), file.file.trim_end_matches(".csv")),
+                format!("{} {}", file.sign.sign(), file.file.trim_end_matches(".csv")),
                 number(file.lines),
                 number(counts.stored),
                 number(counts.duplicates),
@@ -163,7 +162,7 @@ impl Report for Validation {
             let mut table = Table::new(&["dimension", ">noms", ">lignes", ">résolues", "inconnus ou ambigus"]);
             for resolved in &self.resolution {
                 table.row([
-                    resolved.dimension.clone(),
+                    resolved.label.to_owned(),
                     number(resolved.names as u64),
                     number(resolved.lines),
                     super::percent(resolved.resolved as f64, resolved.lines as f64),
@@ -180,7 +179,7 @@ impl Report for Validation {
                 plural(self.coverage.days.len() as u64, "jour", "jours")
             ));
         }
-        let mut table = Table::new(&["table", ">attendues", ">présentes", ">manquantes", "contrôle"]);
+        let mut table = Table::new(&["table", ">attendues", ">présentes", ">manquantes", "?contrôle"]);
         for covered in &self.coverage.tables {
             table.row([
                 covered.table.clone(),

@@ -59,7 +59,7 @@ pub(super) fn page(report: &Validation) -> Document {
             .iter()
             .map(|resolved| {
                 vec![
-                    resolved.dimension.clone(),
+                    resolved.label.to_owned(),
                     number(resolved.names as u64),
                     percent(resolved.resolved as f64, resolved.lines as f64),
                     some_of(&resolved.unresolved, 5),
