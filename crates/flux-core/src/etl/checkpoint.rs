@@ -73,7 +73,10 @@ impl Checkpoint {
             files: Vec::new(),
         };
         let path = settings.home.root().join("etl_checkpoint.json");
-        Self { path, state: Mutex::new(State { document, written: None }) }
+        let checkpoint = Self { path, state: Mutex::new(State { document, written: None }) };
+        // At once, so that what an earlier run has left is not taken for this one.
+        checkpoint.write(&mut checkpoint.state.lock().unwrap_or_else(PoisonError::into_inner));
+        checkpoint
     }
 
     /// Adds a file that is done.
