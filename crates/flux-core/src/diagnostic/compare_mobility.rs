@@ -384,6 +384,7 @@ impl MobilityReport {
             .map(|commune| (commune.nom_commune.clone(), commune.total_visiteurs, commune.total_visiteurs_n1))
             .collect();
         page.heading(&format!("Les {} premières communes", rows.len()));
+        page.text(&format!("Foncé : {} ; clair : {}.", self.current.year, self.reference.year));
         page.svg(&html::paired_bars(
             &format!("Visiteurs par commune, {} et {}", self.current.year, self.reference.year),
             &rows,

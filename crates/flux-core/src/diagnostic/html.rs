@@ -17,17 +17,21 @@ h1 { font-size: 1.4rem; margin: 0 0 .2rem } h2 { font-size: 1.1rem; margin: 1.6r
 p { margin: .3rem 0 } .soft { color: var(--soft) } .ok { color: var(--good) } .attention { color: var(--warn) } .error { color: var(--bad) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { padding: .25rem .5rem; text-align: left; border-bottom: 1px solid var(--line) } .n { text-align: right; white-space: nowrap }
-svg { max-width: 100%; height: auto; display: block } svg text { font: 11px system-ui, sans-serif; fill: var(--ink) }
+svg { min-width: 40rem; max-width: 100%; height: auto; display: block } svg text { font: 11px system-ui, sans-serif; fill: var(--ink) }
 ul { padding-left: 1.1rem; margin: .3rem 0 } li { margin: .3rem 0 }
 @media print { :root { --ink: #000; --paper: #fff; --soft: #444 } body { max-width: none; padding: 0; font-size: 11pt } h2 { break-after: avoid }
-  svg, tr, li { break-inside: avoid } .scroll { overflow: visible } }
+  svg { min-width: 0 } svg, tr, li { break-inside: avoid } .scroll { overflow: visible } }
 ";
 
-/// `<`, `>`, `&` and quotes made harmless.
+/// `<`, `>`, `&` and quotes made harmless; the spaces within numbers do not break.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         match c {
+            ' ' if safe.ends_with(|c: char| c.is_ascii_digit()) && chars.peek().is_some_and(char::is_ascii_digit) => {
+                safe.push('\u{a0}');
+            }
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
@@ -346,6 +350,11 @@ mod tests {
         let html = page.finish();
         assert!(!html.contains("<script") && !html.contains("<i>") && !html.contains("<b>"), "{html}");
         assert!(html.contains("&lt;script&gt;") && html.contains("a &amp; b"));
+    }
+
+    #[test]
+    fn numbers_stay_in_one_piece() {
+        assert_eq!(escape("de 6 132 à 10 221 le 7 mai"), "de 6\u{a0}132 à 10\u{a0}221 le 7 mai");
     }
 
     #[test]

@@ -68,9 +68,14 @@ pub fn bar(value: f64, most: f64, width: usize) -> String {
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }
 
-/// `12,3 %`
+/// `12,3 %`; `100,0 %` only for the whole.
 pub fn percent(part: f64, whole: f64) -> String {
-    if whole == 0.0 { "–".into() } else { format!("{:.1} %", part * 100.0 / whole).replace('.', ",") }
+    if whole == 0.0 {
+        return "–".into();
+    }
+    let percent = part * 100.0 / whole;
+    let shown = if part < whole { percent.min(99.9) } else { percent };
+    format!("{shown:.1} %").replace('.', ",")
 }
 
 /// The first `most` of `items`, and how many more there are.
@@ -106,6 +111,14 @@ mod tests {
         assert_eq!(bar(0.0, 1.0, 3), "");
         assert_eq!(bar(9.0, 1.0, 2), "██");
         assert_eq!(bar(1.0, 0.0, 2), "");
+    }
+
+    #[test]
+    fn a_hundred_percent_is_all_of_it() {
+        assert_eq!(percent(104_634.0, 104_635.0), "99,9 %");
+        assert_eq!(percent(1.0, 1.0), "100,0 %");
+        assert_eq!(percent(1.0, 8.0), "12,5 %");
+        assert_eq!(percent(0.0, 0.0), "–");
     }
 
     #[test]
