@@ -139,7 +139,8 @@ pub fn run(
     }
     let lanes = lanes_of(&found.files);
     let targets: BTreeSet<String> = found.files.iter().map(|f| f.dataset.main_table(options.space)).collect();
-    let known = Known::read(&mut database.session()?, &targets.into_iter().collect::<Vec<_>>())?;
+    let targets: Vec<String> = targets.into_iter().collect();
+    let known = database.with_session(|session| Known::read(session, &targets))?;
     let etl = Etl {
         run,
         options,
