@@ -79,7 +79,8 @@ fn try_load(
         return Ok(());
     }
     let create: BTreeSet<Dim> = DIMS.iter().map(|spec| spec.dim).collect();
-    let reading = Reading { raw: true, create: &create, year: None, strip_accents: etl.options.strip_accents };
+    let reading =
+        Reading { raw: true, create: &create, year: None, strip_accents: etl.options.strip_accents, room: &etl.room };
     let mut mapper = Mapper::new(file.dataset, &source.header, reading, |dim, _| resolver(etl, dim))?;
     if let Some(last) = known.as_ref().filter(|last| last.dims_hash == mapper.dims_hash(&mapper.ids(&[]))) {
         unchanged(report, last);

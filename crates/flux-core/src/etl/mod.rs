@@ -28,6 +28,7 @@ pub use report::{EtlReport, RawReport};
 use crate::catalogue::{Dataset, Dim, Space};
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
+use crate::import::mapper::Room;
 use crate::import::{self, ImportOptions, LoadMethod, Run};
 use crate::names::Resolver;
 use crate::progress::Progress;
@@ -70,6 +71,8 @@ struct Etl<'a> {
     /// On a dry run: what the files before would have stored.
     claims: Mutex<HashMap<(String, u32, Day), u32>>,
     resolvers: Mutex<HashMap<Dim, Arc<Resolver>>>,
+    /// For the names that its files bring.
+    room: Room,
     /// Held while rows of dimensions are created, so that no two files create one name.
     creating: Mutex<()>,
     /// Tables that hold rows, once asked.
@@ -148,6 +151,7 @@ pub fn run(
         claimed: Mutex::default(),
         claims: Mutex::default(),
         resolvers: Mutex::default(),
+        room: Room::default(),
         creating: Mutex::default(),
         filled: Mutex::default(),
     };

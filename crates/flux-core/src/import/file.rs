@@ -24,7 +24,7 @@ use crate::values::Day;
 use super::Run;
 use super::layout::{Layout, Slice};
 use super::load::{self, Rows};
-use super::mapper::{Mapper, Outcome, Reading, required};
+use super::mapper::{Mapper, Outcome, Reading, Room, required};
 use super::options::OnConflict;
 use super::rejects::{Rejection, Rejects};
 use super::report::{ConflictExample, FileReport, ShrunkDate, Status};
@@ -105,8 +105,13 @@ fn try_import(
     if let Some(last) = known.as_ref().filter(|last| last.rejected == 0) {
         return unchanged(report, last);
     }
-    let reading =
-        Reading { raw: false, create: &run.options.create_missing, year: run.options.year, strip_accents: false };
+    let reading = Reading {
+        raw: false,
+        create: &run.options.create_missing,
+        year: run.options.year,
+        strip_accents: false,
+        room: &Room::default(),
+    };
     let mut mapper = Mapper::new(dataset, &source.header, reading, |dim, may_be_empty| {
         dims::load(&mut session, dim, &run.locality, may_be_empty).map(Arc::new)
     })?;
