@@ -63,3 +63,12 @@ pub fn heavy(world: &World) -> Conn {
     rival.query_drop(format!("INSERT INTO ballast VALUES {}", numbers.join(","))).unwrap();
     rival
 }
+
+/// The superuser reads everything, unless that capability is taken away.
+pub fn without_privilege(world: &World, name: &str) -> Tool {
+    let tool = flux_test::profile_dir().join(name);
+    Tool::program("/usr/bin/setpriv")
+        .home(&world.home)
+        .args(["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"])
+        .arg(tool)
+}

@@ -28,7 +28,7 @@ Un fichier déjà chargé et inchangé n'est pas rechargé. Mémoire : moins de 
 fichiers. Peut être relancé à volonté, y compris après un arrêt brutal.
 Journal : logs/etl_fluxvision_production.log.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 3 fait mais à regarder
-(rejets, conflits, fichiers qui se recouvrent, aucun fichier), 4 une autre exécution est en cours.";
+(rejets, conflits, fichiers qui se recouvrent, dossier illisible, aucun fichier), 4 une autre exécution est en cours.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -52,12 +52,14 @@ pub enum Outcome {
 #[derive(Debug, Serialize)]
 pub struct ArchiveReport {
     /// Where it is.
+    #[serde(serialize_with = "crate::report::path_text")]
     pub archive: PathBuf,
     /// What became of it.
     pub status: Outcome,
     /// Hash of its content.
     pub blake3: Option<String>,
     /// Folder that it was unpacked into.
+    #[serde(serialize_with = "crate::report::path_text_if_any")]
     pub folder: Option<PathBuf>,
     /// Files unpacked, those of inner archives included.
     pub files: u64,
@@ -74,6 +76,7 @@ pub struct ArchiveReport {
 #[derive(Debug, Serialize)]
 pub struct ExtractReport {
     /// Where to.
+    #[serde(serialize_with = "crate::report::path_text")]
     pub output: PathBuf,
     /// Whether nothing was left.
     pub dry_run: bool,
