@@ -37,14 +37,17 @@ struct Memo<T> {
     last: (Vec<u8>, Option<T>),
     // Seeded at random: a hostile file cannot prepare collisions.
     all: HashMap<Box<[u8]>, T, foldhash::fast::RandomState>,
+    /// Bytes of its keys.
+    held: usize,
 }
 
-/// Values remembered; a hostile file cannot make it grow further.
+/// Values remembered, and their bytes; a hostile file cannot make it grow further.
 const REMEMBERED: usize = 32_768;
+const REMEMBERED_BYTES: usize = 2 << 20;
 
 impl<T: Copy> Memo<T> {
     fn new() -> Self {
-        Self { last: (Vec::new(), None), all: HashMap::default() }
+        Self { last: (Vec::new(), None), all: HashMap::default(), held: 0 }
     }
 
     #[inline]
@@ -58,9 +61,11 @@ impl<T: Copy> Memo<T> {
             Some(value) => *value,
             None => {
                 let value = find(raw);
-                if self.all.len() >= REMEMBERED {
+                if self.all.len() >= REMEMBERED || self.held + raw.len() > REMEMBERED_BYTES {
                     self.all.clear();
+                    self.held = 0;
                 }
+                self.held += raw.len();
                 self.all.insert(raw.into(), value);
                 value
             }
@@ -111,11 +116,13 @@ pub(crate) struct Room(Arc<AtomicUsize>);
 impl Room {
     /// Every commune of the country in a database that has none fits.
     const BYTES: usize = 24 << 20;
-    /// What a name takes in all, beside its letters, which stand in the row and in three indexes.
+    /// What a name takes in all, beside its letters.
     const NAME: usize = 500;
+    /// How often its letters are held: by the row and its indexes, by those of the rows stored by then, by the report.
+    const COPIES: usize = 8;
 
     fn take(&self, name: &str) -> bool {
-        let bytes = Self::NAME + 4 * name.len();
+        let bytes = Self::NAME + Self::COPIES * name.len();
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }
 }
@@ -550,5 +557,36 @@ fn resolve(naming: &mut Naming<'_>, text: &str, optional: bool) -> Named {
             None => naming.unknown(),
         },
         Resolution::Ambiguous(names) => naming.ambiguous(&names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_by_number_and_by_bytes() {
+        let mut memo = Memo::new();
+        for number in 0..100_000u32 {
+            assert_eq!(memo.get(&number.to_le_bytes(), |_| number), number);
+            assert!(memo.all.len() <= REMEMBERED);
+        }
+        for number in 0..500u32 {
+            let mut long = vec![b'x'; 60_000];
+            long.extend(number.to_le_bytes());
+            assert_eq!(memo.get(&long, |_| number), number);
+            assert_eq!(memo.held, memo.all.keys().map(|key| key.len()).sum::<usize>());
+            assert!(memo.held <= REMEMBERED_BYTES);
+        }
+    }
+
+    #[test]
+    fn room_for_invented_names_ends_and_is_shared() {
+        let (room, names) = (Room::default(), 35_000);
+        let other = room.clone();
+        // As many as the country has communes.
+        assert!((0..names).all(|_| room.take("SAINT-FLOUR")));
+        let more = (0..names).filter(|_| other.take(&"X".repeat(200))).count();
+        assert!(more < 3000 && !room.take(&"X".repeat(200)), "{more}");
     }
 }
