@@ -475,7 +475,7 @@ fn a_full_disk_loses_no_line() {
         (0..3000).map(|i| format!("2024-07-08;Cantal;Local;Touriste;1,{i}5 ou plus")).collect();
     lines.push("2024-07-08;Cantal;Local;Touriste;1".into());
     world.raw("Nuitee_2024B1_rejets.csv", PLAIN, &lines.iter().map(String::as_str).collect::<Vec<_>>());
-    let json = on_a_full_disk(&world, ETL).arg("--json").run().sane().expect_code(1).json();
+    let json = on_a_full_disk(&world.home, ETL).arg("--json").run().sane().expect_code(1).json();
     assert!(failure(&json, "Nuitee_2024B1_rejets.csv").contains("fichier de rejets"), "{json}");
     assert_eq!(world.db.count("fact_nuitees"), 0, "nothing is loaded whose rejects are lost");
     let json = world.etl(&[]).expect_code(3).json();
@@ -483,7 +483,7 @@ fn a_full_disk_loses_no_line() {
     // The same for what does not fit in memory.
     let world = World::whole();
     deliver(&world, 2400, 1);
-    let full = on_a_full_disk(&world, ETL).args(["--json", "--jobs", "32"]).run().sane().expect_code(1).json();
+    let full = on_a_full_disk(&world.home, ETL).args(["--json", "--jobs", "32"]).run().sane().expect_code(1).json();
     assert!(failure(&full, PARTS[0].0).contains("fichier temporaire"), "{full}");
     assert_eq!((world.db.count("fact_nuitees"), world.db.count("fact_diurnes")), (0, 0));
     world.etl(&["--jobs", "32"]).expect_code(0);

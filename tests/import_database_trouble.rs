@@ -275,7 +275,7 @@ fn a_disk_that_is_full_for_the_reject_file_drops_no_line() {
         (0..3000).map(|i| format!("2025-07-07;Atlantide numéro {i};Local;Touriste;1")).collect();
     let lines: Vec<&str> = rejected.iter().map(String::as_str).chain(LINES).collect();
     world.nights(&lines);
-    let limited = on_a_full_disk(&world, "update-temp-tables").args(["--only", "frequentation_nuitee", "--json"]);
+    let limited = on_a_full_disk(&world.home, "update-temp-tables").args(["--only", "frequentation_nuitee", "--json"]);
     let json = limited.run().sane().expect_code(1).json();
     let entry = file(&json, NIGHTS);
     assert_eq!(entry["status"], "failed");

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use flux_test::Tool;
 use flux_test::mysql::{Conn, prelude::Queryable};
+use flux_test::{Home, Tool};
 
 use crate::weekly::World;
 
@@ -49,9 +49,9 @@ pub fn quiet(world: &World) {
 }
 
 /// A tool whose files cannot grow beyond 64 KiB: writing more fails, as on a full disk.
-pub fn on_a_full_disk(world: &World, name: &str) -> Tool {
+pub fn on_a_full_disk(home: &Home, name: &str) -> Tool {
     let tool = flux_test::profile_dir().join(name);
-    Tool::program("/bin/sh").home(&world.home).args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\""]).arg(tool)
+    Tool::program("/bin/sh").home(home).args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\""]).arg(tool)
 }
 
 /// A transaction of a thousand rows, so that the server ends the other one in a deadlock.

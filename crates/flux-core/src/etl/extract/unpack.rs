@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::report::bytes;
 use crate::signals;
 
+use super::directory::{self, Bounded};
 use super::names::{decode, place, shown};
 
 /// What is refused.
@@ -71,7 +72,17 @@ pub(super) fn unpack(archive: &Path, folder: &Path, limits: Limits) -> Result<Un
 
 impl Unpacker<'_> {
     fn archive(&mut self, file: File, prefix: &Path, depth: u32) -> Result<()> {
-        let mut archive = ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| bad(&error))?;
+        let told = directory::check(&file, self.limits)?;
+        let (file, bound) = Bounded::new(file, self.limits);
+        let mut archive =
+            ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| bound.reason(self.limits, bad(&error)))?;
+        bound.release();
+        // The reader keeps one of several entries of one name, and says nothing.
+        if archive.len() as u64 != told {
+            return Err(Error::BadFile(
+                "refusée : une entrée y figure deux fois, ou le nombre d'entrées est faux".into(),
+            ));
+        }
         self.entries += archive.len() as u64;
         if self.entries > self.limits.entries {
             return Err(Error::BadFile(format!("refusée : plus de {} entrées", self.limits.entries)));
@@ -105,8 +116,15 @@ impl Unpacker<'_> {
                 return Err(Error::BadFile(format!("entrée « {} » refusée : figure deux fois", shown(&name))));
             }
             let path = self.folder.join(&place);
+            let size = entry.size();
             let written = self.write(&mut entry, &path, &name)?;
             drop(entry);
+            if written != size {
+                return Err(Error::BadFile(format!(
+                    "entrée « {} » illisible : {written} octets au lieu des {size} annoncés",
+                    shown(&name)
+                )));
+            }
             if !is_archive {
                 self.done.bytes += written;
                 self.done.files.push(place);
