@@ -29,7 +29,7 @@ use crate::catalogue::{Dataset, Dim, Space};
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
 use crate::import::mapper::Room;
-use crate::import::{self, ImportOptions, LoadMethod, Run};
+use crate::import::{self, ImportOptions, LoadMethod, MaxRejects, OnConflict, Run};
 use crate::names::Resolver;
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -53,6 +53,10 @@ pub struct EtlOptions {
     pub no_resume: bool,
     /// Files at a time.
     pub jobs: usize,
+    /// What to do about contradicting lines.
+    pub on_conflict: OnConflict,
+    /// A file with more rejected lines is not loaded.
+    pub max_rejects: Option<MaxRejects>,
     /// How rows reach the server.
     pub load_method: LoadMethod,
     /// Which tables.
@@ -128,6 +132,8 @@ pub fn run(
     let import_options = ImportOptions {
         force: options.no_resume,
         jobs,
+        on_conflict: options.on_conflict,
+        max_rejects: options.max_rejects,
         load_method: options.load_method,
         batch_size: options.batch_size.unwrap_or(2000).min(2000),
         space: options.space,

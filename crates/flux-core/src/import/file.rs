@@ -138,7 +138,7 @@ fn try_import(
     let kept_back: BTreeSet<Slice> = shrunk.iter().map(|(day, _)| mapper.layout().slice_of(*day, 0)).collect();
     report.shrunk_dates = shrunk.into_iter().map(|(_, date)| date).collect();
     if !kept_back.is_empty() || (run.options.on_conflict == OnConflict::Reject && !tally.examples.is_empty()) {
-        let late = late_rejects(run, &sorted, mapper.layout(), &kept_back)?;
+        let late = late_rejects(run, &sorted, mapper.layout(), &kept_back, &BTreeSet::new())?;
         let written = write_late_rejects(path, &hash, &late, &mut rejects);
         report.reject_file = rejects.path().map(Path::to_path_buf);
         report.rejects = rejects.motives();
@@ -337,8 +337,15 @@ fn shrunk_dates(
 const LATE: [&str; 2] =
     ["date non remplacée : elle perdrait trop de lignes (--max-shrink)", "volumes contradictoires pour une même clé"];
 
-/// Lines that are rejected for what other lines say, in the order of the file: `key` is the line, `volume` the reason.
-fn late_rejects(run: &Run<'_>, sorted: &Sorted, layout: &Layout, kept_back: &BTreeSet<Slice>) -> Result<Sorted> {
+/// Lines that are rejected for what other lines say, in the order of the file: `key` is the line, `volume` the reason. Of the slices
+/// in `left_out`, none.
+pub(crate) fn late_rejects(
+    run: &Run<'_>,
+    sorted: &Sorted,
+    layout: &Layout,
+    kept_back: &BTreeSet<Slice>,
+    left_out: &BTreeSet<Slice>,
+) -> Result<Sorted> {
     let mut late = Sorter::new(&run.scratch, run.sort_limit / 4);
     let mut reject = |line: u64, reason: u32| late.push(Record { key: u128::from(line), volume: reason, line });
     let policy = run.options.on_conflict;
@@ -349,7 +356,7 @@ fn late_rejects(run: &Run<'_>, sorted: &Sorted, layout: &Layout, kept_back: &BTr
             before = None;
             return reject(record.line, 0);
         }
-        if policy == OnConflict::Reject {
+        if policy == OnConflict::Reject && !left_out.contains(&layout.slice(record.key)) {
             match &mut before {
                 Some((first, pending)) if first.key == record.key => {
                     if first.volume != record.volume {
@@ -369,7 +376,7 @@ fn late_rejects(run: &Run<'_>, sorted: &Sorted, layout: &Layout, kept_back: &BTr
 }
 
 /// Reads the file once more for the raw lines of the late rejects.
-fn write_late_rejects(path: &Path, hash: &blake3::Hash, late: &Sorted, rejects: &mut Rejects) -> Result<()> {
+pub(crate) fn write_late_rejects(path: &Path, hash: &blake3::Hash, late: &Sorted, rejects: &mut Rejects) -> Result<()> {
     let mut lines = Lines::open(path)?;
     late.for_each(|record| {
         loop {
