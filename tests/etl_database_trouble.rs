@@ -75,9 +75,10 @@ fn records_agree(world: &World) {
         ));
         assert_eq!((unknown.as_str(), empty.as_str()), ("0", "0"), "{table}");
     }
-    let unused = "SELECT COUNT(*) FROM dim_categories_visiteur c WHERE nom_categorie LIKE 'ESSAI%' AND NOT EXISTS
-                  (SELECT 1 FROM flux_import_history h WHERE h.status = 'loaded')";
-    assert_eq!(world.db.scalar(unused), "0", "a category of a file that was not loaded");
+    // A category is created with the rows that need it: no load has brought one that no load speaks of.
+    let brought = world.db.scalar("SELECT COUNT(*) FROM dim_categories_visiteur WHERE nom_categorie LIKE 'ESSAI%'");
+    let loads = world.db.scalar("SELECT COUNT(*) FROM flux_import_history WHERE status = 'loaded'");
+    assert!(brought.parse::<u32>().unwrap() <= loads.parse().unwrap(), "{brought} categories of {loads} loads");
 }
 
 fn tool(world: &World) -> Tool {
@@ -356,6 +357,8 @@ fn a_server_that_only_reads_and_one_whose_disk_is_full_store_nothing() {
     assert!(failure(&json, PARTS[0].0).contains("lecture seule"), "{json}");
     world.db.admin().query_drop("SET GLOBAL read_only = OFF").unwrap();
     assert_eq!(versions(&world), whole(2, 1));
+    let brought = "SELECT nom_categorie FROM dim_categories_visiteur WHERE nom_categorie LIKE 'ESSAI%'";
+    assert_eq!(world.db.column(brought), ["ESSAI 1"]);
     world.etl(&[]).expect_code(0);
     assert_eq!(versions(&world), whole(2, 2));
 
