@@ -436,6 +436,26 @@ fn a_connection_that_is_killed_in_the_middle_is_taken_up_again() {
 }
 
 #[test]
+fn a_connection_that_is_killed_in_any_statement_is_taken_up_again() {
+    let world = World::whole();
+    let mut holder = world.db.conn();
+    // Whatever of these tables the import comes to first waits, and is killed while it does.
+    let tables = ["flux_import_history", "dim_zones_observation", "dim_dates", "fact_nuitees_temp"];
+    for (number, table) in tables.into_iter().enumerate() {
+        // A date of its own, for the calendar is only looked at, not written, once it is known.
+        world.nights(&[&format!("2025-07-{:02};Cantal;Local;Touriste;{number}", number + 7)]);
+        holder.query_drop(format!("LOCK TABLES {table} WRITE")).unwrap();
+        let running = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).spawn();
+        wait_for_statement(&mut world.db.admin(), world.db.name(), table);
+        assert!(kill_sessions(&world, holder.connection_id()) > 0);
+        holder.query_drop("UNLOCK TABLES").unwrap();
+        running.wait().sane().expect_code(0).expect_stderr("nouvel essai");
+        assert_eq!(world.stored().len(), number + 1, "{table}");
+    }
+    assert_eq!(world.db.count("flux_import_history"), 4, "each load is recorded once");
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_given_up_after_the_time_limit() {
     skip_on_mysql!("needs a server of its own");
     let server = Server::dedicated(Vec::<String>::new());

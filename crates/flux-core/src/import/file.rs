@@ -99,9 +99,9 @@ fn try_import(
     // Opened first, for its messages about folders and devices.
     let source = Source::open(path, &required(dataset))?;
     let hash = hash_file(path)?;
-    let mut session = run.database.session()?;
     schema::require(&schema::temp_table(dataset, run.options.space), &run.tables)?;
-    let known = known_before(run, &mut session, &report.table, &hash)?;
+    let database = run.database;
+    let known = database.with_session(|session| known_before(run, session, &report.table, &hash))?;
     if let Some(last) = known.as_ref().filter(|last| last.rejected == 0) {
         return unchanged(report, last);
     }
@@ -113,7 +113,7 @@ fn try_import(
         room: &Room::default(),
     };
     let mut mapper = Mapper::new(dataset, &source.header, reading, |dim, may_be_empty| {
-        dims::load(&mut session, dim, &run.locality, may_be_empty).map(Arc::new)
+        database.with_session(|session| dims::load(session, dim, &run.locality, may_be_empty)).map(Arc::new)
     })?;
     // A file with rejected lines is worth another look once the dimensions have changed, or with options that may save them.
     let as_before =
@@ -134,7 +134,7 @@ fn try_import(
 
     let tally = Tally::of(&sorted, mapper.layout(), run.options.on_conflict)?;
     report.conflict_examples = tally.examples.iter().map(|(first, other)| conflict(first, other)).collect();
-    let shrunk = shrunk_dates(run, &mut session, &report.table, &tally, mapper.layout())?;
+    let shrunk = database.with_session(|session| shrunk_dates(run, session, &report.table, &tally, mapper.layout()))?;
     let kept_back: BTreeSet<Slice> = shrunk.iter().map(|(day, _)| mapper.layout().slice_of(*day, 0)).collect();
     report.shrunk_dates = shrunk.into_iter().map(|(_, date)| date).collect();
     if !kept_back.is_empty() || (run.options.on_conflict == OnConflict::Reject && !tally.examples.is_empty()) {
@@ -176,12 +176,11 @@ fn try_import(
         .flat_map(|(dim, names)| names.iter().map(move |name| format!("{dim} {name}")))
         .collect();
     if run.options.dry_run {
-        let stored = load::stored_by_date(&mut session, &report.table, &dates)?;
+        let stored = database.with_session(|session| load::stored_by_date(session, &report.table, &dates))?;
         report.counts.deleted = stored.iter().map(|(_, rows)| rows).sum();
         report.status = Status::Loaded;
         return Ok(());
     }
-    run.database.give_back(session);
     let bar = run.progress.count(&format!("{} → base", dataset.short_name()), counts.stored);
     let rows = Rows {
         sorted: Arc::new(sorted),
