@@ -201,3 +201,33 @@ fn bad(error: &ZipError) -> Error {
     };
     Error::BadFile(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zip::write::SimpleFileOptions;
+
+    /// An archive of files of a kibibyte each, and what unpacking it within `limits` says.
+    fn refusal(files: usize, limits: Limits) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        let mut writer = zip::ZipWriter::new(File::create(&path).unwrap());
+        for number in 0..files {
+            writer.start_file(format!("{number}.csv"), SimpleFileOptions::default()).unwrap();
+            writer.write_all(&[b'0'; 1024]).unwrap();
+        }
+        writer.finish().unwrap();
+        let target = folder.path().join("cible");
+        fs::create_dir(&target).unwrap();
+        unpack(&path, &target, limits).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn size_and_number_are_limited_over_all_entries() {
+        let limits = Limits::default();
+        assert_eq!(refusal(10, limits), None);
+        assert_eq!(refusal(10, Limits { total: 10 * 1024, entries: 10, ..limits }), None);
+        assert!(refusal(10, Limits { total: 10 * 1024 - 1, ..limits }).unwrap().contains("une fois extraite"));
+        assert!(refusal(10, Limits { entries: 9, ..limits }).unwrap().contains("plus de 9 entrées"));
+    }
+}
