@@ -3,9 +3,12 @@
 
 #[path = "support/raw.rs"]
 mod raw;
+#[path = "support/trouble.rs"]
+mod trouble;
 #[path = "support/weekly.rs"]
 mod weekly;
 
+use flux_test::mysql::prelude::Queryable;
 use raw::PLAIN;
 use serde_json::json;
 use weekly::{Sane, World};
@@ -101,4 +104,74 @@ fn killed_on_the_way_it_goes_on() {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     assert_eq!(world.db.count("fact_nuitees"), 0);
+}
+
+/// `fact_nuitees` and `fact_diurnes` loaded by the ETL: three days of 2024 and one of 2023 each.
+fn loaded() -> (World, [Vec<String>; 2]) {
+    let world = World::whole();
+    let lines =
+        ["2023-12-31", "2024-01-01", "2024-07-08", "2024-12-31"].map(|day| format!("{day};Cantal;Local;Touriste;7"));
+    for family in ["Nuitee", "Diurne"] {
+        world.raw(&format!("{family}_2024B1_X.csv"), PLAIN, &lines.each_ref().map(String::as_str));
+    }
+    world.etl(&[]).expect_code(0);
+    let stored = both(&world);
+    (world, stored)
+}
+
+fn both(world: &World) -> [Vec<String>; 2] {
+    ["fact_nuitees", "fact_diurnes"].map(|table| world.keys(table, "date, id_zone, id_provenance, id_categorie"))
+}
+
+/// Killed while it waits in the second table: what the first one lost, and nothing else, is loaded again.
+#[test]
+fn killed_between_two_tables_the_etl_brings_back_what_was_deleted() {
+    let (world, before) = loaded();
+    let mut holder = world.db.conn();
+    holder.query_drop("START TRANSACTION").unwrap();
+    holder.query_drop("SELECT * FROM fact_diurnes FOR UPDATE").unwrap();
+    let mut running = world.tool("cleanup-year").args(["--year", "2024", "--yes"]).spawn();
+    trouble::wait_for_statement(&mut world.db.admin(), world.db.name(), "DELETE FROM fact_diurnes");
+    running.kill9();
+    let _ = running.wait();
+    holder.query_drop("COMMIT").unwrap();
+    drop(holder);
+    trouble::quiet(&world);
+    assert_eq!((world.db.count("fact_nuitees"), world.db.count("fact_diurnes")), (1, 4));
+    world.etl(&[]).expect_code(0);
+    assert_eq!(both(&world), before);
+    let json =
+        world.tool("cleanup-year").args(["--json", "--year", "2024", "--yes"]).run().sane().expect_code(0).json();
+    assert_eq!((&json["rows"], &json["deleted"]), (&json!(6), &json!(6)));
+    assert_eq!((world.db.count("fact_nuitees"), world.db.count("fact_diurnes")), (1, 1));
+}
+
+#[test]
+fn a_killed_connection_and_a_stop_on_demand_leave_whole_batches() {
+    let (world, before) = loaded();
+    let mut holder = world.db.conn();
+    let args = ["--json", "--year", "2024", "--yes", "--batch-size", "1", "--only", "Nuitee"];
+    let hold = "SELECT * FROM fact_nuitees WHERE date = '2024-07-08' FOR UPDATE";
+    for signal in [true, false] {
+        holder.query_drop("START TRANSACTION").unwrap();
+        holder.query_drop(hold).unwrap();
+        let mut running = world.tool("cleanup-year").args(args).spawn();
+        trouble::wait_for_statement(&mut world.db.admin(), world.db.name(), "DELETE FROM fact_nuitees");
+        let due =
+            world.db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE date >= '2024-01-01'").parse::<u64>().unwrap();
+        if signal {
+            running.signal("TERM");
+            running.wait().sane().expect_code(1).expect_stderr("interrompu");
+            holder.query_drop("COMMIT").unwrap();
+            let left = world.db.column("SELECT date FROM fact_nuitees WHERE date <> '2024-01-01' ORDER BY date");
+            assert_eq!(left, ["2023-12-31", "2024-07-08", "2024-12-31"], "what was held is there, and all after it");
+        } else {
+            trouble::kill_sessions(&world, holder.connection_id());
+            holder.query_drop("COMMIT").unwrap();
+            let json = running.wait().sane().expect_code(0).expect_stderr("nouvel essai").json();
+            let told = [&json["rows"], &json["deleted"]].map(|count| count.as_u64().unwrap());
+            assert!(told[0] == told[1] && told[0] >= due, "{json}");
+        }
+    }
+    assert_eq!(both(&world), [vec![before[0][0].clone()], before[1].clone()]);
 }

@@ -1,6 +1,8 @@
 //! `extract-only`: zip deliveries of strangers, wholly unpacked or refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/trouble.rs"]
+mod trouble;
 #[path = "support/weekly.rs"]
 mod weekly;
 
@@ -82,6 +84,58 @@ fn archive(entries: &[Entry]) -> Vec<u8> {
     word(&mut body, start);
     half(&mut body, 0);
     body
+}
+
+/// An archive whose second entry says that it has so many bytes more than it has.
+fn lying(more: i32) -> Vec<u8> {
+    let mut bytes = archive(&[entry("bon.csv", b"good"), entry("faux.csv", b"faux")]);
+    let content = crc32(b"faux").to_le_bytes();
+    for at in 0..bytes.len() - 12 {
+        if bytes[at..].starts_with(&content) {
+            let size = (4 + more) as u32;
+            bytes[at + 8..at + 12].copy_from_slice(&size.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+/// Nothing but the directory of `count` entries, with the end that zip64 needs for so many.
+fn directory(count: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for number in 0..count {
+        bytes.extend(0x0201_4b50u32.to_le_bytes());
+        bytes.extend([20, 3, 20, 0]);
+        bytes.extend([0; 20]);
+        bytes.extend(8u16.to_le_bytes());
+        bytes.extend([0; 16]);
+        bytes.extend(format!("{number:08}").bytes());
+    }
+    let size = bytes.len() as u64;
+    bytes.extend(0x0606_4b50u32.to_le_bytes());
+    bytes.extend(44u64.to_le_bytes());
+    bytes.extend([45, 0, 45, 0]);
+    bytes.extend([0; 8]);
+    for value in [count, count, size, 0] {
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend(0x0706_4b50u32.to_le_bytes());
+    bytes.extend(0u32.to_le_bytes());
+    bytes.extend(size.to_le_bytes());
+    bytes.extend(1u32.to_le_bytes());
+    bytes.extend(0x0605_4b50u32.to_le_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend([0xff; 12]);
+    bytes.extend([0; 2]);
+    bytes
+}
+
+/// A directory before more than the longest comment, and then the end of an archive that is none.
+fn hidden() -> Vec<u8> {
+    let mut end = archive(&[entry("x", b"")]);
+    // The name in the directory, 47 bytes before the end of 22 bytes, is said to go on for 65 535.
+    let at = end.len() - 22 - 47 + 28;
+    end[at..at + 2].copy_from_slice(&[0xff; 2]);
+    [directory(400_000), vec![b' '; 70_000], end].concat()
 }
 
 /// A zip as a library writes it, compressed.
@@ -218,6 +272,20 @@ fn what_could_do_harm_refuses_the_whole_archive() {
         ("tronque", archive(&[good()])[..60].to_vec(), "illisible"),
         ("texte", b"ceci n'est pas un zip".to_vec(), "illisible"),
         ("vide", Vec::new(), "illisible"),
+        ("double_exact", archive(&[good(), entry("bon.csv", b"other")]), "deux fois"),
+        ("nul", archive(&[good(), entry("a\0.csv", b"x")]), "caractère de contrôle"),
+        ("controle", archive(&[good(), entry("a\x1b[2J\n.csv", b"x")]), "caractère de contrôle"),
+        ("reseau", archive(&[good(), entry("\\\\serveur\\evade.csv", b"x")]), "absolu"),
+        ("fichier_et_dossier", archive(&[good(), entry("bon.csv/evade.csv", b"x")]), "création du dossier"),
+        ("points", archive(&[good(), entry("a/.. /evade.csv", b"x")]), "points"),
+        ("trop_long", archive(&[good(), entry("x".repeat(300), b"x")]), "trop long"),
+        ("profond", archive(&[good(), entry("a/".repeat(40) + "x.csv", b"x")]), "trop imbriqués"),
+        ("sans_fin", archive(&[good()])[..100].to_vec(), "illisible"),
+        ("cent_mille", directory(200_000), "entrées"),
+        // Where one looks first there is an end that leads nowhere.
+        ("cent_mille_cachees", hidden(), ""),
+        ("mensonge_court", lying(-1), ""),
+        ("mensonge_long", lying(1_000_000), ""),
         ("bombe", deflated("zeros.csv", &vec![b'0'; 40 << 20]), "fois sa taille"),
         (
             "bombe_imbriquee",
@@ -247,6 +315,46 @@ fn what_could_do_harm_refuses_the_whole_archive() {
         assert!(!std::path::Path::new("/tmp/flux_evade.csv").exists());
         assert!(outcome.peak_rss_kib < 64 * 1024, "{name}: {} KiB", outcome.peak_rss_kib);
     }
+}
+
+#[test]
+fn what_a_revised_delivery_no_longer_holds_stays_and_is_told() {
+    let home = Home::without_db();
+    let first = archive(&[
+        entry("a/Nuitee_2024B1_X.csv", b"1"),
+        entry("a/l'ancien.csv", b"2"),
+        entry("Diurne_2024B1_X.csv", b"3"),
+    ]);
+    home.write("data/livraison.zip", first);
+    let json = run(&home, &[]).expect_code(0).json();
+    assert_eq!(json["archives"][0]["left_behind"], json!([]));
+    home.write("data/livraison.zip", archive(&[entry("a/Nuitee_2024B1_X.csv", b"11")]));
+    home.write("data/data_extracted/livraison/.mis_de_cote/x.csv", "kept");
+    let expected = json!(["Diurne_2024B1_X.csv", "a/l'ancien.csv"]);
+    assert_eq!(run(&home, &["--dry-run"]).expect_code(3).json()["archives"][0]["left_behind"], expected);
+    let outcome = home.tool("extract-only").run().sane().expect_code(3);
+    assert_eq!(home.read("data/data_extracted/livraison/a/Nuitee_2024B1_X.csv"), "11");
+    assert_eq!(home.read("data/data_extracted/livraison/a/l'ancien.csv"), "2", "nothing is deleted");
+    // The command that is shown is one that a shell runs.
+    let command = outcome.stdout.lines().find_map(|line| line.split_once("cd ")).expect("a command").1;
+    let shell = flux_test::Tool::program("/bin/sh").home(&home).args(["-c", &format!("cd {command}")]);
+    shell.run().expect_code(0);
+    assert_eq!(tree(&home), ["livraison/.mis_de_cote/x.csv", "livraison/a/Nuitee_2024B1_X.csv"]);
+    let args = ["--force", home.join("data/livraison.zip").to_str().unwrap()].map(str::to_owned);
+    let json = run(&home, &args.each_ref().map(String::as_str)).expect_code(0).json();
+    assert_eq!(json["archives"][0]["left_behind"], json!([]));
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_of_the_archive_and_the_next_run_unpacks_it() {
+    let home = Home::without_db();
+    let content: Vec<u8> = (0..40_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    home.write("data/a.zip", archive(&[entry("bon.csv", b"good"), entry("gros.csv", &content)]));
+    let json = trouble::on_a_full_disk(&home, "extract-only").arg("--json").run().sane().expect_code(1).json();
+    assert!(json["archives"][0]["error"].as_str().unwrap().contains("écriture"), "{json}");
+    assert!(tree(&home).is_empty());
+    run(&home, &[]).expect_code(0);
+    assert_eq!(tree(&home), ["a/bon.csv", "a/gros.csv"]);
 }
 
 #[test]

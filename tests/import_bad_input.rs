@@ -2,6 +2,8 @@
 //! wrong row, always a message; one bad file does not stop the nine others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/trouble.rs"]
+mod trouble;
 #[path = "support/weekly.rs"]
 mod weekly;
 
@@ -229,19 +231,10 @@ fn a_file_without_read_permission_is_refused() {
     let path = world.home.data_temp().join(NIGHTS);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     let args = ["--only", "frequentation_nuitee", "--json"];
-    // The superuser reads everything, unless that capability is taken away.
     let outcome = if std::fs::read(&path).is_err() {
         world.tool("update-temp-tables").args(args).run()
     } else {
-        let tool = std::env::current_exe().unwrap().with_file_name("../update-temp-tables");
-        let tool = flux_test::profile_dir().join(tool.file_name().unwrap());
-        let drop = "--bounding-set=-dac_override,-dac_read_search";
-        flux_test::Tool::program("/usr/bin/setpriv")
-            .home(&world.home)
-            .args([drop, "--inh-caps=-all"])
-            .arg(tool)
-            .args(args)
-            .run()
+        trouble::without_privilege(&world, "update-temp-tables").args(args).run()
     };
     let json = outcome.sane().expect_code(1).json();
     assert!(file(&json, NIGHTS)["error"].as_str().unwrap().contains("accès refusé"), "{json}");

@@ -2,22 +2,26 @@
 //! secret in it, and nothing half done.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/trouble.rs"]
+mod trouble;
 #[path = "support/weekly.rs"]
 mod weekly;
 
-use flux_test::mysql::{Conn, prelude::Queryable};
+use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, Outcome, Server, TestDb, Tool, skip_on_mysql};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
+use trouble::{heavy, kill_sessions, on_a_full_disk, wait_for_statement};
 use weekly::{BASE, FILES, Sane, World, file, table};
 
 const NIGHTS: &str = "frequentation_nuitee.csv";
 const LINES: [&str; 2] = ["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Lioran;Local;Touriste;2"];
 
 /// The tools of the workflow with arguments under which they need the database.
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 8] = [
     "update-temp-tables",
+    "populate-facts-full-production",
     "check-status",
     "migrate-temp-to-main",
     "verify-migration",
@@ -271,13 +275,7 @@ fn a_disk_that_is_full_for_the_reject_file_drops_no_line() {
         (0..3000).map(|i| format!("2025-07-07;Atlantide numéro {i};Local;Touriste;1")).collect();
     let lines: Vec<&str> = rejected.iter().map(String::as_str).chain(LINES).collect();
     world.nights(&lines);
-    // No file may grow beyond 64 KiB: writing more fails, as on a full disk.
-    let tool = flux_test::profile_dir().join("update-temp-tables");
-    let limited = Tool::program("/bin/sh")
-        .home(&world.home)
-        .args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\""])
-        .arg(tool)
-        .args(["--only", "frequentation_nuitee", "--json"]);
+    let limited = on_a_full_disk(&world.home, "update-temp-tables").args(["--only", "frequentation_nuitee", "--json"]);
     let json = limited.run().sane().expect_code(1).json();
     let entry = file(&json, NIGHTS);
     assert_eq!(entry["status"], "failed");
@@ -370,18 +368,6 @@ fn local_infile_off_falls_back_to_insert_and_a_small_packet_is_respected() {
     assert_eq!((json["load_method"].as_str().unwrap() == "insert", world.db.count("fact_nuitees_temp")), (false, 3000));
 }
 
-/// Waits until a connection other than this one waits in a statement on `word`.
-fn wait_for_statement(conn: &mut Conn, db: &str, word: &str) {
-    let sql = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{db}' AND info LIKE '%{word}%' AND id <> CONNECTION_ID() AND command <> 'Sleep'"
-    );
-    let started = Instant::now();
-    while conn.query_first::<u64, _>(&sql).unwrap() == Some(0) {
-        assert!(started.elapsed() < Duration::from_secs(30), "nobody comes to {word}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
 #[test]
 fn a_lock_wait_timeout_is_tried_again_and_in_the_end_is_no_failure() {
     skip_on_mysql!("needs a server of its own");
@@ -419,11 +405,7 @@ fn a_deadlock_is_tried_again_and_is_no_failure() {
     world.import_nights(&[]).expect_code(0);
     world.nights(&["2025-07-07;Cantal;Local;Touriste;5", "2025-07-07;Lioran;Local;Touriste;6"]);
     // The heavier transaction survives a deadlock: this one has a thousand rows, the import two.
-    world.db.exec("CREATE TABLE ballast (n INT PRIMARY KEY) ENGINE=InnoDB");
-    let mut rival = world.db.conn();
-    rival.query_drop("START TRANSACTION").unwrap();
-    let numbers: Vec<String> = (0..1000).map(|n| format!("({n})")).collect();
-    rival.query_drop(format!("INSERT INTO ballast VALUES {}", numbers.join(","))).unwrap();
+    let mut rival = heavy(&world);
     // It holds the history, where the import comes last, and then wants the rows that the import has.
     rival.query_drop("SELECT * FROM flux_import_history FOR UPDATE").unwrap();
     let running = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).spawn();
@@ -444,23 +426,33 @@ fn a_connection_that_is_killed_in_the_middle_is_taken_up_again() {
         holder.query_drop("START TRANSACTION").unwrap();
         holder.query_drop("SELECT * FROM flux_import_history FOR UPDATE").unwrap();
         let running = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee", "--force"]).spawn();
-        let mut admin = world.db.admin();
-        wait_for_statement(&mut admin, world.db.name(), "INSERT INTO flux_import_history");
-        // Every connection of the tool, the one that holds its lock included.
-        let sql = format!(
-            "SELECT id FROM information_schema.processlist WHERE db = '{}' AND id <> {} AND user = '{}'",
-            world.db.name(),
-            holder.connection_id(),
-            world.db.account().user
-        );
-        for id in admin.query::<u64, _>(sql).unwrap() {
-            let _ = admin.query_drop(format!("KILL {id}"));
-        }
+        wait_for_statement(&mut world.db.admin(), world.db.name(), "INSERT INTO flux_import_history");
+        kill_sessions(&world, holder.connection_id());
         holder.query_drop("COMMIT").unwrap();
         running.wait().sane().expect_code(0);
         assert_eq!(world.stored().len(), 2);
     }
     assert_eq!(world.db.count("flux_import_history"), 2, "each load is recorded once");
+}
+
+#[test]
+fn a_connection_that_is_killed_in_any_statement_is_taken_up_again() {
+    let world = World::whole();
+    let mut holder = world.db.conn();
+    // Whatever of these tables the import comes to first waits, and is killed while it does.
+    let tables = ["flux_import_history", "dim_zones_observation", "dim_dates", "fact_nuitees_temp"];
+    for (number, table) in tables.into_iter().enumerate() {
+        // A date of its own, for the calendar is only looked at, not written, once it is known.
+        world.nights(&[&format!("2025-07-{:02};Cantal;Local;Touriste;{number}", number + 7)]);
+        holder.query_drop(format!("LOCK TABLES {table} WRITE")).unwrap();
+        let running = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).spawn();
+        wait_for_statement(&mut world.db.admin(), world.db.name(), table);
+        assert!(kill_sessions(&world, holder.connection_id()) > 0);
+        holder.query_drop("UNLOCK TABLES").unwrap();
+        running.wait().sane().expect_code(0).expect_stderr("nouvel essai");
+        assert_eq!(world.stored().len(), number + 1, "{table}");
+    }
+    assert_eq!(world.db.count("flux_import_history"), 4, "each load is recorded once");
 }
 
 #[test]

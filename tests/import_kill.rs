@@ -2,14 +2,17 @@
 //! as after, and the next run completes it by itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/trouble.rs"]
+mod trouble;
 #[path = "support/weekly.rs"]
 mod weekly;
 
-use flux_test::mysql::{Conn, prelude::Queryable};
+use flux_test::mysql::prelude::Queryable;
 use flux_test::{Server, Tool, skip_on_mysql};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+use trouble::{quiet, wait_for_statement};
 use weekly::{BASE, FR, Sane, World, file};
 
 /// Points per test. The delays are spread over the time that an undisturbed run takes here and now, and a little beyond.
@@ -59,21 +62,6 @@ fn versions(world: &World, table: &str) -> BTreeMap<String, String> {
         .into_iter()
         .map(|r| (r[0].clone(), r[1].clone()))
         .collect()
-}
-
-/// Waits until the sessions of killed processes are gone from the server: what they held is then given back.
-fn quiet(world: &World) {
-    let mut admin = world.db.admin();
-    let sql = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}' AND user = '{}'",
-        world.db.name(),
-        world.db.account().user
-    );
-    let started = Instant::now();
-    while admin.query_first::<u64, _>(&sql).unwrap() != Some(0) {
-        assert!(started.elapsed() < Duration::from_secs(30), "sessions of a dead process stay");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// `point` of [`POINTS`] over a run of `whole`, the last ones after its end.
@@ -228,18 +216,6 @@ fn a_stop_on_demand_is_clean_at_any_point() {
             );
         }
         before = after;
-    }
-}
-
-/// Waits until somebody else waits in a statement on `word`.
-fn wait_for_statement(conn: &mut Conn, db: &str, word: &str) {
-    let sql = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{db}' AND info LIKE '%{word}%' AND id <> CONNECTION_ID() AND command <> 'Sleep'"
-    );
-    let started = Instant::now();
-    while conn.query_first::<u64, _>(&sql).unwrap() == Some(0) {
-        assert!(started.elapsed() < Duration::from_secs(30), "nobody comes to {word}");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

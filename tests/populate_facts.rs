@@ -521,3 +521,89 @@ fn a_file_that_the_server_refuses_creates_no_names() {
     world.etl(&[]).expect_code(0);
     assert_eq!(world.db.count("fact_nuitees"), 2);
 }
+
+#[test]
+fn lines_that_contradict_each_other_follow_the_rule_that_is_asked_for() {
+    let lines = [
+        "2024-07-08;Cantal;Local;Touriste;10",
+        "2024-07-08;Cantal;Local;Touriste;15",
+        "2024-07-08;Cantal;Local;Touriste;10",
+        "2024-07-08;Cantal;Local;Resident;4",
+        "2024-07-09;Cantal;Local;Touriste;1",
+        "2024-07-09;Cantal;Local;Touriste;2",
+    ];
+    // Read, stored, conflicts, duplicates: of three lines with two volumes one counts, one is a duplicate, one a conflict.
+    for (rule, stored) in [
+        ("first", vec!["2024-07-08 1 1 1 0 10", "2024-07-08 1 1 2 0 4", "2024-07-09 1 1 1 0 1"]),
+        ("last", vec!["2024-07-08 1 1 1 0 10", "2024-07-08 1 1 2 0 4", "2024-07-09 1 1 1 0 2"]),
+        ("sum", vec!["2024-07-08 1 1 1 0 25", "2024-07-08 1 1 2 0 4", "2024-07-09 1 1 1 0 3"]),
+        ("reject", vec!["2024-07-08 1 1 2 0 4"]),
+    ] {
+        let world = World::whole();
+        world.raw("Nuitee_2024B1_X.csv", PLAIN, &lines);
+        let json = world.etl(&["--on-conflict", rule]).expect_code(3).json();
+        let counts = raw_counts(&json["files"][0]);
+        assert_eq!(
+            (counts[0], counts[1], counts[3] + counts[4]),
+            (6, stored.len() as u64, 6 - stored.len() as u64),
+            "{rule}"
+        );
+        assert_eq!(world.nuitees(), stored, "{rule}");
+        let rejects = world.reject_files();
+        if rule == "reject" {
+            // All lines of the two keys but the repetition, with their numbers in the file.
+            assert_eq!(rejects[0].lines().count(), 5, "{}", rejects[0]);
+            assert!(rejects[0].contains(";3;volumes contradictoires"), "{}", rejects[0]);
+        } else {
+            assert!(rejects.is_empty(), "{rule}");
+        }
+        // Another rule is another load; the same one is none.
+        assert_eq!(world.etl(&["--on-conflict", rule]).json()["totals"]["unchanged"], 1);
+        let other = if rule == "sum" { "first" } else { "sum" };
+        assert_eq!(world.etl(&["--on-conflict", other]).expect_code(3).json()["totals"]["loaded"], 1);
+        assert_eq!(world.db.count("fact_nuitees"), 3);
+    }
+    World::whole().etl(&["--on-conflict", "mean"]).expect_code(2);
+}
+
+#[test]
+fn a_conflict_of_a_date_that_a_later_delivery_has_brought_is_no_reject() {
+    let world = World::whole();
+    world.raw("Nuitee_2024B2_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;20"]);
+    world.raw(
+        "Nuitee_2024B1_X.csv",
+        PLAIN,
+        &[
+            "2024-07-08;Cantal;Local;Touriste;1",
+            "2024-07-08;Cantal;Local;Touriste;2",
+            "2024-07-09;Cantal;Local;Touriste;3",
+            "2024-07-09;Cantal;Local;Touriste;4",
+            "2024-07-10;Cantal;Local;Touriste;5",
+        ],
+    );
+    let json = world.etl(&["--on-conflict", "reject"]).expect_code(3).json();
+    assert_eq!(raw_counts(file(&json, "Nuitee_2024B1_X.csv")), [5, 1, 0, 0, 2, 0, 2, 0, 2]);
+    let rejects = world.reject_files();
+    assert!(rejects[0].contains("2024-07-09") && !rejects[0].contains("2024-07-08"), "{}", rejects[0]);
+    assert_eq!(world.nuitees(), ["2024-07-08 1 1 1 0 20", "2024-07-10 1 1 1 0 5"]);
+}
+
+#[test]
+fn a_file_with_too_many_rejects_is_left_out_and_the_others_loaded() {
+    let world = World::whole();
+    world.raw("Nuitee_2024B1_A.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;1", "pas une ligne"]);
+    world.raw("Nuitee_2024B1_B.csv", PLAIN, &["2024-07-09;Neuve;Local;Touriste;1", "pas une ligne", "ni celle-ci"]);
+    for limit in ["1", "50%"] {
+        let json = world.etl(&["--max-rejects", limit, "--no-resume"]).expect_code(1).json();
+        assert_eq!(file(&json, "Nuitee_2024B1_A.csv")["status"], "loaded", "{limit}");
+        let entry = file(&json, "Nuitee_2024B1_B.csv");
+        assert_eq!((&entry["status"], &entry["stored"]), (&json!("failed"), &json!(0)), "{limit}");
+        assert!(entry["hint"].as_str().unwrap().contains("--max-rejects"), "{entry}");
+        assert!(world.home.join(entry["reject_file"].as_str().unwrap()).exists(), "{entry}");
+        assert_eq!(world.db.count("dim_zones_observation"), 9, "{limit}");
+        assert_eq!(world.nuitees(), ["2024-07-08 1 1 1 0 1"]);
+    }
+    world.etl(&["--max-rejects", "67%"]).expect_code(3);
+    assert_eq!(world.db.count("fact_nuitees"), 2);
+    world.etl(&["--max-rejects", "beaucoup"]).expect_code(2);
+}

@@ -16,11 +16,13 @@ ftp_downloads/. Écrit : data/data_extracted/<nom de l'archive>/…, archives im
 séparateur de chemin, noms accentués (UTF-8 ou page de codes 437).
 Une archive est extraite en entier ou pas du tout. Elle est refusée si un nom remonte hors du dossier (..), est
 absolu, figure deux fois ou est un lien symbolique, si elle est illisible ou protégée, ou si sa taille une fois
-extraite dépasse les limites (bombe). Un fichier d'une extraction antérieure de même nom est remplacé.
+extraite ou le nombre de ses entrées dépasse les limites (bombe). Un fichier d'une extraction antérieure de même nom est remplacé.
+Les autres fichiers déjà présents dans le dossier de l'archive (livraison révisée qui en contient moins) restent,
+et sont signalés avec la commande pour les enlever : l'ETL les chargerait avec les nouveaux.
 L'empreinte de chaque archive est gardée dans data/data_extracted/.extractions.json : une archive déjà extraite
 ne l'est pas deux fois, sauf --force. Mémoire constante. Ne se connecte à aucune base.
 Codes de sortie : 0 fait, 1 au moins une archive refusée (les autres sont extraites), 2 mauvais usage,
-4 une autre extraction est en cours.",
+3 fait mais à regarder (autres fichiers dans le dossier d'une archive), 4 une autre extraction est en cours.",
 };
 
 #[derive(Debug, clap::Args)]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flux_core::catalogue::{self, DIMS, Dim};
-use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::cli::{self, Context, LoadArgs, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::{Error, Result};
-use flux_core::import::{self, ImportOptions, ImportReport, LoadMethod, MaxRejects, OnConflict};
+use flux_core::import::{self, ImportOptions, ImportReport};
 
 const TOOL: Tool = Tool {
     name: "update-temp-tables",
@@ -38,24 +38,17 @@ struct Args {
     /// Charge aussi les fichiers inchangés et remplace les dates réduites
     #[arg(long)]
     force: bool,
-    /// Volume retenu quand deux lignes de même clé se contredisent : first, last, sum, reject
-    #[arg(long, value_name = "RÈGLE", default_value = "first", value_parser = str::parse::<OnConflict>)]
-    on_conflict: OnConflict,
+    #[command(flatten)]
+    load: LoadArgs,
     /// Ajoute les noms inconnus à leur dimension (toutes si rien n'est précisé) : zones,pays,…
     #[arg(long, value_name = "DIMENSION,…", num_args = 0..=1, default_missing_value = "toutes", value_delimiter = ',')]
     create_missing: Vec<String>,
-    /// Au-delà de ce nombre ou de cette part de rejets, le fichier n'est pas chargé
-    #[arg(long, value_name = "N|N%", value_parser = str::parse::<MaxRejects>)]
-    max_rejects: Option<MaxRejects>,
     /// Une date qui perdrait une plus grande part de ses lignes n'est pas remplacée
     #[arg(long, value_name = "N%", default_value = "50%", value_parser = parse_percent)]
     max_shrink: f64,
     /// Fichiers chargés en même temps (par défaut, un par processeur, au plus quatre)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     jobs: Option<u16>,
-    /// Chargement par LOAD DATA LOCAL (infile) ou INSERT (insert)
-    #[arg(long, value_name = "MÉTHODE", default_value = "auto", value_parser = str::parse::<LoadMethod>)]
-    load_method: LoadMethod,
     /// Lignes par INSERT
     #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
@@ -80,12 +73,12 @@ fn run(args: Args, context: &Context) -> Result<ImportReport> {
         skip_large: args.skip_large,
         only: args.only,
         force: args.force,
-        on_conflict: args.on_conflict,
+        on_conflict: args.load.on_conflict,
         create_missing: create_missing.into_iter().flatten().collect(),
-        max_rejects: args.max_rejects,
+        max_rejects: args.load.max_rejects,
         max_shrink: args.max_shrink,
         jobs: args.jobs.map_or_else(import::default_jobs, usize::from),
-        load_method: args.load_method,
+        load_method: args.load.load_method,
         batch_size: args.batch_size as usize,
         space: args.space.space(),
         dry_run: args.writer.dry_run,

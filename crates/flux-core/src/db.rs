@@ -56,6 +56,7 @@ pub struct Database {
     name: String,
     version: String,
     flavour: Flavour,
+    packet: usize,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
     idle: Arc<Mutex<Vec<Conn>>>,
 }
@@ -68,8 +69,8 @@ impl Database {
     pub fn connect(settings: &Settings, tool: &'static str) -> Result<Self> {
         let connection = settings.connection()?;
         let (opts, mut conn) = open(&connection)?;
-        let version: String = conn
-            .query_first("SELECT VERSION()")
+        let (version, packet): (String, usize) = conn
+            .query_first("SELECT VERSION(), @@max_allowed_packet")
             .map_err(Error::sql("lecture de la version du serveur"))?
             .unwrap_or_default();
         let flavour = if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
@@ -81,6 +82,7 @@ impl Database {
             name: connection.database,
             version,
             flavour,
+            packet,
             idle: Arc::default(),
         })
     }
@@ -113,7 +115,7 @@ impl Database {
     pub fn session(&self) -> Result<Session> {
         while let Some(mut conn) = self.idle().pop() {
             if conn.ping().is_ok() {
-                return Ok(Session::new(conn, &self.opts));
+                return Ok(Session::new(conn, &self.opts, self.packet));
             }
         }
         let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
@@ -124,7 +126,7 @@ impl Database {
              NO_ENGINE_SUBSTITUTION'",
         )
         .map_err(wrap)?;
-        Ok(Session::new(conn, &self.opts))
+        Ok(Session::new(conn, &self.opts, self.packet))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
@@ -287,6 +289,7 @@ fn lock_tool(session: &mut Session, database: &str, holder: u64) -> Result<Optio
 #[derive(Debug)]
 pub struct Session {
     conn: Conn,
+    packet: usize,
     _busy: Busy,
 }
 
@@ -301,15 +304,20 @@ impl Drop for Busy {
 }
 
 impl Session {
-    fn new(conn: Conn, opts: &Opts) -> Self {
+    fn new(conn: Conn, opts: &Opts, packet: usize) -> Self {
         let id = conn.connection_id();
         signals::register(id, opts.clone());
-        Self { conn, _busy: Busy(id) }
+        Self { conn, packet, _busy: Busy(id) }
     }
 
     /// The driver's connection, for what this handle does not offer.
     pub fn conn(&mut self) -> &mut Conn {
         &mut self.conn
+    }
+
+    /// As many rows of `bytes` each, text and values together, as one message to this server may hold; at most `most`.
+    pub fn fitting(&self, most: usize, bytes: usize) -> usize {
+        (self.packet / 2 / bytes).clamp(1, most)
     }
 
     /// Runs a statement; returns the rows that it changed.

@@ -123,7 +123,7 @@ pub fn fill_dates(session: &mut Session, dates: &BTreeSet<NaiveDate>) -> Result<
     )?;
     let known: BTreeSet<NaiveDate> = known.iter().filter_map(|text| text.parse().ok()).collect();
     let missing: Vec<NaiveDate> = dates.difference(&known).copied().collect();
-    for batch in missing.chunks(BATCH) {
+    for batch in missing.chunks(session.fitting(BATCH, 100)) {
         let sql = format!(
             "INSERT INTO dim_dates (date, vacances_a, vacances_b, vacances_c, ferie, jour_semaine, mois, annee, trimestre, semaine) \
              VALUES {} ON DUPLICATE KEY UPDATE date = dim_dates.date",

@@ -1,11 +1,12 @@
 //! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How a run went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -126,6 +127,19 @@ pub fn duration(seconds: f64) -> String {
         s if s < 10.0 => format!("{s:.1} s").replace('.', ","),
         s if s < 120.0 => format!("{s:.0} s"),
         s => format!("{} min {:02} s", s as u64 / 60, s as u64 % 60),
+    }
+}
+
+/// A path in a JSON document: a name that is no text is shown with U+FFFD, where serde would give the whole document up.
+pub(crate) fn path_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+/// [`path_text`] of a path that may be none.
+pub(crate) fn path_text_if_any<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => path_text(path, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

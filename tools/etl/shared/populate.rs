@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use flux_core::catalogue::{self, Space};
-use flux_core::cli::{Context, WriterArgs};
+use flux_core::cli::{Context, LoadArgs, WriterArgs};
 use flux_core::error::Result;
 use flux_core::etl::{self, EtlOptions, EtlReport};
-use flux_core::import::LoadMethod;
 
 pub(crate) const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
 
@@ -23,12 +22,12 @@ Chaque fichier est chargé en entier ou pas du tout, dans une transaction ; avec
 dates × zones, chacune entière, et la reprise continue où le chargement s'est arrêté.
 Chaque ligne est comptée : lues = enregistrées + doublons + conflits + rejets + filtrées ; les filtrées sont
 celles de volume ≤ 0 et celles qu'une autre livraison remplace. De deux lignes contradictoires de même clé, la
-première compte.
+première compte, sauf --on-conflict.
 Un fichier déjà chargé et inchangé n'est pas rechargé. Mémoire : moins de 128 Mio quels que soient les
 fichiers. Peut être relancé à volonté, y compris après un arrêt brutal.
 Journal : logs/etl_fluxvision_production.log.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 3 fait mais à regarder
-(rejets, conflits, fichiers qui se recouvrent, aucun fichier), 4 une autre exécution est en cours.";
+(rejets, conflits, fichiers qui se recouvrent, dossier illisible, aucun fichier), 4 une autre exécution est en cours.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -53,9 +52,8 @@ pub(crate) struct Args {
     /// Fichiers chargés en même temps (par défaut, un par processeur, au plus quatre)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     jobs: Option<u16>,
-    /// Chargement par LOAD DATA LOCAL (infile) ou INSERT (insert)
-    #[arg(long, value_name = "MÉTHODE", default_value = "auto", value_parser = str::parse::<LoadMethod>)]
-    load_method: LoadMethod,
+    #[command(flatten)]
+    load: LoadArgs,
     #[command(flatten)]
     writer: WriterArgs,
 }
@@ -68,7 +66,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<EtlReport> {
         strip_accents: args.strip_accents,
         no_resume: args.no_resume,
         jobs: args.jobs.map_or_else(etl::default_jobs, usize::from),
-        load_method: args.load_method,
+        on_conflict: args.load.on_conflict,
+        max_rejects: args.load.max_rejects,
+        load_method: args.load.load_method,
         space: Space::from_flag(args.test),
         dry_run: args.writer.dry_run,
     };

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use flux_core::cli::{SpaceArgs, WriterArgs};
-use flux_core::import::{ImportOptions, LoadMethod, MaxRejects, OnConflict};
+use flux_core::cli::{LoadArgs, SpaceArgs, WriterArgs};
+use flux_core::import::ImportOptions;
 
 /// Flattened into the arguments of each variant.
 #[derive(Debug, clap::Args)]
@@ -11,15 +11,8 @@ pub(crate) struct ImportArgs {
     /// Ne garde que les lignes de cette année
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
     year: Option<i32>,
-    /// Volume retenu quand deux lignes de même clé se contredisent : first, last, sum, reject
-    #[arg(long, value_name = "RÈGLE", default_value = "first", value_parser = str::parse::<OnConflict>)]
-    on_conflict: OnConflict,
-    /// Au-delà de ce nombre ou de cette part de rejets, le fichier n'est pas chargé
-    #[arg(long, value_name = "N|N%", value_parser = str::parse::<MaxRejects>)]
-    max_rejects: Option<MaxRejects>,
-    /// Chargement par LOAD DATA LOCAL (infile) ou INSERT (insert)
-    #[arg(long, value_name = "MÉTHODE", default_value = "auto", value_parser = str::parse::<LoadMethod>)]
-    load_method: LoadMethod,
+    #[command(flatten)]
+    load: LoadArgs,
     /// Dossier des CSV, au lieu de data/data_temp/
     #[arg(long, value_name = "DOSSIER")]
     data_dir: Option<PathBuf>,
@@ -37,9 +30,9 @@ impl ImportArgs {
             year: self.year,
             only: only.iter().map(|name| (*name).to_owned()).collect(),
             force,
-            on_conflict: self.on_conflict,
-            max_rejects: self.max_rejects,
-            load_method: self.load_method,
+            on_conflict: self.load.on_conflict,
+            max_rejects: self.load.max_rejects,
+            load_method: self.load.load_method,
             space: self.space.space(),
             dry_run: self.writer.dry_run,
             ..ImportOptions::default()

@@ -21,6 +21,7 @@ pub use portal::{PortalArgs, QueryArgs};
 use crate::catalogue::Space;
 use crate::db::Database;
 use crate::error::{Error, Result};
+use crate::import::{LoadMethod, MaxRejects, OnConflict};
 use crate::progress::Progress;
 use crate::report::{Page, Report, Verdict};
 use crate::settings::{ConnectionOptions, Settings};
@@ -106,6 +107,20 @@ impl SpaceArgs {
     pub fn space(self) -> Space {
         Space::from_flag(self.test)
     }
+}
+
+/// For tools that load CSV files. Flattened into their arguments.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LoadArgs {
+    /// Volume retenu quand deux lignes de même clé se contredisent : first, last, sum, reject
+    #[arg(long, value_name = "RÈGLE", default_value = "first", value_parser = str::parse::<OnConflict>)]
+    pub on_conflict: OnConflict,
+    /// Au-delà de ce nombre ou de cette part de rejets, le fichier n'est pas chargé
+    #[arg(long, value_name = "N|N%", value_parser = str::parse::<MaxRejects>)]
+    pub max_rejects: Option<MaxRejects>,
+    /// Chargement par LOAD DATA LOCAL (infile) ou INSERT (insert)
+    #[arg(long, value_name = "MÉTHODE", default_value = "auto", value_parser = str::parse::<LoadMethod>)]
+    pub load_method: LoadMethod,
 }
 
 #[derive(Debug, Parser)]

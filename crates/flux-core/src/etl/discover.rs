@@ -53,6 +53,9 @@ pub struct RawFile {
     pub may_be_copy: bool,
 }
 
+/// Reasons that leave open what was passed over.
+const UNREADABLE: [&str; 2] = ["dossier illisible", "illisible"];
+
 /// A file that is passed over.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ignored {
@@ -60,6 +63,13 @@ pub struct Ignored {
     pub file: String,
     /// Why.
     pub reason: &'static str,
+}
+
+impl Ignored {
+    /// Whether nobody knows what it is: it may hold exports.
+    pub fn is_unreadable(&self) -> bool {
+        UNREADABLE.contains(&self.reason)
+    }
 }
 
 /// What a folder holds.
@@ -76,9 +86,9 @@ pub struct Found {
 /// # Errors
 /// Why the file is passed over.
 pub fn recognise(name: &str) -> Result<(&'static Dataset, Delivery), &'static str> {
-    let lower = name.to_lowercase();
+    let lower = name.trim().to_lowercase();
     let Some(stem) = lower.strip_suffix(".csv") else { return Err("n'est pas un CSV") };
-    let parts: Vec<&str> = stem.split('_').collect();
+    let parts: Vec<&str> = stem.split('_').map(str::trim).collect();
     let holds = |part: &str| parts.contains(&part);
     if lower.contains("semaine") {
         return Err("sommes hebdomadaires (Semaine)");
@@ -136,7 +146,7 @@ pub fn search(folder: &Path) -> Result<Found> {
 fn walk(entries: fs::ReadDir, prefix: &str, found: &mut Found) {
     for entry in entries {
         let Ok(entry) = entry else {
-            found.ignored.push(Ignored { file: format!("{prefix}…"), reason: "illisible" });
+            found.ignored.push(Ignored { file: format!("{prefix}…"), reason: UNREADABLE[1] });
             continue;
         };
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -147,11 +157,14 @@ fn walk(entries: fs::ReadDir, prefix: &str, found: &mut Found) {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) && recognise(&name).is_err() {
             match fs::read_dir(entry.path()) {
                 Ok(entries) => walk(entries, &format!("{place}/"), found),
-                Err(_) => found.ignored.push(Ignored { file: place, reason: "dossier illisible" }),
+                Err(_) => found.ignored.push(Ignored { file: place, reason: UNREADABLE[0] }),
             }
             continue;
         }
         match recognise(&name) {
+            Err(_) if entry.path().is_dir() => {
+                found.ignored.push(Ignored { file: place, reason: "lien vers un dossier" });
+            }
             Ok((dataset, delivery)) => {
                 let size = fs::metadata(entry.path()).map_or(0, |metadata| metadata.len());
                 found.files.push(RawFile { dataset, delivery, path: entry.path(), place, size, may_be_copy: false });
@@ -171,6 +184,7 @@ mod tests {
             ("Nuitee_Departement_2024B1_CABA0.csv", "fact_nuitees_departements", "2024B1"),
             ("Nuitee_2024B1_CABA0.csv", "fact_nuitees", "2024B1"),
             ("LieuNuitee_Soir_Departement_2023B12_Pays_de_Mauriac.CSV", "fact_lieu_nuitee_soir_departement", "2023B12"),
+            (" Diurne _2024B1_Val Truyère (1).csv ", "fact_diurnes", "2024B1"),
             ("sejourduree_pays_2022b2.csv", "fact_sejours_duree_pays", "2022B2"),
         ] {
             let (dataset, found) = recognise(name).unwrap();

@@ -2,10 +2,12 @@
 //!
 //! An archive is a stranger's: names that lead out of the folder, links, and sizes beyond the limits refuse the whole archive.
 
+mod directory;
 mod memory;
 mod names;
 mod unpack;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,12 +54,14 @@ pub enum Outcome {
 #[derive(Debug, Serialize)]
 pub struct ArchiveReport {
     /// Where it is.
+    #[serde(serialize_with = "crate::report::path_text")]
     pub archive: PathBuf,
     /// What became of it.
     pub status: Outcome,
     /// Hash of its content.
     pub blake3: Option<String>,
     /// Folder that it was unpacked into.
+    #[serde(serialize_with = "crate::report::path_text_if_any")]
     pub folder: Option<PathBuf>,
     /// Files unpacked, those of inner archives included.
     pub files: u64,
@@ -65,6 +69,8 @@ pub struct ArchiveReport {
     pub bytes: u64,
     /// Entries that were left out as of no use (`__MACOSX` and the like).
     pub left_out: u64,
+    /// Other files of its folder, relative to it: of an earlier delivery or put there by hand. They are left alone.
+    pub left_behind: Vec<String>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -74,6 +80,7 @@ pub struct ArchiveReport {
 #[derive(Debug, Serialize)]
 pub struct ExtractReport {
     /// Where to.
+    #[serde(serialize_with = "crate::report::path_text")]
     pub output: PathBuf,
     /// Whether nothing was left.
     pub dry_run: bool,
@@ -109,6 +116,7 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
             files: 0,
             bytes: 0,
             left_out: 0,
+            left_behind: Vec::new(),
             error: None,
         };
         match one(&archive, &output, &scratch, options, &mut memory, &mut report) {
@@ -157,6 +165,9 @@ fn one(
     report.bytes = unpacked.bytes;
     report.left_out = unpacked.left_out;
     report.folder = Some(folder.clone());
+    let own: HashSet<&Path> = unpacked.files.iter().map(PathBuf::as_path).collect();
+    others(&folder, Path::new(""), &own, &mut report.left_behind);
+    report.left_behind.sort();
     report.status = Outcome::Extracted;
     if options.dry_run {
         return Ok(());
@@ -188,6 +199,21 @@ fn move_into(scratch: &Path, folder: &Path, place: &Path) -> Result<()> {
         }
     }
     fs::rename(scratch.join(place), &target).map_err(Error::io("dépôt de", &target))
+}
+
+/// Files below `folder` that are none of `own`. Those that begin with a dot are no business of the ETL either.
+fn others(folder: &Path, inner: &Path, own: &HashSet<&Path>, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder.join(inner)).into_iter().flatten().flatten() {
+        let place = inner.join(entry.file_name());
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            others(folder, &place, own, found);
+        } else if !own.contains(place.as_path()) {
+            found.push(place.to_string_lossy().into_owned());
+        }
+    }
 }
 
 fn clear(scratch: &Path) -> Result<()> {
@@ -256,6 +282,9 @@ impl Report for ExtractReport {
                 page.verdict(Verdict::Error, format!("{} : {error}", archive.archive.display()));
             }
         }
+        for archive in &self.archives {
+            archive.render_left_behind(page);
+        }
         let extracted = self.archives.iter().filter(|archive| archive.status == Outcome::Extracted).count() as u64;
         let would = if self.dry_run { " (essai à blanc : rien n'a été déposé)" } else { "" };
         page.verdict(
@@ -271,6 +300,32 @@ impl Report for ExtractReport {
 
     fn verdict(&self) -> Verdict {
         let failed = self.archives.iter().any(|archive| archive.status == Outcome::Failed);
-        if failed { Verdict::Error } else { Verdict::Ok }
+        let look = self.archives.iter().any(|archive| !archive.left_behind.is_empty());
+        match (failed, look) {
+            (true, _) => Verdict::Error,
+            (_, true) => Verdict::Attention,
+            _ => Verdict::Ok,
+        }
+    }
+}
+
+/// Files that are told one by one in the text; the JSON has them all.
+const TOLD: usize = 10;
+
+impl ArchiveReport {
+    fn render_left_behind(&self, page: &mut Page) {
+        let (Some(folder), false) = (&self.folder, self.left_behind.is_empty()) else { return };
+        let count = plural(self.left_behind.len() as u64, "autre fichier", "autres fichiers");
+        page.verdict(Verdict::Attention, format!("{} contient {count}, que l'ETL chargera aussi", folder.display()));
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+        let names: Vec<String> = self.left_behind.iter().take(TOLD).map(|name| quoted(name)).collect();
+        page.action(&format!(
+            "s'ils sont périmés : cd {} && rm -- {}",
+            quoted(&folder.display().to_string()),
+            names.join(" ")
+        ));
+        if self.left_behind.len() > TOLD {
+            page.line(format!("… et {} autres (--json les donne tous)", self.left_behind.len() - TOLD));
+        }
     }
 }

@@ -13,13 +13,13 @@ use crate::db::Session;
 use crate::dims;
 use crate::error::{Error, Result};
 use crate::history::{self, Counts, Entry};
-use crate::import::file::{conflict, entry, hash_file, read, remember_failure};
+use crate::import::file::{conflict, entry, hash_file, late_rejects, read, remember_failure, write_late_rejects};
 use crate::import::layout::Slice;
 use crate::import::load::{self, Rows};
 use crate::import::mapper::{Mapper, Reading, required_raw};
 use crate::import::rejects::Rejects;
 use crate::import::tally::{ALL, Tally};
-use crate::import::{FileReport, Status};
+use crate::import::{FileReport, OnConflict, Status};
 use crate::names::{Resolution, Resolver};
 use crate::report::number;
 use crate::schema;
@@ -79,7 +79,8 @@ fn try_load(
         return Ok(());
     }
     let create: BTreeSet<Dim> = DIMS.iter().map(|spec| spec.dim).collect();
-    let reading = Reading { raw: true, create: &create, year: None, strip_accents: etl.options.strip_accents };
+    let reading =
+        Reading { raw: true, create: &create, year: None, strip_accents: etl.options.strip_accents, room: &etl.room };
     let mut mapper = Mapper::new(file.dataset, &source.header, reading, |dim, _| resolver(etl, dim))?;
     if let Some(last) = known.as_ref().filter(|last| last.dims_hash == mapper.dims_hash(&mapper.ids(&[]))) {
         unchanged(report, last);
@@ -93,7 +94,6 @@ fn try_load(
     report.file.rejects = rejects.motives();
     report.file.counts.rejected = rejects.count;
     let sorted = sorted?;
-    rejects.finish()?;
     report.not_positive = report.file.counts.filtered;
     if report.file.counts.lines_read == 0 {
         report.file.note = Some("un en-tête et aucune ligne : rien n'est remplacé".to_owned());
@@ -126,6 +126,17 @@ fn try_load(
     report.file.counts = counts;
     if !counts.balance() {
         return Err(Error::Invariant(format!("{counts:?} ne fait pas le compte")));
+    }
+    if run.options.on_conflict == OnConflict::Reject && counts.conflicts > 0 {
+        let late = late_rejects(run, &sorted, mapper.layout(), &BTreeSet::new(), &shares.superseded)?;
+        let written = write_late_rejects(&file.path, &hash, &late, &mut rejects);
+        report.file.reject_file = rejects.path().map(Path::to_path_buf);
+        report.file.rejects = rejects.motives();
+        written?;
+    }
+    rejects.finish()?;
+    if let Some(max) = run.options.max_rejects.filter(|max| max.is_exceeded(counts.rejected, counts.lines_read)) {
+        return Err(Error::TooManyRejects { rejected: counts.rejected, max: max.to_string() });
     }
     // The dates that the file speaks of: those stored, or all where none is.
     let days = |of: &mut dyn Iterator<Item = &Slice>| -> BTreeSet<Day> {

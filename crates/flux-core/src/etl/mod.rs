@@ -28,7 +28,8 @@ pub use report::{EtlReport, RawReport};
 use crate::catalogue::{Dataset, Dim, Space};
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
-use crate::import::{self, ImportOptions, LoadMethod, Run};
+use crate::import::mapper::Room;
+use crate::import::{self, ImportOptions, LoadMethod, MaxRejects, OnConflict, Run};
 use crate::names::Resolver;
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -52,6 +53,10 @@ pub struct EtlOptions {
     pub no_resume: bool,
     /// Files at a time.
     pub jobs: usize,
+    /// What to do about contradicting lines.
+    pub on_conflict: OnConflict,
+    /// A file with more rejected lines is not loaded.
+    pub max_rejects: Option<MaxRejects>,
     /// How rows reach the server.
     pub load_method: LoadMethod,
     /// Which tables.
@@ -70,6 +75,8 @@ struct Etl<'a> {
     /// On a dry run: what the files before would have stored.
     claims: Mutex<HashMap<(String, u32, Day), u32>>,
     resolvers: Mutex<HashMap<Dim, Arc<Resolver>>>,
+    /// For the names that its files bring.
+    room: Room,
     /// Held while rows of dimensions are created, so that no two files create one name.
     creating: Mutex<()>,
     /// Tables that hold rows, once asked.
@@ -125,6 +132,8 @@ pub fn run(
     let import_options = ImportOptions {
         force: options.no_resume,
         jobs,
+        on_conflict: options.on_conflict,
+        max_rejects: options.max_rejects,
         load_method: options.load_method,
         batch_size: options.batch_size.unwrap_or(2000).min(2000),
         space: options.space,
@@ -139,7 +148,8 @@ pub fn run(
     }
     let lanes = lanes_of(&found.files);
     let targets: BTreeSet<String> = found.files.iter().map(|f| f.dataset.main_table(options.space)).collect();
-    let known = Known::read(&mut database.session()?, &targets.into_iter().collect::<Vec<_>>())?;
+    let targets: Vec<String> = targets.into_iter().collect();
+    let known = database.with_session(|session| Known::read(session, &targets))?;
     let etl = Etl {
         run,
         options,
@@ -147,6 +157,7 @@ pub fn run(
         claimed: Mutex::default(),
         claims: Mutex::default(),
         resolvers: Mutex::default(),
+        room: Room::default(),
         creating: Mutex::default(),
         filled: Mutex::default(),
     };

@@ -40,7 +40,8 @@ pub(super) fn owners(session: &mut Session, table: &str, zone: u32, span: (Day, 
 
 /// Makes `owner` the owner of dates of a zone.
 pub(super) fn take(session: &mut Session, table: &str, zone: u32, days: &[Day], owner: &Owner) -> Result<()> {
-    for chunk in days.chunks(500) {
+    // A row holds two hashes, a run, the name of a table and their marks.
+    for chunk in days.chunks(session.fitting(500, 220)) {
         let sql = format!(
             "INSERT INTO {PROGRESS} (table_name, id_zone, date, delivery, run, content) VALUES {} \
              ON DUPLICATE KEY UPDATE delivery = ?, run = ?, content = ?",

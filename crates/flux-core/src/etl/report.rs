@@ -59,6 +59,7 @@ impl RawReport {
 #[derive(Debug, Serialize)]
 pub struct EtlReport {
     /// Folder that was searched.
+    #[serde(serialize_with = "crate::report::path_text")]
     pub folder: PathBuf,
     /// Whether nothing was written.
     pub dry_run: bool,
@@ -212,7 +213,8 @@ impl Report for EtlReport {
     }
 
     fn verdict(&self) -> Verdict {
-        let none = if self.files.is_empty() { Verdict::Attention } else { Verdict::Ok };
+        let blind = self.files.is_empty() || self.ignored.iter().any(Ignored::is_unreadable);
+        let none = if blind { Verdict::Attention } else { Verdict::Ok };
         self.files.iter().map(RawReport::verdict).max().unwrap_or(Verdict::Ok).max(none)
     }
 }

@@ -24,7 +24,7 @@ use crate::values::Day;
 use super::Run;
 use super::layout::{Layout, Slice};
 use super::load::{self, Rows};
-use super::mapper::{Mapper, Outcome, Reading, required};
+use super::mapper::{Mapper, Outcome, Reading, Room, required};
 use super::options::OnConflict;
 use super::rejects::{Rejection, Rejects};
 use super::report::{ConflictExample, FileReport, ShrunkDate, Status};
@@ -99,16 +99,21 @@ fn try_import(
     // Opened first, for its messages about folders and devices.
     let source = Source::open(path, &required(dataset))?;
     let hash = hash_file(path)?;
-    let mut session = run.database.session()?;
     schema::require(&schema::temp_table(dataset, run.options.space), &run.tables)?;
-    let known = known_before(run, &mut session, &report.table, &hash)?;
+    let database = run.database;
+    let known = database.with_session(|session| known_before(run, session, &report.table, &hash))?;
     if let Some(last) = known.as_ref().filter(|last| last.rejected == 0) {
         return unchanged(report, last);
     }
-    let reading =
-        Reading { raw: false, create: &run.options.create_missing, year: run.options.year, strip_accents: false };
+    let reading = Reading {
+        raw: false,
+        create: &run.options.create_missing,
+        year: run.options.year,
+        strip_accents: false,
+        room: &Room::default(),
+    };
     let mut mapper = Mapper::new(dataset, &source.header, reading, |dim, may_be_empty| {
-        dims::load(&mut session, dim, &run.locality, may_be_empty).map(Arc::new)
+        database.with_session(|session| dims::load(session, dim, &run.locality, may_be_empty)).map(Arc::new)
     })?;
     // A file with rejected lines is worth another look once the dimensions have changed, or with options that may save them.
     let as_before =
@@ -129,11 +134,11 @@ fn try_import(
 
     let tally = Tally::of(&sorted, mapper.layout(), run.options.on_conflict)?;
     report.conflict_examples = tally.examples.iter().map(|(first, other)| conflict(first, other)).collect();
-    let shrunk = shrunk_dates(run, &mut session, &report.table, &tally, mapper.layout())?;
+    let shrunk = database.with_session(|session| shrunk_dates(run, session, &report.table, &tally, mapper.layout()))?;
     let kept_back: BTreeSet<Slice> = shrunk.iter().map(|(day, _)| mapper.layout().slice_of(*day, 0)).collect();
     report.shrunk_dates = shrunk.into_iter().map(|(_, date)| date).collect();
     if !kept_back.is_empty() || (run.options.on_conflict == OnConflict::Reject && !tally.examples.is_empty()) {
-        let late = late_rejects(run, &sorted, mapper.layout(), &kept_back)?;
+        let late = late_rejects(run, &sorted, mapper.layout(), &kept_back, &BTreeSet::new())?;
         let written = write_late_rejects(path, &hash, &late, &mut rejects);
         report.reject_file = rejects.path().map(Path::to_path_buf);
         report.rejects = rejects.motives();
@@ -171,12 +176,11 @@ fn try_import(
         .flat_map(|(dim, names)| names.iter().map(move |name| format!("{dim} {name}")))
         .collect();
     if run.options.dry_run {
-        let stored = load::stored_by_date(&mut session, &report.table, &dates)?;
+        let stored = database.with_session(|session| load::stored_by_date(session, &report.table, &dates))?;
         report.counts.deleted = stored.iter().map(|(_, rows)| rows).sum();
         report.status = Status::Loaded;
         return Ok(());
     }
-    run.database.give_back(session);
     let bar = run.progress.count(&format!("{} → base", dataset.short_name()), counts.stored);
     let rows = Rows {
         sorted: Arc::new(sorted),
@@ -332,8 +336,15 @@ fn shrunk_dates(
 const LATE: [&str; 2] =
     ["date non remplacée : elle perdrait trop de lignes (--max-shrink)", "volumes contradictoires pour une même clé"];
 
-/// Lines that are rejected for what other lines say, in the order of the file: `key` is the line, `volume` the reason.
-fn late_rejects(run: &Run<'_>, sorted: &Sorted, layout: &Layout, kept_back: &BTreeSet<Slice>) -> Result<Sorted> {
+/// Lines that are rejected for what other lines say, in the order of the file: `key` is the line, `volume` the reason. Of the slices
+/// in `left_out`, none.
+pub(crate) fn late_rejects(
+    run: &Run<'_>,
+    sorted: &Sorted,
+    layout: &Layout,
+    kept_back: &BTreeSet<Slice>,
+    left_out: &BTreeSet<Slice>,
+) -> Result<Sorted> {
     let mut late = Sorter::new(&run.scratch, run.sort_limit / 4);
     let mut reject = |line: u64, reason: u32| late.push(Record { key: u128::from(line), volume: reason, line });
     let policy = run.options.on_conflict;
@@ -344,7 +355,7 @@ fn late_rejects(run: &Run<'_>, sorted: &Sorted, layout: &Layout, kept_back: &BTr
             before = None;
             return reject(record.line, 0);
         }
-        if policy == OnConflict::Reject {
+        if policy == OnConflict::Reject && !left_out.contains(&layout.slice(record.key)) {
             match &mut before {
                 Some((first, pending)) if first.key == record.key => {
                     if first.volume != record.volume {
@@ -364,7 +375,7 @@ fn late_rejects(run: &Run<'_>, sorted: &Sorted, layout: &Layout, kept_back: &BTr
 }
 
 /// Reads the file once more for the raw lines of the late rejects.
-fn write_late_rejects(path: &Path, hash: &blake3::Hash, late: &Sorted, rejects: &mut Rejects) -> Result<()> {
+pub(crate) fn write_late_rejects(path: &Path, hash: &blake3::Hash, late: &Sorted, rejects: &mut Rejects) -> Result<()> {
     let mut lines = Lines::open(path)?;
     late.for_each(|record| {
         loop {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::catalogue::{self, Dataset, Dim};
 use crate::csv_source::{Fields, Header, decode, split};
@@ -36,14 +37,17 @@ struct Memo<T> {
     last: (Vec<u8>, Option<T>),
     // Seeded at random: a hostile file cannot prepare collisions.
     all: HashMap<Box<[u8]>, T, foldhash::fast::RandomState>,
+    /// Bytes of its keys.
+    held: usize,
 }
 
-/// Values remembered; a hostile file cannot make it grow further.
+/// Values remembered, and their bytes; a hostile file cannot make it grow further.
 const REMEMBERED: usize = 32_768;
+const REMEMBERED_BYTES: usize = 2 << 20;
 
 impl<T: Copy> Memo<T> {
     fn new() -> Self {
-        Self { last: (Vec::new(), None), all: HashMap::default() }
+        Self { last: (Vec::new(), None), all: HashMap::default(), held: 0 }
     }
 
     #[inline]
@@ -57,9 +61,11 @@ impl<T: Copy> Memo<T> {
             Some(value) => *value,
             None => {
                 let value = find(raw);
-                if self.all.len() >= REMEMBERED {
+                if self.all.len() >= REMEMBERED || self.held + raw.len() > REMEMBERED_BYTES {
                     self.all.clear();
+                    self.held = 0;
                 }
+                self.held += raw.len();
                 self.all.insert(raw.into(), value);
                 value
             }
@@ -99,6 +105,32 @@ pub(crate) struct Reading<'a> {
     pub(crate) year: Option<i32>,
     /// Names are created without their accents.
     pub(crate) strip_accents: bool,
+    /// For the names that are to be created.
+    pub(crate) room: &'a Room,
+}
+
+/// Memory for names that are to be created, of all files of a run together: what a file invents must not fill it.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+impl Room {
+    /// Every commune of the country in a database that has none fits.
+    const BYTES: usize = 24 << 20;
+    /// What a name takes in all, beside its letters.
+    const NAME: usize = 500;
+    /// How often its letters are held: by the row and its indexes, by those of the rows stored by then, by the report.
+    const COPIES: usize = 8;
+
+    fn take(&self, name: &str) -> bool {
+        let bytes = Self::NAME + Self::COPIES * name.len();
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(Self::BYTES)))
+    }
 }
 
 /// Names that may be created while one file is read.
@@ -140,7 +172,8 @@ pub(super) struct Part {
     memo: Memo<Named>,
     reasons: Vec<String>,
     may_create: bool,
-    room: usize,
+    most_created: usize,
+    room: Room,
     strip_accents: bool,
     pub(super) created: usize,
     details: Vec<Detail>,
@@ -226,7 +259,8 @@ impl Mapper {
                 memo: Memo::new(),
                 reasons: ["vide", "inconnu", "ambigu"].map(|what| format!("nom de {dim} {what}")).into(),
                 may_create,
-                room: if reading.raw { MAX_CREATED_RAW } else { MAX_CREATED },
+                most_created: if reading.raw { MAX_CREATED_RAW } else { MAX_CREATED },
+                room: reading.room.clone(),
                 strip_accents: reading.strip_accents,
                 created: 0,
                 details: Vec::new(),
@@ -313,13 +347,14 @@ impl Mapper {
             let (resolver, reasons, created) = (&mut part.resolver, &mut part.reasons, &mut part.created);
             let encodings = &mut self.encodings;
             let completions = &mut self.completions;
-            let may_create = part.may_create && *created < part.room;
+            let may_create = part.may_create && *created < part.most_created;
+            let room = &part.room;
             let (optional, is_place, strip) = (part.optional, part.place.is_some(), part.strip_accents);
             let named = part.memo.get(raw, |raw| {
                 let (text, ansi) = decode(raw);
                 encodings.0 |= ansi;
                 encodings.1 |= !ansi && !raw.is_ascii();
-                let mut naming = Naming { resolver, reasons, may_create, strip, created };
+                let mut naming = Naming { resolver, reasons, may_create, room, strip, created };
                 if is_place {
                     place::resolve(&mut naming, raw, completions)
                 } else {
@@ -479,12 +514,18 @@ impl DetailColumns {
 pub(super) struct Naming<'a> {
     pub(super) resolver: &'a mut Arc<Resolver>,
     reasons: &'a mut Vec<String>,
-    pub(super) may_create: bool,
+    may_create: bool,
+    room: &'a Room,
     strip: bool,
     created: &'a mut usize,
 }
 
 impl Naming<'_> {
+    /// Whether this name may be created; it then is.
+    pub(super) fn may_create(&self, name: &str) -> bool {
+        self.may_create && self.room.take(name)
+    }
+
     /// Adds a row that is still to be created.
     pub(super) fn create(&mut self, row: Row) -> Named {
         *self.created += 1;
@@ -511,10 +552,41 @@ fn resolve(naming: &mut Naming<'_>, text: &str, optional: bool) -> Named {
     }
     match naming.resolver.resolve(text) {
         Resolution::Found(row) => Named::Row(row),
-        Resolution::Unknown => match naming.resolver.creatable(text).filter(|_| naming.may_create) {
+        Resolution::Unknown => match naming.resolver.creatable(text).filter(|name| naming.may_create(name)) {
             Some(name) => naming.create(Row::to_create(name)),
             None => naming.unknown(),
         },
         Resolution::Ambiguous(names) => naming.ambiguous(&names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_by_number_and_by_bytes() {
+        let mut memo = Memo::new();
+        for number in 0..100_000u32 {
+            assert_eq!(memo.get(&number.to_le_bytes(), |_| number), number);
+            assert!(memo.all.len() <= REMEMBERED);
+        }
+        for number in 0..500u32 {
+            let mut long = vec![b'x'; 60_000];
+            long.extend(number.to_le_bytes());
+            assert_eq!(memo.get(&long, |_| number), number);
+            assert_eq!(memo.held, memo.all.keys().map(|key| key.len()).sum::<usize>());
+            assert!(memo.held <= REMEMBERED_BYTES);
+        }
+    }
+
+    #[test]
+    fn room_for_invented_names_ends_and_is_shared() {
+        let (room, names) = (Room::default(), 35_000);
+        let other = room.clone();
+        // As many as the country has communes.
+        assert!((0..names).all(|_| room.take("SAINT-FLOUR")));
+        let more = (0..names).filter(|_| other.take(&"X".repeat(200))).count();
+        assert!(more < 3000 && !room.take(&"X".repeat(200)), "{more}");
     }
 }

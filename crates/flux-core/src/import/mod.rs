@@ -66,7 +66,9 @@ impl<'a> Run<'a> {
         sort_memory: usize,
     ) -> Result<Self> {
         let lock = if options.dry_run { None } else { Some(Mutex::new(database.lock()?)) };
-        let mut session = database.session()?;
+        let (tables, method) = database.with_session(|session| {
+            Ok((schema::existing(session)?, load::choose_method(session, options.load_method)?))
+        })?;
         Ok(Self {
             database,
             options,
@@ -74,9 +76,9 @@ impl<'a> Run<'a> {
             tool,
             id: unique_id(),
             locality: crate::dims::locality(&settings.departement()),
-            tables: schema::existing(&mut session)?,
+            tables,
             lock,
-            method: load::choose_method(&mut session, options.load_method)?,
+            method,
             reject_folder: settings.home.rejects(),
             scratch: scratch_folder(settings),
             sort_limit: sort_memory / options.jobs.max(1) / size_of::<crate::sorter::Record>(),

@@ -73,7 +73,7 @@ pub(super) fn resolve(naming: &mut Naming<'_>, gathered: &[u8], completions: &mu
         Resolution::Ambiguous(names) => naming.ambiguous(&names),
         Resolution::Unknown => {
             let name = known.map_or_else(|| naming.resolver.creatable(&name), |nom| Some(normalise(Dim::Commune, nom)));
-            match name.filter(|_| naming.may_create) {
+            match name.filter(|name| naming.may_create(name)) {
                 Some(name) => naming.create(Row { departement, insee: code, ..Row::to_create(name) }),
                 None => naming.unknown(),
             }

@@ -81,12 +81,13 @@ pub struct FileReport {
     #[serde(flatten)]
     pub counts: Counts,
     /// Where rejected lines are.
+    #[serde(serialize_with = "crate::report::path_text_if_any")]
     pub reject_file: Option<PathBuf>,
     /// Seconds.
     #[serde(serialize_with = "seconds")]
     pub duration_s: Duration,
     /// Where the file was found.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "crate::report::path_text_if_any")]
     pub path: Option<PathBuf>,
     /// First and last date stored.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,6 +166,7 @@ impl FileReport {
 #[derive(Debug, Serialize)]
 pub struct ImportReport {
     /// Folder that was searched.
+    #[serde(serialize_with = "crate::report::path_text")]
     pub folder: PathBuf,
     /// Whether nothing was written.
     pub dry_run: bool,

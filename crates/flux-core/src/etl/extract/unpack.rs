@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::report::bytes;
 use crate::signals;
 
+use super::directory::{self, Bounded};
 use super::names::{decode, place, shown};
 
 /// What is refused.
@@ -71,7 +72,17 @@ pub(super) fn unpack(archive: &Path, folder: &Path, limits: Limits) -> Result<Un
 
 impl Unpacker<'_> {
     fn archive(&mut self, file: File, prefix: &Path, depth: u32) -> Result<()> {
-        let mut archive = ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| bad(&error))?;
+        let told = directory::check(&file, self.limits)?;
+        let (file, bound) = Bounded::new(file, self.limits);
+        let mut archive =
+            ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| bound.reason(self.limits, bad(&error)))?;
+        bound.release();
+        // The reader keeps one of several entries of one name, and says nothing.
+        if archive.len() as u64 != told {
+            return Err(Error::BadFile(
+                "refusée : une entrée y figure deux fois, ou le nombre d'entrées est faux".into(),
+            ));
+        }
         self.entries += archive.len() as u64;
         if self.entries > self.limits.entries {
             return Err(Error::BadFile(format!("refusée : plus de {} entrées", self.limits.entries)));
@@ -105,8 +116,15 @@ impl Unpacker<'_> {
                 return Err(Error::BadFile(format!("entrée « {} » refusée : figure deux fois", shown(&name))));
             }
             let path = self.folder.join(&place);
+            let size = entry.size();
             let written = self.write(&mut entry, &path, &name)?;
             drop(entry);
+            if written != size {
+                return Err(Error::BadFile(format!(
+                    "entrée « {} » illisible : {written} octets au lieu des {size} annoncés",
+                    shown(&name)
+                )));
+            }
             if !is_archive {
                 self.done.bytes += written;
                 self.done.files.push(place);
@@ -182,4 +200,34 @@ fn bad(error: &ZipError) -> Error {
         other => format!("archive zip illisible : {other}"),
     };
     Error::BadFile(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zip::write::SimpleFileOptions;
+
+    /// An archive of files of a kibibyte each, and what unpacking it within `limits` says.
+    fn refusal(files: usize, limits: Limits) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        let mut writer = zip::ZipWriter::new(File::create(&path).unwrap());
+        for number in 0..files {
+            writer.start_file(format!("{number}.csv"), SimpleFileOptions::default()).unwrap();
+            writer.write_all(&[b'0'; 1024]).unwrap();
+        }
+        writer.finish().unwrap();
+        let target = folder.path().join("cible");
+        fs::create_dir(&target).unwrap();
+        unpack(&path, &target, limits).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn size_and_number_are_limited_over_all_entries() {
+        let limits = Limits::default();
+        assert_eq!(refusal(10, limits), None);
+        assert_eq!(refusal(10, Limits { total: 10 * 1024, entries: 10, ..limits }), None);
+        assert!(refusal(10, Limits { total: 10 * 1024 - 1, ..limits }).unwrap().contains("une fois extraite"));
+        assert!(refusal(10, Limits { entries: 9, ..limits }).unwrap().contains("plus de 9 entrées"));
+    }
 }

@@ -1,0 +1,74 @@
+//! What tests of database trouble do to a server and its sessions.
+#![allow(dead_code)] // each test file uses its part
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use flux_test::mysql::{Conn, prelude::Queryable};
+use flux_test::{Home, Tool};
+
+use crate::weekly::World;
+
+/// Waits until a connection other than this one is in a statement on `word`.
+pub fn wait_for_statement(conn: &mut Conn, db: &str, word: &str) {
+    let sql = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{db}' AND info LIKE '%{word}%' AND id <> CONNECTION_ID() AND command <> 'Sleep'"
+    );
+    let started = Instant::now();
+    while conn.query_first::<u64, _>(&sql).unwrap() == Some(0) {
+        assert!(started.elapsed() < Duration::from_secs(30), "nobody comes to {word}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Kills every session of the tools, the one that holds their lock included; `mine` stays. Returns how many there were.
+pub fn kill_sessions(world: &World, mine: u32) -> usize {
+    let mut admin = world.db.admin();
+    let sql = format!(
+        "SELECT id FROM information_schema.processlist WHERE db = '{}' AND id <> {mine} AND user = '{}'",
+        world.db.name(),
+        world.db.account().user
+    );
+    let ids: Vec<u64> = admin.query(sql).unwrap();
+    ids.iter().filter(|id| admin.query_drop(format!("KILL {id}")).is_ok()).count()
+}
+
+/// Waits until the sessions of killed processes are gone from the server: what they held is then given back.
+pub fn quiet(world: &World) {
+    let mut admin = world.db.admin();
+    let sql = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}' AND user = '{}'",
+        world.db.name(),
+        world.db.account().user
+    );
+    let started = Instant::now();
+    while admin.query_first::<u64, _>(&sql).unwrap() != Some(0) {
+        assert!(started.elapsed() < Duration::from_secs(30), "sessions of a dead process stay");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A tool whose files cannot grow beyond 64 KiB: writing more fails, as on a full disk.
+pub fn on_a_full_disk(home: &Home, name: &str) -> Tool {
+    let tool = flux_test::profile_dir().join(name);
+    Tool::program("/bin/sh").home(home).args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\""]).arg(tool)
+}
+
+/// A transaction of a thousand rows, so that the server ends the other one in a deadlock.
+pub fn heavy(world: &World) -> Conn {
+    world.db.exec("CREATE TABLE ballast (n INT PRIMARY KEY) ENGINE=InnoDB");
+    let mut rival = world.db.conn();
+    rival.query_drop("START TRANSACTION").unwrap();
+    let numbers: Vec<String> = (0..1000).map(|n| format!("({n})")).collect();
+    rival.query_drop(format!("INSERT INTO ballast VALUES {}", numbers.join(","))).unwrap();
+    rival
+}
+
+/// The superuser reads everything, unless that capability is taken away.
+pub fn without_privilege(world: &World, name: &str) -> Tool {
+    let tool = flux_test::profile_dir().join(name);
+    Tool::program("/usr/bin/setpriv")
+        .home(&world.home)
+        .args(["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"])
+        .arg(tool)
+}
