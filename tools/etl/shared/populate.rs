@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// Recharge aussi les fichiers inchangés
     #[arg(long, alias = "force")]
     no_resume: bool,
-    /// Fichiers chargés en même temps (par défaut, un par processeur, au plus quatre)
+    /// Fichiers chargés en même temps (par défaut, deux par processeur, au plus quatre)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     jobs: Option<u16>,
     #[command(flatten)]

@@ -29,7 +29,7 @@ use crate::catalogue::{Dataset, Dim, Space};
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
 use crate::import::mapper::Room;
-use crate::import::{self, ImportOptions, LoadMethod, MaxRejects, OnConflict, Run};
+use crate::import::{ImportOptions, LoadMethod, MaxRejects, OnConflict, Run};
 use crate::names::Resolver;
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -227,7 +227,7 @@ fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<
     Ok(reports.into_iter().map(|(_, report)| report).collect())
 }
 
-/// As many files at a time as an import takes.
+/// Twice as many files at a time as there are processors, at most four: while one waits for the server, another is read.
 pub fn default_jobs() -> usize {
-    import::default_jobs()
+    std::thread::available_parallelism().map_or(2, usize::from).saturating_mul(2).min(4)
 }
