@@ -266,7 +266,7 @@ fn a_running_etl_is_seen_and_a_killed_one_is_dead() {
     assert_eq!((&told["state"], &told["etl_tool"]), (&"running".into(), &"populate-facts-full-production".into()));
     let (done, total) = (told["files_done"].as_u64().unwrap(), told["files_total"].as_u64().unwrap());
     // 21 families × 11 zones
-    assert!((1..231).contains(&done) && total == 231, "{told}");
+    assert!(done < 231 && total == 231, "{told}");
     let text = home.tool("check-import-progress").run().expect_code(0);
     text.expect_stdout("populate-facts-full-production en cours")
         .expect_stdout("sur 231")

@@ -33,7 +33,7 @@ impl Holder {
     }
 }
 
-/// What `etl_checkpoint.json` says: written when a file is done, once a second at most.
+/// What `etl_checkpoint.json` says: written at the beginning, when a file is done, once a second at most, and at the end.
 #[derive(Debug, Deserialize)]
 struct Document {
     tool: String,
@@ -57,7 +57,7 @@ struct Totals {
 pub enum EtlState {
     /// It holds the lock.
     Running,
-    /// It holds the lock, and has not finished a file yet, as far as its file tells.
+    /// It holds the lock, and its file says nothing of it.
     Starting,
     /// It ended without saying how: nobody, or another tool, holds the lock.
     Died,
@@ -132,16 +132,17 @@ impl EtlProgress {
         match self.state {
             EtlState::Running => {
                 page.verdict(Verdict::Ok, format!("{} en cours depuis {}", self.etl_tool, duration(self.elapsed_s)));
-                page.line(format!("  {done} ; le dernier il y a {since} (etl_checkpoint.json)"));
+                let last = if self.files_done == 0 { String::new() } else { format!(" ; le dernier il y a {since}") };
+                page.line(format!("  {done}{last} (etl_checkpoint.json)"));
             }
             EtlState::Starting => {
-                page.verdict(Verdict::Ok, format!("{} en cours, aucun fichier fini à ce jour", self.etl_tool));
-                page.line("  avancement : etl_checkpoint.json, écrit à la fin de chaque fichier");
+                page.verdict(Verdict::Ok, format!("{} en cours, avancement inconnu", self.etl_tool));
+                page.line("  etl_checkpoint.json, où il l'écrit, manque ou ne se lit pas");
             }
             EtlState::Died => {
                 page.verdict(
                     Verdict::Attention,
-                    format!("{} s'est arrêté sans finir, dernier fichier il y a {since}", self.etl_tool),
+                    format!("{} s'est arrêté sans finir, dernier signe de vie il y a {since}", self.etl_tool),
                 );
                 page.line(format!("  {done} (etl_checkpoint.json)"));
                 page.action(&format!("relancez `{}` : il reprend où il en était", self.etl_tool));
