@@ -6,23 +6,9 @@ mod support;
 use flux_test::{Home, Outcome, TestDb};
 use serde_json::{Value, json};
 
-/// Header and rest of a line (without date and zone) for each file.
-const FILES: [(&str, &str, &str); 10] = [
-    ("frequentation_nuitee", "", ""),
-    ("frequentation_nuitee_fr", "NomDepartement;", "Paris;"),
-    ("frequentation_nuitee_int", "Pays;", "Belgique;"),
-    ("frequentation_journee", "", ""),
-    ("frequentation_journee_fr", "NomDepartement;", "Paris;"),
-    ("frequentation_journee_int", "Pays;", "Belgique;"),
-    ("export_mobilite", "ZoneMobilite;", "Aurillac;"),
-    ("duree_sejour", "DureeSejour;", "1 nuit;"),
-    ("duree_sejour_fr", "NomDepartement;DureeSejour;", "Paris;1 nuit;"),
-    ("duree_sejour_int", "Pays;DureeSejour;", "Belgique;1 nuit;"),
-];
-
 /// Ten files, three days from 2025-07-07 (a Monday), three zones, one category; `change` edits the lines of a file.
 fn deliver(home: &Home, change: impl Fn(&str, String) -> Option<String>) {
-    for (name, columns, values) in FILES {
+    for (name, columns, values) in support::DELIVERY {
         let mut text = format!("Date;ZoneObservation;Provenance;CategorieVisiteur;{columns}Volume\n");
         for day in 7..10 {
             for zone in ["CANTAL", "CABA", "Châtaigneraie"] {

@@ -73,7 +73,7 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// Further columns of each file of the delivery, and their values, that [`database`] knows.
-const DELIVERY: [(&str, &str, &str); 10] = [
+pub const DELIVERY: [(&str, &str, &str); 10] = [
     ("frequentation_nuitee", "", ""),
     ("frequentation_nuitee_fr", "NomDepartement;", "Paris;"),
     ("frequentation_nuitee_int", "Pays;", "Belgique;"),
