@@ -179,6 +179,15 @@ pub(super) struct Part {
     details: Vec<Detail>,
 }
 
+impl Part {
+    /// The ids behind the packed values, 0 for "not known".
+    fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<u32> {
+        let known = self.resolver.rows().iter().filter_map(|row| row.id);
+        let new = created.iter().filter(|(dim, _)| *dim == self.dim).flat_map(|(_, ids)| ids.iter().copied());
+        std::iter::once(0).chain(known).chain(new).collect()
+    }
+}
+
 /// Maps the lines of one file.
 #[derive(Debug)]
 pub(crate) struct Mapper {
@@ -432,25 +441,12 @@ impl Mapper {
     /// The ids behind the packed values, part by part; `None` for a part that is packed as its id. `created` are the ids of the names
     /// of [`Mapper::to_create`], in its order.
     pub(crate) fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<Option<Vec<u32>>> {
-        self.parts
-            .iter()
-            .map(|part| {
-                if part.derived {
-                    return None;
-                }
-                let known = part.resolver.rows().iter().filter_map(|row| row.id);
-                let new = created.iter().filter(|(dim, _)| *dim == part.dim).flat_map(|(_, ids)| ids.iter().copied());
-                Some(std::iter::once(0).chain(known).chain(new).collect())
-            })
-            .collect()
+        self.parts.iter().map(|part| (!part.derived).then(|| part.ids(created))).collect()
     }
 
     /// The ids behind the packed values of one dimension, 0 for "not known"; without `created`, of the stored rows only.
     pub(crate) fn ids_of(&self, dim: Dim, created: &[(Dim, Vec<u32>)]) -> Option<Vec<u32>> {
-        let part = self.parts.iter().find(|part| part.dim == dim)?;
-        let known = part.resolver.rows().iter().filter_map(|row| row.id);
-        let new = created.iter().filter(|(of, _)| *of == dim).flat_map(|(_, ids)| ids.iter().copied());
-        Some(std::iter::once(0).chain(known).chain(new).collect())
+        Some(self.parts.iter().find(|part| part.dim == dim)?.ids(created))
     }
 
     /// Hash of the rows that names were resolved against, those created included once `ids` knows them.
