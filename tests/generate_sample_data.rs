@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use flux_core::sample::Defect;
+use flux_sample::Defect;
 use flux_test::{Home, Tool};
 
 const TOOL: &str = "generate-sample-data";

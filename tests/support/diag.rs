@@ -1,7 +1,7 @@
 //! Databases for the diagnostics: chosen tables of the schema and a handful of names.
 #![allow(dead_code)] // not every test needs everything
 
-use flux_core::catalogue::{DATASETS, Space};
+use flux_core::domain::catalogue::{DATASETS, Space};
 use flux_core::schema::{self, Preset};
 use flux_test::TestDb;
 

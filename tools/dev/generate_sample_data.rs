@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
-use flux_core::cli::{self, Context, Tool};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::report::{self, Page, Report, Table, Verdict, number, plural};
-use flux_core::sample::{self, DateStyle, Encoding, Format, Layout, Order, Plan, Planned, Separator, ZoneStyle};
+use flux_sample::{DateStyle, Encoding, Format, Layout, Order, Plan, Planned, Separator, ZoneStyle};
 use serde::Serialize;
 
 const TOOL: Tool = Tool {
@@ -113,14 +113,14 @@ impl Args {
             overwrite: self.force,
         };
         if let Some(rows) = self.rows {
-            plan.scale = sample::scale_for(&plan, rows);
+            plan.scale = flux_sample::scale_for(&plan, rows);
         }
         plan
     }
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<Outcome> {
@@ -128,12 +128,12 @@ fn run(args: Args, context: &Context) -> Result<Outcome> {
     let dir = args.output.clone().unwrap_or_else(|| if args.raw { home.extracted() } else { home.deliveries() });
     let plan = args.plan();
     let bar = context.progress.count("fichiers", 0);
-    let mut delivery = sample::generate_with(&plan, &dir, |_, left| {
+    let mut delivery = flux_sample::generate_with(&plan, &dir, |_, left| {
         bar.set_length(bar.position() + 1 + left as u64);
         bar.inc(1);
     })?;
     bar.finish_and_clear();
-    let manifest = dir.join(sample::MANIFEST).display().to_string();
+    let manifest = dir.join(flux_sample::MANIFEST).display().to_string();
     // The manifest holds them; on a terminal or in a pipe they would bury the rest.
     delivery.files.iter_mut().for_each(|file| file.dates.clear());
     delivery.earlier.clear();
@@ -145,7 +145,7 @@ struct Outcome {
     output: String,
     manifest: String,
     #[serde(flatten)]
-    delivery: sample::Report,
+    delivery: flux_sample::Report,
 }
 
 impl Report for Outcome {

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::server_check::{self, ServerReport};
+use flux_core::health::server::{self, ServerReport};
 
 const TOOL: Tool = Tool {
     name: "simple-test",
@@ -19,9 +19,9 @@ Codes de sortie : 0 tout va bien, 1 connexion impossible, 3 un réglage est à r
 struct Args {}
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(_: Args, context: &Context) -> Result<ServerReport> {
-    server_check::check(&context.database()?)
+    server::check(&context.database()?)
 }

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
-use flux_core::diagnostic::optional_database;
-use flux_core::diagnostic::zones_csv::{self, ZonesReport};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
+use flux_core::inspect::zones_csv::{self, ZonesReport};
 
 const TOOL: Tool = Tool {
     name: "analyse-zones-csv",
@@ -34,10 +33,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<ZonesReport> {
     let folder = args.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
-    zones_csv::analyse(&folder, optional_database(context, args.no_db), args.by_file, &context.progress)
+    zones_csv::analyse(&folder, context.optional_database(args.no_db), args.by_file, &context.progress)
 }

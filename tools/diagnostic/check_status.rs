@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::status::{self, StatusReport};
+use flux_core::health::status::{self, StatusReport};
 
 const TOOL: Tool = Tool {
     name: "check-status",
@@ -24,7 +24,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<StatusReport> {

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
-use flux_core::diagnostic::check_zones::{self, Options, ZonesReport};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
+use flux_core::zones::check::{self, Options, ZonesReport};
 
 const TOOL: Tool = Tool {
     name: "check-zones",
@@ -31,10 +31,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<ZonesReport> {
     let options = Options { space: args.space.space(), csv: !args.no_csv, details: args.details };
-    check_zones::check(&context.database()?, &context.settings.home, options, &context.progress)
+    check::check(&context.database()?, &context.settings.home, options, &context.progress)
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
-use flux_core::diagnostic::compare_mobility::{self, MobilityReport, Options};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
+use flux_core::figures::compare::{self, MobilityReport, Options};
 
 const TOOL: Tool = Tool {
     name: "compare-mobility-2024-2023",
@@ -62,7 +62,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<MobilityReport> {
@@ -81,5 +81,5 @@ fn run(args: Args, context: &Context) -> Result<MobilityReport> {
         html: args.html,
         space: args.space.space(),
     };
-    compare_mobility::compare(&context.database()?, &options)
+    compare::compare(&context.database()?, &options)
 }

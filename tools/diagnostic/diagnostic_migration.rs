@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
-use flux_core::diagnostic::prerequisites::{self, PrerequisitesReport};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
+use flux_core::health::prerequisites::{self, PrerequisitesReport};
 
 const TOOL: Tool = Tool {
     name: "diagnostic-migration",
@@ -25,7 +25,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<PrerequisitesReport> {

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
-use flux_core::diagnostic::diag_mobility::{self, CauseReport, Options};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
+use flux_core::figures::cause::{self, CauseReport, Options};
 
 const TOOL: Tool = Tool {
     name: "diagnostic-mobility",
@@ -37,7 +37,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<CauseReport> {
@@ -48,5 +48,5 @@ fn run(args: Args, context: &Context) -> Result<CauseReport> {
         category: args.category,
         space: args.space.space(),
     };
-    diag_mobility::explain(&context.database()?, &options)
+    cause::explain(&context.database()?, &options)
 }

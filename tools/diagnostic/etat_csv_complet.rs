@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
-use flux_core::diagnostic::etat_csv::{self, StateReport};
-use flux_core::diagnostic::optional_database;
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
+use flux_core::inspect::state::{self, StateReport};
 
 const TOOL: Tool = Tool {
     name: "etat-csv-complet",
@@ -32,10 +31,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<StateReport> {
     let folder = args.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
-    etat_csv::check(&folder, optional_database(context, args.no_db), &context.progress)
+    state::check(&folder, context.optional_database(args.no_db), &context.progress)
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
-use flux_core::diagnostic::tables_info::{self, Inventory, Kind, Options};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
+use flux_core::health::tables::{self, Inventory, Kind, Options};
 
 const TOOL: Tool = Tool {
     name: "tables-info",
@@ -32,10 +32,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<Inventory> {
     let options = Options { kinds: args.kinds, structure: args.structure, stats: args.stats };
-    tables_info::inventory(&context.database()?, &options)
+    tables::inventory(&context.database()?, &options)
 }

@@ -2,9 +2,14 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, PortalArgs, Tool};
+use flux_cli::{Context, Tool};
+
+#[path = "shared/portal_args.rs"]
+#[allow(dead_code, reason = "this tool asks nothing about a period")]
+mod portal_args;
+use flux_client::admin::{self, AdminReport};
 use flux_core::error::Result;
-use flux_core::portal::admin::{self, AdminReport};
+use portal_args::PortalArgs;
 
 const TOOL: Tool = Tool {
     name: "test-admin-restrictions",
@@ -27,7 +32,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<AdminReport> {

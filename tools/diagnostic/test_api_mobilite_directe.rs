@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, PortalArgs, QueryArgs, Tool};
+use flux_cli::{Context, Tool};
+
+#[path = "shared/portal_args.rs"]
+mod portal_args;
+use flux_client::mobility::{self, MobilityReport};
 use flux_core::error::Result;
-use flux_core::portal::mobility::{self, MobilityReport};
+use portal_args::{PortalArgs, QueryArgs};
 
 const TOOL: Tool = Tool {
     name: "test-api-mobilite-directe",
@@ -30,7 +34,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<MobilityReport> {

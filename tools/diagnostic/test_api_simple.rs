@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, PortalArgs, QueryArgs, Tool};
+use flux_cli::{Context, Tool};
+
+#[path = "shared/portal_args.rs"]
+mod portal_args;
+use flux_client::PortalReport;
 use flux_core::error::Result;
-use flux_core::portal::{self, PortalReport};
+use portal_args::{PortalArgs, QueryArgs};
 
 const TOOL: Tool = Tool {
     name: "test-api-simple",
@@ -29,9 +33,9 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<PortalReport> {
-    portal::check(&context.settings, portal::SIMPLE, &args.query.options(args.portal, Vec::new()))
+    flux_client::check(&context.settings, flux_client::SIMPLE, &args.query.options(args.portal, Vec::new()))
 }

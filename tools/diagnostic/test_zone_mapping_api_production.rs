@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
-use flux_core::diagnostic::zone_mapping::{self, MappingReport};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
+use flux_core::zones::mapping::{self, MappingReport};
 
 const TOOL: Tool = Tool {
     name: "test-zone-mapping-api-production",
@@ -28,9 +28,9 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<MappingReport> {
-    zone_mapping::map(&context.database()?, &args.zones, args.space.space())
+    mapping::map(&context.database()?, &args.zones, args.space.space())
 }

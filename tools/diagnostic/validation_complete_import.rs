@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
-use flux_core::diagnostic::validation::{self, Options, Validation};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
+use flux_core::inspect::validation::{self, Options, Validation};
 
 const TOOL: Tool = Tool {
     name: "validation-complete-import",
@@ -47,7 +47,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<Validation> {

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool};
+use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::migration::{self, VerifyOptions, VerifyReport};
+use flux_core::migrate::{self, VerifyOptions, VerifyReport};
 
 const TOOL: Tool = Tool {
     name: "verify-migration",
@@ -30,10 +30,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<VerifyReport> {
     let options = VerifyOptions { only: args.only, space: args.space.space(), limit: args.limit };
-    migration::verify(&context.database()?, &options)
+    migrate::verify(&context.database()?, &options)
 }

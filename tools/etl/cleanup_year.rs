@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use flux_core::catalogue;
-use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
+use flux_core::domain::catalogue;
 use flux_core::error::Result;
-use flux_core::etl::{self, CleanupOptions, CleanupReport};
+use flux_core::upkeep::cleanup_year::{self, CleanupOptions, CleanupReport};
 
 const TOOL: Tool = Tool {
     name: "cleanup-year",
@@ -41,7 +41,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<CleanupReport> {
@@ -52,5 +52,5 @@ fn run(args: Args, context: &Context) -> Result<CleanupReport> {
         space: args.space.space(),
         apply: args.yes && !args.writer.dry_run,
     };
-    etl::cleanup_year(&context.database()?, &options, &context.progress)
+    cleanup_year::cleanup_year(&context.database()?, &options, &context.progress)
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::etl::{self, ExtractOptions, ExtractReport, Limits};
+use flux_core::extract::{self, ExtractOptions, ExtractReport, Limits};
 
 const TOOL: Tool = Tool {
     name: "extract-only",
@@ -47,7 +47,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<ExtractReport> {
@@ -59,5 +59,5 @@ fn run(args: Args, context: &Context) -> Result<ExtractReport> {
         force: args.force,
         dry_run: args.writer.dry_run,
     };
-    etl::extract(&context.settings, &options, &context.progress)
+    extract::extract(&context.settings, &options, &context.progress)
 }

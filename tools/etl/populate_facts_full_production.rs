@@ -5,10 +5,10 @@ mod populate;
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Tool};
+use flux_cli::Tool;
 
 const TOOL: Tool = Tool { name: "populate-facts-full-production", about: populate::ABOUT, details: populate::DETAILS };
 
 fn main() -> ExitCode {
-    cli::main(TOOL, populate::run)
+    flux_cli::main(TOOL, populate::run)
 }

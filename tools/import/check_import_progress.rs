@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
-use flux_core::diagnostic::import_progress::{self, ProgressReport};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
+use flux_core::ledger::progress::{self, ProgressReport};
 
 const TOOL: Tool = Tool {
     name: "check-import-progress",
@@ -27,9 +27,9 @@ bloqué, en échec ou à regarder, ou ETL mort.",
 struct Args {}
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(_: Args, context: &Context) -> Result<ProgressReport> {
-    import_progress::check(&context.database()?, context.settings.home.root())
+    progress::check(&context.database()?, context.settings.home.root())
 }

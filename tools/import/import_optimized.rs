@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
-use flux_core::diagnostic::sejours::{self, MeasuredImport};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
+use flux_core::figures::stays::{self, MeasuredImport};
 
 #[path = "shared/import_args.rs"]
 mod import_args;
@@ -32,7 +32,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<MeasuredImport> {
@@ -40,5 +40,5 @@ fn run(args: Args, context: &Context) -> Result<MeasuredImport> {
     if let Some(jobs) = args.jobs {
         options.jobs = usize::from(jobs);
     }
-    sejours::measured(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    stays::measured(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Tool};
+use flux_cli::Tool;
 
 #[path = "shared/stays.rs"]
 mod stays;
@@ -21,5 +21,5 @@ fichier absent), 4 une autre exécution est en cours.",
 };
 
 fn main() -> ExitCode {
-    cli::main(TOOL, |args, context| stays::import("duree_sejour_int", args, context))
+    flux_cli::main(TOOL, |args, context| stays::import("duree_sejour_int", args, context))
 }

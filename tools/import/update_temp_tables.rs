@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::catalogue::{self, DIMS, Dim};
-use flux_core::cli::{self, Context, LoadArgs, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, LoadArgs, SpaceArgs, Tool, WriterArgs};
+use flux_core::domain::catalogue::{self, DIMS, Dim};
 use flux_core::error::{Error, Result};
-use flux_core::import::{self, ImportOptions, ImportReport};
+use flux_core::load::{self, ImportOptions, ImportReport};
 
 const TOOL: Tool = Tool {
     name: "update-temp-tables",
@@ -62,7 +62,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<ImportReport> {
@@ -77,13 +77,13 @@ fn run(args: Args, context: &Context) -> Result<ImportReport> {
         create_missing: create_missing.into_iter().flatten().collect(),
         max_rejects: args.load.max_rejects,
         max_shrink: args.max_shrink,
-        jobs: args.jobs.map_or_else(import::default_jobs, usize::from),
+        jobs: args.jobs.map_or_else(load::default_jobs, usize::from),
         load_method: args.load.load_method,
         batch_size: args.batch_size as usize,
         space: args.space.space(),
         dry_run: args.writer.dry_run,
     };
-    import::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    load::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }
 
 /// `100`, `50k`, `100M`, `2G`, with or without `iB`; multiples of 1024.

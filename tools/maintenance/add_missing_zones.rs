@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
-use flux_core::diagnostic::add_zones::{self, AddReport};
+use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
+use flux_core::zones::add::{self, AddReport};
 
 const TOOL: Tool = Tool {
     name: "add-missing-zones",
@@ -23,9 +23,9 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<AddReport> {
-    add_zones::add(&context.database()?, args.writer.dry_run)
+    add::add(&context.database()?, args.writer.dry_run)
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::maintenance::archive::{self, ArchiveOptions, ArchiveReport};
+use flux_core::upkeep::archive::{self, ArchiveOptions, ArchiveReport};
 
 const TOOL: Tool = Tool {
     name: "archive-csv",
@@ -35,7 +35,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<ArchiveReport> {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
+use flux_core::backup::{self, BackupOptions, BackupReport, Kind};
 use flux_core::error::Result;
-use flux_core::maintenance::backup::{self, BackupOptions, BackupReport, Kind};
 
 const TOOL: Tool = Tool {
     name: "backup-critical",
@@ -45,7 +45,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<BackupReport> {

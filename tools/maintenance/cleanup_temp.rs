@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::migration::{self, CleanupOptions, CleanupReport};
+use flux_core::migrate::{self, CleanupOptions, CleanupReport};
 
 const TOOL: Tool = Tool {
     name: "cleanup-temp",
@@ -34,11 +34,11 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<CleanupReport> {
     let options =
         CleanupOptions { only: args.only, force: args.force, space: args.space.space(), dry_run: args.writer.dry_run };
-    migration::cleanup(&context.database()?, &options)
+    migrate::cleanup(&context.database()?, &options)
 }

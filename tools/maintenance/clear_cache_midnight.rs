@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::maintenance::cache::{self, CacheOptions, CacheReport};
+use flux_core::upkeep::cache::{self, CacheOptions, CacheReport};
 
 const TOOL: Tool = Tool {
     name: "clear-cache-midnight",
@@ -31,7 +31,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<CacheReport> {

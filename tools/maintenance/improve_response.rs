@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::maintenance::response::{self, ResponseOptions, ResponseReport};
+use flux_core::upkeep::response::{self, ResponseOptions, ResponseReport};
 
 const TOOL: Tool = Tool {
     name: "improve-response",
@@ -36,7 +36,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<ResponseReport> {

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
-use flux_core::diagnostic::merge_zones::{self, MergeReport, Options, Rule};
+use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
+use flux_core::zones::merge::{self, MergeReport, Options, Rule};
 
 const TOOL: Tool = Tool {
     name: "merge-zones",
@@ -45,7 +45,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<MergeReport> {
@@ -55,5 +55,5 @@ fn run(args: Args, context: &Context) -> Result<MergeReport> {
         any_pair: args.any_pair,
         apply: args.yes && !args.writer.dry_run,
     };
-    merge_zones::merge(&context.database()?, &options)
+    merge::merge(&context.database()?, &options)
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
+use flux_core::backup::{self, RestoreAction, RestoreOptions, RestoreReport};
 use flux_core::error::Result;
-use flux_core::maintenance::backup::{self, RestoreAction, RestoreOptions, RestoreReport};
 
 const TOOL: Tool = Tool {
     name: "restore-critical",
@@ -52,7 +52,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<RestoreReport> {

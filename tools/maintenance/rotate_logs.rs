@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::maintenance::logs::{self, RotateOptions, RotateReport};
+use flux_core::upkeep::logs::{self, RotateOptions, RotateReport};
 
 const TOOL: Tool = Tool {
     name: "rotate-logs",
@@ -39,7 +39,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<RotateReport> {

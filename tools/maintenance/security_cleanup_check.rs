@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::maintenance::security::{self, SecurityOptions, SecurityReport};
+use flux_core::upkeep::security::{self, SecurityOptions, SecurityReport};
 
 const TOOL: Tool = Tool {
     name: "security-cleanup-check",
@@ -34,7 +34,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<SecurityReport> {

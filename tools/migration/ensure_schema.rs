@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use flux_core::cli::{self, Context, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::schema::Preset;
 use flux_core::setup::{self, SetupOptions, SetupReport};
@@ -46,7 +46,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<SetupReport> {

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use flux_core::catalogue::{self, Space};
-use flux_core::cli::{self, Context, Tool};
+use flux_cli::{Context, Tool};
+use flux_core::domain::catalogue::{self, Space};
 use flux_core::error::{Error, Result};
-use flux_core::migration::{self, BatchReport, Pair};
+use flux_core::migrate::{self, BatchReport, Pair};
 
 #[path = "shared/migration_args.rs"]
 mod migration_args;
@@ -34,13 +34,13 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<BatchReport> {
     let options = args.migration.options(Vec::new());
     let pair = pair(options.space)?;
-    migration::migrate_batches(&context.database()?, &pair, args.batch_size, &options, &context.progress)
+    migrate::migrate_batches(&context.database()?, &pair, args.batch_size, &options, &context.progress)
 }
 
 fn pair(space: Space) -> Result<Pair> {

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use flux_core::catalogue::{self, Kind};
-use flux_core::cli::{self, Context, Tool};
-use flux_core::diagnostic::sejours::{self, MigratedStays};
+use flux_cli::{Context, Tool};
+use flux_core::domain::catalogue::{self, Kind};
 use flux_core::error::Result;
-use flux_core::migration;
+use flux_core::figures::stays::{self, MigratedStays};
+use flux_core::migrate;
 
 #[path = "shared/migration_args.rs"]
 mod migration_args;
@@ -32,14 +32,14 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<MigratedStays> {
     let database = context.database()?;
     let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
     let options = args.migration.options(stays.map(|dataset| dataset.main.to_owned()).collect());
-    let pairs = migration::pairs(options.space, &options.only)?;
-    let migration = migration::migrate(&database, &options, &context.progress)?;
-    sejours::migrated(&database, migration, &pairs)
+    let pairs = migrate::pairs(options.space, &options.only)?;
+    let migration = migrate::migrate(&database, &options, &context.progress)?;
+    stays::migrated(&database, migration, &pairs)
 }

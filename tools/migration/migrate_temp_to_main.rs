@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_core::cli::{self, Context, Tool};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::migration::{self, MigrateReport};
+use flux_core::migrate::{self, MigrateReport};
 
 #[path = "shared/migration_args.rs"]
 mod migration_args;
@@ -33,9 +33,9 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<MigrateReport> {
-    migration::migrate(&context.database()?, &args.migration.options(args.only), &context.progress)
+    migrate::migrate(&context.database()?, &args.migration.options(args.only), &context.progress)
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_core::calendar::saisons::YEARS;
-use flux_core::cli::{self, Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool, WriterArgs};
+use flux_core::domain::calendar::saisons::YEARS;
 use flux_core::error::Result;
 use flux_core::saisons::report::ResetReport;
 use flux_core::saisons::{reset, years};
@@ -39,7 +39,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, context: &Context) -> Result<ResetReport> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chrono::Utc;
-use flux_core::cli::{self, Context, Tool};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::saisons::report::InstantsReport;
 use flux_core::saisons::{default_years, years};
@@ -34,7 +34,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(args: Args, _: &Context) -> Result<InstantsReport> {

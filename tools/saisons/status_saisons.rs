@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chrono::Utc;
-use flux_core::cli::{self, Context, Tool};
+use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::saisons::check;
 use flux_core::saisons::report::StatusReport;
@@ -22,7 +22,7 @@ Codes de sortie : 0 à jour, 1 base ou table absente, 3 à revoir.",
 struct Args {}
 
 fn main() -> ExitCode {
-    cli::main(TOOL, run)
+    flux_cli::main(TOOL, run)
 }
 
 fn run(_: Args, context: &Context) -> Result<StatusReport> {

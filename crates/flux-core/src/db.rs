@@ -1,7 +1,7 @@
 //! The one database handle: connection, retries, the named lock, and what the server is able to do.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mysql::prelude::{FromRow, Queryable};
@@ -16,7 +16,7 @@ const TRIES: u32 = 5;
 
 /// Which of the two families of servers this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
+pub(crate) enum Flavour {
     /// MySQL 8 or later.
     MySql,
     /// MariaDB 10.6 or later.
@@ -88,22 +88,22 @@ impl Database {
     }
 
     /// `user@host:port/database`, for messages.
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         &self.target
     }
 
     /// Name of the database.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Version string of the server.
-    pub fn version(&self) -> &str {
+    pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
     /// MySQL or MariaDB.
-    pub fn flavour(&self) -> Flavour {
+    pub(crate) fn flavour(&self) -> Flavour {
         self.flavour
     }
 
@@ -145,7 +145,7 @@ impl Database {
     ///
     /// # Errors
     /// Those of `work` and of the commit.
-    pub fn transaction<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
+    pub(crate) fn transaction<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
         self.retried(|| {
             let mut session = self.session()?;
             session.exec("début de transaction", "START TRANSACTION", ())?;
@@ -166,7 +166,7 @@ impl Database {
     ///
     /// # Errors
     /// The last error of `work`.
-    pub fn retried<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    pub(crate) fn retried<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
             signals::check()?;
@@ -208,7 +208,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub fn lock_holder(&self, session: &mut Session) -> Result<Option<u64>> {
+    pub(crate) fn lock_holder(&self, session: &mut Session) -> Result<Option<u64>> {
         let id: Option<Option<u64>> =
             session.first("lecture du verrou", "SELECT IS_USED_LOCK(?)", (lock_name(&self.name),))?;
         Ok(id.flatten())
@@ -219,7 +219,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub fn lock_tool(&self, session: &mut Session, holder: u64) -> Result<Option<&'static str>> {
+    pub(crate) fn lock_tool(&self, session: &mut Session, holder: u64) -> Result<Option<&'static str>> {
         lock_tool(session, &self.name, holder)
     }
 
@@ -227,7 +227,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub fn tables(&self, session: &mut Session) -> Result<HashSet<String>> {
+    pub(crate) fn tables(&self, session: &mut Session) -> Result<HashSet<String>> {
         let names: Vec<String> = session.rows(
             "liste des tables",
             "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
@@ -293,30 +293,51 @@ pub struct Session {
     _busy: Busy,
 }
 
-/// Makes a connection known to [`signals`] while it lives.
+/// Connections that may be busy with a statement: server connection id → how to reach that server again.
+static BUSY: LazyLock<Mutex<HashMap<u32, Opts>>> = LazyLock::new(Mutex::default);
+
+/// Makes a connection known to [`cancel_statements`] while it lives.
 #[derive(Debug)]
 struct Busy(u32);
 
+impl Busy {
+    fn new(id: u32, opts: &Opts) -> Self {
+        signals::on_stop(cancel_statements);
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).insert(id, opts.clone());
+        Self(id)
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
-        signals::forget(self.0);
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// Asks each server to cancel what our connections are doing; their transactions then roll back.
+fn cancel_statements() {
+    let busy: Vec<_> =
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(id, opts)| (*id, opts.clone())).collect();
+    for (id, opts) in busy {
+        if let Err(error) = Conn::new(opts).and_then(|mut conn| conn.query_drop(format!("KILL QUERY {id}"))) {
+            log::debug!("annulation de la requête {id} : {error}");
+        }
     }
 }
 
 impl Session {
     fn new(conn: Conn, opts: &Opts, packet: usize) -> Self {
-        let id = conn.connection_id();
-        signals::register(id, opts.clone());
-        Self { conn, packet, _busy: Busy(id) }
+        let busy = Busy::new(conn.connection_id(), opts);
+        Self { conn, packet, _busy: busy }
     }
 
     /// The driver's connection, for what this handle does not offer.
-    pub fn conn(&mut self) -> &mut Conn {
+    pub(crate) fn conn(&mut self) -> &mut Conn {
         &mut self.conn
     }
 
     /// As many rows of `bytes` each, text and values together, as one message to this server may hold; at most `most`.
-    pub fn fitting(&self, most: usize, bytes: usize) -> usize {
+    pub(crate) fn fitting(&self, most: usize, bytes: usize) -> usize {
         (self.packet / 2 / bytes).clamp(1, most)
     }
 
@@ -324,7 +345,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Sql`] that says what was being done.
-    pub fn exec(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
+    pub(crate) fn exec(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
         let params = params.into();
         let result = match params {
             Params::Empty => self.conn.query_drop(sql),
@@ -398,7 +419,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Error::Locked`] when another run took it, [`Error::Sql`] when it was lost with the connection.
-    pub fn verify(&mut self) -> Result<()> {
+    pub(crate) fn verify(&mut self) -> Result<()> {
         let mine: Option<Option<i64>> =
             self.session.first("contrôle du verrou", "SELECT IS_USED_LOCK(?) = CONNECTION_ID()", (&self.name,))?;
         if mine.flatten() == Some(1) {
@@ -412,7 +433,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Error::Locked`] when another run took it meanwhile.
-    pub fn ensure(&mut self, database: &Database) -> Result<()> {
+    pub(crate) fn ensure(&mut self, database: &Database) -> Result<()> {
         match self.verify() {
             Err(error) if error.is_transient() => {
                 log::warn!("verrou perdu avec la connexion, repris");

@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::NaiveDate;
 use mysql::Value;
 
-use crate::calendar::days;
-use crate::catalogue::Dim;
 use crate::db::Session;
+use crate::domain::calendar::days;
+use crate::domain::catalogue::Dim;
+use crate::domain::names::{Group, Locality, Resolver, Row, fold, nights};
+use crate::domain::reference;
 use crate::error::{Error, Result};
-use crate::names::{Group, Locality, Resolver, Row, fold, nights};
-use crate::reference;
 
 /// Rows of one multi-row INSERT into a dimension: few enough for the smallest max_allowed_packet.
 const BATCH: usize = 100;
@@ -22,7 +22,7 @@ pub fn locality(code: &str) -> Locality {
 }
 
 /// The equivalences of a dimension, the preferred name of each group first.
-pub fn groups(dim: Dim) -> Vec<Group> {
+pub(crate) fn groups(dim: Dim) -> Vec<Group> {
     let group = |first: &str, others: &[&str]| -> Group {
         std::iter::once(first).chain(others.iter().copied()).map(str::to_owned).collect()
     };
@@ -83,7 +83,7 @@ fn load_communes(session: &mut Session) -> Result<Vec<Row>> {
 ///
 /// # Errors
 /// [`Error::Sql`].
-pub fn create(session: &mut Session, dim: Dim, names: &[&str]) -> Result<Vec<u32>> {
+pub(crate) fn create(session: &mut Session, dim: Dim, names: &[&str]) -> Result<Vec<u32>> {
     let spec = dim.spec();
     let doing = format!("création dans {}", spec.table);
     let (columns, marks) = if dim == Dim::Duree { (", nb_nuits, ordre", ", ?, ?") } else { ("", "") };
@@ -114,7 +114,7 @@ pub fn create(session: &mut Session, dim: Dim, names: &[&str]) -> Result<Vec<u32
 ///
 /// # Errors
 /// [`Error::MissingTable`], [`Error::Sql`].
-pub fn fill_dates(session: &mut Session, dates: &BTreeSet<NaiveDate>) -> Result<u64> {
+pub(crate) fn fill_dates(session: &mut Session, dates: &BTreeSet<NaiveDate>) -> Result<u64> {
     let (Some(first), Some(last)) = (dates.first(), dates.last()) else { return Ok(0) };
     let known: Vec<String> = session.rows(
         "lecture de dim_dates",
@@ -152,7 +152,7 @@ pub(crate) fn day_values(day: &days::Day) -> [Value; 10] {
 }
 
 /// `(?, ?), (?, ?)` for `rows` rows of `columns` values.
-pub fn marks(rows: usize, columns: usize) -> String {
+pub(crate) fn marks(rows: usize, columns: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     vec![row; rows].join(", ")
 }

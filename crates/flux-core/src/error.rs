@@ -151,7 +151,7 @@ impl Error {
     }
 
     /// Wraps a driver error with what was being done.
-    pub fn sql(doing: impl Into<String>) -> impl FnOnce(mysql::Error) -> Error {
+    pub(crate) fn sql(doing: impl Into<String>) -> impl FnOnce(mysql::Error) -> Error {
         let doing = doing.into();
         move |source| match &source {
             mysql::Error::MySqlError(server) if server.code == codes::NO_SUCH_TABLE => {
@@ -173,13 +173,13 @@ impl Error {
     }
 
     /// Whether the server refused a statement with one of these numbers.
-    pub fn has_code(&self, numbers: &[u16]) -> bool {
+    pub(crate) fn has_code(&self, numbers: &[u16]) -> bool {
         let Error::Sql { source, .. } = self else { return false };
         matches!(&**source, mysql::Error::MySqlError(server) if numbers.contains(&server.code))
     }
 
     /// Whether running the same transaction again may succeed: deadlock, lock wait timeout, lost connection.
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
                 mysql::Error::MySqlError(server) => codes::TRANSIENT.contains(&server.code),
@@ -190,18 +190,24 @@ impl Error {
     }
 }
 
+impl From<crate::signals::Interrupted> for Error {
+    fn from(_: crate::signals::Interrupted) -> Self {
+        Error::Interrupted
+    }
+}
+
 /// Server error numbers that the tools tell apart (MySQL and MariaDB agree on them, where not said otherwise).
-pub mod codes {
+pub(crate) mod codes {
     /// Table doesn't exist.
-    pub const NO_SUCH_TABLE: u16 = 1146;
+    pub(crate) const NO_SUCH_TABLE: u16 = 1146;
     /// Query execution was interrupted (`KILL QUERY`).
-    pub const QUERY_INTERRUPTED: u16 = 1317;
+    pub(crate) const QUERY_INTERRUPTED: u16 = 1317;
     /// LOAD DATA LOCAL refused: 1148 by MariaDB and old MySQL, 3948 and 2068 by MySQL 8+, 4166 by MariaDB 10.5+.
-    pub const LOCAL_INFILE_REFUSED: &[u16] = &[1148, 2068, 3948, 4166];
+    pub(crate) const LOCAL_INFILE_REFUSED: &[u16] = &[1148, 2068, 3948, 4166];
     /// Access denied to a table, a column or an operation.
-    pub const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
+    pub(crate) const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
     /// Deadlock, lock wait timeout, server shutting down, connection killed, too many connections.
-    pub const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169];
+    pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169];
 }
 
 /// The server's own words without the driver's wrapping.

@@ -1,32 +1,36 @@
-//! The shared library of the Flux Vision tools.
+//! The shared library of the Flux Vision tools. Each module owns one noun; imports only go down this list, which
+//! `tests/architecture.rs` enforces.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 1 | [`signals`], [`error`], [`settings`], [`report`], [`progress`] |
+//! | 2 | [`domain`], [`csv`], [`files`] |
+//! | 3 | [`db`], [`ledger`], [`schema`], [`dims`] |
+//! | 4 | [`load`], [`migrate`], [`saisons`], [`figures`], [`extract`] |
+//! | 5 | [`inspect`], [`zones`], [`backup`], [`setup`] |
+//! | 6 | [`upkeep`], [`health`] |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod calendar;
-pub mod catalogue;
-pub mod cli;
-pub mod csv_source;
+pub mod backup;
+pub mod csv;
 pub mod db;
-pub mod diagnostic;
 pub mod dims;
-pub mod doctor;
+pub mod domain;
 pub mod error;
-pub mod etl;
-pub mod history;
-pub mod import;
-pub mod maintenance;
-pub mod migration;
-pub mod names;
-pub mod portal;
+pub mod extract;
+pub mod figures;
+pub mod files;
+pub mod health;
+pub mod inspect;
+pub mod ledger;
+pub mod load;
+pub mod migrate;
 pub mod progress;
-pub mod reference;
 pub mod report;
 pub mod saisons;
-pub mod sample;
 pub mod schema;
-pub mod server_check;
 pub mod settings;
 pub mod setup;
 pub mod signals;
-pub mod sorter;
-pub mod status;
-pub mod values;
+pub mod upkeep;
+pub mod zones;

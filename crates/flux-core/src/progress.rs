@@ -20,19 +20,19 @@ pub struct Progress {
 
 /// Where a bar stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// Its name.
     pub name: String,
     /// Bytes or things done.
-    pub position: u64,
+    pub(crate) position: u64,
     /// Bytes or things in all.
-    pub total: u64,
+    pub(crate) total: u64,
     /// What its maker says beside.
     pub message: String,
     /// Whether it has ended.
-    pub finished: bool,
+    pub(crate) finished: bool,
     /// Whether nothing more is to be done for what it is named after.
-    pub settled: bool,
+    pub(crate) settled: bool,
 }
 
 impl Progress {
@@ -44,7 +44,7 @@ impl Progress {
 
     /// Where the bars over bytes or things stand, shown or not, in the order in which they were made; then what was settled
     /// without a bar.
-    pub fn steps(&self) -> Vec<Step> {
+    pub(crate) fn steps(&self) -> Vec<Step> {
         let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let step = |bar: &ProgressBar| Step {
@@ -72,12 +72,12 @@ impl Progress {
     }
 
     /// Tells that nothing more is to be done for `name`, of `size` bytes: stored, unchanged, left out or failed.
-    pub fn settle(&self, name: &str, size: u64) {
+    pub(crate) fn settle(&self, name: &str, size: u64) {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), size));
     }
 
     /// A bar over `total` bytes.
-    pub fn bytes(&self, name: &str, total: u64) -> ProgressBar {
+    pub(crate) fn bytes(&self, name: &str, total: u64) -> ProgressBar {
         self.bar(name, total, |state, out| {
             let _ = write!(out, "{}/s", report::bytes(state.per_sec() as u64));
         })
@@ -91,7 +91,7 @@ impl Progress {
     }
 
     /// A step of unknown length.
-    pub fn step(&self, name: &str) -> ProgressBar {
+    pub(crate) fn step(&self, name: &str) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new_spinner()).with_prefix(name.to_owned());
         bar.set_style(style("{prefix:32!} {spinner} {elapsed} {msg}"));
         bar.enable_steady_tick(Duration::from_millis(200));

@@ -4,31 +4,31 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::catalogue::{self, DATASETS, DIMS, Dataset, Kind, Space};
 use crate::db::Session;
+use crate::domain::catalogue::{self, DATASETS, DIMS, Dataset, Kind, Space};
 use crate::error::{Error, Result};
 
 /// Version of the tables described here, recorded in `flux_schema_version`.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// A column and its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub(crate) struct Column {
     /// Name.
     pub name: &'static str,
     /// DDL after the name.
-    pub ddl: &'static str,
+    pub(crate) ddl: &'static str,
 }
 
 /// An index of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Index {
+pub(crate) struct Index {
     /// Name; `PRIMARY` for the primary key.
     pub name: &'static str,
     /// Whether no two rows may agree on it.
-    pub unique: bool,
+    pub(crate) unique: bool,
     /// Columns in order.
-    pub columns: Vec<&'static str>,
+    pub(crate) columns: Vec<&'static str>,
 }
 
 /// A table as it should be.
@@ -37,9 +37,9 @@ pub struct TableSpec {
     /// Name.
     pub name: String,
     /// Columns in order.
-    pub columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
     /// Indexes, primary key first.
-    pub indexes: Vec<Index>,
+    pub(crate) indexes: Vec<Index>,
 }
 
 /// Which tables.
@@ -97,7 +97,7 @@ pub fn main_table(dataset: &Dataset, space: Space) -> TableSpec {
 }
 
 /// The temporary table of a weekly dataset.
-pub fn temp_table(dataset: &Dataset, space: Space) -> TableSpec {
+pub(crate) fn temp_table(dataset: &Dataset, space: Space) -> TableSpec {
     let mut columns = fact_columns(dataset);
     columns.push(column("is_provisional", "TINYINT(1) NOT NULL DEFAULT 1"));
     TableSpec { name: dataset.temp_table(space), columns, indexes: vec![primary(dataset.key())] }
@@ -192,7 +192,7 @@ fn own_tables() -> Vec<TableSpec> {
             indexes: vec![primary(vec!["version"])],
         },
         TableSpec {
-            name: crate::history::TABLE.into(),
+            name: crate::ledger::history::TABLE.into(),
             columns: vec![
                 column("id", "BIGINT NOT NULL AUTO_INCREMENT"),
                 column("attempt", "CHAR(32) CHARACTER SET ascii NOT NULL"),
@@ -230,7 +230,7 @@ fn own_tables() -> Vec<TableSpec> {
             ],
         },
         TableSpec {
-            name: crate::diagnostic::import_progress::TABLE.into(),
+            name: crate::ledger::progress::TABLE.into(),
             columns: vec![
                 column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
                 column("step", "VARCHAR(190) NOT NULL"),
@@ -246,7 +246,7 @@ fn own_tables() -> Vec<TableSpec> {
             indexes: vec![primary(vec!["run", "step"]), key("k_step", vec!["step", "started_at"])],
         },
         TableSpec {
-            name: crate::etl::PROGRESS.into(),
+            name: crate::ledger::ownership::PROGRESS.into(),
             columns: vec![
                 column("table_name", "VARCHAR(64) CHARACTER SET ascii NOT NULL"),
                 column("id_zone", "INT NOT NULL"),
@@ -313,18 +313,18 @@ impl Index {
 
 /// A table as the server has it.
 #[derive(Debug, Clone, Default)]
-pub struct Existing {
+pub(crate) struct Existing {
     /// Column names, in lower case.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Index name → (unique, columns in lower case).
-    pub indexes: HashMap<String, (bool, Vec<String>)>,
+    pub(crate) indexes: HashMap<String, (bool, Vec<String>)>,
 }
 
 /// Reads columns and indexes of all tables of the database.
 ///
 /// # Errors
 /// [`Error::Sql`].
-pub fn existing(session: &mut Session) -> Result<HashMap<String, Existing>> {
+pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing>> {
     let mut tables: HashMap<String, Existing> = HashMap::new();
     let columns: Vec<(String, String)> = session.rows(
         "lecture des colonnes",
@@ -350,17 +350,17 @@ pub fn existing(session: &mut Session) -> Result<HashMap<String, Existing>> {
 
 /// What is to be done to one table.
 #[derive(Debug, Clone, Serialize)]
-pub struct Change {
+pub(crate) struct Change {
     /// Table.
     pub table: String,
     /// What, in words.
-    pub what: String,
+    pub(crate) what: String,
     /// The statement.
-    pub ddl: String,
+    pub(crate) ddl: String,
 }
 
 /// The change that brings a table to its specification; `None` when it lacks nothing.
-pub fn change(spec: &TableSpec, existing: Option<&Existing>) -> Option<Change> {
+pub(crate) fn change(spec: &TableSpec, existing: Option<&Existing>) -> Option<Change> {
     let Some(existing) = existing else {
         return Some(Change { table: spec.name.clone(), what: "créée".into(), ddl: spec.create() });
     };
@@ -446,7 +446,7 @@ fn spare_name(name: &'static str) -> &'static str {
 ///
 /// # Errors
 /// [`Error::MissingTable`], [`Error::MissingColumn`], [`Error::WrongKey`].
-pub fn require(spec: &TableSpec, tables: &HashMap<String, Existing>) -> Result<()> {
+pub(crate) fn require(spec: &TableSpec, tables: &HashMap<String, Existing>) -> Result<()> {
     let Some(existing) = tables.get(&spec.name) else {
         return Err(Error::MissingTable { table: spec.name.clone() });
     };

@@ -77,7 +77,7 @@ pub struct Home {
 
 impl Home {
     /// A home at `root`.
-    pub fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
@@ -105,7 +105,7 @@ impl Home {
     }
 
     /// `logs/rejets/`.
-    pub fn rejects(&self) -> PathBuf {
+    pub(crate) fn rejects(&self) -> PathBuf {
         self.root.join("logs/rejets")
     }
 }
@@ -162,7 +162,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::Config`] when the database or the user is not set, or a value makes no sense.
-    pub fn connection(&self) -> Result<Connection> {
+    pub(crate) fn connection(&self) -> Result<Connection> {
         let option = |value: Option<String>| value.map(|value| (value, Origin::Option));
         let host = option(self.options.host.clone()).or_else(|| self.database_variable("HOST", &["DB_HOST"]));
         let port = option(self.options.port.map(|port| port.to_string()))
@@ -248,7 +248,7 @@ impl Settings {
 
 /// How far TLS to the server goes, as MySQL's own clients name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsMode {
+pub(crate) enum TlsMode {
     /// Never.
     Disabled,
     /// When the server offers it, without checking its certificate.
@@ -263,20 +263,20 @@ pub enum TlsMode {
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// `user@host:port/database`, for messages.
-    pub target: String,
+    pub(crate) target: String,
     /// Name of the database.
-    pub database: String,
+    pub(crate) database: String,
     /// TLS mode in force.
-    pub tls: TlsMode,
+    pub(crate) tls: TlsMode,
     authority: Option<PathBuf>,
     builder: OptsBuilder,
 }
 
 impl Connection {
     /// The driver's options, with or without TLS.
-    pub fn opts(&self, tls: bool) -> Opts {
+    pub(crate) fn opts(&self, tls: bool) -> Opts {
         let ssl = tls.then(|| {
             let mut ssl = SslOpts::default();
             if let Some(path) = &self.authority {

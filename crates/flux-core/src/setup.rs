@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use mysql::Value;
 use serde::Serialize;
 
-use crate::catalogue::{Dim, Space};
 use crate::db::{Database, Session};
 use crate::dims::{self, marks};
+use crate::domain::catalogue::{Dim, Space};
+use crate::domain::names::{Locality, Resolution, Resolver, fold, normalise};
+use crate::domain::reference;
 use crate::error::{Error, Result};
-use crate::names::{Locality, Resolution, Resolver, fold, normalise};
-use crate::reference;
 use crate::report::{Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Change, Preset};
 
@@ -29,7 +29,7 @@ pub struct SetupOptions {
 
 /// Rows added to a dimension.
 #[derive(Debug, Serialize)]
-pub struct Seeded {
+pub(crate) struct Seeded {
     table: &'static str,
     added: u64,
     completed: u64,

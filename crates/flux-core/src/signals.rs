@@ -1,40 +1,33 @@
 //! Clean stop on SIGINT and SIGTERM: work in progress is rolled back, the second signal ends at once.
 
-use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::error::{Error, Result};
-
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Connections that are busy with a statement: server connection id → how to reach that server again.
-static BUSY: LazyLock<Mutex<HashMap<u32, mysql::Opts>>> = LazyLock::new(Mutex::default);
+/// What cancels work that waits for somebody else, such as a statement of the server.
+static CANCEL: OnceLock<fn()> = OnceLock::new();
+
+/// A stop was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Interrupted;
 
 /// Whether a stop was asked for.
 pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }
 
-/// [`Error::Interrupted`] once a stop was asked for; long loops call it.
-///
-/// # Errors
-/// [`Error::Interrupted`].
-pub fn check() -> Result<()> {
-    if requested() { Err(Error::Interrupted) } else { Ok(()) }
+/// Fails once a stop was asked for; long loops call it.
+pub fn check() -> Result<(), Interrupted> {
+    if requested() { Err(Interrupted) } else { Ok(()) }
 }
 
-/// Makes a connection known, so that a stop cancels its running statement.
-pub(crate) fn register(id: u32, opts: mysql::Opts) {
-    BUSY.lock().unwrap_or_else(PoisonError::into_inner).insert(id, opts);
-}
-
-/// Forgets a connection.
-pub(crate) fn forget(id: u32) {
-    BUSY.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+/// Calls `cancel` when a stop is asked for. The first caller wins.
+pub(crate) fn on_stop(cancel: fn()) {
+    CANCEL.get_or_init(|| cancel);
 }
 
 /// Starts the thread that waits for the signals.
@@ -49,20 +42,10 @@ pub fn install() -> std::io::Result<()> {
                 std::process::exit(128 + signal);
             }
             log::warn!("arrêt demandé : le travail en cours est annulé proprement");
-            cancel_statements();
+            if let Some(cancel) = CANCEL.get() {
+                cancel();
+            }
         }
     })?;
     Ok(())
-}
-
-/// Asks each server to cancel what our connections are doing; their transactions then roll back.
-fn cancel_statements() {
-    let busy: Vec<_> =
-        BUSY.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(id, opts)| (*id, opts.clone())).collect();
-    for (id, opts) in busy {
-        use mysql::prelude::Queryable;
-        if let Err(error) = mysql::Conn::new(opts).and_then(|mut conn| conn.query_drop(format!("KILL QUERY {id}"))) {
-            log::debug!("annulation de la requête {id} : {error}");
-        }
-    }
 }

@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use flux_core::cli::{self, Context, Tool};
-use flux_core::doctor::{self, DoctorReport};
+use flux_cli::{Context, Tool};
 use flux_core::error::{Error, Result};
+use flux_core::health::doctor::{self, DoctorReport};
 use flux_core::report::{Page, plural};
 use serde_json::json;
 
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     match first {
         "doctor" => {
             let own = std::iter::once("flux doctor".into()).chain(arguments.iter().skip(2).cloned()).collect();
-            return cli::main_from(DOCTOR, own, |_: DoctorArgs, context: &Context| Ok(doctor(context)));
+            return flux_cli::main_from(DOCTOR, own, |_: DoctorArgs, context: &Context| Ok(doctor(context)));
         }
         "" | "-h" | "--help" | "help" | "aide" => return print(&help()),
         "-V" | "--version" => return print(&format!("flux {}\n", env!("CARGO_PKG_VERSION"))),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use flux_core::cli::DESCRIBE;
+use flux_cli::DESCRIBE;
 use flux_core::error::{Error, Result};
 
 use crate::described::Description;

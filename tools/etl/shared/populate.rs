@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use flux_core::catalogue::{self, Space};
-use flux_core::cli::{Context, LoadArgs, WriterArgs};
+use flux_cli::{Context, LoadArgs, WriterArgs};
+use flux_core::domain::catalogue::{self, Space};
 use flux_core::error::Result;
-use flux_core::etl::{self, EtlOptions, EtlReport};
+use flux_core::load::raw::{self, EtlOptions, EtlReport};
 
 pub(crate) const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
 
@@ -65,12 +65,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<EtlReport> {
         batch_size: args.batch_size.map(|rows| rows as usize),
         strip_accents: args.strip_accents,
         no_resume: args.no_resume,
-        jobs: args.jobs.map_or_else(etl::default_jobs, usize::from),
+        jobs: args.jobs.map_or_else(raw::default_jobs, usize::from),
         on_conflict: args.load.on_conflict,
         max_rejects: args.load.max_rejects,
         load_method: args.load.load_method,
         space: Space::from_flag(args.test),
         dry_run: args.writer.dry_run,
     };
-    etl::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    raw::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

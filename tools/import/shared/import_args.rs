@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use flux_core::cli::{LoadArgs, SpaceArgs, WriterArgs};
-use flux_core::import::ImportOptions;
+use flux_cli::{LoadArgs, SpaceArgs, WriterArgs};
+use flux_core::load::ImportOptions;
 
 /// Flattened into the arguments of each variant.
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,8 @@
 //! What the two imports of stays have in common.
 
-use flux_core::cli::Context;
-use flux_core::diagnostic::sejours::{self, ImportedStays};
+use flux_cli::Context;
 use flux_core::error::Result;
+use flux_core::figures::stays::{self, ImportedStays};
 
 #[path = "import_args.rs"]
 mod import_args;
@@ -21,5 +21,5 @@ pub(crate) struct Args {
 /// Imports the file of this short name, then looks at what its table holds.
 pub(crate) fn import(file: &str, args: Args, context: &Context) -> Result<ImportedStays> {
     let options = args.import.options(&[file], args.force);
-    sejours::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    stays::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

@@ -1,7 +1,7 @@
 //! Options that all migrations have in common.
 
-use flux_core::cli::{SpaceArgs, WriterArgs};
-use flux_core::migration::MigrateOptions;
+use flux_cli::{SpaceArgs, WriterArgs};
+use flux_core::migrate::MigrateOptions;
 
 /// Flattened into the arguments of each migration.
 #[derive(Debug, clap::Args)]

@@ -4,16 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
-use super::SaisonKey;
-use super::dates::{self, DatesReport};
-use super::plan::{self, LinkStep, Plan};
-use super::store::{self, SaisonRow, Stored};
-use crate::calendar::periodes::{PeriodeKind, periodes_of};
-use crate::calendar::saisons::{Saison, YEARS, saison_of, saisons_of};
-use crate::calendar::{paris, school};
 use crate::db::Database;
+use crate::domain::calendar::periodes::{PeriodeKind, periodes_of};
+use crate::domain::calendar::saisons::{Saison, YEARS, saison_of, saisons_of};
+use crate::domain::calendar::{paris, school};
 use crate::error::Result;
 use crate::report::{Finding, plural};
+use crate::saisons::SaisonKey;
+use crate::saisons::dates::{self, DatesReport};
+use crate::saisons::plan::{self, LinkStep, Plan};
+use crate::saisons::store::{self, SaisonRow, Stored};
 
 /// A season that is further from the computed one is wrong.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(60);
@@ -23,7 +23,7 @@ const SCHOOL_DAYS_AHEAD: u64 = 180;
 
 /// Something that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Anomaly {
+pub(crate) enum Anomaly {
     /// A season that the facts, the periods or the coming year need has no row.
     SaisonManquante(SaisonKey),
     /// A season's dates or its length differ from the computed ones.
@@ -85,7 +85,7 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// Where, what, and what to do about it.
-    pub fn finding(&self) -> Finding {
+    pub(crate) fn finding(&self) -> Finding {
         let update = "lancez `update-saisons`";
         let repair = "lancez `verifier-saisons --repair`";
         match self {
@@ -157,21 +157,21 @@ fn date(value: Option<NaiveDateTime>) -> String {
 #[must_use]
 pub struct Verification {
     /// Rows of `dim_saisons`.
-    pub saisons: usize,
+    pub(crate) saisons: usize,
     /// First and last year of `dim_saisons`.
-    pub annees: Option<(i32, i32)>,
+    pub(crate) annees: Option<(i32, i32)>,
     /// Rows of `dim_periodes`.
-    pub periodes: usize,
+    pub(crate) periodes: usize,
     /// Years that the facts cover.
-    pub annees_faits: BTreeSet<i32>,
+    pub(crate) annees_faits: BTreeSet<i32>,
     /// Computed codes whose days people changed: kept, no anomaly.
-    pub modifiees: Vec<(String, i32)>,
+    pub(crate) modifiees: Vec<(String, i32)>,
     /// Last day of the known school calendar.
-    pub calendrier_scolaire: Option<NaiveDate>,
+    pub(crate) calendrier_scolaire: Option<NaiveDate>,
     /// What `dim_dates` holds.
-    pub dates: DatesReport,
+    pub(crate) dates: DatesReport,
     /// What needs a look.
-    pub anomalies: Vec<Anomaly>,
+    pub(crate) anomalies: Vec<Anomaly>,
 }
 
 /// Verifies everything, at the instant `now`; writes nothing.
@@ -188,7 +188,12 @@ pub fn verify(database: &Database, now: DateTime<Utc>) -> Result<Verification> {
 }
 
 /// The findings on what was read, `today` being the day in Paris.
-pub fn assess(stored: &Stored, days: &BTreeSet<NaiveDate>, dates: DatesReport, today: NaiveDate) -> Verification {
+pub(crate) fn assess(
+    stored: &Stored,
+    days: &BTreeSet<NaiveDate>,
+    dates: DatesReport,
+    today: NaiveDate,
+) -> Verification {
     let annees_faits = store::years_of(days);
     let mut anomalies = Vec::new();
     check_saisons(stored, &needed_years(stored, &annees_faits, today), &mut anomalies);

@@ -4,32 +4,32 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use super::store;
-use crate::calendar::days::Day;
 use crate::db::{Database, Lock, Session};
 use crate::dims;
+use crate::domain::calendar::days::Day;
 use crate::error::Result;
+use crate::saisons::store;
 
 /// A day whose row is wrong, and the columns that are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongDay {
+pub(crate) struct WrongDay {
     /// The day.
-    pub date: NaiveDate,
+    pub(crate) date: NaiveDate,
     /// Columns of `dim_dates` that differ from the calendar.
-    pub columns: Vec<&'static str>,
+    pub(crate) columns: Vec<&'static str>,
 }
 
 /// What was found in `dim_dates`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatesReport {
     /// Rows read.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Rows that differ from the calendar, by date.
-    pub wrong: Vec<WrongDay>,
+    pub(crate) wrong: Vec<WrongDay>,
     /// Days of the facts that have no row, by date.
-    pub missing: Vec<NaiveDate>,
+    pub(crate) missing: Vec<NaiveDate>,
     /// Days whose school holidays are not known: their stored flags were not compared, and stay.
-    pub unknown: usize,
+    pub(crate) unknown: usize,
 }
 
 /// `date`, the three school flags, the public holiday, the weekday, then month, year, quarter, week.
@@ -40,7 +40,7 @@ type Numbers = (Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn inspect(session: &mut Session, days: &BTreeSet<NaiveDate>) -> Result<DatesReport> {
+pub(crate) fn inspect(session: &mut Session, days: &BTreeSet<NaiveDate>) -> Result<DatesReport> {
     let mut report = DatesReport::default();
     let mut stored = BTreeSet::new();
     for row in read(session)? {

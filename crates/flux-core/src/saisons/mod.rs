@@ -7,18 +7,18 @@
 
 pub mod check;
 pub mod dates;
-pub mod plan;
+pub(crate) mod plan;
 pub mod report;
 pub mod reset;
-pub mod store;
+pub(crate) mod store;
 pub mod update;
 
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Utc};
 
-use crate::calendar::paris;
-use crate::calendar::saisons::{Saison, YEARS};
+use crate::domain::calendar::paris;
+use crate::domain::calendar::saisons::{Saison, YEARS};
 use crate::error::{Error, Result};
 
 /// First year that the tools fill unless told otherwise: the observatory's first complete one.
@@ -31,7 +31,7 @@ const LAST_YEAR: i32 = 2030;
 const YEARS_AHEAD: i32 = 4;
 
 /// Season of one year, as the unique key of `dim_saisons` names it.
-pub type SaisonKey = (i32, Saison);
+pub(crate) type SaisonKey = (i32, Saison);
 
 /// The years that `--from` and `--to` name; where one is not given, the one of `default`, or the other one where that
 /// would leave no year.

@@ -5,14 +5,14 @@ use std::ops::RangeInclusive;
 
 use chrono::NaiveDateTime;
 
-use super::SaisonKey;
-use super::store::{Days, PeriodeRow, SaisonRow, Stored};
-use crate::calendar::periodes::{Periode, PeriodeKind, periodes_of, season_of};
-use crate::calendar::saisons::{Saison, SaisonSpan, saison_of, saisons_of};
+use crate::domain::calendar::periodes::{Periode, PeriodeKind, periodes_of, season_of};
+use crate::domain::calendar::saisons::{Saison, SaisonSpan, saison_of, saisons_of};
+use crate::saisons::SaisonKey;
+use crate::saisons::store::{Days, PeriodeRow, SaisonRow, Stored};
 
 /// What happens to one season.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SaisonStep {
+pub(crate) enum SaisonStep {
     /// A new row.
     Insert(SaisonSpan),
     /// The row of this id takes new dates.
@@ -23,7 +23,7 @@ pub enum SaisonStep {
 
 /// What happens to one computed period.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PeriodeStep {
+pub(crate) enum PeriodeStep {
     /// A new row.
     Insert(Periode),
     /// The row takes new days: it still had those that an earlier run wrote, or the overwriting was asked for.
@@ -36,13 +36,13 @@ pub enum PeriodeStep {
 
 /// A link from a period to its season that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkStep {
+pub(crate) struct LinkStep {
     /// `code_periode`.
     pub code: String,
     /// `annee` of the period.
-    pub annee: i32,
+    pub(crate) annee: i32,
     /// The season that it shall have; `None` when none overlaps it.
-    pub saison: Option<SaisonKey>,
+    pub(crate) saison: Option<SaisonKey>,
 }
 
 /// The whole plan.
@@ -50,33 +50,33 @@ pub struct LinkStep {
 #[must_use]
 pub struct Plan {
     /// Seasons of the years asked for, and the winter before them.
-    pub saisons: Vec<SaisonStep>,
+    pub(crate) saisons: Vec<SaisonStep>,
     /// Computed periods of the years asked for.
-    pub periodes: Vec<PeriodeStep>,
+    pub(crate) periodes: Vec<PeriodeStep>,
     /// Periods of these years whose school calendar is not known.
-    pub unknown: Vec<(i32, PeriodeKind)>,
+    pub(crate) unknown: Vec<(i32, PeriodeKind)>,
     /// Periods of these years that people entered under codes of their own; kept.
-    pub theirs: Vec<PeriodeRow>,
+    pub(crate) theirs: Vec<PeriodeRow>,
     /// Links that change, of every period in the table.
-    pub links: Vec<LinkStep>,
+    pub(crate) links: Vec<LinkStep>,
     /// Days to remember as written by us.
-    pub written: Vec<(PeriodeKind, i32, Days)>,
+    pub(crate) written: Vec<(PeriodeKind, i32, Days)>,
 }
 
 /// Numbers of a [`Plan`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// New rows.
-    pub inserted: usize,
+    pub(crate) inserted: usize,
     /// Changed rows.
-    pub updated: usize,
+    pub(crate) updated: usize,
     /// Rows that were right.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
 }
 
 impl Plan {
     /// The plan for `years`. With `overwrite`, computed days replace those that people gave to a computed code.
-    pub fn new(stored: &Stored, years: RangeInclusive<i32>, overwrite: bool) -> Self {
+    pub(crate) fn new(stored: &Stored, years: RangeInclusive<i32>, overwrite: bool) -> Self {
         let mut plan = Self { saisons: saison_steps(stored, years.clone()), ..Self::default() };
         for year in years.clone() {
             let periodes = periodes_of(year);
@@ -95,7 +95,7 @@ impl Plan {
     }
 
     /// Numbers of the seasons.
-    pub fn saison_counts(&self) -> Counts {
+    pub(crate) fn saison_counts(&self) -> Counts {
         let mut counts = Counts::default();
         for step in &self.saisons {
             match step {
@@ -108,7 +108,7 @@ impl Plan {
     }
 
     /// Numbers of the computed periods, those that people changed aside.
-    pub fn periode_counts(&self) -> Counts {
+    pub(crate) fn periode_counts(&self) -> Counts {
         let mut counts = Counts::default();
         for step in &self.periodes {
             match step {
@@ -122,7 +122,7 @@ impl Plan {
     }
 
     /// Computed codes whose days people changed, with the computed days.
-    pub fn changed_by_hand(&self) -> impl Iterator<Item = (&PeriodeRow, &Periode)> {
+    pub(crate) fn changed_by_hand(&self) -> impl Iterator<Item = (&PeriodeRow, &Periode)> {
         self.periodes.iter().filter_map(|step| match step {
             PeriodeStep::KeepTheirs(row, periode) => Some((row, periode)),
             _ => None,
@@ -130,7 +130,7 @@ impl Plan {
     }
 
     /// Whether applying it would write nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.saisons.iter().all(|step| matches!(step, SaisonStep::Keep(_)))
             && self.periodes.iter().all(|step| matches!(step, PeriodeStep::Keep(_) | PeriodeStep::KeepTheirs(..)))
             && self.links.is_empty()

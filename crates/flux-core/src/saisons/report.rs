@@ -6,13 +6,13 @@ use std::ops::RangeInclusive;
 use chrono::{NaiveDateTime, SecondsFormat};
 use serde::Serialize;
 
-use super::check::{Anomaly, Verification};
-use super::dates::DatesReport;
-use super::plan::{Counts, PeriodeStep, Plan, SaisonStep};
-use super::reset::ResetPlan;
-use super::store::{Days, PeriodeRow};
-use crate::calendar::saisons::{SaisonSpan, saisons_of};
+use crate::domain::calendar::saisons::{SaisonSpan, saisons_of};
 use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, worst};
+use crate::saisons::check::{Anomaly, Verification};
+use crate::saisons::dates::DatesReport;
+use crate::saisons::plan::{Counts, PeriodeStep, Plan, SaisonStep};
+use crate::saisons::reset::ResetPlan;
+use crate::saisons::store::{Days, PeriodeRow};
 
 /// A computed season, for `scrap-date`.
 #[derive(Debug, Serialize)]

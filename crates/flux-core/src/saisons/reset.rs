@@ -2,27 +2,27 @@
 
 use std::ops::RangeInclusive;
 
-use super::SaisonKey;
-use super::store::Stored;
-use crate::calendar::periodes::PeriodeKind;
 use crate::db::{Database, Lock, Session};
+use crate::domain::calendar::periodes::PeriodeKind;
 use crate::error::Result;
+use crate::saisons::SaisonKey;
+use crate::saisons::store::Stored;
 
 /// What a reset takes away.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
 pub struct ResetPlan {
     /// Seasons that are deleted.
-    pub saisons: Vec<(u32, SaisonKey)>,
+    pub(crate) saisons: Vec<(u32, SaisonKey)>,
     /// Periods that lose their link, by id.
-    pub unlinked: Vec<u32>,
+    pub(crate) unlinked: Vec<u32>,
     /// Periods that are deleted: those that `update-saisons` wrote and nobody changed, by id, code and year.
-    pub periodes: Vec<(u32, String, i32)>,
+    pub(crate) periodes: Vec<(u32, String, i32)>,
 }
 
 impl ResetPlan {
     /// The plan for `years`; with `periodes`, the computed periods of these years go too.
-    pub fn new(stored: &Stored, years: &RangeInclusive<i32>, periodes: bool) -> Self {
+    pub(crate) fn new(stored: &Stored, years: &RangeInclusive<i32>, periodes: bool) -> Self {
         let saisons: Vec<_> =
             stored.saisons.iter().filter(|row| years.contains(&row.key.0)).map(|row| (row.id, row.key)).collect();
         let is_ours = |code: &str, annee, days| {
@@ -43,11 +43,6 @@ impl ResetPlan {
             .map(|row| row.id)
             .collect();
         Self { saisons, unlinked, periodes: deleted }
-    }
-
-    /// Whether nothing would be deleted.
-    pub fn is_empty(&self) -> bool {
-        self.saisons.is_empty() && self.periodes.is_empty()
     }
 }
 
@@ -96,7 +91,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::calendar::saisons::Saison;
+    use crate::domain::calendar::saisons::Saison;
     use crate::saisons::store::{PeriodeRow, SaisonRow};
 
     fn periode(id: u32, code: &str, annee: i32, id_saison: u32) -> PeriodeRow {
@@ -129,7 +124,8 @@ mod tests {
         assert_eq!(plan.saisons, [(2, (2025, Saison::Ete))]);
         assert_eq!(plan.unlinked, [11, 12, 13]);
         assert!(plan.periodes.is_empty());
-        assert!(ResetPlan::new(&stored(), &(2019..=2020), true).is_empty());
+        let none = ResetPlan::new(&stored(), &(2019..=2020), true);
+        assert!(none.saisons.is_empty() && none.periodes.is_empty());
     }
 
     #[test]

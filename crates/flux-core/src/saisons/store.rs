@@ -4,71 +4,71 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
-use super::SaisonKey;
-use crate::calendar::saisons::{Saison, YEARS};
-use crate::catalogue::{DATASETS, Space};
 use crate::db::{Database, Session};
+use crate::domain::calendar::saisons::{Saison, YEARS};
+use crate::domain::catalogue::{DATASETS, Space};
 use crate::error::Result;
+use crate::saisons::SaisonKey;
 
 /// Table of the periods that `update-saisons` wrote, with the days that it wrote.
-pub const WRITTEN_TABLE: &str = "flux_periodes";
+pub(crate) const WRITTEN_TABLE: &str = "flux_periodes";
 
 /// Its definition.
-pub const WRITTEN_DDL: &str = "CREATE TABLE IF NOT EXISTS flux_periodes (\
+pub(crate) const WRITTEN_DDL: &str = "CREATE TABLE IF NOT EXISTS flux_periodes (\
      code_periode VARCHAR(50) NOT NULL, annee SMALLINT NOT NULL, premier_jour DATE NOT NULL, dernier_jour DATE NOT NULL, \
      PRIMARY KEY (code_periode, annee)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci";
 
 /// A row of `dim_saisons`. A date is `None` when it is NULL or not a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SaisonRow {
+pub(crate) struct SaisonRow {
     /// `id`.
     pub id: u32,
     /// `annee` and `saison`.
-    pub key: SaisonKey,
+    pub(crate) key: SaisonKey,
     /// `date_debut`.
-    pub debut: Option<NaiveDateTime>,
+    pub(crate) debut: Option<NaiveDateTime>,
     /// `date_fin`.
-    pub fin: Option<NaiveDateTime>,
+    pub(crate) fin: Option<NaiveDateTime>,
     /// `duree_jours`.
-    pub duree_jours: Option<i64>,
+    pub(crate) duree_jours: Option<i64>,
 }
 
 /// A row of `dim_periodes`. A date is `None` when it is NULL or not a date.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeriodeRow {
+pub(crate) struct PeriodeRow {
     /// `id_periode`.
     pub id: u32,
     /// `code_periode`.
     pub code: String,
     /// `annee`.
-    pub annee: i32,
+    pub(crate) annee: i32,
     /// `date_debut`.
-    pub debut: Option<NaiveDateTime>,
+    pub(crate) debut: Option<NaiveDateTime>,
     /// `date_fin`.
-    pub fin: Option<NaiveDateTime>,
+    pub(crate) fin: Option<NaiveDateTime>,
     /// `id_saison`.
-    pub id_saison: Option<u32>,
+    pub(crate) id_saison: Option<u32>,
 }
 
 impl PeriodeRow {
     /// First and last day; `None` unless both are dates.
-    pub fn days(&self) -> Option<(NaiveDate, NaiveDate)> {
+    pub(crate) fn days(&self) -> Option<(NaiveDate, NaiveDate)> {
         Some((self.debut?.date(), self.fin?.date()))
     }
 }
 
 /// First and last day.
-pub type Days = (NaiveDate, NaiveDate);
+pub(crate) type Days = (NaiveDate, NaiveDate);
 
 /// What the database holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// `dim_saisons`, by year and season.
-    pub saisons: Vec<SaisonRow>,
+    pub(crate) saisons: Vec<SaisonRow>,
     /// `dim_periodes`, by year and code.
-    pub periodes: Vec<PeriodeRow>,
+    pub(crate) periodes: Vec<PeriodeRow>,
     /// The days that `update-saisons` wrote last, by code and year; empty before its first run.
-    pub written: HashMap<(String, i32), Days>,
+    pub(crate) written: HashMap<(String, i32), Days>,
 }
 
 impl Stored {
@@ -76,13 +76,13 @@ impl Stored {
     ///
     /// # Errors
     /// [`crate::error::Error::MissingTable`] without `dim_saisons` or `dim_periodes`, [`crate::error::Error::Sql`].
-    pub fn load(session: &mut Session, tables: &HashSet<String>) -> Result<Self> {
+    pub(crate) fn load(session: &mut Session, tables: &HashSet<String>) -> Result<Self> {
         let written = if tables.contains(WRITTEN_TABLE) { load_written(session)? } else { HashMap::new() };
         Ok(Self { saisons: load_saisons(session)?, periodes: load_periodes(session)?, written })
     }
 
     /// Years that occur in `dim_periodes`.
-    pub fn years_of_periodes(&self) -> BTreeSet<i32> {
+    pub(crate) fn years_of_periodes(&self) -> BTreeSet<i32> {
         self.periodes.iter().map(|row| row.annee).filter(|year| YEARS.contains(year)).collect()
     }
 }
@@ -153,7 +153,7 @@ fn date_time(text: Option<&str>) -> Option<NaiveDateTime> {
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub fn days_of_facts(database: &Database, session: &mut Session) -> Result<BTreeSet<NaiveDate>> {
+pub(crate) fn days_of_facts(database: &Database, session: &mut Session) -> Result<BTreeSet<NaiveDate>> {
     let tables = database.tables(session)?;
     let mut days = BTreeSet::new();
     for table in fact_tables().filter(|table| tables.contains(table)) {
@@ -172,7 +172,7 @@ fn fact_tables() -> impl Iterator<Item = String> {
 }
 
 /// The years of `days`, those that the calendar computes.
-pub fn years_of(days: &BTreeSet<NaiveDate>) -> BTreeSet<i32> {
+pub(crate) fn years_of(days: &BTreeSet<NaiveDate>) -> BTreeSet<i32> {
     days.iter().map(Datelike::year).filter(|year| YEARS.contains(year)).collect()
 }
 

@@ -6,12 +6,12 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use mysql::Value;
 
-use super::SaisonKey;
-use super::plan::{PeriodeStep, Plan, SaisonStep};
-use super::store::{self, Stored, WRITTEN_DDL, WRITTEN_TABLE};
-use crate::calendar::saisons::SaisonSpan;
 use crate::db::{Database, Lock, Session};
+use crate::domain::calendar::saisons::SaisonSpan;
 use crate::error::{Error, Result};
+use crate::saisons::SaisonKey;
+use crate::saisons::plan::{PeriodeStep, Plan, SaisonStep};
+use crate::saisons::store::{self, Stored, WRITTEN_DDL, WRITTEN_TABLE};
 
 /// The years to fill when `from` or `to` was not given: the usual ones, those of the facts and of the periods.
 ///
@@ -23,9 +23,9 @@ pub fn years_or_needed(
     to: Option<i32>,
     now: DateTime<Utc>,
 ) -> Result<RangeInclusive<i32>> {
-    let default = super::default_years(now);
+    let default = crate::saisons::default_years(now);
     if from.is_some() && to.is_some() {
-        return super::years(from, to, default);
+        return crate::saisons::years(from, to, default);
     }
     let mut session = database.session()?;
     let tables = database.tables(&mut session)?;
@@ -33,7 +33,7 @@ pub fn years_or_needed(
     needed.extend(store::years_of(&store::days_of_facts(database, &mut session)?));
     let first = needed.first().map_or(default.0, |year| default.0.min(*year));
     let last = needed.last().map_or(default.1, |year| default.1.max(*year));
-    super::years(from, to, (first, last))
+    crate::saisons::years(from, to, (first, last))
 }
 
 /// The plan for `years`; writes nothing.

@@ -1,0 +1,425 @@
+//! One GET to the portal: what came back, or why nothing did, in the operators' words. The token is never in any text.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::Value;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, http};
+
+use flux_core::error::{Error, Result};
+use flux_core::settings::Settings;
+
+/// Larger answers are not read.
+const MAX_BODY: u64 = 32 << 20;
+
+/// How to reach the portal.
+#[derive(Debug, Clone, Default)]
+pub struct ClientOptions {
+    /// Base URL; otherwise `PORTAL_BASE_URL`.
+    pub base_url: Option<String>,
+    /// File whose first line is the bearer token; otherwise `API_TOKEN`.
+    pub token_file: Option<std::path::PathBuf>,
+    /// Limit for one call in all.
+    pub timeout: Duration,
+    /// Longest wait that a 429 may ask for; beyond it, the call is not repeated.
+    pub max_wait: Duration,
+}
+
+/// The portal.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+    token: Option<Token>,
+    timeout: Duration,
+    max_wait: Duration,
+}
+
+/// The bearer token; without `Display`, and hidden in `Debug`.
+struct Token(String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// An answer of whatever status.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type` without its parameters, lower case.
+    pub content_type: String,
+    /// Where a redirection leads, without its query.
+    pub location: Option<String>,
+    /// The wait that a 429 or 503 asks for.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The time limit passed.
+    Timeout,
+    /// The host's name is unknown.
+    UnknownHost,
+    /// Nothing listens there.
+    Refused,
+    /// TLS: certificate or protocol.
+    Tls,
+    /// The connection ended in the middle of the answer.
+    Cut,
+    /// What came is not HTTP.
+    Protocol,
+    /// The answer is too large.
+    TooLarge,
+    /// Something else.
+    Other,
+}
+
+/// A call without an answer.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Which kind.
+    pub kind: FailureKind,
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub action: &'static str,
+}
+
+/// A call, with or without an answer.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The URL; it never holds the token.
+    pub url: String,
+    /// Whether the token was sent.
+    pub authenticated: bool,
+    /// Time from the request to the end of the body, of the last attempt.
+    pub latency: Duration,
+    /// Calls made: 2 after a wait for a 429.
+    pub attempts: u32,
+    /// What came back.
+    pub result: std::result::Result<Answer, Failure>,
+}
+
+impl Client {
+    /// Prepares calls; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a missing or unusable base URL, token or authority file.
+    pub fn new(settings: &Settings, options: &ClientOptions) -> Result<Self> {
+        let base =
+            options.base_url.clone().or_else(|| settings.get("PORTAL_BASE_URL")).ok_or_else(|| Error::Config {
+                message: "l'adresse du portail manque".into(),
+                hint: "donnez --base-url ou PORTAL_BASE_URL, par exemple https://observatoire.exemple.fr".into(),
+            })?;
+        let base = checked_base(&base)?;
+        let token = match &options.token_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(Error::io("lecture du jeton dans", path))?;
+                Some(text.lines().next().unwrap_or_default().trim().to_owned())
+            }
+            None => settings.get("API_TOKEN").map(|token| token.trim().to_owned()),
+        };
+        let token = token.filter(|token| !token.is_empty());
+        if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(Error::Config {
+                message: "le jeton (API_TOKEN) contient une espace, un accent ou un caractère de contrôle".into(),
+                hint: "recopiez le jeton, sur une seule ligne et sans guillemets".into(),
+            });
+        }
+        let mut config = Agent::config_builder()
+            .timeout_global(Some(options.timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("flux-outils/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json");
+        if let Some(path) = settings.get("PORTAL_CA") {
+            config = config.tls_config(TlsConfig::builder().root_certs(authority(&path)?).build());
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            base,
+            token: token.map(Token),
+            timeout: options.timeout,
+            max_wait: options.max_wait,
+        })
+    }
+
+    /// The base URL.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether there is a token.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether the token would travel unprotected over a network.
+    pub fn token_in_clear(&self) -> bool {
+        let Some(rest) = self.base.strip_prefix("http://") else { return false };
+        let host = rest.split(['/', ':']).next().unwrap_or_default();
+        let loopback = host == "localhost" || host.starts_with("127.") || rest.starts_with("[::1]");
+        self.has_token() && !loopback
+    }
+
+    /// GET with the token, where there is one and `authenticated` says so. Repeated once after the wait of a 429.
+    pub fn get(&self, path: &str, query: &[(&str, String)], authenticated: bool) -> Exchange {
+        let url = self.url(path, query);
+        let token = self.token.as_ref().filter(|_| authenticated);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let started = Instant::now();
+            let result = self.call(&url, token);
+            let latency = started.elapsed();
+            let wait = result.as_ref().ok().filter(|answer| answer.status == 429).and_then(|answer| answer.retry_after);
+            if let Some(wait) = wait.filter(|wait| attempts == 1 && *wait <= self.max_wait) {
+                log::info!("{path} : limite de débit, nouvel essai dans {} s", wait.as_secs());
+                std::thread::sleep(wait);
+                continue;
+            }
+            let result = result.map_err(|failure| Failure { message: self.without_token(&failure.message), ..failure });
+            return Exchange { url, authenticated: token.is_some(), latency, attempts, result };
+        }
+    }
+
+    fn url(&self, path: &str, query: &[(&str, String)]) -> String {
+        let mut url = format!("{}/{path}", self.base);
+        for (index, (name, value)) in query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&percent_encoded(value));
+        }
+        url
+    }
+
+    fn call(&self, url: &str, token: Option<&Token>) -> std::result::Result<Answer, Failure> {
+        let mut request = self.agent.get(url);
+        if let Some(Token(token)) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let fail = |error| self.failure(url, error);
+        let mut response = request.call().map_err(fail)?;
+        let header = |name: http::HeaderName| {
+            let value = response.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+        };
+        let content_type = header(http::header::CONTENT_TYPE).unwrap_or_default();
+        let content_type =
+            self.without_token(content_type.split(';').next().unwrap_or_default()).trim().to_ascii_lowercase();
+        let location = header(http::header::LOCATION)
+            .map(|location| self.without_token(location.split(['?', '#']).next().unwrap_or_default()));
+        let retry_after = header(http::header::RETRY_AFTER).and_then(|text| wait_of(&text));
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(fail)?;
+        Ok(Answer { status, content_type, location, retry_after, body })
+    }
+
+    /// Text of the portal, should it send the token back, as it is or as JSON writes it.
+    pub fn without_token(&self, text: &str) -> String {
+        match &self.token {
+            Some(Token(token)) => {
+                text.replace(token.as_str(), "[jeton]").replace(&token.replace('/', "\\/"), "[jeton]")
+            }
+            None => text.to_owned(),
+        }
+    }
+
+    /// The strings of a document, likewise: JSON has many ways to write one.
+    pub fn document_without_token(&self, document: Value) -> Value {
+        match document {
+            Value::String(text) => Value::String(self.without_token(&text)),
+            Value::Array(values) => values.into_iter().map(|value| self.document_without_token(value)).collect(),
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(name, value)| (self.without_token(&name), self.document_without_token(value)))
+                .collect(),
+            other => other,
+        }
+    }
+
+    fn failure(&self, url: &str, error: ureq::Error) -> Failure {
+        use FailureKind as K;
+        let new = |kind, message: String, action| Failure { kind, message, action };
+        let tls = |reason: String| {
+            new(
+                K::Tls,
+                format!("TLS : {}", tls_reason(&reason)),
+                "vérifiez le certificat du portail, l'horloge de la machine, ou donnez l'autorité interne par PORTAL_CA",
+            )
+        };
+        let limit = self.timeout.as_secs_f64();
+        match error {
+            ureq::Error::Timeout(_) => new(
+                K::Timeout,
+                format!("pas de réponse complète en {limit} s"),
+                "regardez la charge du serveur et ses journaux, ou relevez --timeout",
+            ),
+            ureq::Error::HostNotFound => new(
+                K::UnknownHost,
+                "le nom du serveur est inconnu".into(),
+                "corrigez l'adresse (--base-url, PORTAL_BASE_URL) ou le DNS",
+            ),
+            ureq::Error::ConnectionFailed => refused(),
+            ureq::Error::BodyExceedsLimit(_) => new(
+                K::TooLarge,
+                format!("réponse de plus de {} Mio, non lue", MAX_BODY >> 20),
+                "baissez --limit ou regardez ce que l'API renvoie",
+            ),
+            ureq::Error::Rustls(error) => tls(error.to_string()),
+            ureq::Error::Tls(reason) => tls(reason.to_owned()),
+            ureq::Error::Protocol(error) => new(
+                K::Protocol,
+                format!("la réponse n'est pas du HTTP correct ({error})"),
+                "vérifiez que l'adresse est bien celle du portail, en http ou https",
+            ),
+            ureq::Error::Io(error) => match error.kind() {
+                std::io::ErrorKind::ConnectionRefused => refused(),
+                std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => new(
+                    K::Timeout,
+                    format!("pas de réponse complète en {limit} s"),
+                    "regardez la charge du serveur et ses journaux, ou relevez --timeout",
+                ),
+                std::io::ErrorKind::InvalidData if url.starts_with("https://") => tls(error.to_string()),
+                std::io::ErrorKind::UnexpectedEof
+                | std::io::ErrorKind::ConnectionReset
+                | std::io::ErrorKind::ConnectionAborted
+                | std::io::ErrorKind::BrokenPipe => new(
+                    K::Cut,
+                    "la connexion a été coupée avant la fin de la réponse".into(),
+                    "regardez les journaux du serveur web et de PHP",
+                ),
+                _ => new(K::Other, error.to_string(), "vérifiez le réseau et l'adresse du portail"),
+            },
+            other => new(K::Other, other.to_string(), "vérifiez le réseau et l'adresse du portail"),
+        }
+    }
+}
+
+fn refused() -> Failure {
+    Failure {
+        kind: FailureKind::Refused,
+        message: "connexion refusée : rien n'écoute à cette adresse".into(),
+        action: "vérifiez l'adresse et le port, et que le serveur web tourne",
+    }
+}
+
+fn checked_base(text: &str) -> Result<String> {
+    let bad = |message: String| Error::Config {
+        message,
+        hint: "écrivez-la ainsi : https://observatoire.exemple.fr, avec le dossier du portail s'il y en a un".into(),
+    };
+    let base = text.trim().trim_end_matches('/');
+    let authority = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
+    let authority = authority.map(|rest| rest.split('/').next().unwrap_or_default());
+    match authority {
+        // What stands before @ is a password: it is not shown.
+        Some(authority) if authority.contains('@') => {
+            Err(bad("l'adresse du portail contient un identifiant ou un mot de passe".into()))
+        }
+        Some(authority) if !authority.is_empty() && !base.contains(['?', '#', ' ']) => Ok(base.to_owned()),
+        _ => Err(bad(format!(
+            "l'adresse du portail « {} » n'est pas une URL http ou https",
+            base.split('?').next().unwrap_or_default()
+        ))),
+    }
+}
+
+fn authority(path: &str) -> Result<RootCerts> {
+    let pem = std::fs::read(path).map_err(Error::io("lecture de PORTAL_CA", path))?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(Error::Config {
+            message: format!("{path} (PORTAL_CA) ne contient aucun certificat PEM"),
+            hint: "donnez le fichier de l'autorité interne, au format PEM".into(),
+        });
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+fn tls_reason(text: &str) -> String {
+    let known = [
+        ("UnknownIssuer", "le certificat n'est pas signé par une autorité connue"),
+        ("Expired", "le certificat est périmé"),
+        ("NotValidYet", "le certificat n'est pas encore valable"),
+        ("certificate expired", "le certificat est périmé"),
+        ("not valid yet", "le certificat n'est pas encore valable"),
+        ("not valid for name", "le certificat est celui d'un autre nom"),
+        ("NotValidForName", "le certificat est celui d'un autre nom"),
+        ("InvalidContentType", "le serveur ne parle pas TLS sur ce port"),
+        ("corrupt message", "le serveur ne parle pas TLS sur ce port"),
+        ("HandshakeFailure", "aucune version ni aucun chiffrement en commun"),
+        ("ProtocolVersion", "aucune version de TLS en commun"),
+    ];
+    known
+        .iter()
+        .find(|(part, _)| text.contains(part))
+        .map_or_else(|| text.to_owned(), |(_, reason)| (*reason).to_owned())
+}
+
+/// `Retry-After`: seconds, or a date.
+fn wait_of(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    let seconds = (date.to_utc() - chrono::Utc::now()).num_seconds();
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_with_an_apostrophe_an_accent_and_spaces_is_encoded() {
+        // percent-encoding of the UTF-8 bytes, RFC 3986
+        assert_eq!(percent_encoded("PAYS D'AURILLAC"), "PAYS%20D%27AURILLAC");
+        assert_eq!(percent_encoded("VAL TRUYÈRE"), "VAL%20TRUY%C3%88RE");
+        assert_eq!(percent_encoded("a&b=c"), "a%26b%3Dc");
+    }
+
+    #[test]
+    fn a_base_url_has_a_scheme_a_host_and_no_secret() {
+        assert_eq!(checked_base("https://x.fr/portail/ ").unwrap(), "https://x.fr/portail");
+        for bad in ["x.fr", "ftp://x.fr", "https://", "https:///api", "https://x.fr/?a=b", ""] {
+            assert!(checked_base(bad).is_err(), "{bad}");
+        }
+        let error = checked_base("https://admin:s3cret@x.fr").unwrap_err();
+        assert!(!error.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(wait_of("120"), Some(Duration::from_secs(120)));
+        assert_eq!(wait_of("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait_of("bientôt"), None);
+    }
+}

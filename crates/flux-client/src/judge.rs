@@ -1,0 +1,336 @@
+//! Is an answer what its endpoint promises? Status, content type, JSON, fields, data.
+
+use serde_json::Value;
+
+use crate::endpoints::{Endpoint, Field, Kind, Shape};
+use crate::http::{Answer, Client, Exchange};
+use flux_core::report::Finding;
+
+/// Characters of the portal's own text that a message quotes.
+const EXCERPT: usize = 160;
+/// Rows looked at one by one for their fields.
+const ROWS_CHECKED: usize = 1000;
+
+/// What an exchange is worth.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    /// What is wrong.
+    pub(super) findings: Vec<Finding>,
+    /// The document, where it could be read.
+    pub(super) document: Option<Value>,
+    /// Rows of data in it.
+    pub(super) rows: Option<usize>,
+}
+
+/// Judges an exchange against its endpoint.
+pub(super) fn judge(client: &Client, endpoint: &Endpoint, exchange: &Exchange) -> Judgement {
+    let mut judgement = Judgement { findings: Vec::new(), document: None, rows: None };
+    let place = endpoint.name();
+    let answer = match &exchange.result {
+        Ok(answer) => answer,
+        Err(failure) => {
+            judgement.findings.push(Finding::error(place, &failure.message).action(failure.action));
+            return judgement;
+        }
+    };
+    if let Some(finding) = status_finding(client, place, exchange, answer) {
+        judgement.findings.push(finding);
+        return judgement;
+    }
+    let document = match read_json(client, place, answer) {
+        Ok(document) => document,
+        Err(finding) => {
+            judgement.findings.push(*finding);
+            return judgement;
+        }
+    };
+    if answer.content_type != "application/json" {
+        let shown = if answer.content_type.is_empty() { "absent" } else { &answer.content_type };
+        judgement.findings.push(
+            Finding::attention(place, format!("du JSON, mais annoncé comme « {shown} »"))
+                .action("le script doit envoyer Content-Type: application/json"),
+        );
+    }
+    if let Some(message) = own_error(&document) {
+        let message = excerpt(&client.without_token(&message));
+        judgement.findings.push(
+            Finding::error(place, format!("statut 200, mais l'API signale une erreur : {message}"))
+                .action("regardez api/database/storage/logs/ et les paramètres de l'appel"),
+        );
+        return judgement;
+    }
+    let mut problems = Vec::new();
+    judgement.rows = match endpoint.shape {
+        Shape::Object(fields) => object(&document, fields, "", &mut problems),
+        Shape::Rows(fields) => match document.as_array().or_else(|| document.get("data").and_then(Value::as_array)) {
+            Some(rows) => Some(each_row(rows, fields, "", &mut problems)),
+            None => {
+                problems.push(format!("une liste est attendue, pas {}", kind_name(&document)));
+                None
+            }
+        },
+    };
+    if judgement.rows == Some(0) && problems.is_empty() {
+        judgement.findings.push(Finding::attention(place, "réponse correcte mais vide").action(
+            "vérifiez année, période et zone ; `diagnostic-mobility` et `check-zones` disent ce que la base contient",
+        ));
+    }
+    let action = "comparez avec la version du portail en service ; les tableaux de bord lisent ces champs";
+    judgement.findings.extend(problems.into_iter().map(|problem| Finding::error(place, problem).action(action)));
+    judgement.document = Some(document);
+    judgement
+}
+
+/// What is wrong with a status other than 200.
+pub(super) fn status_finding(client: &Client, place: &str, exchange: &Exchange, answer: &Answer) -> Option<Finding> {
+    let error = |message: String, action: &str| Some(Finding::error(place, message).action(action));
+    match answer.status {
+        200 => None,
+        300..=399 => {
+            let to = answer.location.as_deref().unwrap_or("une adresse non précisée");
+            error(
+                format!("redirection {} vers {to}, non suivie", answer.status),
+                "donnez la bonne adresse (https, dossier) ; vers une page de connexion, c'est le jeton qui n'est pas accepté",
+            )
+        }
+        401 | 403 if exchange.authenticated => error(
+            format!("accès refusé ({}) malgré le jeton", answer.status),
+            "vérifiez API_TOKEN et l'allowlist d'adresses du portail",
+        ),
+        401 | 403 => error(
+            format!("accès refusé ({}) sans jeton", answer.status),
+            "donnez le jeton par API_TOKEN ou --token-file",
+        ),
+        404 => error("introuvable (404)".into(), "vérifiez l'adresse du portail et que ce script est déployé"),
+        405 => error("méthode GET refusée (405)".into(), "vérifiez la version du portail"),
+        429 => {
+            let wait = match answer.retry_after {
+                Some(wait) => format!("le portail demande d'attendre {} s", wait.as_secs()),
+                None => "sans durée d'attente annoncée".into(),
+            };
+            let message = format!("limite de débit atteinte (429), {wait}");
+            let action = "relancez après l'attente (--max-wait pour la laisser faire), ou relevez API_RATE_LIMIT";
+            Some(Finding::attention(place, message).action(action))
+        }
+        503 => {
+            let wait =
+                answer.retry_after.map_or_else(String::new, |wait| format!(", attente demandée {} s", wait.as_secs()));
+            error(format!("service indisponible (503){wait}"), "le portail est arrêté ou en maintenance")
+        }
+        500..=599 => {
+            let text = excerpt(&client.without_token(&text_of(&String::from_utf8_lossy(&answer.body))));
+            let text = if text.is_empty() { text } else { format!(" : {text}") };
+            error(
+                format!("erreur du serveur ({}){text}", answer.status),
+                "regardez les journaux de PHP et api/database/storage/logs/",
+            )
+        }
+        status => error(format!("statut {status} inattendu"), "vérifiez l'adresse et la version du portail"),
+    }
+}
+
+/// The JSON of a body, or why it is none.
+pub(super) fn read_json(client: &Client, place: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
+    let body = answer.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&answer.body);
+    if body.iter().all(u8::is_ascii_whitespace) {
+        let finding = Finding::error(place, "réponse vide (statut 200)");
+        return Err(Box::new(finding.action("le script s'est arrêté sans rien dire : regardez les journaux de PHP")));
+    }
+    let reason = match serde_json::from_slice(body) {
+        Ok(document) => return Ok(client.document_without_token(document)),
+        Err(reason) => reason,
+    };
+    let text = String::from_utf8_lossy(body);
+    let quoted = |text: &str| excerpt(&client.without_token(&text_of(text)));
+    let looks_html = answer.content_type.contains("html") || text.trim_start().starts_with('<');
+    // A PHP warning printed before the document.
+    let start = text.char_indices().filter(|(_, c)| matches!(c, '{' | '['));
+    let embedded = start
+        .take(50)
+        .any(|(at, _)| at > 0 && serde_json::from_str::<Value>(text[at..].trim()).is_ok_and(|v| !v.is_number()));
+    let finding = if embedded {
+        Finding::error(place, format!("du texte précède le JSON : {}", quoted(&text)))
+            .action("coupez display_errors en production et corrigez l'avertissement de PHP")
+    } else if looks_html {
+        Finding::error(place, format!("page HTML au lieu de JSON, avec le statut 200 : {}", quoted(&text)))
+            .action("c'est une page d'erreur ou de connexion : regardez les journaux de PHP, ou vérifiez le jeton")
+    } else {
+        let where_ = format!("ligne {}, colonne {}", reason.line(), reason.column());
+        let cut = if reason.is_eof() { "JSON coupé avant la fin" } else { "JSON invalide" };
+        Finding::error(place, format!("{cut} ({where_}) : {}", quoted(&text))).action("regardez les journaux de PHP")
+    };
+    Err(Box::new(finding))
+}
+
+/// The message of an `error` field, as the portal sends it with status 200.
+pub(super) fn own_error(document: &Value) -> Option<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let error = document.get("error").filter(|error| !matches!(error, Value::Null | Value::Bool(false)));
+    let failed = document.get("status").is_some_and(|status| status == "error")
+        || document.get("success").is_some_and(|success| success == false);
+    match error {
+        Some(error) => match document.get("message") {
+            Some(message) => Some(format!("{} ({})", text(error), text(message))),
+            None => Some(text(error)),
+        },
+        None if failed => Some(document.get("message").map_or_else(|| "sans message".into(), text)),
+        None => None,
+    }
+}
+
+/// Checks the fields of an object; returns the number of rows in its lists, where it has any.
+fn object(value: &Value, fields: &[Field], path: &str, problems: &mut Vec<String>) -> Option<usize> {
+    if !value.is_object() {
+        problems.push(format!("{}un objet est attendu, pas {}", prefix(path), kind_name(value)));
+        return None;
+    }
+    let missing: Vec<&str> = fields.iter().map(|field| field.name).filter(|name| value.get(name).is_none()).collect();
+    if !missing.is_empty() {
+        let many = if missing.len() > 1 { "champs absents" } else { "champ absent" };
+        problems.push(format!("{}{many} : {}", prefix(path), missing.join(", ")));
+    }
+    let mut rows = None;
+    for field in fields {
+        let Some(found) = value.get(field.name) else { continue };
+        let name = if path.is_empty() { field.name.to_owned() } else { format!("{path}.{}", field.name) };
+        match field.kind {
+            Kind::Rows(inner) => match found.as_array() {
+                Some(list) => rows = Some(rows.unwrap_or(0) + each_row(list, inner, &name, problems)),
+                None => problems.push(format!("{name} : une liste est attendue, pas {}", kind_name(found))),
+            },
+            Kind::Map => match found.as_object() {
+                Some(map) => rows = Some(rows.unwrap_or(0) + map.len()),
+                None if found.as_array().is_some_and(Vec::is_empty) => rows = Some(rows.unwrap_or(0)),
+                None => problems.push(format!("{name} : un objet est attendu, pas {}", kind_name(found))),
+            },
+            kind => {
+                if let Some(expected) = mismatch(found, kind) {
+                    problems.push(format!("{name} : {expected} attendu, pas {}", kind_name(found)));
+                }
+            }
+        }
+    }
+    rows
+}
+
+fn each_row(rows: &[Value], fields: &[Field], path: &str, problems: &mut Vec<String>) -> usize {
+    for (index, row) in rows.iter().take(ROWS_CHECKED).enumerate() {
+        let before = problems.len();
+        object(row, fields, &format!("{path}[{index}]"), problems);
+        // One bad row says it all: the script that wrote it wrote the others.
+        if problems.len() > before {
+            break;
+        }
+    }
+    // The portal stands in for nothing with a row of this name.
+    let filler = |row: &Value| row.as_object().is_some_and(|row| row.values().any(|value| value == "Aucune donnée"));
+    rows.iter().filter(|row| !filler(row)).count()
+}
+
+fn mismatch(value: &Value, kind: Kind) -> Option<&'static str> {
+    let number = || value.as_f64().or_else(|| value.as_str()?.trim().parse::<f64>().ok()).filter(|n| n.is_finite());
+    let (fits, expected) = match kind {
+        Kind::Text => (value.as_str().is_some_and(|text| !text.trim().is_empty()) || value.is_boolean(), "un texte"),
+        Kind::Count => (number().is_some_and(|n| n >= 0.0 && n.fract() == 0.0), "un nombre entier positif ou nul"),
+        Kind::Number => (number().is_some(), "un nombre"),
+        Kind::NumberOrNull => (value.is_null() || number().is_some(), "un nombre ou null"),
+        Kind::Date => (value.as_str().is_some_and(is_date), "une date AAAA-MM-JJ"),
+        Kind::Map | Kind::Rows(_) => (true, ""),
+    };
+    (!fits).then_some(expected)
+}
+
+fn is_date(text: &str) -> bool {
+    text.get(..10).is_some_and(|day| day.parse::<chrono::NaiveDate>().is_ok())
+}
+
+fn prefix(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("{path} : ") }
+}
+
+fn kind_name(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("« {} »", excerpt(text)),
+        Value::Array(_) => "une liste".into(),
+        Value::Object(_) => "un objet".into(),
+    }
+}
+
+/// Text without tags, spaces collapsed.
+fn text_of(html: &str) -> String {
+    let mut text = String::with_capacity(html.len().min(4096));
+    let mut in_tag = false;
+    for c in html.chars().take(20_000) {
+        match c {
+            '<' => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                text.push(' ');
+            }
+            c if !in_tag => text.push(if c.is_control() { ' ' } else { c }),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn excerpt(text: &str) -> String {
+    if text.chars().count() <= EXCERPT { text.to_owned() } else { text.chars().take(EXCERPT).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoints::{COMMUNES_EXCURSION, PERIODES};
+    use serde_json::json;
+
+    fn problems(endpoint: &Endpoint, document: Value) -> Vec<String> {
+        let mut problems = Vec::new();
+        let Shape::Object(fields) = endpoint.shape else { panic!("an object") };
+        object(&document, fields, "", &mut problems);
+        problems
+    }
+
+    fn mobility() -> Value {
+        json!({"zone_observation": "CANTAL", "annee": "2025", "periode": "vacances_ete", "debut_periode": "2025-07-05 00:00:00",
+            "fin_periode": "2025-08-31 23:59:59", "total_destinations": 1, "status": "success", "destinations": [
+            {"nom_commune": "AURILLAC", "code_insee": "15014", "total_visiteurs": 12, "total_visiteurs_n1": 10, "evolution_pct": 20}]})
+    }
+
+    #[test]
+    fn a_right_answer_has_no_problem_even_with_numbers_as_text() {
+        assert_eq!(problems(&COMMUNES_EXCURSION, mobility()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn missing_and_wrong_fields_are_named_with_their_place() {
+        let mut answer = mobility();
+        answer.as_object_mut().unwrap().remove("status");
+        answer["destinations"][0]["total_visiteurs"] = json!(-3);
+        answer["fin_periode"] = json!("31/08/2025");
+        let found = problems(&COMMUNES_EXCURSION, answer);
+        assert!(found.contains(&"champ absent : status".to_owned()), "{found:?}");
+        assert!(found.iter().any(|p| p.starts_with("destinations[0].total_visiteurs : un nombre entier")), "{found:?}");
+        assert!(found.iter().any(|p| p.starts_with("fin_periode : une date")), "{found:?}");
+        assert_eq!(problems(&PERIODES, json!({"periode": 3})), ["periode : un objet est attendu, pas 3"]);
+    }
+
+    #[test]
+    fn the_portal_says_errors_with_status_200() {
+        assert_eq!(own_error(&json!({"error": "Paramètres manquants"})).as_deref(), Some("Paramètres manquants"));
+        assert_eq!(own_error(&json!({"status": "error", "message": "SQL"})).as_deref(), Some("SQL"));
+        assert_eq!(own_error(&json!({"status": "success"})), None);
+        assert_eq!(own_error(&json!([{"error": 1}])), None);
+    }
+
+    #[test]
+    fn html_is_quoted_without_its_tags() {
+        assert_eq!(text_of("<html><title>Erreur</title>\n<b>Fatal error</b>: x"), "Erreur Fatal error : x");
+    }
+}

@@ -1,0 +1,258 @@
+//! The manifest of a backup, which tells a complete one from remains, and what stands beside it in its folder.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Result};
+use crate::files::paths;
+use crate::signals;
+
+/// Name of the manifest in its folder; written last.
+pub(super) const MANIFEST: &str = "manifest.json";
+/// Sums of all files, manifest included, for `sha256sum -c`.
+pub(super) const SUMS: &str = "SHA256SUMS";
+/// What an unfinished backup's folder ends with.
+pub(super) const PARTIAL: &str = ".partial";
+/// Version of the format described by this module.
+const FORMAT: u32 = 1;
+
+/// What a backup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Dimensions, main tables of the weekly delivery, the tools' own tables.
+    Critique,
+    /// Every dimension and fact table.
+    Complet,
+    /// The whole database, as the server's own dump tool writes it.
+    Dump,
+}
+
+impl Kind {
+    /// First part of the folder's name.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Kind::Critique => "critique",
+            Kind::Complet => "complet",
+            Kind::Dump => "dump",
+        }
+    }
+}
+
+/// One table of a backup.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TableEntry {
+    /// Its name.
+    pub table: String,
+    /// Its file.
+    pub(crate) file: String,
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Sum of its column `volume`, where there is one.
+    pub(crate) volume: Option<i64>,
+    /// Size of the compressed file.
+    pub(crate) bytes: u64,
+    /// SHA-256 of the compressed file.
+    pub(crate) sha256: String,
+    /// Order-free digest of the rows.
+    pub(crate) digest: String,
+    /// Columns in the order of the file.
+    pub(crate) columns: Vec<String>,
+    /// `CREATE TABLE` as the server gave it.
+    pub(crate) ddl: String,
+}
+
+/// The dump of a whole database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DumpEntry {
+    /// Its file.
+    pub(crate) file: String,
+    /// Program and version that wrote it.
+    pub(crate) program: String,
+    /// Size of the compressed file.
+    pub(crate) bytes: u64,
+    /// SHA-256 of the compressed file.
+    pub(crate) sha256: String,
+}
+
+/// What the manifest says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the format.
+    pub(crate) format: u32,
+    /// What it holds.
+    pub kind: Kind,
+    /// Name of the database.
+    pub(crate) database: String,
+    /// Version of the server.
+    pub(crate) server_version: String,
+    /// Version of the tool.
+    pub(crate) tool_version: String,
+    /// When the snapshot was taken, UTC, by the server's clock.
+    pub(crate) snapshot_at: String,
+    /// Rows in all.
+    pub(crate) rows: u64,
+    /// Sum of the volumes.
+    pub(crate) volume: i64,
+    /// Tables, in the order in which they were read.
+    pub(crate) tables: Vec<TableEntry>,
+    /// The dump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dump: Option<DumpEntry>,
+}
+
+impl Manifest {
+    /// An empty one.
+    pub(super) fn new(kind: Kind, database: &str, server_version: &str, snapshot_at: String) -> Self {
+        Self {
+            format: FORMAT,
+            kind,
+            database: database.into(),
+            server_version: server_version.into(),
+            tool_version: env!("CARGO_PKG_VERSION").into(),
+            snapshot_at,
+            rows: 0,
+            volume: 0,
+            tables: Vec::new(),
+            dump: None,
+        }
+    }
+
+    /// Files with size and SHA-256.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&str, u64, &str)> {
+        let tables = self.tables.iter().map(|table| (table.file.as_str(), table.bytes, table.sha256.as_str()));
+        tables.chain(self.dump.iter().map(|dump| (dump.file.as_str(), dump.bytes, dump.sha256.as_str())))
+    }
+
+    /// Size of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files().map(|(_, bytes, _)| bytes).sum()
+    }
+
+    /// Writes manifest and sums into `dir`, durably.
+    pub(super) fn write(&self, dir: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| Error::Invariant(error.to_string()))?;
+        text.push('\n');
+        let mut sums: String = self.files().map(|(file, _, sha256)| format!("{sha256}  {file}\n")).collect();
+        sums.push_str(&format!("{}  {MANIFEST}\n", hex(&Sha256::digest(&text))));
+        for (name, content) in [(SUMS, &sums), (MANIFEST, &text)] {
+            let path = dir.join(name);
+            let mut file = paths::create_private_file(&path)?;
+            file.write_all(content.as_bytes())
+                .and_then(|()| file.sync_all())
+                .map_err(Error::io("écriture de", &path))?;
+        }
+        paths::sync_dir(dir)
+    }
+
+    /// Reads the manifest of `dir` and proves it against the sums.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::BadFile`].
+    pub(crate) fn read(dir: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            let path = dir.join(name);
+            fs::read_to_string(&path).map_err(Error::io("lecture de", path))
+        };
+        let bad = |what: &str| Error::BadFile(format!("sauvegarde {} : {what}", dir.display()));
+        let text = read(MANIFEST)?;
+        let manifest: Self = serde_json::from_str(&text).map_err(|_| bad("le manifeste est illisible"))?;
+        if manifest.format != FORMAT {
+            return Err(bad(&format!("format {} inconnu de cette version", manifest.format)));
+        }
+        let sum = hex(&Sha256::digest(&text));
+        if !read(SUMS)?.lines().any(|line| line == format!("{sum}  {MANIFEST}")) {
+            return Err(bad("le manifeste ne correspond pas à sa somme SHA-256"));
+        }
+        let plain = |file: &str| !file.is_empty() && !file.starts_with('.') && !file.contains(['/', '\0']);
+        if manifest.files().any(|(file, ..)| !plain(file)) {
+            return Err(bad("un nom de fichier du manifeste sort de son dossier"));
+        }
+        Ok(manifest)
+    }
+
+    /// Whether every file is there with its size; cheap, the sums are for [`sha256_file`].
+    pub(super) fn sizes_match(&self, dir: &Path) -> bool {
+        self.files().all(|(file, bytes, _)| {
+            fs::symlink_metadata(dir.join(file)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes)
+        })
+    }
+}
+
+/// Hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of a file.
+pub(crate) fn sha256_file(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(Error::io("lecture de", path))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        signals::check()?;
+        let read = file.read(&mut buffer).map_err(Error::io("lecture de", path))?;
+        if read == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&buffer[..read]);
+    }
+}
+
+/// A folder that is, or claims to be, a backup.
+#[derive(Debug)]
+pub struct Found {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// Its manifest, or what is wrong with it.
+    pub(crate) manifest: Result<Manifest>,
+}
+
+impl Found {
+    /// Whether manifest and files are all there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.manifest.as_ref().is_ok_and(|manifest| manifest.sizes_match(&self.path))
+    }
+}
+
+/// The backups in `dir`, oldest first; unfinished ones are not among them. None where there is no such folder.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn list(dir: &Path) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for path in folders(dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let ours = [Kind::Critique, Kind::Complet, Kind::Dump].iter().any(|kind| name.starts_with(kind.prefix()));
+        if ours && !name.ends_with(PARTIAL) {
+            let manifest = Manifest::read(&path);
+            found.push(Found { path, name, manifest });
+        }
+    }
+    let time = |found: &Found| found.manifest.as_ref().map(|m| m.snapshot_at.clone()).unwrap_or_default();
+    found.sort_by_cached_key(|found| (time(found), found.name.clone()));
+    Ok(found)
+}
+
+/// Folders in `dir`, links aside.
+pub(super) fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("lecture du dossier", dir)(error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("lecture du dossier", dir))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            paths.push(entry.path());
+        }
+    }
+    Ok(paths)
+}

@@ -1,0 +1,382 @@
+//! Backup of the critical tables in one consistent snapshot, and its restoration.
+//!
+//! A backup is a folder of `data/backups/`: one compressed file per table, `manifest.json`, `SHA256SUMS`. It is written under
+//! `<name>.partial` and renamed when all of it is on the disk, so that a folder without that end is complete.
+
+mod ddl;
+mod dump;
+mod load;
+mod manifest;
+mod restore;
+mod rows;
+mod snapshot;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use serde::Serialize;
+
+pub use manifest::{DumpEntry, Found, Kind, Manifest, TableEntry, list};
+pub use restore::{RestoreAction, RestoreOptions, RestoreReport, restore};
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{self, DIMS, Space};
+use crate::error::{Error, Result};
+use crate::files::paths::{self, Fence};
+use crate::progress::Progress;
+use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::settings::Settings;
+use manifest::PARTIAL;
+
+pub(super) use manifest::sha256_file;
+
+/// How often a backup is begun again when a table's structure changes under it.
+const TRIES: u32 = 3;
+
+/// What to back up, and where.
+#[derive(Debug, Clone)]
+pub struct BackupOptions {
+    /// Which tables.
+    pub kind: Kind,
+    /// Folder of the backups, `data/backups/` of the home folder if `None`.
+    pub dir: Option<PathBuf>,
+    /// How many complete backups of this kind and database to keep; all if `None`.
+    pub keep: Option<u32>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Report of `backup-critical`.
+#[derive(Debug, Serialize)]
+pub struct BackupReport {
+    dry_run: bool,
+    kind: Kind,
+    path: PathBuf,
+    snapshot_at: Option<String>,
+    server_version: String,
+    rows: u64,
+    volume: i64,
+    bytes: u64,
+    tables: Vec<TableLine>,
+    removed: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableLine {
+    table: String,
+    rows: Option<u64>,
+    volume: Option<i64>,
+    bytes: Option<u64>,
+    sha256: Option<String>,
+}
+
+/// The folder of the backups: the one that was named, else `data/backups/`, which must not lead out of the home folder.
+///
+/// # Errors
+/// [`Error::Config`], [`Error::Io`].
+pub fn folder(settings: &Settings, named: Option<&Path>) -> Result<PathBuf> {
+    match named {
+        Some(dir) => Ok(dir.to_owned()),
+        None => Fence::new(settings.home.root())?.path(Path::new("data/backups")),
+    }
+}
+
+/// Takes a backup.
+///
+/// # Errors
+/// Those of the connection and the disk, [`Error::Locked`] while another backup runs; backups that are there stay as they are.
+pub fn backup(
+    settings: &Settings,
+    database: &Database,
+    options: &BackupOptions,
+    progress: &Progress,
+) -> Result<BackupReport> {
+    let dir = folder(settings, options.dir.as_deref())?;
+    let mut session = database.session()?;
+    let _lock = BackupLock::take(database)?;
+    let mut findings = Vec::new();
+    let tables = tables(database, &mut session, options.kind, &mut findings)?;
+    let mut report = BackupReport {
+        dry_run: options.dry_run,
+        kind: options.kind,
+        path: dir.clone(),
+        snapshot_at: None,
+        server_version: database.version().to_owned(),
+        rows: 0,
+        volume: 0,
+        bytes: 0,
+        tables: Vec::new(),
+        removed: Vec::new(),
+        findings,
+    };
+    if options.dry_run {
+        report.tables = tables.into_iter().map(TableLine::planned).collect();
+        report.removed = surplus(&dir, database.name(), options, 1)?.into_iter().map(|found| found.name).collect();
+        return Ok(report);
+    }
+    paths::create_private_dir(&dir)?;
+    sweep(&dir, database.name())?;
+    let target = free_name(&dir, options.kind, database.name());
+    let partial = with_suffix(&target, PARTIAL);
+    let written = write(settings, database, options.kind, &tables, &partial, progress);
+    let manifest = match written.and_then(|manifest| publish(&partial, &target, &dir).map(|()| manifest)) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            // Half a backup is worth nothing, and the room may be what is lacking.
+            if let Err(error) = fs::remove_dir_all(&partial) {
+                log::debug!("{} : {error}", partial.display());
+            }
+            return Err(error);
+        }
+    };
+    report.path = target;
+    report.snapshot_at = Some(manifest.snapshot_at.clone());
+    report.rows = manifest.rows;
+    report.volume = manifest.volume;
+    report.bytes = manifest.bytes();
+    report.tables = manifest.tables.iter().map(TableLine::written).collect();
+    for found in surplus(&dir, database.name(), options, 0)? {
+        if found.path == report.path {
+            continue;
+        }
+        match remove(&found.path) {
+            Ok(()) => report.removed.push(found.name),
+            Err(error) => report.findings.push(Finding::attention(found.name, error.to_string())),
+        }
+    }
+    Ok(report)
+}
+
+/// Name of the server lock that one backup of a database holds.
+pub fn lock_name(database: &str) -> String {
+    format!("flux-backup:{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
+}
+
+/// One backup at a time for a database; imports have another lock and go on.
+struct BackupLock {
+    session: Session,
+    name: String,
+}
+
+impl BackupLock {
+    fn take(database: &Database) -> Result<Self> {
+        let mut session = database.session()?;
+        let name = lock_name(database.name());
+        // The server may take a moment to see that a run that was killed is gone.
+        let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 1)", (&name,))?;
+        if got.flatten() == Some(1) {
+            return Ok(Self { session, name });
+        }
+        Err(Error::Locked { name, holder: "une autre sauvegarde".into() })
+    }
+}
+
+impl Drop for BackupLock {
+    fn drop(&mut self) {
+        if let Err(error) = self.session.exec("retour du verrou", "DO RELEASE_LOCK(?)", (&self.name,)) {
+            log::debug!("{error}");
+        }
+    }
+}
+
+/// The tables of a kind that are there; those that should be and are not are findings.
+fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut Vec<Finding>) -> Result<Vec<String>> {
+    let sql = "SELECT table_name AS t FROM information_schema.tables \
+               WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY table_name";
+    let present: Vec<String> = session.rows("liste des tables", sql, ())?;
+    let dims = DIMS.iter().map(|spec| spec.table).chain(["dim_dates", "dim_saisons", "dim_periodes"]);
+    let expected: Vec<String> =
+        dims.map(str::to_owned).chain(catalogue::weekly().map(|set| set.main_table(Space::Production))).collect();
+    let mut chosen: Vec<String> = Vec::new();
+    for table in expected {
+        if present.contains(&table) {
+            chosen.push(table);
+        } else {
+            let finding = Finding::attention(&table, "la table n'existe pas : elle n'est pas sauvegardée");
+            findings.push(finding.action("lancez `ensure-schema`"));
+        }
+    }
+    let prefixes: &[&str] = if kind == Kind::Critique { &["flux_"] } else { &["dim_", "fact_", "flux_"] };
+    for table in present {
+        let wanted = prefixes.iter().any(|prefix| table.starts_with(prefix));
+        if wanted && !ddl::is_beside(&table) && !chosen.contains(&table) {
+            chosen.push(table);
+        }
+    }
+    if kind == Kind::Dump {
+        findings.clear();
+    } else if chosen.is_empty() {
+        return Err(Error::Config {
+            message: format!("la base {} n'a aucune table à sauvegarder", database.name()),
+            hint: "vérifiez DB_DATABASE, ou lancez `ensure-schema`".into(),
+        });
+    }
+    Ok(chosen)
+}
+
+fn write(
+    settings: &Settings,
+    database: &Database,
+    kind: Kind,
+    tables: &[String],
+    partial: &Path,
+    progress: &Progress,
+) -> Result<Manifest> {
+    for attempt in 1.. {
+        let empty = Manifest::new(kind, database.name(), database.version(), String::new());
+        paths::create_private_dir(partial)?;
+        let result = if kind == Kind::Dump {
+            dump::take(settings, database, partial, progress, empty)
+        } else {
+            let mut session = database.session()?;
+            snapshot::take(&mut session, database.flavour(), tables, partial, progress, empty)
+        };
+        match result {
+            Err(error) if attempt < TRIES && (is_redefinition(&error) || error.is_transient()) => {
+                log::warn!("{error} ; la sauvegarde est recommencée ({attempt}/{})", TRIES - 1);
+                fs::remove_dir_all(partial).map_err(Error::io("suppression de", partial))?;
+            }
+            result => return result,
+        }
+    }
+    Err(Error::Interrupted)
+}
+
+/// Whether a table's structure changed after the snapshot had begun.
+fn is_redefinition(error: &Error) -> bool {
+    const TABLE_DEF_CHANGED: u16 = 1412;
+    match error {
+        Error::Sql { source, .. } => {
+            matches!(&**source, mysql::Error::MySqlError(server) if server.code == TABLE_DEF_CHANGED)
+        }
+        Error::MissingTable { .. } => true,
+        _ => false,
+    }
+}
+
+fn publish(partial: &Path, target: &Path, dir: &Path) -> Result<()> {
+    fs::rename(partial, target).map_err(Error::io("renommage de", partial))?;
+    paths::sync_dir(dir)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Characters of a database's name that may stand in a file's.
+fn safe(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}
+
+/// A name that no backup has; two in one second, or after the clock was set back, differ by a number.
+fn free_name(dir: &Path, kind: Kind, database: &str) -> PathBuf {
+    let stem = format!("{}_{}_{}", kind.prefix(), safe(database), Utc::now().format("%Y%m%dT%H%M%SZ"));
+    let mut path = dir.join(&stem);
+    let mut next = 2u32;
+    while path.exists() {
+        path = dir.join(format!("{stem}-{next}"));
+        next += 1;
+    }
+    path
+}
+
+/// Removes what runs that were killed have left. Only one backup of a database runs at a time, so none is being written.
+fn sweep(dir: &Path, database: &str) -> Result<()> {
+    for path in manifest::folders(dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let ours = [Kind::Critique, Kind::Complet, Kind::Dump]
+            .iter()
+            .any(|kind| name.starts_with(&format!("{}_{}_", kind.prefix(), safe(database))));
+        if ours && name.ends_with(PARTIAL) {
+            log::warn!("reste d'une sauvegarde interrompue supprimé : {name}");
+            fs::remove_dir_all(&path).map_err(Error::io("suppression de", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The complete backups that `keep` has no room for, `more` new ones aside; damaged ones neither count nor go.
+fn surplus(dir: &Path, database: &str, options: &BackupOptions, more: usize) -> Result<Vec<Found>> {
+    let Some(keep) = options.keep else { return Ok(Vec::new()) };
+    let mut complete: Vec<Found> = list(dir)?
+        .into_iter()
+        .filter(|found| found.is_complete())
+        .filter(|found| found.manifest.as_ref().is_ok_and(|m| m.kind == options.kind && m.database == database))
+        .collect();
+    let count = (complete.len() + more).saturating_sub(keep as usize);
+    complete.truncate(count);
+    Ok(complete)
+}
+
+/// Renamed first, so that what is left of a removal that is cut short does not pass for a backup.
+fn remove(path: &Path) -> Result<()> {
+    let partial = with_suffix(path, PARTIAL);
+    fs::rename(path, &partial).map_err(Error::io("suppression de", path))?;
+    fs::remove_dir_all(&partial).map_err(Error::io("suppression de", path))
+}
+
+impl TableLine {
+    fn planned(table: String) -> Self {
+        Self { table, rows: None, volume: None, bytes: None, sha256: None }
+    }
+
+    fn written(entry: &TableEntry) -> Self {
+        Self {
+            table: entry.table.clone(),
+            rows: Some(entry.rows),
+            volume: entry.volume,
+            bytes: Some(entry.bytes),
+            sha256: Some(entry.sha256.clone()),
+        }
+    }
+}
+
+impl Report for BackupReport {
+    fn render(&self, page: &mut Page) {
+        if self.dry_run {
+            let what = match self.kind {
+                Kind::Dump => "toute la base".to_owned(),
+                _ => plural(self.tables.len() as u64, "table", "tables"),
+            };
+            page.line(format!("À blanc : {what} à sauvegarder dans {}", self.path.display()));
+            for line in &self.tables {
+                page.line(format!("  {}", line.table));
+            }
+        } else {
+            let mut table = Table::new(&["table", ">lignes", ">volume", ">taille"]);
+            for line in &self.tables {
+                table.row([
+                    line.table.clone(),
+                    line.rows.map(number).unwrap_or_default(),
+                    line.volume.map(number).unwrap_or_default(),
+                    line.bytes.map(bytes).unwrap_or_default(),
+                ]);
+            }
+            if !table.is_empty() {
+                page.table(&table);
+                page.gap();
+            }
+            let rows = match self.kind {
+                Kind::Dump => "export complet".to_owned(),
+                _ => format!("{}, volume {}", plural(self.rows, "ligne", "lignes"), number(self.volume)),
+            };
+            let line = format!("{} : {rows}, {}", self.path.display(), bytes(self.bytes));
+            page.verdict(Verdict::Ok, line);
+        }
+        for name in &self.removed {
+            let would = if self.dry_run { "serait retirée" } else { "retirée" };
+            page.line(format!("  ancienne sauvegarde {would} : {name}"));
+        }
+        for finding in &self.findings {
+            page.finding(finding);
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        report::worst(&self.findings)
+    }
+}

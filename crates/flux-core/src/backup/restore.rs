@@ -1,0 +1,522 @@
+//! `restore-critical`: proves a backup, loads it beside the live tables, compares, swaps all tables in one statement, and keeps those
+//! that it has replaced until told otherwise.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::backup::ddl;
+use crate::backup::load;
+use crate::backup::manifest::{Found, Kind, Manifest, TableEntry, list};
+use crate::backup::snapshot::quote;
+use crate::db::{Database, Session};
+use crate::error::{Error, Result};
+use crate::ledger::history;
+use crate::progress::Progress;
+use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::signals;
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreAction {
+    /// Say which backups there are.
+    List,
+    /// Prove one against its manifest; needs no database.
+    Verify,
+    /// Restore one.
+    Restore,
+    /// Put the tables back that the last restoration has replaced.
+    Undo,
+    /// Drop them.
+    DropOld,
+}
+
+/// What to restore.
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    /// What to do.
+    pub action: RestoreAction,
+    /// Folder of the backups.
+    pub dir: PathBuf,
+    /// Name of the backup; the last complete one that can be restored if `None`.
+    pub name: Option<String>,
+    /// Only these tables; all if empty.
+    pub only: Vec<String>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Report of `restore-critical`.
+#[derive(Debug, Serialize)]
+pub struct RestoreReport {
+    action: RestoreAction,
+    dry_run: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    backups: Vec<BackupLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<BackupLine>,
+    tables: Vec<RestoredTable>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct BackupLine {
+    name: String,
+    complete: bool,
+    kind: Option<Kind>,
+    database: Option<String>,
+    server_version: Option<String>,
+    snapshot_at: Option<String>,
+    tables: usize,
+    rows: u64,
+    bytes: u64,
+    problem: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RestoredTable {
+    table: String,
+    rows: Option<u64>,
+    volume: Option<i64>,
+    /// Rows of the live table before; absent where there was none.
+    rows_before: Option<u64>,
+    kept_as: Option<String>,
+}
+
+/// Runs the action. `connect` is called only by those that need the database.
+///
+/// # Errors
+/// [`Error::BadFile`] for a damaged backup, [`Error::Invariant`] when what was loaded is not what the backup holds, those of the
+/// connection and the lock; the live tables are then as they were.
+pub fn restore(
+    options: &RestoreOptions,
+    connect: impl FnOnce() -> Result<Database>,
+    progress: &Progress,
+) -> Result<RestoreReport> {
+    let mut report = RestoreReport {
+        action: options.action,
+        dry_run: options.dry_run,
+        backups: Vec::new(),
+        backup: None,
+        tables: Vec::new(),
+        findings: Vec::new(),
+    };
+    match options.action {
+        RestoreAction::List => report.backups = list(&options.dir)?.iter().map(BackupLine::new).collect(),
+        RestoreAction::Verify => {
+            let found = choose(options)?;
+            verify_all(&found.path, &mut report)?;
+            report.backup = Some(BackupLine::new(&found));
+        }
+        RestoreAction::Restore => {
+            let found = choose(options)?;
+            let line = BackupLine::new(&found);
+            let Found { path, manifest, .. } = found;
+            run(options, &connect()?, &path, &manifest?, progress, &mut report)?;
+            report.backup = Some(line);
+        }
+        RestoreAction::Undo => undo(options, &connect()?, &mut report)?,
+        RestoreAction::DropOld => drop_old(options, &connect()?, &mut report)?,
+    }
+    Ok(report)
+}
+
+fn choose(options: &RestoreOptions) -> Result<Found> {
+    let mut backups = list(&options.dir)?;
+    let unknown = |message: String| Error::Config { message, hint: "voyez `restore-critical --list`".into() };
+    let at = match &options.name {
+        Some(name) => backups
+            .iter()
+            .position(|found| &found.name == name)
+            .ok_or_else(|| unknown(format!("pas de sauvegarde « {name} » dans {}", options.dir.display())))?,
+        None => {
+            let fit = |found: &Found| {
+                let dump = found.manifest.as_ref().is_ok_and(|manifest| manifest.kind == Kind::Dump);
+                found.is_complete() && (!dump || options.action == RestoreAction::Verify)
+            };
+            let last = backups.iter().rposition(fit);
+            last.ok_or_else(|| unknown(format!("aucune sauvegarde complète dans {}", options.dir.display())))?
+        }
+    };
+    Ok(backups.swap_remove(at))
+}
+
+fn verify_all(path: &Path, report: &mut RestoreReport) -> Result<()> {
+    let manifest = Manifest::read(path)?;
+    for entry in &manifest.tables {
+        signals::check()?;
+        if let Err(error) = load::verify(path, entry) {
+            report.findings.push(damaged(&entry.table, error)?);
+        } else {
+            report.tables.push(RestoredTable::of(entry));
+        }
+    }
+    if let Some(dump) = &manifest.dump
+        && let Err(error) = load::verify_file(path, &dump.file, dump.bytes, &dump.sha256)
+    {
+        report.findings.push(damaged(&dump.file, error)?);
+    }
+    Ok(())
+}
+
+fn damaged(place: &str, error: Error) -> Result<Finding> {
+    match error {
+        Error::Interrupted => Err(error),
+        error => {
+            Ok(Finding::attention(place, error.to_string()).action("gardez une autre sauvegarde, celle-ci est abîmée"))
+        }
+    }
+}
+
+fn run(
+    options: &RestoreOptions,
+    database: &Database,
+    path: &Path,
+    manifest: &Manifest,
+    progress: &Progress,
+    report: &mut RestoreReport,
+) -> Result<()> {
+    if let Some(dump) = &manifest.dump {
+        return Err(Error::Config {
+            message: format!("{} est un export de toute la base", path.display()),
+            hint: format!("restaurez-le avec : zcat {} | mariadb BASE", path.join(&dump.file).display()),
+        });
+    }
+    let lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let mut session = database.session()?;
+    let live = database.tables(&mut session)?;
+    let entries = select(options, manifest, &mut session, &live)?;
+    for entry in &entries {
+        signals::check()?;
+        load::verify(path, entry)?;
+    }
+    let names: HashSet<&str> = entries.iter().map(|entry| entry.table.as_str()).collect();
+    guard(&mut session, &names, &live, report)?;
+    let known = collations(&mut session)?;
+    let mut statements = Vec::new();
+    for entry in &entries {
+        let (statement, notes) = ddl::adapt(&entry.ddl, &entry.table, &names, &known, database.flavour())?;
+        for note in notes {
+            log::info!("{} : {note}", entry.table);
+        }
+        statements.push(statement);
+        let mut line = RestoredTable::of(entry);
+        if live.contains(&entry.table) {
+            let sql = format!("SELECT COUNT(*) FROM {}", quote(&entry.table));
+            line.rows_before = session.first(&format!("comptage de {}", entry.table), &sql, ())?;
+            line.kept_as = Some(ddl::old_name(&entry.table));
+        }
+        report.tables.push(line);
+    }
+    let Some(mut lock) = lock else { return Ok(()) };
+    let loaded = entries.iter().zip(&statements).try_for_each(|(entry, statement)| {
+        log::info!("restauration de {}", entry.table);
+        load::load(database, path, entry, &ddl::new_name(&entry.table), statement, progress)
+    });
+    let swapped = loaded.and_then(|()| {
+        lock.ensure(database)?;
+        swap(database, &entries, &live)
+    });
+    if swapped.is_err()
+        && let Err(error) = drop_tables(database, entries.iter().map(|entry| ddl::new_name(&entry.table)))
+    {
+        log::warn!("tables provisoires laissées : {error}");
+    }
+    swapped
+}
+
+/// The tables to restore.
+fn select<'a>(
+    options: &RestoreOptions,
+    manifest: &'a Manifest,
+    session: &mut Session,
+    live: &HashSet<String>,
+) -> Result<Vec<&'a TableEntry>> {
+    if !options.only.is_empty() {
+        let find = |name: &String| {
+            manifest.tables.iter().find(|entry| &entry.table == name).ok_or_else(|| {
+                let tables: Vec<&str> = manifest.tables.iter().map(|entry| entry.table.as_str()).collect();
+                Error::Usage(format!("--only : la sauvegarde n'a pas « {name} » (elle a : {})", tables.join(", ")))
+            })
+        };
+        return options.only.iter().map(find).collect();
+    }
+    let mut entries: Vec<&TableEntry> = manifest.tables.iter().collect();
+    // The history says what the temporary tables hold: an older one would make the next import pass over a delivery.
+    let with_temporary = entries.iter().any(|entry| entry.table.ends_with("_temp"));
+    if !with_temporary && live.contains(history::TABLE) {
+        let any: Option<u8> =
+            session.first("lecture de l'historique des imports", "SELECT 1 FROM flux_import_history LIMIT 1", ())?;
+        if any.is_some() {
+            entries.retain(|entry| entry.table != history::TABLE);
+            log::info!("{} garde son contenu : elle décrit les tables temporaires en place", history::TABLE);
+        }
+    }
+    Ok(entries)
+}
+
+/// What would make the swap lose something.
+fn guard(
+    session: &mut Session,
+    names: &HashSet<&str>,
+    live: &HashSet<String>,
+    report: &mut RestoreReport,
+) -> Result<()> {
+    if let Some(name) = names.iter().map(|name| ddl::old_name(name)).find(|name| live.contains(name)) {
+        return Err(Error::Config {
+            message: format!("la table {name} d'une restauration antérieure est encore là"),
+            hint: "contrôlez les données, puis `restore-critical --drop-old` (ou `--undo` pour revenir en arrière)"
+                .into(),
+        });
+    }
+    let sql = "SELECT table_name AS t, referenced_table_name AS r FROM information_schema.referential_constraints \
+               WHERE constraint_schema = DATABASE() ORDER BY table_name";
+    let links: Vec<(String, String)> = session.rows("lecture des clés étrangères", sql, ())?;
+    for (child, parent) in links {
+        if names.contains(parent.as_str()) && !names.contains(child.as_str()) && !ddl::is_beside(&child) {
+            return Err(Error::Config {
+                message: format!("la table {child} renvoie à {parent} et n'est pas restaurée avec elle"),
+                hint: format!("ajoutez {child} à --only, ou retirez sa clé étrangère"),
+            });
+        }
+    }
+    let sql = "SELECT event_object_table AS t, trigger_name AS n FROM information_schema.triggers \
+               WHERE trigger_schema = DATABASE() ORDER BY event_object_table, trigger_name";
+    let triggers: Vec<(String, String)> = session.rows("lecture des déclencheurs", sql, ())?;
+    for (table, trigger) in triggers.into_iter().filter(|(table, _)| names.contains(table.as_str())) {
+        let finding = Finding::attention(&table, format!("le déclencheur {trigger} reste sur l'ancienne table"));
+        report.findings.push(finding.action("recréez-le sur la table restaurée"));
+    }
+    Ok(())
+}
+
+/// Collations of the server, in lower case.
+fn collations(session: &mut Session) -> Result<HashSet<String>> {
+    let sql = "SELECT LOWER(collation_name) AS c FROM information_schema.collations";
+    let names: Vec<Option<String>> = session.rows("lecture des classements", sql, ())?;
+    let mut known = HashSet::new();
+    for name in names.into_iter().flatten() {
+        // MariaDB lists its newest ones without the character set that they are used with.
+        if name.starts_with("uca1400") {
+            known.insert(format!("utf8mb4_{name}"));
+            known.insert(format!("utf8mb3_{name}"));
+        }
+        known.insert(name);
+    }
+    Ok(known)
+}
+
+/// All tables at once, or none.
+fn swap(database: &Database, entries: &[&TableEntry], live: &HashSet<String>) -> Result<()> {
+    let mut moves = Vec::new();
+    for entry in entries.iter().filter(|entry| live.contains(&entry.table)) {
+        moves.push(format!("{} TO {}", quote(&entry.table), quote(&ddl::old_name(&entry.table))));
+    }
+    for entry in entries {
+        moves.push(format!("{} TO {}", quote(&ddl::new_name(&entry.table)), quote(&entry.table)));
+    }
+    rename(database, &moves, || entries.first().map(|entry| ddl::new_name(&entry.table)))
+}
+
+/// Renames in one statement, which both servers do wholly or not at all; a lost answer is cleared up by looking.
+fn rename(database: &Database, moves: &[String], gone: impl Fn() -> Option<String>) -> Result<()> {
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("RENAME TABLE {}", moves.join(", "));
+    let mut tried = false;
+    database.retried(|| {
+        let mut session = database.session()?;
+        if tried && gone().is_some_and(|name| database.tables(&mut session).is_ok_and(|tables| !tables.contains(&name)))
+        {
+            return Ok(());
+        }
+        tried = true;
+        session.exec("échange des tables", "SET SESSION lock_wait_timeout = 60", ())?;
+        session.exec("échange des tables", &sql, ()).map(|_| ())
+    })
+}
+
+fn drop_tables(database: &Database, names: impl Iterator<Item = String>) -> Result<()> {
+    let names: Vec<String> = names.map(|name| quote(&name)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut session = database.session()?;
+    session.exec("suppression de tables", "SET SESSION foreign_key_checks = 0", ())?;
+    let sql = format!("DROP TABLE IF EXISTS {}", names.join(", "));
+    session.exec("suppression de tables", &sql, ()).map(|_| ())
+}
+
+/// Live table and the one kept aside, for each table that a restoration has replaced.
+fn kept(options: &RestoreOptions, database: &Database) -> Result<Vec<(String, String)>> {
+    let mut session = database.session()?;
+    let tables = database.tables(&mut session)?;
+    let wanted = |table: &String| options.only.is_empty() || options.only.contains(table);
+    let mut kept: Vec<(String, String)> = tables
+        .iter()
+        .filter(|table| !ddl::is_beside(table) && wanted(table))
+        .map(|table| (table.clone(), ddl::old_name(table)))
+        .filter(|(_, old)| tables.contains(old))
+        .collect();
+    kept.sort();
+    // Tables whose live one is gone since.
+    for old in tables.iter().filter(|table| ddl::is_old(table) && options.action == RestoreAction::DropOld) {
+        if options.only.is_empty() && !kept.iter().any(|(_, name)| name == old) {
+            kept.push((old.clone(), old.clone()));
+        }
+    }
+    Ok(kept)
+}
+
+fn undo(options: &RestoreOptions, database: &Database, report: &mut RestoreReport) -> Result<()> {
+    let lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let kept = kept(options, database)?;
+    report.tables = kept.iter().map(|(table, old)| RestoredTable::aside(table, old)).collect();
+    let Some(_lock) = lock else { return Ok(()) };
+    drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))?;
+    let back = |(table, old): &(String, String)| {
+        [format!("{} TO {}", quote(table), quote(&ddl::new_name(table))), format!("{} TO {}", quote(old), quote(table))]
+    };
+    let moves: Vec<String> = kept.iter().flat_map(back).collect();
+    rename(database, &moves, || kept.first().map(|(_, old)| old.clone()))?;
+    drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))
+}
+
+fn drop_old(options: &RestoreOptions, database: &Database, report: &mut RestoreReport) -> Result<()> {
+    let lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let kept = kept(options, database)?;
+    report.tables = kept.iter().map(|(table, old)| RestoredTable::aside(table, old)).collect();
+    let Some(_lock) = lock else { return Ok(()) };
+    drop_tables(database, kept.into_iter().map(|(_, old)| old))
+}
+
+impl BackupLine {
+    fn new(found: &Found) -> Self {
+        let manifest = found.manifest.as_ref().ok();
+        let complete = found.is_complete();
+        let problem = match &found.manifest {
+            Err(error) => Some(error.to_string()),
+            Ok(_) if !complete => Some("un fichier manque ou n'a pas sa taille".into()),
+            Ok(_) => None,
+        };
+        Self {
+            name: found.name.clone(),
+            complete,
+            kind: manifest.map(|m| m.kind),
+            database: manifest.map(|m| m.database.clone()),
+            server_version: manifest.map(|m| m.server_version.clone()),
+            snapshot_at: manifest.map(|m| m.snapshot_at.clone()),
+            tables: manifest.map_or(0, |m| m.tables.len()),
+            rows: manifest.map_or(0, |m| m.rows),
+            bytes: manifest.map_or(0, Manifest::bytes),
+            problem,
+        }
+    }
+}
+
+impl RestoredTable {
+    fn of(entry: &TableEntry) -> Self {
+        let TableEntry { table, rows, volume, .. } = entry;
+        Self { table: table.clone(), rows: Some(*rows), volume: *volume, rows_before: None, kept_as: None }
+    }
+
+    fn aside(table: &str, old: &str) -> Self {
+        Self { table: table.into(), rows: None, volume: None, rows_before: None, kept_as: Some(old.into()) }
+    }
+}
+
+impl Report for RestoreReport {
+    fn render(&self, page: &mut Page) {
+        if self.dry_run {
+            page.line("À blanc : rien n'a été écrit.");
+        }
+        match self.action {
+            RestoreAction::List => self.render_list(page),
+            RestoreAction::Verify | RestoreAction::Restore => self.render_tables(page),
+            RestoreAction::Undo | RestoreAction::DropOld => {
+                let done = match (self.action, self.dry_run) {
+                    (RestoreAction::Undo, false) => "remise en place",
+                    (RestoreAction::Undo, true) => "à remettre en place",
+                    (_, false) => "supprimée",
+                    (_, true) => "à supprimer",
+                };
+                for line in &self.tables {
+                    page.line(format!("  {} : {done}", line.kept_as.as_deref().unwrap_or_default()));
+                }
+                page.verdict(Verdict::Ok, plural(self.tables.len() as u64, "ancienne table", "anciennes tables"));
+            }
+        }
+        for finding in &self.findings {
+            page.finding(finding);
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let damaged = self.backups.iter().any(|backup| !backup.complete);
+        report::worst(&self.findings).max(if damaged { Verdict::Attention } else { Verdict::Ok })
+    }
+}
+
+impl RestoreReport {
+    fn render_list(&self, page: &mut Page) {
+        if self.backups.is_empty() {
+            page.line("Aucune sauvegarde.");
+            return;
+        }
+        let mut table =
+            Table::new(&["sauvegarde", "base", "serveur", "instantané", ">tables", ">lignes", ">taille", "état"]);
+        for backup in &self.backups {
+            table.row([
+                backup.name.clone(),
+                backup.database.clone().unwrap_or_default(),
+                backup.server_version.clone().unwrap_or_default(),
+                backup.snapshot_at.as_deref().unwrap_or_default().chars().take(19).collect(),
+                number(backup.tables as u64),
+                number(backup.rows),
+                bytes(backup.bytes),
+                match &backup.problem {
+                    Some(problem) => format!("✗ {problem}"),
+                    None => "✓ complète".into(),
+                },
+            ]);
+        }
+        page.table(&table);
+    }
+
+    fn render_tables(&self, page: &mut Page) {
+        let mut table = Table::new(&["table", ">lignes", ">volume", ">lignes avant", "ancienne gardée"]);
+        for line in &self.tables {
+            table.row([
+                line.table.clone(),
+                line.rows.map(number).unwrap_or_default(),
+                line.volume.map(number).unwrap_or_default(),
+                line.rows_before.map(number).unwrap_or_default(),
+                line.kept_as.clone().unwrap_or_default(),
+            ]);
+        }
+        if !table.is_empty() {
+            page.table(&table);
+            page.gap();
+        }
+        let name = self.backup.as_ref().map(|backup| backup.name.as_str()).unwrap_or_default();
+        let tables = plural(self.tables.len() as u64, "table", "tables");
+        match self.action {
+            RestoreAction::Verify if self.findings.is_empty() => {
+                page.verdict(Verdict::Ok, format!("{name} : tailles, sommes et lignes conformes au manifeste"));
+            }
+            RestoreAction::Verify => {}
+            _ if self.dry_run => page.line(format!("{name} est intacte ; {tables} à restaurer")),
+            _ => {
+                page.verdict(Verdict::Ok, format!("{name} : {tables} restaurées, valeurs comparées une à une"));
+                if self.tables.iter().any(|line| line.kept_as.is_some()) {
+                    page.action(
+                        "anciennes tables gardées : `restore-critical --drop-old` les supprime, `--undo` les remet",
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The calendar, computed without network: public and school holidays, the rows of `dim_dates`, equinoxes and
+//! solstices, and the rows of `dim_saisons` and `dim_periodes`.
+
+pub(crate) mod astro;
+pub mod days;
+pub(crate) mod easter;
+pub(crate) mod holidays;
+pub mod paris;
+pub(crate) mod periodes;
+pub mod saisons;
+pub(crate) mod school;

@@ -1,0 +1,671 @@
+//! How a name of a CSV meets a row of a dimension: four steps, the first that finds exactly one row wins, nothing is guessed.
+//!
+//! Source: `domain.md` §3. The rows come from the database, the equivalences from the reference data.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::domain::catalogue::Dim;
+
+/// Names longer than the column of any dimension are unknown without a further look.
+const MAX_NAME: usize = 255;
+
+/// What a name resolves to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// Exactly one row, by its position in [`Resolver::rows`].
+    Found(u32),
+    /// No row.
+    Unknown,
+    /// Several rows; at most five of their names, for the message.
+    Ambiguous(Vec<String>),
+}
+
+/// One row of a dimension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its id in the database; `None` while the row is still to be created.
+    pub id: Option<u32>,
+    /// Its name as stored.
+    pub name: String,
+    /// For communes: code of the département, where known.
+    pub departement: Option<String>,
+    /// For communes: id of the EPCI, 0 where not known.
+    pub epci: u32,
+    /// For communes: INSEE code, where known.
+    pub insee: Option<String>,
+}
+
+impl Row {
+    /// A row that is still to be created.
+    pub(crate) fn to_create(name: String) -> Self {
+        Self { id: None, name, departement: None, epci: 0, insee: None }
+    }
+
+    /// A row of a dimension that is not `dim_communes`.
+    pub fn new(id: u32, name: impl Into<String>) -> Self {
+        Self { id: Some(id), name: name.into(), departement: None, epci: 0, insee: None }
+    }
+}
+
+/// Where the observatory is: decides between communes of the same name.
+#[derive(Debug, Clone, Default)]
+pub struct Locality {
+    /// Code of its own département.
+    pub own: String,
+    /// Codes of the neighbouring ones.
+    pub neighbours: Vec<String>,
+}
+
+/// Names of one group: the first is the preferred one.
+pub type Group = Vec<String>;
+
+/// Rows that a normalised name leads to.
+#[derive(Debug, Clone)]
+enum Hits {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Hits {
+    fn add(&mut self, row: u32) {
+        match self {
+            Hits::One(other) if *other == row => {}
+            Hits::One(other) => *self = Hits::Many(vec![*other, row]),
+            Hits::Many(rows) if rows.contains(&row) => {}
+            Hits::Many(rows) => rows.push(row),
+        }
+    }
+
+    fn rows(&self) -> &[u32] {
+        match self {
+            Hits::One(row) => std::slice::from_ref(row),
+            Hits::Many(rows) => rows,
+        }
+    }
+}
+
+type Index = Map<Hits>;
+
+/// Seeded at random: names of a hostile file cannot prepare collisions.
+type Map<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
+
+fn add(index: &mut Index, name: String, row: u32) {
+    index.entry(name.into_boxed_str()).and_modify(|hits| hits.add(row)).or_insert(Hits::One(row));
+}
+
+/// Resolves names against the rows of one dimension.
+#[derive(Debug, Clone)]
+pub struct Resolver {
+    dim: Dim,
+    rows: Vec<Row>,
+    locality: Locality,
+    groups: Vec<Group>,
+    /// For communes: by INSEE code.
+    codes: Map<u32>,
+    /// Step 1: upper case.
+    exact: Index,
+    /// Step 2: equivalences.
+    equivalent: Index,
+    /// Step 3: accents, hyphens, apostrophes and spaces folded away.
+    folded: Index,
+    /// See [`Resolver::digest`].
+    digest: OnceLock<u128>,
+}
+
+/// Hash of one stored row of a dimension.
+pub(crate) fn digest_of(id: u32, name: &str) -> u128 {
+    let hash = blake3::Hasher::new().update(&id.to_le_bytes()).update(name.as_bytes()).finalize();
+    let (half, _) = hash.as_bytes().split_at(16);
+    half.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+impl Resolver {
+    /// Prepares `rows` (sorted by id by the caller) with the equivalences of `groups`.
+    pub fn new(dim: Dim, rows: Vec<Row>, groups: &[Group], locality: Locality) -> Self {
+        let code = |(row, index): (&Row, u32)| Some((row.insee.as_deref()?.into(), index));
+        let codes = rows.iter().zip(0..).filter_map(code).collect();
+        let index = || Index::with_capacity_and_hasher(rows.len(), <_>::default());
+        let (exact, folded) = (index(), index());
+        let mut resolver = Self {
+            dim,
+            rows,
+            locality,
+            groups: groups.to_vec(),
+            codes,
+            exact,
+            equivalent: Index::default(),
+            folded,
+            digest: OnceLock::new(),
+        };
+        let group_of_name: HashMap<String, usize> = groups
+            .iter()
+            .enumerate()
+            .flat_map(|(index, group)| group.iter().map(move |name| (fold(&normalise(dim, name)), index)))
+            .collect();
+        let mut members: HashMap<usize, Vec<u32>> = HashMap::new();
+        for index in 0..resolver.rows.len() as u32 {
+            let name = normalise(dim, &resolver.rows[index as usize].name);
+            let group = if groups.is_empty() { None } else { group_of_name.get(&fold(&name)) };
+            match group {
+                Some(group) => members.entry(*group).or_default().push(index),
+                None => resolver.insert(&name, index),
+            }
+        }
+        for (group, rows) in members {
+            resolver.insert_group(&groups[group], &rows);
+        }
+        resolver
+    }
+
+    /// Where several members of a group are stored, all names lead to the one that the group names first.
+    fn insert_group(&mut self, group: &Group, rows: &[u32]) {
+        let dim = self.dim;
+        let rank = |row: u32| {
+            let name = normalise(dim, &self.rows[row as usize].name);
+            let exact = group.iter().position(|member| normalise(dim, member) == name);
+            let folded = group.iter().position(|member| fold(&normalise(dim, member)) == fold(&name));
+            (exact.or(folded).unwrap_or(usize::MAX), row)
+        };
+        let Some(best) = rows.iter().copied().min_by_key(|row| rank(*row)) else { return };
+        for row in rows {
+            let name = normalise(dim, &self.rows[*row as usize].name);
+            self.insert(&name, best);
+        }
+        for member in group {
+            let name = normalise(dim, member);
+            add(&mut self.folded, fold(&name), best);
+            if !self.exact.contains_key(name.as_str()) {
+                add(&mut self.equivalent, name, best);
+            }
+        }
+    }
+
+    fn insert(&mut self, name: &str, row: u32) {
+        add(&mut self.exact, name.to_owned(), row);
+        let equivalent = self.equivalent_of(name);
+        add(&mut self.folded, fold(equivalent.as_deref().unwrap_or(name)), row);
+        if let Some(equivalent) = equivalent {
+            add(&mut self.equivalent, equivalent, row);
+        }
+    }
+
+    /// The rule-based equivalence of communes; the others are groups.
+    fn equivalent_of(&self, name: &str) -> Option<String> {
+        if self.dim == Dim::Commune { saint(name) } else { None }
+    }
+
+    /// Sum of [`digest_of`] over the stored rows: the same in any order, and rows that are created later add to it.
+    pub(crate) fn digest(&self) -> u128 {
+        *self.digest.get_or_init(|| {
+            let stored = self.rows.iter().filter_map(|row| Some(digest_of(row.id?, &row.name)));
+            stored.fold(0, u128::wrapping_add)
+        })
+    }
+
+    /// All rows, those still to be created last.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Resolves one name as it stands in a CSV.
+    pub fn resolve(&self, raw: &str) -> Resolution {
+        self.choose(&self.hits(raw))
+    }
+
+    /// The rows that the first successful step finds.
+    fn hits(&self, raw: &str) -> Cow<'_, [u32]> {
+        if raw.len() > 4 * MAX_NAME {
+            return Cow::Borrowed(&[]);
+        }
+        let name = normalise(self.dim, raw);
+        if name.is_empty() || name.chars().count() > MAX_NAME {
+            return Cow::Borrowed(&[]);
+        }
+        if let Some(hits) = self.exact.get(name.as_str()) {
+            return Cow::Borrowed(hits.rows());
+        }
+        let name = self.equivalent_of(&name).unwrap_or(name);
+        if let Some(hits) = self.equivalent.get(name.as_str()).or_else(|| self.exact.get(name.as_str())) {
+            return Cow::Borrowed(hits.rows());
+        }
+        let folded = fold(&name);
+        if let Some(hits) = self.folded.get(folded.as_str()) {
+            return Cow::Borrowed(hits.rows());
+        }
+        Cow::Owned(if is_damaged(&folded) { self.matching(&folded) } else { Vec::new() })
+    }
+
+    /// Resolves a commune by what a raw export says of it: the INSEE code decides where it is known; a stored row of that name
+    /// without a code is the same commune unless their départements differ; without a code the name decides, within the
+    /// département where one is given.
+    pub(crate) fn resolve_commune(&self, insee: Option<&str>, name: &str, departement: Option<&str>) -> Resolution {
+        if let Some(row) = insee.and_then(|code| self.codes.get(code)) {
+            return Resolution::Found(*row);
+        }
+        let hits = self.hits(name);
+        let row_of = |row: &u32| &self.rows[*row as usize];
+        let possible = |row: &&u32| {
+            let row = row_of(row);
+            let same_code = insee.is_none() || row.insee.is_none();
+            let same_departement =
+                departement.is_none() || row.departement.is_none() || row.departement.as_deref() == departement;
+            same_code && same_departement
+        };
+        let rows: Vec<u32> = hits.iter().filter(possible).copied().collect();
+        let certain: Vec<u32> = rows
+            .iter()
+            .filter(|row| departement.is_some() && row_of(row).departement.as_deref() == departement)
+            .copied()
+            .collect();
+        self.choose(if certain.is_empty() { &rows } else { &certain })
+    }
+
+    /// Rows whose folded name matches a damaged one.
+    fn matching(&self, folded: &str) -> Vec<u32> {
+        let pattern: Vec<char> = folded.chars().collect();
+        // A name that is mostly damage says nothing.
+        let letters = pattern.iter().filter(|c| !is_damage(**c)).count();
+        if letters == 0 {
+            return Vec::new();
+        }
+        let mut rows = Vec::new();
+        for (name, hits) in &self.folded {
+            let length = name.chars().count();
+            if length >= letters && length <= pattern.len() && matches(&pattern, name) {
+                rows.extend_from_slice(hits.rows());
+            }
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        rows
+    }
+
+    /// One row is found; among several communes the observatory's own département decides, then its neighbours.
+    fn choose(&self, rows: &[u32]) -> Resolution {
+        match rows {
+            [] => return Resolution::Unknown,
+            [row] => return Resolution::Found(*row),
+            _ => {}
+        }
+        if self.dim == Dim::Commune {
+            let within = |codes: &[String]| -> Vec<u32> {
+                let near = |row: &&u32| {
+                    let departement = self.rows[**row as usize].departement.as_ref();
+                    departement.is_some_and(|code| codes.contains(code))
+                };
+                rows.iter().filter(near).copied().collect()
+            };
+            for codes in [std::slice::from_ref(&self.locality.own), &self.locality.neighbours] {
+                match within(codes).as_slice() {
+                    [] => {}
+                    [row] => return Resolution::Found(*row),
+                    several => return self.ambiguous(several),
+                }
+            }
+        }
+        self.ambiguous(rows)
+    }
+
+    fn ambiguous(&self, rows: &[u32]) -> Resolution {
+        let describe = |row: &u32| {
+            let row = &self.rows[*row as usize];
+            match &row.departement {
+                Some(code) => format!("{} ({code})", row.name),
+                None => row.name.clone(),
+            }
+        };
+        Resolution::Ambiguous(rows.iter().take(5).map(describe).collect())
+    }
+
+    /// The name under which an unknown name would be created: upper case with its accents. `None` for a name that must not be
+    /// created: empty, damaged, too long for its column, or (stays) without a number of nights.
+    pub(crate) fn creatable(&self, raw: &str) -> Option<String> {
+        let name = normalise(self.dim, raw);
+        let limit = if self.dim == Dim::Duree { 50 } else { MAX_NAME };
+        let fits = !name.is_empty() && name.chars().count() <= limit && !is_damaged(&name);
+        let printable = !name.chars().any(char::is_control);
+        (fits && printable && (self.dim != Dim::Duree || nights(&name).is_some())).then_some(name)
+    }
+
+    /// Adds a row, with the equivalents of its name; returns its position.
+    pub(crate) fn push_row(&mut self, row: Row) -> u32 {
+        let index = self.rows.len() as u32;
+        let name = normalise(self.dim, &row.name);
+        if let Some(code) = &row.insee {
+            self.codes.insert(code.as_str().into(), index);
+        }
+        if row.id.is_some() {
+            self.digest.take();
+        }
+        self.rows.push(row);
+        let folded = fold(&name);
+        let group = self.groups.iter().find(|group| group.iter().any(|m| fold(&normalise(self.dim, m)) == folded));
+        match group.cloned() {
+            Some(group) => self.insert_group(&group, &[index]),
+            None => self.insert(&name, index),
+        }
+        index
+    }
+
+    /// Remembers the INSEE code of a commune that was stored without.
+    pub(crate) fn learn_code(&mut self, row: u32, code: &str) {
+        self.codes.insert(code.into(), row);
+        self.rows[row as usize].insee = Some(code.to_owned());
+    }
+
+    /// Names of the rows nearest to an unknown one, for the message.
+    pub fn nearest(&self, raw: &str, count: usize) -> Vec<&str> {
+        let name = fold(&normalise(self.dim, raw));
+        let mut scored: Vec<(usize, &str)> = self
+            .rows
+            .iter()
+            .map(|row| (distance(&name, &fold(&row.name)), row.name.as_str()))
+            .filter(|(distance, _)| *distance <= name.chars().count() / 2)
+            .collect();
+        scored.sort_unstable();
+        scored.into_iter().take(count).map(|(_, name)| name).collect()
+    }
+}
+
+/// Step 1: composed, upper case, trimmed, inner spaces collapsed, typographic signs made plain, surrounding quotes dropped.
+pub(crate) fn normalise(dim: Dim, raw: &str) -> String {
+    if is_plain(raw) {
+        return raw.to_owned();
+    }
+    let mut plain = String::with_capacity(raw.len());
+    for c in raw.nfc() {
+        match c {
+            '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => {
+                plain.push('\'')
+            }
+            '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{00AB}' | '\u{00BB}' => plain.push('"'),
+            '\u{FEFF}' | '\u{200B}' | '\u{00AD}' => {}
+            '\u{2010}' | '\u{2011}' => plain.push('-'),
+            ';' if dim == Dim::Pays => plain.push(','),
+            c if c.is_whitespace() => plain.push(' '),
+            c => plain.extend(c.to_uppercase()),
+        }
+    }
+    // Some capitals of precomposed letters come decomposed.
+    let plain: String = plain.nfc().collect();
+    let mut name = plain.trim();
+    while let Some(inner) = unquoted(name) {
+        name = inner.trim();
+    }
+    let mut collapsed = String::with_capacity(name.len());
+    for word in name.split(' ').filter(|word| !word.is_empty()) {
+        if !collapsed.is_empty() {
+            collapsed.push(' ');
+        }
+        collapsed.push_str(word);
+    }
+    collapsed
+}
+
+/// Whether a name is as [`normalise`] leaves it, as far as a look at its bytes can tell: most stored names are.
+fn is_plain(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'\'' | b' ');
+    let ends = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let bytes = name.as_bytes();
+    bytes.iter().all(|byte| inner(*byte)) && ends(bytes.first()) && ends(bytes.last()) && !name.contains("  ")
+}
+
+fn unquoted(name: &str) -> Option<&str> {
+    ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote))
+}
+
+/// Step 3: accents, hyphens, apostrophes and spaces folded away; ligatures spelled out.
+pub fn fold(name: &str) -> String {
+    let mut folded = String::with_capacity(name.len());
+    if name.is_ascii() {
+        folded.extend(name.chars().filter(|c| !matches!(c, '-' | '\'' | ' ')).map(|c| c.to_ascii_uppercase()));
+        return folded;
+    }
+    for c in name.nfd() {
+        match c {
+            '-' | '\'' | ' ' | '\u{2019}' | '\u{2013}' => {}
+            'Œ' | 'œ' => folded.push_str("OE"),
+            'Æ' | 'æ' => folded.push_str("AE"),
+            c if is_combining_mark(c) => {}
+            c => folded.extend(c.to_uppercase()),
+        }
+    }
+    folded
+}
+
+/// A name without its accents, otherwise as it is.
+pub(crate) fn without_accents(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for c in name.nfd() {
+        match c {
+            'Œ' => plain.push_str("OE"),
+            'Æ' => plain.push_str("AE"),
+            c if is_combining_mark(c) => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// `ST`, `STE` as whole words stand for `SAINT`, `SAINTE`; `None` where the name holds neither.
+fn saint(name: &str) -> Option<String> {
+    if !name.contains("ST") {
+        return None;
+    }
+    let mut changed = false;
+    let mut result = String::with_capacity(name.len() + 4);
+    for piece in name.split_inclusive([' ', '-', '\'']) {
+        let word = piece.trim_end_matches([' ', '-', '\'']);
+        let long = match word {
+            "ST" => "SAINT",
+            "STE" => "SAINTE",
+            other => other,
+        };
+        changed |= long != word;
+        result.push_str(long);
+        result.push_str(&piece[word.len()..]);
+    }
+    changed.then_some(result)
+}
+
+/// Number of nights that a stay's label begins with.
+pub(crate) fn nights(label: &str) -> Option<u32> {
+    let digits: String = label.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().filter(|nights| (1..=999).contains(nights))
+}
+
+fn is_damage(c: char) -> bool {
+    c == '?' || c == char::REPLACEMENT_CHARACTER
+}
+
+fn is_damaged(name: &str) -> bool {
+    name.contains(is_damage)
+}
+
+/// Step 4: each damaged character stands for any one letter, or none.
+fn matches(pattern: &[char], name: &str) -> bool {
+    // reached[i]: the pattern's first i characters may stand for what was read of the name so far.
+    let mut reached = vec![false; pattern.len() + 1];
+    reached[0] = true;
+    let skip_damage = |reached: &mut [bool]| {
+        for i in 0..pattern.len() {
+            if reached[i] && is_damage(pattern[i]) {
+                reached[i + 1] = true;
+            }
+        }
+    };
+    skip_damage(&mut reached);
+    for c in name.chars() {
+        let mut next = vec![false; pattern.len() + 1];
+        for i in 0..pattern.len() {
+            next[i + 1] = reached[i] && if is_damage(pattern[i]) { c.is_alphabetic() } else { pattern[i] == c };
+        }
+        skip_damage(&mut next);
+        reached = next;
+    }
+    reached[pattern.len()]
+}
+
+/// Levenshtein distance, in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn zones(names: &[&str]) -> Resolver {
+        let rows = names.iter().enumerate().map(|(i, name)| Row::new(i as u32 + 1, *name)).collect();
+        let groups = [
+            vec!["PAYS D'AURILLAC", "CABA", "CA DU BASSIN D'AURILLAC", "PAYS D AURILLAC", "PAYS DAURILLAC"],
+            vec!["CHÂTAIGNERAIE", "CHATAIGNERAIE"],
+            vec!["HAUT CANTAL", "GENTIANE", "HAUT-CANTAL", "HAUTCANTAL"],
+            vec!["VAL TRUYÈRE", "VAL TRUYERE", "VALLEE DE LA TRUYERE"],
+        ];
+        let groups: Vec<Group> = groups.iter().map(|g| g.iter().map(|s| (*s).to_owned()).collect()).collect();
+        Resolver::new(Dim::Zone, rows, &groups, Locality::default())
+    }
+
+    fn name_of(resolver: &Resolver, raw: &str) -> Option<String> {
+        match resolver.resolve(raw) {
+            Resolution::Found(row) => Some(resolver.rows()[row as usize].name.clone()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn typography_case_spaces_and_quotes_do_not_matter() {
+        let resolver = zones(&["PAYS D'AURILLAC", "CHÂTAIGNERAIE"]);
+        for raw in [
+            "Pays d'Aurillac",
+            " pays  d’aurillac ",
+            "\"Pays d`Aurillac\"",
+            "Pays\u{a0}d'Aurillac",
+            "«\u{202f}PAYS D'AURILLAC\u{202f}»",
+        ] {
+            assert_eq!(name_of(&resolver, raw).as_deref(), Some("PAYS D'AURILLAC"), "{raw}");
+        }
+        assert_eq!(name_of(&resolver, "cha\u{302}taigneraie").as_deref(), Some("CHÂTAIGNERAIE"));
+    }
+
+    #[test]
+    fn the_database_decides_which_member_of_a_group_is_stored() {
+        let older = zones(&["CABA", "GENTIANE"]);
+        for raw in ["CABA", "Pays d'Aurillac", "CA du Bassin d’Aurillac", "Pays dAurillac"] {
+            assert_eq!(name_of(&older, raw).as_deref(), Some("CABA"), "{raw}");
+        }
+        assert_eq!(name_of(&older, "haut-cantal").as_deref(), Some("GENTIANE"));
+        let newer = zones(&["HAUT CANTAL", "PAYS D'AURILLAC"]);
+        assert_eq!(name_of(&newer, "caba").as_deref(), Some("PAYS D'AURILLAC"));
+    }
+
+    #[test]
+    fn of_a_split_group_the_first_name_wins_for_all_spellings() {
+        let split = zones(&["CABA", "PAYS D'AURILLAC"]);
+        assert_eq!(name_of(&split, "CABA").as_deref(), Some("PAYS D'AURILLAC"));
+        assert_eq!(name_of(&split, "Pays d'Aurillac").as_deref(), Some("PAYS D'AURILLAC"));
+    }
+
+    #[test]
+    fn a_damaged_character_stands_for_one_letter_or_none() {
+        let resolver = zones(&["CHÂTAIGNERAIE", "VAL TRUYÈRE", "PAYS D'AURILLAC"]);
+        for (raw, expected) in [
+            ("Ch\u{fffd}taigneraie", "CHÂTAIGNERAIE"),
+            ("Ch\u{fffd}\u{fffd}taigneraie", "CHÂTAIGNERAIE"),
+            ("Val Truy?re", "VAL TRUYÈRE"),
+            ("Pays d?Aurillac", "PAYS D'AURILLAC"),
+            ("Pays dAurillac", "PAYS D'AURILLAC"),
+        ] {
+            assert_eq!(name_of(&resolver, raw).as_deref(), Some(expected), "{raw}");
+        }
+        assert_eq!(resolver.resolve("????"), Resolution::Unknown);
+        assert_eq!(resolver.resolve("Val Truy??xre"), Resolution::Unknown);
+    }
+
+    #[test]
+    fn two_rows_at_one_step_are_ambiguous() {
+        let resolver = zones(&["LOIRE", "LOIRÉ"]);
+        assert!(matches!(resolver.resolve("LOIR?"), Resolution::Ambiguous(_)));
+        assert_eq!(name_of(&resolver, "loiré").as_deref(), Some("LOIRÉ"));
+    }
+
+    fn communes(rows: &[(&str, &str)]) -> Resolver {
+        let rows = rows
+            .iter()
+            .enumerate()
+            .map(|(i, (name, dep))| Row { departement: Some((*dep).into()), ..Row::new(i as u32 + 1, *name) })
+            .collect();
+        let near = Locality { own: "15".into(), neighbours: vec!["12".into(), "63".into()] };
+        Resolver::new(Dim::Commune, rows, &[], near)
+    }
+
+    #[test]
+    fn among_homonyms_the_own_departement_wins_then_a_single_neighbour() {
+        let resolver = communes(&[
+            ("SAINT-GEORGES", "15"),
+            ("SAINT-GEORGES", "63"),
+            ("SAINT-SIMON", "12"),
+            ("SAINT-SIMON", "02"),
+            ("SAINT-VICTOR", "12"),
+            ("SAINT-VICTOR", "63"),
+            ("SAINTE-MARIE", "08"),
+            ("SAINTE-MARIE", "35"),
+        ]);
+        assert_eq!(resolver.resolve("St Georges"), Resolution::Found(0));
+        assert_eq!(resolver.resolve("ST-SIMON"), Resolution::Found(2));
+        assert!(matches!(resolver.resolve("Saint-Victor"), Resolution::Ambiguous(names) if names.len() == 2));
+        assert!(matches!(resolver.resolve("Ste-Marie"), Resolution::Ambiguous(_)));
+    }
+
+    #[test]
+    fn st_is_a_word_of_its_own() {
+        assert_eq!(saint("ST-FLOUR").as_deref(), Some("SAINT-FLOUR"));
+        assert_eq!(saint("NEUVEGLISE-SUR-TRUYERE STE MARIE").as_deref(), Some("NEUVEGLISE-SUR-TRUYERE SAINTE MARIE"));
+        assert_eq!(saint("STAINS"), None);
+        assert_eq!(saint("EST"), None);
+    }
+
+    #[test]
+    fn semicolons_of_countries_are_commas() {
+        let rows = vec![Row::new(1, "CORÉE, RÉPUBLIQUE DE")];
+        let resolver = Resolver::new(Dim::Pays, rows, &[], Locality::default());
+        assert_eq!(resolver.resolve("Corée; République de"), Resolution::Found(0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_resolved_without_panic_and_normalising_twice_changes_nothing(raw in "\\PC{0,40}") {
+            let resolver = zones(&["CABA", "VAL TRUYÈRE"]);
+            let _ = resolver.resolve(&raw);
+            let once = normalise(Dim::Zone, &raw);
+            prop_assert_eq!(normalise(Dim::Zone, &once), once);
+        }
+
+        #[test]
+        fn a_name_with_one_letter_lost_still_finds_its_row(position in 0usize..13, lost in "[?\u{fffd}]") {
+            let resolver = zones(&["CHÂTAIGNERAIE", "PAYS SALERS"]);
+            let mut letters: Vec<char> = "CHÂTAIGNERAIE".chars().collect();
+            letters[position] = lost.chars().next().unwrap();
+            let raw: String = letters.into_iter().collect();
+            prop_assert_eq!(resolver.resolve(&raw), Resolution::Found(0));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Which archives were unpacked, by hash: `.extractions.json` beside what was unpacked.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+const FILE: &str = ".extractions.json";
+const LOCK: &str = ".extractions.lock";
+
+/// One archive.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    pub(crate) archive: String,
+    /// Under the output folder.
+    pub(crate) folder: PathBuf,
+    pub(crate) files: usize,
+    /// When, in UTC.
+    pub(crate) at: String,
+}
+
+/// All of them, by hash.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    path: PathBuf,
+    archives: BTreeMap<String, Remembered>,
+}
+
+/// Keeps two runs apart; released when dropped, or by the system when the process ends.
+///
+/// # Errors
+/// [`Error::Locked`] when another run holds it.
+pub(crate) fn lock(output: &Path) -> Result<File> {
+    let path = output.join(LOCK);
+    let wrap = || Error::io("ouverture de", &path);
+    let file = File::options().create(true).append(true).open(&path).map_err(wrap())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::Locked {
+            name: path.display().to_string(),
+            holder: "une autre extraction vers ce dossier".into(),
+        }),
+        Err(fs::TryLockError::Error(error)) => Err(wrap()(error)),
+    }
+}
+
+impl Memory {
+    /// Reads what is remembered of a folder.
+    pub(crate) fn read(output: &Path) -> Result<Self> {
+        let path = output.join(FILE);
+        let archives = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                log::warn!("{} illisible ({error}) : les archives seront extraites à nouveau", path.display());
+                BTreeMap::new()
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(Error::io("lecture de", path)(error)),
+        };
+        Ok(Self { path, archives })
+    }
+
+    pub(crate) fn get(&self, hash: &str) -> Option<&Remembered> {
+        self.archives.get(hash)
+    }
+
+    /// Remembers an archive, at once and on disk.
+    pub(crate) fn add(&mut self, hash: &str, archive: &Path, folder: &Path, files: usize) -> Result<()> {
+        let remembered = Remembered {
+            archive: archive.display().to_string(),
+            folder: folder.to_path_buf(),
+            files,
+            at: Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        };
+        self.archives.insert(hash.to_owned(), remembered);
+        let text = serde_json::to_vec_pretty(&self.archives).unwrap_or_default();
+        let partial = self.path.with_extension("partial");
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&partial)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&partial, &self.path)
+        };
+        write().map_err(Error::io("écriture de", &self.path))
+    }
+}

@@ -1,0 +1,331 @@
+//! `extract-only`: zip deliveries unpacked under `data/data_extracted/`, each archive wholly or not at all.
+//!
+//! An archive is a stranger's: names that lead out of the folder, links, and sizes beyond the limits refuse the whole archive.
+
+mod directory;
+mod memory;
+mod names;
+mod unpack;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use unpack::Limits;
+
+use crate::error::{Error, Result};
+use crate::load::hash_file;
+use crate::progress::Progress;
+use crate::report::{Page, Report, Table, Verdict, bytes, plural};
+use crate::settings::Settings;
+use crate::signals;
+use memory::Memory;
+
+/// What to unpack and where.
+#[derive(Debug, Clone)]
+pub struct ExtractOptions {
+    /// Archives, or folders to search for them; the home's usual ones when empty.
+    pub sources: Vec<PathBuf>,
+    /// Where to, instead of the home's.
+    pub output: Option<PathBuf>,
+    /// What is refused.
+    pub limits: Limits,
+    /// Unpacks archives that were unpacked before, too.
+    pub force: bool,
+    /// Checks everything, leaves nothing.
+    pub dry_run: bool,
+}
+
+/// What became of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    /// Unpacked (on a dry run: would be).
+    Extracted,
+    /// Its content was unpacked before.
+    Known,
+    /// Refused or unreadable; nothing of it was kept.
+    Failed,
+}
+
+/// One archive.
+#[derive(Debug, Serialize)]
+pub(crate) struct ArchiveReport {
+    /// Where it is.
+    #[serde(serialize_with = "crate::report::path_text")]
+    pub(crate) archive: PathBuf,
+    /// What became of it.
+    pub(crate) status: Outcome,
+    /// Hash of its content.
+    pub(crate) blake3: Option<String>,
+    /// Folder that it was unpacked into.
+    #[serde(serialize_with = "crate::report::path_text_if_any")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Files unpacked, those of inner archives included.
+    pub(crate) files: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Entries that were left out as of no use (`__MACOSX` and the like).
+    pub(crate) left_out: u64,
+    /// Other files of its folder, relative to it: of an earlier delivery or put there by hand. They are left alone.
+    pub(crate) left_behind: Vec<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct ExtractReport {
+    /// Where to.
+    #[serde(serialize_with = "crate::report::path_text")]
+    pub(crate) output: PathBuf,
+    /// Whether nothing was left.
+    pub(crate) dry_run: bool,
+    /// The archives.
+    pub(crate) archives: Vec<ArchiveReport>,
+}
+
+/// Name of the hidden folder that an archive is unpacked into before it is moved to its place.
+const SCRATCH: &str = ".extraction";
+
+/// Unpacks archives.
+///
+/// # Errors
+/// Those that concern the run as a whole. What concerns one archive stands in its report.
+pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progress) -> Result<ExtractReport> {
+    let output = options.output.clone().unwrap_or_else(|| settings.home.extracted());
+    fs::create_dir_all(&output).map_err(Error::io("création du dossier", &output))?;
+    let _lock = memory::lock(&output)?;
+    let mut memory = Memory::read(&output)?;
+    let archives = find(settings, &options.sources)?;
+    let scratch = output.join(SCRATCH);
+    let bar = progress.count("archives", archives.len() as u64);
+    let mut reports = Vec::new();
+    for archive in archives {
+        signals::check()?;
+        // What a run that was killed has left.
+        clear(&scratch)?;
+        let mut report = ArchiveReport {
+            archive: archive.clone(),
+            status: Outcome::Failed,
+            blake3: None,
+            folder: None,
+            files: 0,
+            bytes: 0,
+            left_out: 0,
+            left_behind: Vec::new(),
+            error: None,
+        };
+        match one(&archive, &output, &scratch, options, &mut memory, &mut report) {
+            Ok(()) => {}
+            Err(Error::Interrupted) => {
+                clear(&scratch)?;
+                return Err(Error::Interrupted);
+            }
+            Err(error) => {
+                log::error!("{} : {error}", archive.display());
+                report.error = Some(error.to_string());
+            }
+        }
+        bar.inc(1);
+        reports.push(report);
+    }
+    bar.finish_and_clear();
+    clear(&scratch)?;
+    Ok(ExtractReport { output, dry_run: options.dry_run, archives: reports })
+}
+
+fn one(
+    archive: &Path,
+    output: &Path,
+    scratch: &Path,
+    options: &ExtractOptions,
+    memory: &mut Memory,
+    report: &mut ArchiveReport,
+) -> Result<()> {
+    let hash = hash_file(archive)?.to_hex().to_string();
+    report.blake3 = Some(hash.clone());
+    let stem = archive.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = stem.trim_start_matches('.');
+    let folder = output.join(if stem.is_empty() { &hash[..16] } else { stem });
+    if let Some(before) = memory.get(&hash).filter(|_| !options.force) {
+        report.status = Outcome::Known;
+        report.folder = Some(output.join(&before.folder));
+        return Ok(());
+    }
+    fs::create_dir_all(scratch).map_err(Error::io("création du dossier", scratch))?;
+    let unpacked = unpack::unpack(archive, scratch, options.limits)?;
+    if hash_file(archive)?.to_hex().as_str() != hash {
+        return Err(Error::FileChanged);
+    }
+    report.files = unpacked.files.len() as u64;
+    report.bytes = unpacked.bytes;
+    report.left_out = unpacked.left_out;
+    report.folder = Some(folder.clone());
+    let own: HashSet<&Path> = unpacked.files.iter().map(PathBuf::as_path).collect();
+    others(&folder, Path::new(""), &own, &mut report.left_behind);
+    report.left_behind.sort();
+    report.status = Outcome::Extracted;
+    if options.dry_run {
+        return Ok(());
+    }
+    report.status = Outcome::Failed;
+    for place in &unpacked.files {
+        move_into(scratch, &folder, place)?;
+    }
+    memory.add(&hash, archive, folder.strip_prefix(output).unwrap_or(&folder), unpacked.files.len())?;
+    report.status = Outcome::Extracted;
+    Ok(())
+}
+
+/// Moves one unpacked file to its place, over an earlier one of that name. No folder on the way may be a link.
+fn move_into(scratch: &Path, folder: &Path, place: &Path) -> Result<()> {
+    let target = folder.join(place);
+    let mut parent = folder.to_path_buf();
+    let inner = place.parent().unwrap_or(Path::new(""));
+    for component in std::iter::once(Path::new("")).chain(inner.components().map(|c| Path::new(c.as_os_str()))) {
+        if component != Path::new("") {
+            parent.push(component);
+        }
+        match fs::symlink_metadata(&parent) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => {
+                return Err(Error::BadFile(format!("{} n'est pas un dossier : rien n'y est déposé", parent.display())));
+            }
+            Err(_) => fs::create_dir_all(&parent).map_err(Error::io("création du dossier", &parent))?,
+        }
+    }
+    fs::rename(scratch.join(place), &target).map_err(Error::io("dépôt de", &target))
+}
+
+/// Files below `folder` that are none of `own`. Those that begin with a dot are no business of the ETL either.
+fn others(folder: &Path, inner: &Path, own: &HashSet<&Path>, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder.join(inner)).into_iter().flatten().flatten() {
+        let place = inner.join(entry.file_name());
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            others(folder, &place, own, found);
+        } else if !own.contains(place.as_path()) {
+            found.push(place.to_string_lossy().into_owned());
+        }
+    }
+}
+
+fn clear(scratch: &Path) -> Result<()> {
+    match fs::remove_dir_all(scratch) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("suppression de", scratch)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The archives of the named files and folders; without any, those under `data/` and `ftp_downloads/`.
+fn find(settings: &Settings, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut archives = Vec::new();
+    let root = settings.home.root();
+    let usual = ["data", "ftp_downloads"].map(|name| root.join(name));
+    let usual: Vec<PathBuf> = usual.into_iter().filter(|folder| folder.is_dir()).collect();
+    for source in if sources.is_empty() { &usual } else { sources } {
+        let kind = fs::metadata(source).map_err(Error::io("lecture de", source))?;
+        if kind.is_dir() { search(source, root, &mut archives)? } else { archives.push(source.clone()) }
+    }
+    archives.sort();
+    archives.dedup();
+    Ok(archives)
+}
+
+fn search(folder: &Path, root: &Path, archives: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::io("lecture de", folder))? {
+        let entry = entry.map_err(Error::io("lecture de", folder))?;
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        let kind = entry.file_type().map_err(Error::io("lecture de", entry.path()))?;
+        let put_away = ["archive", "backups"].iter().any(|name| entry.path() == root.join("data").join(name));
+        if name.starts_with('.') || put_away {
+            continue;
+        }
+        if kind.is_dir() {
+            search(&entry.path(), root, archives)?;
+        } else if kind.is_file() && name.ends_with(".zip") {
+            archives.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+impl Report for ExtractReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&["archive", "état", ">fichiers", ">taille"]);
+        for archive in &self.archives {
+            let (sign, state) = match archive.status {
+                Outcome::Extracted => (Verdict::Ok, "extraite"),
+                Outcome::Known => (Verdict::Ok, "déjà extraite"),
+                Outcome::Failed => (Verdict::Error, "refusée"),
+            };
+            let name = archive.archive.file_name().unwrap_or(archive.archive.as_os_str()).to_string_lossy();
+            table.row([
+                name.into_owned(),
+                format!("{} {state}", sign.sign()),
+                archive.files.to_string(),
+                bytes(archive.bytes),
+            ]);
+        }
+        if !table.is_empty() {
+            page.table(&table);
+            page.gap();
+        }
+        for archive in &self.archives {
+            if let Some(error) = &archive.error {
+                page.verdict(Verdict::Error, format!("{} : {error}", archive.archive.display()));
+            }
+        }
+        for archive in &self.archives {
+            archive.render_left_behind(page);
+        }
+        let extracted = self.archives.iter().filter(|archive| archive.status == Outcome::Extracted).count() as u64;
+        let would = if self.dry_run { " (essai à blanc : rien n'a été déposé)" } else { "" };
+        page.verdict(
+            self.verdict(),
+            format!(
+                "{} sur {}, vers {}{would}",
+                plural(extracted, "archive extraite", "archives extraites"),
+                self.archives.len(),
+                self.output.display()
+            ),
+        );
+    }
+
+    fn verdict(&self) -> Verdict {
+        let failed = self.archives.iter().any(|archive| archive.status == Outcome::Failed);
+        let look = self.archives.iter().any(|archive| !archive.left_behind.is_empty());
+        match (failed, look) {
+            (true, _) => Verdict::Error,
+            (_, true) => Verdict::Attention,
+            _ => Verdict::Ok,
+        }
+    }
+}
+
+/// Files that are told one by one in the text; the JSON has them all.
+const TOLD: usize = 10;
+
+impl ArchiveReport {
+    fn render_left_behind(&self, page: &mut Page) {
+        let (Some(folder), false) = (&self.folder, self.left_behind.is_empty()) else { return };
+        let count = plural(self.left_behind.len() as u64, "autre fichier", "autres fichiers");
+        page.verdict(Verdict::Attention, format!("{} contient {count}, que l'ETL chargera aussi", folder.display()));
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+        let names: Vec<String> = self.left_behind.iter().take(TOLD).map(|name| quoted(name)).collect();
+        page.action(&format!(
+            "s'ils sont périmés : cd {} && rm -- {}",
+            quoted(&folder.display().to_string()),
+            names.join(" ")
+        ));
+        if self.left_behind.len() > TOLD {
+            page.line(format!("… et {} autres (--json les donne tous)", self.left_behind.len() - TOLD));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! One archive into a folder of its own, inner archives included.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use crate::error::{Error, Result};
+use crate::report::bytes;
+use crate::signals;
+
+use crate::extract::directory::{self, Bounded};
+use crate::extract::names::{decode, place, shown};
+
+/// What is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes unpacked from one archive, inner ones included.
+    pub total: u64,
+    /// Unpacked bytes for each packed one, once more than [`Limits::RATIO_FROM`] were unpacked.
+    pub ratio: u64,
+    /// Archives within archives.
+    pub depth: u32,
+    /// Entries, inner ones included.
+    pub entries: u64,
+}
+
+impl Limits {
+    /// Small files compress well without being a bomb.
+    const RATIO_FROM: u64 = 16 << 20;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total: 50 << 30, ratio: 200, depth: 3, entries: 100_000 }
+    }
+}
+
+/// What was unpacked.
+#[derive(Debug, Default)]
+pub(crate) struct Unpacked {
+    /// Files, relative to the folder.
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) bytes: u64,
+    pub(crate) left_out: u64,
+}
+
+struct Unpacker<'a> {
+    folder: &'a Path,
+    limits: Limits,
+    packed: u64,
+    entries: u64,
+    /// Places taken, in lower case: two entries of one name would overwrite each other.
+    taken: HashSet<String>,
+    done: Unpacked,
+    /// Bytes of inner archives, which are unpacked but not kept.
+    inner: u64,
+}
+
+/// Unpacks `archive` into `folder`, which is empty.
+pub(crate) fn unpack(archive: &Path, folder: &Path, limits: Limits) -> Result<Unpacked> {
+    let file = File::open(archive).map_err(Error::io("lecture de", archive))?;
+    let packed = file.metadata().map_err(Error::io("lecture de", archive))?.len();
+    let mut unpacker =
+        Unpacker { folder, limits, packed, entries: 0, taken: HashSet::new(), done: Unpacked::default(), inner: 0 };
+    unpacker.archive(file, Path::new(""), 0)?;
+    Ok(unpacker.done)
+}
+
+impl Unpacker<'_> {
+    fn archive(&mut self, file: File, prefix: &Path, depth: u32) -> Result<()> {
+        let told = directory::check(&file, self.limits)?;
+        let (file, bound) = Bounded::new(file, self.limits);
+        let mut archive =
+            ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| bound.reason(self.limits, bad(&error)))?;
+        bound.release();
+        // The reader keeps one of several entries of one name, and says nothing.
+        if archive.len() as u64 != told {
+            return Err(Error::BadFile(
+                "refusée : une entrée y figure deux fois, ou le nombre d'entrées est faux".into(),
+            ));
+        }
+        self.entries += archive.len() as u64;
+        if self.entries > self.limits.entries {
+            return Err(Error::BadFile(format!("refusée : plus de {} entrées", self.limits.entries)));
+        }
+        for index in 0..archive.len() {
+            signals::check()?;
+            let mut entry = archive.by_index(index).map_err(|error| bad(&error))?;
+            let as_zip = entry.name().map(std::borrow::Cow::into_owned).map_err(|error| bad(&error))?;
+            let name = decode(entry.name_raw(), &as_zip);
+            let kind = entry.unix_mode().map(|mode| mode & 0o170_000).filter(|kind| *kind != 0);
+            match kind {
+                None | Some(0o100_000 | 0o040_000) => {}
+                Some(0o120_000) => {
+                    return Err(Error::BadFile(format!("entrée « {} » refusée : lien symbolique", shown(&name))));
+                }
+                Some(_) => {
+                    return Err(Error::BadFile(format!("entrée « {} » refusée : fichier spécial", shown(&name))));
+                }
+            }
+            let Some(place) = place(&name).map_err(Error::BadFile)? else { continue };
+            if entry.is_dir() || kind == Some(0o040_000) {
+                continue;
+            }
+            if is_junk(&place) {
+                self.done.left_out += 1;
+                continue;
+            }
+            let place = prefix.join(place);
+            let is_archive = place.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+            if !self.taken.insert(place.to_string_lossy().to_lowercase()) {
+                return Err(Error::BadFile(format!("entrée « {} » refusée : figure deux fois", shown(&name))));
+            }
+            let path = self.folder.join(&place);
+            let size = entry.size();
+            let written = self.write(&mut entry, &path, &name)?;
+            drop(entry);
+            if written != size {
+                return Err(Error::BadFile(format!(
+                    "entrée « {} » illisible : {written} octets au lieu des {size} annoncés",
+                    shown(&name)
+                )));
+            }
+            if !is_archive {
+                self.done.bytes += written;
+                self.done.files.push(place);
+                continue;
+            }
+            self.inner += written;
+            if depth + 1 > self.limits.depth {
+                return Err(Error::BadFile(format!("refusée : plus de {} archives imbriquées", self.limits.depth)));
+            }
+            let inner = File::open(&path).map_err(Error::io("lecture de", &path))?;
+            // The open file stays readable; its name makes room for the folder of its content.
+            fs::remove_file(&path).map_err(Error::io("suppression de", &path))?;
+            self.archive(inner, &place.with_extension(""), depth + 1).map_err(|error| match error {
+                Error::BadFile(message) => Error::BadFile(format!("{} : {message}", shown(&name))),
+                error => error,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Writes one entry, counting what really comes out of it.
+    fn write(&mut self, entry: &mut impl Read, path: &Path, name: &str) -> Result<u64> {
+        let wrap = || Error::io("écriture de", path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(Error::io("création du dossier", parent))?;
+        }
+        let mut file = File::options().write(true).create_new(true).open(path).map_err(wrap())?;
+        let mut buffer = vec![0; 128 * 1024];
+        let mut written = 0;
+        loop {
+            let read = entry
+                .read(&mut buffer)
+                .map_err(|error| Error::BadFile(format!("entrée « {} » illisible : {error}", shown(name))))?;
+            if read == 0 {
+                break;
+            }
+            written += read as u64;
+            let total = self.done.bytes + self.inner + written;
+            if total > self.limits.total {
+                return Err(Error::BadFile(format!(
+                    "refusée : plus de {} une fois extraite",
+                    bytes(self.limits.total)
+                )));
+            }
+            if total > Limits::RATIO_FROM && total / self.packed.max(1) > self.limits.ratio {
+                return Err(Error::BadFile(format!(
+                    "refusée : plus de {} fois sa taille une fois extraite",
+                    self.limits.ratio
+                )));
+            }
+            file.write_all(&buffer[..read]).map_err(wrap())?;
+            signals::check()?;
+        }
+        // What is remembered as unpacked must be on disk.
+        file.sync_all().map_err(wrap())?;
+        Ok(written)
+    }
+}
+
+/// What operating systems add to archives.
+fn is_junk(place: &Path) -> bool {
+    place.components().any(|part| part.as_os_str() == "__MACOSX")
+        || place.file_name().is_some_and(|name| name == ".DS_Store" || name == "Thumbs.db" || name == "desktop.ini")
+}
+
+fn bad(error: &ZipError) -> Error {
+    let text = match error {
+        ZipError::InvalidArchive(why) => format!("archive zip illisible : {why}"),
+        ZipError::UnsupportedArchive(why) if why.to_lowercase().contains("password") => {
+            "archive protégée par un mot de passe".into()
+        }
+        ZipError::UnsupportedArchive(why) => format!("archive zip d'une forme non reconnue : {why}"),
+        other => format!("archive zip illisible : {other}"),
+    };
+    Error::BadFile(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zip::write::SimpleFileOptions;
+
+    /// An archive of files of a kibibyte each, and what unpacking it within `limits` says.
+    fn refusal(files: usize, limits: Limits) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        let mut writer = zip::ZipWriter::new(File::create(&path).unwrap());
+        for number in 0..files {
+            writer.start_file(format!("{number}.csv"), SimpleFileOptions::default()).unwrap();
+            writer.write_all(&[b'0'; 1024]).unwrap();
+        }
+        writer.finish().unwrap();
+        let target = folder.path().join("cible");
+        fs::create_dir(&target).unwrap();
+        unpack(&path, &target, limits).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn size_and_number_are_limited_over_all_entries() {
+        let limits = Limits::default();
+        assert_eq!(refusal(10, limits), None);
+        assert_eq!(refusal(10, Limits { total: 10 * 1024, entries: 10, ..limits }), None);
+        assert!(refusal(10, Limits { total: 10 * 1024 - 1, ..limits }).unwrap().contains("une fois extraite"));
+        assert!(refusal(10, Limits { entries: 9, ..limits }).unwrap().contains("plus de 9 entrées"));
+    }
+}

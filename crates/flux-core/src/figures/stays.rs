@@ -1,0 +1,275 @@
+//! Stays as they were imported or migrated: the largest départements or countries, the spread by length of stay and by region.
+//!
+//! Volumes are summed over all zones of observation, of which `CANTAL` holds the others: shares are what counts.
+
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{self, Dataset, Dim};
+use crate::error::Result;
+use crate::load::{self, ImportOptions, ImportReport};
+use crate::migrate::{MigrateReport, Pair};
+use crate::progress::Progress;
+use crate::report::{Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{bar, percent};
+use crate::settings::Settings;
+
+/// Names shown of a breakdown.
+const TOP: u32 = 10;
+
+/// One name of a breakdown.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Share {
+    /// Its name.
+    pub name: String,
+    /// Nights.
+    pub(crate) volume: u64,
+    /// Percent of the whole.
+    pub(crate) percent: f64,
+}
+
+/// What a table of stays holds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Spread {
+    /// Table.
+    pub table: String,
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Their volume.
+    pub(crate) volume: u64,
+    /// First and last date.
+    pub(crate) dates: Option<(String, String)>,
+    /// The ten largest départements or countries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) top: Vec<Share>,
+    /// By new region.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) regions: Vec<Share>,
+    /// By length of stay, in its order.
+    pub(crate) durations: Vec<Share>,
+    #[serde(skip)]
+    origin: Option<Dim>,
+}
+
+/// The spread of the rows of `table`; with `dates_of`, of the dates that this other table holds.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn spread(session: &mut Session, dataset: &Dataset, table: &str, dates_of: Option<&str>) -> Result<Spread> {
+    let of_dates = dates_of
+        .map(|other| format!(" JOIN (SELECT DISTINCT date FROM {other}) j ON j.date = f.date"))
+        .unwrap_or_default();
+    let source = format!("{table} f{of_dates}");
+    let doing = format!("répartition de {table}");
+    let sql = format!(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(f.volume), 0) AS UNSIGNED), CAST(MIN(f.date) AS CHAR), \
+         CAST(MAX(f.date) AS CHAR) FROM {source}"
+    );
+    let (rows, volume, first, last) =
+        session.first::<(u64, u64, Option<String>, Option<String>)>(&doing, &sql, ())?.unwrap_or_default();
+    let origin = dataset.dims().find(|dim| [Dim::Departement, Dim::Pays].contains(dim));
+    let mut shares = |dim: Dim, name: &str, order: &str| -> Result<Vec<Share>> {
+        let spec = dim.spec();
+        let sql = format!(
+            "SELECT COALESCE(MIN(d.{name}), 'sans nom'), CAST(SUM(f.volume) AS UNSIGNED) AS v FROM {source} \
+             LEFT JOIN {dim} d ON d.{id} = f.{id} GROUP BY {group} ORDER BY {order}",
+            dim = spec.table,
+            id = spec.id,
+            group = if name == spec.name { format!("f.{}", spec.id) } else { format!("d.{name}") },
+        );
+        let found: Vec<(String, u64)> = session.rows(&doing, &sql, ())?;
+        let share = |(name, part): (String, u64)| Share {
+            name,
+            volume: part,
+            percent: if volume == 0 { 0.0 } else { (part as f64 * 1000.0 / volume as f64).round() / 10.0 },
+        };
+        Ok(found.into_iter().map(share).collect())
+    };
+    let top = match origin {
+        Some(dim) => shares(dim, dim.spec().name, &format!("v DESC, 1 LIMIT {TOP}"))?,
+        None => Vec::new(),
+    };
+    let regions = match origin {
+        Some(Dim::Departement) => shares(Dim::Departement, "nom_nouvelle_region", "v DESC, 1")?,
+        _ => Vec::new(),
+    };
+    let durations = shares(Dim::Duree, Dim::Duree.spec().name, "COALESCE(MIN(d.ordre), MIN(d.nb_nuits)), 1")?;
+    Ok(Spread { table: table.to_owned(), rows, volume, dates: first.zip(last), top, regions, durations, origin })
+}
+
+impl Spread {
+    /// Writes it with bars.
+    pub(crate) fn render(&self, page: &mut Page) {
+        let Some((first, last)) = &self.dates else {
+            page.line(format!("  {} : vide", self.table));
+            return;
+        };
+        page.line(format!(
+            "{} : {}, volume {}, du {first} au {last} (toutes zones confondues)",
+            self.table,
+            plural(self.rows, "ligne", "lignes"),
+            number(self.volume)
+        ));
+        let title = if self.origin == Some(Dim::Pays) { "pays" } else { "département" };
+        render_shares(page, title, &self.top);
+        render_shares(page, "région", &self.regions);
+        render_shares(page, "durée", &self.durations);
+    }
+}
+
+fn render_shares(page: &mut Page, title: &str, shares: &[Share]) {
+    let most = shares.iter().map(|share| share.volume).max().unwrap_or(0);
+    let mut table = Table::new(&[title, ">volume", ">part", ""]);
+    for share in shares {
+        table.row([
+            share.name.clone(),
+            number(share.volume),
+            percent(share.percent, 100.0),
+            bar(share.volume as f64, most as f64, 30),
+        ]);
+    }
+    if !table.is_empty() {
+        page.gap();
+        page.table(&table);
+    }
+}
+
+/// An import of one file, and what it brought.
+#[derive(Debug, Serialize)]
+pub struct ImportedStays {
+    /// The import.
+    #[serde(flatten)]
+    pub(crate) import: ImportReport,
+    /// What its table holds; absent when nothing could be read.
+    pub(crate) spread: Option<Spread>,
+}
+
+impl Report for ImportedStays {
+    fn render(&self, page: &mut Page) {
+        self.import.render(page);
+        if let Some(spread) = &self.spread {
+            page.gap();
+            spread.render(page);
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.import.verdict()
+    }
+}
+
+/// A migration of stays, and what the main tables then hold for its dates.
+#[derive(Debug, Serialize)]
+pub struct MigratedStays {
+    /// The migration.
+    #[serde(flatten)]
+    pub(crate) migration: MigrateReport,
+    /// What the main tables hold.
+    pub(crate) spreads: Vec<Spread>,
+}
+
+/// The spreads of the main tables of `pairs`, for the dates of their temporary tables.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn main_spreads(session: &mut Session, pairs: &[Pair]) -> Result<Vec<Spread>> {
+    pairs.iter().map(|pair| spread(session, pair.dataset, &pair.main, Some(&pair.temp))).collect()
+}
+
+impl Report for MigratedStays {
+    fn render(&self, page: &mut Page) {
+        self.migration.render(page);
+        for spread in &self.spreads {
+            page.gap();
+            spread.render(page);
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.migration.verdict()
+    }
+}
+
+/// Imports the file that `options` names, then looks at its table.
+///
+/// # Errors
+/// Those of the import; a table that cannot be read afterwards leaves the spread out.
+pub fn import(
+    tool: &'static str,
+    settings: &Settings,
+    database: &Database,
+    options: &ImportOptions,
+    progress: &Progress,
+) -> Result<ImportedStays> {
+    let import = load::run(tool, settings, database, options, progress)?;
+    let dataset = catalogue::weekly().find(|dataset| options.wants(dataset));
+    let spread = dataset.and_then(|dataset| {
+        let look = database
+            .session()
+            .and_then(|mut session| spread(&mut session, dataset, &dataset.temp_table(options.space), None));
+        look.inspect_err(|error| log::warn!("répartition non lue : {error}")).ok()
+    });
+    Ok(ImportedStays { import, spread })
+}
+
+/// Adds to a migration what the main tables hold.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -> Result<MigratedStays> {
+    let spreads = if migration.verdict() == Verdict::Ok && !migration.dry_run {
+        main_spreads(&mut database.session()?, pairs)?
+    } else {
+        Vec::new()
+    };
+    Ok(MigratedStays { migration, spreads })
+}
+
+/// An import with what it cost.
+#[derive(Debug, Serialize)]
+pub struct MeasuredImport {
+    /// The import.
+    #[serde(flatten)]
+    pub(crate) import: ImportReport,
+    /// Lines read per second, over the whole run.
+    pub(crate) lines_per_s: u64,
+    /// Largest resident memory of this process; absent where the system does not tell.
+    pub(crate) peak_memory_bytes: Option<u64>,
+}
+
+/// Imports and measures.
+///
+/// # Errors
+/// Those of the import.
+pub fn measured(
+    tool: &'static str,
+    settings: &Settings,
+    database: &Database,
+    options: &ImportOptions,
+    progress: &Progress,
+) -> Result<MeasuredImport> {
+    let started = std::time::Instant::now();
+    let import = load::run(tool, settings, database, options, progress)?;
+    let seconds = started.elapsed().as_secs_f64().max(0.001);
+    let lines_per_s = (import.totals.lines_read as f64 / seconds) as u64;
+    Ok(MeasuredImport { import, lines_per_s, peak_memory_bytes: peak_memory() })
+}
+
+/// `VmHWM` of `/proc/self/status`.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+impl Report for MeasuredImport {
+    fn render(&self, page: &mut Page) {
+        self.import.render(page);
+        let memory = self.peak_memory_bytes.map_or("inconnue".into(), bytes);
+        page.line(format!("  {} lignes/s, mémoire maximale {memory}", number(self.lines_per_s)));
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.import.verdict()
+    }
+}

@@ -1,0 +1,292 @@
+//! `flux doctor`: is the installation ready? Folders, `.env`, database, rights, versions, in one go; each finding with its mend.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{DIMS, Space};
+use crate::error::{Error, Result};
+use crate::report::{Finding, Page, Report, Verdict, number, plural, worst};
+use crate::schema::{self, Preset};
+use crate::settings::Settings;
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub(crate) struct Check {
+    /// What.
+    pub(crate) subject: &'static str,
+    /// What was found, in one line.
+    pub(crate) state: String,
+    /// What is wrong with it.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Report of `flux doctor`.
+#[derive(Debug, Serialize)]
+pub struct DoctorReport {
+    version: String,
+    checks: Vec<Check>,
+}
+
+/// Name of a tool, and its version or why it does not answer.
+pub(crate) type Installed = (String, std::result::Result<String, String>);
+
+/// Looks at everything; what cannot be looked at is a finding.
+pub fn examine(settings: &Settings, version: &str, installed: Vec<Installed>) -> DoctorReport {
+    let mut checks = vec![tools(version, &installed), home(settings), env_file(settings), folders(settings)];
+    match Database::connect(settings, "flux") {
+        Ok(database) => checks.extend(database_checks(&database)),
+        Err(error) => {
+            let target = settings.connection().map_or_else(|_| "non réglée".into(), |connection| connection.target);
+            checks.push(Check {
+                subject: "base de données",
+                state: target,
+                findings: vec![of_error("connexion", &error)],
+            });
+        }
+    }
+    DoctorReport { version: version.to_owned(), checks }
+}
+
+fn of_error(place: &str, error: &Error) -> Finding {
+    error.hint().into_iter().fold(Finding::error(place, error.to_string()), Finding::action)
+}
+
+fn tools(version: &str, installed: &[Installed]) -> Check {
+    let mut findings = Vec::new();
+    let mend = "réinstallez les outils : `scripts/install`, ou le paquet Debian";
+    for (name, state) in installed {
+        match state {
+            Ok(found) if found == version => {}
+            Ok(found) => findings
+                .push(Finding::attention(name, format!("version {found}, mais flux est en {version}")).action(mend)),
+            Err(message) => findings.push(Finding::error(name, message).action(mend)),
+        }
+    }
+    Check {
+        subject: "outils",
+        state: format!("{}, version {version}", plural(installed.len() as u64, "outil", "outils")),
+        findings,
+    }
+}
+
+fn home(settings: &Settings) -> Check {
+    let root = settings.home.root();
+    let shown = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let mut findings = Vec::new();
+    if !root.join("data").is_dir() && !root.join(".env").is_file() {
+        findings.push(
+            Finding::attention("dossier de travail", "ni .env ni data/ : est-ce le bon dossier ?")
+                .action("donnez --home ou FLUX_HOME, ou créez data/data_temp et .env"),
+        );
+    }
+    Check { subject: "dossier de travail", state: shown.display().to_string(), findings }
+}
+
+fn env_file(settings: &Settings) -> Check {
+    let path = settings.home.root().join(".env");
+    let mut findings = Vec::new();
+    let state = match fs::metadata(&path) {
+        Ok(metadata) => {
+            let mode = metadata.permissions().mode() & 0o777;
+            // A file of root that the tools' group may read is private too.
+            if mode & 0o027 != 0 {
+                findings.push(
+                    Finding::attention(".env", format!("d'autres utilisateurs y ont accès (droits {mode:03o})"))
+                        .action(format!("chmod 600 {}", path.display())),
+                );
+            }
+            format!("présent, droits {mode:03o}")
+        }
+        Err(_) => {
+            // The environment may hold everything.
+            if settings.connection().is_err() {
+                findings.push(
+                    Finding::error(".env", "absent, et la connexion n'est pas réglée dans l'environnement")
+                        .action("copiez .env.example en .env et remplissez-le"),
+                );
+            }
+            "absent".into()
+        }
+    };
+    if let Err(error) = settings.connection() {
+        findings.push(of_error("réglages", &error));
+    }
+    Check { subject: ".env", state, findings }
+}
+
+/// Where the tools read, and where they write.
+fn folders(settings: &Settings) -> Check {
+    let root = settings.home.root();
+    let mut findings = Vec::new();
+    let deliveries = settings.home.deliveries();
+    if !deliveries.is_dir() {
+        findings.push(
+            Finding::attention("data/data_temp", "le dossier des livraisons n'existe pas")
+                .action(format!("mkdir -p {}", deliveries.display())),
+        );
+    }
+    let written = [
+        ("logs", settings.home.logs()),
+        ("logs/rejets", settings.home.rejects()),
+        ("data/backups", root.join("data/backups")),
+        ("data/archive", root.join("data/archive")),
+        ("cache", root.join("cache")),
+    ];
+    let mut usable = 0;
+    for (name, folder) in &written {
+        // A folder that is not there yet is created by the tool, in the nearest one that is.
+        let nearest = folder.ancestors().find(|folder| folder.exists()).unwrap_or(root);
+        match try_to_write(nearest) {
+            Ok(()) => usable += 1,
+            Err(error) => {
+                let owner = fs::metadata(nearest).map(|m| format!(" (propriétaire {})", m.uid())).unwrap_or_default();
+                findings.push(
+                    Finding::error(*name, format!("écriture impossible dans {}{owner} : {error}", nearest.display()))
+                        .action(
+                            "donnez ce dossier à l'utilisateur qui lance les outils (chown), ou libérez de la place",
+                        ),
+                );
+            }
+        }
+    }
+    Check { subject: "dossiers", state: format!("écriture possible dans {usable} sur {}", written.len()), findings }
+}
+
+fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    if !folder.is_dir() {
+        return Err(std::io::Error::other("ce n'est pas un dossier"));
+    }
+    let file = tempfile::Builder::new().prefix(".flux-doctor-").tempfile_in(folder)?;
+    fs::write(file.path(), b"essai")
+}
+
+fn database_checks(database: &Database) -> Vec<Check> {
+    let mut session = match database.session() {
+        Ok(session) => session,
+        Err(error) => {
+            return vec![Check {
+                subject: "base de données",
+                state: database.target().to_owned(),
+                findings: vec![of_error("connexion", &error)],
+            }];
+        }
+    };
+    let server = match crate::health::server::check(database) {
+        Ok(report) => report.into_findings(),
+        Err(error) => vec![of_error("serveur", &error)],
+    };
+    let state = format!("{}, serveur {}", database.target(), database.version());
+    let mut checks = vec![Check { subject: "base de données", state, findings: server }];
+    checks.push(part("schéma", schema_state(&mut session)));
+    checks.push(part("droits", rights(database)));
+    checks.push(part("dimensions", dimensions(&mut session)));
+    checks
+}
+
+fn part(subject: &'static str, result: Result<(String, Vec<Finding>)>) -> Check {
+    match result {
+        Ok((state, findings)) => Check { subject, state, findings },
+        Err(error) => Check { subject, state: "non contrôlé".into(), findings: vec![of_error(subject, &error)] },
+    }
+}
+
+fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
+    let existing = schema::existing(session)?;
+    let tables = schema::tables(Preset::All, Space::Production);
+    let changes: Vec<_> = tables.iter().filter_map(|spec| schema::change(spec, existing.get(&spec.name))).collect();
+    let findings = changes.iter().map(|change| {
+        Finding::attention(
+            &change.table,
+            if existing.contains_key(&change.table) {
+                format!("à compléter : {}", change.what)
+            } else {
+                "table absente".into()
+            },
+        )
+        .action("lancez `ensure-schema --seed`, qui crée ce qui manque sans rien effacer")
+    });
+    let state = format!(
+        "{} sur {}",
+        plural((tables.len() - changes.len()) as u64, "table conforme", "tables conformes"),
+        tables.len()
+    );
+    Ok((state, findings.collect()))
+}
+
+/// What the tools need, as far as the grants tell.
+fn rights(database: &Database) -> Result<(String, Vec<Finding>)> {
+    let mut session = database.session()?;
+    let mut findings = Vec::new();
+    let grants: Vec<String> = session.rows("lecture des droits", "SHOW GRANTS", ())?;
+    let text = grants.join("\n").to_uppercase();
+    let needed = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP"];
+    let missing: Vec<&str> = if text.contains("ALL PRIVILEGES") {
+        Vec::new()
+    } else {
+        needed
+            .into_iter()
+            .filter(|right| !text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word == *right))
+            .collect()
+    };
+    if !missing.is_empty() {
+        findings.push(Finding::attention("droits", format!("droits absents : {}", missing.join(", "))).action(
+            format!(
+                "en administrateur : GRANT {} ON `{}`.* TO l'utilisateur de DB_USERNAME",
+                missing.join(", "),
+                database.name()
+            ),
+        ));
+    }
+    Ok((format!("{} sur {}", needed.len() - missing.len(), needed.len()), findings))
+}
+
+fn dimensions(session: &mut Session) -> Result<(String, Vec<Finding>)> {
+    let mut findings = Vec::new();
+    let mut rows = 0;
+    for spec in DIMS {
+        let count: Option<u64> = session.first(
+            &format!("lecture de {}", spec.table),
+            &format!("SELECT COUNT(*) FROM {}", spec.table),
+            (),
+        )?;
+        let count = count.unwrap_or(0);
+        rows += count;
+        if count == 0 {
+            findings.push(of_error(spec.table, &Error::EmptyDimension { table: spec.table.into() }));
+        }
+    }
+    Ok((format!("{} lignes", number(rows)), findings))
+}
+
+impl Report for DoctorReport {
+    fn render(&self, page: &mut Page) {
+        for check in &self.checks {
+            page.verdict(worst(&check.findings), format!("{} : {}", check.subject, check.state));
+            for finding in &check.findings {
+                page.line(format!("    {} {} : {}", finding.severity.sign(), finding.place, finding.message));
+                if let Some(action) = &finding.action {
+                    page.line(format!("      → {action}"));
+                }
+            }
+        }
+        page.gap();
+        let count: usize = self.checks.iter().map(|check| check.findings.len()).sum();
+        let verdict = self.verdict();
+        page.verdict(
+            verdict,
+            if verdict == Verdict::Ok {
+                "tout est prêt".into()
+            } else {
+                plural(count as u64, "point à revoir", "points à revoir")
+            },
+        );
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.checks.iter().all(|check| check.findings.is_empty()) { Verdict::Ok } else { Verdict::Attention }
+    }
+}

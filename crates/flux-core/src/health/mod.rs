@@ -1,0 +1,7 @@
+//! Is everything ready and in order: server, rights, prerequisites, tables, the weekly tables, the installation.
+
+pub mod doctor;
+pub mod prerequisites;
+pub mod server;
+pub mod status;
+pub mod tables;

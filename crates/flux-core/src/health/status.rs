@@ -1,0 +1,267 @@
+//! `check-status`: where each weekly table stands, from the file on disk to the main table, and what to do next.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::Space;
+use crate::error::{Error, Result};
+use crate::ledger::history;
+use crate::load;
+use crate::migrate::{Comparison, Pair, pairs};
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, worst};
+use crate::schema;
+use crate::settings::Settings;
+
+/// State of a file on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum FileState {
+    /// Not there.
+    Absent,
+    /// There, not loaded yet, or not in this version.
+    New,
+    /// There, and loaded as it is.
+    Loaded,
+    /// There, and cannot be read.
+    Unreadable,
+}
+
+/// Last attempt to import into a table.
+#[derive(Debug, Clone, Serialize)]
+struct LastImport {
+    status: String,
+    finished_at: String,
+    file_hash: String,
+    lines_read: u64,
+    stored: u64,
+    duplicates: u64,
+    conflicts: u64,
+    rejected: u64,
+    reject_file: Option<String>,
+    message: Option<String>,
+    cleaned_at: Option<String>,
+}
+
+/// One weekly table.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TableStatus {
+    file: &'static str,
+    file_state: FileState,
+    table: String,
+    rows: u64,
+    dates: u64,
+    first_date: Option<String>,
+    last_date: Option<String>,
+    last_import: Option<LastImport>,
+    to_migrate: u64,
+    migrated: bool,
+}
+
+/// Report of `check-status`.
+#[derive(Debug, Serialize)]
+pub struct StatusReport {
+    tables: Vec<TableStatus>,
+    findings: Vec<Finding>,
+    next: String,
+}
+
+/// Looks at files, history and tables. Reads only.
+///
+/// # Errors
+/// Those that concern the run as a whole.
+pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<StatusReport> {
+    let mut session = database.session()?;
+    let existing = schema::existing(&mut session)?;
+    if !existing.contains_key(history::TABLE) {
+        return Err(Error::MissingTable { table: history::TABLE.into() });
+    }
+    let files = load::find_files(&settings.home.deliveries()).unwrap_or_default();
+    let mut tables = Vec::new();
+    let mut findings = Vec::new();
+    for pair in pairs(space, &[])? {
+        crate::signals::check()?;
+        let file = pair.dataset.weekly_file.unwrap_or_default();
+        if let Err(error) = pair.require(space, &existing) {
+            let mut finding = Finding::error(pair.temp.clone(), error.to_string());
+            finding.action = error.hint();
+            findings.push(finding);
+            continue;
+        }
+        let last = last_import(&mut session, &pair.temp)?;
+        let paths = files.get(file).map(Vec::as_slice).unwrap_or_default();
+        let file_state = file_state(paths.first().map(|(path, _)| path.as_path()), last.as_ref());
+        let comparison = pair.compare(&mut session)?;
+        let (dates, first_date, last_date) = dates(&mut session, &pair.temp)?;
+        findings.extend(look_at(&pair, file, file_state, last.as_ref(), &comparison));
+        tables.push(TableStatus {
+            file,
+            file_state,
+            table: pair.temp.clone(),
+            rows: comparison.temp_rows,
+            dates,
+            first_date,
+            last_date,
+            last_import: last,
+            to_migrate: comparison.missing + comparison.different,
+            migrated: comparison.invariant_holds(),
+        });
+    }
+    let next = next_step(&tables, &findings);
+    Ok(StatusReport { tables, findings, next })
+}
+
+fn dates(session: &mut Session, table: &str) -> Result<(u64, Option<String>, Option<String>)> {
+    let sql = format!("SELECT COUNT(DISTINCT date), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
+    Ok(session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or_default())
+}
+
+/// The last attempt, failed or not.
+fn last_import(session: &mut Session, table: &str) -> Result<Option<LastImport>> {
+    let sql = "SELECT CONCAT_WS('\\n', status, CAST(finished_at AS CHAR), file_hash), lines_read, rows_stored, duplicates, \
+               conflicts, rejected, reject_file, message, CAST(cleaned_at AS CHAR) \
+               FROM flux_import_history WHERE table_name = ? ORDER BY id DESC LIMIT 1";
+    type Row = (String, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
+    let row: Option<Row> = session.first("lecture de l'historique des imports", sql, (table,))?;
+    Ok(row.map(|(texts, lines_read, stored, duplicates, conflicts, rejected, reject_file, message, cleaned_at)| {
+        let mut texts = texts.split('\n').map(str::to_owned);
+        let mut text = || texts.next().unwrap_or_default();
+        LastImport {
+            status: text(),
+            finished_at: text().chars().take(19).collect(),
+            file_hash: text(),
+            lines_read,
+            stored,
+            duplicates,
+            conflicts,
+            rejected,
+            reject_file,
+            message,
+            cleaned_at,
+        }
+    }))
+}
+
+fn file_state(path: Option<&Path>, last: Option<&LastImport>) -> FileState {
+    let Some(path) = path else { return FileState::Absent };
+    match load::hash_file(path) {
+        Err(_) => FileState::Unreadable,
+        Ok(hash) if last.is_some_and(|last| last.status == "loaded" && last.file_hash == hash.to_hex().as_str()) => {
+            FileState::Loaded
+        }
+        Ok(_) => FileState::New,
+    }
+}
+
+/// What needs a look at one table.
+fn look_at(
+    pair: &Pair,
+    file: &str,
+    file_state: FileState,
+    last: Option<&LastImport>,
+    comparison: &Comparison,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if file_state == FileState::Unreadable {
+        findings.push(Finding::attention(file, "illisible").action("vérifiez que c'est un fichier et ses droits"));
+    }
+    let Some(last) = last else {
+        if comparison.temp_rows > 0 {
+            let lines = plural(comparison.temp_rows, "ligne", "lignes");
+            findings.push(Finding::attention(pair.temp.clone(), format!("{lines} sans historique d'import")));
+        }
+        return findings;
+    };
+    if last.status != "loaded" {
+        let message = last.message.clone().unwrap_or_default();
+        findings.push(
+            Finding::attention(file, format!("le dernier import a échoué : {message}"))
+                .action("corrigez, puis relancez `update-temp-tables`"),
+        );
+    }
+    if last.cleaned_at.is_none() && last.status == "loaded" {
+        if last.rejected > 0 {
+            let place = last.reject_file.as_deref().map_or_else(String::new, |path| format!(" (liste : {path})"));
+            findings.push(
+                Finding::attention(file, plural(last.rejected, "ligne rejetée", "lignes rejetées"))
+                    .action(format!("corrigez-les dans le CSV{place}, puis relancez `update-temp-tables`")),
+            );
+        }
+        if last.conflicts > 0 {
+            findings.push(
+                Finding::attention(file, plural(last.conflicts, "ligne en contradiction", "lignes en contradiction"))
+                    .action("demandez au fournisseur quel volume est juste"),
+            );
+        }
+    }
+    findings
+}
+
+fn next_step(tables: &[TableStatus], findings: &[Finding]) -> String {
+    let any = |test: fn(&TableStatus) -> bool| tables.iter().any(test);
+    if findings.iter().any(|finding| finding.severity == Verdict::Error) {
+        return "lancez `ensure-schema --seed`".into();
+    }
+    if any(|table| table.file_state == FileState::New) {
+        return "importez les fichiers nouveaux : `update-temp-tables`".into();
+    }
+    if any(|table| table.rows > 0 && !table.migrated) {
+        return "migrez : `migrate-temp-to-main`".into();
+    }
+    if any(|table| table.rows > 0) {
+        return "tout est migré ; videz les tables temporaires : `cleanup-temp`".into();
+    }
+    if any(|table| table.file_state == FileState::Loaded) {
+        return "tout est migré et nettoyé ; archivez les CSV : `archive-csv`".into();
+    }
+    "rien à faire : déposez la prochaine livraison dans data/data_temp/".into()
+}
+
+impl Report for StatusReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&[
+            "table",
+            "?fichier",
+            ">lignes",
+            ">??dates",
+            "??du",
+            "au",
+            "??dernier import (UTC)",
+            ">rejets",
+            ">à migrer",
+        ]);
+        for row in &self.tables {
+            let file = match row.file_state {
+                FileState::Absent => "absent",
+                FileState::New => "nouveau",
+                FileState::Loaded => "chargé",
+                FileState::Unreadable => "illisible",
+            };
+            let last = row.last_import.as_ref();
+            table.row([
+                row.table.clone(),
+                file.into(),
+                number(row.rows),
+                number(row.dates),
+                row.first_date.clone().unwrap_or_else(|| "–".into()),
+                row.last_date.clone().unwrap_or_else(|| "–".into()),
+                last.map_or_else(|| "jamais".into(), |last| last.finished_at.clone()),
+                last.map_or_else(|| "–".into(), |last| number(last.rejected)),
+                number(row.to_migrate),
+            ]);
+        }
+        page.table(&table);
+        page.gap();
+        for finding in &self.findings {
+            page.finding(finding);
+        }
+        let rows = self.tables.iter().map(|table| table.rows).sum();
+        page.verdict(self.verdict(), format!("{} dans les tables temporaires", plural(rows, "ligne", "lignes")));
+        page.action(&self.next);
+    }
+
+    fn verdict(&self) -> Verdict {
+        worst(&self.findings).min(Verdict::Attention)
+    }
+}

@@ -1,0 +1,504 @@
+//! One pass over a delivery's CSVs, without a database: state of each file, dates covered, names used, lines that an import would
+//! reject whatever the dimensions hold. Constant memory but for the distinct names, of which a bounded number is kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Local};
+use serde::Serialize;
+
+use crate::csv::{Fields, Header, Lines, decode, split};
+use crate::domain::catalogue::{self, Dataset, Dim};
+use crate::domain::values::{Day, parse_date, parse_volume};
+use crate::error::{Error, Result};
+use crate::files::paths::{self, Entry};
+use crate::load;
+use crate::progress::Progress;
+use crate::report::{Finding, Verdict, plural};
+use crate::signals;
+
+/// Distinct names kept per dimension; further ones are counted together.
+const NAMES: usize = 50_000;
+/// Examples kept per problem.
+const EXAMPLES: usize = 3;
+
+/// Lines that an import would reject for one reason.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Problem {
+    /// The reason.
+    pub(crate) reason: String,
+    /// How many lines.
+    pub(crate) lines: u64,
+    /// `line: value` of the first ones.
+    pub(crate) examples: Vec<String>,
+}
+
+/// How a file uses a name.
+#[derive(Debug, Clone)]
+pub(crate) struct NameUse {
+    /// As it is written.
+    pub name: String,
+    /// Lines that hold it.
+    pub(crate) lines: u64,
+    /// First line that holds it.
+    pub(crate) line: u64,
+    /// First and last date that it stands with.
+    pub(crate) days: Option<(Day, Day)>,
+}
+
+/// What one file holds.
+#[derive(Debug)]
+pub(crate) struct FileScan {
+    /// Its dataset.
+    pub(crate) dataset: &'static Dataset,
+    /// Where it was found; several when it stands twice in the delivery.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// When it was written, in local time.
+    pub(crate) modified: Option<DateTime<Local>>,
+    /// Encoding met.
+    pub(crate) encoding: Option<&'static str>,
+    /// The separator.
+    pub(crate) separator: Option<char>,
+    /// Columns of the header.
+    pub(crate) columns: Vec<String>,
+    /// Columns that the import needs and the header lacks.
+    pub(crate) missing_columns: Vec<&'static str>,
+    /// Records after the header, blank lines aside.
+    pub(crate) lines: u64,
+    /// Lines by date.
+    pub(crate) dates: BTreeMap<Day, u64>,
+    /// Sum of the volumes that can be read.
+    pub(crate) volume: u64,
+    /// Lines that would be rejected, by reason.
+    pub(crate) problems: Vec<Problem>,
+    /// Names by dimension, in the order of the file.
+    pub(crate) names: Vec<(Dim, Vec<NameUse>)>,
+    /// Hash of the content.
+    pub(crate) hash: Option<String>,
+    /// Why it cannot be used at all.
+    pub(crate) error: Option<String>,
+    /// What to do about it.
+    pub(crate) action: Option<String>,
+    /// Lines whose zone could not be read: not counted among the names.
+    pub(crate) zoneless: u64,
+    /// Number of the last line.
+    pub(crate) last_line: u64,
+    /// The last line is broken and has no line end.
+    pub(crate) truncated: bool,
+    /// Where the file is missing: others with a name like it.
+    pub(crate) near: Vec<PathBuf>,
+}
+
+impl FileScan {
+    fn new(dataset: &'static Dataset, paths: Vec<PathBuf>, size: u64) -> Self {
+        Self {
+            dataset,
+            paths,
+            size,
+            modified: None,
+            encoding: None,
+            separator: None,
+            columns: Vec::new(),
+            missing_columns: Vec::new(),
+            lines: 0,
+            dates: BTreeMap::new(),
+            volume: 0,
+            problems: Vec::new(),
+            names: Vec::new(),
+            hash: None,
+            error: None,
+            action: None,
+            zoneless: 0,
+            last_line: 0,
+            truncated: false,
+            near: Vec::new(),
+        }
+    }
+
+    /// Name of the file in the delivery.
+    pub(crate) fn file(&self) -> &'static str {
+        self.dataset.weekly_file.unwrap_or_default()
+    }
+
+    /// What is wrong with the file as a whole, the same for every tool that reads it.
+    pub(crate) fn finding(&self) -> Option<Finding> {
+        let file = self.file();
+        let again = "redemandez-le au fournisseur";
+        if let Some(error) = &self.error {
+            let action = self.action.as_deref().unwrap_or("corrigez le fichier ou redemandez-le au fournisseur");
+            return Some(Finding::error(file, error.clone()).action(action));
+        }
+        if self.paths.is_empty() {
+            let near: Vec<String> = self.near.iter().map(|path| path.display().to_string()).collect();
+            let finding = Finding::attention(file, "absent : une livraison a dix fichiers");
+            return Some(match near.as_slice() {
+                [] => finding.action(again),
+                near => Finding::attention(file, format!("absent, mais {} y ressemble", near.join(", ")))
+                    .action(format!("si c'est bien lui, renommez-le en {file} ; sinon {again}")),
+            });
+        }
+        if !self.missing_columns.is_empty() {
+            let columns = self.missing_columns.join(", ");
+            return Some(
+                Finding::error(file, format!("colonnes absentes de l'en-tête : {columns}"))
+                    .action("redemandez le fichier avec ces colonnes : l'import le refusera"),
+            );
+        }
+        if self.lines == 0 {
+            return Some(Finding::attention(file, "un en-tête et aucune ligne").action(again));
+        }
+        self.truncated.then(|| {
+            Finding::attention(file, format!("la dernière ligne ({}) est coupée : fichier tronqué ?", self.last_line))
+                .action(format!("déposez-le de nouveau, ou {again} : la suite manque peut-être"))
+        })
+    }
+
+    /// ✓, ⚠ or ✗ before its name.
+    pub(crate) fn sign(&self) -> Verdict {
+        match self.finding() {
+            Some(finding) => finding.severity,
+            None if self.problems.is_empty() => Verdict::Ok,
+            None => Verdict::Attention,
+        }
+    }
+
+    /// Days between the first and the last date that have no line.
+    pub(crate) fn missing_days(&self) -> Vec<chrono::NaiveDate> {
+        let (Some((first, _)), Some((last, _))) = (self.dates.first_key_value(), self.dates.last_key_value()) else {
+            return Vec::new();
+        };
+        (first.0..=last.0).map(Day).filter(|day| !self.dates.contains_key(day)).map(Day::date).collect()
+    }
+}
+
+/// The columns that a weekly file must have.
+fn required(dataset: &Dataset) -> Vec<&'static str> {
+    let names = dataset.dims().filter(|dim| *dim != Dim::Epci).map(|dim| dim.spec().csv[0]);
+    ["Date", "Volume"].into_iter().chain(names).collect()
+}
+
+/// Scans all ten files of a delivery, in its order; what is wrong with one stands in its entry.
+///
+/// # Errors
+/// When the folder does not exist, or on a stop.
+pub(crate) fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileScan>> {
+    let mut found = load::find_files(folder)?;
+    let mut scans = Vec::new();
+    for dataset in catalogue::weekly() {
+        let paths = found.remove(dataset.weekly_file.unwrap_or_default()).unwrap_or_default();
+        let size = paths.first().map_or(0, |(_, size)| *size);
+        let mut scan = FileScan::new(dataset, paths.into_iter().map(|(path, _)| path).collect(), size);
+        match scan.paths.as_slice() {
+            [] => {}
+            [path] => {
+                let path = path.clone();
+                let bar = progress.bytes(scan.file(), size);
+                match read(&path, &mut scan, &bar) {
+                    Err(Error::Interrupted) => return Err(Error::Interrupted),
+                    Err(error) => {
+                        scan.error = Some(error.to_string());
+                        // The hint of an import, without its rerun.
+                        scan.action = if path.is_dir() {
+                            Some("ôtez ce dossier et déposez le fichier à sa place".into())
+                        } else {
+                            error.hint().map(|hint| hint.trim_end_matches(", puis relancez").to_owned())
+                        };
+                    }
+                    Ok(()) => {}
+                }
+                bar.finish_and_clear();
+            }
+            several => {
+                let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
+                scan.error = Some(format!("plusieurs fichiers portent ce nom : {}", list.join(", ")));
+                scan.action = Some("n'en gardez qu'un : l'import n'en chargera aucun".into());
+            }
+        }
+        scans.push(scan);
+    }
+    if scans.iter().any(|scan| scan.paths.is_empty()) {
+        for path in strangers(folder)? {
+            if let Some(scan) = resembles(&path, &mut scans).filter(|scan| scan.paths.is_empty()) {
+                scan.near.push(path);
+            }
+        }
+    }
+    Ok(scans)
+}
+
+/// Files of the delivery's folders whose names are none of the ten, in the order of their names.
+fn strangers(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    paths::walk(folder, &|_| true, &mut |entry| {
+        if let Entry::File(path, _) | Entry::Other(path) = entry {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+            if catalogue::weekly().all(|dataset| dataset.weekly_file != Some(&name)) {
+                found.push(path);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The file whose name this one may have been meant to have: `frequentation_nuitee_fr (1).csv`, `Frequentation Nuitee FR.csv.txt`.
+fn resembles<'a>(path: &Path, scans: &'a mut [FileScan]) -> Option<&'a mut FileScan> {
+    let plain = |name: &str| name.to_lowercase().replace([' ', '-'], "_");
+    let name = plain(&path.file_name()?.to_string_lossy());
+    let fits = scans.iter_mut().filter(|scan| name.contains(scan.file().trim_end_matches(".csv")));
+    fits.max_by_key(|scan| scan.file().len())
+}
+
+/// Reads the header for what it is, complete or not.
+fn header(lines: &mut Lines, required: &[&'static str]) -> Result<Header> {
+    loop {
+        match lines.next()? {
+            None => return Err(Error::BadFile("le fichier est vide".into())),
+            Some(line) if line.is_blank() => {}
+            Some(line) if !line.complete => {
+                return Err(Error::BadFile("pas d'en-tête : la première ligne est trop longue".into()));
+            }
+            Some(line) => {
+                let each: Vec<&[&str]> = required.iter().map(std::slice::from_ref).collect();
+                // Where a column is missing, any known one will do: the others are still worth a look.
+                return match Header::parse(line.bytes, &each) {
+                    Ok(header) => Ok(header),
+                    Err(error) => Header::parse(line.bytes, &[required]).map_err(|_| error),
+                };
+            }
+        }
+    }
+}
+
+fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Result<()> {
+    scan.modified = std::fs::metadata(path).and_then(|data| data.modified()).ok().map(DateTime::from);
+    let mut lines = Lines::open(path)?;
+    let required = required(scan.dataset);
+    let header = header(&mut lines, &required)?;
+    scan.separator = Some(char::from(header.separator));
+    scan.columns = header.columns().to_vec();
+    scan.missing_columns = required.iter().copied().filter(|name| header.find(&[*name]).is_none()).collect();
+
+    let mut names: Vec<(Dim, usize, Names)> = scan
+        .dataset
+        .dims()
+        .filter_map(|dim| Some((dim, header.find(&dim.spec().csv[..1])?, Names::default())))
+        .collect();
+    let (date, volume) = (header.find(&["Date"]), header.find(&["Volume"]));
+    let mut problems = Problems::default();
+    let mut dates = Dates::default();
+    let mut fields = Fields::default();
+    let mut encodings = (false, false);
+    let mut whole = true;
+    while let Some(line) = lines.next()? {
+        if line.is_blank() {
+            continue;
+        }
+        scan.lines += 1;
+        scan.last_line = line.number;
+        whole = false;
+        if !line.complete {
+            scan.zoneless += 1;
+            problems.add("ligne de plus de 65 536 octets", line.number, "");
+            continue;
+        }
+        if line.bytes == header.raw {
+            whole = true;
+            problems.add("en-tête répété au milieu du fichier", line.number, "");
+            continue;
+        }
+        if let Err(reason) = split(line.bytes, header.separator, &mut fields) {
+            scan.zoneless += 1;
+            problems.add(reason, line.number, "");
+            continue;
+        }
+        if fields.len() != header.columns().len() {
+            let count = plural(fields.len() as u64, "champ", "champs");
+            let value = format!("{count} au lieu de {}", header.columns().len());
+            scan.zoneless += 1;
+            problems.add("nombre de champs différent de l'en-tête", line.number, &value);
+            continue;
+        }
+        whole = true;
+        let mut bad: Option<(String, String)> = None;
+        let mut day = None;
+        if let Some(at) = date {
+            let raw = fields.get(line.bytes, at);
+            match dates.read(raw) {
+                Ok(found) => {
+                    *scan.dates.entry(found).or_default() += 1;
+                    day = Some(found);
+                }
+                Err(reason) => bad = Some((format!("Date : {reason}"), decode(raw).0.into_owned())),
+            }
+        }
+        for (dim, at, names) in &mut names {
+            let raw = fields.get(line.bytes, *at);
+            if raw.trim_ascii().is_empty() {
+                scan.zoneless += u64::from(*dim == Dim::Zone);
+                bad.get_or_insert_with(|| (format!("{} : vide", dim.spec().csv[0]), String::new()));
+            } else {
+                names.count(raw, line.number, day, &mut encodings);
+            }
+        }
+        if let Some(at) = volume {
+            let raw = decode(fields.get(line.bytes, at)).0;
+            match parse_volume(&raw) {
+                Ok(value) => scan.volume += u64::from(value),
+                Err(reason) => {
+                    bad.get_or_insert_with(|| (format!("Volume : {reason}"), raw.into_owned()));
+                }
+            }
+        }
+        if let Some((reason, value)) = bad {
+            problems.add(&reason, line.number, &value);
+        }
+        if scan.lines.is_multiple_of(16_384) {
+            signals::check()?;
+            bar.set_position(lines.bytes_read());
+        }
+    }
+    scan.encoding = Some(lines.encoding().name(encodings.0, encodings.1));
+    scan.truncated = !whole && !ends_with_line_end(path);
+    scan.hash = Some(lines.into_hash()?.to_hex().to_string());
+    scan.problems = problems.0;
+    scan.names = names.into_iter().map(|(dim, _, names)| (dim, names.uses)).collect();
+    Ok(())
+}
+
+/// Whether the last byte, or in UTF-16 the last two, are a line end.
+fn ends_with_line_end(path: &Path) -> bool {
+    let mut end = Vec::new();
+    let read = std::fs::File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-2))?;
+        file.read_to_end(&mut end)
+    });
+    read.is_err() || end.contains(&b'\n')
+}
+
+/// Dates repeat from line to line.
+#[derive(Default)]
+struct Dates {
+    raw: Vec<u8>,
+    last: Option<Day>,
+}
+
+impl Dates {
+    fn read(&mut self, raw: &[u8]) -> std::result::Result<Day, &'static str> {
+        if let Some(day) = self.last.filter(|_| self.raw == raw) {
+            return Ok(day);
+        }
+        let day = parse_date(&decode(raw).0)?;
+        self.raw.clear();
+        self.raw.extend_from_slice(raw);
+        self.last = Some(day);
+        Ok(day)
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, reason: &str, line: u64, value: &str) {
+        let index = self.0.iter().position(|problem| problem.reason == reason).unwrap_or_else(|| {
+            self.0.push(Problem { reason: reason.to_owned(), lines: 0, examples: Vec::new() });
+            self.0.len() - 1
+        });
+        let problem = &mut self.0[index];
+        problem.lines += 1;
+        if problem.examples.len() < EXAMPLES {
+            let value: String = value.chars().filter(|c| !c.is_control()).take(60).collect();
+            let text = if value.is_empty() { format!("ligne {line}") } else { format!("ligne {line} : {value}") };
+            problem.examples.push(text);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Names {
+    uses: Vec<NameUse>,
+    index: HashMap<Vec<u8>, usize>,
+    last: (Vec<u8>, usize),
+}
+
+impl Names {
+    fn count(&mut self, raw: &[u8], line: u64, day: Option<Day>, encodings: &mut (bool, bool)) {
+        let at = if self.last.0 == raw && !self.uses.is_empty() {
+            self.last.1
+        } else {
+            let at = match self.index.get(raw) {
+                Some(at) => *at,
+                None => self.add(raw, line, encodings),
+            };
+            self.last.0.clear();
+            self.last.0.extend_from_slice(raw);
+            self.last.1 = at;
+            at
+        };
+        let entry = &mut self.uses[at];
+        entry.lines += 1;
+        if let Some(day) = day {
+            entry.days = Some(entry.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+        }
+    }
+
+    fn add(&mut self, raw: &[u8], line: u64, encodings: &mut (bool, bool)) -> usize {
+        let (name, ansi) = decode(raw);
+        encodings.0 |= ansi;
+        encodings.1 |= !ansi && !raw.is_ascii();
+        let full = self.uses.len() >= NAMES;
+        if full && self.uses.len() > NAMES {
+            return NAMES;
+        }
+        let name = if full { "autres noms".to_owned() } else { name.trim().to_owned() };
+        self.uses.push(NameUse { name, lines: 0, line, days: None });
+        if !full {
+            self.index.insert(raw.to_vec(), self.uses.len() - 1);
+        }
+        self.uses.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str) -> FileScan {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Frequentation_Nuitee.csv"), text).unwrap();
+        delivery(folder.path(), &Progress::new(false)).unwrap().swap_remove(0)
+    }
+
+    const HEADER: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n";
+
+    #[test]
+    fn names_dates_volumes_and_bad_lines_are_told_apart() {
+        let scan = scan(&format!(
+            "{HEADER}2025-07-07;CANTAL;LOCAL;TOURISTE;10\n2025-07-09;CANTAL;LOCAL;TOURISTE;5\n\
+             2025-02-30;CANTAL;LOCAL;TOURISTE;1\n2025-07-09;CABA;LOCAL;TOURISTE;-3\n2025-07-09;CABA;LOCAL;7\n"
+        ));
+        let bad: u64 = scan.problems.iter().map(|problem| problem.lines).sum();
+        assert_eq!((scan.lines, scan.volume, bad), (5, 16, 3));
+        assert_eq!(scan.missing_days(), ["2025-07-08".parse().unwrap()]);
+        let zones = &scan.names[0].1;
+        assert_eq!((zones[0].name.as_str(), zones[0].lines), ("CANTAL", 3));
+        assert_eq!((zones[1].name.as_str(), zones[1].lines, zones[1].line), ("CABA", 1, 5));
+        let reasons: Vec<&str> = scan.problems.iter().map(|problem| problem.reason.as_str()).collect();
+        assert_eq!(
+            reasons,
+            ["Date : date qui n'existe pas", "Volume : volume négatif", "nombre de champs différent de l'en-tête"]
+        );
+    }
+
+    #[test]
+    fn a_missing_column_does_not_hide_the_others() {
+        let scan = scan("Date;ZoneObservation;CategorieVisiteur;Volume\n2025-07-07;CANTAL;TOURISTE;10\n");
+        assert_eq!(scan.missing_columns, ["Provenance"]);
+        assert_eq!((scan.lines, scan.volume), (1, 10));
+        assert!(scan.error.is_none());
+    }
+}

@@ -1,0 +1,267 @@
+//! Which date × zone × category the temporary tables hold, and which dates would lose rows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{Days, NaiveDate};
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::dims;
+use crate::domain::catalogue::{Dataset, Dim};
+use crate::domain::names::Locality;
+use crate::error::Result;
+use crate::inspect::validation::{Options, day};
+use crate::report::{Finding, number, plural};
+use crate::report::{ranges, some_of};
+
+/// Rows and volume by date, zone and category of one temporary table.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) dataset: &'static Dataset,
+    pub table: String,
+    pub(crate) cells: BTreeMap<(NaiveDate, u32, u32), (u64, u64)>,
+}
+
+/// Names of zones and categories by id.
+#[derive(Debug)]
+pub(crate) struct Names {
+    zones: HashMap<u32, String>,
+    categories: HashMap<u32, String>,
+}
+
+impl Names {
+    pub(crate) fn load(session: &mut Session) -> Result<Self> {
+        let mut names = |dim| -> Result<HashMap<u32, String>> {
+            let resolver = dims::load(session, dim, &Locality::default(), true)?;
+            Ok(resolver.rows().iter().filter_map(|row| Some((row.id?, row.name.clone()))).collect())
+        };
+        Ok(Self { zones: names(Dim::Zone)?, categories: names(Dim::Categorie)? })
+    }
+
+    pub(crate) fn zone(&self, id: u32) -> String {
+        self.zones.get(&id).cloned().unwrap_or_else(|| format!("id_zone {id}"))
+    }
+
+    fn category(&self, id: u32) -> String {
+        self.categories.get(&id).cloned().unwrap_or_else(|| format!("id_categorie {id}"))
+    }
+}
+
+/// Coverage of one table.
+#[derive(Debug, Serialize)]
+pub(crate) struct TableCoverage {
+    /// Table.
+    pub table: String,
+    /// What is looked at: `jour × zone × catégorie`, or `jour × zone` for tables with a breakdown.
+    pub(crate) by: &'static str,
+    /// Combinations expected.
+    pub(crate) expected: u64,
+    /// Of these, present.
+    pub(crate) present: u64,
+    /// The missing ones, grouped.
+    pub(crate) missing: Vec<String>,
+}
+
+/// Coverage of all tables.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Coverage {
+    /// First and last date of all tables.
+    pub(crate) span: Option<(String, String)>,
+    /// Days of the span.
+    pub(crate) days: Vec<String>,
+    /// Zones of all tables.
+    pub(crate) zones: Vec<String>,
+    /// Table by table.
+    pub(crate) tables: Vec<TableCoverage>,
+    /// Zone by zone, day by day: tables that hold it, of those that hold anything.
+    pub(crate) calendar: Vec<(String, Vec<(u64, u64)>)>,
+}
+
+/// A date that has far fewer rows than the main table holds for it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shrunk {
+    /// Temporary table.
+    pub table: String,
+    /// Date.
+    pub(crate) date: String,
+    /// Rows delivered now.
+    pub(crate) rows: u64,
+    /// Rows of the main table.
+    pub(crate) before: u64,
+}
+
+pub(crate) fn content(session: &mut Session, dataset: &'static Dataset, table: String) -> Result<Content> {
+    let sql = format!(
+        "SELECT CAST(date AS CHAR), id_zone, id_categorie, COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {table} \
+         GROUP BY date, id_zone, id_categorie"
+    );
+    let rows: Vec<(String, u32, u32, u64, u64)> = session.rows(&format!("couverture de {table}"), &sql, ())?;
+    let cell = |(date, zone, category, rows, volume): (String, u32, u32, u64, u64)| {
+        Some(((day(&date)?, zone, category), (rows, volume)))
+    };
+    Ok(Content { dataset, table, cells: rows.into_iter().filter_map(cell).collect() })
+}
+
+pub(crate) fn span(contents: &[Content]) -> Option<(NaiveDate, NaiveDate)> {
+    let dates = || contents.iter().flat_map(|content| content.cells.keys().map(|(date, ..)| *date));
+    dates().min().zip(dates().max())
+}
+
+fn days_of((first, last): (NaiveDate, NaiveDate)) -> Vec<NaiveDate> {
+    first.iter_days().take_while(|day| *day <= last).collect()
+}
+
+pub(crate) fn cover(contents: &[Content], names: &Names, findings: &mut Vec<Finding>) -> Coverage {
+    let Some(span) = span(contents) else {
+        findings.push(
+            Finding::attention("tables temporaires", "toutes sont vides : rien à valider")
+                .action("lancez `update-temp-tables`"),
+        );
+        return Coverage::default();
+    };
+    let days = days_of(span);
+    let zones: BTreeSet<u32> =
+        contents.iter().flat_map(|content| content.cells.keys().map(|(_, zone, _)| *zone)).collect();
+    let mut tables = Vec::new();
+    for content in contents {
+        if content.cells.is_empty() {
+            findings.push(
+                Finding::attention(content.table.as_str(), "vide, alors que d'autres tables ont des données")
+                    .action("vérifiez le fichier (`etat-csv-complet`), puis `update-temp-tables`"),
+            );
+            continue;
+        }
+        let covered = cover_table(content, &days, &zones, names);
+        if !covered.missing.is_empty() {
+            let count = plural(covered.expected - covered.present, "combinaison absente", "combinaisons absentes");
+            findings.push(
+                Finding::attention(
+                    covered.table.as_str(),
+                    format!("{count} ({}) : {}", covered.by, some_of(&covered.missing, 4)),
+                )
+                .action("comparez au CSV (`etat-csv-complet`, `analyse-zones-csv`) ; s'il ne les a pas, redemandez-le"),
+            );
+        }
+        tables.push(covered);
+    }
+    let filled: Vec<HashSet<(NaiveDate, u32)>> = contents
+        .iter()
+        .filter(|content| !content.cells.is_empty())
+        .map(|content| content.cells.keys().map(|(date, zone, _)| (*date, *zone)).collect())
+        .collect();
+    let calendar = zones
+        .iter()
+        .map(|zone| {
+            let cell = |day: &NaiveDate| {
+                (filled.iter().filter(|set| set.contains(&(*day, *zone))).count() as u64, filled.len() as u64)
+            };
+            (names.zone(*zone), days.iter().map(cell).collect())
+        })
+        .collect();
+    Coverage {
+        span: Some((span.0.to_string(), span.1.to_string())),
+        days: days.iter().map(NaiveDate::to_string).collect(),
+        zones: zones.iter().map(|zone| names.zone(*zone)).collect(),
+        tables,
+        calendar,
+    }
+}
+
+/// Sparse breakdowns lack categories by nature: those tables are held to their zones and days only.
+fn cover_table(content: &Content, days: &[NaiveDate], zones: &BTreeSet<u32>, names: &Names) -> TableCoverage {
+    let by_category = content.dataset.breakdown.is_empty();
+    let key = |(date, zone, category): &(NaiveDate, u32, u32)| (*date, *zone, if by_category { *category } else { 0 });
+    let present: HashSet<(NaiveDate, u32, u32)> = content.cells.keys().map(key).collect();
+    let categories: BTreeSet<u32> = present.iter().map(|(_, _, category)| *category).collect();
+    let mut covered = TableCoverage {
+        table: content.table.clone(),
+        by: if by_category { "jour × zone × catégorie" } else { "jour × zone" },
+        expected: (days.len() * zones.len() * categories.len()) as u64,
+        present: present.len() as u64,
+        missing: Vec::new(),
+    };
+    for zone in zones {
+        // Days on which the zone is not there at all, then categories that are missing on others.
+        let absent: Vec<NaiveDate> = days
+            .iter()
+            .copied()
+            .filter(|day| categories.iter().all(|c| !present.contains(&(*day, *zone, *c))))
+            .collect();
+        if !absent.is_empty() {
+            covered.missing.push(format!("{} : {}", names.zone(*zone), describe(&absent, days)));
+        }
+        for category in categories.iter().filter(|_| by_category) {
+            let lacking: Vec<NaiveDate> = days
+                .iter()
+                .copied()
+                .filter(|day| !absent.contains(day) && !present.contains(&(*day, *zone, *category)))
+                .collect();
+            if !lacking.is_empty() {
+                let name = names.category(*category);
+                covered.missing.push(format!("{} / {name} : {}", names.zone(*zone), describe(&lacking, days)));
+            }
+        }
+    }
+    covered
+}
+
+fn describe(missing: &[NaiveDate], days: &[NaiveDate]) -> String {
+    if missing.len() == days.len() { "aucun jour".into() } else { some_of(&ranges(missing.iter().copied()), 3) }
+}
+
+pub(crate) fn shrunk(
+    session: &mut Session,
+    tables: &HashSet<String>,
+    contents: &[Content],
+    options: &Options,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Shrunk>> {
+    let mut all = Vec::new();
+    for content in contents.iter().filter(|content| !content.cells.is_empty()) {
+        let main = content.dataset.main_table(options.space);
+        let Some((first, last)) = span(std::slice::from_ref(content)).filter(|_| tables.contains(&main)) else {
+            continue;
+        };
+        let mut now: BTreeMap<NaiveDate, u64> = BTreeMap::new();
+        for ((date, ..), (rows, _)) in &content.cells {
+            *now.entry(*date).or_default() += rows;
+        }
+        let sql = format!(
+            "SELECT CAST(date AS CHAR), COUNT(*) FROM {main} WHERE date BETWEEN ? AND ? GROUP BY date ORDER BY date"
+        );
+        let before: Vec<(String, u64)> =
+            session.rows(&format!("comptage de {main}"), &sql, (first.to_string(), last.to_string()))?;
+        let shrunk: Vec<Shrunk> = before
+            .into_iter()
+            .filter_map(|(date, before)| {
+                let rows = *now.get(&day(&date)?)?;
+                let lost = before.saturating_sub(rows) as f64;
+                (lost * 100.0 > options.max_shrink * before as f64).then(|| Shrunk {
+                    table: content.table.clone(),
+                    date,
+                    rows,
+                    before,
+                })
+            })
+            .collect();
+        if !shrunk.is_empty() {
+            let text: Vec<String> = shrunk
+                .iter()
+                .map(|date| format!("{} : {} lignes au lieu de {}", date.date, number(date.rows), number(date.before)))
+                .collect();
+            let count = plural(shrunk.len() as u64, "date a rétréci", "dates ont rétréci");
+            findings.push(
+                Finding::attention(content.table.as_str(), format!("{count} : {}", some_of(&text, 4))).action(
+                    "la migration retirerait ces lignes : vérifiez auprès du fournisseur, ou `--keep-withdrawn`",
+                ),
+            );
+        }
+        all.extend(shrunk);
+    }
+    Ok(all)
+}
+
+/// The days before `date` on the same weekday, nearest first.
+pub(crate) fn same_weekdays(date: NaiveDate, weeks: u32) -> impl Iterator<Item = NaiveDate> {
+    (1..=u64::from(weeks)).filter_map(move |week| date.checked_sub_days(Days::new(7 * week)))
+}

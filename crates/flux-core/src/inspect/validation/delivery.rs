@@ -1,0 +1,280 @@
+//! Files, conservation of their lines by the last import, and how many of their names resolve.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::dims;
+use crate::domain::catalogue::{self, DIMS, Dim, Space};
+use crate::domain::names::Resolution;
+use crate::error::{Error, Result};
+use crate::inspect::scan::FileScan;
+use crate::inspect::validation::Reason;
+use crate::ledger::history::{self, Counts};
+use crate::report::some_of;
+use crate::report::{Finding, Verdict, number, plural};
+
+/// One expected file and its last import.
+#[derive(Debug, Serialize)]
+pub(crate) struct FileCheck {
+    /// Name.
+    pub(crate) file: String,
+    /// Temporary table.
+    pub table: String,
+    /// Records of the file.
+    pub(crate) lines: u64,
+    /// Whether the file itself is sound.
+    #[serde(skip)]
+    pub(crate) sign: Verdict,
+    /// Whether this content is what was loaded last.
+    pub(crate) state: &'static str,
+    /// The accounting of the last import.
+    pub(crate) imported: Option<Counts>,
+}
+
+/// How the names of one dimension resolve.
+#[derive(Debug, Serialize)]
+pub(crate) struct Resolved {
+    /// Dimension, as options spell it.
+    pub(crate) dimension: String,
+    /// As people spell it.
+    #[serde(skip)]
+    pub(crate) label: &'static str,
+    /// Different names.
+    pub(crate) names: usize,
+    /// Lines that hold one.
+    pub(crate) lines: u64,
+    /// Lines whose name leads to exactly one row.
+    pub(crate) resolved: u64,
+    /// Names that do not, with their lines.
+    pub(crate) unresolved: Vec<String>,
+}
+
+pub(crate) fn files(
+    session: &mut Session,
+    tables: &HashSet<String>,
+    scans: &[FileScan],
+    space: Space,
+    findings: &mut Vec<Finding>,
+) -> Result<(Vec<FileCheck>, Counts)> {
+    let with_history = tables.contains(history::TABLE);
+    if !with_history {
+        findings.push(Finding::error(history::TABLE, "n'existe pas").action("lancez `ensure-schema`"));
+    }
+    let mut checks = Vec::new();
+    let mut totals = Counts::default();
+    for dataset in catalogue::weekly() {
+        let scan = scans.iter().find(|scan| scan.dataset.main == dataset.main);
+        let table = dataset.temp_table(space);
+        let file = dataset.weekly_file.unwrap_or_default();
+        if let Some(scan) = scan {
+            look(scan, findings);
+        }
+        let mut check = FileCheck {
+            file: file.into(),
+            lines: scan.map_or(0, |s| s.lines),
+            sign: scan.map_or(Verdict::Attention, FileScan::sign),
+            state: "jamais chargé",
+            imported: None,
+            table,
+        };
+        if with_history && tables.contains(&check.table) {
+            conserve(session, &mut check, scan, findings)?;
+        }
+        if let Some(counts) = &check.imported {
+            totals.add(counts);
+        }
+        checks.push(check);
+    }
+    Ok((checks, totals))
+}
+
+fn look(scan: &FileScan, findings: &mut Vec<Finding>) {
+    let file = scan.file();
+    findings.extend(scan.finding());
+    for problem in &scan.problems {
+        findings.push(Finding::attention(
+            file,
+            format!(
+                "{} ({}) : {}",
+                plural(problem.lines, "ligne rejetée", "lignes rejetées"),
+                problem.reason,
+                problem.examples.join(" | ")
+            ),
+        ));
+    }
+}
+
+fn conserve(
+    session: &mut Session,
+    check: &mut FileCheck,
+    scan: Option<&FileScan>,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    type Row = (String, u64, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>, Option<String>);
+    let row: Option<Row> = session.first(
+        "lecture de l'historique des imports",
+        "SELECT file_hash, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, CAST(first_date AS CHAR), \
+         CAST(last_date AS CHAR), reject_file, CAST(cleaned_at AS CHAR) FROM flux_import_history \
+         WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1",
+        (&check.table,),
+    )?;
+    let failed: Option<Option<String>> = session.first(
+        "lecture de l'historique des imports",
+        "SELECT message FROM flux_import_history h WHERE table_name = ? AND status = 'failed' AND id > \
+         (SELECT COALESCE(MAX(id), 0) FROM flux_import_history WHERE table_name = ? AND status = 'loaded') \
+         ORDER BY id DESC LIMIT 1",
+        (&check.table, &check.table),
+    )?;
+    if let Some(message) = failed {
+        findings.push(
+            Finding::error(
+                check.file.as_str(),
+                format!("le dernier import a échoué : {}", message.unwrap_or_default()),
+            )
+            .action("corrigez la cause, puis relancez `update-temp-tables`"),
+        );
+    }
+    let Some((hash, lines_read, stored, duplicates, conflicts, rejected, filtered, first, last, reject_file, cleaned)) =
+        row
+    else {
+        if scan.is_some_and(|scan| scan.lines > 0) {
+            findings
+                .push(Finding::attention(check.file.as_str(), "jamais importé").action("lancez `update-temp-tables`"));
+        }
+        return Ok(());
+    };
+    let counts = Counts { lines_read, stored, deleted: 0, duplicates, conflicts, rejected, filtered };
+    check.imported = Some(counts);
+    let same = scan.and_then(|scan| scan.hash.as_ref()).map(|found| *found == hash);
+    check.state = match (same, cleaned.is_some()) {
+        (Some(true), true) => "migré et nettoyé",
+        (Some(true), false) => "chargé",
+        (Some(false), _) => "autre contenu",
+        (None, _) => "sans fichier",
+    };
+    if same == Some(false) {
+        findings.push(
+            Finding::attention(check.file.as_str(), "le fichier n'est pas celui qui a été importé")
+                .action("lancez `update-temp-tables`"),
+        );
+    }
+    if !counts.balance() {
+        findings.push(Finding::error(
+            check.file.as_str(),
+            format!("lignes lues {} ≠ enregistrées + doublons + conflits + rejets + filtrées", number(lines_read)),
+        ));
+    }
+    let place = reject_file.map_or_else(String::new, |path| format!(", voir {path}"));
+    if rejected > 0 {
+        let lines = plural(rejected, "ligne rejetée", "lignes rejetées");
+        findings.push(
+            Finding::attention(check.file.as_str(), format!("{lines} à l'import{place}"))
+                .action("corrigez ces lignes dans le CSV, puis relancez `update-temp-tables`"),
+        );
+    }
+    if conflicts > 0 {
+        let lines = plural(conflicts, "ligne écartée", "lignes écartées");
+        findings
+            .push(Finding::attention(check.file.as_str(), format!("{lines} car contraires à une autre de même clé")));
+    }
+    if let (Some(first), Some(last), None) = (first, last, cleaned) {
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE date BETWEEN ? AND ?", check.table);
+        let rows: u64 = session.first(&format!("comptage de {}", check.table), &sql, (first, last))?.unwrap_or(0);
+        if rows < stored {
+            findings.push(
+                Finding::error(
+                    check.table.as_str(),
+                    format!("{} lignes, alors que l'import en a enregistré {}", number(rows), number(stored)),
+                )
+                .action("des lignes ont été ôtées depuis : relancez `update-temp-tables --force`"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The plural that options are spelt with, as people spell it.
+fn in_french(plural: &'static str) -> &'static str {
+    match plural {
+        "categories" => "catégories",
+        "departements" => "départements",
+        "durees" => "durées",
+        other => other,
+    }
+}
+
+pub(crate) fn resolution(
+    session: &mut Session,
+    scans: &[FileScan],
+    departement: &str,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Resolved>> {
+    let mut all = Vec::new();
+    for spec in DIMS.iter().filter(|spec| spec.dim != Dim::Epci) {
+        let mut lines_of: BTreeMap<&str, u64> = BTreeMap::new();
+        for used in
+            scans.iter().flat_map(|scan| &scan.names).filter(|(dim, _)| *dim == spec.dim).flat_map(|(_, uses)| uses)
+        {
+            *lines_of.entry(&used.name).or_default() += used.lines;
+        }
+        if lines_of.is_empty() {
+            continue;
+        }
+        let resolver = match dims::load(session, spec.dim, &dims::locality(departement), false) {
+            Ok(resolver) => resolver,
+            Err(error @ (Error::EmptyDimension { .. } | Error::MissingTable { .. })) => {
+                findings.push(Finding::error(spec.table, error.to_string()).action("lancez `ensure-schema --seed`"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let mut resolved = Resolved {
+            dimension: spec.plural.to_owned(),
+            label: in_french(spec.plural),
+            names: lines_of.len(),
+            lines: lines_of.values().sum(),
+            resolved: 0,
+            unresolved: Vec::new(),
+        };
+        let mut unresolved: Vec<(u64, &str)> = Vec::new();
+        for (name, lines) in lines_of {
+            match resolver.resolve(name) {
+                Resolution::Found(_) => resolved.resolved += lines,
+                Resolution::Unknown | Resolution::Ambiguous(_) => unresolved.push((lines, name)),
+            }
+        }
+        unresolved.sort_by_key(|(lines, name)| (std::cmp::Reverse(*lines), *name));
+        resolved.unresolved = unresolved.iter().map(|(lines, name)| format!("{name} ({})", number(*lines))).collect();
+        if !resolved.unresolved.is_empty() {
+            let lost = plural(resolved.lines - resolved.resolved, "ligne", "lignes");
+            findings.push(
+                Finding::attention(
+                    format!("noms de {}", in_french(spec.plural)),
+                    format!("{lost} sans ligne de {} : {}", spec.table, some_of(&resolved.unresolved, 5)),
+                )
+                .action(format!(
+                    "corrigez les noms, ou s'ils sont nouveaux : `update-temp-tables --create-missing {}`",
+                    spec.plural
+                )),
+            );
+        }
+        all.push(resolved);
+    }
+    Ok(all)
+}
+
+/// Lines that cannot be stored, by reason, most first.
+pub(crate) fn reasons(scans: &[FileScan], resolution: &[Resolved]) -> Vec<Reason> {
+    let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+    for problem in scans.iter().flat_map(|scan| &scan.problems) {
+        *lines.entry(problem.reason.clone()).or_default() += problem.lines;
+    }
+    for resolved in resolution.iter().filter(|resolved| resolved.resolved < resolved.lines) {
+        *lines.entry(format!("nom inconnu : {}", resolved.label)).or_default() += resolved.lines - resolved.resolved;
+    }
+    let mut reasons: Vec<Reason> = lines.into_iter().map(|(reason, lines)| Reason { reason, lines }).collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.lines));
+    reasons
+}

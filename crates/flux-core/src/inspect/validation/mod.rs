@@ -1,0 +1,208 @@
+//! `validation-complete-import`: is what was delivered and imported complete and plausible, before it is migrated?
+
+mod coverage;
+mod delivery;
+mod page;
+mod usual;
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+pub(crate) use coverage::{Coverage, Shrunk};
+pub(crate) use delivery::{FileCheck, Resolved};
+pub(crate) use usual::{Series, Unusual};
+
+use crate::db::Database;
+use crate::domain::catalogue::{self, Space};
+use crate::error::Result;
+use crate::inspect::scan;
+use crate::ledger::history::Counts;
+use crate::progress::Progress;
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, worst};
+use crate::report::{render_findings, some_of};
+
+/// How strict.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of the delivery.
+    pub folder: PathBuf,
+    /// Code of the observatory's département, which decides between communes of one name.
+    pub departement: String,
+    /// Which tables.
+    pub space: Space,
+    /// A date that would lose a larger share of its rows is reported, in percent.
+    pub max_shrink: f64,
+    /// Weeks that make what is usual.
+    pub weeks: u32,
+    /// Robust standard deviations from which a volume is unusual.
+    pub threshold: f64,
+    /// Writes a page there.
+    pub html: Option<PathBuf>,
+}
+
+/// Lines of one reason.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Reason {
+    reason: String,
+    lines: u64,
+}
+
+/// Report of `validation-complete-import`.
+#[derive(Debug, Serialize)]
+pub struct Validation {
+    folder: String,
+    conclusion: &'static str,
+    files: Vec<FileCheck>,
+    totals: Counts,
+    resolution: Vec<Resolved>,
+    rejects: Vec<Reason>,
+    coverage: Coverage,
+    shrunk: Vec<Shrunk>,
+    unusual: Vec<Unusual>,
+    html: Option<PathBuf>,
+    findings: Vec<Finding>,
+    #[serde(skip)]
+    series: Vec<Series>,
+}
+
+/// Validates. Reads only, but for the page that was asked for.
+///
+/// # Errors
+/// Those of the connection; a table that is missing is a finding.
+pub fn validate(database: &Database, options: &Options, progress: &Progress) -> Result<Validation> {
+    let mut session = database.session()?;
+    let tables = database.tables(&mut session)?;
+    let mut findings = Vec::new();
+    let scans = if options.folder.is_dir() {
+        scan::delivery(&options.folder, progress)?
+    } else {
+        findings.push(
+            Finding::attention(options.folder.display().to_string(), "le dossier de livraison n'existe pas")
+                .action("déposez-y les CSV, ou donnez --data-dir"),
+        );
+        Vec::new()
+    };
+    let (files, totals) = delivery::files(&mut session, &tables, &scans, options.space, &mut findings)?;
+    let resolution = delivery::resolution(&mut session, &scans, &options.departement, &mut findings)?;
+    let rejects = delivery::reasons(&scans, &resolution);
+
+    let mut contents = Vec::new();
+    for dataset in catalogue::weekly() {
+        let table = dataset.temp_table(options.space);
+        if tables.contains(&table) {
+            contents.push(coverage::content(&mut session, dataset, table)?);
+        } else {
+            findings.push(Finding::error(table, "n'existe pas").action("lancez `ensure-schema`"));
+        }
+    }
+    let names = coverage::Names::load(&mut session)?;
+    let coverage = coverage::cover(&contents, &names, &mut findings);
+    let shrunk = coverage::shrunk(&mut session, &tables, &contents, options, &mut findings)?;
+    let (series, unusual) = usual::unusual(&mut session, &tables, &contents, &names, options, &mut findings)?;
+    let conclusion = match worst(&findings) {
+        Verdict::Ok => "prêt à migrer",
+        Verdict::Attention => "à regarder avant de migrer",
+        Verdict::Error => "à corriger avant de migrer",
+    };
+    let report = Validation {
+        folder: options.folder.display().to_string(),
+        conclusion,
+        files,
+        totals,
+        resolution,
+        rejects,
+        coverage,
+        shrunk,
+        unusual,
+        html: options.html.clone(),
+        findings,
+        series,
+    };
+    if let Some(path) = &options.html {
+        page::page(&report).write(path)?;
+    }
+    Ok(report)
+}
+
+/// A date as the server writes it.
+fn day(text: &str) -> Option<NaiveDate> {
+    text.parse().ok()
+}
+
+impl Report for Validation {
+    fn render(&self, page: &mut Page) {
+        page.line(format!("Livraison : {}", self.folder));
+        let mut table = Table::new(&[
+            "fichier",
+            ">lignes",
+            ">enregistrées",
+            ">doublons",
+            ">conflits",
+            ">rejets",
+            ">filtrées",
+            "en table",
+        ]);
+        for file in &self.files {
+            let counts = file.imported.unwrap_or_default();
+            table.row([
+                format!("{} {}", file.sign.sign(), file.file.trim_end_matches(".csv")),
+                number(file.lines),
+                number(counts.stored),
+                number(counts.duplicates),
+                number(counts.conflicts),
+                number(counts.rejected),
+                number(counts.filtered),
+                file.state.to_owned(),
+            ]);
+        }
+        page.table(&table);
+        if !self.resolution.is_empty() {
+            page.title("Résolution des noms");
+            let mut table = Table::new(&["dimension", ">noms", ">lignes", ">résolues", "inconnus ou ambigus"]);
+            for resolved in &self.resolution {
+                table.row([
+                    resolved.label.to_owned(),
+                    number(resolved.names as u64),
+                    number(resolved.lines),
+                    crate::report::percent(resolved.resolved as f64, resolved.lines as f64),
+                    some_of(&resolved.unresolved, 3),
+                ]);
+            }
+            page.table(&table);
+        }
+        page.title("Couverture");
+        if let Some((first, last)) = &self.coverage.span {
+            let zones = plural(self.coverage.zones.len() as u64, "zone", "zones");
+            page.line(format!(
+                "  {first} → {last}, {}, {zones}",
+                plural(self.coverage.days.len() as u64, "jour", "jours")
+            ));
+        }
+        let mut table = Table::new(&["table", ">attendues", ">présentes", ">manquantes", "?contrôle"]);
+        for covered in &self.coverage.tables {
+            table.row([
+                covered.table.clone(),
+                number(covered.expected),
+                number(covered.present),
+                number(covered.expected - covered.present),
+                covered.by.to_owned(),
+            ]);
+        }
+        page.table(&table);
+        if let Some(path) = &self.html {
+            page.line(format!("  écrit : {}", path.display()));
+        }
+        render_findings(page, &self.findings, "complet et plausible");
+        page.gap();
+        page.verdict(self.verdict(), format!("conclusion : {}", self.conclusion));
+        if self.findings.is_empty() {
+            page.action("`migrate-temp-to-main`");
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        crate::report::verdict(&self.findings)
+    }
+}

@@ -1,0 +1,199 @@
+//! `flux_import_history`: one line per file that was loaded, written in the transaction of its rows; one line per failure, after it.
+
+use chrono::{DateTime, Utc};
+use mysql::Value;
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::error::Result;
+
+/// Name of the table.
+pub(crate) const TABLE: &str = "flux_import_history";
+
+/// What is remembered of one file.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry<'a> {
+    /// Unique to this try; tells after a lost connection whether the commit went through.
+    pub(crate) attempt: &'a str,
+    /// Shared by all files of one run.
+    pub(crate) run: &'a str,
+    /// Which tool.
+    pub(crate) tool: &'a str,
+    /// Target table.
+    pub table: &'a str,
+    /// Name of the file.
+    pub(crate) file_name: &'a str,
+    /// Its path.
+    pub(crate) file_path: &'a str,
+    /// Its size in bytes.
+    pub(crate) file_size: u64,
+    /// Hash of its content, in hexadecimal.
+    pub(crate) file_hash: &'a str,
+    /// Options that change what is stored (`year=2025 on_conflict=first`).
+    pub(crate) options: &'a str,
+    /// Hash of the names that the file was resolved against.
+    pub(crate) dims_hash: &'a str,
+    /// `loaded` or `failed`.
+    pub(crate) status: &'a str,
+    /// Why it failed.
+    pub message: Option<&'a str>,
+    /// Encoding met.
+    pub(crate) encoding: &'a str,
+    /// First and last date stored.
+    pub(crate) dates: Option<(String, String)>,
+    /// The accounting.
+    pub(crate) counts: Counts,
+    /// Path of the reject file.
+    pub(crate) reject_file: Option<&'a str>,
+    /// When the file was begun.
+    pub(crate) started_at: DateTime<Utc>,
+}
+
+/// The accounting of one file: `lines_read = stored + duplicates + conflicts + rejected + filtered`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    /// Records after the header, blank lines aside.
+    pub(crate) lines_read: u64,
+    /// Rows stored.
+    pub(crate) stored: u64,
+    /// Rows of the replaced dates that were there before.
+    pub(crate) deleted: u64,
+    /// Lines that repeat another one.
+    pub(crate) duplicates: u64,
+    /// Lines dropped because they contradict another one.
+    pub(crate) conflicts: u64,
+    /// Lines in the reject file.
+    pub(crate) rejected: u64,
+    /// Lines of another year than `--year`.
+    pub(crate) filtered: u64,
+}
+
+impl Counts {
+    /// Whether every line is accounted for.
+    pub(crate) fn balance(&self) -> bool {
+        self.lines_read == self.stored + self.duplicates + self.conflicts + self.rejected + self.filtered
+    }
+
+    /// Adds another file's counts.
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.lines_read += other.lines_read;
+        self.stored += other.stored;
+        self.deleted += other.deleted;
+        self.duplicates += other.duplicates;
+        self.conflicts += other.conflicts;
+        self.rejected += other.rejected;
+        self.filtered += other.filtered;
+    }
+}
+
+/// The last load of a table, as remembered.
+#[derive(Debug, Clone)]
+pub(crate) struct Last {
+    /// Hash of the file.
+    pub(crate) file_hash: String,
+    /// Options it was loaded with.
+    pub(crate) options: String,
+    /// Hash of the names it was resolved against.
+    pub(crate) dims_hash: String,
+    /// Rows stored.
+    pub(crate) stored: u64,
+    /// Lines rejected.
+    pub(crate) rejected: u64,
+    /// Encoding met.
+    pub(crate) encoding: String,
+    /// Reject file.
+    pub(crate) reject_file: Option<String>,
+    /// When the temporary table was emptied after migration, in UTC.
+    pub(crate) cleaned_at: Option<String>,
+}
+
+/// The last successful load of `table`.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
+    let sql = "SELECT file_hash, options, dims_hash, rows_stored, rejected, encoding, reject_file, CAST(cleaned_at AS CHAR) \
+               FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
+    type Row = (String, String, String, u64, u64, String, Option<String>, Option<String>);
+    let row: Option<Row> = session.first("lecture de l'historique des imports", sql, (table,))?;
+    Ok(row.map(|(file_hash, options, dims_hash, stored, rejected, encoding, reject_file, cleaned_at)| Last {
+        file_hash,
+        options,
+        dims_hash,
+        stored,
+        rejected,
+        encoding,
+        reject_file,
+        cleaned_at,
+    }))
+}
+
+/// Whether a try that lost its connection had been committed after all.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn was_committed(session: &mut Session, attempt: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM flux_import_history WHERE attempt = ?";
+    Ok(session.first::<u8>("lecture de l'historique des imports", sql, (attempt,))?.is_some())
+}
+
+/// Writes an entry.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn insert(session: &mut Session, entry: &Entry<'_>) -> Result<()> {
+    let sql = "INSERT INTO flux_import_history (attempt, run, tool, table_name, file_name, file_path, file_size, file_hash, \
+               options, dims_hash, status, message, encoding, first_date, last_date, lines_read, rows_stored, rows_deleted, duplicates, \
+               conflicts, rejected, filtered, reject_file, started_at, finished_at) \
+               VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,UTC_TIMESTAMP(3))";
+    let counts = &entry.counts;
+    let (first, last) = entry.dates.clone().unzip();
+    let params: Vec<Value> = vec![
+        entry.attempt.into(),
+        entry.run.into(),
+        entry.tool.into(),
+        entry.table.into(),
+        entry.file_name.into(),
+        entry.file_path.into(),
+        entry.file_size.into(),
+        entry.file_hash.into(),
+        entry.options.into(),
+        entry.dims_hash.into(),
+        entry.status.into(),
+        entry.message.into(),
+        entry.encoding.into(),
+        first.into(),
+        last.into(),
+        counts.lines_read.into(),
+        counts.stored.into(),
+        counts.deleted.into(),
+        counts.duplicates.into(),
+        counts.conflicts.into(),
+        counts.rejected.into(),
+        counts.filtered.into(),
+        entry.reject_file.into(),
+        entry.started_at.format("%Y-%m-%d %H:%M:%S%.3f").to_string().into(),
+    ];
+    session.exec("écriture de l'historique des imports", sql, params)?;
+    Ok(())
+}
+
+/// Remembers that `table` was emptied after its rows were migrated.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn mark_cleaned(session: &mut Session, table: &str) -> Result<()> {
+    let sql = "UPDATE flux_import_history SET cleaned_at = UTC_TIMESTAMP(3) \
+               WHERE table_name = ? AND status = 'loaded' AND cleaned_at IS NULL";
+    session.exec("écriture de l'historique des imports", sql, (table,))?;
+    Ok(())
+}
+
+/// 32 hexadecimal digits that no other run has: time, process, a counter, and the address of a fresh allocation's hasher keys.
+pub(crate) fn unique_id() -> String {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let part = || RandomState::new().build_hasher().finish();
+    let now = Utc::now().timestamp_nanos_opt().unwrap_or_default();
+    let seed = format!("{now} {} {} {}", std::process::id(), part(), part());
+    blake3::hash(seed.as_bytes()).to_hex()[..32].to_owned()
+}

@@ -1,0 +1,60 @@
+//! `flux_etl_progress`: which delivery each date of each zone of a table comes from, written with the rows.
+//!
+//! It is what lets a later delivery (`B2`) stand whatever the order in which files are loaded, and a file that was loaded by parts
+//! go on where it was stopped.
+
+use std::collections::HashMap;
+
+use mysql::Value;
+
+use crate::db::Session;
+use crate::dims::marks;
+use crate::domain::values::Day;
+use crate::error::Result;
+
+/// Name of the table.
+pub(crate) const PROGRESS: &str = "flux_etl_progress";
+
+/// Where the rows of one date and zone come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// Rank of the delivery.
+    pub(crate) delivery: u32,
+    /// The run that loaded it.
+    pub(crate) run: String,
+    /// Hash of the file and the options.
+    pub(crate) content: String,
+}
+
+/// The owners of what `table` holds of a zone between two dates.
+pub(crate) fn owners(session: &mut Session, table: &str, zone: u32, span: (Day, Day)) -> Result<HashMap<Day, Owner>> {
+    let sql = "SELECT CAST(date AS CHAR), delivery, run, content FROM flux_etl_progress \
+               WHERE table_name = ? AND id_zone = ? AND date BETWEEN ? AND ?";
+    let params = (table, zone, span.0.to_string(), span.1.to_string());
+    let rows: Vec<(String, u32, String, String)> = session.rows("lecture de flux_etl_progress", sql, params)?;
+    let owner = |(date, delivery, run, content): (String, u32, String, String)| {
+        Some((Day::from_date(date.parse().ok()?)?, Owner { delivery, run, content }))
+    };
+    Ok(rows.into_iter().filter_map(owner).collect())
+}
+
+/// Makes `owner` the owner of dates of a zone.
+pub(crate) fn take(session: &mut Session, table: &str, zone: u32, days: &[Day], owner: &Owner) -> Result<()> {
+    // A row holds two hashes, a run, the name of a table and their marks.
+    for chunk in days.chunks(session.fitting(500, 220)) {
+        let sql = format!(
+            "INSERT INTO {PROGRESS} (table_name, id_zone, date, delivery, run, content) VALUES {} \
+             ON DUPLICATE KEY UPDATE delivery = ?, run = ?, content = ?",
+            marks(chunk.len(), 6)
+        );
+        let owner_values = || [owner.delivery.into(), owner.run.as_str().into(), owner.content.as_str().into()];
+        let mut params: Vec<Value> = Vec::with_capacity(chunk.len() * 6 + 3);
+        for day in chunk {
+            params.extend([Value::from(table), zone.into(), day.to_string().into()]);
+            params.extend::<[Value; 3]>(owner_values());
+        }
+        params.extend::<[Value; 3]>(owner_values());
+        session.exec("écriture de flux_etl_progress", &sql, params)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,588 @@
+//! From a line of a CSV to a packed key and a volume, or to the reason why not.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::csv::{Fields, Header, decode, split};
+use crate::domain::catalogue::{self, Dataset, Dim};
+use crate::domain::names::{self, Locality, Resolution, Resolver, Row, without_accents};
+use crate::domain::values::{Day, is_negative, parse_date, parse_volume};
+use crate::error::Result;
+
+use crate::load::layout::{Layout, Slice};
+use crate::load::place::{self, Completion, Place};
+
+/// What becomes of a line.
+#[derive(Debug)]
+pub(crate) enum Outcome<'a> {
+    Row {
+        key: u128,
+        volume: u32,
+    },
+    /// Of another year.
+    Filtered,
+    /// A volume that is not stored: 0 or less, in a raw export.
+    NotPositive,
+    Rejected {
+        reason: &'a str,
+        column: &'a str,
+        value: String,
+    },
+}
+
+/// Remembers what fields meant. Deliveries repeat few values over and over: mostly that of the line before.
+#[derive(Debug)]
+struct Memo<T> {
+    last: (Vec<u8>, Option<T>),
+    // Seeded at random: a hostile file cannot prepare collisions.
+    all: HashMap<Box<[u8]>, T, foldhash::fast::RandomState>,
+    /// Bytes of its keys.
+    held: usize,
+}
+
+/// Values remembered, and their bytes; a hostile file cannot make it grow further.
+const REMEMBERED: usize = 32_768;
+const REMEMBERED_BYTES: usize = 2 << 20;
+
+impl<T: Copy> Memo<T> {
+    fn new() -> Self {
+        Self { last: (Vec::new(), None), all: HashMap::default(), held: 0 }
+    }
+
+    #[inline]
+    fn get(&mut self, raw: &[u8], find: impl FnOnce(&[u8]) -> T) -> T {
+        if let (known, Some(value)) = &self.last
+            && known == raw
+        {
+            return *value;
+        }
+        let value = match self.all.get(raw) {
+            Some(value) => *value,
+            None => {
+                let value = find(raw);
+                if self.all.len() >= REMEMBERED || self.held + raw.len() > REMEMBERED_BYTES {
+                    self.all.clear();
+                    self.held = 0;
+                }
+                self.held += raw.len();
+                self.all.insert(raw.into(), value);
+                value
+            }
+        };
+        self.last.0.clear();
+        self.last.0.extend_from_slice(raw);
+        self.last.1 = Some(value);
+        value
+    }
+}
+
+/// What a field that names a row of a dimension leads to: the row's position plus one, 0 being "not known".
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Named {
+    Row(u32),
+    /// Not filled, and need not be.
+    Blank,
+    /// Index into the reasons.
+    Bad(u32),
+}
+
+/// Reasons for names, the first ones fixed.
+const EMPTY: u32 = 0;
+const UNKNOWN: u32 = 1;
+const AMBIGUOUS: u32 = 2;
+/// Different reasons kept; beyond them the plain one is given.
+const REASONS: usize = 1000;
+
+/// How the columns of a file are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// A raw export: several columns may hold a name, the place is optional, volumes of 0 are not stored.
+    pub(crate) raw: bool,
+    /// Dimensions to which unknown names are added.
+    pub(crate) create: &'a BTreeSet<Dim>,
+    /// Keeps this year's rows only.
+    pub(crate) year: Option<i32>,
+    /// Names are created without their accents.
+    pub(crate) strip_accents: bool,
+    /// For the names that are to be created.
+    pub(crate) room: &'a Room,
+}
+
+/// Memory for names that are to be created, of all files of a run together: what a file invents must not fill it.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+impl Room {
+    /// Every commune of the country in a database that has none fits.
+    const BYTES: usize = 24 << 20;
+    /// What a name takes in all, beside its letters.
+    const NAME: usize = 500;
+    /// How often its letters are held: by the row and its indexes, by those of the rows stored by then, by the report.
+    const COPIES: usize = 8;
+
+    fn take(&self, name: &str) -> bool {
+        let bytes = Self::NAME + Self::COPIES * name.len();
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(Self::BYTES)))
+    }
+}
+
+/// Names that may be created while one file is read.
+const MAX_CREATED: usize = 8192;
+/// The same for raw exports, which may have to fill a dimension from nothing.
+const MAX_CREATED_RAW: usize = 65_000;
+
+/// What a line says of a name that is to be created, beside the name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Detail {
+    /// Former and new region of a département.
+    pub(crate) regions: [Option<String>; 2],
+    /// Nights of a stay.
+    pub(crate) nights: Option<u32>,
+    /// Packed value of the EPCI of a commune.
+    pub(crate) epci: u32,
+}
+
+/// Columns that hold [`Detail`]s.
+#[derive(Debug, Default)]
+struct DetailColumns {
+    regions: [Option<usize>; 2],
+    nights: Option<usize>,
+}
+
+/// One part of the key after the date.
+#[derive(Debug)]
+pub(crate) struct Part {
+    dim: Dim,
+    /// Where the name stands: the first filled one counts.
+    positions: Vec<usize>,
+    /// Follows from another part: the EPCI of a file that names communes only.
+    derived: bool,
+    optional: bool,
+    /// For the commune of a raw export.
+    place: Option<Place>,
+    column: String,
+    pub(crate) resolver: Arc<Resolver>,
+    memo: Memo<Named>,
+    reasons: Vec<String>,
+    may_create: bool,
+    most_created: usize,
+    room: Room,
+    strip_accents: bool,
+    pub(crate) created: usize,
+    details: Vec<Detail>,
+}
+
+impl Part {
+    /// The ids behind the packed values, 0 for "not known".
+    fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<u32> {
+        let known = self.resolver.rows().iter().filter_map(|row| row.id);
+        let new = created.iter().filter(|(dim, _)| *dim == self.dim).flat_map(|(_, ids)| ids.iter().copied());
+        std::iter::once(0).chain(known).chain(new).collect()
+    }
+}
+
+/// Maps the lines of one file.
+#[derive(Debug)]
+pub(crate) struct Mapper {
+    parts: Vec<Part>,
+    /// Position in `parts` of the commune from which the EPCI is taken, and of the EPCI.
+    epci_of_commune: Option<(usize, usize)>,
+    raw: bool,
+    separator: u8,
+    columns: usize,
+    date: usize,
+    volume: usize,
+    detail_columns: DetailColumns,
+    year: Option<i32>,
+    dates: Memo<std::result::Result<(Day, bool), &'static str>>,
+    fields: Fields,
+    values: Vec<u32>,
+    /// What the parts of a place are put together in.
+    scratch: Vec<u8>,
+    layout: Layout,
+    /// Slices of which lines were not stored for their volume.
+    not_positive: BTreeSet<Slice>,
+    /// Stored communes whose INSEE code the file has told.
+    completions: Vec<Completion>,
+    /// Whether a field took Windows-1252 to read, and whether one was UTF-8 beyond ASCII.
+    pub(crate) encodings: (bool, bool),
+}
+
+/// The columns that a weekly file of `dataset` must have, each by its alternatives.
+pub(crate) fn required(dataset: &Dataset) -> Vec<&'static [&'static str]> {
+    let mut columns: Vec<&'static [&'static str]> = vec![&["Date"], &["Volume"]];
+    columns.extend(weekly_dims(dataset).map(|dim| &dim.spec().csv[..1]));
+    columns
+}
+
+/// The columns that a raw export of `dataset` must have, each by its alternatives.
+pub(crate) fn required_raw(dataset: &Dataset) -> Vec<&'static [&'static str]> {
+    let mut columns: Vec<&'static [&'static str]> = vec![&["Date"], &["Volume"]];
+    columns.extend(dataset.dims().filter(|dim| !dim.spec().optional).map(|dim| dim.spec().csv));
+    if dataset.breakdown.contains(&Dim::Commune) {
+        columns.push(catalogue::PLACE_COLUMNS);
+    }
+    columns
+}
+
+/// Dimensions that a weekly file names. EPCIs are not: they follow from the commune.
+fn weekly_dims(dataset: &Dataset) -> impl Iterator<Item = Dim> + use<> {
+    dataset.dims().filter(|dim| *dim != Dim::Epci)
+}
+
+impl Mapper {
+    /// Finds the columns of a dataset, with the dimensions that `load` gives (told whether they may be empty).
+    pub(crate) fn new(
+        dataset: &Dataset,
+        header: &Header,
+        reading: Reading<'_>,
+        mut load: impl FnMut(Dim, bool) -> Result<Arc<Resolver>>,
+    ) -> Result<Self> {
+        let mut parts = Vec::new();
+        for dim in dataset.dims() {
+            let may_create = reading.create.contains(&dim);
+            let derived = dim == Dim::Epci && !reading.raw;
+            let resolver = if derived {
+                Arc::new(Resolver::new(dim, Vec::new(), &[], Locality::default()))
+            } else {
+                load(dim, may_create)?
+            };
+            let names = if reading.raw { dim.spec().csv } else { &dim.spec().csv[..1] };
+            let positions = if derived { Vec::new() } else { header.find_all(names) };
+            let column = positions.first().map_or(names[0], |at| header.columns()[*at].as_str()).to_owned();
+            parts.push(Part {
+                dim,
+                positions,
+                derived,
+                optional: reading.raw && dim.spec().optional,
+                place: (reading.raw && dim == Dim::Commune).then(|| Place::new(dataset, header)),
+                column,
+                resolver,
+                memo: Memo::new(),
+                reasons: ["vide", "inconnu", "ambigu"].map(|what| format!("nom de {dim} {what}")).into(),
+                may_create,
+                most_created: if reading.raw { MAX_CREATED_RAW } else { MAX_CREATED },
+                room: reading.room.clone(),
+                strip_accents: reading.strip_accents,
+                created: 0,
+                details: Vec::new(),
+            });
+        }
+        let position = |dim: Dim| parts.iter().position(|part: &Part| part.dim == dim);
+        let epci_of_commune = position(Dim::Commune).zip(position(Dim::Epci)).filter(|_| !reading.raw);
+        // A derived EPCI is packed as its id.
+        let most_epci =
+            epci_of_commune.and_then(|(commune, _)| parts[commune].resolver.rows().iter().map(|row| row.epci).max());
+        let rows = parts.iter().map(|part| match part.derived {
+            true => most_epci.unwrap_or(0) as usize + 1,
+            false => part.resolver.rows().len() + 1,
+        });
+        let layout = Layout::new(rows, if reading.raw { MAX_CREATED_RAW } else { MAX_CREATED }, reading.raw)?;
+        Ok(Self {
+            values: vec![0; parts.len()],
+            parts,
+            epci_of_commune,
+            raw: reading.raw,
+            separator: header.separator,
+            columns: header.columns().len(),
+            date: header.find(&["Date"]).unwrap_or_default(),
+            volume: header.find(&["Volume"]).unwrap_or_default(),
+            detail_columns: DetailColumns {
+                regions: [header.find(&["NomRegion"]), header.find(&["NomNouvelleRegion"])],
+                nights: header.find(&["DureeSejourNum"]),
+            },
+            year: reading.year,
+            dates: Memo::new(),
+            fields: Fields::default(),
+            scratch: Vec::new(),
+            layout,
+            not_positive: BTreeSet::new(),
+            completions: Vec::new(),
+            encodings: (false, false),
+        })
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Maps one line.
+    #[inline]
+    pub(crate) fn map(&mut self, line: &[u8]) -> Outcome<'_> {
+        if let Err(reason) = split(line, self.separator, &mut self.fields) {
+            return Outcome::Rejected { reason, column: "", value: String::new() };
+        }
+        if self.fields.len() != self.columns {
+            let value = format!("{} champs au lieu de {}", self.fields.len(), self.columns);
+            return Outcome::Rejected { reason: "nombre de champs différent de l'en-tête", column: "", value };
+        }
+        let raw = self.fields.get(line, self.date);
+        let year = self.year;
+        let day = match self.dates.get(raw, |raw| read_day(raw, year)) {
+            Ok((day, true)) => day,
+            Ok((_, false)) => return Outcome::Filtered,
+            Err(reason) => return Outcome::Rejected { reason, column: "Date", value: decode(raw).0.into_owned() },
+        };
+        let positive = match self.raw {
+            true => match read_positive(self.fields.get(line, self.volume)) {
+                Ok(Some(volume)) => volume,
+                Ok(None) => return self.not_positive(line, day),
+                Err(reason) => {
+                    let value = decode(self.fields.get(line, self.volume)).0.into_owned();
+                    return Outcome::Rejected { reason, column: "Volume", value };
+                }
+            },
+            false => 0,
+        };
+        for index in 0..self.parts.len() {
+            let part = &mut self.parts[index];
+            if part.derived {
+                continue;
+            }
+            let raw = match &part.place {
+                None => first_filled(&self.fields, line, &part.positions),
+                Some(place) => {
+                    place.gather(&self.fields, line, &part.positions, &mut self.scratch);
+                    &self.scratch
+                }
+            };
+            let (resolver, reasons, created) = (&mut part.resolver, &mut part.reasons, &mut part.created);
+            let encodings = &mut self.encodings;
+            let completions = &mut self.completions;
+            let may_create = part.may_create && *created < part.most_created;
+            let room = &part.room;
+            let (optional, is_place, strip) = (part.optional, part.place.is_some(), part.strip_accents);
+            let named = part.memo.get(raw, |raw| {
+                let (text, ansi) = decode(raw);
+                encodings.0 |= ansi;
+                encodings.1 |= !ansi && !raw.is_ascii();
+                let mut naming = Naming { resolver, reasons, may_create, room, strip, created };
+                if is_place {
+                    place::resolve(&mut naming, raw, completions)
+                } else {
+                    resolve(&mut naming, &text, optional)
+                }
+            });
+            if part.created > part.details.len() {
+                // The EPCI comes before the commune.
+                let epci = if part.dim == Dim::Commune { self.values[index - 1] } else { 0 };
+                part.details.push(self.detail_columns.read(&self.fields, line, epci));
+            }
+            match named {
+                Named::Row(row) => self.values[index] = row + 1,
+                Named::Blank => self.values[index] = 0,
+                Named::Bad(reason) => {
+                    let part = &self.parts[index];
+                    let value = decode(raw).0.replace('\0', " ").trim().to_owned();
+                    return Outcome::Rejected { reason: &part.reasons[reason as usize], column: &part.column, value };
+                }
+            }
+        }
+        if self.raw {
+            return Outcome::Row { key: self.layout.pack(day, &self.values), volume: positive };
+        }
+        if let Some((commune, epci)) = self.epci_of_commune {
+            let row = self.values[commune] as usize - 1;
+            self.values[epci] = self.parts[commune].resolver.rows()[row].epci;
+        }
+        let raw = self.fields.get(line, self.volume);
+        match read_volume(raw) {
+            Ok(volume) => Outcome::Row { key: self.layout.pack(day, &self.values), volume },
+            Err(reason) => Outcome::Rejected { reason, column: "Volume", value: decode(raw).0.into_owned() },
+        }
+    }
+
+    /// A line that is not stored still says that its date and zone are delivered.
+    fn not_positive(&mut self, line: &[u8], day: Day) -> Outcome<'_> {
+        let zone = &self.parts[0];
+        let text = decode(first_filled(&self.fields, line, &zone.positions)).0;
+        if let Resolution::Found(row) = zone.resolver.resolve(&text) {
+            self.not_positive.insert(self.layout.slice_of(day, row + 1));
+        }
+        Outcome::NotPositive
+    }
+
+    /// Slices of which lines were not stored for their volume.
+    pub(crate) fn not_positive_slices(&self) -> &BTreeSet<Slice> {
+        &self.not_positive
+    }
+
+    /// Stored communes whose INSEE code the file has told.
+    pub(crate) fn completions(&self) -> &[Completion] {
+        &self.completions
+    }
+
+    /// The rows to create, by dimension, with what the file says of them.
+    pub(crate) fn new_rows(&self) -> Vec<(Dim, &[Row], &[Detail])> {
+        self.parts
+            .iter()
+            .filter(|part| part.created > 0)
+            .map(|part| (part.dim, &part.resolver.rows()[part.resolver.rows().len() - part.created..], &*part.details))
+            .collect()
+    }
+
+    /// Names that have to be created, by dimension.
+    pub(crate) fn to_create(&self) -> Vec<(Dim, Vec<&str>)> {
+        let new = |part: &'_ Part| -> usize { part.resolver.rows().len() - part.created };
+        self.parts
+            .iter()
+            .filter(|part| part.created > 0)
+            .map(|part| (part.dim, part.resolver.rows()[new(part)..].iter().map(|row| row.name.as_str()).collect()))
+            .collect()
+    }
+
+    /// The ids behind the packed values, part by part; `None` for a part that is packed as its id. `created` are the ids of the names
+    /// of [`Mapper::to_create`], in its order.
+    pub(crate) fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<Option<Vec<u32>>> {
+        self.parts.iter().map(|part| (!part.derived).then(|| part.ids(created))).collect()
+    }
+
+    /// The ids behind the packed values of one dimension, 0 for "not known"; without `created`, of the stored rows only.
+    pub(crate) fn ids_of(&self, dim: Dim, created: &[(Dim, Vec<u32>)]) -> Option<Vec<u32>> {
+        Some(self.parts.iter().find(|part| part.dim == dim)?.ids(created))
+    }
+
+    /// Hash of the rows that names were resolved against, those created included once `ids` knows them.
+    pub(crate) fn dims_hash(&self, ids: &[Option<Vec<u32>>]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (part, ids) in self.parts.iter().zip(ids) {
+            let Some(ids) = ids else { continue };
+            let stored = part.resolver.rows().len() - part.created;
+            let created = part.resolver.rows()[stored..].iter().zip(&ids[1 + stored..]);
+            let created = created.map(|(row, id)| names::digest_of(*id, &row.name));
+            hasher.update(&created.fold(part.resolver.digest(), u128::wrapping_add).to_le_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+fn read_day(raw: &[u8], year: Option<i32>) -> std::result::Result<(Day, bool), &'static str> {
+    use chrono::Datelike;
+    let day = parse_date(&decode(raw).0)?;
+    Ok((day, year.is_none_or(|year| day.date().year() == year)))
+}
+
+#[inline]
+fn read_volume(raw: &[u8]) -> std::result::Result<u32, &'static str> {
+    // Up to nine plain digits fit without a further look.
+    if (1..=9).contains(&raw.len()) && raw.iter().all(u8::is_ascii_digit) {
+        return Ok(raw.iter().fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0')));
+    }
+    parse_volume(&decode(raw).0)
+}
+
+/// `None` for a volume of 0 or less.
+#[inline]
+fn read_positive(raw: &[u8]) -> std::result::Result<Option<u32>, &'static str> {
+    match read_volume(raw) {
+        Ok(0) => Ok(None),
+        Ok(volume) => Ok(Some(volume)),
+        Err(_) if is_negative(&decode(raw).0) => Ok(None),
+        Err(reason) => Err(reason),
+    }
+}
+
+/// The first filled one of several fields.
+#[inline]
+pub(crate) fn first_filled<'a>(fields: &'a Fields, line: &'a [u8], positions: &[usize]) -> &'a [u8] {
+    let filled = |raw: &&[u8]| !raw.trim_ascii().is_empty();
+    positions.iter().map(|at| fields.get(line, *at)).find(filled).unwrap_or_default()
+}
+
+impl DetailColumns {
+    fn read(&self, fields: &Fields, line: &[u8], epci: u32) -> Detail {
+        let text = |at: Option<usize>| {
+            let text = decode(fields.get(line, at?)).0.trim().to_owned();
+            (!text.is_empty() && !text.contains(['?', char::REPLACEMENT_CHARACTER])).then_some(text)
+        };
+        Detail { regions: self.regions.map(text), nights: text(self.nights).and_then(|text| text.parse().ok()), epci }
+    }
+}
+
+/// What resolving one name may change.
+pub(crate) struct Naming<'a> {
+    pub(crate) resolver: &'a mut Arc<Resolver>,
+    reasons: &'a mut Vec<String>,
+    may_create: bool,
+    room: &'a Room,
+    strip: bool,
+    created: &'a mut usize,
+}
+
+impl Naming<'_> {
+    /// Whether this name may be created; it then is.
+    pub(crate) fn may_create(&self, name: &str) -> bool {
+        self.may_create && self.room.take(name)
+    }
+
+    /// Adds a row that is still to be created.
+    pub(crate) fn create(&mut self, row: Row) -> Named {
+        *self.created += 1;
+        let name = if self.strip { without_accents(&row.name) } else { row.name };
+        Named::Row(Arc::make_mut(self.resolver).push_row(Row { name, ..row }))
+    }
+
+    pub(crate) fn unknown(&self) -> Named {
+        Named::Bad(UNKNOWN)
+    }
+
+    pub(crate) fn ambiguous(&mut self, names: &[String]) -> Named {
+        if self.reasons.len() >= REASONS {
+            return Named::Bad(AMBIGUOUS);
+        }
+        self.reasons.push(format!("{} : {}", self.reasons[AMBIGUOUS as usize], names.join(", ")));
+        Named::Bad(self.reasons.len() as u32 - 1)
+    }
+}
+
+fn resolve(naming: &mut Naming<'_>, text: &str, optional: bool) -> Named {
+    if text.trim().is_empty() {
+        return if optional { Named::Blank } else { Named::Bad(EMPTY) };
+    }
+    match naming.resolver.resolve(text) {
+        Resolution::Found(row) => Named::Row(row),
+        Resolution::Unknown => match naming.resolver.creatable(text).filter(|name| naming.may_create(name)) {
+            Some(name) => naming.create(Row::to_create(name)),
+            None => naming.unknown(),
+        },
+        Resolution::Ambiguous(names) => naming.ambiguous(&names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_by_number_and_by_bytes() {
+        let mut memo = Memo::new();
+        for number in 0..100_000u32 {
+            assert_eq!(memo.get(&number.to_le_bytes(), |_| number), number);
+            assert!(memo.all.len() <= REMEMBERED);
+        }
+        for number in 0..500u32 {
+            let mut long = vec![b'x'; 60_000];
+            long.extend(number.to_le_bytes());
+            assert_eq!(memo.get(&long, |_| number), number);
+            assert_eq!(memo.held, memo.all.keys().map(|key| key.len()).sum::<usize>());
+            assert!(memo.held <= REMEMBERED_BYTES);
+        }
+    }
+
+    #[test]
+    fn room_for_invented_names_ends_and_is_shared() {
+        let (room, names) = (Room::default(), 35_000);
+        let other = room.clone();
+        // As many as the country has communes.
+        assert!((0..names).all(|_| room.take("SAINT-FLOUR")));
+        let more = (0..names).filter(|_| other.take(&"X".repeat(200))).count();
+        assert!(more < 3000 && !room.take(&"X".repeat(200)), "{more}");
+    }
+}

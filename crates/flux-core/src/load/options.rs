@@ -1,0 +1,216 @@
+//! What an import can be told.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::domain::catalogue::{Dataset, Dim, Space};
+
+/// Which volume counts where lines of one key disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// The one of the first line.
+    #[default]
+    First,
+    /// The one of the last line.
+    Last,
+    /// All different ones, added.
+    Sum,
+    /// None: the lines are rejected.
+    Reject,
+}
+
+impl OnConflict {
+    /// As in the option.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            OnConflict::First => "first",
+            OnConflict::Last => "last",
+            OnConflict::Sum => "sum",
+            OnConflict::Reject => "reject",
+        }
+    }
+}
+
+impl FromStr for OnConflict {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::First, Self::Last, Self::Sum, Self::Reject]
+            .into_iter()
+            .find(|policy| policy.name() == text)
+            .ok_or_else(|| "choix : first, last, sum, reject".to_owned())
+    }
+}
+
+/// How rows reach the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LoadMethod {
+    /// LOAD DATA LOCAL, or INSERT where the server forbids it.
+    #[default]
+    Auto,
+    /// LOAD DATA LOCAL.
+    Infile,
+    /// Multi-row INSERT.
+    Insert,
+}
+
+impl LoadMethod {
+    /// As in the option.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            LoadMethod::Auto => "auto",
+            LoadMethod::Infile => "infile",
+            LoadMethod::Insert => "insert",
+        }
+    }
+}
+
+impl FromStr for LoadMethod {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Auto, Self::Infile, Self::Insert]
+            .into_iter()
+            .find(|method| method.name() == text)
+            .ok_or_else(|| "choix : auto, infile, insert".to_owned())
+    }
+}
+
+/// Above how many rejected lines a file is rolled back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxRejects {
+    /// A number of lines.
+    Lines(u64),
+    /// A share of the lines read, in percent.
+    Percent(f64),
+}
+
+impl MaxRejects {
+    /// Whether `rejected` of `read` lines is too many.
+    pub(crate) fn is_exceeded(self, rejected: u64, read: u64) -> bool {
+        match self {
+            MaxRejects::Lines(most) => rejected > most,
+            MaxRejects::Percent(most) => rejected as f64 * 100.0 > most * read as f64,
+        }
+    }
+}
+
+impl FromStr for MaxRejects {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "attendu : un nombre de lignes ou un pourcentage (100, 5%)".to_owned();
+        match text.trim().strip_suffix('%') {
+            Some(percent) => {
+                let percent: f64 = percent.trim().replace(',', ".").parse().map_err(|_| wrong())?;
+                if (0.0..=100.0).contains(&percent) { Ok(MaxRejects::Percent(percent)) } else { Err(wrong()) }
+            }
+            None => text.trim().parse().map(MaxRejects::Lines).map_err(|_| wrong()),
+        }
+    }
+}
+
+impl std::fmt::Display for MaxRejects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MaxRejects::Lines(lines) => write!(f, "{lines}"),
+            MaxRejects::Percent(percent) => write!(f, "{percent} %"),
+        }
+    }
+}
+
+/// Options of an import.
+#[derive(Debug, Clone)]
+pub struct ImportOptions {
+    /// Folder to search instead of the home's.
+    pub data_dir: Option<PathBuf>,
+    /// Keeps this year's rows only.
+    pub year: Option<i32>,
+    /// Leaves out files larger than this many bytes.
+    pub skip_large: Option<u64>,
+    /// Short names of the files to import; all when empty.
+    pub only: Vec<String>,
+    /// Loads unchanged files and replaces shrunk dates.
+    pub force: bool,
+    /// What to do about contradicting lines.
+    pub on_conflict: OnConflict,
+    /// Dimensions to which unknown names are added.
+    pub create_missing: BTreeSet<Dim>,
+    /// Rolls a file back above it.
+    pub max_rejects: Option<MaxRejects>,
+    /// A date that would lose more than this share of its rows, in percent, is not replaced.
+    pub max_shrink: f64,
+    /// Files at a time.
+    pub jobs: usize,
+    /// How rows reach the server.
+    pub load_method: LoadMethod,
+    /// Rows of one INSERT.
+    pub batch_size: usize,
+    /// Which tables.
+    pub space: Space,
+    /// Reads and checks, writes nothing.
+    pub dry_run: bool,
+}
+
+impl Default for ImportOptions {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            year: None,
+            skip_large: None,
+            only: Vec::new(),
+            force: false,
+            on_conflict: OnConflict::First,
+            create_missing: BTreeSet::new(),
+            max_rejects: None,
+            max_shrink: 50.0,
+            jobs: default_jobs(),
+            load_method: LoadMethod::Auto,
+            batch_size: 2000,
+            space: Space::Production,
+            dry_run: false,
+        }
+    }
+}
+
+/// As many files at a time as there are processors, at most four.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).min(4)
+}
+
+impl ImportOptions {
+    /// Whether a dataset was asked for.
+    pub(crate) fn wants(&self, dataset: &Dataset) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == dataset.short_name())
+    }
+
+    /// The options that change what is stored, for the history.
+    pub(crate) fn fingerprint(&self) -> String {
+        let year = self.year.map_or_else(String::new, |year| format!(" year={year}"));
+        format!("on_conflict={}{year}", self.on_conflict.name())
+    }
+
+    /// The options that may save lines which were rejected, for the history; empty when none was given.
+    pub(crate) fn leniency(&self) -> String {
+        let dims: Vec<&str> = self.create_missing.iter().map(|dim| dim.spec().plural).collect();
+        let create = if dims.is_empty() { String::new() } else { format!(" create_missing={}", dims.join(",")) };
+        let shrink = if self.max_shrink == 50.0 { String::new() } else { format!(" max_shrink={}", self.max_shrink) };
+        format!("{create}{shrink}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_on_rejects_are_lines_or_a_share() {
+        assert_eq!("100".parse(), Ok(MaxRejects::Lines(100)));
+        assert_eq!("2,5%".parse(), Ok(MaxRejects::Percent(2.5)));
+        assert!("-1".parse::<MaxRejects>().is_err() && "101%".parse::<MaxRejects>().is_err());
+        assert!(!MaxRejects::Percent(10.0).is_exceeded(1, 10));
+        assert!(MaxRejects::Percent(10.0).is_exceeded(2, 10));
+        assert!(MaxRejects::Lines(0).is_exceeded(1, 1_000_000));
+    }
+}

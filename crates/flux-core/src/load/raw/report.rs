@@ -1,0 +1,247 @@
+//! What the ETL did, file by file and family by family.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::domain::catalogue::DATASETS;
+use crate::ledger::history::Counts;
+use crate::load::report::render_details;
+use crate::load::{FileReport, LoadMethod, Status};
+use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
+
+use crate::load::raw::EtlOptions;
+use crate::load::raw::discover::{Ignored, RawFile};
+
+/// Files told one by one in the text; the JSON has them all.
+const TOLD: usize = 20;
+
+/// One raw export.
+#[derive(Debug, Serialize)]
+pub struct RawReport {
+    /// As any file of an import; `filtered` counts the lines of the two fields below.
+    #[serde(flatten)]
+    pub(crate) file: FileReport,
+    /// Family.
+    pub family: &'static str,
+    /// `2024B1`.
+    pub(crate) delivery: String,
+    /// Lines with a volume of 0 or less, which are not stored.
+    pub(crate) not_positive: u64,
+    /// Lines of dates and zones that a later delivery, or another file of this one, has brought.
+    pub(crate) superseded: u64,
+    /// Dates × zones that another file of the same delivery has brought.
+    pub(crate) overlaps: u64,
+}
+
+impl RawReport {
+    pub(crate) fn new(raw: &RawFile, file: FileReport) -> Self {
+        let file = FileReport { file: raw.place.clone(), path: Some(raw.path.clone()), ..file };
+        Self {
+            file,
+            family: raw.dataset.family,
+            delivery: raw.delivery.to_string(),
+            not_positive: 0,
+            superseded: 0,
+            overlaps: 0,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let look = if self.overlaps > 0 { Verdict::Attention } else { Verdict::Ok };
+        look.max(self.file.verdict())
+    }
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct EtlReport {
+    /// Folder that was searched.
+    #[serde(serialize_with = "crate::report::path_text")]
+    pub(crate) folder: PathBuf,
+    /// Whether nothing was written.
+    pub(crate) dry_run: bool,
+    /// How rows reached the server.
+    pub(crate) load_method: &'static str,
+    /// The exports, by place.
+    pub(crate) files: Vec<RawReport>,
+    /// Files that are no exports to load.
+    pub(crate) ignored: Vec<Ignored>,
+    /// Sums.
+    pub(crate) totals: Totals,
+    #[serde(skip)]
+    elapsed: Duration,
+}
+
+/// Sums over all files.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Totals {
+    /// Files found.
+    pub(crate) files: u64,
+    /// Files loaded.
+    pub(crate) loaded: u64,
+    /// Files that were loaded before.
+    pub(crate) unchanged: u64,
+    /// Files that failed.
+    pub(crate) failed: u64,
+    /// Files passed over.
+    pub(crate) ignored: u64,
+    /// The accounting.
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
+    /// Part of the filtered lines: volumes of 0 or less.
+    pub(crate) not_positive: u64,
+    /// Part of the filtered lines: replaced by a later delivery or another file.
+    pub(crate) superseded: u64,
+}
+
+impl EtlReport {
+    pub(crate) fn new(
+        folder: PathBuf,
+        options: &EtlOptions,
+        method: LoadMethod,
+        files: Vec<RawReport>,
+        ignored: Vec<Ignored>,
+        elapsed: Duration,
+    ) -> Self {
+        let mut totals = Totals { files: files.len() as u64, ignored: ignored.len() as u64, ..Totals::default() };
+        for report in &files {
+            totals.add(report);
+        }
+        Self { folder, dry_run: options.dry_run, load_method: method.name(), files, ignored, totals, elapsed }
+    }
+
+    fn summary(&self) -> String {
+        let totals = &self.totals;
+        let seconds = self.elapsed.as_secs_f64();
+        let rate = (totals.counts.lines_read as f64 / seconds.max(0.001)) as u64;
+        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
+        format!(
+            "{}, {} lues, {}, en {} ({} lignes/s){would}",
+            plural(totals.files, "fichier", "fichiers"),
+            plural(totals.counts.lines_read, "ligne", "lignes"),
+            plural(totals.counts.stored, "enregistrée", "enregistrées"),
+            duration(seconds),
+            number(rate)
+        )
+    }
+}
+
+impl Totals {
+    fn add(&mut self, report: &RawReport) {
+        match report.file.status {
+            Status::Loaded => self.loaded += 1,
+            Status::Unchanged => self.unchanged += 1,
+            Status::Failed => self.failed += 1,
+            Status::Missing | Status::Skipped => {}
+        }
+        self.counts.add(&report.file.counts);
+        self.not_positive += report.not_positive;
+        self.superseded += report.superseded;
+    }
+}
+
+impl Report for EtlReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&[
+            "famille",
+            ">fichiers",
+            ">chargés",
+            ">inchangés",
+            ">échecs",
+            ">lues",
+            ">enregistrées",
+            ">remplacées",
+            ">doublons",
+            ">conflits",
+            ">rejets",
+            ">volume ≤ 0",
+            ">dépassées",
+        ]);
+        for dataset in DATASETS {
+            let mut totals = Totals::default();
+            for report in self.files.iter().filter(|report| report.family == dataset.family) {
+                totals.files += 1;
+                totals.add(report);
+            }
+            if totals.files > 0 {
+                let counts = &totals.counts;
+                table.row([
+                    dataset.family.to_owned(),
+                    number(totals.files),
+                    number(totals.loaded),
+                    number(totals.unchanged),
+                    number(totals.failed),
+                    number(counts.lines_read),
+                    number(counts.stored),
+                    number(counts.deleted),
+                    number(counts.duplicates),
+                    number(counts.conflicts),
+                    number(counts.rejected),
+                    number(totals.not_positive),
+                    number(totals.superseded),
+                ]);
+            }
+        }
+        if !table.is_empty() {
+            page.table(&table);
+        }
+        let to_tell = |report: &&RawReport| report.verdict() != Verdict::Ok || report.file.note.is_some();
+        let mut told: Vec<&RawReport> = self.files.iter().filter(to_tell).collect();
+        told.sort_by_key(|report| std::cmp::Reverse(report.verdict()));
+        for report in told.iter().take(TOLD) {
+            render_details(page, &report.file);
+            if let Some(note) = &report.file.note {
+                page.line(format!("{} : {note}", report.file.file));
+            }
+        }
+        if told.len() > TOLD {
+            page.line(format!("… et {} autres fichiers à signaler (--json les donne tous)", told.len() - TOLD));
+        }
+        self.render_created(page);
+        self.render_ignored(page);
+        page.gap();
+        page.verdict(self.verdict(), self.summary());
+        if self.files.is_empty() {
+            page.action(&format!(
+                "aucun export brut dans {} : voyez --data-path ou `extract-only`",
+                self.folder.display()
+            ));
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let blind = self.files.is_empty() || self.ignored.iter().any(Ignored::is_unreadable);
+        let none = if blind { Verdict::Attention } else { Verdict::Ok };
+        self.files.iter().map(RawReport::verdict).max().unwrap_or(Verdict::Ok).max(none)
+    }
+}
+
+impl EtlReport {
+    fn render_created(&self, page: &mut Page) {
+        let silent = |report: &&RawReport| report.verdict() == Verdict::Ok && report.file.note.is_none();
+        let created: u64 = self.files.iter().filter(silent).map(|report| report.file.created.len() as u64).sum();
+        if created > 0 {
+            page.line(format!("{} dans les dimensions", plural(created, "nom créé", "noms créés")));
+        }
+    }
+
+    fn render_ignored(&self, page: &mut Page) {
+        if self.ignored.is_empty() {
+            return;
+        }
+        let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for ignored in &self.ignored {
+            reasons.entry(ignored.reason).or_default().push(&ignored.file);
+        }
+        page.gap();
+        page.line(plural(self.ignored.len() as u64, "fichier ignoré :", "fichiers ignorés :"));
+        for (reason, files) in reasons {
+            let first = files.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+            let more = if files.len() > 3 { ", …" } else { "" };
+            page.line(format!("  {} : {reason} ({first}{more})", number(files.len() as u64)));
+        }
+    }
+}

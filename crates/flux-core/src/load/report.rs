@@ -1,0 +1,332 @@
+//! What an import did, file by file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::catalogue::Dataset;
+use crate::error::Error;
+use crate::ledger::history::Counts;
+use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
+
+use crate::load::options::{ImportOptions, LoadMethod};
+use crate::load::rejects::Motive;
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Its rows are in the temporary table (on a dry run: would be).
+    Loaded,
+    /// The same content was loaded before.
+    Unchanged,
+    /// Not in the delivery.
+    Missing,
+    /// Left out by `--skip-large`.
+    Skipped,
+    /// Nothing of it was loaded.
+    Failed,
+}
+
+impl Status {
+    pub(crate) fn french(self) -> &'static str {
+        match self {
+            Status::Loaded => "chargé",
+            Status::Unchanged => "inchangé",
+            Status::Missing => "absent",
+            Status::Skipped => "écarté",
+            Status::Failed => "échec",
+        }
+    }
+}
+
+/// A date that was not replaced because it would have lost too many rows.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ShrunkDate {
+    /// The date.
+    pub(crate) date: String,
+    /// Rows stored.
+    pub(crate) stored: u64,
+    /// Rows that the file holds.
+    pub(crate) incoming: u64,
+}
+
+/// Two lines that contradict each other.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ConflictExample {
+    /// Line of the first volume.
+    pub(crate) line: u64,
+    /// First volume.
+    pub(crate) volume: u32,
+    /// Line of the other one.
+    pub(crate) other_line: u64,
+    /// Other volume.
+    pub(crate) other_volume: u32,
+}
+
+/// One file.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileReport {
+    /// Name, as in the delivery's specification.
+    pub(crate) file: String,
+    /// Temporary table.
+    pub table: String,
+    /// What became of it.
+    pub(crate) status: Status,
+    /// Encoding met.
+    pub(crate) encoding: Option<String>,
+    /// The accounting.
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
+    /// Where rejected lines are.
+    #[serde(serialize_with = "crate::report::path_text_if_any")]
+    pub(crate) reject_file: Option<PathBuf>,
+    /// Seconds.
+    #[serde(serialize_with = "seconds")]
+    pub(crate) duration_s: Duration,
+    /// Where the file was found.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "crate::report::path_text_if_any")]
+    pub(crate) path: Option<PathBuf>,
+    /// First and last date stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dates: Option<(String, String)>,
+    /// Why lines were rejected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rejects: Vec<Motive>,
+    /// Contradicting lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) conflict_examples: Vec<ConflictExample>,
+    /// Dates not replaced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shrunk_dates: Vec<ShrunkDate>,
+    /// Names created, `dimension: name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) created: Vec<String>,
+    /// A remark for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+impl FileReport {
+    pub(crate) fn new(dataset: &Dataset, table: String) -> Self {
+        Self {
+            file: dataset.weekly_file.unwrap_or_default().into(),
+            table,
+            status: Status::Missing,
+            encoding: None,
+            counts: Counts::default(),
+            reject_file: None,
+            duration_s: Duration::ZERO,
+            path: None,
+            dates: None,
+            rejects: Vec::new(),
+            conflict_examples: Vec::new(),
+            shrunk_dates: Vec::new(),
+            created: Vec::new(),
+            note: None,
+            error: None,
+            hint: None,
+        }
+    }
+
+    pub(crate) fn fail(&mut self, error: &Error) {
+        log::error!("{} : {error}", self.file);
+        self.status = Status::Failed;
+        self.error = Some(error.to_string());
+        self.hint = error.hint();
+        self.counts.stored = 0;
+        self.counts.deleted = 0;
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        let look = self.counts.rejected > 0 || self.counts.conflicts > 0 || !self.shrunk_dates.is_empty();
+        match self.status {
+            Status::Failed => Verdict::Error,
+            Status::Missing => Verdict::Attention,
+            Status::Loaded if self.counts.lines_read == 0 => Verdict::Attention,
+            _ if look => Verdict::Attention,
+            _ => Verdict::Ok,
+        }
+    }
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct ImportReport {
+    /// Folder that was searched.
+    #[serde(serialize_with = "crate::report::path_text")]
+    pub(crate) folder: PathBuf,
+    /// Whether nothing was written.
+    pub(crate) dry_run: bool,
+    /// How rows reached the server.
+    pub(crate) load_method: &'static str,
+    /// The files, in the order of the delivery.
+    pub(crate) files: Vec<FileReport>,
+    /// Their sums.
+    pub(crate) totals: Counts,
+    #[serde(skip)]
+    elapsed: Duration,
+}
+
+impl ImportReport {
+    pub(crate) fn new(
+        folder: PathBuf,
+        options: &ImportOptions,
+        method: LoadMethod,
+        files: Vec<FileReport>,
+        elapsed: Duration,
+    ) -> Self {
+        let mut totals = Counts::default();
+        for file in &files {
+            totals.add(&file.counts);
+        }
+        Self { folder, dry_run: options.dry_run, load_method: method.name(), files, totals, elapsed }
+    }
+
+    fn summary(&self) -> String {
+        let totals = &self.totals;
+        let stored = plural(totals.stored, "ligne enregistrée", "lignes enregistrées");
+        let seconds = self.elapsed.as_secs_f64();
+        let rate = (totals.lines_read as f64 / seconds.max(0.001)) as u64;
+        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
+        format!(
+            "{}, {stored}, en {} ({} lignes/s){would}",
+            plural(totals.lines_read, "ligne lue", "lignes lues"),
+            duration(seconds),
+            number(rate)
+        )
+    }
+}
+
+impl Report for ImportReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&[
+            "fichier",
+            "état",
+            ">lues",
+            ">enregistrées",
+            ">remplacées",
+            ">doublons",
+            ">conflits",
+            ">rejets",
+            ">filtrées",
+        ]);
+        for file in &self.files {
+            let counts = &file.counts;
+            let count =
+                |count: u64| if file.status == Status::Loaded || count > 0 { number(count) } else { "–".into() };
+            table.row([
+                file.file.trim_end_matches(".csv").to_owned(),
+                format!("{} {}", file.verdict().sign(), file.status.french()),
+                count(counts.lines_read),
+                count(counts.stored),
+                count(counts.deleted),
+                count(counts.duplicates),
+                count(counts.conflicts),
+                count(counts.rejected),
+                count(counts.filtered),
+            ]);
+        }
+        page.table(&table);
+        let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for file in &self.files {
+            render_details(page, file);
+            if let Some(note) = &file.note {
+                notes.entry(note).or_default().push(&file.file);
+            }
+        }
+        page.gap();
+        for (note, files) in notes {
+            match files.as_slice() {
+                [file] => page.line(format!("{file} : {note}")),
+                files => page.line(format!("{} fichiers : {note}", files.len())),
+            }
+        }
+        page.gap();
+        page.verdict(self.verdict(), self.summary());
+        let absent = self.files.iter().filter(|file| file.status == Status::Missing).count() as u64;
+        if absent > 0 {
+            page.line(format!(
+                "  {} dans {}",
+                plural(absent, "fichier absent", "fichiers absents"),
+                self.folder.display()
+            ));
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.files.iter().map(FileReport::verdict).max().unwrap_or(Verdict::Ok)
+    }
+}
+
+pub(crate) fn render_details(page: &mut Page, file: &FileReport) {
+    let nothing = file.error.is_none()
+        && file.rejects.is_empty()
+        && file.conflict_examples.is_empty()
+        && file.shrunk_dates.is_empty()
+        && file.created.is_empty();
+    if nothing {
+        return;
+    }
+    page.title(&file.file);
+    if let Some(error) = &file.error {
+        page.verdict(Verdict::Error, error);
+        if let Some(hint) = &file.hint {
+            page.action(hint);
+        }
+    }
+    for motive in &file.rejects {
+        let column = if motive.column.is_empty() { String::new() } else { format!(" ({})", motive.column) };
+        let lines = plural(motive.lines, "ligne rejetée", "lignes rejetées");
+        page.verdict(Verdict::Attention, format!("{lines} : {}{column}", motive.reason));
+        page.line(format!("    {}", motive.examples.join(" | ")));
+    }
+    if let Some(path) = &file.reject_file {
+        page.action(&format!("lignes rejetées dans {} : corrigez-les dans le CSV, puis relancez", path.display()));
+    }
+    if file.counts.conflicts > 0 {
+        let lines = plural(file.counts.conflicts, "ligne en contradiction", "lignes en contradiction");
+        page.verdict(Verdict::Attention, format!("{lines} avec une autre de même clé"));
+        for example in &file.conflict_examples {
+            page.line(format!(
+                "    ligne {} : volume {} ; ligne {} : volume {}",
+                example.line,
+                number(example.volume),
+                example.other_line,
+                number(example.other_volume)
+            ));
+        }
+    }
+    for date in file.shrunk_dates.iter().take(10) {
+        page.verdict(
+            Verdict::Attention,
+            format!(
+                "{} n'est pas remplacé : {} dans le fichier contre {} en base",
+                date.date,
+                plural(date.incoming, "ligne", "lignes"),
+                number(date.stored)
+            ),
+        );
+    }
+    if file.shrunk_dates.len() > 10 {
+        page.line(format!("    … et {} autres dates", file.shrunk_dates.len() - 10));
+    }
+    if !file.shrunk_dates.is_empty() {
+        page.action("si ces dates sont vraiment réduites, relancez avec --force");
+    }
+    if !file.created.is_empty() {
+        page.line(format!("  créés : {}", file.created.join(", ")));
+    }
+}

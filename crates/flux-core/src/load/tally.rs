@@ -1,0 +1,221 @@
+//! What becomes of each key: one row, duplicates, conflicts. Counted by date before anything is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result};
+use crate::load::sorter::{Record, Sorted};
+
+use crate::load::layout::{Layout, Slice};
+use crate::load::options::OnConflict;
+
+/// All lines of one key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Group {
+    pub(crate) key: u128,
+    /// How many lines.
+    pub(crate) lines: u64,
+    /// How many different volumes.
+    pub(crate) distinct: u64,
+    /// First line of the key, and the first one that disagrees with it.
+    pub(crate) first: Record,
+    pub(crate) last: Record,
+    other: Option<Record>,
+    sum: u64,
+}
+
+impl Group {
+    fn new(record: Record) -> Self {
+        Self {
+            key: record.key,
+            lines: 1,
+            distinct: 1,
+            first: record,
+            last: record,
+            other: None,
+            sum: u64::from(record.volume),
+        }
+    }
+
+    fn add(&mut self, record: Record, same_volume: bool) {
+        self.lines += 1;
+        if !same_volume {
+            self.distinct += 1;
+            self.sum = self.sum.saturating_add(u64::from(record.volume));
+        }
+        if record.line < self.first.line {
+            self.other = Some(self.first);
+            self.first = record;
+        } else if record.volume != self.first.volume && self.other.is_none_or(|other| record.line < other.line) {
+            self.other = Some(record);
+        }
+        if record.line > self.last.line {
+            self.last = record;
+        }
+    }
+
+    /// The volume to store; `None` when the policy rejects the key.
+    pub(crate) fn volume(&self, policy: OnConflict) -> Result<Option<u32>> {
+        if self.distinct == 1 {
+            return Ok(Some(self.first.volume));
+        }
+        match policy {
+            OnConflict::First => Ok(Some(self.first.volume)),
+            OnConflict::Last => Ok(Some(self.last.volume)),
+            OnConflict::Reject => Ok(None),
+            OnConflict::Sum => match u32::try_from(self.sum).ok().filter(|sum| *sum <= i32::MAX as u32) {
+                Some(sum) => Ok(Some(sum)),
+                None => Err(Error::BadFile(format!(
+                    "la somme des volumes contradictoires de la ligne {} dépasse la colonne",
+                    self.first.line
+                ))),
+            },
+        }
+    }
+}
+
+/// All keys.
+pub(crate) const ALL: RangeInclusive<u128> = 0..=u128::MAX;
+
+/// Gives the lines of each key of a range together, in key order.
+pub(crate) fn for_each_group(
+    sorted: &Sorted,
+    keys: RangeInclusive<u128>,
+    mut take: impl FnMut(&Group) -> Result<()>,
+) -> Result<()> {
+    let mut current: Option<(Group, u32)> = None;
+    sorted.for_each_in(keys, |record| {
+        match &mut current {
+            Some((group, volume)) if group.key == record.key => {
+                group.add(record, *volume == record.volume);
+                *volume = record.volume;
+            }
+            _ => {
+                if let Some((group, _)) = current.replace((Group::new(record), record.volume)) {
+                    take(&group)?;
+                }
+            }
+        }
+        Ok(())
+    })?;
+    match current {
+        Some((group, _)) => take(&group),
+        None => Ok(()),
+    }
+}
+
+/// What one slice holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SliceTally {
+    pub(crate) rows: u64,
+    pub(crate) lines: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) conflicts: u64,
+}
+
+/// What the file holds, by slice.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) slices: BTreeMap<Slice, SliceTally>,
+    /// Two lines of each of the first keys in conflict.
+    pub(crate) examples: Vec<(Record, Record)>,
+}
+
+/// Examples of conflicts kept for the report.
+const EXAMPLES: usize = 5;
+
+impl Tally {
+    pub(crate) fn of(sorted: &Sorted, layout: &Layout, policy: OnConflict) -> Result<Self> {
+        let mut tally = Self::default();
+        let mut current: (Option<Slice>, SliceTally) = (None, SliceTally::default());
+        for_each_group(sorted, ALL, |group| {
+            let slice = layout.slice(group.key);
+            if current.0 != Some(slice)
+                && let (Some(slice), counts) = std::mem::replace(&mut current, (Some(slice), SliceTally::default()))
+            {
+                tally.slices.insert(slice, counts);
+            }
+            let counts = &mut current.1;
+            let stored = u64::from(group.volume(policy)?.is_some());
+            counts.rows += stored;
+            counts.lines += group.lines;
+            counts.duplicates += group.lines - group.distinct;
+            counts.conflicts += group.distinct - stored;
+            if let Some(other) = group.other.filter(|_| group.distinct > 1 && tally.examples.len() < EXAMPLES) {
+                tally.examples.push((group.first, other));
+            }
+            Ok(())
+        })?;
+        if let (Some(slice), counts) = current {
+            tally.slices.insert(slice, counts);
+        }
+        Ok(tally)
+    }
+
+    /// Sums over the slices that are not `kept_back`.
+    pub(crate) fn total(&self, kept_back: &BTreeSet<Slice>) -> SliceTally {
+        let mut total = SliceTally::default();
+        for (_, counts) in self.slices.iter().filter(|(slice, _)| !kept_back.contains(slice)) {
+            total.rows += counts.rows;
+            total.lines += counts.lines;
+            total.duplicates += counts.duplicates;
+            total.conflicts += counts.conflicts;
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::sorter::Sorter;
+    use proptest::prelude::*;
+
+    /// Groups of (volume, …) in line order under one key.
+    fn group(volumes: &[u32]) -> Group {
+        let mut sorter = Sorter::new(&std::env::temp_dir(), 1000);
+        for (line, volume) in volumes.iter().enumerate() {
+            sorter.push(Record { key: 7, volume: *volume, line: line as u64 + 2 }).unwrap();
+        }
+        let mut found = Vec::new();
+        for_each_group(&sorter.finish(), ALL, |group| {
+            found.push(*group);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found.len(), 1);
+        found[0]
+    }
+
+    #[test]
+    fn each_policy_chooses_its_volume() {
+        let group = group(&[7, 5, 5, 9]);
+        assert_eq!((group.lines, group.distinct), (4, 3));
+        assert_eq!(group.volume(OnConflict::First).unwrap(), Some(7));
+        assert_eq!(group.volume(OnConflict::Last).unwrap(), Some(9));
+        assert_eq!(group.volume(OnConflict::Sum).unwrap(), Some(21));
+        assert_eq!(group.volume(OnConflict::Reject).unwrap(), None);
+        assert_eq!(group.other.unwrap().line, 3);
+    }
+
+    #[test]
+    fn identical_lines_are_no_conflict_under_any_policy() {
+        let group = group(&[4, 4]);
+        for policy in [OnConflict::First, OnConflict::Last, OnConflict::Sum, OnConflict::Reject] {
+            assert_eq!(group.volume(policy).unwrap(), Some(4));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn first_and_last_are_those_of_the_file(volumes in prop::collection::vec(0u32..4, 1..12)) {
+            let group = group(&volumes);
+            prop_assert_eq!(group.volume(OnConflict::First).unwrap(), volumes.first().copied());
+            prop_assert_eq!(group.volume(OnConflict::Last).unwrap(), volumes.last().copied());
+            let distinct: BTreeSet<_> = volumes.iter().collect();
+            prop_assert_eq!(group.distinct, distinct.len() as u64);
+            let disagreeing = volumes.iter().position(|v| *v != volumes[0]).map(|at| at as u64 + 2);
+            prop_assert_eq!(group.other.map(|other| other.line).filter(|_| group.distinct > 1), disagreeing);
+        }
+    }
+}

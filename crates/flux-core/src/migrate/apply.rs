@@ -1,0 +1,223 @@
+//! The migration: planned by comparison, applied in one transaction per table, every count checked against the plan.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::db::{Database, Lock};
+use crate::domain::catalogue::Space;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::schema::{self, Existing};
+
+use crate::migrate::{Dates, Moves, Pair, pairs};
+
+/// Options of a migration.
+#[derive(Debug, Clone, Default)]
+pub struct MigrateOptions {
+    /// Tables to migrate; all when empty.
+    pub only: Vec<String>,
+    /// Replaces definitive rows too.
+    pub overwrite_definitive: bool,
+    /// Leaves provisional rows whose key is gone.
+    pub keep_withdrawn: bool,
+    /// Which tables.
+    pub space: Space,
+    /// Plans, writes nothing.
+    pub dry_run: bool,
+}
+
+/// What became of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// Main took what the temporary table holds.
+    Migrated,
+    /// Main had it all.
+    Unchanged,
+    /// The temporary table is empty.
+    Empty,
+    /// Nothing was changed.
+    Failed,
+}
+
+/// One table pair.
+#[derive(Debug, Clone, Serialize)]
+pub struct MigratedTable {
+    /// Temporary table.
+    pub(crate) temp: String,
+    /// Main table.
+    pub main: String,
+    /// Its rows.
+    #[serde(flatten)]
+    pub(crate) moves: Moves,
+    /// What became of it.
+    pub(crate) status: Status,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+impl MigratedTable {
+    fn planned(pair: &Pair, moves: Moves) -> Self {
+        let status = if moves.temp_rows == 0 {
+            Status::Empty
+        } else if moves.writes() {
+            Status::Migrated
+        } else {
+            Status::Unchanged
+        };
+        Self { temp: pair.temp.clone(), main: pair.main.clone(), moves, status, error: None, hint: None }
+    }
+
+    fn failed(pair: &Pair, error: &Error) -> Self {
+        log::error!("{} : {error}", pair.main);
+        Self {
+            status: Status::Failed,
+            error: Some(error.to_string()),
+            hint: error.hint(),
+            ..Self::planned(pair, Moves::default())
+        }
+    }
+}
+
+/// Report of a migration.
+#[derive(Debug, Serialize)]
+pub struct MigrateReport {
+    /// Whether nothing was written.
+    pub(crate) dry_run: bool,
+    /// The pairs, in the order of the delivery.
+    pub(crate) tables: Vec<MigratedTable>,
+}
+
+/// Migrates the temporary tables, each in its own transaction; one that fails does not stop the others.
+///
+/// # Errors
+/// Those that concern the run as a whole: connection, lock, unknown name.
+pub fn migrate(database: &Database, options: &MigrateOptions, progress: &Progress) -> Result<MigrateReport> {
+    let pairs = pairs(options.space, &options.only)?;
+    let mut lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let tables = schema::existing(&mut database.session()?)?;
+    let mut migrated = Vec::with_capacity(pairs.len());
+    for pair in &pairs {
+        crate::signals::check()?;
+        let bar = progress.step(&pair.main);
+        let result = migrate_pair(database, pair, options, &tables, &mut lock);
+        bar.finish_and_clear();
+        match result {
+            Ok(table) => migrated.push(table),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error @ Error::Locked { .. }) => return Err(error),
+            Err(error) => migrated.push(MigratedTable::failed(pair, &error)),
+        }
+    }
+    Ok(MigrateReport { dry_run: options.dry_run, tables: migrated })
+}
+
+fn migrate_pair(
+    database: &Database,
+    pair: &Pair,
+    options: &MigrateOptions,
+    tables: &HashMap<String, Existing>,
+    lock: &mut Option<Lock>,
+) -> Result<MigratedTable> {
+    pair.require(options.space, tables)?;
+    let moves = migrate_dates(database, pair, &Dates::All, options, lock)?;
+    Ok(MigratedTable::planned(pair, moves))
+}
+
+/// Migrates some dates of a pair in one transaction, or plans it on a dry run.
+pub(super) fn migrate_dates(
+    database: &Database,
+    pair: &Pair,
+    dates: &Dates<'_>,
+    options: &MigrateOptions,
+    lock: &mut Option<Lock>,
+) -> Result<Moves> {
+    if options.dry_run {
+        return Ok(Moves::planned(&pair.compare_dates(&mut database.session()?, dates)?, options));
+    }
+    database.transaction(|session| {
+        let moves = Moves::planned(&pair.compare_dates(session, dates)?, options);
+        moves.apply(session, pair, dates, options.overwrite_definitive)?;
+        if let Some(lock) = lock {
+            lock.ensure(database)?;
+        }
+        Ok(moves)
+    })
+}
+
+impl Report for MigrateReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&[
+            "table",
+            "état",
+            ">temporaires",
+            ">ajoutées",
+            ">revues",
+            ">identiques",
+            ">retirées",
+            ">définitives gardées",
+        ]);
+        for row in &self.tables {
+            let (sign, state) = match row.status {
+                Status::Migrated if self.dry_run => (Verdict::Ok, "à migrer"),
+                Status::Migrated => (Verdict::Ok, "migrée"),
+                Status::Unchanged => (Verdict::Ok, "à jour"),
+                Status::Empty => (Verdict::Ok, "vide"),
+                Status::Failed => (Verdict::Error, "échec"),
+            };
+            table.row([
+                row.main.clone(),
+                format!("{} {state}", sign.sign()),
+                number(row.moves.temp_rows),
+                number(row.moves.inserted),
+                number(row.moves.updated),
+                number(row.moves.unchanged),
+                number(row.moves.removed),
+                number(row.moves.kept_definitive),
+            ]);
+        }
+        page.table(&table);
+        page.gap();
+        for row in &self.tables {
+            if let Some(error) = &row.error {
+                page.verdict(Verdict::Error, format!("{} : {error}", row.main));
+                if let Some(hint) = &row.hint {
+                    page.action(hint);
+                }
+            }
+            if row.moves.kept_withdrawn > 0 {
+                let lines = plural(
+                    row.moves.kept_withdrawn,
+                    "ligne retirée par Orange est gardée",
+                    "lignes retirées par Orange sont gardées",
+                );
+                page.line(format!("  {} : {lines} (--keep-withdrawn)", row.main));
+            }
+        }
+        let sum = |count: fn(&MigratedTable) -> u64| self.tables.iter().map(count).sum::<u64>();
+        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
+        page.verdict(
+            self.verdict(),
+            format!(
+                "{}, {}, {}{would}",
+                plural(sum(|t| t.moves.inserted), "ligne ajoutée", "lignes ajoutées"),
+                plural(sum(|t| t.moves.updated), "revue", "revues"),
+                plural(sum(|t| t.moves.removed), "retirée", "retirées")
+            ),
+        );
+        if self.verdict() == Verdict::Ok && sum(|t| t.moves.temp_rows) > 0 && !self.dry_run {
+            page.action("contrôlez avec `verify-migration`, puis videz les tables temporaires avec `cleanup-temp`");
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let failed = self.tables.iter().any(|table| table.status == Status::Failed);
+        if failed { Verdict::Error } else { Verdict::Ok }
+    }
+}

@@ -1,0 +1,159 @@
+//! The migration of one large pair by batches of dates, each its own transaction. What is left to do is read from the tables
+//! themselves: a run that was stopped, however hard, is taken up by the next one at the first date that differs.
+
+use serde::Serialize;
+
+use crate::db::Database;
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
+use crate::schema;
+use crate::signals;
+
+use crate::migrate::apply::migrate_dates;
+use crate::migrate::{Dates, MigrateOptions, Moves, Pair};
+
+/// Dates that one batch may hold, for the length of its statements.
+const MAX_DATES: usize = 100;
+
+/// Report of a migration by batches.
+#[derive(Debug, Serialize)]
+pub struct BatchReport {
+    /// Whether nothing was written.
+    pub(crate) dry_run: bool,
+    /// Temporary table.
+    pub(crate) temp: String,
+    /// Main table.
+    pub main: String,
+    /// Batches in all.
+    pub(crate) batches: usize,
+    /// Batches that had nothing left to do.
+    pub(crate) already_done: usize,
+    /// Rows by what became of them.
+    pub(crate) totals: Moves,
+    /// Rows of the temporary table per second.
+    pub(crate) rows_per_s: u64,
+    #[serde(skip)]
+    seconds: f64,
+}
+
+/// Migrates one pair by batches of about `rows` rows, at least one date each.
+///
+/// # Errors
+/// Those of the connection, the lock, and of a batch; batches before it stay done.
+pub fn migrate_batches(
+    database: &Database,
+    pair: &Pair,
+    rows: u64,
+    options: &MigrateOptions,
+    progress: &Progress,
+) -> Result<BatchReport> {
+    let started = std::time::Instant::now();
+    let mut lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let mut session = database.session()?;
+    pair.require(options.space, &schema::existing(&mut session)?)?;
+    let sql = format!("SELECT CAST(date AS CHAR), COUNT(*) FROM {} GROUP BY date ORDER BY date", pair.temp);
+    let dates: Vec<(String, u64)> = session.rows(&format!("dates de {}", pair.temp), &sql, ())?;
+    drop(session);
+    let batches = split(&dates, rows);
+    let bar = progress.count(&pair.main, dates.iter().map(|(_, rows)| rows).sum());
+    let mut totals = Moves::default();
+    let mut already_done = 0;
+    for batch in &batches {
+        signals::check()?;
+        let moves = migrate_dates(database, pair, &Dates::These(batch), options, &mut lock)?;
+        already_done += usize::from(!moves.writes());
+        totals.add(&moves);
+        bar.inc(moves.temp_rows);
+    }
+    bar.finish_and_clear();
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(BatchReport {
+        dry_run: options.dry_run,
+        temp: pair.temp.clone(),
+        main: pair.main.clone(),
+        batches: batches.len(),
+        already_done,
+        rows_per_s: (totals.temp_rows as f64 / seconds.max(0.001)) as u64,
+        totals,
+        seconds,
+    })
+}
+
+/// Dates in order, each batch closed before it would exceed `rows`.
+fn split(dates: &[(String, u64)], rows: u64) -> Vec<Vec<&str>> {
+    let mut batches: Vec<Vec<&str>> = Vec::new();
+    let mut open = 0;
+    for (date, count) in dates {
+        match batches.last_mut() {
+            Some(batch) if open + count <= rows && batch.len() < MAX_DATES => {
+                batch.push(date);
+                open += count;
+            }
+            _ => {
+                batches.push(vec![date]);
+                open = *count;
+            }
+        }
+    }
+    batches
+}
+
+impl Report for BatchReport {
+    fn render(&self, page: &mut Page) {
+        let totals = &self.totals;
+        let mut table = Table::new(&[
+            "table",
+            ">lots",
+            ">temporaires",
+            ">ajoutées",
+            ">revues",
+            ">identiques",
+            ">retirées",
+            ">définitives gardées",
+        ]);
+        table.row([
+            self.main.clone(),
+            number(self.batches as u64),
+            number(totals.temp_rows),
+            number(totals.inserted),
+            number(totals.updated),
+            number(totals.unchanged),
+            number(totals.removed),
+            number(totals.kept_definitive),
+        ]);
+        page.table(&table);
+        page.gap();
+        if self.batches == 0 {
+            page.verdict(Verdict::Ok, format!("{} est vide", self.temp));
+            return;
+        }
+        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
+        page.verdict(
+            Verdict::Ok,
+            format!(
+                "{}, dont {} déjà à jour, en {} ({} lignes/s){would}",
+                plural(self.batches as u64, "lot", "lots"),
+                self.already_done,
+                duration(self.seconds),
+                number(self.rows_per_s)
+            ),
+        );
+        if !self.dry_run {
+            page.action("contrôlez avec `verify-migration --only fact_lieu_activite_soir`");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_hold_whole_dates_and_as_many_as_fit() {
+        let dates: Vec<(String, u64)> =
+            [("a", 40), ("b", 60), ("c", 1), ("d", 500), ("e", 1)].map(|(d, n)| (d.to_owned(), n)).into();
+        assert_eq!(split(&dates, 100), [vec!["a", "b"], vec!["c"], vec!["d"], vec!["e"]]);
+        assert!(split(&[], 100).is_empty());
+    }
+}

@@ -1,0 +1,108 @@
+//! What a migration does with the rows of a pair: planned by comparison, carried out by three statements that must do just that.
+
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::error::{Error, Result};
+
+use crate::migrate::{Comparison, Dates, MigrateOptions, Pair};
+
+/// Rows by what becomes of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Moves {
+    /// Rows of the temporary table = inserted + updated + unchanged + kept definitive.
+    pub(crate) temp_rows: u64,
+    /// New keys.
+    pub(crate) inserted: u64,
+    /// Keys that took the new volume.
+    pub(crate) updated: u64,
+    /// Keys that were the same.
+    pub(crate) unchanged: u64,
+    /// Provisional rows removed because their key is gone.
+    pub(crate) removed: u64,
+    /// Provisional rows whose key is gone, left because of `--keep-withdrawn`.
+    pub(crate) kept_withdrawn: u64,
+    /// Temporary rows that a definitive one stands in for.
+    pub(crate) kept_definitive: u64,
+}
+
+impl Moves {
+    /// What the options make of a comparison.
+    pub(super) fn planned(comparison: &Comparison, options: &MigrateOptions) -> Self {
+        let overwritten = if options.overwrite_definitive { comparison.definitive } else { 0 };
+        let withdrawn = comparison.surplus;
+        Self {
+            temp_rows: comparison.temp_rows,
+            inserted: comparison.missing,
+            updated: comparison.different + overwritten,
+            unchanged: comparison.same,
+            removed: if options.keep_withdrawn { 0 } else { withdrawn },
+            kept_withdrawn: if options.keep_withdrawn { withdrawn } else { 0 },
+            kept_definitive: comparison.definitive - overwritten,
+        }
+    }
+
+    /// Whether main changes.
+    pub(super) fn writes(&self) -> bool {
+        self.inserted + self.updated + self.removed > 0
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.temp_rows += other.temp_rows;
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.removed += other.removed;
+        self.kept_withdrawn += other.kept_withdrawn;
+        self.kept_definitive += other.kept_definitive;
+    }
+
+    /// Carries the plan out, in the transaction in which it was made; each statement must change exactly the rows that were planned.
+    pub(super) fn apply(&self, session: &mut Session, pair: &Pair, dates: &Dates<'_>, overwrite: bool) -> Result<()> {
+        let (temp, main, on_key, of_dates) = (&pair.temp, &pair.main, pair.on_key(), dates.condition());
+        let mut run = |what: &str, planned: u64, sql: String| -> Result<()> {
+            if planned == 0 {
+                return Ok(());
+            }
+            let done = session.exec(&format!("{what} dans {main}"), &sql, dates.params())?;
+            if done == planned {
+                return Ok(());
+            }
+            Err(Error::Invariant(format!("{main} : {what} de {done} lignes au lieu de {planned}")))
+        };
+        run(
+            "retrait",
+            self.removed,
+            format!(
+                "DELETE m FROM {main} m JOIN {} d ON d.date = m.date LEFT JOIN {temp} t ON {on_key} \
+                 WHERE t.date IS NULL AND m.is_provisional <> 0",
+                pair.distinct_dates(dates)
+            ),
+        )?;
+        let definitive = if overwrite { "m.is_provisional = 0 OR" } else { "m.is_provisional <> 0 AND" };
+        run(
+            "mise à jour",
+            self.updated,
+            format!(
+                "UPDATE {main} m JOIN {temp} t ON {on_key} SET m.volume = t.volume, m.is_provisional = 1 \
+                 WHERE {of_dates} AND ({definitive} m.volume <> t.volume)"
+            ),
+        )?;
+        let columns = pair.dataset.columns();
+        let selected: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
+        let new_only = if self.inserted == self.temp_rows {
+            format!("WHERE {of_dates}")
+        } else {
+            format!("LEFT JOIN {main} m ON {on_key} WHERE {of_dates} AND m.date IS NULL")
+        };
+        run(
+            "ajout",
+            self.inserted,
+            format!(
+                "INSERT INTO {main} ({}, is_provisional) SELECT {}, 1 FROM {temp} t {new_only}",
+                columns.join(", "),
+                selected.join(", ")
+            ),
+        )
+    }
+}

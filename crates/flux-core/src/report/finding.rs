@@ -1,0 +1,100 @@
+//! How a run went, and what a check found.
+
+use serde::Serialize;
+
+use super::Page;
+
+/// How a run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Done, nothing to look at.
+    Ok,
+    /// Done, but look.
+    Attention,
+    /// Failed, nothing half-done left.
+    Error,
+}
+
+impl Verdict {
+    /// Exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Verdict::Ok => 0,
+            Verdict::Error => 1,
+            Verdict::Attention => 3,
+        }
+    }
+
+    /// `"status"` in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Attention => "attention",
+            Verdict::Error => "error",
+        }
+    }
+
+    /// ✓ ⚠ ✗
+    pub fn sign(self) -> &'static str {
+        match self {
+            Verdict::Ok => "✓",
+            Verdict::Attention => "⚠",
+            Verdict::Error => "✗",
+        }
+    }
+}
+
+/// Something that a check found: what, where, how bad, what to do.
+#[derive(Debug, Clone, Serialize)]
+#[must_use]
+pub struct Finding {
+    /// How bad.
+    pub severity: Verdict,
+    /// Where: table, file, line, name.
+    pub(crate) place: String,
+    /// What.
+    pub message: String,
+    /// What to do; a command where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) action: Option<String>,
+}
+
+impl Finding {
+    /// Something to look at.
+    pub fn attention(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Verdict::Attention, place: place.into(), message: message.into(), action: None }
+    }
+
+    /// Something that is broken.
+    pub fn error(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Verdict::Error, ..Self::attention(place, message) }
+    }
+
+    /// With what to do about it.
+    pub fn action(mut self, action: impl Into<String>) -> Self {
+        self.action = Some(action.into());
+        self
+    }
+}
+
+/// The worst of several findings.
+pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Verdict {
+    findings.into_iter().map(|finding| finding.severity).max().unwrap_or(Verdict::Ok)
+}
+
+/// [`Verdict::Attention`] as soon as there is a finding.
+pub fn verdict(findings: &[Finding]) -> Verdict {
+    if findings.is_empty() { Verdict::Ok } else { Verdict::Attention }
+}
+
+/// Findings, or that there are none.
+pub fn render_findings(page: &mut Page, findings: &[Finding], nothing: &str) {
+    page.gap();
+    for finding in findings {
+        page.finding(finding);
+    }
+    if findings.is_empty() {
+        page.verdict(Verdict::Ok, nothing);
+    }
+}

@@ -1,0 +1,24 @@
+//! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
+
+mod finding;
+pub(crate) mod html;
+mod numbers;
+mod page;
+
+use serde::Serialize;
+
+pub use finding::{Finding, Verdict, render_findings, verdict, worst};
+pub use numbers::{bar, bytes, duration, number, path_text, path_text_if_any, percent, plural, ranges, some_of};
+pub use page::{Page, Table};
+
+/// What a tool returns.
+#[must_use]
+pub trait Report: Serialize {
+    /// Writes the report for people.
+    fn render(&self, page: &mut Page);
+
+    /// Decides the exit code.
+    fn verdict(&self) -> Verdict {
+        Verdict::Ok
+    }
+}

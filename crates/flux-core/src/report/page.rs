@@ -1,0 +1,239 @@
+//! Text for people, as wide as their terminal.
+
+use std::borrow::Cow;
+
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
+};
+
+use super::{Finding, Verdict};
+
+/// Without the control characters that a damaged file or name may hold: they would move the cursor or colour the terminal.
+fn plain(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| c.is_control() && c != '\n';
+    if text.contains(bad) { Cow::Owned(text.replace(bad, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// Text for people, as wide as their terminal.
+#[derive(Debug)]
+pub struct Page {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    /// As wide as the terminal; 160 columns when stdout is none, so that names stay whole in logs and mails.
+    pub fn for_stdout() -> Self {
+        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+        Self::new(terminal.or(columns).unwrap_or(160))
+    }
+
+    /// With a given width.
+    pub(crate) fn new(width: usize) -> Self {
+        Self { text: String::new(), width: width.max(40) }
+    }
+
+    /// What was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// One line.
+    pub fn line(&mut self, line: impl AsRef<str>) {
+        self.text.push_str(&plain(line.as_ref()));
+        self.text.push('\n');
+    }
+
+    /// An empty line.
+    pub fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A heading.
+    pub fn title(&mut self, title: &str) {
+        self.gap();
+        self.line(title);
+    }
+
+    /// ✓, ⚠ or ✗ and a line.
+    pub fn verdict(&mut self, verdict: Verdict, line: impl AsRef<str>) {
+        self.line(format!("{} {}", verdict.sign(), line.as_ref()));
+    }
+
+    /// A finding, with its next step.
+    pub fn finding(&mut self, finding: &Finding) {
+        self.verdict(finding.severity, format!("{} : {}", finding.place, finding.message));
+        if let Some(action) = &finding.action {
+            self.action(action);
+        }
+    }
+
+    /// What to do next.
+    pub(crate) fn action(&mut self, action: &str) {
+        self.line(format!("  → {action}"));
+    }
+
+    /// A table. Where it is too wide, columns that say nothing (0 or – in every row) are left out, then those that the table can do
+    /// without, before anything wraps.
+    pub fn table(&mut self, table: &Table) {
+        let mut shown: Vec<usize> = (0..table.head.len()).collect();
+        while table.width(&shown) > self.width {
+            let nothing = shown.iter().rposition(|column| table.says_nothing(*column));
+            let spare = |level: u8| shown.iter().position(|column| table.head[*column].spare == level);
+            match nothing.or_else(|| spare(2)).or_else(|| spare(1)) {
+                Some(at) => shown.remove(at),
+                None => break,
+            };
+        }
+        let mut grid = Grid::new();
+        grid.load_style(RULED);
+        grid.set_content_arrangement(ContentArrangement::Dynamic);
+        grid.set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
+        grid.set_header(shown.iter().map(|column| table.head[*column].title.as_str()));
+        for row in &table.rows {
+            grid.add_row(shown.iter().map(|column| Cell::new(row.get(*column).map_or("", String::as_str))));
+        }
+        for (index, column) in shown.iter().enumerate() {
+            // What a row is about stays in one piece; the others wrap first, and not within words.
+            let whole = index == 0 && shown.len() > 1 && table.width(&shown[..1]) <= self.width / 2;
+            let word = u16::try_from(table.longest_word(*column).min(LONGEST_WORD)).unwrap_or(u16::MAX);
+            if let Some(cells) = grid.column_mut(index) {
+                cells.set_constraint(if whole {
+                    ColumnConstraint::ContentWidth
+                } else {
+                    // With its padding.
+                    ColumnConstraint::LowerBoundary(Width::Fixed(word + 2))
+                });
+            }
+        }
+        for (index, column) in shown.iter().enumerate() {
+            if let Some(cells) = grid.column_mut(index).filter(|_| table.head[*column].right) {
+                cells.set_cell_alignment(CellAlignment::Right);
+                cells.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        self.line(grid.trim_fmt());
+    }
+}
+
+/// Longer words may be broken.
+const LONGEST_WORD: usize = 20;
+
+/// One rule under the header, nothing else.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+#[derive(Debug)]
+struct Column {
+    title: String,
+    right: bool,
+    /// How readily it is left out: 0 never.
+    spare: u8,
+}
+
+/// A table for people.
+#[derive(Debug)]
+pub struct Table {
+    head: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Column titles; those that begin with `>` hold numbers and stand to the right; a `?`, after it, marks those that may be left
+    /// out where the terminal is narrow, the first of them first, and those with `??` before all others.
+    pub fn new(titles: &[&str]) -> Self {
+        let column = |title: &&str| {
+            let (right, rest) = title.strip_prefix('>').map_or((false, *title), |rest| (true, rest));
+            let title = rest.trim_start_matches('?');
+            // A chart, which has no title, only repeats a number.
+            let spare = if title.is_empty() { 1 } else { (rest.len() - title.len()).min(2) as u8 };
+            Column { title: title.to_owned(), right, spare }
+        };
+        Self { head: titles.iter().map(column).collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().map(|cell| plain(&cell).into_owned()).collect());
+    }
+
+    /// Columns that the table takes when nothing wraps, with one space on each side of a cell and one between two.
+    fn width(&self, shown: &[usize]) -> usize {
+        let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
+        let width = |column: usize| {
+            let widest = cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0);
+            widest.max(self.head[column].title.chars().count()) + 2
+        };
+        shown.iter().map(|column| width(*column)).sum::<usize>() + shown.len().saturating_sub(1)
+    }
+
+    fn longest_word(&self, column: usize) -> usize {
+        let texts = self.rows.iter().filter_map(|row| row.get(column)).chain([&self.head[column].title]);
+        texts.flat_map(|text| text.split_whitespace()).map(|word| word.chars().count()).max().unwrap_or(0)
+    }
+
+    fn says_nothing(&self, column: usize) -> bool {
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+        self.head[column].right && cells.all(|cell| cell == "0" || cell == "–")
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::number;
+
+    #[test]
+    fn a_table_keeps_to_the_width() {
+        let mut table = Table::new(&["fichier", ">lignes"]);
+        table.row([
+            "frequentation_nuitee_fr.csv et un texte bien long qui doit passer à la ligne".into(),
+            number(1234u64),
+        ]);
+        let mut page = Page::new(40);
+        page.table(&table);
+        assert!(page.text().lines().all(|line| line.chars().count() <= 40), "{}", page.text());
+        assert!(page.text().contains("1 234"));
+    }
+
+    #[test]
+    fn columns_that_can_be_done_without_give_way_before_names_wrap() {
+        let mut table = Table::new(&["fichier", ">?taille", "?écrit le", ">lignes"]);
+        let cells = ["frequentation_nuitee", "12,3 Mio", "2025-07-07 06:30", "12"];
+        table.row(cells.map(str::to_owned));
+        let mut page = Page::new(50);
+        page.table(&table);
+        // 22 + 10 + 18 + 8 and three between = 61; without the size 50.
+        assert!(!page.text().contains("taille") && page.text().contains("2025-07-07 06:30"), "{}", page.text());
+        let mut page = Page::new(40);
+        page.table(&table);
+        assert!(page.text().contains("frequentation_nuitee") && !page.text().contains("2025"), "{}", page.text());
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        let mut page = Page::new(80);
+        page.line("a\u{1b}[31mb\nc\r");
+        assert_eq!(page.text(), "a\u{fffd}[31mb\nc\u{fffd}\n");
+    }
+
+    #[test]
+    fn columns_of_zeros_give_way_first() {
+        let mut table = Table::new(&["fichier", ">lues", ">rejets", ">doublons enregistrés"]);
+        table.row(["frequentation_nuitee".into(), "12".into(), "3".into(), "0".into()]);
+        let mut wide = Page::new(80);
+        wide.table(&table);
+        assert!(wide.text().contains("doublons"));
+        let mut narrow = Page::new(50);
+        narrow.table(&table);
+        assert!(!narrow.text().contains("doublons") && narrow.text().contains("rejets"), "{}", narrow.text());
+        assert!(narrow.text().contains("frequentation_nuitee"), "{}", narrow.text());
+    }
+}

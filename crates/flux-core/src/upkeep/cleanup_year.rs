@@ -1,0 +1,192 @@
+//! `cleanup-year`: the facts of one year, deleted by bounded batches. Running it again goes on where it was stopped.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{DATASETS, Dataset, Space};
+use crate::error::{Error, Result};
+use crate::ledger::history;
+use crate::progress::Progress;
+use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::schema;
+use crate::signals;
+
+use crate::ledger::ownership::PROGRESS;
+
+/// What to delete.
+#[derive(Debug, Clone)]
+pub struct CleanupOptions {
+    /// The year.
+    pub year: i32,
+    /// Families; all when empty.
+    pub only: Vec<&'static str>,
+    /// Rows of one transaction.
+    pub batch_size: usize,
+    /// Which tables.
+    pub space: Space,
+    /// Deletes; otherwise only says what would be deleted.
+    pub apply: bool,
+}
+
+/// One table.
+#[derive(Debug, Serialize)]
+pub(crate) struct CleanedTable {
+    /// Its name.
+    pub table: String,
+    /// Rows of the year.
+    pub(crate) rows: u64,
+    /// Of them definitive.
+    pub(crate) definitive: u64,
+    /// Sum of their volumes.
+    pub(crate) volume: i64,
+    /// Rows deleted.
+    pub(crate) deleted: u64,
+    /// Whether the database has it.
+    pub(crate) exists: bool,
+}
+
+/// The plan, and what was done of it.
+#[derive(Debug, Serialize)]
+pub struct CleanupReport {
+    /// The year.
+    pub(crate) year: i32,
+    /// Whether nothing was deleted.
+    pub(crate) dry_run: bool,
+    /// The tables.
+    pub(crate) tables: Vec<CleanedTable>,
+    /// Rows of the year in all.
+    pub(crate) rows: u64,
+    /// Rows deleted.
+    pub(crate) deleted: u64,
+    /// Loads of the ETL that count as undone, so that the next run loads their files again.
+    pub(crate) forgotten: u64,
+}
+
+/// Deletes the facts of one year from the main tables.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]; what was deleted until then is gone, the rest untouched.
+pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Progress) -> Result<CleanupReport> {
+    let (first, last) = span(options.year)?;
+    let mut lock = if options.apply { Some(database.lock()?) } else { None };
+    let mut session = database.session()?;
+    let existing = schema::existing(&mut session)?;
+    let wanted = |dataset: &&Dataset| options.only.is_empty() || options.only.contains(&dataset.family);
+    let mut tables = Vec::new();
+    for dataset in DATASETS.iter().filter(wanted) {
+        let table = dataset.main_table(options.space);
+        tables.push(if existing.contains_key(&table) {
+            plan(&mut session, table, &first, &last)?
+        } else {
+            CleanedTable { table, rows: 0, definitive: 0, volume: 0, deleted: 0, exists: false }
+        });
+    }
+    let rows = tables.iter().map(|table| table.rows).sum();
+    let mut report =
+        CleanupReport { year: options.year, dry_run: !options.apply, tables, rows, deleted: 0, forgotten: 0 };
+    if !options.apply {
+        return Ok(report);
+    }
+    drop(session);
+    let bar = progress.count(&format!("année {}", options.year), rows);
+    for (dataset, cleaned) in DATASETS.iter().filter(wanted).zip(&mut report.tables).filter(|(_, table)| table.exists) {
+        // First of all: a run that is stopped on the way must not leave files that pass for loaded.
+        let names: Vec<&str> =
+            [history::TABLE, PROGRESS].into_iter().filter(|name| existing.contains_key(*name)).collect();
+        report.forgotten += forget(database, &names, &cleaned.table, &first, &last)?;
+        let sql = format!(
+            "DELETE FROM {} WHERE date BETWEEN ? AND ? ORDER BY {} LIMIT {}",
+            cleaned.table,
+            dataset.key().join(", "),
+            options.batch_size.max(1)
+        );
+        loop {
+            signals::check()?;
+            if let Some(lock) = &mut lock {
+                lock.ensure(database)?;
+            }
+            let doing = format!("suppression dans {}", cleaned.table);
+            let deleted = database.transaction(|session| session.exec(&doing, &sql, (&first, &last)))?;
+            cleaned.deleted += deleted;
+            report.deleted += deleted;
+            bar.inc(deleted);
+            if deleted == 0 {
+                break;
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+fn span(year: i32) -> Result<(String, String)> {
+    let day = |month, day| NaiveDate::from_ymd_opt(year, month, day).map(|date| date.to_string());
+    day(1, 1).zip(day(12, 31)).ok_or_else(|| Error::Usage(format!("l'année {year} n'existe pas")))
+}
+
+fn plan(session: &mut Session, table: String, first: &str, last: &str) -> Result<CleanedTable> {
+    let sql = format!(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(is_provisional = 0), 0) AS SIGNED), CAST(COALESCE(SUM(volume), 0) AS SIGNED) \
+         FROM {table} WHERE date BETWEEN ? AND ?"
+    );
+    let found: Option<(u64, u64, i64)> = session.first(&format!("comptage de {table}"), &sql, (first, last))?;
+    let (rows, definitive, volume) = found.unwrap_or_default();
+    Ok(CleanedTable { table, rows, definitive, volume, deleted: 0, exists: true })
+}
+
+/// Makes the loads of the year count as undone.
+fn forget(database: &Database, own: &[&str], table: &str, first: &str, last: &str) -> Result<u64> {
+    database.transaction(|session| {
+        let mut forgotten = 0;
+        if own.contains(&history::TABLE) {
+            let sql = "UPDATE flux_import_history SET status = 'cleaned', cleaned_at = UTC_TIMESTAMP(3) \
+                       WHERE table_name = ? AND status = 'loaded' AND first_date <= ? AND last_date >= ?";
+            forgotten = session.exec("écriture de l'historique des imports", sql, (table, last, first))?;
+        }
+        if own.contains(&PROGRESS) {
+            let sql = "DELETE FROM flux_etl_progress WHERE table_name = ? AND date BETWEEN ? AND ?";
+            session.exec("écriture de flux_etl_progress", sql, (table, first, last))?;
+        }
+        Ok(forgotten)
+    })
+}
+
+impl Report for CleanupReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&["table", ">lignes", ">définitives", ">provisoires", ">volume", ">supprimées"]);
+        for cleaned in self.tables.iter().filter(|cleaned| cleaned.rows > 0 || cleaned.deleted > 0) {
+            table.row([
+                cleaned.table.clone(),
+                number(cleaned.rows),
+                number(cleaned.definitive),
+                number(cleaned.rows - cleaned.definitive),
+                number(cleaned.volume),
+                number(cleaned.deleted),
+            ]);
+        }
+        if !table.is_empty() {
+            page.table(&table);
+            page.gap();
+        }
+        let missing = self.tables.iter().filter(|cleaned| !cleaned.exists).count() as u64;
+        if missing > 0 {
+            page.line(plural(missing, "table absente de la base", "tables absentes de la base"));
+        }
+        let rows = plural(self.rows, "ligne", "lignes");
+        if self.rows == 0 && self.deleted == 0 {
+            page.verdict(Verdict::Ok, format!("rien à supprimer pour {}", self.year));
+        } else if self.dry_run {
+            page.verdict(Verdict::Ok, format!("à supprimer pour {} : {rows} (rien n'a été supprimé)", self.year));
+            page.action("sauvegardez avec `backup-critical`, puis relancez avec --yes pour supprimer");
+        } else {
+            page.verdict(Verdict::Ok, format!("année {} : {} supprimées", self.year, number(self.deleted)));
+            if self.forgotten > 0 {
+                page.line(format!(
+                    "  {} : `populate-facts-full-production` rechargera ces fichiers s'ils sont encore là",
+                    plural(self.forgotten, "chargement oublié", "chargements oubliés")
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What keeps the installation in order: archives, caches, logs, indexes, security, the facts of old years.
+
+pub mod archive;
+pub mod cache;
+pub mod cache_admin;
+pub mod cleanup_year;
+pub mod logs;
+pub mod response;
+pub mod security;

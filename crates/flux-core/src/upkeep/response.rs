@@ -1,0 +1,375 @@
+//! `improve-response`: which index serves each kind of query of the dashboards, which one is missing, which one is there twice.
+//!
+//! The dashboards ask for one zone, one category, a range of dates, some provenances, summed by the breakdown or by day; or for all
+//! zones over a range of dates. The natural key begins with the date: it serves the second kind, but makes the first read the
+//! rows of every zone and category of the range.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use mysql::{Row, Value};
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{DATASETS, Dataset, Space};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::report::{Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::schema::{self, Existing};
+use crate::signals;
+use crate::upkeep::cache::{self, CacheOptions};
+
+/// Name of the index that the dashboards lack.
+const INDEX: &str = "flux_k_zone_categorie_date";
+/// Its columns: what is equal first, the range last.
+const COLUMNS: [&str; 3] = ["id_zone", "id_categorie", "date"];
+/// Days of a usual question.
+const SPAN: i64 = 62;
+
+/// What to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ResponseOptions {
+    /// Create the missing indexes.
+    pub apply: bool,
+    /// Leave the statistics as they are.
+    pub no_analyze: bool,
+    /// Leave the caches as they are.
+    pub no_cache: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Report of `improve-response`.
+#[derive(Debug, Serialize)]
+pub struct ResponseReport {
+    dry_run: bool,
+    tables: Vec<TableLine>,
+    analyzed: u64,
+    cache_files: u64,
+    cache_bytes: u64,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableLine {
+    table: String,
+    rows: u64,
+    queries: Vec<QueryLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Proposal>,
+    redundant: Vec<Redundant>,
+}
+
+#[derive(Debug, Serialize)]
+struct QueryLine {
+    query: &'static str,
+    /// Index that the server chooses; none means that it reads the whole table.
+    index: Option<String>,
+    rows_examined: u64,
+    covering: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Proposal {
+    index: &'static str,
+    columns: Vec<&'static str>,
+    estimated_bytes: u64,
+    ddl: String,
+    created: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Redundant {
+    index: String,
+    /// The wider index that does its work.
+    within: String,
+    bytes: Option<u64>,
+    /// Part of the schema: `ensure-schema` would create it again.
+    in_schema: bool,
+}
+
+/// Looks at the main tables that have rows; creates what is missing with `apply`.
+///
+/// # Errors
+/// Those of the connection and the lock; an index that cannot be created is a finding.
+pub fn improve(
+    home: &Path,
+    database: &Database,
+    options: ResponseOptions,
+    progress: &Progress,
+) -> Result<ResponseReport> {
+    let writes = !options.dry_run && options.apply;
+    let _lock = if writes { Some(database.lock()?) } else { None };
+    let mut session = database.session()?;
+    let existing = schema::existing(&mut session)?;
+    let sizes = index_sizes(&mut session);
+    let mut report = ResponseReport {
+        dry_run: options.dry_run,
+        tables: Vec::new(),
+        analyzed: 0,
+        cache_files: 0,
+        cache_bytes: 0,
+        findings: Vec::new(),
+    };
+    for dataset in DATASETS {
+        signals::check()?;
+        let name = dataset.main_table(Space::Production);
+        let Some(table) = existing.get(&name) else { continue };
+        let Some(sample) = sample(&mut session, &name)? else { continue };
+        let bar = progress.step(&name);
+        let mut line = look(&mut session, dataset, &name, table, &sample, &sizes)?;
+        if let Some(proposal) = line.missing.as_mut() {
+            act(&mut session, &name, proposal, options, &mut report.findings)?;
+        }
+        if !options.dry_run && !options.no_analyze {
+            match session.rows::<Row>(&format!("statistiques de {name}"), &format!("ANALYZE TABLE {name}"), ()) {
+                Ok(_) => report.analyzed += 1,
+                Err(error) => report.findings.push(Finding::attention(&name, error.to_string())),
+            }
+        }
+        bar.finish_and_clear();
+        report.tables.push(line);
+    }
+    if !options.no_cache {
+        let cleared = cache::clear(home, &CacheOptions { dry_run: options.dry_run, ..CacheOptions::default() })?;
+        (report.cache_files, report.cache_bytes) = cleared.freed();
+        report.findings.extend(cleared.into_findings());
+    }
+    Ok(report)
+}
+
+/// A usual question: the zone and category of a row, and the last days of the table.
+struct Sample {
+    zone: i64,
+    categorie: i64,
+    provenance: i64,
+    first: String,
+    last: String,
+    rows: u64,
+}
+
+/// None when the table is empty.
+fn sample(session: &mut Session, table: &str) -> Result<Option<Sample>> {
+    let doing = format!("lecture de {table}");
+    let last: Option<Option<String>> =
+        session.first(&doing, &format!("SELECT CAST(MAX(date) AS CHAR) FROM {table}"), ())?;
+    let Some(last) = last.flatten() else { return Ok(None) };
+    let sql = format!("SELECT id_zone, id_categorie, id_provenance FROM {table} WHERE date = ? LIMIT 1");
+    let ids: Option<(i64, i64, i64)> = session.first(&doing, &sql, (&last,))?;
+    let (zone, categorie, provenance) = ids.unwrap_or_default();
+    let sql = "SELECT CAST(DATE_SUB(?, INTERVAL ? DAY) AS CHAR)";
+    let first: Option<Option<String>> = session.first(&doing, sql, (&last, SPAN))?;
+    let sql =
+        "SELECT table_rows AS r FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+    let rows: Option<Option<u64>> = session.first(&doing, sql, (table,))?;
+    let first = first.flatten().unwrap_or_else(|| last.clone());
+    Ok(Some(Sample { zone, categorie, provenance, first, last, rows: rows.flatten().unwrap_or(0) }))
+}
+
+fn look(
+    session: &mut Session,
+    dataset: &Dataset,
+    name: &str,
+    table: &Existing,
+    sample: &Sample,
+    sizes: &HashMap<(String, String), u64>,
+) -> Result<TableLine> {
+    let by = dataset.breakdown.last().map_or("id_provenance", |dim| dim.spec().id);
+    let zone = "id_zone = ? AND id_categorie = ? AND date BETWEEN ? AND ?";
+    let question: Vec<Value> =
+        vec![sample.zone.into(), sample.categorie.into(), (&sample.first).into(), (&sample.last).into()];
+    let mut narrow = question.clone();
+    narrow.push(sample.provenance.into());
+    let range: Vec<Value> = vec![(&sample.first).into(), (&sample.last).into()];
+    let patterns = [
+        (
+            "zone × catégorie × période, par ventilation",
+            format!("{by}, SUM(volume) FROM {name} WHERE {zone} AND id_provenance <> ? GROUP BY {by}"),
+            narrow,
+        ),
+        (
+            "zone × catégorie × période, par jour",
+            format!("date, SUM(volume) FROM {name} WHERE {zone} GROUP BY date"),
+            question,
+        ),
+        (
+            "toutes zones, période",
+            format!("id_zone, SUM(volume) FROM {name} WHERE date BETWEEN ? AND ? GROUP BY id_zone"),
+            range,
+        ),
+    ];
+    let mut queries = Vec::new();
+    for (query, sql, params) in patterns {
+        queries.push(explain(session, name, query, &format!("EXPLAIN FORMAT=TRADITIONAL SELECT {sql}"), params)?);
+    }
+    let serves = |columns: &[String]| {
+        let leads = columns.iter().take_while(|column| *column != "date").map(String::as_str);
+        let leads: Vec<&str> = leads.collect();
+        leads.first() == Some(&"id_zone") && columns.iter().any(|column| column == "date") || {
+            leads.first() == Some(&"id_categorie") && leads.contains(&"id_zone")
+        }
+    };
+    let served = table.indexes.values().any(|(_, columns)| serves(columns));
+    let missing = (!served).then(|| Proposal {
+        index: INDEX,
+        columns: COLUMNS.to_vec(),
+        // Two ids, a date, the row's id, the record's head; pages are two thirds full.
+        estimated_bytes: sample.rows * (4 + 4 + 3 + 8 + 6) * 3 / 2,
+        ddl: format!("ALTER TABLE {name} ADD KEY {INDEX} ({}), ALGORITHM=INPLACE, LOCK=NONE", COLUMNS.join(", ")),
+        created: false,
+    });
+    let redundant = redundant(dataset, name, table, sizes);
+    Ok(TableLine { table: name.into(), rows: sample.rows, queries, missing, redundant })
+}
+
+fn explain(
+    session: &mut Session,
+    table: &str,
+    query: &'static str,
+    sql: &str,
+    params: Vec<Value>,
+) -> Result<QueryLine> {
+    let rows: Vec<Row> = session.rows(&format!("plan d'une requête sur {table}"), sql, params)?;
+    let row = rows.into_iter().next();
+    // Names differ in case between versions of the servers.
+    let text = |name: &str| -> Option<String> {
+        let row = row.as_ref()?;
+        let at = row.columns_ref().iter().position(|column| column.name_str().eq_ignore_ascii_case(name))?;
+        match row.as_ref(at)? {
+            Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Value::Int(number) => Some(number.to_string()),
+            Value::UInt(number) => Some(number.to_string()),
+            _ => None,
+        }
+    };
+    let covering = text("Extra").is_some_and(|extra| extra.contains("Using index") && !extra.contains("condition"));
+    let rows_examined = text("rows").and_then(|rows| rows.parse().ok()).unwrap_or(0);
+    Ok(QueryLine { query, index: text("key"), rows_examined, covering })
+}
+
+/// Indexes whose columns begin another one.
+fn redundant(
+    dataset: &Dataset,
+    name: &str,
+    table: &Existing,
+    sizes: &HashMap<(String, String), u64>,
+) -> Vec<Redundant> {
+    let spec = schema::main_table(dataset, Space::Production);
+    let ordered: BTreeMap<&String, &(bool, Vec<String>)> = table.indexes.iter().collect();
+    let mut found = Vec::new();
+    for (index, (unique, columns)) in &ordered {
+        if *unique {
+            continue;
+        }
+        let wider = ordered.iter().find(|(other, (_, wide))| {
+            let longer = wide.len() > columns.len() || (wide.len() == columns.len() && other < &index);
+            other != &index && longer && wide.starts_with(columns)
+        });
+        if let Some((within, _)) = wider {
+            let in_schema = spec.indexes.iter().any(|known| known.columns.iter().eq(columns.iter()));
+            let size = sizes.get(&(name.to_owned(), (*index).clone())).copied();
+            found.push(Redundant { index: (*index).clone(), within: (*within).clone(), bytes: size, in_schema });
+        }
+    }
+    found
+}
+
+/// Sizes of the indexes, where this user may know them.
+fn index_sizes(session: &mut Session) -> HashMap<(String, String), u64> {
+    let sql = "SELECT table_name AS t, index_name AS i, stat_value * @@innodb_page_size AS s FROM mysql.innodb_index_stats \
+               WHERE database_name = DATABASE() AND stat_name = 'size'";
+    let rows = session.rows::<(String, String, u64)>("taille des index", sql, ()).unwrap_or_else(|error| {
+        log::debug!("tailles des index inconnues : {error}");
+        Vec::new()
+    });
+    rows.into_iter().map(|(table, index, size)| ((table, index), size)).collect()
+}
+
+fn act(
+    session: &mut Session,
+    table: &str,
+    proposal: &mut Proposal,
+    options: ResponseOptions,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    if !options.apply {
+        let what = format!("aucun index pour une zone et une catégorie sur une période (à créer : {INDEX})");
+        findings.push(Finding::attention(table, what).action("lancez `improve-response --apply`"));
+        return Ok(());
+    }
+    if options.dry_run {
+        return Ok(());
+    }
+    // Waiting for a long query holds up everybody behind it.
+    session.exec("réglages", "SET SESSION lock_wait_timeout = 30", ())?;
+    match session.exec(&format!("création de l'index {INDEX} sur {table}"), &proposal.ddl, ()) {
+        Ok(_) => proposal.created = true,
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
+        Err(error) => {
+            let finding = Finding::error(table, error.to_string());
+            findings.push(match error.hint() {
+                Some(hint) => finding.action(hint),
+                None => finding,
+            });
+        }
+    }
+    Ok(())
+}
+
+impl Report for ResponseReport {
+    fn render(&self, page: &mut Page) {
+        if self.dry_run {
+            page.line("À blanc : rien n'a été écrit.");
+        }
+        let mut table = Table::new(&["table", "requête", "index", ">lignes lues"]);
+        for line in &self.tables {
+            for (at, query) in line.queries.iter().enumerate() {
+                let index = query.index.clone().unwrap_or_else(|| "aucun (table entière)".into());
+                let covering = if query.covering { " (couvrant)" } else { "" };
+                table.row([
+                    if at == 0 { line.table.clone() } else { String::new() },
+                    query.query.into(),
+                    format!("{index}{covering}"),
+                    number(query.rows_examined),
+                ]);
+            }
+        }
+        if table.is_empty() {
+            page.line("Aucune table principale n'a de lignes.");
+        } else {
+            page.table(&table);
+            page.gap();
+        }
+        for line in &self.tables {
+            if let Some(proposal) = &line.missing {
+                let size = bytes(proposal.estimated_bytes);
+                let done = if proposal.created { "créé" } else { "proposé" };
+                page.line(format!("{} : index {} {done}, environ {size}", line.table, proposal.index));
+                if !proposal.created {
+                    page.line(format!("    {}", proposal.ddl));
+                }
+            }
+            for index in line.redundant.iter().filter(|index| !index.in_schema) {
+                let size = index.bytes.map_or_else(String::new, |size| format!(", {}", bytes(size)));
+                page.line(format!(
+                    "{} : index {} inutile, {} fait son travail{size}",
+                    line.table, index.index, index.within
+                ));
+            }
+        }
+        for finding in &self.findings {
+            page.finding(finding);
+        }
+        let line = format!(
+            "{} analysées, cache : {}, {}",
+            plural(self.analyzed, "table", "tables"),
+            plural(self.cache_files, "fichier", "fichiers"),
+            bytes(self.cache_bytes)
+        );
+        page.verdict(self.verdict(), line);
+    }
+
+    fn verdict(&self) -> Verdict {
+        crate::report::worst(&self.findings)
+    }
+}

@@ -1,0 +1,99 @@
+//! `add-missing-zones`: zones of the reference of which no name is stored.
+
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::dims;
+use crate::domain::catalogue::Dim;
+use crate::domain::names::{Locality, Resolution, normalise};
+use crate::domain::reference;
+use crate::error::Result;
+use crate::report::{Page, Report, Table, Verdict, plural};
+
+/// A zone of the reference.
+#[derive(Debug, Serialize)]
+pub(crate) struct Zone {
+    /// First name of its group.
+    pub zone: &'static str,
+    /// The stored name that answers to it; `None` for one that was added.
+    pub(crate) stored_as: Option<String>,
+    /// Its id; `None` when it would be added.
+    pub(crate) id_zone: Option<u32>,
+}
+
+/// Report of `add-missing-zones`.
+#[derive(Debug, Serialize)]
+pub struct AddReport {
+    dry_run: bool,
+    added: u64,
+    zones: Vec<Zone>,
+}
+
+/// Adds them under the lock, in one transaction.
+///
+/// # Errors
+/// Those of the connection and the lock, [`crate::error::Error::MissingTable`].
+pub fn add(database: &Database, dry_run: bool) -> Result<AddReport> {
+    if dry_run {
+        let zones = plan(&mut database.session()?)?;
+        return Ok(report(zones, true));
+    }
+    let mut lock = database.lock()?;
+    let zones = database.transaction(|session| {
+        let mut zones = plan(session)?;
+        let names: Vec<String> = missing(&zones).map(|zone| normalise(Dim::Zone, zone.zone)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let ids = dims::create(session, Dim::Zone, &names)?;
+        let absent = zones.iter_mut().filter(|zone| zone.stored_as.is_none());
+        for (zone, id) in absent.zip(ids) {
+            zone.id_zone = Some(id);
+        }
+        lock.ensure(database)?;
+        Ok(zones)
+    })?;
+    Ok(report(zones, false))
+}
+
+fn missing(zones: &[Zone]) -> impl Iterator<Item = &Zone> {
+    zones.iter().filter(|zone| zone.stored_as.is_none())
+}
+
+fn plan(session: &mut Session) -> Result<Vec<Zone>> {
+    let resolver = dims::load(session, Dim::Zone, &Locality::default(), true)?;
+    let zones = reference::zones().iter().map(|zone| match resolver.resolve(zone.zone) {
+        Resolution::Found(row) => {
+            let row = &resolver.rows()[row as usize];
+            Zone { zone: zone.zone, stored_as: Some(row.name.clone()), id_zone: row.id }
+        }
+        Resolution::Unknown | Resolution::Ambiguous(_) => Zone { zone: zone.zone, stored_as: None, id_zone: None },
+    });
+    Ok(zones.collect())
+}
+
+fn report(zones: Vec<Zone>, dry_run: bool) -> AddReport {
+    AddReport { dry_run, added: missing(&zones).count() as u64, zones }
+}
+
+impl Report for AddReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&["zone", "en base", ">id"]);
+        for zone in &self.zones {
+            let state = match (&zone.stored_as, self.dry_run) {
+                (Some(name), _) if name == zone.zone => "✓".to_owned(),
+                (Some(name), _) => format!("✓ sous le nom {name}"),
+                (None, true) => "à ajouter".into(),
+                (None, false) => "ajoutée".into(),
+            };
+            table.row([zone.zone.into(), state, zone.id_zone.map_or_else(String::new, |id| id.to_string())]);
+        }
+        page.table(&table);
+        page.gap();
+        let would = if self.dry_run { " à ajouter (essai à blanc : rien n'a été écrit)" } else { "" };
+        let count = if self.dry_run {
+            plural(self.added, "zone", "zones")
+        } else {
+            plural(self.added, "zone ajoutée", "zones ajoutées")
+        };
+        page.verdict(Verdict::Ok, format!("{count}{would}"));
+    }
+}

@@ -1,0 +1,313 @@
+//! `check-zones`: each zone with its rows per fact table and the years covered; groups split over two rows; orphans; CSV names that
+//! lead nowhere. One pass over an index of each fact table, by the server.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::dims;
+use crate::domain::catalogue::{self, DATASETS, Dim, Space};
+use crate::domain::names::{Locality, Resolution, Resolver, fold, normalise};
+use crate::domain::reference;
+use crate::error::{Error, Result};
+use crate::inspect::scan;
+use crate::inspect::zones_csv;
+use crate::progress::Progress;
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{render_findings, some_of};
+use crate::settings::Home;
+
+/// Rows of one zone in one table.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Presence {
+    /// Rows.
+    pub(crate) rows: u64,
+    /// First and last date.
+    pub(crate) dates: (String, String),
+    /// Rows by year.
+    pub(crate) years: BTreeMap<i32, u64>,
+}
+
+/// A zone of the database.
+#[derive(Debug, Serialize)]
+pub(crate) struct Zone {
+    /// Its id.
+    pub(crate) id_zone: u32,
+    /// Its name; `None` for an id that facts hold and the dimension lacks.
+    pub name: Option<String>,
+    /// Rows in all tables.
+    pub(crate) rows: u64,
+    /// What stands in each table.
+    pub(crate) tables: BTreeMap<String, Presence>,
+}
+
+/// Report of `check-zones`.
+#[derive(Debug, Serialize)]
+pub struct ZonesReport {
+    zones: Vec<Zone>,
+    /// Fact tables that the database lacks.
+    missing_tables: Vec<String>,
+    /// CSV names that lead to no zone; absent where there is no delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csv: Option<Vec<zones_csv::ZoneName>>,
+    findings: Vec<Finding>,
+    #[serde(skip)]
+    details: bool,
+}
+
+/// What to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Which tables.
+    pub space: Space,
+    /// Whether the delivery is read as well.
+    pub csv: bool,
+    /// Whether the text shows every table.
+    pub details: bool,
+}
+
+/// Checks the zones. Reads only.
+///
+/// # Errors
+/// Those of the connection; [`Error::MissingTable`] without `dim_zones_observation`.
+pub fn check(database: &Database, home: &Home, options: Options, progress: &Progress) -> Result<ZonesReport> {
+    let mut session = database.session()?;
+    let tables = database.tables(&mut session)?;
+    let spec = Dim::Zone.spec();
+    if !tables.contains(spec.table) {
+        return Err(Error::MissingTable { table: spec.table.into() });
+    }
+    let resolver = dims::load(&mut session, Dim::Zone, &Locality::default(), true)?;
+    let mains = DATASETS.iter().map(|dataset| dataset.main_table(options.space));
+    let temps = catalogue::weekly().map(|dataset| dataset.temp_table(options.space));
+    let (present, missing_tables): (Vec<String>, Vec<String>) =
+        mains.chain(temps).partition(|table| tables.contains(table));
+
+    let mut zones: BTreeMap<u32, Zone> = BTreeMap::new();
+    for row in resolver.rows() {
+        let Some(id_zone) = row.id else { continue };
+        zones.insert(id_zone, Zone { id_zone, name: Some(row.name.clone()), rows: 0, tables: BTreeMap::new() });
+    }
+    let bar = progress.count("tables", present.len() as u64);
+    for table in present {
+        for (id_zone, presence) in presence(&mut session, &table)? {
+            let zone =
+                zones.entry(id_zone).or_insert_with(|| Zone { id_zone, name: None, rows: 0, tables: BTreeMap::new() });
+            zone.rows += presence.rows;
+            zone.tables.insert(table.clone(), presence);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let zones: Vec<Zone> = zones.into_values().collect();
+
+    let mut findings = Vec::new();
+    if resolver.rows().is_empty() {
+        findings.push(Finding::error(spec.table, "la table est vide").action("lancez `ensure-schema --seed`"));
+    }
+    orphans(&zones, &mut findings);
+    splits(&zones, &mut findings);
+    unused(&zones, &resolver, &mut findings);
+    gaps(&zones, &resolver, &mut findings);
+    let csv = if options.csv && home.deliveries().is_dir() {
+        let names = zones_csv::names(&scan::delivery(&home.deliveries(), progress)?, &resolver, true);
+        findings.extend(zones_csv::findings(&names));
+        Some(names.into_iter().filter(|name| name.resolution != "found").collect())
+    } else {
+        None
+    };
+    Ok(ZonesReport { zones, missing_tables, csv, findings, details: options.details })
+}
+
+/// Rows by zone and year of one table.
+fn presence(session: &mut Session, table: &str) -> Result<HashMap<u32, Presence>> {
+    let sql = format!(
+        "SELECT id_zone, YEAR(date), CAST(SUM(n) AS UNSIGNED), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) \
+         FROM {} GROUP BY id_zone, YEAR(date)",
+        crate::zones::days_and_zones(table)
+    );
+    let rows: Vec<(u32, i32, u64, String, String)> = session.rows(&format!("zones de {table}"), &sql, ())?;
+    let mut found: HashMap<u32, Presence> = HashMap::new();
+    for (zone, year, rows, first, last) in rows {
+        let entry = found.entry(zone).or_insert_with(|| Presence {
+            rows: 0,
+            dates: (first.clone(), last.clone()),
+            years: BTreeMap::new(),
+        });
+        entry.rows += rows;
+        entry.years.insert(year, rows);
+        if first < entry.dates.0 {
+            entry.dates.0 = first;
+        }
+        if last > entry.dates.1 {
+            entry.dates.1 = last;
+        }
+    }
+    Ok(found)
+}
+
+fn orphans(zones: &[Zone], findings: &mut Vec<Finding>) {
+    for zone in zones.iter().filter(|zone| zone.name.is_none()) {
+        let tables: Vec<String> =
+            zone.tables.iter().map(|(table, found)| format!("{table} ({})", number(found.rows))).collect();
+        findings.push(
+            Finding::error(
+                format!("id_zone {}", zone.id_zone),
+                format!(
+                    "orphelin : {} sans zone dans dim_zones_observation : {}",
+                    plural(zone.rows, "ligne", "lignes"),
+                    some_of(&tables, 5)
+                ),
+            )
+            .action(format!(
+                "retrouvez son nom dans une sauvegarde et remettez la ligne (id_zone = {}), puis `check-zones`",
+                zone.id_zone
+            )),
+        );
+    }
+}
+
+/// Groups of the reference of which several members are stored.
+fn splits(zones: &[Zone], findings: &mut Vec<Finding>) {
+    for group in dims::groups(Dim::Zone) {
+        let members: Vec<&Zone> = stored_members(&group, zones);
+        if members.len() < 2 {
+            continue;
+        }
+        let text: Vec<String> = members
+            .iter()
+            .map(|zone| {
+                let rows = plural(zone.rows, "ligne", "lignes");
+                format!("{} (id {}, {rows})", zone.name.as_deref().unwrap_or_default(), zone.id_zone)
+            })
+            .collect();
+        findings.push(
+            Finding::attention(format!("zone {}", group[0]), format!("en plusieurs lignes : {}", text.join(", ")))
+                .action("`merge-zones` montre le plan, `merge-zones --yes` les réunit"),
+        );
+    }
+}
+
+/// Stored zones of a group, in the order in which its names are preferred.
+fn stored_members<'a>(group: &[String], zones: &'a [Zone]) -> Vec<&'a Zone> {
+    let key = |name: &str| fold(&normalise(Dim::Zone, name));
+    let folded: Vec<String> = group.iter().map(|name| key(name)).collect();
+    let mut members: Vec<(usize, &Zone)> = zones
+        .iter()
+        .filter_map(|zone| {
+            let name = key(zone.name.as_deref()?);
+            Some((folded.iter().position(|member| *member == name)?, zone))
+        })
+        .collect();
+    members.sort_by_key(|(rank, zone)| (*rank, zone.id_zone));
+    members.into_iter().map(|(_, zone)| zone).collect()
+}
+
+fn unused(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
+    let absent: Vec<String> = reference::zones()
+        .iter()
+        .filter(|zone| resolver.resolve(zone.zone) == Resolution::Unknown)
+        .map(|zone| zone.zone.to_owned())
+        .collect();
+    if !absent.is_empty() && !resolver.rows().is_empty() {
+        findings.push(
+            Finding::attention(
+                "dim_zones_observation",
+                format!("zones de la référence absentes : {}", absent.join(", ")),
+            )
+            .action("lancez `add-missing-zones`"),
+        );
+    }
+    let any = zones.iter().any(|zone| zone.rows > 0);
+    for zone in zones.iter().filter(|zone| any && zone.rows == 0) {
+        let name = zone.name.as_deref().unwrap_or_default();
+        findings.push(Finding::attention(format!("zone {name}"), "aucune ligne dans aucune table de faits"));
+    }
+}
+
+/// Tables in which a zone lacks a year that others have; the rows of a split group count as one zone.
+fn gaps(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
+    let mut years: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, BTreeMap<&str, BTreeSet<i32>>> = BTreeMap::new();
+    for zone in zones {
+        let leader = zone.name.as_deref().map(|name| match resolver.resolve(name) {
+            Resolution::Found(row) => resolver.rows()[row as usize].name.as_str(),
+            Resolution::Unknown | Resolution::Ambiguous(_) => name,
+        });
+        for (table, found) in &zone.tables {
+            years.entry(table).or_default().extend(found.years.keys());
+            if let Some(leader) = leader {
+                groups.entry(leader).or_default().entry(table).or_default().extend(found.years.keys());
+            }
+        }
+    }
+    for (name, tables) in groups {
+        let mut lacking: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+        for (table, all) in &years {
+            let own = tables.get(*table);
+            for year in all.iter().filter(|year| own.is_none_or(|own| !own.contains(year))) {
+                lacking.entry(*year).or_default().push((*table).to_owned());
+            }
+        }
+        for (year, tables) in lacking {
+            findings.push(
+                Finding::attention(
+                    format!("zone {name}"),
+                    format!("rien en {year}, alors que d'autres zones y sont : {}", some_of(&tables, 4)),
+                )
+                .action("vérifiez la livraison de cette année (`analyse-zones-csv`), puis rechargez-la"),
+            );
+        }
+    }
+}
+
+impl Report for ZonesReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&["zone", ">id", ">tables", ">lignes", "années"]);
+        for zone in &self.zones {
+            let years: BTreeSet<i32> = zone.tables.values().flat_map(|found| found.years.keys().copied()).collect();
+            table.row([
+                zone.name.clone().unwrap_or_else(|| "✗ orpheline".into()),
+                zone.id_zone.to_string(),
+                number(zone.tables.len() as u64),
+                number(zone.rows),
+                years.iter().map(i32::to_string).collect::<Vec<_>>().join(", "),
+            ]);
+        }
+        page.table(&table);
+        if self.details {
+            self.render_details(page);
+        }
+        if !self.missing_tables.is_empty() {
+            let list = some_of(&self.missing_tables, 6);
+            page.line(format!("  tables absentes de la base : {list} (`ensure-schema` les crée)"));
+        }
+        render_findings(page, &self.findings, "chaque zone est unique, connue et couverte");
+    }
+
+    fn verdict(&self) -> Verdict {
+        crate::report::verdict(&self.findings)
+    }
+}
+
+impl ZonesReport {
+    fn render_details(&self, page: &mut Page) {
+        page.title("Par table");
+        let mut table = Table::new(&["zone", "table", ">lignes", "dates", "lignes par année"]);
+        for zone in &self.zones {
+            for (name, found) in &zone.tables {
+                let years: Vec<String> =
+                    found.years.iter().map(|(year, rows)| format!("{year} : {}", number(*rows))).collect();
+                table.row([
+                    zone.name.clone().unwrap_or_else(|| zone.id_zone.to_string()),
+                    name.clone(),
+                    number(found.rows),
+                    format!("{} → {}", found.dates.0, found.dates.1),
+                    years.join(" ; "),
+                ]);
+            }
+        }
+        page.table(&table);
+    }
+}

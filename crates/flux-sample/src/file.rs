@@ -1,0 +1,166 @@
+//! Writes one file and says what is in it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::defect::{Defect, Effect, Place};
+use crate::inject::Injector;
+use crate::manifest::{DayTotal, DefectReport, Expected, FileReport, Revision};
+use crate::rng::mix;
+use crate::rows::{Row, Rows, Slice};
+use crate::sink::Sink;
+use crate::template::{Template, VolumeColumn};
+
+/// A file being written, with the running totals of its sound rows.
+pub(super) struct Writer<'a> {
+    pub(super) template: Template<'a>,
+    sink: Sink,
+    prefix: String,
+    /// The slice that `prefix` belongs to.
+    current: Option<(usize, usize, usize, &'static str)>,
+}
+
+impl Writer<'_> {
+    /// Number of the next line, the header being 1.
+    pub(super) fn next_line(&self) -> u64 {
+        self.sink.lines() + 1
+    }
+
+    pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
+        self.sink.line(line)
+    }
+
+    pub(super) fn foreign_line(&mut self, line: &str) -> io::Result<()> {
+        self.sink.foreign_line(line)
+    }
+
+    /// A row as it should be.
+    pub(super) fn sound(&mut self, slice: &Slice, row: &Row) -> io::Result<()> {
+        let key = (slice.day, slice.zone, slice.provenance, slice.categorie.nom);
+        if self.current != Some(key) {
+            self.prefix = self.template.prefix(slice);
+            self.current = Some(key);
+        }
+        self.template.push_line(self.sink.text(), &self.prefix, row);
+        self.sink.end_line()
+    }
+}
+
+/// Writes the file of `rows` at `path`; `place` is how the manifest calls it.
+pub(super) fn write(rows: &Rows<'_>, place: String, path: &Path) -> io::Result<FileReport> {
+    let plan = rows.plan;
+    let mut report = FileReport {
+        file: place,
+        family: rows.dataset.family.to_owned(),
+        table: rows.dataset.main.to_owned(),
+        encoding: plan.format.encoding.name().to_owned(),
+        separator: plan.format.separator.char().to_string(),
+        ..FileReport::default()
+    };
+    let spoilt = file_defect(rows);
+    if let Some(defect) = spoilt {
+        let effect = defect.effect(plan.layout);
+        report.defects.push(DefectReport { name: defect.name().to_owned(), effect, count: 1, lines: Vec::new() });
+    }
+    match spoilt {
+        Some(Defect::FichierAbsent) => return Ok(report),
+        Some(Defect::Dossier) => {
+            fs::create_dir_all(path)?;
+            return Ok(report);
+        }
+        _ => {}
+    }
+    let partial = path.with_extension("csv.partial");
+    match write_text(rows, spoilt, &partial, &mut report).and_then(|()| fs::rename(&partial, path)) {
+        Ok(()) => Ok(report),
+        Err(error) => {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&partial);
+            Err(error)
+        }
+    }
+}
+
+fn write_text(rows: &Rows<'_>, spoilt: Option<Defect>, path: &Path, report: &mut FileReport) -> io::Result<()> {
+    let plan = rows.plan;
+    let mut sink = Sink::create(path, &plan.format)?;
+    match spoilt {
+        Some(Defect::FichierBinaire) => {
+            for number in 0..8192u64 {
+                sink.raw(&mix(plan.seed ^ number).to_le_bytes())?;
+            }
+        }
+        Some(Defect::FichierVide) => {}
+        _ => {
+            sink.mark();
+            let volume = match spoilt {
+                Some(Defect::ColonneManquante) => VolumeColumn::Absent,
+                Some(Defect::ColonneDouble) => VolumeColumn::Twice,
+                _ => VolumeColumn::Once,
+            };
+            let template = Template::new(plan, rows.axes, volume);
+            sink.line(&template.header())?;
+            let mut writer = Writer { template, sink, prefix: String::new(), current: None };
+            if spoilt != Some(Defect::EnteteSeul) {
+                write_rows(rows, &mut writer, report)?;
+            }
+            report.lines = writer.sink.lines() - 1;
+            sink = writer.sink;
+        }
+    }
+    (report.bytes, report.blake3) = sink.finish()?;
+    report.expected.usable = spoilt.is_none_or(|defect| defect.effect(plan.layout) != Effect::Unusable);
+    if !report.expected.usable {
+        report.expected = Expected::default();
+        report.volume = 0;
+        report.dates.clear();
+    }
+    Ok(())
+}
+
+fn write_rows(rows: &Rows<'_>, writer: &mut Writer<'_>, report: &mut FileReport) -> io::Result<()> {
+    let defects = line_defects(rows);
+    // Counting costs a tenth of writing, and only spoilt files need it.
+    let mut injector = Injector::new(&defects, if defects.is_empty() { 0 } else { rows.count() });
+    let mut days = vec![DayTotal::default(); rows.plan.days as usize];
+    let changes = rows.walk(|slice, row| {
+        let day = &mut days[slice.day];
+        day.rows += 1;
+        day.volume += row.volume;
+        if writer.next_line() >= injector.due() { injector.write(writer, slice, row) } else { writer.sound(slice, row) }
+    })?;
+    report.defects.extend(injector.finish(writer, &mut report.expected)?);
+    if rows.truncated {
+        let (name, effect) = (Defect::DateTronquee.name().to_owned(), Effect::Missing);
+        report.defects.push(DefectReport { name, effect, count: changes.truncated, lines: Vec::new() });
+    }
+    report.expected.stored = days.iter().map(|day| day.rows).sum();
+    report.volume = days.iter().map(|day| day.volume).sum();
+    let dates = rows.plan.dates().map(|date| date.to_string());
+    report.dates = dates.zip(days).filter(|(_, day)| day.rows > 0).collect();
+    if rows.plan.revision > 0 {
+        let (revised, withdrawn, added) = (changes.revised, changes.withdrawn, changes.added);
+        report.revision = Some(Revision { revised, withdrawn, added });
+    }
+    Ok(())
+}
+
+/// The defect of the file as a whole, if it has one.
+fn file_defect(rows: &Rows<'_>) -> Option<Defect> {
+    let mut planned = rows.plan.defects.iter().filter(|planned| planned.concerns(rows.dataset));
+    planned
+        .find(|planned| planned.defect.place() == Place::File && planned.defect != Defect::DateTronquee)
+        .map(|planned| planned.defect)
+}
+
+fn line_defects(rows: &Rows<'_>) -> Vec<(Defect, Effect, u64)> {
+    let layout = rows.plan.layout;
+    rows.plan
+        .defects
+        .iter()
+        .filter(|planned| planned.defect.place() != Place::File && planned.concerns(rows.dataset))
+        .filter(|planned| planned.defect.applies(layout, rows.dataset))
+        .map(|planned| (planned.defect, planned.defect.effect(layout), planned.count))
+        .collect()
+}
