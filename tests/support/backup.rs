@@ -1,5 +1,4 @@
 //! A database with facts, and a table of everything that values can be.
-#![allow(dead_code)] // not every test needs all of it
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, TestDb};

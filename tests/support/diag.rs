@@ -1,5 +1,4 @@
 //! Databases for the diagnostics: chosen tables of the schema and a handful of names.
-#![allow(dead_code)] // not every test needs everything
 
 use flux_core::domain::catalogue::{DATASETS, Space};
 use flux_core::schema::{self, Preset};

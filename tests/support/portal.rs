@@ -1,5 +1,4 @@
 //! A portal of the test's own: a real HTTP server on a free port, which answers as the test says and keeps what it was asked.
-#![allow(dead_code)] // each test file uses its part
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

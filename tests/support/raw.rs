@@ -1,6 +1,4 @@
 //! Raw exports for tests of the ETL.
-#![allow(dead_code)] // each test file uses its part
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use flux_test::Outcome;
 use serde_json::Value;

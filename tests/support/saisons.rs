@@ -30,7 +30,6 @@ pub fn database() -> TestDb {
 }
 
 /// A night on each of `days`.
-#[allow(dead_code)] // not every test needs facts
 pub fn add_facts(db: &TestDb, days: &[&str]) {
     for day in days {
         db.exec(&format!(

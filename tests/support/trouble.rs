@@ -1,6 +1,4 @@
 //! What tests of database trouble do to a server and its sessions.
-#![allow(dead_code)] // each test file uses its part
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
 

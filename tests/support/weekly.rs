@@ -1,6 +1,4 @@
 //! A home with a small database of its own, whose ids are known by heart, for tests of the weekly workflow.
-#![allow(dead_code)] // each test file uses its part
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use flux_test::{Home, Outcome, TestDb, Tool};
 use serde_json::Value;

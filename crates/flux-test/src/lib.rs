@@ -42,8 +42,7 @@ pub use mysql;
 macro_rules! skip_on_mysql {
     ($why:expr) => {
         if $crate::is_mysql() {
-            eprintln!("{}:{}: skipped on MySQL: {}", file!(), line!(), $why);
-            return;
+            return $crate::skip(concat!("not on MySQL: ", $why));
         }
     };
 }
@@ -55,6 +54,20 @@ pub fn profile_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("path of the test executable");
     let deps = exe.parent().expect("the test executable lies in a folder");
     if deps.ends_with("deps") { deps.parent().expect("deps/ lies in the profile's folder").into() } else { deps.into() }
+}
+
+/// Says on stderr why the calling test does not run here; under `FLUX_TEST_STRICT=1` that is a failure.
+#[track_caller]
+pub fn skip(why: &str) {
+    let place = std::panic::Location::caller();
+    assert!(std::env::var_os("FLUX_TEST_STRICT").is_none_or(|strict| strict != "1"), "{place}: not run: {why}");
+    eprintln!("{place}: skipped: {why}");
+}
+
+/// The folder of the workspace's own `Cargo.toml`, with `scripts/` and `docs/`.
+pub fn repository() -> PathBuf {
+    let crate_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_dir.ancestors().nth(2).expect("the crate lies in crates/").to_owned()
 }
 
 /// `target/flux-test/`, created: servers, their data and their logs.

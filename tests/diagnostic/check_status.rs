@@ -1,0 +1,138 @@
+//! `check-status`: where each table stands and what to do next, through the whole life of a delivery.
+
+use serde_json::{Value, json};
+use support::weekly::{BASE, FILES, Sane, World, table};
+
+const TEMP: &str = "fact_nuitees_temp";
+
+#[track_caller]
+fn status(world: &World, code: i32) -> Value {
+    world.tool("check-status").arg("--json").run().sane().expect_code(code).json()
+}
+
+#[track_caller]
+fn next(json: &Value, word: &str) {
+    assert!(json["next"].as_str().unwrap().contains(word), "{word:?} expected as the next step: {json}");
+}
+
+#[test]
+fn each_step_of_a_delivery_names_the_next_one() {
+    let world = World::whole();
+    let json = status(&world, 0);
+    assert_eq!(json["tables"].as_array().unwrap().len(), 10);
+    assert_eq!(table(&json, TEMP)["file_state"], "absent");
+    assert!(table(&json, TEMP)["last_import"].is_null());
+    next(&json, "déposez");
+
+    world.nights(&[
+        "2025-07-07;Cantal;Local;Touriste;1",
+        "2025-07-08;Cantal;Local;Touriste;2",
+        "2025-07-08;Lioran;Local;Touriste;3",
+    ]);
+    let json = status(&world, 0);
+    assert_eq!(table(&json, TEMP)["file_state"], "new");
+    next(&json, "update-temp-tables");
+
+    world.import_nights(&[]).expect_code(0);
+    let json = status(&world, 0);
+    let row = table(&json, TEMP);
+    let expected = [
+        ("file_state", json!("loaded")),
+        ("rows", json!(3)),
+        ("dates", json!(2)),
+        ("first_date", json!("2025-07-07")),
+        ("last_date", json!("2025-07-08")),
+        ("to_migrate", json!(3)),
+        ("migrated", json!(false)),
+    ];
+    for (name, value) in expected {
+        assert_eq!(row[name], value, "{name}: {row}");
+    }
+    assert_eq!((&row["last_import"]["status"], &row["last_import"]["stored"]), (&json!("loaded"), &json!(3)));
+    next(&json, "migrate-temp-to-main");
+
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    let json = status(&world, 0);
+    assert_eq!((&table(&json, TEMP)["to_migrate"], &table(&json, TEMP)["migrated"]), (&json!(0), &json!(true)));
+    next(&json, "cleanup-temp");
+
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    let json = status(&world, 0);
+    assert_eq!((&table(&json, TEMP)["rows"], &table(&json, TEMP)["file_state"]), (&json!(0), &json!("loaded")));
+    next(&json, "archive");
+
+    world.nights(&["2025-07-14;Cantal;Local;Touriste;1"]);
+    next(&status(&world, 0), "update-temp-tables");
+}
+
+#[test]
+fn rejects_conflicts_and_failures_of_the_last_import_are_to_be_looked_at() {
+    let world = World::whole();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Atlantide;Local;Touriste;1"]);
+    world.import_nights(&[]).expect_code(3);
+    let json = status(&world, 3);
+    let row = &table(&json, TEMP)["last_import"];
+    assert_eq!(row["rejected"], 1);
+    assert!(json["findings"].to_string().contains("logs/rejets/frequentation_nuitee_"), "{json}");
+
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Cantal;Local;Touriste;2"]);
+    world.import_nights(&[]).expect_code(3);
+    assert_eq!(table(&status(&world, 3), TEMP)["last_import"]["conflicts"], 1);
+
+    world.home.write_csv("frequentation_nuitee.csv", "");
+    world.import_nights(&[]).expect_code(1);
+    let json = status(&world, 3);
+    assert_eq!(table(&json, TEMP)["last_import"]["status"], "failed");
+    assert_eq!(table(&json, TEMP)["rows"], 1, "what was there before the failure is there");
+
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
+    world.import_nights(&[]).expect_code(0);
+    status(&world, 0);
+}
+
+#[test]
+fn rows_that_came_from_nowhere_and_tables_that_lack_are_found() {
+    let world = World::whole();
+    world.db.exec("INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-07', 1, 1, 1, 1)");
+    let json = status(&world, 3);
+    assert!(json["findings"].to_string().contains("sans historique"), "{json}");
+    world.db.exec("DELETE FROM fact_nuitees_temp; DROP TABLE fact_diurnes_temp");
+    let json = status(&world, 3);
+    assert!(json["findings"].to_string().contains("fact_diurnes_temp"), "{json}");
+    next(&json, "ensure-schema");
+}
+
+#[test]
+fn test_looks_at_the_test_tables_and_nothing_is_written() {
+    let world = World::whole();
+    world.tool("ensure-schema").arg("--test").run().sane().expect_code(0);
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
+    world.import_nights(&["--test"]).expect_code(0);
+    let json = world.tool("check-status").args(["--test", "--json"]).run().sane().expect_code(0).json();
+    assert_eq!(table(&json, "fact_nuitees_temp_test")["rows"], 1);
+    assert_eq!(table(&status(&world, 0), TEMP)["file_state"], "new");
+    let account = world.db.restricted_user(&["SELECT ON {db}.*"]);
+    let tool = world.tool("check-status").env("DB_USERNAME", &account.user).env("DB_PASSWORD", &account.password);
+    tool.run().sane().expect_code(0);
+}
+
+#[test]
+fn the_text_shows_all_ten_tables() {
+    let world = World::whole();
+    world.csv("frequentation_journee.csv", BASE, &["2025-07-07;Cantal;Local;Touriste;1"]);
+    let outcome = world.tool("check-status").run().sane().expect_code(0);
+    for (_, temp, _) in FILES {
+        assert!(outcome.stdout.contains(temp), "{temp}\n{outcome}");
+    }
+    let _ = outcome.expect_stdout("nouveau").expect_stdout("update-temp-tables");
+}
+
+#[test]
+fn an_unprepared_database_is_a_failure_and_a_bad_argument_bad_usage() {
+    let world = World::whole();
+    for args in [&["--dry-run"][..], &["fact_nuitees"], &["--limit", "3"]] {
+        world.tool("check-status").args(args).run().sane().expect_code(2);
+    }
+    world.db.exec("DROP TABLE flux_import_history");
+    world.tool("check-status").run().sane().expect_code(1).expect_stderr("ensure-schema");
+}

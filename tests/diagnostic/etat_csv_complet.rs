@@ -1,0 +1,103 @@
+//! `etat-csv-complet`: works without a database, and says what is wrong with each file.
+
+use flux_test::{Home, Outcome};
+use support::diag;
+use support::diag::NUITEE;
+
+const TOOL: &str = "etat-csv-complet";
+
+fn run(home: &Home) -> Outcome {
+    home.tool(TOOL).arg("--json").run()
+}
+
+fn file<'a>(json: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+    json["files"].as_array().unwrap().iter().find(|file| file["file"] == name).unwrap()
+}
+
+#[test]
+fn a_sound_delivery_needs_no_look_and_no_database() {
+    let home = Home::without_db();
+    home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.1"]).run().expect_code(0);
+    let json = run(&home).expect_code(0).json();
+    assert_eq!(json["status"], "ok");
+    assert_eq!(json["files"].as_array().unwrap().len(), 10);
+    let manifest: serde_json::Value = serde_json::from_str(&home.read("data/data_temp/manifest.json")).unwrap();
+    for expected in manifest["files"].as_array().unwrap() {
+        let found = file(&json, expected["file"].as_str().unwrap());
+        assert_eq!(found["lines"], expected["lines"], "{found}");
+        assert_eq!(found["volume"], expected["volume"], "{found}");
+        assert_eq!(found["dates"], serde_json::json!(["2025-07-07", "2025-07-08"]));
+    }
+    assert!(json["database"].as_str().unwrap().contains("DB_"));
+}
+
+#[test]
+fn every_defect_is_named_with_its_line() {
+    let home = Home::without_db();
+    home.write_csv(
+        "frequentation_nuitee.csv",
+        format!(
+            "{NUITEE}2025-07-07;CANTAL;LOCAL;TOURISTE;10\n2025-02-30;CANTAL;LOCAL;TOURISTE;1\n\
+             2025-07-10;CANTAL;LOCAL;TOURISTE;-5\n2025-07-10;CANTAL;LOCAL;7\n2025-07-10;\"CANTAL;LOCAL;TOURISTE;7\n"
+        ),
+    );
+    home.write_csv(
+        "sous/FREQUENTATION_JOURNEE.CSV",
+        "Date;ZoneObservation;CategorieVisiteur;Volume\n2025-07-07;X;Y;1\n",
+    );
+    home.write_csv("duree_sejour.csv", "");
+    home.write_csv("export_mobilite.csv", b"\x00\x01\x02binaire");
+    home.write_csv("a/duree_sejour_fr.csv", NUITEE);
+    home.write_csv("b/duree_sejour_fr.csv", NUITEE);
+    std::fs::create_dir(home.data_temp().join("duree_sejour_int.csv")).unwrap();
+    let outcome = run(&home).expect_code(3);
+    let json = outcome.json();
+
+    let nuitee = file(&json, "frequentation_nuitee.csv");
+    assert_eq!((&nuitee["lines"], &nuitee["volume"], &nuitee["days"]), (&5.into(), &11.into(), &2.into()));
+    assert_eq!(nuitee["missing_days"], serde_json::json!(["2025-07-08 → 2025-07-09"]));
+    let problems: Vec<(u64, &str)> = nuitee["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| (problem["lines"].as_u64().unwrap(), problem["examples"][0].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        problems,
+        [(1, "ligne 3 : 2025-02-30"), (1, "ligne 4 : -5"), (1, "ligne 5 : 4 champs au lieu de 5"), (1, "ligne 6")]
+    );
+
+    let journee = file(&json, "frequentation_journee.csv");
+    assert_eq!(journee["missing_columns"], serde_json::json!(["Provenance"]));
+    assert_eq!(journee["state"], "unusable");
+    for (name, words) in [
+        ("duree_sejour.csv", "vide"),
+        ("export_mobilite.csv", "octets nuls"),
+        ("duree_sejour_fr.csv", "plusieurs fichiers"),
+        ("duree_sejour_int.csv", "dossier"),
+    ] {
+        let error = file(&json, name)["error"].as_str().unwrap();
+        assert!(error.contains(words), "{name}: {error}");
+    }
+    assert_eq!(file(&json, "frequentation_nuitee_fr.csv")["state"], "missing");
+}
+
+#[test]
+fn a_loaded_file_is_recognised_by_its_content() {
+    let db = diag::database();
+    let home = Home::new(&db);
+    let csv = format!("{NUITEE}2025-07-07;CANTAL;LOCAL;TOURISTE;10\n");
+    home.write_csv("frequentation_nuitee.csv", &csv);
+    assert_eq!(file(&run(&home).json(), "frequentation_nuitee.csv")["loaded"], false);
+    home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).run().expect_code(0);
+    assert_eq!(file(&run(&home).json(), "frequentation_nuitee.csv")["loaded"], true);
+    home.write_csv("frequentation_nuitee.csv", csv.replace(";10", ";11"));
+    assert_eq!(file(&run(&home).json(), "frequentation_nuitee.csv")["loaded"], false);
+}
+
+#[test]
+fn a_missing_folder_and_a_bad_option_have_their_codes() {
+    let home = Home::without_db();
+    home.tool(TOOL).args(["--data-dir", "nulle/part"]).run().expect_code(1).expect_stderr("introuvable");
+    home.tool(TOOL).arg("--inconnu").run().expect_code(2);
+}

@@ -1,0 +1,154 @@
+//! `validation-complete-import`: a sound delivery is ready, each defect is found with its keys, the page stands alone.
+
+use flux_test::{Home, Outcome, TestDb};
+use serde_json::{Value, json};
+use support::diag;
+
+/// Ten files, three days from 2025-07-07 (a Monday), three zones, one category; `change` edits the lines of a file.
+fn deliver(home: &Home, change: impl Fn(&str, String) -> Option<String>) {
+    for (name, columns, values) in diag::DELIVERY {
+        let mut text = format!("Date;ZoneObservation;Provenance;CategorieVisiteur;{columns}Volume\n");
+        for day in 7..10 {
+            for zone in ["CANTAL", "CABA", "Châtaigneraie"] {
+                let line = format!("2025-07-{day:02};{zone};NONLOCAL;TOURISTE;{values}100");
+                if let Some(line) = change(name, line) {
+                    text += &format!("{line}\n");
+                }
+            }
+        }
+        home.write_csv(&format!("{name}.csv"), text);
+    }
+}
+
+fn import(home: &Home) {
+    home.tool("update-temp-tables").run();
+}
+
+/// Eight weeks before, 100 visitors a day but for a little noise.
+fn add_history(db: &TestDb) {
+    for week in 1..=8 {
+        for day in 7..10 {
+            db.exec(&format!(
+                "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume)
+                 SELECT '2025-07-{day:02}' - INTERVAL {} DAY, id_zone, 2, 1, {} FROM dim_zones_observation",
+                7 * week,
+                96 + week
+            ));
+        }
+    }
+}
+
+fn validate(home: &Home, code: i32) -> Outcome {
+    home.tool("validation-complete-import").args(["--json", "--html", "page.html"]).run().expect_code(code)
+}
+
+fn findings(outcome: &Outcome) -> Vec<String> {
+    let json = outcome.json();
+    let text = |f: &Value| format!("{} | {} | {}", f["place"], f["message"], f["action"]);
+    json["findings"].as_array().unwrap().iter().map(text).collect()
+}
+
+#[test]
+fn a_sound_delivery_is_ready_and_its_page_stands_alone() {
+    let db = diag::database();
+    add_history(&db);
+    let home = Home::new(&db);
+    deliver(&home, |_, line| Some(line));
+    import(&home);
+    let json = validate(&home, 0).json();
+    assert_eq!(json["conclusion"], "prêt à migrer");
+    assert_eq!(json["totals"]["lines_read"], 90);
+    assert_eq!(json["coverage"]["span"], json!(["2025-07-07", "2025-07-09"]));
+    // three days × three zones × one category
+    let nuitees = &json["coverage"]["tables"][0];
+    assert_eq!((&nuitees["expected"], &nuitees["present"]), (&json!(9), &json!(9)));
+    for resolved in json["resolution"].as_array().unwrap() {
+        assert_eq!(resolved["lines"], resolved["resolved"], "{resolved}");
+    }
+    let page = home.read("page.html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<svg") && page.contains("prêt à migrer"), "{page}");
+    for foreign in ["<script", "http", "src=", "@import", "NaN"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+}
+
+#[test]
+fn gaps_unknown_names_bad_lines_and_unusual_volumes_are_found() {
+    let db = diag::database();
+    add_history(&db);
+    let home = Home::new(&db);
+    deliver(&home, |name, line| match name {
+        "frequentation_nuitee" if line.starts_with("2025-07-08;CABA") => Some(line.replace(";100", ";900")),
+        "frequentation_nuitee" if line.starts_with("2025-07-09;CABA") => Some(line.replace(";100", ";110")),
+        "frequentation_journee" if line.starts_with("2025-07-08;CANTAL") => None,
+        "frequentation_journee_fr" if line.starts_with("2025-07-08;CANTAL") => Some(line.replace("Paris", "Atlantide")),
+        "duree_sejour" if line.starts_with("2025-07-07;CANTAL") => Some(line.replace(";100", ";-1")),
+        _ => Some(line),
+    });
+    std::fs::remove_file(home.data_temp().join("duree_sejour_int.csv")).unwrap();
+    import(&home);
+    let outcome = validate(&home, 3);
+    let findings = findings(&outcome);
+    let has = |words: &[&str]| findings.iter().any(|finding| words.iter().all(|word| finding.contains(word)));
+    assert!(has(&["duree_sejour_int.csv", "absent"]), "{findings:#?}");
+    assert!(has(&["fact_diurnes_temp", "1 combinaison absente", "CANTAL : 2025-07-08"]), "{findings:#?}");
+    assert!(has(&["noms de départements", "1 ligne", "Atlantide (1)", "--create-missing"]), "{findings:#?}");
+    assert!(has(&["duree_sejour.csv", "volume négatif", "ligne 2 : -1"]), "{findings:#?}");
+    assert!(has(&["duree_sejour.csv", "1 ligne rejetée à l'import", "rejets"]), "{findings:#?}");
+    // 97 … 104: median 100.5, spread 0.05 × 100.5 at least; 110 is within five of it, 900 is not
+    assert!(has(&["fact_nuitees_temp", "1 volume inhabituel : 2025-07-08 CABA : 900"]), "{findings:#?}");
+    let json = outcome.json();
+    assert_eq!(json["unusual"][0]["median"], 100.5);
+    assert_eq!(json["conclusion"], "à regarder avant de migrer");
+    let reasons: Vec<&str> =
+        json["rejects"].as_array().unwrap().iter().map(|r| r["reason"].as_str().unwrap()).collect();
+    assert!(
+        reasons.contains(&"nom inconnu : départements") && reasons.contains(&"Volume : volume négatif"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn shrunk_dates_rows_that_vanished_and_files_that_changed_are_found() {
+    let db = diag::database();
+    let home = Home::new(&db);
+    deliver(&home, |_, line| Some(line));
+    import(&home);
+    db.exec(
+        "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume)
+         SELECT '2025-07-08', z.id_zone, p.id_provenance, c.id_categorie, 5
+         FROM dim_zones_observation z, dim_provenances p, dim_categories_visiteur c;
+         DELETE FROM fact_sejours_duree_temp WHERE date = '2025-07-08'",
+    );
+    home.write_csv(
+        "duree_sejour_fr.csv",
+        "Date;ZoneObservation;Provenance;CategorieVisiteur;NomDepartement;DureeSejour;Volume\n",
+    );
+    let outcome = validate(&home, 3);
+    let findings = findings(&outcome);
+    let has = |words: &[&str]| findings.iter().any(|finding| words.iter().all(|word| finding.contains(word)));
+    // 3 rows delivered, 3 × 3 × 2 in main
+    assert!(has(&["fact_nuitees_temp", "1 date a rétréci", "2025-07-08 : 3 lignes au lieu de 18"]), "{findings:#?}");
+    assert!(has(&["fact_sejours_duree_temp", "6 lignes", "enregistré 9", "--force"]), "{findings:#?}");
+    assert!(has(&["duree_sejour_fr.csv", "n'est pas celui qui a été importé"]), "{findings:#?}");
+    assert_eq!(outcome.json()["conclusion"], "à corriger avant de migrer");
+}
+
+#[test]
+fn nothing_imported_an_older_schema_and_bad_usage() {
+    let db = diag::database();
+    let home = Home::new(&db);
+    let outcome = validate(&home, 3);
+    assert!(findings(&outcome).iter().any(|finding| finding.contains("toutes sont vides")), "{outcome}");
+    db.exec("DROP TABLE fact_nuitees_temp; DROP TABLE flux_import_history; DELETE FROM dim_pays");
+    deliver(&home, |_, line| Some(line));
+    let outcome = validate(&home, 3);
+    let findings = findings(&outcome);
+    for words in ["fact_nuitees_temp", "flux_import_history", "dim_pays"] {
+        assert!(findings.iter().any(|finding| finding.contains(words)), "{words}: {findings:#?}");
+    }
+    let run = |args: &[&str]| home.tool("validation-complete-import").args(args).run();
+    run(&["--threshold", "0"]).expect_code(2);
+    run(&["--weeks", "2"]).expect_code(2);
+    run(&["--html", "nulle/part/page.html"]).expect_code(1);
+}

@@ -1,0 +1,9 @@
+//! The raw export: archives, the ETL of 21 families, and its cleanup.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cleanup_year;
+mod etl_bad_input;
+mod etl_database_trouble;
+mod extract_only;
+mod populate_facts;
+mod populate_facts_killed;

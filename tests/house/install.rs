@@ -1,0 +1,107 @@
+//! `scripts/install` and `scripts/package-deb`: what they put in place, and that it goes away again.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use flux_test::{Home, Outcome, Tool, profile_dir, repository};
+
+fn script(home: &Home, name: &str) -> Tool {
+    let target = profile_dir().parent().unwrap().to_owned();
+    let profile = if profile_dir().ends_with("release") { "release" } else { "debug" };
+    Tool::program(repository().join("scripts").join(name))
+        .args(["--no-build", "--profile", profile])
+        .env("CARGO_TARGET_DIR", target)
+        .env("HOME", home.path())
+        .current_dir(repository())
+        .limit(Duration::from_secs(300))
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let output = Command::new("find").arg(folder).args(["-type", "f", "-printf", "%P\n"]).output().unwrap();
+    let mut files: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    files.sort();
+    files
+}
+
+fn run(program: &Path, arguments: &[&str]) -> Outcome {
+    Tool::program(program).args(arguments).run()
+}
+
+#[test]
+fn installed_run_from_there_and_removed() {
+    let home = Home::without_db();
+    let prefix = home.join("préfixe avec espace");
+    let foreign = prefix.join("bin/autre-programme");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    fs::write(&foreign, "à d'autres").unwrap();
+    let installed =
+        script(&home, "install").arg("--prefix").arg(&prefix).run().expect_code(0).expect_stdout("Mio au total");
+    let flux = prefix.join("bin/flux");
+    run(&flux, &["dev", "simple_test", "--version"]).expect_code(0).expect_stdout("simple-test ");
+    run(&flux, &["list"]).expect_code(0);
+    let all = files(&prefix);
+    for file in [
+        "bin/update-temp-tables",
+        "bin/import-hebdo",
+        "share/man/man1/flux.1.gz",
+        "share/man/man1/update-temp-tables.1.gz",
+        "share/bash-completion/completions/flux",
+        "share/zsh/site-functions/_update-temp-tables",
+        "share/fish/vendor_completions.d/verify-migration.fish",
+    ] {
+        assert!(all.iter().any(|known| known == file), "{file} is missing\n{installed}");
+    }
+    // Again, over itself.
+    script(&home, "install").arg("--prefix").arg(&prefix).run().expect_code(0);
+    assert_eq!(files(&prefix), all);
+    let uninstall = || script(&home, "install").args(["--uninstall", "--prefix"]).arg(&prefix);
+    uninstall().run().expect_code(0);
+    assert_eq!(files(&prefix), ["bin/autre-programme"]);
+    uninstall().run().expect_code(1).expect_stderr("rien n'est installé");
+    script(&home, "install").arg("--prefixe").run().expect_code(2);
+}
+
+#[test]
+fn the_package_is_installed_and_removed() {
+    if Command::new("dpkg-deb").arg("--version").output().is_err() {
+        return flux_test::skip("dpkg-deb is not installed");
+    }
+    let home = Home::without_db();
+    script(&home, "package-deb").args(["--compression", "none", "--output"]).arg(home.join("out")).run().expect_code(0);
+    let package = home.join("out").join(&home.list("out")[0]);
+    let system = home.join("système");
+    for folder in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers"] {
+        fs::create_dir_all(system.join(folder)).unwrap();
+    }
+    fs::write(system.join("var/lib/dpkg/status"), "").unwrap();
+    let dpkg = |action: &str, what: &Path| {
+        Tool::program("dpkg")
+            .arg(format!("--root={}", system.display()))
+            .args(["--force-not-root", "--force-depends", "--force-script-chrootless", "--force-bad-path", action])
+            .arg(what)
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .limit(Duration::from_secs(300))
+            .run()
+            .expect_code(0)
+    };
+    dpkg("-i", &package);
+    run(&system.join("usr/bin/flux"), &["dev", "simple_test", "--version"]).expect_code(0);
+    for file in
+        ["etc/fluxvision/fluxvision.env", "etc/logrotate.d/fluxvision", "lib/systemd/system/fluxvision-import.timer"]
+    {
+        assert!(system.join(file).is_file(), "{file}");
+    }
+    assert!(system.join("usr/bin/import-hebdo").is_file());
+    // Timers are there and not enabled.
+    assert!(!system.join("etc/systemd").exists());
+    assert!(system.join("var/lib/fluxvision/data/data_temp").is_dir());
+    fs::write(system.join("var/lib/fluxvision/data/data_temp/livraison.csv"), "à garder").unwrap();
+    dpkg("-r", Path::new("fluxvision-outils"));
+    assert!(!system.join("usr/bin/flux").exists() && system.join("etc/fluxvision/fluxvision.env").is_file());
+    dpkg("-P", Path::new("fluxvision-outils"));
+    assert!(!system.join("etc/fluxvision").exists());
+    // What operators put there stays.
+    assert_eq!(files(&system.join("var/lib/fluxvision")), ["data/data_temp/livraison.csv"]);
+}

@@ -1,0 +1,9 @@
+//! The launcher, installation, schedule, documentation and development tools.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod flux;
+mod flux_doctor;
+mod generate_sample_data;
+mod install;
+mod schedule;
+mod simple_test;

@@ -1,0 +1,131 @@
+//! `scripts/crontab.example` and `scripts/systemd/`: every entry's command runs, silent when all is well.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use flux_test::{Home, TestDb, Tool, profile_dir};
+
+fn scripts() -> PathBuf {
+    flux_test::repository().join("scripts")
+}
+
+/// Time fields and command of each entry of the crontab.
+fn crontab() -> Vec<(String, String)> {
+    let text = fs::read_to_string(scripts().join("crontab.example")).unwrap();
+    let entries = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit() || c == '*'));
+    let split = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (fields[..5].join(" "), fields[5..].join(" "))
+    };
+    entries.map(split).collect()
+}
+
+/// Name and text of each unit with this ending.
+fn units(ending: &str) -> Vec<(String, String)> {
+    let mut units: Vec<(String, String)> = fs::read_dir(scripts().join("systemd"))
+        .unwrap()
+        .flatten()
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), fs::read_to_string(entry.path()).unwrap()))
+        .filter(|(name, _)| name.ends_with(ending))
+        .collect();
+    units.sort();
+    units
+}
+
+fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
+    text.lines().filter_map(|line| line.strip_prefix(key)).collect()
+}
+
+/// A home in order, with its database, as an installation has it.
+fn installed() -> (TestDb, Home) {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let env = "APP_ENV=local\nDB_DATABASE=flux\nDB_USERNAME=flux_web\nDB_PASSWORD='k7#Wq!mZ-2vT9'\nAPI_RATE_LIMIT=60\nAPI_ALLOWLIST=127.0.0.1\n";
+    let path = home.write(".env", env);
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    (db, home)
+}
+
+/// Runs a command as cron does: by sh, with little in the environment.
+#[track_caller]
+fn runs_silently(home: &Home, command: &str) {
+    let path = format!("{}:{}:/usr/bin:/bin", profile_dir().display(), scripts().display());
+    let run = Tool::program("/bin/sh").home(home).args(["-c", command]).env("PATH", path).env("FLUX_HOME", home.path());
+    let run = run.limit(Duration::from_secs(120)).run().expect_code(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{command}\n{run}");
+}
+
+#[test]
+fn every_row_of_the_guide_has_an_entry_in_both() {
+    let rows = [
+        ("import-hebdo", "30 5 * * 1"),
+        ("clear-cache-midnight", "5 0 * * *"),
+        ("update-saisons", "15 4 1 1,4,7,10 *"),
+        ("backup-critical", "30 0 * * *"),
+        ("rotate-logs", "50 0 * * *"),
+        ("security-cleanup-check", "15 3 2 * *"),
+        ("check-status", "45 6 * * *"),
+    ];
+    let entries = crontab();
+    assert_eq!(entries.len(), rows.len());
+    let services = units(".service");
+    for (tool, times) in rows {
+        let found = entries.iter().find(|(_, command)| command.starts_with(tool)).unwrap_or_else(|| panic!("{tool}"));
+        assert_eq!(found.0, times, "{tool}");
+        assert!(services.iter().any(|(_, text)| text.contains(&format!("ExecStart=/usr/bin/{tool} -q"))), "{tool}");
+    }
+    let names = |ending: &str| -> BTreeSet<String> {
+        units(ending).into_iter().map(|(name, _)| name.trim_end_matches(ending).to_owned()).collect()
+    };
+    assert_eq!(names(".service"), names(".timer"));
+}
+
+#[test]
+fn the_commands_of_the_crontab_run_and_are_silent() {
+    let (_db, home) = installed();
+    for (_, command) in crontab() {
+        runs_silently(&home, &command);
+    }
+}
+
+#[test]
+fn the_commands_of_the_units_run_and_are_silent() {
+    let (_db, home) = installed();
+    for (name, text) in units(".service") {
+        let commands = values(&text, "ExecStart=");
+        assert!(!commands.is_empty(), "{name}");
+        for command in commands {
+            runs_silently(&home, command.trim_start_matches("/usr/bin/"));
+        }
+    }
+}
+
+#[test]
+fn something_wrong_is_not_silent() {
+    let (_db, home) = installed();
+    home.write("adminer.php", "x");
+    let run = home.tool("security-cleanup-check").arg("-q").run().expect_code(3);
+    assert!(run.stdout.contains("adminer.php"), "{run}");
+}
+
+#[test]
+fn calendars_and_units_are_what_systemd_understands() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        return; // not a machine with systemd
+    }
+    for (name, text) in units(".timer") {
+        for calendar in values(&text, "OnCalendar=") {
+            let output = Command::new("systemd-analyze").args(["calendar", calendar]).output().unwrap();
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    for (name, text) in units(".service") {
+        for section in ["[Unit]", "[Service]"] {
+            assert_eq!(text.matches(section).count(), 1, "{name}");
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! How names of the CSVs meet the rows of the dimensions, through the real import: the four steps and the equivalences of domain.md
+//! §3. A name is resolved as expected or its line is rejected; nothing in between.
+
+use flux_test::{Home, TestDb};
+use support::weekly::{BASE, FR, INT, MOBILITY, STAY, Sane, World, file};
+
+/// Imports one line per name, each with a volume of its own, and compares the id that each led to; `None`: rejected.
+#[track_caller]
+fn expect(
+    world: &World,
+    name: &str,
+    table: &str,
+    id: &str,
+    header: &str,
+    line: impl Fn(&str) -> String,
+    names: &[(&str, Option<u32>)],
+) {
+    let mut content = header.to_owned();
+    for (index, (raw, _)) in names.iter().enumerate() {
+        // Each on a day of its own, so that two names of one row do not share a key.
+        let date = format!("{}-{:02}-{:02}", 2020 + index / 336, index / 28 % 12 + 1, index % 28 + 1);
+        content.push_str(&format!("{date};{};{index}\n", line(raw)));
+    }
+    world.home.write_csv(name, content);
+    let outcome = world.import(name.trim_end_matches(".csv"), &["--force"]);
+    let json = outcome.json();
+    assert_eq!(file(&json, name)["status"], "loaded", "{outcome}");
+    let rows = world.db.rows(&format!("SELECT volume, {id} FROM {table}"));
+    for (index, (raw, expected)) in names.iter().enumerate() {
+        let found = rows.iter().find(|row| row[0] == index.to_string()).map(|row| row[1].parse::<u32>().unwrap());
+        assert_eq!(found, *expected, "{raw:?} in {id}\n{outcome}");
+    }
+    world.db.exec(&format!("DELETE FROM {table}"));
+}
+
+#[track_caller]
+fn zones(world: &World, names: &[(&str, Option<u32>)]) {
+    let line = |raw: &str| format!("{raw};Local;Touriste");
+    expect(world, "frequentation_nuitee.csv", "fact_nuitees_temp", "id_zone", BASE, line, names);
+}
+
+#[test]
+fn zones_of_a_newer_database() {
+    let world = World::new();
+    zones(
+        &world,
+        &[
+            // Step 1: case, spaces, typography, quotes.
+            ("CANTAL", Some(1)),
+            ("  cantal ", Some(1)),
+            ("Pays d'Aurillac", Some(2)),
+            ("Pays d’Aurillac", Some(2)),
+            ("PAYS\u{a0}D'AURILLAC", Some(2)),
+            ("pays  d\u{2018}aurillac", Some(2)),
+            ("\"Pays d'Aurillac\"", Some(2)),
+            ("\"\"\"Pays d'Aurillac\"\"\"", Some(2)),
+            ("« Cantal »", Some(1)),
+            ("“Cantal”", Some(1)),
+            ("'Cantal'", Some(1)),
+            ("châtaigneraie", Some(6)),
+            ("cha\u{302}taigneraie", Some(6)),
+            // Step 2: equivalences.
+            ("CABA", Some(2)),
+            ("caba", Some(2)),
+            ("CA du Bassin d'Aurillac", Some(2)),
+            ("Gentiane", Some(3)),
+            ("HTC", Some(4)),
+            ("Station", Some(5)),
+            ("Station de ski", Some(5)),
+            ("CC du Carladé", Some(9)),
+            ("CC du Pays de Salers", Some(8)),
+            // Step 3: folded.
+            ("Pays dAurillac", Some(2)),
+            ("PAYS-D-AURILLAC", Some(2)),
+            ("Haut-Cantal", Some(3)),
+            ("HAUTCANTAL", Some(3)),
+            ("Hautes–Terres", Some(4)),
+            ("Chataigneraie", Some(6)),
+            ("val truyere", Some(7)),
+            ("Vallée de la Truyère", Some(7)),
+            ("Carladès", Some(9)),
+            // Step 4: damaged upstream.
+            ("Ch\u{fffd}taigneraie", Some(6)),
+            ("Ch?taigneraie", Some(6)),
+            ("Ch\u{fffd}\u{fffd}taigneraie", Some(6)),
+            ("Val Truy?re", Some(7)),
+            ("Vall?e de la Truy?re", Some(7)),
+            ("Pays d?Aurillac", Some(2)),
+            ("CC du Carlad\u{fffd}", Some(9)),
+            // Never guessed.
+            ("Cantals", None),
+            ("Cant", None),
+            ("Val Truy", None),
+            ("Val Truy???", Some(7)),
+            ("Val Truy?", None),
+            ("?", None),
+            ("??????", None),
+            ("H?", None),
+            ("CANTAL CANTAL", None),
+            ("Pays de Mauriac", None),
+            ("1", None),
+            ("%", None),
+            ("NULL", None),
+            ("CANTAL'; DROP TABLE dim_pays; --", None),
+        ],
+    );
+}
+
+#[test]
+fn zones_of_an_older_database_keep_its_names() {
+    let world = World::new();
+    world.db.exec(
+        "UPDATE dim_zones_observation SET nom_zone = 'CABA' WHERE id_zone = 2; UPDATE dim_zones_observation SET nom_zone = 'GENTIANE' WHERE id_zone = 3;
+         UPDATE dim_zones_observation SET nom_zone = 'HTC' WHERE id_zone = 4; UPDATE dim_zones_observation SET nom_zone = 'STATION' WHERE id_zone = 5",
+    );
+    let names = [
+        ("Pays d'Aurillac", Some(2)),
+        ("Pays d’Aurillac", Some(2)),
+        ("Pays dAurillac", Some(2)),
+        ("Pays d?Aurillac", Some(2)),
+        ("CABA", Some(2)),
+        ("Haut Cantal", Some(3)),
+        ("HAUT-CANTAL", Some(3)),
+        ("Gentiane", Some(3)),
+        ("Hautes Terres", Some(4)),
+        ("Hautes?Terres", Some(4)),
+        ("Lioran", Some(5)),
+        ("Station", Some(5)),
+    ];
+    zones(&world, &names);
+    // Neither the reference data nor --create-missing doubles such a zone.
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let doubled = "SELECT COUNT(*) FROM dim_zones_observation WHERE nom_zone IN ('PAYS D''AURILLAC', 'HAUT CANTAL', 'HAUTES TERRES', 'LIORAN')";
+    assert_eq!(world.db.scalar(doubled), "0");
+    zones(&world, &names);
+}
+
+#[test]
+fn of_a_group_split_over_two_rows_the_first_name_wins() {
+    let world = World::new();
+    world.db.exec("INSERT INTO dim_zones_observation (id_zone, nom_zone) VALUES (20, 'CABA'), (21, 'GENTIANE'), (22, 'HAUT-CANTAL')");
+    zones(
+        &world,
+        &[
+            ("CABA", Some(2)),
+            ("Pays d'Aurillac", Some(2)),
+            ("Pays d?Aurillac", Some(2)),
+            ("Gentiane", Some(3)),
+            ("Haut-Cantal", Some(3)),
+            ("Haut Cantal", Some(3)),
+        ],
+    );
+    // Without the first name, the next one of the group.
+    world.db.exec("DELETE FROM dim_zones_observation WHERE id_zone = 3");
+    zones(&world, &[("Gentiane", Some(21)), ("Haut-Cantal", Some(21)), ("Haut Cantal", Some(21))]);
+}
+
+#[test]
+fn provenances_and_categories() {
+    let world = World::new();
+    let line = |raw: &str| format!("Cantal;{raw};Touriste");
+    expect(
+        &world,
+        "frequentation_nuitee.csv",
+        "fact_nuitees_temp",
+        "id_provenance",
+        BASE,
+        line,
+        &[
+            ("LOCAL", Some(1)),
+            ("local", Some(1)),
+            ("NonLocal", Some(2)),
+            ("NON LOCAL", Some(2)),
+            ("non-local", Some(2)),
+            ("Etranger", Some(3)),
+            ("étranger", Some(3)),
+            ("STRANGER", Some(3)),
+            ("International", Some(3)),
+            ("?tranger", Some(3)),
+            ("\u{fffd}TRANGER", Some(3)),
+            ("Locale", None),
+            ("National", None),
+        ],
+    );
+    let line = |raw: &str| format!("Cantal;Local;{raw}");
+    expect(
+        &world,
+        "frequentation_nuitee.csv",
+        "fact_nuitees_temp",
+        "id_categorie",
+        BASE,
+        line,
+        &[
+            ("TOURISTE", Some(1)),
+            ("Résident", Some(2)),
+            ("R?sident", Some(2)),
+            ("Habituellement présent", Some(3)),
+            ("Habituellement pr\u{fffd}sent", Some(3)),
+            ("HabituellementPresent", Some(3)),
+            ("Excursionniste", Some(4)),
+            ("Excursionniste récurrent", Some(5)),
+            ("Excursionniste recurrent ", Some(5)),
+            ("Touristes", None),
+            ("Transit", None),
+        ],
+    );
+}
+
+#[test]
+fn an_older_database_may_store_etranger_under_another_name() {
+    let world = World::new();
+    world.db.exec("UPDATE dim_provenances SET nom_provenance = 'STRANGER' WHERE id_provenance = 3");
+    let line = |raw: &str| format!("Cantal;{raw};Touriste");
+    let names = [("Etranger", Some(3)), ("Étranger", Some(3)), ("Stranger", Some(3)), ("International", Some(3))];
+    expect(&world, "frequentation_nuitee.csv", "fact_nuitees_temp", "id_provenance", BASE, line, &names);
+}
+
+#[test]
+fn departements_countries_and_stays() {
+    let world = World::new();
+    expect(
+        &world,
+        "frequentation_nuitee_fr.csv",
+        "fact_nuitees_departements_temp",
+        "id_departement",
+        FR,
+        |raw| format!("Cantal;Local;Touriste;{raw}"),
+        &[
+            ("Puy-de-Dôme", Some(2)),
+            ("PUY DE DOME", Some(2)),
+            ("Puy-de-D?me", Some(2)),
+            ("Côtes-d'Armor", Some(4)),
+            ("Côtes d’Armor", Some(4)),
+            ("C\u{fffd}tes-d\u{fffd}Armor", Some(4)),
+            ("Z_Autre 97", Some(5)),
+            ("Autre 97", Some(5)),
+            ("Z_AUTRE 98", Some(6)),
+            ("Loir?", Some(8)),
+            // Both LOIRE and nothing else; CHARENTE and no CHARENTE-MARITIME.
+            ("Loiret", None),
+            ("15", None),
+            ("Autre 99", None),
+        ],
+    );
+    expect(
+        &world,
+        "frequentation_nuitee_int.csv",
+        "fact_nuitees_pays_temp",
+        "id_pays",
+        INT,
+        |raw| format!("Cantal;Local;Touriste;{raw}"),
+        &[
+            ("Espagne", Some(1)),
+            ("Royaume Uni", Some(2)),
+            ("\"Corée; République de\"", Some(3)),
+            ("\"Corée, République de\"", Some(3)),
+            ("\"COREE, REPUBLIQUE DE\"", Some(3)),
+            ("\"Cor\u{fffd}e; R?publique de\"", Some(3)),
+            ("Pays-Bas", Some(4)),
+            ("Pays Bas", Some(4)),
+            ("Corée", None),
+        ],
+    );
+    expect(
+        &world,
+        "duree_sejour.csv",
+        "fact_sejours_duree_temp",
+        "id_duree",
+        STAY,
+        |raw| format!("Cantal;Local;Touriste;{raw}"),
+        &[
+            ("1 nuit", Some(1)),
+            ("1 nuits", Some(1)),
+            ("1N", Some(1)),
+            ("2 Nuits", Some(2)),
+            ("2n", Some(2)),
+            ("12 NUITS", Some(12)),
+            ("12N", Some(12)),
+            ("10\u{a0}nuits", Some(10)),
+            ("13 nuits et plus", Some(13)),
+            ("13 nuits", None),
+            ("13N", None),
+            ("1", None),
+            ("? nuits", None),
+        ],
+    );
+}
+
+#[test]
+fn communes_and_their_homonyms() {
+    let world = World::new();
+    let names = [
+        ("Aurillac", Some(1)),
+        ("Saint-Flour", Some(2)),
+        ("SAINT FLOUR", Some(2)),
+        ("St-Flour", Some(2)),
+        ("St Flour", Some(2)),
+        // Ours (15188) before that of Charente.
+        ("Saint-Georges", Some(3)),
+        ("St Georges", Some(3)),
+        ("Saint?Georges", Some(3)),
+        // None here; that of Aveyron, the only neighbour, before that of Charente.
+        ("Saint-Simon", Some(5)),
+        ("ST SIMON", Some(5)),
+        // Two neighbours, or none: never guessed.
+        ("Saint-Victor", None),
+        ("Sainte-Marie", None),
+        ("Ste Marie", None),
+        ("Ste-Flour", None),
+        ("Stflour", None),
+    ];
+    let check = || {
+        let line = |raw: &str| format!("Cantal;Local;Touriste;{raw}");
+        expect(&world, "export_mobilite.csv", "fact_lieu_activite_soir_temp", "id_commune", MOBILITY, line, &names);
+    };
+    check();
+    // Stored the short way, found the long way and back.
+    world.db.exec("UPDATE dim_communes SET nom_commune = 'ST-FLOUR' WHERE id_commune = 2");
+    check();
+}
+
+#[test]
+fn the_observatory_of_another_departement_has_its_own_homonyms() {
+    let world = World::new();
+    world.csv(
+        "export_mobilite.csv",
+        MOBILITY,
+        &["2025-07-07;Cantal;Local;Touriste;Saint-Georges;1", "2025-07-07;Cantal;Local;Touriste;Saint-Victor;2"],
+    );
+    let tool =
+        world.tool("update-temp-tables").args(["--only", "export_mobilite"]).env("OBSERVATOIRE_DEPARTEMENT", "16");
+    tool.run().sane().expect_code(3);
+    assert_eq!(world.keys("fact_lieu_activite_soir_temp", "id_commune"), ["4 1"]);
+    // The same file means something else there: it is read again without being forced.
+    let tool =
+        world.tool("update-temp-tables").args(["--only", "export_mobilite"]).env("OBSERVATOIRE_DEPARTEMENT", "63");
+    tool.run().sane().expect_code(0);
+    assert_eq!(world.keys("fact_lieu_activite_soir_temp", "id_commune"), ["3 1", "8 2"]);
+}
+
+#[test]
+fn names_without_a_name_in_an_older_dimension_are_no_panic() {
+    let world = World::new();
+    world.db.exec(
+        "ALTER TABLE dim_zones_observation MODIFY nom_zone VARCHAR(255) NULL; INSERT INTO dim_zones_observation (nom_zone) VALUES (NULL), ('');
+         ALTER TABLE dim_communes MODIFY nom_commune VARCHAR(255) NULL; INSERT INTO dim_communes (nom_commune) VALUES (NULL)",
+    );
+    zones(&world, &[("Cantal", Some(1)), ("", None), ("?", None)]);
+    let line = |raw: &str| format!("Cantal;Local;Touriste;{raw}");
+    expect(
+        &world,
+        "export_mobilite.csv",
+        "fact_lieu_activite_soir_temp",
+        "id_commune",
+        MOBILITY,
+        line,
+        &[("Aurillac", Some(1))],
+    );
+    for tool in ["check-status", "verify-migration", "migrate-temp-to-main", "cleanup-temp"] {
+        world.tool(tool).run().sane();
+    }
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+}
+
+/// The names of the delivery, on the dimensions as `ensure-schema --seed` fills them from the reference data.
+#[test]
+fn the_reference_data_knows_what_is_delivered() {
+    let db = TestDb::new();
+    let world = World { home: Home::new(&db), db };
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let name = |table: &str, column: &str, id: &str, facts: &str| {
+        world
+            .db
+            .column(&format!("SELECT d.{column} FROM {facts} f JOIN {table} d ON d.{id} = f.{id} ORDER BY f.volume"))
+    };
+    let zones = [
+        "Cantal",
+        "CABA",
+        "Gentiane",
+        "HTC",
+        "Station",
+        "Chataigneraie",
+        "Carladès",
+        "Pays de Mauriac",
+        "St Flour Communauté",
+        "CC du Pays de Salers",
+        "Val Truy?re",
+    ];
+    let lines: Vec<String> =
+        zones.iter().enumerate().map(|(i, zone)| format!("2025-07-07;{zone};Local;Touriste;{i}")).collect();
+    world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.import_nights(&[]).expect_code(0);
+    let stored = name("dim_zones_observation", "nom_zone", "id_zone", "fact_nuitees_temp");
+    let expected = [
+        "CANTAL",
+        "PAYS D'AURILLAC",
+        "HAUT CANTAL",
+        "HAUTES TERRES",
+        "LIORAN",
+        "CHÂTAIGNERAIE",
+        "CARLADES",
+        "PAYS DE MAURIAC",
+        "PAYS SAINT FLOUR",
+        "PAYS SALERS",
+        "VAL TRUYÈRE",
+    ];
+    assert_eq!(stored, expected);
+
+    let departements = [
+        "Ain",
+        "Corse-du-Sud",
+        "Haute Corse",
+        "Val-d'Oise",
+        "Territoire de Belfort",
+        "Hérault",
+        "Z_Autre 97",
+        "Paris",
+        "Guadeloupe",
+        "Mayotte",
+    ];
+    let lines: Vec<String> =
+        departements.iter().enumerate().map(|(i, d)| format!("2025-07-07;Cantal;Local;Touriste;{d};{i}")).collect();
+    world.csv("frequentation_nuitee_fr.csv", FR, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.import("frequentation_nuitee_fr", &[]).expect_code(0);
+    let stored = name("dim_departements", "nom_departement", "id_departement", "fact_nuitees_departements_temp");
+    let expected = [
+        "AIN",
+        "CORSE-DU-SUD",
+        "HAUTE-CORSE",
+        "VAL-D'OISE",
+        "TERRITOIRE DE BELFORT",
+        "HÉRAULT",
+        "AUTRE 97",
+        "PARIS",
+        "GUADELOUPE",
+        "MAYOTTE",
+    ];
+    assert_eq!(stored, expected);
+    // 101 départements and the two others.
+    assert_eq!(world.db.count("dim_departements"), 103);
+    assert_eq!(world.db.count("dim_durees_sejour"), 13);
+    assert_eq!(world.db.count("dim_zones_observation"), 11);
+    assert_eq!((world.db.count("dim_provenances"), world.db.count("dim_categories_visiteur")), (3, 10));
+
+    // Aurillac 15014, Saint-Flour 15187; Saint-Georges is of the Cantal (15188) among many; Vic-sur-Cère 15258.
+    let communes = ["Aurillac", "St-Flour", "Saint-Georges", "Vic sur Cere", "Ydes"];
+    let lines: Vec<String> =
+        communes.iter().enumerate().map(|(i, c)| format!("2025-07-07;Cantal;Local;Touriste;{c};{i}")).collect();
+    world.csv("export_mobilite.csv", MOBILITY, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.import("export_mobilite", &[]).expect_code(0);
+    let stored = name("dim_communes", "code_insee", "id_commune", "fact_lieu_activite_soir_temp");
+    assert_eq!(stored, ["15014", "15187", "15188", "15258", "15265"]);
+    let without_epci = "SELECT COUNT(*) FROM fact_lieu_activite_soir_temp WHERE id_epci = 0";
+    assert_eq!(world.db.scalar(without_epci), "0");
+}

@@ -1,0 +1,11 @@
+//! The weekly import, from its inputs to a kill in its midst.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod check_import_progress;
+mod import_bad_input;
+mod import_database_trouble;
+mod import_kill;
+mod import_names;
+mod import_optimized;
+mod import_sejours_duree;
+mod update_temp_tables;

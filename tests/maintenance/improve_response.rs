@@ -1,0 +1,105 @@
+//! `improve-response`: finds the index that the dashboards lack, creates it, and the server then uses it.
+
+use flux_test::mysql::prelude::Queryable;
+use flux_test::{Home, TestDb};
+use support::backup::{facts, schema};
+
+const TOOL: &str = "improve-response";
+const INDEX: &str = "flux_k_zone_categorie_date";
+
+fn prepared() -> (TestDb, Home) {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    schema(&home);
+    facts(&db, 20_000);
+    home.write("cache/infographie/a.json", "{}");
+    (db, home)
+}
+
+fn has_index(db: &TestDb, table: &str) -> bool {
+    let sql = format!(
+        "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = '{table}' AND index_name = '{INDEX}'"
+    );
+    // one row for each of the three columns
+    db.scalar(&sql) == "3"
+}
+
+#[test]
+fn proposes_then_creates_and_the_server_uses_it() {
+    let (db, home) = prepared();
+    let json = home.tool(TOOL).arg("--json").run().expect_code(3).json();
+    let table = &json["tables"][0];
+    assert_eq!((&table["table"], &table["missing"]["created"]), (&"fact_nuitees".into(), &false.into()));
+    assert!(table["missing"]["estimated_bytes"].as_u64().unwrap() > 100_000);
+    // tables without rows are left out
+    assert_eq!(json["tables"].as_array().unwrap().len(), 2);
+    assert!(!has_index(&db, "fact_nuitees"));
+    assert!(home.list("cache/infographie").is_empty(), "the caches are emptied");
+
+    let json = home.tool(TOOL).args(["--apply", "--json"]).run().expect_code(0).json();
+    assert_eq!(json["tables"][0]["missing"]["created"], true);
+    assert!(has_index(&db, "fact_nuitees") && has_index(&db, "fact_diurnes"));
+
+    let json = home.tool(TOOL).arg("--json").run().expect_code(0).json();
+    let queries = json["tables"][0]["queries"].as_array().unwrap();
+    assert_eq!(queries[0]["index"], INDEX, "{json}");
+    // one zone of 50 over 62 days: the natural key would read 50 times as many
+    assert!(queries[0]["rows_examined"].as_u64().unwrap() < 500, "{json}");
+    home.tool("ensure-schema").run().expect_code(0);
+    assert!(has_index(&db, "fact_nuitees"));
+}
+
+#[test]
+fn dry_run_writes_nothing() {
+    let (db, home) = prepared();
+    home.tool(TOOL)
+        .args(["--apply", "--dry-run"])
+        .run()
+        .expect_code(0)
+        .expect_stdout("ALTER TABLE fact_nuitees ADD KEY");
+    assert!(!has_index(&db, "fact_nuitees"));
+    assert_eq!(home.list("cache/infographie"), ["a.json"]);
+    home.tool(TOOL).args(["--no-cache", "--no-analyze"]).run().expect_code(3);
+    assert_eq!(home.list("cache/infographie"), ["a.json"]);
+}
+
+#[test]
+fn redundant_indexes_are_told_and_kept() {
+    let (db, home) = prepared();
+    db.exec("ALTER TABLE fact_nuitees ADD KEY k_trop (date)");
+    home.tool(TOOL).arg("--apply").run().expect_code(0).expect_stdout("index k_trop inutile");
+    let names = db.column("SELECT DISTINCT index_name AS i FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'fact_nuitees'");
+    assert!(names.contains(&"k_trop".to_owned()) && names.contains(&"k_date_zone".to_owned()), "{names:?}");
+}
+
+#[test]
+fn imports_may_go_on_while_an_index_is_made() {
+    let (db, home) = prepared();
+    let mut running = home.tool(TOOL).arg("--apply").spawn();
+    let mut conn = db.conn();
+    let mut written = 0;
+    while running.is_running() {
+        conn.query_drop("UPDATE fact_diurnes SET volume = volume + 1 WHERE id = 1").unwrap();
+        written += 1;
+    }
+    running.wait().expect_code(0);
+    assert!(written > 0);
+}
+
+#[test]
+fn bad_cases() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool(TOOL).run().expect_code(0).expect_stdout("Aucune table");
+    home.tool(TOOL).args(["--port", "1"]).run().expect_code(1);
+    home.tool(TOOL).arg("--inconnu").run().expect_code(2);
+    schema(&home);
+    facts(&db, 100);
+    let user = db.restricted_user(&["SELECT ON {db}.*"]);
+    let run = home.tool(TOOL).arg("--apply").env("DB_USERNAME", &user.user).env("DB_PASSWORD", &user.password).run();
+    run.expect_code(1).expect_stdout("fact_nuitees").expect_stdout("demandez à l'administrateur");
+    let mut conn = db.conn();
+    let lock: Option<i64> = conn.query_first(format!("SELECT GET_LOCK('flux:{}', 0)", db.name())).unwrap();
+    assert_eq!(lock, Some(1));
+    home.tool(TOOL).arg("--apply").run().expect_code(4);
+}

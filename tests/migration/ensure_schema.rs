@@ -1,0 +1,238 @@
+//! `ensure-schema`: creates what schema.md says, mends older tables without losing a row, and changes nothing the second time.
+
+use flux_test::{Home, Outcome, TestDb};
+use support::weekly::{FILES, Sane};
+
+fn ensure(home: &Home, args: &[&str]) -> Outcome {
+    home.tool("ensure-schema").args(args).run().sane()
+}
+
+fn tables(db: &TestDb) -> Vec<String> {
+    db.column(
+        "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name",
+    )
+}
+
+/// Columns of an index, in order.
+fn index(db: &TestDb, table: &str, name: &str) -> Vec<String> {
+    db.column(&format!(
+        "SELECT column_name AS c FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = '{table}'
+         AND index_name = '{name}' ORDER BY seq_in_index"
+    ))
+}
+
+/// The columns of the unique index that is not the primary key.
+fn natural_key(db: &TestDb, table: &str) -> Vec<String> {
+    let name = db.scalar(&format!(
+        "SELECT DISTINCT index_name AS i FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = '{table}'
+         AND non_unique = 0 AND index_name <> 'PRIMARY'"
+    ));
+    index(db, table, &name)
+}
+
+/// Main tables and the key columns after `date, id_zone, id_provenance, id_categorie`, from schema.md.
+const KEYS: [(&str, &[&str]); 21] = [
+    ("fact_nuitees", &[]),
+    ("fact_nuitees_departements", &["id_departement"]),
+    ("fact_nuitees_pays", &["id_pays"]),
+    ("fact_diurnes", &[]),
+    ("fact_diurnes_departements", &["id_departement"]),
+    ("fact_diurnes_pays", &["id_pays"]),
+    ("fact_sejours_duree", &["id_duree"]),
+    ("fact_sejours_duree_departements", &["id_departement", "id_duree"]),
+    ("fact_sejours_duree_pays", &["id_pays", "id_duree"]),
+    ("fact_lieu_activite_soir", &["id_epci", "id_commune"]),
+    ("fact_lieu_activite_soir_departement", &["id_departement", "id_epci", "id_commune"]),
+    ("fact_lieu_activite_soir_pays", &["id_pays", "id_epci", "id_commune"]),
+    ("fact_lieu_activite_veille", &["id_epci", "id_commune"]),
+    ("fact_lieu_activite_veille_departement", &["id_departement", "id_epci", "id_commune"]),
+    ("fact_lieu_activite_veille_pays", &["id_pays", "id_epci", "id_commune"]),
+    ("fact_lieu_nuitee_soir", &["id_epci", "id_commune"]),
+    ("fact_lieu_nuitee_soir_departement", &["id_departement", "id_epci", "id_commune"]),
+    ("fact_lieu_nuitee_soir_pays", &["id_pays", "id_epci", "id_commune"]),
+    ("fact_lieu_nuitee_veille", &["id_epci", "id_commune"]),
+    ("fact_lieu_nuitee_veille_departement", &["id_departement", "id_epci", "id_commune"]),
+    ("fact_lieu_nuitee_veille_pays", &["id_pays", "id_epci", "id_commune"]),
+];
+
+#[test]
+fn every_table_of_the_schema_has_its_columns_and_keys() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    ensure(&home, &[]).expect_code(0);
+    let column = |table: &str, column: &str| {
+        db.rows(&format!(
+            "SELECT data_type AS a, is_nullable AS b, COALESCE(column_default, '-') AS c, extra AS d FROM information_schema.columns
+             WHERE table_schema = DATABASE() AND table_name = '{table}' AND column_name = '{column}'"
+        ))
+        .pop()
+        .unwrap_or_else(|| panic!("{table} has no {column}"))
+    };
+    let base = ["date", "id_zone", "id_provenance", "id_categorie"];
+    for (table, more) in KEYS {
+        let key: Vec<&str> = base.iter().chain(more).copied().collect();
+        assert_eq!(natural_key(&db, table), key, "{table}");
+        assert_eq!(index(&db, table, "PRIMARY"), ["id"], "{table}");
+        let id = if table.contains("sejours") { "int" } else { "bigint" };
+        assert_eq!(column(table, "id")[0], id, "{table}");
+        assert!(column(table, "id")[3].contains("auto_increment"), "{table}");
+        assert_eq!(column(table, "volume")[..2], ["int", "NO"], "{table}");
+        assert_eq!(column(table, "is_provisional")[1..3], ["NO", "0"], "{table}");
+        assert_eq!(column(table, "created_at")[0], "timestamp", "{table}");
+        assert_eq!(column(table, "updated_at")[..2], ["timestamp", "YES"], "{table}");
+        for name in &key[1..] {
+            assert_eq!(column(table, name)[..2], ["int", "NO"], "{table}.{name}");
+        }
+        if table.contains("lieu") {
+            assert_eq!(column(table, "jour_semaine")[..2], ["varchar", "NO"], "{table}");
+            assert_eq!(column(table, "id_epci")[2], "0", "{table}");
+            assert_eq!(column(table, "id_commune")[2], "0", "{table}");
+        }
+        let date_zone = "SELECT COUNT(*) FROM information_schema.statistics a JOIN information_schema.statistics b USING (table_schema, table_name, index_name)
+             WHERE table_schema = DATABASE() AND a.column_name = 'date' AND a.seq_in_index = 1 AND b.column_name = 'id_zone' AND b.seq_in_index = 2
+             AND a.non_unique = 1 AND table_name = ";
+        assert_eq!(db.scalar(&format!("{date_zone}'{table}'")), "1", "{table}");
+    }
+    for (_, temp, main) in FILES {
+        let more = KEYS.iter().find(|(table, _)| *table == main).unwrap().1;
+        let key: Vec<&str> = base.iter().chain(more).copied().collect();
+        assert_eq!(index(&db, temp, "PRIMARY"), key, "{temp}");
+        assert_eq!(column(temp, "is_provisional")[1..3], ["NO", "1"], "{temp}");
+    }
+    let dims = [
+        "dim_zones_observation",
+        "dim_provenances",
+        "dim_categories_visiteur",
+        "dim_departements",
+        "dim_pays",
+        "dim_durees_sejour",
+        "dim_communes",
+        "dim_epci",
+        "dim_dates",
+        "dim_periodes",
+        "dim_saisons",
+    ];
+    for dim in dims {
+        assert!(db.has_table(dim), "{dim}");
+    }
+    let engines = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND (engine <> 'InnoDB' OR table_collation <> 'utf8mb4_unicode_ci')";
+    assert_eq!(db.scalar(engines), "0");
+    let before = tables(&db);
+    let json = ensure(&home, &["--json"]).expect_code(0).json();
+    assert_eq!(json["changes"], serde_json::json!([]), "a second run changes nothing");
+    assert_eq!(tables(&db), before);
+}
+
+#[test]
+fn presets_make_their_tables_only() {
+    for (preset, with, without) in [
+        ("dims", "dim_pays", "fact_nuitees"),
+        ("facts", "fact_nuitees_pays", "fact_sejours_duree"),
+        ("sejours", "fact_sejours_duree_pays", "fact_nuitees"),
+        ("lieu", "fact_lieu_nuitee_veille", "fact_nuitees"),
+        ("temp", "fact_nuitees_temp", "fact_nuitees"),
+    ] {
+        let db = TestDb::new();
+        let home = Home::new(&db);
+        ensure(&home, &["--preset", preset]).expect_code(0);
+        assert!(db.has_table(with) && !db.has_table(without), "{preset}: {:?}", tables(&db));
+    }
+}
+
+#[test]
+fn test_tables_are_beside_the_others() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    ensure(&home, &["--test"]).expect_code(0);
+    for (_, temp, main) in FILES {
+        assert!(db.has_table(&format!("{temp}_test")) && db.has_table(&format!("{main}_test")), "{main}");
+        assert!(!db.has_table(main));
+    }
+    assert!(!tables(&db).iter().any(|table| table.starts_with("dim_") && table.ends_with("_test")));
+}
+
+#[test]
+fn a_dry_run_prints_ddl_that_makes_the_same() {
+    let (dry, wet) = (TestDb::new(), TestDb::new());
+    let (dry_home, wet_home) = (Home::new(&dry), Home::new(&wet));
+    let outcome = ensure(&dry_home, &["--dry-run"]).expect_code(0);
+    assert!(tables(&dry).is_empty(), "{outcome}");
+    let ddl = &outcome.stdout[..outcome.stdout.rfind(';').unwrap()];
+    for statement in ddl.split(";\n").filter(|s| !s.trim().is_empty()) {
+        dry.exec(statement);
+    }
+    ensure(&wet_home, &[]).expect_code(0);
+    assert_eq!(tables(&dry), tables(&wet));
+    let json = ensure(&dry_home, &["--json"]).expect_code(0).json();
+    assert_eq!(json["changes"], serde_json::json!([]), "what was printed is what would be done");
+}
+
+#[test]
+fn older_tables_are_completed_and_keep_their_rows() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    db.exec(
+        "CREATE TABLE fact_nuitees (id BIGINT AUTO_INCREMENT PRIMARY KEY, date DATE NOT NULL, id_zone INT NOT NULL, id_provenance INT NOT NULL,
+           id_categorie INT NOT NULL, volume INT NOT NULL, note VARCHAR(20), UNIQUE KEY k (date, id_zone, id_provenance, id_categorie)) ENGINE=InnoDB;
+         INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, note) VALUES ('2024-01-01', 1, 1, 1, 5, 'gardée');
+         CREATE TABLE fact_nuitees_pays_temp (date DATE NOT NULL, id_zone INT NOT NULL, id_provenance INT NOT NULL, id_categorie INT NOT NULL,
+           volume INT NOT NULL, PRIMARY KEY (date, id_zone, id_provenance, id_categorie)) ENGINE=InnoDB;
+         INSERT INTO fact_nuitees_pays_temp VALUES ('2024-01-01', 1, 1, 1, 7);
+         CREATE TABLE fact_diurnes_departements (id BIGINT AUTO_INCREMENT PRIMARY KEY, date DATE NOT NULL, id_zone INT NOT NULL,
+           id_provenance INT NOT NULL, id_categorie INT NOT NULL, id_departement INT NOT NULL, volume INT NOT NULL,
+           is_provisional BOOLEAN NOT NULL DEFAULT FALSE, UNIQUE KEY k (date, id_zone, id_provenance, id_categorie)) ENGINE=InnoDB;
+         INSERT INTO fact_diurnes_departements (date, id_zone, id_provenance, id_categorie, id_departement, volume) VALUES ('2024-01-01', 1, 1, 1, 3, 9);
+         CREATE TABLE dim_zones_observation (id_zone INT AUTO_INCREMENT PRIMARY KEY, nom_zone VARCHAR(255) UNIQUE) ENGINE=InnoDB;
+         INSERT INTO dim_zones_observation VALUES (42, 'CABA')",
+    );
+    ensure(&home, &["--seed"]).expect_code(0);
+    assert_eq!(db.rows("SELECT volume, note, is_provisional FROM fact_nuitees"), [["5", "gardée", "0"]]);
+    assert_eq!(db.rows("SELECT volume, id_pays, is_provisional FROM fact_nuitees_pays_temp"), [["7", "0", "1"]]);
+    assert_eq!(index(&db, "fact_nuitees_pays_temp", "PRIMARY").last().unwrap(), "id_pays");
+    assert_eq!(db.rows("SELECT id_departement, volume FROM fact_diurnes_departements"), [["3", "9"]]);
+    assert_eq!(natural_key(&db, "fact_diurnes_departements").last().unwrap(), "id_departement");
+    let caba = "SELECT id_zone FROM dim_zones_observation WHERE nom_zone IN ('CABA', 'PAYS D''AURILLAC')";
+    assert_eq!(db.column(caba), ["42"], "the group keeps its row");
+    let json = ensure(&home, &["--seed", "--json"]).expect_code(0).json();
+    assert_eq!(json["changes"], serde_json::json!([]));
+}
+
+#[test]
+fn seeding_is_the_same_the_second_time_and_keeps_what_people_entered() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    ensure(&home, &["--preset", "dims"]).expect_code(0);
+    db.exec("INSERT INTO dim_pays (id_pays, nom_pays) VALUES (7, 'ESPAGNE'), (8, 'ATLANTIDE')");
+    ensure(&home, &["--preset", "dims", "--seed"]).expect_code(0);
+    assert_eq!(
+        db.column("SELECT id_pays FROM dim_pays WHERE nom_pays IN ('ESPAGNE', 'ATLANTIDE') ORDER BY 1"),
+        ["7", "8"]
+    );
+    // The reference holds 34 969 communes; 250 of them are in the Cantal.
+    assert_eq!(db.count("dim_communes"), 34_969);
+    let cantal = "SELECT COUNT(*) FROM dim_communes c JOIN dim_departements d USING (id_departement) WHERE d.nom_departement = 'CANTAL'";
+    assert_eq!(db.scalar(cantal), "250");
+    let lower = "SELECT COUNT(*) FROM dim_communes WHERE BINARY nom_commune <> BINARY UPPER(nom_commune)";
+    assert_eq!(db.scalar(lower), "0");
+    let counts = || {
+        ["dim_zones_observation", "dim_pays", "dim_communes", "dim_epci", "dim_departements"]
+            .map(|table| db.count(table))
+    };
+    let before = counts();
+    ensure(&home, &["--preset", "dims", "--seed"]).expect_code(0);
+    assert_eq!(counts(), before);
+}
+
+#[test]
+fn rights_that_lack_and_bad_arguments_have_their_codes() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    let account = db.restricted_user(&["SELECT ON {db}.*"]);
+    let tool = home.tool("ensure-schema").env("DB_USERNAME", &account.user).env("DB_PASSWORD", &account.password);
+    let outcome = tool.run().sane().expect_code(1);
+    assert!(format!("{}{}", outcome.stdout, outcome.stderr).contains("droit"), "{outcome}");
+    for args in [&["--preset", "rien"][..], &["--drop"], &["fact_nuitees"]] {
+        ensure(&home, args).expect_code(2);
+    }
+    assert!(tables(&db).is_empty());
+}

@@ -1,0 +1,8 @@
+//! The schema, and the way from the temporary to the main tables.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod ensure_schema;
+mod migrate_optimized;
+mod migrate_sejours_duree;
+mod migrate_temp_to_main;
+mod verify_migration;

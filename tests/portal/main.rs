@@ -1,0 +1,11 @@
+//! The tools that talk to the portal, against a portal of the test's own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cache_admin;
+mod cleanup_old_cache;
+mod clear_cache_midnight;
+mod test_admin_restrictions;
+mod test_api_mobilite_directe;
+mod test_api_simple;
+mod test_infographie_apis;
+mod test_zone_mapping_api_production;

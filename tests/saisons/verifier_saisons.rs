@@ -1,0 +1,111 @@
+//! `verifier-saisons`: each defect is found with its mend, and `--repair` mends `dim_dates`.
+
+use flux_test::{Home, TestDb};
+use support::saisons::{add_facts, database};
+
+fn ready() -> (TestDb, Home) {
+    let db = database();
+    let home = Home::new(&db);
+    home.tool("update-saisons").run().expect_code(0);
+    (db, home)
+}
+
+fn findings(home: &Home, code: i32) -> Vec<(String, String, String)> {
+    let json = home.tool("verifier-saisons").arg("--json").run().expect_code(code).json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let finding = |f: &serde_json::Value| (text(&f["place"]), text(&f["message"]), text(&f["action"]));
+    json["findings"].as_array().unwrap().iter().map(finding).collect()
+}
+
+#[test]
+fn all_is_well_after_an_update() {
+    let (_db, home) = ready();
+    home.tool("verifier-saisons").run().expect_code(0).expect_stdout("saisons contiguës");
+    assert_eq!(findings(&home, 0), []);
+}
+
+#[test]
+fn a_gap_an_overlap_and_a_wrong_instant() {
+    let (db, home) = ready();
+    db.exec(
+        "UPDATE dim_saisons SET date_fin = date_fin - INTERVAL 2 HOUR WHERE annee = 2024 AND saison = 'ete';
+             UPDATE dim_saisons SET date_fin = date_fin + INTERVAL 30 SECOND WHERE annee = 2022 AND saison = 'hiver'",
+    );
+    let found = findings(&home, 3);
+    let messages: Vec<_> = found.iter().map(|(_, message, _)| message.as_str()).collect();
+    assert!(messages.contains(&"trou de 7200 s entre été 2024 et automne 2024"), "{found:?}");
+    assert!(messages.contains(&"chevauchement de 30 s entre hiver 2022 et printemps 2023"), "{found:?}");
+    assert!(found.iter().any(|(place, ..)| place == "dim_saisons, été 2024"), "{found:?}");
+    assert_eq!(found.len(), 3);
+    assert!(found.iter().all(|(.., action)| action.contains("update-saisons")));
+    home.tool("update-saisons").run().expect_code(0);
+    assert_eq!(findings(&home, 0), []);
+}
+
+#[test]
+fn years_of_the_facts_without_seasons_or_periods() {
+    let (db, home) = ready();
+    add_facts(&db, &["2017-07-14"]);
+    let found = findings(&home, 3);
+    let places: Vec<_> = found.iter().map(|(place, ..)| place.as_str()).collect();
+    for place in ["dim_saisons, hiver 2016", "dim_saisons, été 2017", "dim_periodes, vacances_ete 2017", "dim_dates"]
+    {
+        assert!(places.contains(&place), "{place}: {found:?}");
+    }
+}
+
+#[test]
+fn wrong_links_are_found() {
+    let (db, home) = ready();
+    db.exec("UPDATE dim_periodes SET id_saison = NULL WHERE code_periode = 'vacances_ete' AND annee = 2024");
+    let expected = (
+        "dim_periodes, vacances_ete 2024".to_owned(),
+        "elle n'est pas liée à la saison été 2024".to_owned(),
+        "lancez `update-saisons`".to_owned(),
+    );
+    assert_eq!(findings(&home, 3), [expected]);
+}
+
+/// Two right days, then a wrong public holiday, a wrong zone with a wrong week, and a day beyond the school calendar
+/// whose flags somebody entered.
+const DAYS: &str = "INSERT INTO dim_dates VALUES
+    ('2025-06-09', 0, 0, 0, 1, 'lundi', 6, 2025, 2, 24),
+    ('2025-06-10', 0, 0, 0, 0, 'Mardi', 6, 2025, 2, 24),
+    ('2025-05-29', 0, 0, 0, 0, 'jeudi', 5, 2025, 2, 22),
+    ('2025-02-10', 1, 0, NULL, 0, 'lundi', 2, 2025, 1, 6),
+    ('2035-05-01', 1, NULL, 0, 1, 'mardi', 5, 2035, 2, 18)";
+
+#[test]
+fn wrong_days_are_reported_and_repaired() {
+    let (db, home) = ready();
+    db.exec(DAYS);
+    add_facts(&db, &["2025-06-09", "2025-07-14"]);
+    let before = db.rows("SELECT * FROM dim_dates ORDER BY date");
+    let dry = home.tool("verifier-saisons").args(["--json", "--repair", "--dry-run"]).run().expect_code(3).json();
+    assert_eq!((&dry["dates_wrong"], &dry["dates_missing"]), (&2.into(), &1.into()));
+    assert_eq!(dry["repair"]["dry_run"], true);
+    assert_eq!(db.rows("SELECT * FROM dim_dates ORDER BY date"), before);
+    assert_eq!(findings(&home, 3).len(), 2);
+
+    let run = home.tool("verifier-saisons").args(["--json", "--repair"]).run().expect_code(0).json();
+    assert_eq!((&run["repair"]["corrected"], &run["repair"]["added"]), (&2.into(), &1.into()));
+    let rows = db.rows("SELECT * FROM dim_dates ORDER BY date");
+    let expected = [
+        ["2025-02-10", "0", "1", "0", "0", "lundi", "2", "2025", "1", "7"],
+        ["2025-05-29", "0", "0", "0", "1", "jeudi", "5", "2025", "2", "22"],
+        ["2025-06-09", "0", "0", "0", "1", "lundi", "6", "2025", "2", "24"],
+        ["2025-06-10", "0", "0", "0", "0", "Mardi", "6", "2025", "2", "24"],
+        ["2025-07-14", "1", "1", "1", "1", "lundi", "7", "2025", "3", "29"],
+        ["2035-05-01", "1", "NULL", "0", "1", "mardi", "5", "2035", "2", "18"],
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(findings(&home, 0), []);
+}
+
+#[test]
+fn an_older_dim_dates_says_what_to_do_and_bad_options_are_refused() {
+    let (db, home) = ready();
+    db.exec("ALTER TABLE dim_dates DROP COLUMN semaine");
+    home.tool("verifier-saisons").run().expect_code(1).expect_stderr("ensure-schema");
+    home.tool("verifier-saisons").arg("--reparer").run().expect_code(2);
+}

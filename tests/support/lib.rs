@@ -1,0 +1,12 @@
+//! What the integration tests share: databases prepared for a family of tools, and what is done to them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Fields and constants that say what they are.
+#![allow(missing_docs)]
+
+pub mod backup;
+pub mod diag;
+pub mod portal;
+pub mod raw;
+pub mod saisons;
+pub mod trouble;
+pub mod weekly;

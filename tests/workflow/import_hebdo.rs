@@ -1,0 +1,188 @@
+//! `scripts/import-hebdo`: the chain of the week, with real tools and with stand-ins for every exit code.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use flux_test::{Home, TestDb, Tool, profile_dir};
+
+const TOOLS: [&str; 10] = [
+    "update-temp-tables",
+    "check-status",
+    "check-zones",
+    "validation-complete-import",
+    "migrate-temp-to-main",
+    "verify-migration",
+    "cleanup-temp",
+    "archive-csv",
+    "backup-critical",
+    "clear-cache-midnight",
+];
+
+fn script() -> PathBuf {
+    flux_test::repository().join("scripts/import-hebdo")
+}
+
+fn chain(home: &Home, bin: &Path) -> Tool {
+    Tool::program(script()).home(home).arg("--bin").arg(bin).limit(Duration::from_secs(120))
+}
+
+/// A home with a delivery, and tools that write their name into `appels` and end with the given codes (0 for the others).
+fn stand_ins(codes: &[(&str, u8)]) -> (Home, PathBuf) {
+    let home = Home::without_db();
+    home.write_csv("frequentation_nuitee.csv", "Date\n");
+    for name in TOOLS {
+        let code = codes.iter().find(|(tool, _)| *tool == name).map_or(0, |(_, code)| *code);
+        let path = home.write(
+            format!("bin/{name}"),
+            format!(
+                "#!/bin/sh\necho {name} \"$@\" >>{}/appels\necho sortie de {name}\nexit {code}\n",
+                home.path().display()
+            ),
+        );
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let bin = home.join("bin");
+    (home, bin)
+}
+
+/// The tools that were called, in order.
+fn called(home: &Home) -> Vec<String> {
+    home.read("appels").lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+fn report(home: &Home) -> String {
+    let names = home.list("logs");
+    let name = names.iter().find(|name| name.ends_with(".txt")).unwrap_or_else(|| panic!("{names:?}"));
+    home.read(format!("logs/{name}"))
+}
+
+#[test]
+fn a_real_week_goes_through_and_a_second_start_finds_nothing_to_do() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
+    home.write("cache/infographie/a.json", "{}");
+    let lines: usize = home
+        .list("data/data_temp")
+        .iter()
+        .filter(|name| name.ends_with(".csv"))
+        .map(|name| home.read(format!("data/data_temp/{name}")).lines().count() - 1)
+        .sum();
+    let run = chain(&home, &profile_dir()).run();
+    assert!(run.code == 0, "{run}");
+    let rows = |suffix: &str| -> u64 {
+        let weekly = [
+            "nuitees",
+            "nuitees_departements",
+            "nuitees_pays",
+            "diurnes",
+            "diurnes_departements",
+            "diurnes_pays",
+            "lieu_activite_soir",
+            "sejours_duree",
+            "sejours_duree_departements",
+            "sejours_duree_pays",
+        ];
+        weekly.iter().map(|table| db.count(&format!("fact_{table}{suffix}"))).sum()
+    };
+    assert_eq!((rows("") as usize, rows("_temp")), (lines, 0), "{run}");
+    assert!(!home.list("data/data_temp").iter().any(|name| name.ends_with(".csv")), "archived\n{run}");
+    assert_eq!(home.list("data/backups").len(), 1);
+    assert!(home.list("cache/infographie").is_empty());
+    assert!(report(&home).contains("Bilan de import-hebdo"));
+    let again = chain(&home, &profile_dir()).run().expect_code(0);
+    assert!(again.stdout.contains("rien à faire"), "{again}");
+    assert_eq!(chain(&home, &profile_dir()).arg("-q").run().expect_code(0).stdout, "");
+    assert_eq!(rows("") as usize, lines);
+}
+
+#[test]
+fn all_tools_in_order_with_the_home() {
+    let (home, bin) = stand_ins(&[]);
+    let run = chain(&home, &bin).args(["--keep", "5"]).run().expect_code(0);
+    assert_eq!(called(&home), TOOLS);
+    assert!(
+        home.read("appels").lines().all(|line| line.contains(&format!("--home {}", home.path().display()))),
+        "{run}"
+    );
+    assert!(home.read("appels").contains("--keep 5"));
+    assert!(run.stdout.contains("sortie de verify-migration") && run.stdout.contains("rien à signaler"), "{run}");
+}
+
+#[test]
+fn three_goes_on_and_is_told() {
+    let (home, bin) = stand_ins(&[("update-temp-tables", 3), ("cleanup-temp", 3)]);
+    let run = chain(&home, &bin).run().expect_code(3);
+    assert_eq!(called(&home), TOOLS);
+    assert!(run.stdout.contains("⚠  update-temp-tables") && run.stdout.contains("✓  verify-migration"), "{run}");
+    // quiet: the whole report, for there is something to read
+    let quiet = chain(&home, &bin).arg("-q").run().expect_code(3);
+    assert!(quiet.stdout.contains("sortie de update-temp-tables") && quiet.stdout.contains("Bilan"), "{quiet}");
+}
+
+#[test]
+fn a_failure_stops_the_chain_wherever_it_is() {
+    for (at, name) in TOOLS.iter().enumerate() {
+        let (home, bin) = stand_ins(&[(name, 1)]);
+        let run = chain(&home, &bin).run().expect_code(1);
+        assert_eq!(called(&home), TOOLS[..=at], "{name}");
+        assert!(run.stdout.contains("arrêté") && report(&home).contains(&format!("✗  {name}")), "{run}");
+    }
+    let (home, bin) = stand_ins(&[("migrate-temp-to-main", 4)]);
+    chain(&home, &bin).run().expect_code(4);
+    assert_eq!(called(&home), TOOLS[..5]);
+}
+
+#[test]
+fn quiet_says_nothing_when_all_is_well_but_keeps_the_report() {
+    let (home, bin) = stand_ins(&[]);
+    let run = chain(&home, &bin).arg("-q").run().expect_code(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    assert!(report(&home).contains("sortie de archive-csv"));
+}
+
+#[test]
+fn two_starts_at_once_do_not_meet_and_a_stop_reaches_the_tool() {
+    let (home, bin) = stand_ins(&[]);
+    let slow = "#!/bin/sh\ntrap 'echo annulé; exit 1' TERM\necho début >>appels\nwhile :; do sleep 0.1; done\n";
+    home.write("bin/update-temp-tables", slow);
+    let mut first = chain(&home, &bin).spawn();
+    let started = Instant::now();
+    while !home.join("appels").exists() {
+        assert!(first.is_running() && started.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    chain(&home, &bin).run().expect_code(4).expect_stderr("une autre exécution");
+    first.signal("TERM");
+    let stopped = first.wait().expect_code(1);
+    assert!(stopped.stdout.contains("annulé") && stopped.stdout.contains("arrêté"), "{stopped}");
+    assert_eq!(home.read("appels"), "début\n");
+}
+
+#[test]
+fn missing_tools_stop_before_anything_and_missing_diagnostics_do_not() {
+    let (home, bin) = stand_ins(&[]);
+    fs::remove_file(bin.join("check-zones")).unwrap();
+    chain(&home, &bin).run().expect_code(0).expect_stdout("absent");
+    fs::remove_file(home.join("appels")).unwrap();
+    fs::remove_file(bin.join("archive-csv")).unwrap();
+    chain(&home, &bin).run().expect_code(1).expect_stderr("archive-csv");
+    assert!(!home.join("appels").exists());
+}
+
+#[test]
+fn bad_usage_and_missing_folders() {
+    let (home, bin) = stand_ins(&[]);
+    chain(&home, &bin).arg("--inconnu").run().expect_code(2);
+    chain(&home, &bin).args(["--keep", "zero"]).run().expect_code(2);
+    chain(&home, &bin).args(["--home", "absent"]).run().expect_code(1).expect_stderr("absent");
+    chain(&home, &bin).arg("--help").run().expect_code(0).expect_stdout("Codes de sortie");
+    chain(&home, &bin).arg("--sans-sauvegarde").run().expect_code(0);
+    assert!(!called(&home).contains(&"backup-critical".to_owned()));
+    fs::remove_dir_all(home.join("logs")).unwrap();
+    home.write("logs", "un fichier");
+    chain(&home, &bin).run().expect_code(1).expect_stderr("logs");
+}
