@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use crate::format::Layout;
 use crate::names::{DEPARTEMENTS_FIRST, PAYS_FIRST, ZONES};
-use crate::plan::Layout;
 use crate::rng::keyed;
 use flux_core::domain::catalogue::{Dataset, Dim, Kind};
 use flux_core::domain::names::fold;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Layout, named};
+use crate::format::{Layout, named};
 use flux_core::domain::catalogue::{Dataset, Dim};
 
 named! {

@@ -8,44 +8,10 @@ use crate::defect::{Defect, Effect, Place};
 use crate::inject::Injector;
 use crate::manifest::{DayTotal, DefectReport, Expected, FileReport, Revision};
 use crate::rng::mix;
-use crate::rows::{Row, Rows, Slice};
+use crate::rows::Rows;
 use crate::sink::Sink;
 use crate::template::{Template, VolumeColumn};
-
-/// A file being written, with the running totals of its sound rows.
-pub(super) struct Writer<'a> {
-    pub(super) template: Template<'a>,
-    sink: Sink,
-    prefix: String,
-    /// The slice that `prefix` belongs to.
-    current: Option<(usize, usize, usize, &'static str)>,
-}
-
-impl Writer<'_> {
-    /// Number of the next line, the header being 1.
-    pub(super) fn next_line(&self) -> u64 {
-        self.sink.lines() + 1
-    }
-
-    pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
-        self.sink.line(line)
-    }
-
-    pub(super) fn foreign_line(&mut self, line: &str) -> io::Result<()> {
-        self.sink.foreign_line(line)
-    }
-
-    /// A row as it should be.
-    pub(super) fn sound(&mut self, slice: &Slice, row: &Row) -> io::Result<()> {
-        let key = (slice.day, slice.zone, slice.provenance, slice.categorie.nom);
-        if self.current != Some(key) {
-            self.prefix = self.template.prefix(slice);
-            self.current = Some(key);
-        }
-        self.template.push_line(self.sink.text(), &self.prefix, row);
-        self.sink.end_line()
-    }
-}
+use crate::writer::Writer;
 
 /// Writes the file of `rows` at `path`; `place` is how the manifest calls it.
 pub(super) fn write(rows: &Rows<'_>, place: String, path: &Path) -> io::Result<FileReport> {
@@ -101,12 +67,12 @@ fn write_text(rows: &Rows<'_>, spoilt: Option<Defect>, path: &Path, report: &mut
             };
             let template = Template::new(plan, rows.axes, volume);
             sink.line(&template.header())?;
-            let mut writer = Writer { template, sink, prefix: String::new(), current: None };
+            let mut writer = Writer::new(template, sink);
             if spoilt != Some(Defect::EnteteSeul) {
                 write_rows(rows, &mut writer, report)?;
             }
-            report.lines = writer.sink.lines() - 1;
-            sink = writer.sink;
+            report.lines = writer.next_line() - 2;
+            sink = writer.into_sink();
         }
     }
     (report.bytes, report.blake3) = sink.finish()?;

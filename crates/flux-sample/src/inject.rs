@@ -5,11 +5,11 @@ use std::io;
 
 use crate::axis;
 use crate::defect::{Defect, Effect, Place};
-use crate::file::Writer;
+use crate::format::Encoding;
 use crate::manifest::{DefectReport, Expected};
-use crate::plan::Encoding;
 use crate::rows::{Row, Slice};
 use crate::template::{DATE, Template};
+use crate::writer::Writer;
 
 /// Numbers of lines kept for the manifest, per defect.
 const LISTED: usize = 1000;

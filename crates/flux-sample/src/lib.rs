@@ -7,6 +7,7 @@
 mod axis;
 mod defect;
 mod file;
+mod format;
 mod inject;
 mod manifest;
 mod names;
@@ -19,6 +20,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod volume;
+mod writer;
 
 use std::collections::HashMap;
 use std::fs;
@@ -26,8 +28,9 @@ use std::io;
 use std::path::Path;
 
 pub use defect::{Defect, Effect, Planned};
+pub use format::{DateStyle, Encoding, Format, Layout, Order, Separator, ZoneStyle};
 pub use manifest::{DayTotal, DefectReport, Expected, FileReport, MANIFEST, Report, Revision, Totals, Written};
-pub use plan::{DateStyle, Encoding, Format, Layout, Order, Plan, Separator, ZoneStyle};
+pub use plan::Plan;
 
 use axis::Axis;
 use flux_core::domain::catalogue::{self, DATASETS, Dataset};

@@ -1,6 +1,6 @@
 //! Names as deliveries write them, and how much of the traffic each has.
 
-use crate::plan::ZoneStyle;
+use crate::format::ZoneStyle;
 
 /// A zone of observation.
 pub(super) struct Zone {

@@ -6,8 +6,9 @@ use std::ops::Range;
 use chrono::{Datelike, NaiveDate};
 
 use crate::axis::Axis;
+use crate::format::Order;
 use crate::names::{Categorie, DIURNE, LIEU, NUITEE, PROVENANCES, SEJOUR, ZONES};
-use crate::plan::{Order, Plan};
+use crate::plan::Plan;
 use crate::rng::{keyed, mix};
 use crate::volume;
 use flux_core::domain::catalogue::{DATASETS, Dataset, Kind};

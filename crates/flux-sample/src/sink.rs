@@ -6,7 +6,7 @@ use std::path::Path;
 
 use encoding_rs::WINDOWS_1252;
 
-use crate::plan::{Encoding, Format};
+use crate::format::{Encoding, Format};
 
 /// Bytes gathered before they are encoded and written.
 const BUFFER: usize = 256 * 1024;

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::axis::Axis;
+use crate::format::{Format, Layout};
 use crate::names::{PROVENANCES, ZONES};
-use crate::plan::{Format, Layout, Plan};
+use crate::plan::Plan;
 use crate::rows::{Row, Slice};
 use flux_core::domain::calendar::days::Day;
 

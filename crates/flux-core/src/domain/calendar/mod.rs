@@ -7,5 +7,6 @@ pub(crate) mod easter;
 pub(crate) mod holidays;
 pub mod paris;
 pub(crate) mod periodes;
+mod saison;
 pub mod saisons;
 pub(crate) mod school;

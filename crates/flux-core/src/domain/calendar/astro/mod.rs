@@ -12,7 +12,7 @@ use std::f64::consts::PI;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::calendar::saisons::Saison;
+use crate::domain::calendar::saison::Saison;
 
 /// The years for which instants are computed: those of the project and one on each side, for the neighbours.
 pub(crate) const YEARS: std::ops::RangeInclusive<i32> = 1899..=2101;
