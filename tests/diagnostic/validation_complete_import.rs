@@ -1,6 +1,6 @@
 //! `validation-complete-import`: a sound delivery is ready, each defect is found with its keys, the page stands alone.
 
-use flux_test::{Home, Outcome, TestDb};
+use flux_test::{Checked, Home, TestDb};
 use serde_json::{Value, json};
 use support::diag;
 
@@ -20,8 +20,8 @@ fn deliver(home: &Home, change: impl Fn(&str, String) -> Option<String>) {
     }
 }
 
-fn import(home: &Home) {
-    home.tool("update-temp-tables").run();
+fn import(home: &Home, code: i32) {
+    home.tool("update-temp-tables").run().expect_code(code);
 }
 
 /// Eight weeks before, 100 visitors a day but for a little noise.
@@ -38,11 +38,11 @@ fn add_history(db: &TestDb) {
     }
 }
 
-fn validate(home: &Home, code: i32) -> Outcome {
+fn validate(home: &Home, code: i32) -> Checked {
     home.tool("validation-complete-import").args(["--json", "--html", "page.html"]).run().expect_code(code)
 }
 
-fn findings(outcome: &Outcome) -> Vec<String> {
+fn findings(outcome: &Checked) -> Vec<String> {
     let json = outcome.json();
     let text = |f: &Value| format!("{} | {} | {}", f["place"], f["message"], f["action"]);
     json["findings"].as_array().unwrap().iter().map(text).collect()
@@ -54,7 +54,7 @@ fn a_sound_delivery_is_ready_and_its_page_stands_alone() {
     add_history(&db);
     let home = Home::new(&db);
     deliver(&home, |_, line| Some(line));
-    import(&home);
+    import(&home, 0);
     let json = validate(&home, 0).json();
     assert_eq!(json["conclusion"], "prêt à migrer");
     assert_eq!(json["totals"]["lines_read"], 90);
@@ -86,7 +86,7 @@ fn gaps_unknown_names_bad_lines_and_unusual_volumes_are_found() {
         _ => Some(line),
     });
     std::fs::remove_file(home.data_temp().join("duree_sejour_int.csv")).unwrap();
-    import(&home);
+    import(&home, 3);
     let outcome = validate(&home, 3);
     let findings = findings(&outcome);
     let has = |words: &[&str]| findings.iter().any(|finding| words.iter().all(|word| finding.contains(word)));
@@ -113,7 +113,7 @@ fn shrunk_dates_rows_that_vanished_and_files_that_changed_are_found() {
     let db = diag::database();
     let home = Home::new(&db);
     deliver(&home, |_, line| Some(line));
-    import(&home);
+    import(&home, 0);
     db.exec(
         "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume)
          SELECT '2025-07-08', z.id_zone, p.id_provenance, c.id_categorie, 5

@@ -2,7 +2,7 @@
 //! accounted for, a clear message, and a rerun that repairs.
 
 use flux_test::mysql::{Conn, prelude::Queryable};
-use flux_test::{Outcome, Server, Tool, skip_on_mysql};
+use flux_test::{Checked, Server, Tool, skip_on_mysql};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -259,7 +259,7 @@ fn without_local_infile_and_through_the_smallest_packets_every_row_arrives() {
 }
 
 /// A rival that holds `first` and, once the ETL waits for it, wants `second`, which the ETL has.
-fn deadlock(world: &World, first: &str, second: &str, waiting: &str) -> Outcome {
+fn deadlock(world: &World, first: &str, second: &str, waiting: &str) -> Checked {
     let mut rival = heavy(world);
     rival.query_drop(first).unwrap();
     let running = world.tool(ETL).args(["--jobs", "1", "--only", "Nuitee"]).spawn();

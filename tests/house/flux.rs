@@ -197,7 +197,7 @@ fn the_list_is_grouped_and_whole() {
 #[test]
 fn completions_are_accepted_by_their_shells_and_hold_the_options() {
     for shell in ["bash", "zsh", "fish"] {
-        let script = flux().args(["completions", shell]).run().expect_code(0).stdout;
+        let script = &flux().args(["completions", shell]).run().expect_code(0).stdout;
         for word in ["update-temp-tables", "on-conflict", "doctor"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
@@ -205,7 +205,7 @@ fn completions_are_accepted_by_their_shells_and_hold_the_options() {
         flux().args(["completions", shell, "--dir"]).arg(home.join("c")).run().expect_code(0);
         assert_eq!(home.list("c").len(), binaries().len() + 1);
         if Command::new(shell).arg("--version").output().is_ok() {
-            let file = home.write("script", &script);
+            let file = home.write("script", script);
             let check = Command::new(shell).arg("-n").arg(&file).output().unwrap();
             assert!(check.status.success(), "{shell}: {}", String::from_utf8_lossy(&check.stderr));
         }

@@ -66,10 +66,9 @@ fn an_import_that_was_killed_is_said_to_be_dead() {
     let db = diag::database();
     let home = Home::new(&db);
     let blocker = held_up(&db, &home);
-    let mut import = home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).spawn();
+    let import = home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).spawn();
     wait_for_step(&db);
-    import.kill9();
-    import.wait();
+    assert!(import.killed());
     drop(blocker);
     // the server notices the lost connection in a moment, and frees the lock
     let since = Instant::now();
@@ -218,7 +217,7 @@ fn whoever_else_holds_the_lock_is_named() {
     let mut zones = db.conn();
     zones.query_drop("START TRANSACTION").unwrap();
     zones.query_drop("SELECT * FROM dim_zones_observation FOR UPDATE").unwrap();
-    let mut merge = home.tool("merge-zones").arg("--yes").spawn();
+    let merge = home.tool("merge-zones").arg("--yes").spawn();
     let since = Instant::now();
     let json = loop {
         let json = check(&home, 0);
@@ -231,8 +230,7 @@ fn whoever_else_holds_the_lock_is_named() {
     // and the one that comes second says so too
     let second = home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).run();
     second.expect_code(4).expect_stderr("merge-zones");
-    merge.kill9();
-    merge.wait();
+    assert!(merge.killed());
     drop(zones);
     let mut other = db.conn();
     let since = Instant::now();
@@ -274,8 +272,7 @@ fn a_running_etl_is_seen_and_a_killed_one_is_dead() {
     std::fs::remove_file(home.join("etl_checkpoint.json")).unwrap();
     assert_eq!(check(&home, 0)["etl"]["state"], "starting");
     home.write("etl_checkpoint.json", checkpoint);
-    etl.kill9();
-    etl.wait();
+    assert!(etl.killed());
     let since = Instant::now();
     while check_any(&home)["etl"]["state"] != "died" {
         assert!(since.elapsed() < Duration::from_secs(20), "the ETL is never dead");

@@ -75,7 +75,8 @@ fn a_header_alone_does_not_empty_the_table() {
     let world = World::new();
     world.nights(&[GOOD]);
     world.import_nights(&[]).expect_code(0);
-    import(&world, BASE.as_bytes());
+    let (outcome, _) = import(&world, BASE.as_bytes());
+    assert_ne!(outcome.code, 0, "a delivery without a line is nothing to be silent about\n{outcome}");
     assert_eq!(world.stored(), [GOOD_ROW]);
 }
 

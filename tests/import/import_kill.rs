@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use support::trouble::{quiet, wait_for_statement};
-use support::weekly::{BASE, FR, Sane, World, file};
+use support::weekly::{BASE, FR, Sane, World, ZONES, file};
 
 /// Points per test. The delays are spread over the time that an undisturbed run takes here and now, and a little beyond.
 /// The tools are the same on MySQL, where each run takes several times as long.
@@ -18,18 +18,8 @@ const MAINS: [&str; 3] = ["fact_nuitees", "fact_nuitees_departements", "fact_diu
 
 /// Three files of `days` days; every volume is `volume`. Odd versions lack the last zone, so that rows are withdrawn as well.
 fn deliver(world: &World, days: u32, volume: u32) {
-    let zones = [
-        "Cantal",
-        "Pays d'Aurillac",
-        "Haut Cantal",
-        "Hautes Terres",
-        "Lioran",
-        "Val Truyère",
-        "Pays Salers",
-        "Carlades",
-    ];
     let departements = ["Cantal", "Loire", "Aveyron", "Charente", "Puy-de-Dôme"];
-    let zones = &zones[..8 - (volume % 2) as usize];
+    let zones = &ZONES[..8 - (volume % 2) as usize];
     let mut base = BASE.to_owned();
     let mut fr = FR.to_owned();
     for day in 0..days {

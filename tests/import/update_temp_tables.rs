@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use support::weekly;
-use support::weekly::{BASE, FILES, FR, INT, MOBILITY, STAY, STAY_FR, STAY_INT, Sane, World, counts, file};
+use support::weekly::{BASE, FILES, FR, INT, MOBILITY, STAY, STAY_FR, STAY_INT, Sane, World, ZONES, counts, file};
 
 const NIGHTS: &str = "frequentation_nuitee.csv";
 
@@ -314,17 +314,7 @@ fn max_rejects_is_a_number_or_a_share_and_the_limit_itself_is_allowed() {
 
 /// `count` lines of one date, each of another key.
 fn of_day(date: &str, count: usize, volume: u32) -> Vec<String> {
-    let zones = [
-        "Cantal",
-        "Pays d'Aurillac",
-        "Haut Cantal",
-        "Hautes Terres",
-        "Lioran",
-        "Châtaigneraie",
-        "Val Truyère",
-        "Pays Salers",
-    ];
-    (0..count).map(|i| format!("{date};{};{};Touriste;{volume}", zones[i % 8], ["Local", "NonLocal"][i / 8])).collect()
+    (0..count).map(|i| format!("{date};{};{};Touriste;{volume}", ZONES[i % 8], ["Local", "NonLocal"][i / 8])).collect()
 }
 
 fn write_lines(world: &World, lines: &[String]) {

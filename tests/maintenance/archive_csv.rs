@@ -20,9 +20,8 @@ fn prepared() -> (TestDb, Home) {
     (db, home)
 }
 
-fn import(home: &Home) {
-    // the nine other files are missing: 3
-    home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).run();
+fn import(home: &Home, code: i32) {
+    home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).run().expect_code(code);
 }
 
 fn migrate(home: &Home) {
@@ -40,7 +39,7 @@ fn kept(home: &Home, reason: &str) {
 fn archived_only_once_imported_and_migrated() {
     let (db, home) = prepared();
     kept(&home, "aucun chargement");
-    import(&home);
+    import(&home, 0);
     assert_eq!(db.count("fact_nuitees_temp"), 3);
     kept(&home, "3 lignes ne sont pas dans fact_nuitees");
     migrate(&home);
@@ -66,7 +65,7 @@ fn archived_only_once_imported_and_migrated() {
 #[test]
 fn after_a_cleanup_the_main_table_is_the_proof() {
     let (db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     migrate(&home);
     home.tool("cleanup-temp").args(["--only", "fact_nuitees"]).run().expect_code(0);
     assert_eq!(db.count("fact_nuitees_temp"), 0);
@@ -79,7 +78,7 @@ fn after_a_cleanup_the_main_table_is_the_proof() {
 #[test]
 fn emptied_by_force_is_no_proof() {
     let (db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     home.tool("cleanup-temp").args(["--only", "fact_nuitees", "--force"]).run().expect_code(0);
     assert_eq!(db.count("fact_nuitees"), 0);
     kept(&home, "⚠ gardé");
@@ -88,7 +87,7 @@ fn emptied_by_force_is_no_proof() {
 #[test]
 fn emptied_by_hand_is_no_proof() {
     let (db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     migrate(&home);
     db.exec("TRUNCATE TABLE fact_nuitees_temp");
     kept(&home, "sans `cleanup-temp`");
@@ -97,7 +96,7 @@ fn emptied_by_hand_is_no_proof() {
 #[test]
 fn another_content_stays() {
     let (_db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     migrate(&home);
     home.write_csv(FILE, CSV.replace("100", "101"));
     kept(&home, "un autre contenu");
@@ -107,7 +106,7 @@ fn another_content_stays() {
 fn rejected_lines_need_a_decision() {
     let (_db, home) = prepared();
     home.write_csv(FILE, format!("{CSV}2025-07-02;ATLANTIDE;LOCAL;TOURISTE;5\n"));
-    import(&home);
+    import(&home, 3);
     migrate(&home);
     kept(&home, "1 ligne rejetée");
     home.tool(TOOL).arg("--accept-rejects").run().expect_code(0).expect_stdout("archivé");
@@ -116,7 +115,7 @@ fn rejected_lines_need_a_decision() {
 #[test]
 fn definitive_rows_stand_for_provisional_ones() {
     let (db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     migrate(&home);
     db.exec("UPDATE fact_nuitees SET is_provisional = 0, volume = 99 WHERE date = '2025-07-01'");
     home.tool(TOOL).run().expect_code(0).expect_stdout("archivé");
@@ -125,7 +124,7 @@ fn definitive_rows_stand_for_provisional_ones() {
 #[test]
 fn two_files_of_one_name_and_links_stay() {
     let (_db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     migrate(&home);
     home.write("data/data_temp/copie/frequentation_nuitee.csv", CSV);
     home.tool(TOOL).run().expect_code(3).expect_stdout("2 fichiers portent ce nom");
@@ -139,7 +138,7 @@ fn two_files_of_one_name_and_links_stay() {
 #[test]
 fn an_archive_that_leads_out_or_cannot_be_written_changes_nothing() {
     let (_db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     migrate(&home);
     let outside = Home::without_db();
     std::os::unix::fs::symlink(outside.path(), home.join("data/archive")).unwrap();
@@ -153,7 +152,7 @@ fn an_archive_that_leads_out_or_cannot_be_written_changes_nothing() {
 #[test]
 fn a_run_cut_short_is_taken_up() {
     let (_db, home) = prepared();
-    import(&home);
+    import(&home, 0);
     migrate(&home);
     home.tool(TOOL).run().expect_code(0);
     // as if the original had not been removed yet, and a copy been begun

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use support::diag;
 
 use flux_test::mysql::{Conn, prelude::Queryable};
-use flux_test::{Home, Outcome, Running, Server, TestDb, skip_on_mysql};
+use flux_test::{Checked, Home, Running, Server, TestDb, skip_on_mysql};
 
 /// Four tables with what each row has besides date, zone, provenance and category.
 const TABLES: [(&str, &str, &str); 4] = [
@@ -55,7 +55,7 @@ fn merge(home: &Home) -> Running {
 }
 
 /// Runs it to its end; a killed run's lock goes with its connection, which the server may notice a moment later.
-fn rerun(home: &Home) -> Outcome {
+fn rerun(home: &Home) -> Checked {
     let limit = Instant::now() + Duration::from_secs(20);
     loop {
         let outcome = merge(home).wait();

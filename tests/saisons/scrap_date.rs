@@ -48,7 +48,7 @@ fn json_holds_both_times_and_whole_days() {
 
 #[test]
 fn the_table_covers_2019_to_2030_at_least() {
-    let text = Home::without_db().tool("scrap-date").run().expect_code(0).stdout;
+    let text = &Home::without_db().tool("scrap-date").run().expect_code(0).stdout;
     assert!(text.contains("2019-03-20") && text.contains("2030-12-21"), "{text}");
 }
 

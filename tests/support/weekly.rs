@@ -26,6 +26,10 @@ pub const FILES: [(&str, &str, &str); 10] = [
     ("duree_sejour_int.csv", "fact_sejours_duree_pays_temp", "fact_sejours_duree_pays"),
 ];
 
+/// Eight of the nine zones below, as the files of the delivery write them.
+pub const ZONES: [&str; 8] =
+    ["Cantal", "Pays d'Aurillac", "Haut Cantal", "Hautes Terres", "Lioran", "Val Truyère", "Pays Salers", "Carlades"];
+
 /// Zones of a newer database; ids from 1 in this order. `dim_*` rows that the tests count on.
 const DIMENSIONS: &str = "
 INSERT INTO dim_zones_observation (id_zone, nom_zone) VALUES (1, 'CANTAL'), (2, 'PAYS D''AURILLAC'), (3, 'HAUT CANTAL'),

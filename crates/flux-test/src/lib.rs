@@ -31,7 +31,7 @@ mod tool;
 
 pub use db::{Account, TestDb};
 pub use home::Home;
-pub use outcome::Outcome;
+pub use outcome::{Checked, Outcome};
 pub use server::{Server, is_mysql};
 pub use tool::{Running, Tool};
 

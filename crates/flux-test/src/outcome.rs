@@ -1,9 +1,11 @@
 //! What a finished tool left.
 
 use std::fmt;
+use std::ops::Deref;
 
 /// Exit code and output of a process that has ended.
 #[derive(Debug)]
+#[must_use = "a run whose end nobody looks at proves nothing"]
 pub struct Outcome {
     /// Exit code; 128 + number where a signal ended it, as in a shell.
     pub code: i32,
@@ -22,9 +24,9 @@ pub struct Outcome {
 impl Outcome {
     /// Panics with command, exit code, output and logs unless the exit code is this one.
     #[track_caller]
-    pub fn expect_code(self, code: i32) -> Self {
+    pub fn expect_code(self, code: i32) -> Checked {
         assert!(self.code == code, "exit code {code} expected\n{self}");
-        self
+        Checked(self)
     }
 
     /// The JSON document on standard output. Anything beside it there is a failure.
@@ -45,6 +47,38 @@ impl Outcome {
     pub fn expect_stderr(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "{text:?} expected on stderr\n{self}");
         self
+    }
+}
+
+/// An outcome whose exit code is the expected one, so that nothing more need be done with it.
+#[derive(Debug)]
+pub struct Checked(Outcome);
+
+impl Checked {
+    /// As [`Outcome::expect_stdout`].
+    #[track_caller]
+    pub fn expect_stdout(self, text: &str) -> Self {
+        Self(self.0.expect_stdout(text))
+    }
+
+    /// As [`Outcome::expect_stderr`].
+    #[track_caller]
+    pub fn expect_stderr(self, text: &str) -> Self {
+        Self(self.0.expect_stderr(text))
+    }
+}
+
+impl Deref for Checked {
+    type Target = Outcome;
+
+    fn deref(&self) -> &Outcome {
+        &self.0
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -152,6 +152,18 @@ impl Running {
         self.child.kill().expect("kill the tool");
     }
 
+    /// SIGKILL, and waits for its end. False where it had ended by itself before.
+    #[track_caller]
+    pub fn killed(mut self) -> bool {
+        self.kill9();
+        let outcome = self.wait();
+        assert!(
+            outcome.code == 137 || (0..=4).contains(&outcome.code),
+            "neither killed nor an end of its own\n{outcome}"
+        );
+        outcome.code == 137
+    }
+
     /// Sends a signal by name: `TERM`, `INT`, `STOP`, `CONT`.
     pub fn signal(&mut self, name: &str) {
         if self.is_running() {

@@ -47,7 +47,7 @@ impl Checkout {
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        self.dev_db("reset");
+        let _ = self.dev_db("reset");
     }
 }
 
@@ -90,7 +90,7 @@ fn a_dotenv_of_somebody_else_is_left_alone_and_a_killed_server_starts_again() {
     checkout.0.write(".env", "DB_HOST=production\n");
     checkout.dev_db("start").expect_code(0).expect_stderr("⚠ .env existe");
     assert_eq!(checkout.0.read(".env"), "DB_HOST=production\n");
-    let exports = checkout.dev_db("env").expect_code(0).expect_stdout("export DB_DATABASE='fluxvision'\n").stdout;
+    let exports = &checkout.dev_db("env").expect_code(0).expect_stdout("export DB_DATABASE='fluxvision'\n").stdout;
     assert!(exports.lines().all(|line| line.starts_with("export ")), "{exports}");
 
     checkout.connect(".dev/env").query_drop("CREATE TABLE t (a INT); INSERT INTO t VALUES (7)").unwrap();

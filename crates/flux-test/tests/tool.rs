@@ -28,7 +28,7 @@ fn code_and_output_are_those_of_the_process() {
 fn the_environment_is_only_what_the_home_gives() {
     let db = TestDb::new();
     let home = Home::new(&db);
-    let out = sh("env; pwd").home(&home).env("APP_ENV", "production").run().expect_code(0).stdout;
+    let out = &sh("env; pwd").home(&home).env("APP_ENV", "production").run().expect_code(0).stdout;
     let names: Vec<&str> = out.lines().filter_map(|l| l.split_once('=')).map(|(name, _)| name).collect();
     for name in
         ["PATH", "TZ", "LANG", "HOME", "DB_HOST", "DB_PORT", "DB_DATABASE", "DB_USERNAME", "DB_PASSWORD", "APP_ENV"]
