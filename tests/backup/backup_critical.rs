@@ -200,8 +200,6 @@ fn a_second_backup_at_the_same_time_is_refused() {
 #[test]
 fn a_dump_is_whole_and_hides_the_password() {
     let (db, home) = prepared(200);
-    // The dump program of one family does not always know the other's logins.
-    flux_test::skip_on_mysql!("mariadb-dump against MySQL 9 depends on the client's plugins");
     let mut running = home.tool(TOOL).args(["--dump", "--json"]).spawn();
     let mut arguments = String::new();
     while running.is_running() {

@@ -1,4 +1,4 @@
-//! One mariadbd process on its own data folder.
+//! One server process, mariadbd or mysqld, on its own data folder.
 
 use mysql::{Conn, OptsBuilder, prelude::Queryable};
 use std::fs::{self, File};
@@ -38,8 +38,58 @@ impl Address {
     }
 }
 
+/// Which program a server is. Both understand the same options but for a few.
+#[derive(Clone, Debug)]
+pub(crate) enum Family {
+    MariaDb,
+    /// The words of `FLUX_TEST_MYSQLD`: a program and its first arguments.
+    MySql(Vec<String>),
+}
+
+impl Family {
+    /// The MySQL that `FLUX_TEST_MYSQLD` names, if any.
+    pub(crate) fn mysql() -> Option<Self> {
+        let words: Vec<String> =
+            std::env::var("FLUX_TEST_MYSQLD").ok()?.split_whitespace().map(str::to_owned).collect();
+        (!words.is_empty()).then_some(Self::MySql(words))
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::MariaDb => with_sbin("mariadbd"),
+            Self::MySql(words) => {
+                let mut command = with_sbin(&words[0]);
+                command.args(&words[1..]);
+                command
+            }
+        }
+    }
+
+    fn own_settings(&self) -> &'static [&'static str] {
+        match self {
+            Self::MariaDb => &["--innodb-log-file-size=48M"],
+            // Its second port would be the same for all servers, and the folder for files need not exist here.
+            Self::MySql(_) => &["--innodb-redo-log-capacity=96M", "--mysqlx=OFF", "--secure-file-priv=NULL"],
+        }
+    }
+
+    /// What the server does as root on every start, before the first connection is accepted; one statement per line.
+    fn init_sql(&self, password: &str) -> String {
+        let mut sql = String::new();
+        if matches!(self, Self::MariaDb) {
+            sql += "DELETE FROM mysql.global_priv WHERE User = '';\nFLUSH PRIVILEGES;\n";
+        }
+        for host in ["%", "localhost"] {
+            sql += &format!("CREATE USER IF NOT EXISTS '{ADMIN}'@'{host}' IDENTIFIED BY '{password}';\n");
+            sql += &format!("GRANT ALL ON *.* TO '{ADMIN}'@'{host}' WITH GRANT OPTION;\n");
+        }
+        sql + &format!("ALTER USER 'root'@'localhost' IDENTIFIED BY '{password}';\n")
+    }
+}
+
 /// What one start of the server needs besides its data folder.
 pub(crate) struct Launch<'a> {
+    pub(crate) family: &'a Family,
     pub(crate) dir: &'a Path,
     pub(crate) args: &'a [String],
     pub(crate) password: &'a str,
@@ -47,10 +97,9 @@ pub(crate) struct Launch<'a> {
 }
 
 /// Settings that spare the disk. A kill -9 of the server loses nothing with them: what is written is in the page cache.
-const FAST: [&str; 10] = [
+const FAST: [&str; 9] = [
     "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
-    "--innodb-log-file-size=48M",
     "--innodb-buffer-pool-size=128M",
     "--innodb-fast-shutdown=1",
     "--skip-name-resolve",
@@ -62,24 +111,17 @@ const FAST: [&str; 10] = [
 
 pub(crate) const ADMIN: &str = "flux_test";
 
-/// Starts mariadbd on `dir/data` (a copy of the template where there is none) and waits until it answers.
+/// Starts a server on `dir/data` (a copy of the template where there is none) and waits until it answers.
 /// Another process may take the free port in between: then another one is tried, unless the port is given.
 pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
     let dir = launch.dir;
     let data = dir.join("data");
     if !data.exists() {
-        copy_template(&data);
+        copy_template(launch.family, &data);
     }
-    // Runs as root on every start, before the first connection is accepted.
     let init = dir.join("init.sql");
     let password = launch.password;
-    let mut sql = String::from("DELETE FROM mysql.global_priv WHERE User = '';\nFLUSH PRIVILEGES;\n");
-    for host in ["%", "localhost"] {
-        sql += &format!("CREATE USER IF NOT EXISTS '{ADMIN}'@'{host}' IDENTIFIED BY '{password}';\n");
-        sql += &format!("GRANT ALL ON *.* TO '{ADMIN}'@'{host}' WITH GRANT OPTION;\n");
-    }
-    sql += &format!("ALTER USER 'root'@'localhost' IDENTIFIED BY '{password}';\n");
-    fs::write(&init, sql).expect("write init.sql");
+    fs::write(&init, launch.family.init_sql(password)).expect("write init.sql");
     let socket = socket_path(dir);
     let log = dir.join("server.log");
     // A server that starts removes what others seem to have left behind in the folder for temporary tables.
@@ -88,8 +130,7 @@ pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
 
     for _ in 0..5 {
         let port = launch.port.unwrap_or_else(free_port);
-        let mut child = server_command()
-            .arg("--no-defaults")
+        let mut child = server_command(launch.family)
             .arg(datadir_argument(dir))
             .arg(format!("--socket={}", socket.display()))
             .arg(format!("--tmpdir={}", scratch.display()))
@@ -98,13 +139,14 @@ pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
             .arg(format!("--port={port}"))
             .args(is_root().then_some("--user=root"))
             .args(FAST)
+            .args(launch.family.own_settings())
             .args(launch.args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::options().create(true).append(true).open(&log).expect("open the server's log"))
             .process_group(0)
             .spawn()
-            .expect("start mariadbd");
+            .expect("start the server");
         let address = Address {
             host: Ipv4Addr::LOCALHOST.to_string(),
             port,
@@ -113,7 +155,7 @@ pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
             password: password.into(),
         };
         let limit = Instant::now() + Duration::from_secs(60);
-        while child.try_wait().expect("wait for mariadbd").is_none() {
+        while child.try_wait().expect("wait for the server").is_none() {
             if is_ours(&address, dir) {
                 return (child, address);
             }
@@ -127,7 +169,7 @@ pub(crate) fn launch(launch: &Launch) -> (Child, Address) {
             sleep(Duration::from_millis(300));
         }
     }
-    panic!("mariadbd does not start; end of {}:\n{}", log.display(), tail(&log, 3000));
+    panic!("the server does not start; end of {}:\n{}", log.display(), tail(&log, 3000));
 }
 
 /// True when the server at this address answers and stands on this very folder: not a stranger on a port taken over.
@@ -196,18 +238,23 @@ fn with_sbin(program: &str) -> Command {
     command
 }
 
-fn server_command() -> Command {
-    with_sbin("mariadbd")
+/// `--no-defaults` must be the first option of all.
+fn server_command(family: &Family) -> Command {
+    let mut command = family.command();
+    command.arg("--no-defaults").current_dir("/");
+    command
 }
 
 /// A fresh data folder is made once per server version, and copied from then on.
-fn copy_template(data: &Path) {
-    let version = server_command().arg("--version").output().expect(
+fn copy_template(family: &Family, data: &Path) {
+    let version = family.command().arg("--version").output().expect(
         "mariadbd is missing: scripts/test installs it (apt-get install mariadb-server-core mariadb-client), \
          or name a server with FLUX_TEST_DB_HOST, FLUX_TEST_DB_PORT, FLUX_TEST_DB_USER, FLUX_TEST_DB_PASSWORD",
     );
-    let version: String =
-        String::from_utf8_lossy(&version.stdout).chars().filter(char::is_ascii_alphanumeric).collect();
+    // The program's path comes first.
+    let version = String::from_utf8_lossy(&version.stdout);
+    let version: String = version.split_once("Ver").map_or(&*version, |(_, version)| version).into();
+    let version: String = version.chars().filter(char::is_ascii_alphanumeric).collect();
     let template = crate::work_dir().join(format!("template-{version}"));
     let lock = File::create(crate::work_dir().join("template.lock")).expect("template.lock");
     lock.lock().expect("lock template.lock");
@@ -215,13 +262,24 @@ fn copy_template(data: &Path) {
         let partial = template.with_extension("partial");
         let _ = fs::remove_dir_all(&partial);
         fs::create_dir_all(&partial).expect("create the template's folder");
-        let mut command = with_sbin("mariadb-install-db");
-        command.arg("--no-defaults").arg(format!("--datadir={}", partial.display()));
-        command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
-        command.arg("--innodb-log-file-size=48M").args(is_root().then_some("--user=root")).current_dir("/");
-        let output = command.stdin(Stdio::null()).output().expect("run mariadb-install-db");
+        let mut command = match family {
+            Family::MariaDb => {
+                let mut command = with_sbin("mariadb-install-db");
+                command.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
+                command.arg("--skip-name-resolve").current_dir("/");
+                command
+            }
+            Family::MySql(_) => {
+                let mut command = server_command(family);
+                command.args(["--initialize-insecure", "--innodb-flush-method=nosync"]);
+                command
+            }
+        };
+        command.arg(format!("--datadir={}", partial.display())).args(family.own_settings());
+        command.args(is_root().then_some("--user=root"));
+        let output = command.stdin(Stdio::null()).output().expect("make an empty data folder");
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "mariadb-install-db failed:\n{text}");
+        assert!(output.status.success(), "no empty data folder could be made:\n{text}");
         fs::rename(&partial, &template).expect("rename the template");
     }
     let copied = Command::new("cp").args(["-a", "--sparse=always"]).arg(&template).arg(data).status().expect("run cp");

@@ -12,8 +12,11 @@
 //! **Which server.** By default all test processes of a run share one MariaDB under `target/flux-test/`, started by the
 //! first that needs it and gone a minute after the last. `FLUX_TEST_DB_HOST`, `FLUX_TEST_DB_PORT`, `FLUX_TEST_DB_USER`,
 //! `FLUX_TEST_DB_PASSWORD` (or `FLUX_TEST_DB_SOCKET`) name another one, whose user must be allowed to create databases
-//! and users: the MySQL pass works that way. [`Server::dedicated`] is always a MariaDB of the test's own; tests that need
-//! it (server killed, special settings) start with [`skip_on_mysql!`] or set session variables instead.
+//! and users: the MySQL pass works that way. [`Server::dedicated`] starts one of the test's own (to be killed, with special
+//! settings) of the same family; for MySQL, `FLUX_TEST_MYSQLD` names the program, arguments after it, separated by blanks.
+//!
+//! **Skips.** A test that lacks something here calls [`skip`] and returns: a line on stderr, under `FLUX_TEST_STRICT=1` a
+//! failure.
 //!
 //! **Which binary.** [`Tool`] runs the program that lies beside the test (`target/<profile>/<tool>`). `cargo test -p …`
 //! does not rebuild it: `cargo build --workspace` first.
@@ -36,16 +39,6 @@ pub use server::{Server, is_mysql};
 pub use tool::{Running, Tool};
 
 pub use mysql;
-
-/// Leaves the test with a line on stderr when the server of the run is MySQL.
-#[macro_export]
-macro_rules! skip_on_mysql {
-    ($why:expr) => {
-        if $crate::is_mysql() {
-            return $crate::skip(concat!("not on MySQL: ", $why));
-        }
-    };
-}
 
 use std::path::PathBuf;
 

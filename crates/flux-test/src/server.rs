@@ -1,6 +1,6 @@
 //! A database server for tests: the shared one of the run, a given one, or one of the test's own.
 
-use crate::instance::{Address, Launch, launch, send_signal};
+use crate::instance::{Address, Family, Launch, launch, send_signal};
 use crate::{TestDb, shared};
 use mysql::{Conn, prelude::Queryable};
 use std::env;
@@ -20,6 +20,7 @@ pub struct Server {
 
 /// What belongs to a dedicated server.
 struct Own {
+    family: Family,
     dir: TempDir,
     args: Vec<String>,
     process: Mutex<Option<Process>>,
@@ -39,15 +40,31 @@ impl Server {
         SHARED.get_or_init(|| Self { address: given().unwrap_or_else(shared::join), own: None })
     }
 
-    /// A MariaDB of its own with additional options, for tests that stop or kill it or need special settings
-    /// (`["--local-infile=OFF"]`, `["--max-allowed-packet=1M"]`, `["--innodb-lock-wait-timeout=1"]`). Gone on drop.
-    pub fn dedicated<S: AsRef<str>>(extra_args: impl IntoIterator<Item = S>) -> Self {
+    /// A server of the test's own, of the same family as that of the run, with additional options, for tests that stop or
+    /// kill it or need special settings (`["--local-infile=OFF"]`, `["--innodb-lock-wait-timeout=1"]`). Gone on drop.
+    /// None, by [`crate::skip`], on a MySQL of which `FLUX_TEST_MYSQLD` does not name the program.
+    #[track_caller]
+    pub fn dedicated<S: AsRef<str>>(extra_args: impl IntoIterator<Item = S>) -> Option<Self> {
+        let family = if is_mysql() { Family::mysql() } else { Some(Family::MariaDb) };
+        if family.is_none() {
+            crate::skip("needs a server of its own: FLUX_TEST_MYSQLD names no mysqld");
+        }
+        family.map(|family| Self::of(family, extra_args))
+    }
+
+    /// A MariaDB of the test's own, whatever the server of the run is.
+    pub fn mariadb() -> Self {
+        Self::of::<&str>(Family::MariaDb, [])
+    }
+
+    fn of<S: AsRef<str>>(family: Family, extra_args: impl IntoIterator<Item = S>) -> Self {
         let dir = tempfile::Builder::new().prefix("own-").tempdir_in(crate::work_dir()).expect("folder of the server");
         let args: Vec<String> = extra_args.into_iter().map(|a| a.as_ref().to_owned()).collect();
         let password = crate::unique("pw");
-        let (child, address) = launch(&Launch { dir: dir.path(), args: &args, password: &password, port: None });
+        let (child, address) =
+            launch(&Launch { family: &family, dir: dir.path(), args: &args, password: &password, port: None });
         let process = Mutex::new(Some(Process::guarded(child, dir.path())));
-        Self { address, own: Some(Own { dir, args, process }) }
+        Self { address, own: Some(Own { family, dir, args, process }) }
     }
 
     /// A fresh database on this server.
@@ -96,6 +113,7 @@ impl Server {
         self.stop();
         let own = self.own();
         let args = Launch {
+            family: &own.family,
             dir: own.dir.path(),
             args: &own.args,
             password: &self.address.password,

@@ -4,7 +4,7 @@
 //! held by every test process until it ends, however it ends) and `watcher.lock` (held by the one watcher). The watcher
 //! ends the server when nobody has held `users.lock` for a minute.
 
-use crate::instance::{ADMIN, Address, Launch, is_ours, launch, runs_on, send_signal};
+use crate::instance::{ADMIN, Address, Family, Launch, is_ours, launch, runs_on, send_signal};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -42,7 +42,8 @@ pub(crate) fn join() -> Address {
         let password = crate::unique("pw");
         // A torn page is no matter here: nobody kills this server and goes on with its data.
         let args = ["--skip-innodb-doublewrite".to_owned(), "--innodb-buffer-pool-size=384M".to_owned()];
-        let (child, address) = launch(&Launch { dir: &dir, args: &args, password: &password, port: None });
+        let (child, address) =
+            launch(&Launch { family: &Family::MariaDb, dir: &dir, args: &args, password: &password, port: None });
         write_state(&state_file, child.id(), &address);
         address
     });

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use flux_test::mysql::{Conn, OptsBuilder, prelude::Queryable};
-use flux_test::{Home, Outcome, Tool, skip_on_mysql};
+use flux_test::{Home, Outcome, Tool};
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +53,6 @@ impl Drop for Checkout {
 
 #[test]
 fn start_is_repeatable_keeps_the_data_and_hides_the_password() {
-    skip_on_mysql!("dev-db is MariaDB");
     let checkout = Checkout::new();
     checkout.dev_db("env").expect_code(1).expect_stderr("scripts/dev-db start");
     checkout.dev_db("start").expect_code(0);
@@ -85,7 +84,6 @@ fn start_is_repeatable_keeps_the_data_and_hides_the_password() {
 
 #[test]
 fn a_dotenv_of_somebody_else_is_left_alone_and_a_killed_server_starts_again() {
-    skip_on_mysql!("dev-db is MariaDB");
     let checkout = Checkout::new();
     checkout.0.write(".env", "DB_HOST=production\n");
     checkout.dev_db("start").expect_code(0).expect_stderr("⚠ .env existe");
