@@ -307,10 +307,11 @@ fn every_defect_is_told_with_a_database_and_by_the_validation() {
         let outcome = home.tool("validation-complete-import").args(["--json", "--html", "page.html"]).run();
         whole(&outcome, name);
         let found = findings(&outcome.expect_code(3).json());
-        assert!(
-            found.contains(state[0].trim_start_matches("6 lignes ")) || found.contains("rejetées"),
-            "{name}: {found}"
-        );
+        for word in state {
+            // It has read the lines by then: they are rejected, not to be.
+            let word = word.replace("seront rejetées", "rejetées");
+            assert!(found.contains(&word), "{name}: {word:?} expected in {found}");
+        }
         assert!(home.read("page.html").ends_with("</html>\n"), "{name}");
         let text = home.tool("validation-complete-import").run().expect_code(3);
         whole(&text, name);

@@ -408,8 +408,16 @@ fn one_bad_file_does_not_stop_the_others() {
     std::fs::create_dir_all(world.home.join("data/data_extracted/Nuitee_2024B1_dossier.csv")).unwrap();
     let json = world.etl(&[]).expect_code(1).json();
     assert_eq!((&json["totals"]["loaded"], &json["totals"]["failed"]), (&json!(1), &json!(5)));
-    for file in json["files"].as_array().unwrap().iter().filter(|file| file["status"] == "failed") {
-        assert!(file["error"].as_str().is_some_and(|error| error.len() > 10), "{file}");
+    for (name, cause) in [
+        ("Nuitee_2024B1_vide.csv", "vide"),
+        ("Nuitee_2024B1_colonne.csv", "CategorieVisiteur"),
+        ("LieuNuitee_Soir_2024B1_sans_lieu.csv", "CodeInseeNuiteeSoir"),
+        ("Nuitee_2024B1_binaire.csv", "octets nuls"),
+        ("Nuitee_2024B1_dossier.csv", "dossier"),
+    ] {
+        let file = file(&json, name);
+        assert_eq!(file["status"], "failed", "{file}");
+        assert!(file["error"].as_str().unwrap().contains(cause), "{cause:?} expected in {file}");
     }
     assert_eq!(world.nuitees(), ["2024-07-08 1 1 1 0 1"]);
 }

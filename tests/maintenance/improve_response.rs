@@ -75,15 +75,29 @@ fn redundant_indexes_are_told_and_kept() {
 #[test]
 fn imports_may_go_on_while_an_index_is_made() {
     let (db, home) = prepared();
+    // Enough rows for the index to take a moment.
+    db.exec(
+        "INSERT INTO fact_diurnes (date, id_zone, id_provenance, id_categorie, volume)
+         SELECT date, id_zone, id_provenance, more, volume FROM fact_diurnes,
+         (WITH RECURSIVE n (more) AS (SELECT 2 UNION ALL SELECT more + 1 FROM n WHERE more < 16) SELECT more FROM n) n",
+    );
+    let (mut admin, mut writer) = (db.admin(), db.conn());
+    let mut making = || -> Option<u64> {
+        let sql =
+            "SELECT id FROM information_schema.processlist WHERE db = ? AND info LIKE 'ALTER TABLE%fact_diurnes%'";
+        admin.exec_first(sql, (db.name(),)).unwrap()
+    };
     let mut running = home.tool(TOOL).arg("--apply").spawn();
-    let mut conn = db.conn();
     let mut written = 0;
     while running.is_running() {
-        conn.query_drop("UPDATE fact_diurnes SET volume = volume + 1 WHERE id = 1").unwrap();
-        written += 1;
+        let before = making();
+        writer.query_drop("UPDATE fact_diurnes SET volume = volume + 1 WHERE id = 1").unwrap();
+        // A statement that waits for the index would come back only when nobody makes it any more.
+        written += u32::from(before.is_some() && before == making());
     }
     running.wait().expect_code(0);
-    assert!(written > 0);
+    assert!(has_index(&db, "fact_diurnes"));
+    assert!(written > 0, "no row was written while the index was made");
 }
 
 #[test]

@@ -92,7 +92,6 @@ fn two_deliveries_reach_the_main_tables_row_by_row() {
     run("ensure-schema", &["--seed"]);
     // Two weeks, then two weeks that begin with the second one, revised.
     let mut expected: Vec<Facts> = vec![Facts::new(); FILES.len()];
-    let mut dates_of_first = Vec::new();
     for (from, revision) in [("2025-06-30", "0"), ("2025-07-07", "1")] {
         run(
             "generate-sample-data",
@@ -105,10 +104,15 @@ fn two_deliveries_reach_the_main_tables_row_by_row() {
             // The temporary table: the delivery, and the dates of the one before that it does not hold.
             let dates: Vec<&String> = file.keys().map(|key| &key[0]).collect();
             let (first, last) = (dates.iter().min().unwrap().to_string(), dates.iter().max().unwrap().to_string());
+            let before = expected[index].clone();
             expected[index].retain(|key, _| key[0] < first || key[0] > last);
+            if revision == "1" {
+                // The deliveries overlap: some dates stay, some come anew, and with other volumes.
+                assert!(!expected[index].is_empty() && expected[index].len() < before.len(), "{name}");
+                assert!(before.iter().any(|(key, volume)| file.get(key).is_some_and(|new| new != volume)), "{name}");
+            }
             expected[index].extend(file);
             assert_eq!(of_table(&world, temp), expected[index], "{temp}");
-            dates_of_first.push((first, last));
             assert!(revision == "0" || world.db.count(main) > 0);
         }
         run("check-status", &[]);
