@@ -106,3 +106,47 @@ impl Moves {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn options(overwrite_definitive: bool, keep_withdrawn: bool) -> MigrateOptions {
+        MigrateOptions { overwrite_definitive, keep_withdrawn, ..MigrateOptions::default() }
+    }
+
+    #[test]
+    fn a_definitive_row_is_counted_once_whether_kept_or_overwritten() {
+        let comparison = Comparison { temp_rows: 5, definitive: 5, ..Comparison::default() };
+        let kept = Moves::planned(&comparison, &options(false, false));
+        assert_eq!((kept.kept_definitive, kept.updated, kept.writes()), (5, 0, false));
+        let overwritten = Moves::planned(&comparison, &options(true, false));
+        assert_eq!((overwritten.kept_definitive, overwritten.updated, overwritten.writes()), (0, 5, true));
+    }
+
+    #[test]
+    fn a_withdrawn_row_alone_is_reason_to_write_unless_it_is_to_be_kept() {
+        let comparison = Comparison { temp_rows: 3, same: 3, surplus: 1, ..Comparison::default() };
+        assert!(Moves::planned(&comparison, &options(false, false)).writes());
+        let kept = Moves::planned(&comparison, &options(false, true));
+        assert_eq!((kept.removed, kept.kept_withdrawn, kept.writes()), (0, 1, false));
+    }
+
+    proptest! {
+        #[test]
+        fn every_temporary_row_and_every_surplus_row_has_one_fate(
+            counts in [0u64..1000, 0u64..1000, 0u64..1000, 0u64..1000, 0u64..1000], overwrite: bool, keep: bool
+        ) {
+            let [missing, different, same, definitive, surplus] = counts;
+            let temp_rows = missing + different + same + definitive;
+            let comparison = Comparison { temp_rows, missing, different, same, definitive, surplus, ..Comparison::default() };
+            let moves = Moves::planned(&comparison, &options(overwrite, keep));
+            prop_assert_eq!(moves.inserted + moves.updated + moves.unchanged + moves.kept_definitive, temp_rows);
+            prop_assert_eq!(moves.removed + moves.kept_withdrawn, surplus);
+            let mut twice = moves;
+            twice.add(&moves);
+            prop_assert_eq!((twice.temp_rows, twice.removed), (2 * temp_rows, 2 * moves.removed));
+        }
+    }
+}
