@@ -129,7 +129,7 @@ fn killed_between_two_tables_the_etl_brings_back_what_was_deleted() {
     let _ = running.wait();
     holder.query_drop("COMMIT").unwrap();
     drop(holder);
-    trouble::quiet(&world);
+    trouble::quiet(&world.db);
     assert_eq!((world.db.count("fact_nuitees"), world.db.count("fact_diurnes")), (1, 4));
     world.etl(&[]).expect_code(0);
     assert_eq!(both(&world), before);

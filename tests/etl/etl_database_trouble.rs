@@ -158,7 +158,7 @@ fn trouble_at_many_points(world: &World, points: u32, trouble: impl Fn()) {
         trouble();
         let outcome = running.wait().sane();
         assert!([0, 1].contains(&outcome.code), "{outcome}");
-        quiet(world);
+        quiet(&world.db);
         let found = versions(world);
         for index in 0..PARTS.len() {
             let part = &found[index];

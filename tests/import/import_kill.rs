@@ -4,14 +4,13 @@
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Server, Tool};
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
-use support::trouble::{quiet, wait_for_statement};
+use support::trouble::{killed_at, quiet, wait_for_statement};
 use support::weekly::{BASE, FR, Sane, World, ZONES, file};
 
-/// Points per test. The delays are spread over the time that an undisturbed run takes here and now, and a little beyond.
-/// The tools are the same on MySQL, where each run takes several times as long.
-static POINTS: LazyLock<u32> = LazyLock::new(|| if flux_test::is_mysql() { 8 } else { 20 });
+/// Where a run is killed, and at which passages: each COMMIT, before and after; every third statement; within the rows on their way.
+const PLACES: [(&str, usize); 4] = [("db.commit", 1), ("db.committed", 1), ("db.statement", 3), ("load.rows", 1)];
+const DAYS: u32 = 60;
 const ONLY: [&str; 2] = ["--only", "frequentation_nuitee,frequentation_nuitee_fr,frequentation_journee"];
 const TEMPS: [&str; 3] = ["fact_nuitees_temp", "fact_nuitees_departements_temp", "fact_diurnes_temp"];
 const MAINS: [&str; 3] = ["fact_nuitees", "fact_nuitees_departements", "fact_diurnes"];
@@ -48,162 +47,166 @@ fn versions(world: &World, table: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What the three temporary tables hold when they hold the delivery of this volume and nothing else.
+fn full(volume: u32) -> [BTreeMap<String, String>; 3] {
+    let rows = DAYS * 3 * (8 - volume % 2);
+    [rows, rows * 5, rows].map(|rows| BTreeMap::from([(volume.to_string(), rows.to_string())]))
+}
+
+fn temps(world: &World) -> [BTreeMap<String, String>; 3] {
+    TEMPS.map(|temp| versions(world, temp))
+}
+
+fn mains(world: &World) -> [BTreeMap<String, String>; 3] {
+    MAINS.map(|main| versions(world, main))
+}
+
+/// Each table is as in `before` or as in `after`.
+#[track_caller]
+fn each_whole(
+    found: &[BTreeMap<String, String>; 3],
+    before: &[BTreeMap<String, String>; 3],
+    after: &[BTreeMap<String, String>; 3],
+    place: &str,
+) {
+    for index in 0..3 {
+        let found = &found[index];
+        assert!(*found == before[index] || *found == after[index], "{} at {place}: {found:?}", TEMPS[index]);
+    }
+}
+
 /// How many imports of a table the history calls loaded.
 fn loads(world: &World, table: &str) -> u32 {
     let sql = format!("SELECT COUNT(*) FROM flux_import_history WHERE table_name = '{table}' AND status = 'loaded'");
     world.db.scalar(&sql).parse().unwrap()
 }
 
-/// `point` of [`POINTS`] over a run of `whole`, the last ones after its end.
-fn delay(whole: Duration, point: u32) -> Duration {
-    whole * point / (*POINTS - 2)
-}
-
 fn import(world: &World) -> Tool {
-    world.tool("update-temp-tables").args(ONLY).args(["--jobs", "2"])
+    world.tool("update-temp-tables").args(ONLY).args(["--jobs", "1"])
 }
 
 #[test]
 fn an_import_that_is_killed_leaves_each_table_before_or_after() {
     let world = World::whole();
-    let days = 60;
-    deliver(&world, days, 2);
+    let mut volume = 4;
+    deliver(&world, DAYS, volume);
     import(&world).run().sane().expect_code(0);
-    deliver(&world, days, 4);
-    let whole = import(&world).run().sane().expect_code(0).duration;
-    let full = |volume: u32| {
-        let rows = days * 3 * (8 - volume % 2);
-        [rows, rows * 5, rows].map(|rows| BTreeMap::from([(volume.to_string(), rows.to_string())]))
-    };
-    let mut stored = full(4);
-    let mut cut = 0;
-    for point in 0..*POINTS {
-        let volume = 10 + point;
-        deliver(&world, days, volume);
-        let before = TEMPS.map(|temp| loads(&world, temp));
-        let mut running = import(&world).spawn();
-        std::thread::sleep(delay(whole, point));
-        running.kill9();
-        cut += u32::from(running.wait().code == 137);
-        quiet(&world);
-        let new = full(volume);
-        for index in 0..3 {
-            let found = versions(&world, TEMPS[index]);
-            assert!(found == stored[index] || found == new[index], "{} at point {point}: {found:?}", TEMPS[index]);
-            // What is remembered as done is done, and nothing else.
-            let remembered = loads(&world, TEMPS[index]) - before[index];
-            assert_eq!(remembered, u32::from(found == new[index]), "{} at point {point}: {found:?}", TEMPS[index]);
+    for (place, step) in PLACES {
+        for passage in (1..).step_by(step) {
+            let stored = full(volume);
+            volume += 1;
+            let new = full(volume);
+            deliver(&world, DAYS, volume);
+            let before = TEMPS.map(|temp| loads(&world, temp));
+            let place = format!("{place}:{passage}");
+            let killed = killed_at(&world.db, import(&world), &place);
+            let found = temps(&world);
+            each_whole(&found, &stored, &new, &place);
+            for index in 0..3 {
+                // What is remembered as done is done, and nothing else.
+                let remembered = loads(&world, TEMPS[index]) - before[index];
+                assert_eq!(remembered, u32::from(found[index] == new[index]), "{} at {place}", TEMPS[index]);
+            }
+            // The next run takes up what is left of it, with nobody's help.
+            let json = import(&world).arg("--json").run().sane().expect_code(0).json();
+            assert_eq!(temps(&world), new, "after the next run, {place}: {json}");
+            if !killed {
+                // Three files: each is sent, stored and committed.
+                assert!(passage > 3, "only {place}");
+                break;
+            }
         }
-        // The next run takes up what is left of it, with nobody's help.
-        let json = import(&world).arg("--json").run().sane().expect_code(0).json();
-        for index in 0..3 {
-            assert_eq!(versions(&world, TEMPS[index]), new[index], "after the next run, point {point}: {json}");
-        }
-        stored = new;
     }
-    assert!(cut >= 2, "only {cut} of {} runs were cut", *POINTS);
+}
+
+/// The connection is lost between the COMMIT and its answer: the file is stored, and stored once.
+#[test]
+fn a_commit_whose_answer_is_lost_is_not_done_twice() {
+    let world = World::whole();
+    for (passage, volume) in [(1, 2), (2, 3), (3, 4)] {
+        deliver(&world, DAYS, volume);
+        let before = TEMPS.map(|temp| loads(&world, temp));
+        let outcome = import(&world).fail_at(&format!("db.committed:{passage}"), "error").run().sane();
+        outcome.expect_code(0).expect_stderr("nouvel essai");
+        assert_eq!(temps(&world), full(volume));
+        assert_eq!(TEMPS.map(|temp| loads(&world, temp)), before.map(|loads| loads + 1));
+    }
 }
 
 #[test]
 fn a_migration_that_is_killed_leaves_each_table_before_or_after() {
     let world = World::whole();
-    let days = 60;
     let load = |volume: u32| {
-        deliver(&world, days, volume);
+        deliver(&world, DAYS, volume);
         import(&world).arg("--force").run().sane().expect_code(0);
     };
     let migrate = || world.tool("migrate-temp-to-main");
-    load(2);
+    let mut volume = 2;
+    load(volume);
     migrate().run().sane().expect_code(0);
-    load(3);
-    let whole = migrate().run().sane().expect_code(0).duration;
-    let mut before: Vec<_> = MAINS.iter().map(|main| versions(&world, main)).collect();
-    let mut cut = 0;
-    for point in 0..*POINTS {
-        load(10 + point);
-        let after: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
-        let mut running = migrate().spawn();
-        std::thread::sleep(delay(whole, point));
-        running.kill9();
-        cut += u32::from(running.wait().code == 137);
-        quiet(&world);
-        for index in 0..3 {
-            let found = versions(&world, MAINS[index]);
-            assert!(found == before[index] || found == after[index], "{} at point {point}: {found:?}", MAINS[index]);
+    for (place, step) in [("db.commit", 1), ("db.committed", 1), ("db.statement", 3)] {
+        for passage in (1..).step_by(step) {
+            let before = mains(&world);
+            volume += 1;
+            load(volume);
+            let place = format!("{place}:{passage}");
+            let killed = killed_at(&world.db, migrate(), &place);
+            each_whole(&mains(&world), &before, &temps(&world), &place);
+            migrate().run().sane().expect_code(0);
+            world.tool("verify-migration").run().sane().expect_code(0);
+            if !killed {
+                assert!(passage > 3, "only {place}");
+                break;
+            }
         }
-        migrate().run().sane().expect_code(0);
-        world.tool("verify-migration").run().sane().expect_code(0);
-        before = after;
     }
-    assert!(cut >= 2, "only {cut} of {} runs were cut", *POINTS);
 }
 
 #[test]
 fn a_cleanup_that_is_killed_leaves_each_table_full_or_empty_and_no_row_is_lost() {
     let world = World::whole();
     let cleanup = || world.tool("cleanup-temp");
-    let prepare = || {
+    for passage in 1.. {
         deliver(&world, 5, 2);
         import(&world).arg("--force").run().sane().expect_code(0);
         world.tool("migrate-temp-to-main").run().sane().expect_code(0);
-    };
-    prepare();
-    let full: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
-    let whole = cleanup().run().sane().expect_code(0).duration;
-    let mut cut = 0;
-    for point in 0..*POINTS {
-        prepare();
-        let mut running = cleanup().spawn();
-        std::thread::sleep(delay(whole, point));
-        running.kill9();
-        cut += u32::from(running.wait().code == 137);
-        quiet(&world);
-        for index in 0..3 {
-            let found = versions(&world, TEMPS[index]);
-            assert!(found.is_empty() || found == full[index], "{} at point {point}: {found:?}", TEMPS[index]);
-            assert_eq!(versions(&world, MAINS[index]), full[index]);
-        }
+        let full = temps(&world);
+        let place = format!("db.statement:{passage}");
+        let killed = killed_at(&world.db, cleanup(), &place);
+        each_whole(&temps(&world), &full, &Default::default(), &place);
+        assert_eq!(mains(&world), full);
         cleanup().run().sane().expect_code(0);
         assert!(TEMPS.iter().all(|temp| world.db.count(temp) == 0));
+        if !killed {
+            // Three tables, each locked, emptied and noted.
+            assert!(passage > 9, "only {place}");
+            break;
+        }
     }
-    assert!(cut >= 2, "only {cut} of {} runs were cut", *POINTS);
 }
 
 #[test]
 fn a_stop_on_demand_is_clean_at_any_point() {
     let world = World::whole();
-    let days = 60;
-    deliver(&world, days, 2);
+    let mut volume = 4;
+    deliver(&world, DAYS, volume);
     import(&world).run().sane().expect_code(0);
-    deliver(&world, days, 4);
-    let whole = import(&world).run().sane().expect_code(0).duration;
-    let mut before: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
-    for point in 0..10 {
-        deliver(&world, days, 10 + point);
-        let mut running = import(&world).spawn();
-        std::thread::sleep(whole * point / 9);
-        running.signal(if point % 2 == 0 { "TERM" } else { "INT" });
-        let outcome = running.wait();
-        // Before the handlers stand, the signal ends the process itself.
-        assert!([0, 1, 130, 143].contains(&outcome.code) && !outcome.stderr.contains("panicked"), "{outcome}");
-        assert!(outcome.duration < whole + Duration::from_secs(5), "{outcome}");
-        if outcome.code == 1 {
-            assert!(outcome.stderr.contains("interrompu"), "{outcome}");
-        }
-        quiet(&world);
-        let found: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
+    let places = ["db.statement:1", "db.statement:8", "load.rows:1", "load.rows:3", "db.commit:1", "db.committed:2"];
+    for (place, signal) in places.into_iter().zip(["TERM", "INT"].into_iter().cycle()) {
+        let stored = full(volume);
+        volume += 1;
+        deliver(&world, DAYS, volume);
+        let mut running = import(&world).fail_at(place, "pause").spawn();
+        running.wait_paused();
+        running.signal(signal);
+        running.resume();
+        // There is work left at each of these places.
+        let outcome = running.wait().sane().expect_code(1).expect_stderr("interrompu");
+        assert!(outcome.duration < Duration::from_secs(10), "{outcome}");
+        quiet(&world.db);
+        each_whole(&temps(&world), &stored, &full(volume), place);
         import(&world).run().sane().expect_code(0);
-        let after: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
-        for index in 0..3 {
-            assert_eq!(after[index].len(), 1);
-            assert!(
-                found[index] == before[index] || found[index] == after[index],
-                "{} at point {point}: {:?}",
-                TEMPS[index],
-                found[index]
-            );
-        }
-        before = after;
+        assert_eq!(temps(&world), full(volume), "{place}");
     }
 }
 
@@ -253,39 +256,29 @@ fn killed_with_all_rows_sent_and_nothing_committed_nothing_stays() {
 #[test]
 fn a_server_that_is_killed_leaves_each_table_before_or_after() {
     // Durable, as a real server is: what is committed survives.
-    let Some(server) = Server::dedicated(["--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync"]) else {
-        return;
-    };
+    let durable = ["--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync"];
+    let Some(server) = Server::dedicated(durable) else { return };
     let world = World::on(server.new_db());
-    let days = 40;
-    deliver(&world, days, 2);
-    let whole = import(&world).run().sane().expect_code(0).duration;
-    let mut before: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
-    let points = 6;
-    for point in 0..points {
-        let volume = 10 + point;
-        deliver(&world, days, volume);
-        let running = import(&world).limit(Duration::from_secs(90)).spawn();
-        std::thread::sleep(whole * point / (points - 1));
+    let mut volume = 4;
+    deliver(&world, DAYS, volume);
+    import(&world).run().sane().expect_code(0);
+    for place in ["db.statement:1", "load.rows:1", "load.rows:3", "db.commit:1", "db.committed:1", "db.commit:3"] {
+        let stored = full(volume);
+        volume += 1;
+        deliver(&world, DAYS, volume);
+        let mut running = import(&world).limit(Duration::from_secs(90)).fail_at(place, "pause").spawn();
+        running.wait_paused();
         server.kill9();
         server.restart();
-        // The server is back within the tool's own patience, or not: done, or failed with nothing half done.
+        running.resume();
+        // The server is back when the tool looks for it: done, or failed with nothing half done.
         let outcome = running.wait().sane();
         assert!([0, 1].contains(&outcome.code), "{outcome}");
-        quiet(&world);
-        let found: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
+        quiet(&world.db);
+        let found = temps(&world);
+        each_whole(&found, &stored, &full(volume), place);
+        assert!(outcome.code == 1 || found == full(volume), "done and not stored\n{outcome}");
         import(&world).run().sane().expect_code(0);
-        let after: Vec<_> = TEMPS.iter().map(|temp| versions(&world, temp)).collect();
-        for index in 0..3 {
-            assert_eq!(after[index].keys().collect::<Vec<_>>(), [&volume.to_string()]);
-            assert!(
-                found[index] == before[index] || found[index] == after[index],
-                "{} at point {point}: {:?}",
-                TEMPS[index],
-                found[index]
-            );
-            assert!(outcome.code == 1 || found[index] == after[index], "done and not stored\n{outcome}");
-        }
-        before = after;
+        assert_eq!(temps(&world), full(volume), "{place}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use flux_test::mysql::{Conn, prelude::Queryable};
-use flux_test::{Home, Tool};
+use flux_test::{Home, TestDb, Tool};
 
 use crate::weekly::World;
 
@@ -31,13 +31,22 @@ pub fn kill_sessions(world: &World, mine: u32) -> usize {
     ids.iter().filter(|id| admin.query_drop(format!("KILL {id}")).is_ok()).count()
 }
 
+/// Runs the tool to its end or to this fail point (`db.commit:2`), where it is killed. True when it was.
+#[track_caller]
+pub fn killed_at(db: &TestDb, tool: Tool, place: &str) -> bool {
+    let outcome = tool.fail_at(place, "kill").run();
+    assert!([0, 3, 137].contains(&outcome.code), "{place}\n{outcome}");
+    quiet(db);
+    outcome.code == 137
+}
+
 /// Waits until the sessions of killed processes are gone from the server: what they held is then given back.
-pub fn quiet(world: &World) {
-    let mut admin = world.db.admin();
+pub fn quiet(db: &TestDb) {
+    let mut admin = db.admin();
     let sql = format!(
         "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}' AND user = '{}'",
-        world.db.name(),
-        world.db.account().user
+        db.name(),
+        db.account().user
     );
     let started = Instant::now();
     while admin.query_first::<u64, _>(&sql).unwrap() != Some(0) {

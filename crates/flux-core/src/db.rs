@@ -8,6 +8,7 @@ use mysql::prelude::{FromRow, Queryable};
 use mysql::{Conn, Opts, OptsBuilder, Params};
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::settings::{Connection, Settings, TlsMode};
 use crate::signals;
 
@@ -346,12 +347,16 @@ impl Session {
     /// # Errors
     /// [`Error::Sql`] that says what was being done.
     pub(crate) fn exec(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
-        let params = params.into();
-        let result = match params {
+        let commit = sql == "COMMIT";
+        failpoint::hit(if commit { "db.commit" } else { "db.statement" })?;
+        let result = match params.into() {
             Params::Empty => self.conn.query_drop(sql),
             params => self.conn.exec_drop(sql, params),
         };
         result.map_err(Error::sql(doing))?;
+        if commit {
+            failpoint::hit("db.committed")?;
+        }
         Ok(self.conn.affected_rows())
     }
 

@@ -3,7 +3,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 1 | [`signals`], [`error`], [`settings`], [`report`], [`progress`] |
+//! | 1 | [`signals`], [`error`], `failpoint`, [`settings`], [`report`], [`progress`] |
 //! | 2 | [`domain`], [`csv`], [`files`] |
 //! | 3 | [`db`], [`ledger`], [`schema`], [`dims`] |
 //! | 4 | [`load`], [`migrate`], [`saisons`], [`figures`], [`extract`] |
@@ -18,6 +18,7 @@ pub mod dims;
 pub mod domain;
 pub mod error;
 pub mod extract;
+mod failpoint;
 pub mod figures;
 pub mod files;
 pub mod health;

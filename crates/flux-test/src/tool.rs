@@ -81,6 +81,11 @@ impl Tool {
         self
     }
 
+    /// Arms a fail point: `("db.commit:2", "kill")`, see the core's `failpoint`.
+    pub fn fail_at(self, place: &str, action: &str) -> Self {
+        self.env("FLUX_FAILPOINT", format!("{place}={action}"))
+    }
+
     /// Another time limit than 60 s.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -164,6 +169,20 @@ impl Running {
         outcome.code == 137
     }
 
+    /// Waits until it has paused itself, at a fail point with `=pause`; [`Running::resume`] lets it go on.
+    #[track_caller]
+    pub fn wait_paused(&mut self) {
+        while !is_stopped(self.pid()) {
+            assert!(self.is_running() && self.started.elapsed() < self.limit, "{} never pauses", self.command);
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends a pause.
+    pub fn resume(&mut self) {
+        self.signal("CONT");
+    }
+
     /// Sends a signal by name: `TERM`, `INT`, `STOP`, `CONT`.
     pub fn signal(&mut self, name: &str) {
         if self.is_running() {
@@ -234,6 +253,12 @@ fn read_all(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
         let _ = stream.read_to_end(&mut bytes);
         bytes
     })
+}
+
+/// The state follows the program's name, which is in parentheses.
+fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
 fn peak_rss_kib(pid: u32) -> u64 {

@@ -23,6 +23,7 @@ pub use restore::{RestoreAction, RestoreOptions, RestoreReport, restore};
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, DIMS, Space};
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::files::paths::{self, Fence};
 use crate::progress::Progress;
 use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, plural};
@@ -257,6 +258,7 @@ fn is_redefinition(error: &Error) -> bool {
 }
 
 fn publish(partial: &Path, target: &Path, dir: &Path) -> Result<()> {
+    failpoint::hit("file.publish")?;
     fs::rename(partial, target).map_err(Error::io("renommage de", partial))?;
     paths::sync_dir(dir)
 }

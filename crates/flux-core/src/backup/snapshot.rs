@@ -13,6 +13,7 @@ use crate::backup::manifest::{Manifest, TableEntry, hex};
 use crate::backup::rows::{self, Digest, Form};
 use crate::db::{Flavour, Session};
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::files::paths;
 use crate::progress::Progress;
 use crate::signals;
@@ -111,6 +112,7 @@ pub(super) fn read(
     mut each: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<Read> {
     let doing = || format!("lecture de {table}");
+    failpoint::hit("backup.table")?;
     let bar = progress.step(table);
     let list: Vec<String> = columns.names.iter().map(|name| quote(name)).collect();
     let sql = format!("SELECT {} FROM {}", list.join(", "), quote(table));

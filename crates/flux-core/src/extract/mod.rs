@@ -16,6 +16,7 @@ use serde::Serialize;
 pub use unpack::Limits;
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::load::hash_file;
 use crate::progress::Progress;
 use crate::report::{Page, Report, Table, Verdict, bytes, plural};
@@ -198,6 +199,7 @@ fn move_into(scratch: &Path, folder: &Path, place: &Path) -> Result<()> {
             Err(_) => fs::create_dir_all(&parent).map_err(Error::io("création du dossier", &parent))?,
         }
     }
+    failpoint::hit("file.publish")?;
     fs::rename(scratch.join(place), &target).map_err(Error::io("dépôt de", &target))
 }
 

@@ -14,6 +14,7 @@ use crate::domain::calendar::days::weekday_name;
 use crate::domain::catalogue::Dataset;
 use crate::domain::values::Day;
 use crate::error::{Error, Result, codes};
+use crate::failpoint;
 use crate::load::sorter::Sorted;
 use crate::signals;
 
@@ -182,11 +183,13 @@ fn write_text(rows: &Rows, stream: &mut impl Write, sent: &AtomicU64) -> Result<
         buffer.extend_from_slice(row.finish());
         count += 1;
         if buffer.len() > 60 * 1024 {
+            failpoint::hit("load.rows")?;
             stream.write_all(&buffer).map_err(gone)?;
             buffer.clear();
         }
         Ok(())
     })?;
+    failpoint::hit("load.rows")?;
     stream.write_all(&buffer).map_err(gone)?;
     sent.store(count, Ordering::Relaxed);
     Ok(())
