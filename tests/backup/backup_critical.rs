@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, TestDb, Tool};
 use support::backup::{only_backup, prepared};
+use support::trouble::killed_at;
 
 const TOOL: &str = "backup-critical";
 
@@ -130,27 +130,19 @@ fn a_full_disk_is_a_clear_failure_and_leaves_the_last_good_backup() {
 
 #[test]
 fn a_kill_leaves_no_backup_and_the_next_run_tidies_up() {
-    let (_db, home) = prepared(30_000);
-    let mut seen = false;
-    for delay in [5, 20, 40, 60, 90, 130, 180] {
-        let mut running = home.tool(TOOL).spawn();
-        std::thread::sleep(Duration::from_millis(delay));
-        running.kill9();
-        let _ = running.wait();
-        for name in home.list("data/backups") {
-            seen |= name.ends_with(".partial");
-            let whole = home.join("data/backups").join(&name).join("manifest.json").exists();
-            assert!(name.ends_with(".partial") || whole, "{name}");
-        }
+    let (db, home) = prepared(30_000);
+    let partial = |home: &Home| home.list("data/backups").into_iter().filter(|name| name.ends_with(".partial")).count();
+    for place in ["backup.table:1", "backup.table:2", "backup.table:20", "file.publish:1"] {
+        assert!(killed_at(&db, home.tool(TOOL), place), "{place}");
+        // It tidies up what the kill before has left, and leaves its own.
+        assert_eq!((partial(&home), home.list("data/backups").len()), (1, 1), "{place}");
     }
-    assert!(seen, "at least one kill hit a backup that was being written");
-    let mut running = home.tool(TOOL).spawn();
-    std::thread::sleep(Duration::from_millis(60));
+    let mut running = home.tool(TOOL).fail_at("backup.table:3", "pause").spawn();
+    running.wait_paused();
     running.signal("TERM");
-    let stopped = running.wait();
-    assert!(stopped.code == 0 || stopped.code == 1, "{stopped}");
-    let partial = home.list("data/backups").into_iter().filter(|name| name.ends_with(".partial"));
-    assert!(stopped.code == 0 || partial.count() == 0, "a stop tidies up by itself");
+    running.resume();
+    running.wait().expect_code(1).expect_stderr("interrompu");
+    assert_eq!(partial(&home), 0, "a stop tidies up by itself");
     let whole = home.tool(TOOL).args(["--keep", "1"]).run().expect_code(0);
     assert!(whole.peak_rss_kib < 48 * 1024, "{} KiB", whole.peak_rss_kib);
     only_backup(&home);

@@ -1,11 +1,11 @@
 //! `restore-critical`: what comes back is what was saved, value by value, or the live tables stay as they were.
 
 use std::fs;
-use std::time::Duration;
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, Server, TestDb};
 use support::backup::{all, beside, facts, odd_rows, odd_table, only_backup, prepared, schema};
+use support::trouble::killed_at;
 
 const TOOL: &str = "restore-critical";
 
@@ -175,24 +175,15 @@ fn a_kill_at_any_point_leaves_all_tables_before_or_all_after() {
     home.tool("backup-critical").run().expect_code(0);
     db.exec("DELETE FROM fact_nuitees WHERE id > 1000");
     db.exec("DELETE FROM fact_diurnes WHERE id > 1000");
-    let mut before = 0;
-    for delay in [30, 100, 200, 350, 500, 800] {
-        let mut running = home.tool(TOOL).spawn();
-        std::thread::sleep(Duration::from_millis(delay));
-        running.kill9();
-        let _ = running.wait();
+    for passage in (1..).step_by(40) {
+        let place = format!("db.statement:{passage}");
+        let killed = killed_at(&db, home.tool(TOOL), &place);
         let counts = (db.count("fact_nuitees"), db.count("fact_diurnes"));
-        assert!(counts == (1000, 1000) || counts == (20_000, 20_000), "{counts:?}");
-        if counts.0 > 1000 {
+        assert!(counts == (1000, 1000) || counts == (20_000, 20_000), "{place}: {counts:?}");
+        if counts.0 > 1000 || !killed {
+            assert!(passage > 30, "only {place}");
             break;
         }
-        before += 1;
-    }
-    assert!(before > 0);
-    if db.count("fact_nuitees") == 1000 {
-        // the server may still be rolling back for the one that was killed
-        std::thread::sleep(Duration::from_millis(500));
-        home.tool(TOOL).run().expect_code(0);
     }
     assert_eq!(db.count("fact_nuitees"), 20_000);
 }

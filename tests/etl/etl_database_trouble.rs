@@ -142,27 +142,36 @@ fn a_transaction_that_is_killed_is_done_again_from_its_beginning() {
     }
 }
 
-/// Brings trouble at points spread over a run; each file is then as before or as after, and the rerun completes it.
-fn trouble_at_many_points(world: &World, points: u32, trouble: impl Fn()) {
+/// Brings trouble at places spread over a run; each file is then as before or as after, and the rerun completes it.
+fn trouble_at_many_places(world: &World, trouble: impl Fn()) {
     let days = 40;
     deliver(world, days, 2);
-    let time = world.etl(&["--jobs", "2"]).expect_code(0).duration;
+    world.etl(&["--jobs", "2"]).expect_code(0);
     let mut before = whole(days, 2);
     assert_eq!(versions(world), before);
-    for point in 0..points {
-        let volume = 10 + point;
+    let places = [
+        "db.statement:1",
+        "db.statement:9",
+        "load.rows:1",
+        "load.rows:2",
+        "db.commit:1",
+        "db.committed:1",
+        "db.commit:3",
+    ];
+    for (place, volume) in places.into_iter().zip(10..) {
         let after = whole(days, volume);
         deliver(world, days, volume);
-        let running = tool(world).spawn();
-        std::thread::sleep(time * point / (points - 1));
+        let mut running = tool(world).fail_at(place, "pause").spawn();
+        running.wait_paused();
         trouble();
+        running.resume();
         let outcome = running.wait().sane();
         assert!([0, 1].contains(&outcome.code), "{outcome}");
         quiet(&world.db);
         let found = versions(world);
         for index in 0..PARTS.len() {
             let part = &found[index];
-            assert!(*part == before[index] || *part == after[index], "{} at {point}: {part:?}", PARTS[index].0);
+            assert!(*part == before[index] || *part == after[index], "{} at {place}: {part:?}", PARTS[index].0);
             assert!(outcome.code == 1 || *part == after[index], "done and not stored\n{outcome}");
         }
         records_agree(world);
@@ -173,9 +182,9 @@ fn trouble_at_many_points(world: &World, points: u32, trouble: impl Fn()) {
 }
 
 #[test]
-fn connections_killed_at_many_points_leave_each_file_before_or_after() {
+fn connections_killed_at_many_places_leave_each_file_before_or_after() {
     let world = World::whole();
-    trouble_at_many_points(&world, 6, || {
+    trouble_at_many_places(&world, || {
         kill_sessions(&world, 0);
     });
 }
@@ -188,7 +197,7 @@ fn a_server_that_is_stopped_and_started_again_leaves_each_file_before_or_after()
     };
     let world = World::on(server.new_db());
     let turn = std::cell::Cell::new(0);
-    trouble_at_many_points(&world, 6, || {
+    trouble_at_many_places(&world, || {
         if turn.replace(turn.get() + 1) % 2 == 0 {
             server.stop()
         } else {

@@ -1,11 +1,12 @@
 //! The ETL killed, stopped and run in parallel: each file wholly stored or not at all, and a rerun repairs.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use flux_test::{Home, TestDb};
+use flux_test::{Home, TestDb, Tool};
 use serde_json::Value;
 use support::raw::{FAMILIES, PLAIN};
+use support::trouble::killed_at;
 use support::weekly::{Sane, World};
 
 /// A home with a raw delivery and no row in any dimension, so that every name is created.
@@ -61,16 +62,16 @@ fn whole_files_only(world: &World) {
     }
 }
 
-/// The lock goes with the connection of the killed process, which the server may notice a moment later.
+fn etl(world: &World, args: &[&str]) -> Tool {
+    world.tool("populate-facts-full-production").args(args).limit(Duration::from_secs(240))
+}
+
+/// Killed at each of these places in turn, each run going on from what the one before has left.
 #[track_caller]
-fn rerun(world: &World, args: &[&str]) -> Value {
-    let limit = Instant::now() + Duration::from_secs(20);
-    loop {
-        let outcome = world.etl(args);
-        if outcome.code != 4 || Instant::now() > limit {
-            return outcome.expect_code(0).json();
-        }
-        std::thread::sleep(Duration::from_millis(50));
+fn killed(world: &World, args: &[&str], places: &[&str], check: impl Fn(&str)) {
+    for place in places {
+        assert!(killed_at(&world.db, etl(world, args), place), "{place}");
+        check(place);
     }
 }
 
@@ -110,27 +111,24 @@ fn killed_at_many_points_every_file_is_whole_and_the_rerun_completes() {
     let told: BTreeMap<_, _> =
         expected(&world).into_iter().map(|(t, sums)| (t, if tables.contains(&t) { sums } else { (0, 0) })).collect();
     let only = only.join(",");
-    let loaded =
-        || world.db.scalar("SELECT COUNT(*) FROM flux_import_history WHERE status = 'loaded'").parse::<u64>().unwrap();
-    let mut met = 0;
-    for (more, pause) in [(0, 30), (0, 90), (1, 0), (1, 7), (3, 2), (10, 5), (15, 11), (20, 3)] {
-        let goal = loaded() + more;
-        let mut running = world.tool("populate-facts-full-production").args(["--jobs", "3", "--only", &only]).spawn();
-        while loaded() < goal && running.is_running() {}
-        std::thread::sleep(Duration::from_millis(pause));
-        met += u64::from(running.is_running() && loaded() > 0);
-        running.kill9();
-        let _ = running.wait();
-        // What the server was doing for the dead process ends or is rolled back.
-        std::thread::sleep(Duration::from_millis(150));
-        whole_files_only(&world);
-    }
-    assert!(met > 2, "no kill met the ETL at work");
-    rerun(&world, &["--only", &only]);
+    let places = [
+        "db.statement:9",
+        "load.rows:1",
+        "db.commit:1",
+        "db.committed:1",
+        "db.statement:60",
+        "load.rows:7",
+        "db.commit:9",
+        "db.committed:15",
+    ];
+    killed(&world, &["--jobs", "3", "--only", &only], &places, |_| whole_files_only(&world));
+    let loaded = world.db.scalar("SELECT COUNT(*) FROM flux_import_history WHERE status = 'loaded'");
+    assert!((10..66).contains(&loaded.parse().unwrap()), "{loaded} files before the last run");
+    world.etl(&["--only", &only]).expect_code(0);
     assert_eq!(stored(&world), told);
     names_are_single(&world);
     whole_files_only(&world);
-    assert_eq!(rerun(&world, &["--only", &only])["totals"]["unchanged"], 66);
+    assert_eq!(world.etl(&["--only", &only]).expect_code(0).json()["totals"]["unchanged"], 66);
 }
 
 /// One large file, loaded by batches.
@@ -156,31 +154,24 @@ fn large(world: &World) -> usize {
 fn killed_between_and_within_batches_it_goes_on_where_it_was() {
     let world = World::whole();
     let rows = large(&world);
-    let mut partly = false;
-    for (more, pause) in [(1, 0), (20, 3), (40, 1), (100, 7), (200, 4)] {
-        let goal = world.db.count("flux_etl_progress") + more;
-        let mut running = world.tool("populate-facts-full-production").args(["--batch-size", "36"]).spawn();
-        while world.db.count("flux_etl_progress") < goal && running.is_running() {}
-        std::thread::sleep(Duration::from_millis(pause));
-        running.kill9();
-        let _ = running.wait();
-        std::thread::sleep(Duration::from_millis(150));
+    let places =
+        ["db.commit:1", "db.committed:2", "load.rows:20", "db.statement:90", "db.committed:60", "db.commit:70"];
+    killed(&world, &["--batch-size", "36"], &places, |place| {
         // Dates of zones are whole: nine rows each, and recorded as such.
         let broken = world.db.column("SELECT COUNT(*) FROM fact_nuitees GROUP BY date, id_zone HAVING COUNT(*) <> 9");
-        assert!(broken.is_empty(), "{broken:?}");
-        let stored = world.db.count("fact_nuitees");
-        assert_eq!(world.db.count("flux_etl_progress") * 9, stored);
-        partly |= stored > 0 && (stored as usize) < rows;
-    }
-    assert!(partly, "no kill met the load half-way");
+        assert!(broken.is_empty(), "{place}: {broken:?}");
+        assert_eq!(world.db.count("flux_etl_progress") * 9, world.db.count("fact_nuitees"), "{place}");
+    });
+    let stored = world.db.count("fact_nuitees");
+    assert!(stored > 36 && stored < rows as u64, "{stored} of {rows} rows");
     let before = world.db.scalar("SELECT MAX(id) FROM fact_nuitees WHERE date = '2024-01-01'");
-    let json = rerun(&world, &["--batch-size", "5000"]);
+    let json = world.etl(&["--batch-size", "5000"]).expect_code(0).json();
     assert_eq!(json["files"][0]["stored"], rows);
     assert_eq!(world.db.count("fact_nuitees"), rows as u64);
     // What was stored before was not stored again.
     assert_eq!(world.db.scalar("SELECT MAX(id) FROM fact_nuitees WHERE date = '2024-01-01'"), before);
     assert_eq!(world.db.scalar("SELECT SUM(volume) FROM fact_nuitees"), (rows * (rows + 1) / 2).to_string());
-    assert_eq!(rerun(&world, &[])["totals"]["unchanged"], 1);
+    assert_eq!(world.etl(&[]).expect_code(0).json()["totals"]["unchanged"], 1);
 }
 
 #[test]
@@ -192,29 +183,24 @@ fn a_killed_replacement_leaves_the_rows_before() {
     world.db.exec("INSERT INTO dim_categories_visiteur (nom_categorie) VALUES ('TRANSIT')");
     world.raw_bytes("Nuitee_2024B2_X.csv", text.as_bytes());
     let tourists = || world.db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE id_categorie = 1");
-    for wait in [30, 60, 90, 120, 160, 220] {
-        let mut running = world.tool("populate-facts-full-production").spawn();
-        std::thread::sleep(Duration::from_millis(wait));
-        running.kill9();
-        let _ = running.wait();
-        std::thread::sleep(Duration::from_millis(150));
-        assert_eq!(world.db.count("fact_nuitees"), rows as u64);
+    killed(&world, &[], &["db.statement:2", "db.statement:5", "load.rows:1", "load.rows:2", "db.commit:1"], |place| {
+        assert_eq!(world.db.count("fact_nuitees"), rows as u64, "{place}");
         let left: usize = tourists().parse().unwrap();
-        assert!(left == rows / 3 || left == 0, "{left} rows of the earlier delivery");
-    }
-    rerun(&world, &[]);
+        assert!(left == rows / 3 || left == 0, "{place}: {left} rows of the earlier delivery");
+    });
+    world.etl(&[]).expect_code(0);
     assert_eq!(tourists(), "0");
 }
 
 #[test]
 fn a_signal_stops_it_cleanly() {
     let world = delivery("2");
-    let mut running = world.tool("populate-facts-full-production").args(["--jobs", "2"]).spawn();
-    std::thread::sleep(Duration::from_millis(400));
+    let mut running = etl(&world, &["--jobs", "2"]).fail_at("load.rows:5", "pause").spawn();
+    running.wait_paused();
     running.signal("TERM");
-    let outcome = running.wait().sane();
-    assert!(outcome.code == 1 || outcome.code == 0, "{outcome}");
+    running.resume();
+    running.wait().sane().expect_code(1);
     whole_files_only(&world);
-    rerun(&world, &[]);
+    world.etl(&[]).expect_code(0);
     assert_eq!(stored(&world), expected(&world));
 }

@@ -1,11 +1,10 @@
 //! `merge-zones` killed while its transaction runs, and its server killed: nothing has changed, or all is merged; the next run
 //! completes it, and no visitor is lost.
 
-use std::time::{Duration, Instant};
+use flux_test::mysql::prelude::Queryable;
+use flux_test::{Home, Server, TestDb, Tool};
 use support::diag;
-
-use flux_test::mysql::{Conn, prelude::Queryable};
-use flux_test::{Checked, Home, Running, Server, TestDb};
+use support::trouble::{killed_at, quiet, wait_for_statement};
 
 /// Four tables with what each row has besides date, zone, provenance and category.
 const TABLES: [(&str, &str, &str); 4] = [
@@ -50,45 +49,8 @@ fn volumes(db: &TestDb) -> Vec<Vec<Vec<String>>> {
     TABLES.iter().map(sums).collect()
 }
 
-fn merge(home: &Home) -> Running {
-    home.tool("merge-zones").args(["--yes", "--json", "--on-conflict", "sum"]).spawn()
-}
-
-/// Runs it to its end; a killed run's lock goes with its connection, which the server may notice a moment later.
-fn rerun(home: &Home) -> Checked {
-    let limit = Instant::now() + Duration::from_secs(20);
-    loop {
-        let outcome = merge(home).wait();
-        if outcome.code != 4 || Instant::now() > limit {
-            return outcome.expect_code(0);
-        }
-    }
-}
-
-/// Statements that the tool has running on this database.
-fn running(admin: &mut Conn, db: &TestDb) -> Vec<String> {
-    let sql = "SELECT info FROM information_schema.processlist WHERE db = ? AND user = ? AND info IS NOT NULL";
-    admin.exec(sql, (db.name(), &db.account().user)).unwrap()
-}
-
-/// True as soon as a statement that begins so runs, false when the tool ends before.
-fn meets(admin: &mut Conn, db: &TestDb, tool: &mut Running, statement: &str) -> bool {
-    while tool.is_running() {
-        if running(admin, db).iter().any(|sql| sql.starts_with(statement)) {
-            return true;
-        }
-    }
-    false
-}
-
-/// Waits until the sessions of a killed process are gone: what they did is then committed or rolled back.
-fn quiet(admin: &mut Conn, db: &TestDb) {
-    let sql = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = ? AND user = ?";
-    let started = Instant::now();
-    while admin.exec_first::<u64, _, _>(sql, (db.name(), &db.account().user)).unwrap() != Some(0) {
-        assert!(started.elapsed() < Duration::from_secs(30), "sessions of a dead process stay");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+fn merge(home: &Home) -> Tool {
+    home.tool("merge-zones").args(["--yes", "--json", "--on-conflict", "sum"])
 }
 
 struct World {
@@ -98,7 +60,6 @@ struct World {
     before: Vec<Vec<Vec<String>>>,
     after: Vec<Vec<Vec<String>>>,
     volumes: Vec<Vec<Vec<String>>>,
-    whole: Duration,
 }
 
 impl World {
@@ -107,9 +68,9 @@ impl World {
         let home = Home::new(&db);
         split(&db);
         let (before, volumes) = (state(&db), volumes(&db));
-        let whole = rerun(&home).duration;
+        merge(&home).run().expect_code(0);
         let after = state(&db);
-        let world = Self { db, home, before, after, volumes, whole };
+        let world = Self { db, home, before, after, volumes };
         world.whole_and_merged();
         split(&world.db);
         assert!(state(&world.db) == world.before);
@@ -135,43 +96,34 @@ impl World {
 }
 
 #[test]
-fn killed_at_many_points_nothing_has_changed_or_all_is_merged() {
+fn killed_before_any_statement_or_commit_nothing_has_changed_and_after_the_commit_all_is_merged() {
     let world = World::on(TestDb::new());
-    let mut admin = world.db.admin();
-    let (mut within, mut merged) = (0, 0);
-    let statements = TABLES.iter().flat_map(|(table, _, _)| {
-        [format!("UPDATE {table} a"), format!("DELETE a FROM {table}"), format!("UPDATE {table} SET id_zone")]
-    });
-    for statement in statements.chain(["DELETE FROM dim_zones".to_owned()]) {
-        let mut tool = merge(&world.home);
-        let met = meets(&mut admin, &world.db, &mut tool, &statement);
-        tool.kill9();
-        let _ = tool.wait();
-        quiet(&mut admin, &world.db);
-        if world.is_merged(&statement) {
-            merged += 1;
-            split(&world.db);
-        } else {
-            within += u32::from(met);
-        }
-    }
-    // Most of the statements take long enough to be seen; without that this test would prove nothing.
-    assert!(within >= 4, "only {within} kills met the transaction, {merged} runs were through");
-    for point in 0..8 {
-        let mut tool = merge(&world.home);
-        std::thread::sleep(world.whole * point / 7);
-        tool.kill9();
-        let _ = tool.wait();
-        quiet(&mut admin, &world.db);
-        if world.is_merged(&format!("point {point}")) {
+    let kill = |place: &str| {
+        let killed = killed_at(&world.db, merge(&world.home), place);
+        let merged = world.is_merged(place);
+        if merged {
             split(&world.db);
         }
+        (killed, merged)
+    };
+    assert_eq!(kill("db.commit:1"), (true, false));
+    assert_eq!(kill("db.committed:1"), (true, true));
+    // Two statements at least for each of the four tables with rows.
+    let mut within = 0;
+    for passage in 1.. {
+        let (killed, merged) = kill(&format!("db.statement:{passage}"));
+        within += u32::from(killed && !merged);
+        assert!(killed || merged, "neither killed nor done");
+        if !killed {
+            break;
+        }
     }
-    let json = rerun(&world.home).json();
+    assert!(within > 8, "only {within} statements before the commit");
+    let json = merge(&world.home).run().expect_code(0).json();
     assert_eq!(json["applied"], true);
     assert!(world.is_merged("the end"));
     world.whole_and_merged();
-    rerun(&world.home);
+    merge(&world.home).run().expect_code(0);
     assert!(world.is_merged("a second run"));
 }
 
@@ -184,8 +136,8 @@ fn killed_or_stopped_with_all_facts_moved_nothing_has_changed() {
     for signal in ["KILL", "TERM"] {
         holder.query_drop("START TRANSACTION").unwrap();
         holder.query_drop("SELECT * FROM dim_zones_observation WHERE id_zone = 2 FOR UPDATE").unwrap();
-        let mut tool = merge(&world.home);
-        assert!(meets(&mut admin, &world.db, &mut tool, "DELETE FROM dim_zones_observation"), "{}", tool.wait());
+        let mut tool = merge(&world.home).spawn();
+        wait_for_statement(&mut admin, world.db.name(), "DELETE FROM dim_zones_observation");
         tool.signal(signal);
         let outcome = tool.wait();
         assert_eq!(outcome.code, if signal == "KILL" { 137 } else { 1 }, "{outcome}");
@@ -196,7 +148,7 @@ fn killed_or_stopped_with_all_facts_moved_nothing_has_changed() {
         while admin.exec_first::<u64, _, _>(sql, (world.db.name(), user, holder_id)).unwrap() != Some(0) {}
         assert!(!world.is_merged(signal), "{signal}: merged though it was never committed");
     }
-    rerun(&world.home);
+    merge(&world.home).run().expect_code(0);
     assert!(world.is_merged("the end"));
     world.whole_and_merged();
 }
@@ -207,20 +159,18 @@ fn a_server_that_is_killed_in_the_middle_has_changed_nothing_or_all() {
         return;
     };
     let world = World::on(server.new_db());
-    for statement in ["UPDATE fact_nuitees_departements a", "UPDATE fact_lieu_activite_soir SET id_zone"] {
-        let mut admin = world.db.admin();
-        let mut tool = merge(&world.home);
-        let met = meets(&mut admin, &world.db, &mut tool, statement);
+    for place in ["db.statement:4", "db.statement:9", "db.commit:1", "db.committed:1"] {
+        let mut tool = merge(&world.home).fail_at(place, "pause").spawn();
+        tool.wait_paused();
         server.kill9();
-        drop(admin);
         server.restart();
-        // The server is back within the tool's own patience, or not.
+        tool.resume();
         let outcome = tool.wait();
-        assert!([0, 1].contains(&outcome.code) && met, "{outcome}");
-        quiet(&mut world.db.admin(), &world.db);
-        let merged = world.is_merged(statement);
+        assert!([0, 1].contains(&outcome.code), "{outcome}");
+        quiet(&world.db);
+        let merged = world.is_merged(place);
         assert!(merged || outcome.code == 1, "done and not merged\n{outcome}");
-        rerun(&world.home);
+        merge(&world.home).run().expect_code(0);
         assert!(world.is_merged("the rerun"));
         world.whole_and_merged();
         split(&world.db);
