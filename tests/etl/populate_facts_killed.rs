@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flux_test::{Home, TestDb, Tool};
 use serde_json::Value;
-use support::raw::{FAMILIES, PLAIN};
+use support::raw::{FAMILIES, PLAIN, whole_files_only};
 use support::trouble::killed_at;
 use support::weekly::{Sane, World};
 
@@ -49,16 +49,6 @@ fn names_are_single(world: &World) {
     {
         let twice = world.db.column(&format!("SELECT {name} FROM {table} GROUP BY {name} HAVING COUNT(*) > 1"));
         assert!(twice.is_empty(), "{table}: {twice:?}");
-    }
-}
-
-/// Every file that history calls loaded is there to the last row, and no other row is.
-fn whole_files_only(world: &World) {
-    for (_, table) in FAMILIES {
-        let told = world.db.scalar(&format!(
-            "SELECT COALESCE(SUM(rows_stored), 0) FROM flux_import_history WHERE table_name = '{table}' AND status = 'loaded'"
-        ));
-        assert_eq!(told, world.db.count(table).to_string(), "{table}");
     }
 }
 

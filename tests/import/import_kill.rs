@@ -1,102 +1,28 @@
 //! Processes that are killed, servers that are killed, stops on demand, at many points: each table is then wholly as before or wholly
 //! as after, and the next run completes it by itself.
 
+use flux_test::Server;
 use flux_test::mysql::prelude::Queryable;
-use flux_test::{Server, Tool};
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use support::trouble::{killed_at, quiet, wait_for_statement};
-use support::weekly::{BASE, FR, Sane, World, ZONES, file};
+use support::versions::{TEMPS, deliver, each_whole, full, import, loads, mains, temps};
+use support::weekly::{Sane, World, file};
 
 /// Where a run is killed, and at which passages: each COMMIT, before and after; every third statement; within the rows on their way.
 const PLACES: [(&str, usize); 4] = [("db.commit", 1), ("db.committed", 1), ("db.statement", 3), ("load.rows", 1)];
-const DAYS: u32 = 60;
-const ONLY: [&str; 2] = ["--only", "frequentation_nuitee,frequentation_nuitee_fr,frequentation_journee"];
-const TEMPS: [&str; 3] = ["fact_nuitees_temp", "fact_nuitees_departements_temp", "fact_diurnes_temp"];
-const MAINS: [&str; 3] = ["fact_nuitees", "fact_nuitees_departements", "fact_diurnes"];
-
-/// Three files of `days` days; every volume is `volume`. Odd versions lack the last zone, so that rows are withdrawn as well.
-fn deliver(world: &World, days: u32, volume: u32) {
-    let departements = ["Cantal", "Loire", "Aveyron", "Charente", "Puy-de-Dôme"];
-    let zones = &ZONES[..8 - (volume % 2) as usize];
-    let mut base = BASE.to_owned();
-    let mut fr = FR.to_owned();
-    for day in 0..days {
-        let date = format!("{}-{:02}-{:02}", 2020 + day / 336, day / 28 % 12 + 1, day % 28 + 1);
-        for zone in zones {
-            for provenance in ["Local", "NonLocal", "Etranger"] {
-                base.push_str(&format!("{date};{zone};{provenance};Touriste;{volume}\n"));
-                for departement in departements {
-                    fr.push_str(&format!("{date};{zone};{provenance};Touriste;{departement};{volume}\n"));
-                }
-            }
-        }
-    }
-    world.home.write_csv("frequentation_nuitee.csv", &base);
-    world.home.write_csv("frequentation_journee.csv", &base);
-    world.home.write_csv("frequentation_nuitee_fr.csv", &fr);
-}
-
-/// Rows of a table by volume: one entry is one version of the delivery, two are a mixture.
-fn versions(world: &World, table: &str) -> BTreeMap<String, String> {
-    world
-        .db
-        .rows(&format!("SELECT volume, COUNT(*) FROM {table} GROUP BY volume"))
-        .into_iter()
-        .map(|r| (r[0].clone(), r[1].clone()))
-        .collect()
-}
-
-/// What the three temporary tables hold when they hold the delivery of this volume and nothing else.
-fn full(volume: u32) -> [BTreeMap<String, String>; 3] {
-    let rows = DAYS * 3 * (8 - volume % 2);
-    [rows, rows * 5, rows].map(|rows| BTreeMap::from([(volume.to_string(), rows.to_string())]))
-}
-
-fn temps(world: &World) -> [BTreeMap<String, String>; 3] {
-    TEMPS.map(|temp| versions(world, temp))
-}
-
-fn mains(world: &World) -> [BTreeMap<String, String>; 3] {
-    MAINS.map(|main| versions(world, main))
-}
-
-/// Each table is as in `before` or as in `after`.
-#[track_caller]
-fn each_whole(
-    found: &[BTreeMap<String, String>; 3],
-    before: &[BTreeMap<String, String>; 3],
-    after: &[BTreeMap<String, String>; 3],
-    place: &str,
-) {
-    for index in 0..3 {
-        let found = &found[index];
-        assert!(*found == before[index] || *found == after[index], "{} at {place}: {found:?}", TEMPS[index]);
-    }
-}
-
-/// How many imports of a table the history calls loaded.
-fn loads(world: &World, table: &str) -> u32 {
-    let sql = format!("SELECT COUNT(*) FROM flux_import_history WHERE table_name = '{table}' AND status = 'loaded'");
-    world.db.scalar(&sql).parse().unwrap()
-}
-
-fn import(world: &World) -> Tool {
-    world.tool("update-temp-tables").args(ONLY).args(["--jobs", "1"])
-}
 
 #[test]
 fn an_import_that_is_killed_leaves_each_table_before_or_after() {
     let world = World::whole();
     let mut volume = 4;
-    deliver(&world, DAYS, volume);
+    deliver(&world, volume);
     import(&world).run().sane().expect_code(0);
     for (place, step) in PLACES {
         for passage in (1..).step_by(step) {
             let stored = full(volume);
             volume += 1;
             let new = full(volume);
-            deliver(&world, DAYS, volume);
+            deliver(&world, volume);
             let before = TEMPS.map(|temp| loads(&world, temp));
             let place = format!("{place}:{passage}");
             let killed = killed_at(&world.db, import(&world), &place);
@@ -124,7 +50,7 @@ fn an_import_that_is_killed_leaves_each_table_before_or_after() {
 fn a_commit_whose_answer_is_lost_is_not_done_twice() {
     let world = World::whole();
     for (passage, volume) in [(1, 2), (2, 3), (3, 4)] {
-        deliver(&world, DAYS, volume);
+        deliver(&world, volume);
         let before = TEMPS.map(|temp| loads(&world, temp));
         let outcome = import(&world).fail_at(&format!("db.committed:{passage}"), "error").run().sane();
         outcome.expect_code(0).expect_stderr("nouvel essai");
@@ -137,7 +63,7 @@ fn a_commit_whose_answer_is_lost_is_not_done_twice() {
 fn a_migration_that_is_killed_leaves_each_table_before_or_after() {
     let world = World::whole();
     let load = |volume: u32| {
-        deliver(&world, DAYS, volume);
+        deliver(&world, volume);
         import(&world).arg("--force").run().sane().expect_code(0);
     };
     let migrate = || world.tool("migrate-temp-to-main");
@@ -167,7 +93,7 @@ fn a_cleanup_that_is_killed_leaves_each_table_full_or_empty_and_no_row_is_lost()
     let world = World::whole();
     let cleanup = || world.tool("cleanup-temp");
     for passage in 1.. {
-        deliver(&world, 5, 2);
+        deliver(&world, 2);
         import(&world).arg("--force").run().sane().expect_code(0);
         world.tool("migrate-temp-to-main").run().sane().expect_code(0);
         let full = temps(&world);
@@ -189,13 +115,13 @@ fn a_cleanup_that_is_killed_leaves_each_table_full_or_empty_and_no_row_is_lost()
 fn a_stop_on_demand_is_clean_at_any_point() {
     let world = World::whole();
     let mut volume = 4;
-    deliver(&world, DAYS, volume);
+    deliver(&world, volume);
     import(&world).run().sane().expect_code(0);
     let places = ["db.statement:1", "db.statement:8", "load.rows:1", "load.rows:3", "db.commit:1", "db.committed:2"];
     for (place, signal) in places.into_iter().zip(["TERM", "INT"].into_iter().cycle()) {
         let stored = full(volume);
         volume += 1;
-        deliver(&world, DAYS, volume);
+        deliver(&world, volume);
         let mut running = import(&world).fail_at(place, "pause").spawn();
         running.wait_paused();
         running.signal(signal);
@@ -260,12 +186,12 @@ fn a_server_that_is_killed_leaves_each_table_before_or_after() {
     let Some(server) = Server::dedicated(durable) else { return };
     let world = World::on(server.new_db());
     let mut volume = 4;
-    deliver(&world, DAYS, volume);
+    deliver(&world, volume);
     import(&world).run().sane().expect_code(0);
     for place in ["db.statement:1", "load.rows:1", "load.rows:3", "db.commit:1", "db.committed:1", "db.commit:3"] {
         let stored = full(volume);
         volume += 1;
-        deliver(&world, DAYS, volume);
+        deliver(&world, volume);
         let mut running = import(&world).limit(Duration::from_secs(90)).fail_at(place, "pause").spawn();
         running.wait_paused();
         server.kill9();

@@ -9,4 +9,5 @@ pub mod portal;
 pub mod raw;
 pub mod saisons;
 pub mod trouble;
+pub mod versions;
 pub mod weekly;

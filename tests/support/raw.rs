@@ -94,6 +94,17 @@ impl World {
     }
 }
 
+/// Every file that history calls loaded is there to the last row, and no other row is.
+#[track_caller]
+pub fn whole_files_only(world: &World) {
+    for (_, table) in FAMILIES {
+        let told = world.db.scalar(&format!(
+            "SELECT COALESCE(SUM(rows_stored), 0) FROM flux_import_history WHERE table_name = '{table}' AND status = 'loaded'"
+        ));
+        assert_eq!(told, world.db.count(table).to_string(), "{table}");
+    }
+}
+
 /// `[lines_read, stored, deleted, duplicates, conflicts, rejected, filtered, not_positive, superseded]` of a file.
 #[track_caller]
 pub fn raw_counts(file: &Value) -> [u64; 9] {

@@ -46,7 +46,8 @@ use std::path::PathBuf;
 pub fn profile_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("path of the test executable");
     let deps = exe.parent().expect("the test executable lies in a folder");
-    if deps.ends_with("deps") { deps.parent().expect("deps/ lies in the profile's folder").into() } else { deps.into() }
+    let inner = deps.ends_with("deps") || deps.ends_with("examples");
+    if inner { deps.parent().expect("it lies in the profile's folder").into() } else { deps.into() }
 }
 
 /// Says on stderr why the calling test does not run here; under `FLUX_TEST_STRICT=1` that is a failure.
