@@ -83,6 +83,7 @@ impl Tool {
 
     /// Arms a fail point: `("db.commit:2", "kill")`, see the core's `failpoint`.
     pub fn fail_at(self, place: &str, action: &str) -> Self {
+        assert!(!crate::profile_dir().ends_with("release"), "release builds have no fail points");
         self.env("FLUX_FAILPOINT", format!("{place}={action}"))
     }
 
