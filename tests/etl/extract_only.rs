@@ -271,7 +271,7 @@ fn what_could_do_harm_refuses_the_whole_archive() {
         ("nul", archive(&[good(), entry("a\0.csv", b"x")]), "caractère de contrôle"),
         ("controle", archive(&[good(), entry("a\x1b[2J\n.csv", b"x")]), "caractère de contrôle"),
         ("reseau", archive(&[good(), entry("\\\\serveur\\evade.csv", b"x")]), "absolu"),
-        ("fichier_et_dossier", archive(&[good(), entry("bon.csv/evade.csv", b"x")]), "création du dossier"),
+        ("fichier_et_dossier", archive(&[good(), entry("bon.csv/evade.csv", b"x")]), "et comme dossier"),
         ("points", archive(&[good(), entry("a/.. /evade.csv", b"x")]), "points"),
         ("trop_long", archive(&[good(), entry("x".repeat(300), b"x")]), "trop long"),
         ("profond", archive(&[good(), entry("a/".repeat(40) + "x.csv", b"x")]), "trop imbriqués"),
@@ -369,6 +369,42 @@ fn limits_folders_that_are_links_and_a_dry_run() {
     run(&home, &[]).expect_code(1);
     assert!(home.list("ailleurs").is_empty());
     run(&home, &[home.join("absent.zip").to_str().unwrap()]).expect_code(1);
+}
+
+/// Every path below the home folder, logs aside, with what can be seen of it.
+fn everything(home: &Home) -> Vec<String> {
+    let find = ["-c", "find . -mindepth 1 -path ./logs -prune -o -printf '%p %s %m %T@\\n' | sort"];
+    let found = flux_test::Tool::program("/bin/sh").home(home).args(find).run().expect_code(0);
+    found.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_dry_run_finds_everything_and_leaves_no_trace() {
+    let home = Home::without_db();
+    let inner = archive(&[entry("dedans.csv", b"123")]);
+    home.write("data/bon.zip", archive(&[entry("a.csv", b"12"), entry("autre.zip", &inner)]));
+    home.write("data/faux.zip", lying(1));
+    // A name cannot be a file and a folder; a run that keeps nothing must find that too.
+    home.write("data/double.zip", archive(&[entry("a", b"1"), entry("a/b", b"2")]));
+    // What a run that was killed has left is for the next real run.
+    home.write("data/data_extracted/.extraction/reste.csv", "moitié");
+    let elsewhere = home.join("ailleurs/dehors");
+    let before = everything(&home);
+    let json = run(&home, &["--dry-run"]).expect_code(1).json();
+    let output = ["--dry-run", "--output", elsewhere.to_str().unwrap()];
+    run(&home, &output).expect_code(1);
+    assert_eq!(everything(&home), before);
+    let found = json["archives"].as_array().unwrap();
+    let status = |name: &str| {
+        found.iter().find(|archive| archive["archive"].as_str().unwrap().ends_with(name)).map(|a| a["status"].clone())
+    };
+    assert_eq!(status("bon.zip"), Some(json!("extracted")));
+    assert_eq!((status("faux.zip"), status("double.zip")), (Some(json!("failed")), Some(json!("failed"))));
+    // 2 + 3 bytes in two files; the inner archive itself is not kept.
+    let good = found.iter().find(|archive| archive["status"] == "extracted").unwrap();
+    assert_eq!((&good["files"], &good["bytes"]), (&json!(2), &json!(5)));
+    assert_eq!(run(&home, &[]).expect_code(1).json()["archives"].as_array().unwrap().len(), found.len());
+    assert_eq!(tree(&home), ["bon/a.csv", "bon/autre/dedans.csv"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::cache_admin::{self, Action, CacheReport, Options};
+use flux_core::upkeep::cache::{self, Action, CacheReport, Options};
 
 const TOOL: Tool = Tool {
     name: "cache-admin",
@@ -36,7 +36,7 @@ struct Args {
     #[arg(long, value_name = "NOM")]
     category: Option<String>,
     /// Âge à partir duquel un fichier est ancien : 90m, 24h, 7j
-    #[arg(long, value_name = "ÂGE", default_value = "24h", value_parser = cache_admin::parse_age)]
+    #[arg(long, value_name = "ÂGE", default_value = "24h", value_parser = cache::parse_age)]
     max_age: Duration,
     #[command(flatten)]
     writer: WriterArgs,
@@ -53,5 +53,5 @@ fn run(args: Args, context: &Context) -> Result<CacheReport> {
         ActionArg::Purge => Action::Purge,
     };
     let options = Options { action, category: args.category, max_age: args.max_age, dry_run: args.writer.dry_run };
-    cache_admin::administer(context.settings.home.root(), &options)
+    cache::administer(context.settings.home.root(), &options)
 }

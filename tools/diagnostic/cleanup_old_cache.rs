@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::cache_admin::{self, Action, CacheReport, Options};
+use flux_core::upkeep::cache::{self, Action, CacheReport, Options};
 
 const TOOL: Tool = Tool {
     name: "cleanup-old-cache",
@@ -20,7 +20,7 @@ Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 3 un fichier n'a pas pu êt
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Âge à partir duquel un fichier est ancien : 90m, 24h, 7j
-    #[arg(long, value_name = "ÂGE", default_value = "7j", value_parser = cache_admin::parse_age)]
+    #[arg(long, value_name = "ÂGE", default_value = "7j", value_parser = cache::parse_age)]
     max_age: Duration,
     #[command(flatten)]
     writer: WriterArgs,
@@ -33,5 +33,5 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> Result<CacheReport> {
     let options =
         Options { action: Action::Cleanup, category: None, max_age: args.max_age, dry_run: args.writer.dry_run };
-    cache_admin::administer(context.settings.home.root(), &options)
+    cache::administer(context.settings.home.root(), &options)
 }

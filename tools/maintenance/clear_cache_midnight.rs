@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::cache::{self, CacheOptions, CacheReport};
+use flux_core::upkeep::cache::{self, ClearOptions, ClearReport};
 
 const TOOL: Tool = Tool {
     name: "clear-cache-midnight",
@@ -34,8 +34,8 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<CacheReport> {
-    let options = CacheOptions {
+fn run(args: Args, context: &Context) -> Result<ClearReport> {
+    let options = ClearOptions {
         only: args.category,
         older_than: args.older_than.map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
         dry_run: args.writer.dry_run,

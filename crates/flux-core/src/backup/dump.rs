@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::backup::manifest::{DumpEntry, Manifest};
-use crate::backup::snapshot::Sink;
 use crate::db::{Database, Flavour};
 use crate::error::{Error, Result};
+use crate::files::gz::Sink;
 use crate::progress::Progress;
 use crate::settings::{Settings, TlsMode};
 use crate::signals;
@@ -152,7 +152,7 @@ fn copy(mut from: impl Read, to: &Path, progress: &Progress) -> Result<(u64, Str
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Error::io("lecture de l'export pour", to)(error)),
         };
-        sink.line(&buffer[..read])?;
+        sink.write(&buffer[..read])?;
         tail.extend_from_slice(&buffer[..read]);
         let surplus = tail.len().saturating_sub(200);
         tail.drain(..surplus);

@@ -7,11 +7,12 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use mysql::Value;
 
-use crate::backup::manifest::{TableEntry, sha256_file};
+use crate::backup::manifest::TableEntry;
 use crate::backup::rows::{self, Digest};
 use crate::backup::snapshot::{self, quote};
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
+use crate::files::hash;
 use crate::progress::Progress;
 use crate::report::number;
 use crate::signals;
@@ -49,7 +50,7 @@ pub(super) fn verify_file(dir: &Path, file: &str, bytes: u64, sha256: &str) -> R
         let found = number(metadata.len());
         return Err(Error::BadFile(format!("{file} : {found} octets au lieu de {}", number(bytes))));
     }
-    if sha256_file(&path)? != sha256 {
+    if hash::sha256(&path)? != sha256 {
         return Err(Error::BadFile(format!("{file} : la somme SHA-256 n'est pas celle du manifeste")));
     }
     Ok(())

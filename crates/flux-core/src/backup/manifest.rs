@@ -1,15 +1,13 @@
 //! The manifest of a backup, which tells a complete one from remains, and what stands beside it in its folder.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::paths;
-use crate::signals;
+use crate::files::{self, Durability, Entry, hash};
 
 /// Name of the manifest in its folder; written last.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -138,15 +136,11 @@ impl Manifest {
         let mut text = serde_json::to_string_pretty(self).map_err(|error| Error::Invariant(error.to_string()))?;
         text.push('\n');
         let mut sums: String = self.files().map(|(file, _, sha256)| format!("{sha256}  {file}\n")).collect();
-        sums.push_str(&format!("{}  {MANIFEST}\n", hex(&Sha256::digest(&text))));
+        sums.push_str(&format!("{}  {MANIFEST}\n", hash::hex(&Sha256::digest(&text))));
         for (name, content) in [(SUMS, &sums), (MANIFEST, &text)] {
-            let path = dir.join(name);
-            let mut file = paths::create_private_file(&path)?;
-            file.write_all(content.as_bytes())
-                .and_then(|()| file.sync_all())
-                .map_err(Error::io("écriture de", &path))?;
+            files::replace(&dir.join(name), content.as_bytes(), Durability::Data)?;
         }
-        paths::sync_dir(dir)
+        Ok(())
     }
 
     /// Reads the manifest of `dir` and proves it against the sums.
@@ -164,7 +158,7 @@ impl Manifest {
         if manifest.format != FORMAT {
             return Err(bad(&format!("format {} inconnu de cette version", manifest.format)));
         }
-        let sum = hex(&Sha256::digest(&text));
+        let sum = hash::hex(&Sha256::digest(&text));
         if !read(SUMS)?.lines().any(|line| line == format!("{sum}  {MANIFEST}")) {
             return Err(bad("le manifeste ne correspond pas à sa somme SHA-256"));
         }
@@ -175,31 +169,11 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether every file is there with its size; cheap, the sums are for [`sha256_file`].
+    /// Whether every file is there with its size; cheap, the sums are for [`hash::sha256`].
     pub(super) fn sizes_match(&self, dir: &Path) -> bool {
         self.files().all(|(file, bytes, _)| {
             fs::symlink_metadata(dir.join(file)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes)
         })
-    }
-}
-
-/// Hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// SHA-256 of a file.
-pub(crate) fn sha256_file(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(Error::io("lecture de", path))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        signals::check()?;
-        let read = file.read(&mut buffer).map_err(Error::io("lecture de", path))?;
-        if read == 0 {
-            return Ok(hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
     }
 }
 
@@ -240,19 +214,8 @@ pub fn list(dir: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Folders in `dir`, links aside.
+/// Folders in `dir`, links aside; none where there is no such folder.
 pub(super) fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("lecture du dossier", dir)(error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("lecture du dossier", dir))?;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            paths.push(entry.path());
-        }
-    }
-    Ok(paths)
+    let folder = |entry| if let Entry::Closed(path) = entry { Some(path) } else { None };
+    Ok(files::list(dir)?.into_iter().filter_map(folder).collect())
 }

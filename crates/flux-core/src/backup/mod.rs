@@ -24,13 +24,11 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, DIMS, Space};
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::files::paths::{self, Fence};
+use crate::files::{self, Fence};
 use crate::progress::Progress;
 use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::settings::Settings;
 use manifest::PARTIAL;
-
-pub(super) use manifest::sha256_file;
 
 /// How often a backup is begun again when a table's structure changes under it.
 const TRIES: u32 = 3;
@@ -117,7 +115,7 @@ pub fn backup(
         report.removed = surplus(&dir, database.name(), options, 1)?.into_iter().map(|found| found.name).collect();
         return Ok(report);
     }
-    paths::create_private_dir(&dir)?;
+    files::create_private_dir(&dir)?;
     sweep(&dir, database.name())?;
     let target = free_name(&dir, options.kind, database.name());
     let partial = with_suffix(&target, PARTIAL);
@@ -227,7 +225,7 @@ fn write(
 ) -> Result<Manifest> {
     for attempt in 1.. {
         let empty = Manifest::new(kind, database.name(), database.version(), String::new());
-        paths::create_private_dir(partial)?;
+        files::create_private_dir(partial)?;
         let result = if kind == Kind::Dump {
             dump::take(settings, database, partial, progress, empty)
         } else {
@@ -260,7 +258,7 @@ fn is_redefinition(error: &Error) -> bool {
 fn publish(partial: &Path, target: &Path, dir: &Path) -> Result<()> {
     failpoint::hit("file.publish")?;
     fs::rename(partial, target).map_err(Error::io("renommage de", partial))?;
-    paths::sync_dir(dir)
+    files::sync_dir(dir)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -1,20 +1,16 @@
 //! Reading tables in one consistent snapshot, into compressed files, in constant memory.
 
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use mysql::Value;
 use mysql::prelude::Queryable;
-use sha2::{Digest as _, Sha256};
 
-use crate::backup::manifest::{Manifest, TableEntry, hex};
+use crate::backup::manifest::{Manifest, TableEntry};
 use crate::backup::rows::{self, Digest, Form};
 use crate::db::{Flavour, Session};
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::files::paths;
+use crate::files::gz::Sink;
 use crate::progress::Progress;
 use crate::signals;
 
@@ -80,7 +76,7 @@ pub(super) fn copy(session: &mut Session, table: &str, dir: &Path, progress: &Pr
     let file = format!("{table}.tsv.gz");
     let path = dir.join(&file);
     let mut sink = Sink::new(&path)?;
-    let read = read(session, table, &columns, progress, |line| sink.line(line))?;
+    let read = read(session, table, &columns, progress, |line| sink.write(line))?;
     let (bytes, sha256) = sink.finish()?;
     session.exec("instantané", "ROLLBACK TO SAVEPOINT flux_table", ())?;
     Ok(TableEntry {
@@ -144,52 +140,6 @@ fn whole(value: &Value) -> i64 {
         Value::Int(number) => *number,
         Value::UInt(number) => i64::try_from(*number).unwrap_or(i64::MAX),
         _ => 0,
-    }
-}
-
-/// A compressed file that knows its sum.
-pub(super) struct Sink {
-    encoder: GzEncoder<Summed>,
-    path: std::path::PathBuf,
-}
-
-struct Summed {
-    file: BufWriter<std::fs::File>,
-    hasher: Sha256,
-    bytes: u64,
-}
-
-impl Write for Summed {
-    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(buffer)?;
-        self.hasher.update(&buffer[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Sink {
-    pub(super) fn new(path: &Path) -> Result<Self> {
-        let file = BufWriter::with_capacity(256 * 1024, paths::create_private_file(path)?);
-        let summed = Summed { file, hasher: Sha256::new(), bytes: 0 };
-        Ok(Self { encoder: GzEncoder::new(summed, Compression::new(4)), path: path.to_owned() })
-    }
-
-    pub(super) fn line(&mut self, bytes: &[u8]) -> Result<()> {
-        self.encoder.write_all(bytes).map_err(Error::io("écriture de", &self.path))
-    }
-
-    /// Writes everything to the disk; size and SHA-256 of the file.
-    pub(super) fn finish(self) -> Result<(u64, String)> {
-        let Self { encoder, path } = self;
-        let mut summed = encoder.finish().map_err(Error::io("écriture de", &path))?;
-        summed.file.flush().map_err(Error::io("écriture de", &path))?;
-        summed.file.get_ref().sync_all().map_err(Error::io("écriture de", &path))?;
-        Ok((summed.bytes, hex(&summed.hasher.finalize())))
     }
 }
 

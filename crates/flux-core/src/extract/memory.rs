@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::{self, Durability};
 
 const FILE: &str = ".extractions.json";
 const LOCK: &str = ".extractions.lock";
@@ -27,7 +27,7 @@ pub(crate) struct Remembered {
 /// All of them, by hash.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    path: PathBuf,
+    output: PathBuf,
     archives: BTreeMap<String, Remembered>,
 }
 
@@ -61,7 +61,12 @@ impl Memory {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(Error::io("lecture de", path)(error)),
         };
-        Ok(Self { path, archives })
+        Ok(Self { output: output.to_owned(), archives })
+    }
+
+    /// The folder that archives are unpacked into.
+    pub(crate) fn output(&self) -> &Path {
+        &self.output
     }
 
     pub(crate) fn get(&self, hash: &str) -> Option<&Remembered> {
@@ -77,14 +82,7 @@ impl Memory {
             at: Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         };
         self.archives.insert(hash.to_owned(), remembered);
-        let text = serde_json::to_vec_pretty(&self.archives).unwrap_or_default();
-        let partial = self.path.with_extension("partial");
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&partial)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&partial, &self.path)
-        };
-        write().map_err(Error::io("écriture de", &self.path))
+        let text = serde_json::to_vec_pretty(&self.archives).map_err(|error| Error::Invariant(error.to_string()))?;
+        files::replace(&self.output.join(FILE), &text, Durability::Data)
     }
 }

@@ -17,7 +17,7 @@ pub use unpack::Limits;
 
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::load::hash_file;
+use crate::files::{self, Entry, hash};
 use crate::progress::Progress;
 use crate::report::{Page, Report, Table, Verdict, bytes, plural};
 use crate::settings::Settings;
@@ -98,17 +98,23 @@ const SCRATCH: &str = ".extraction";
 /// Those that concern the run as a whole. What concerns one archive stands in its report.
 pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progress) -> Result<ExtractReport> {
     let output = options.output.clone().unwrap_or_else(|| settings.home.extracted());
-    fs::create_dir_all(&output).map_err(Error::io("création du dossier", &output))?;
-    let _lock = memory::lock(&output)?;
+    // A dry run leaves no trace: no folder, no lock, no memory, and it does not tidy up after others either.
+    let _lock = if options.dry_run {
+        None
+    } else {
+        fs::create_dir_all(&output).map_err(Error::io("création du dossier", &output))?;
+        Some(memory::lock(&output)?)
+    };
     let mut memory = Memory::read(&output)?;
     let archives = find(settings, &options.sources)?;
-    let scratch = output.join(SCRATCH);
+    let scratch = if options.dry_run { None } else { Some(output.join(SCRATCH)) };
+    let scratch = scratch.as_deref();
     let bar = progress.count("archives", archives.len() as u64);
     let mut reports = Vec::new();
     for archive in archives {
         signals::check()?;
         // What a run that was killed has left.
-        clear(&scratch)?;
+        clear(scratch)?;
         let mut report = ArchiveReport {
             archive: archive.clone(),
             status: Outcome::Failed,
@@ -120,10 +126,10 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
             left_behind: Vec::new(),
             error: None,
         };
-        match one(&archive, &output, &scratch, options, &mut memory, &mut report) {
+        match one(&archive, scratch, options, &mut memory, &mut report) {
             Ok(()) => {}
             Err(Error::Interrupted) => {
-                clear(&scratch)?;
+                clear(scratch)?;
                 return Err(Error::Interrupted);
             }
             Err(error) => {
@@ -135,19 +141,20 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
         reports.push(report);
     }
     bar.finish_and_clear();
-    clear(&scratch)?;
+    clear(scratch)?;
     Ok(ExtractReport { output, dry_run: options.dry_run, archives: reports })
 }
 
+/// Unpacks one archive; on a dry run, without `scratch`, it is read to its end all the same.
 fn one(
     archive: &Path,
-    output: &Path,
-    scratch: &Path,
+    scratch: Option<&Path>,
     options: &ExtractOptions,
     memory: &mut Memory,
     report: &mut ArchiveReport,
 ) -> Result<()> {
-    let hash = hash_file(archive)?.to_hex().to_string();
+    let output = memory.output().to_owned();
+    let hash = hash::blake3(archive)?.to_hex().to_string();
     report.blake3 = Some(hash.clone());
     let stem = archive.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = stem.trim_start_matches('.');
@@ -157,27 +164,24 @@ fn one(
         report.folder = Some(output.join(&before.folder));
         return Ok(());
     }
-    fs::create_dir_all(scratch).map_err(Error::io("création du dossier", scratch))?;
+    if let Some(scratch) = scratch {
+        fs::create_dir_all(scratch).map_err(Error::io("création du dossier", scratch))?;
+    }
     let unpacked = unpack::unpack(archive, scratch, options.limits)?;
-    if hash_file(archive)?.to_hex().as_str() != hash {
+    if hash::blake3(archive)?.to_hex().as_str() != hash {
         return Err(Error::FileChanged);
     }
     report.files = unpacked.files.len() as u64;
     report.bytes = unpacked.bytes;
     report.left_out = unpacked.left_out;
     report.folder = Some(folder.clone());
-    let own: HashSet<&Path> = unpacked.files.iter().map(PathBuf::as_path).collect();
-    others(&folder, Path::new(""), &own, &mut report.left_behind);
-    report.left_behind.sort();
-    report.status = Outcome::Extracted;
-    if options.dry_run {
-        return Ok(());
+    report.left_behind = others(&folder, &unpacked.files)?;
+    if let Some(scratch) = scratch {
+        for place in &unpacked.files {
+            move_into(scratch, &folder, place)?;
+        }
+        memory.add(&hash, archive, folder.strip_prefix(&output).unwrap_or(&folder), unpacked.files.len())?;
     }
-    report.status = Outcome::Failed;
-    for place in &unpacked.files {
-        move_into(scratch, &folder, place)?;
-    }
-    memory.add(&hash, archive, folder.strip_prefix(output).unwrap_or(&folder), unpacked.files.len())?;
     report.status = Outcome::Extracted;
     Ok(())
 }
@@ -203,22 +207,33 @@ fn move_into(scratch: &Path, folder: &Path, place: &Path) -> Result<()> {
     fs::rename(scratch.join(place), &target).map_err(Error::io("dépôt de", &target))
 }
 
-/// Files below `folder` that are none of `own`. Those that begin with a dot are no business of the ETL either.
-fn others(folder: &Path, inner: &Path, own: &HashSet<&Path>, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder.join(inner)).into_iter().flatten().flatten() {
-        let place = inner.join(entry.file_name());
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
+/// Files below `folder` that are none of `own`, relative to it. Those that begin with a dot are no business of the ETL either.
+fn others(folder: &Path, own: &[PathBuf]) -> Result<Vec<String>> {
+    let own: HashSet<&Path> = own.iter().map(PathBuf::as_path).collect();
+    let mut found = Vec::new();
+    files::walk(folder, &|path| !is_hidden(path), &mut |entry| {
+        match entry {
+            Entry::File(path, _) | Entry::Other(path) if !is_hidden(&path) => {
+                let place = path.strip_prefix(folder).unwrap_or(&path);
+                if !own.contains(place) {
+                    found.push(place.to_string_lossy().into_owned());
+                }
+            }
+            Entry::Unreadable(path, error) => return Err(Error::io("lecture de", path)(error)),
+            _ => {}
         }
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            others(folder, &place, own, found);
-        } else if !own.contains(place.as_path()) {
-            found.push(place.to_string_lossy().into_owned());
-        }
-    }
+        Ok(())
+    })?;
+    found.sort();
+    Ok(found)
 }
 
-fn clear(scratch: &Path) -> Result<()> {
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+fn clear(scratch: Option<&Path>) -> Result<()> {
+    let Some(scratch) = scratch else { return Ok(()) };
     match fs::remove_dir_all(scratch) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("suppression de", scratch)(error)),
         _ => Ok(()),
@@ -241,21 +256,17 @@ fn find(settings: &Settings, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn search(folder: &Path, root: &Path, archives: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder).map_err(Error::io("lecture de", folder))? {
-        let entry = entry.map_err(Error::io("lecture de", folder))?;
-        let name = entry.file_name().to_string_lossy().to_lowercase();
-        let kind = entry.file_type().map_err(Error::io("lecture de", entry.path()))?;
-        let put_away = ["archive", "backups"].iter().any(|name| entry.path() == root.join("data").join(name));
-        if name.starts_with('.') || put_away {
-            continue;
+    // What the tools have put away themselves is no delivery.
+    let put_away = ["archive", "backups"].map(|name| root.join("data").join(name));
+    let is_zip = |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
+    files::walk(folder, &|path| !is_hidden(path) && !put_away.iter().any(|dir| dir == path), &mut |entry| {
+        match entry {
+            Entry::File(path, _) if !is_hidden(&path) && is_zip(&path) => archives.push(path),
+            Entry::Unreadable(path, error) => return Err(Error::io("lecture de", path)(error)),
+            _ => {}
         }
-        if kind.is_dir() {
-            search(&entry.path(), root, archives)?;
-        } else if kind.is_file() && name.ends_with(".zip") {
-            archives.push(entry.path());
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 impl Report for ExtractReport {

@@ -49,23 +49,34 @@ pub(crate) struct Unpacked {
 }
 
 struct Unpacker<'a> {
-    folder: &'a Path,
+    /// None on a dry run, which reads everything and keeps nothing.
+    folder: Option<&'a Path>,
     limits: Limits,
     packed: u64,
     entries: u64,
     /// Places taken, in lower case: two entries of one name would overwrite each other.
-    taken: HashSet<String>,
+    taken: HashSet<PathBuf>,
+    /// Folders that entries lie in, in lower case: none of them may be a file too.
+    folders: HashSet<PathBuf>,
     done: Unpacked,
     /// Bytes of inner archives, which are unpacked but not kept.
     inner: u64,
 }
 
-/// Unpacks `archive` into `folder`, which is empty.
-pub(crate) fn unpack(archive: &Path, folder: &Path, limits: Limits) -> Result<Unpacked> {
+/// Unpacks `archive` into `folder`, which is empty, or only reads it to its end.
+pub(crate) fn unpack(archive: &Path, folder: Option<&Path>, limits: Limits) -> Result<Unpacked> {
     let file = File::open(archive).map_err(Error::io("lecture de", archive))?;
     let packed = file.metadata().map_err(Error::io("lecture de", archive))?.len();
-    let mut unpacker =
-        Unpacker { folder, limits, packed, entries: 0, taken: HashSet::new(), done: Unpacked::default(), inner: 0 };
+    let mut unpacker = Unpacker {
+        folder,
+        limits,
+        packed,
+        entries: 0,
+        taken: HashSet::new(),
+        folders: HashSet::new(),
+        done: Unpacked::default(),
+        inner: 0,
+    };
     unpacker.archive(file, Path::new(""), 0)?;
     Ok(unpacker.done)
 }
@@ -112,12 +123,11 @@ impl Unpacker<'_> {
             }
             let place = prefix.join(place);
             let is_archive = place.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
-            if !self.taken.insert(place.to_string_lossy().to_lowercase()) {
-                return Err(Error::BadFile(format!("entrée « {} » refusée : figure deux fois", shown(&name))));
-            }
-            let path = self.folder.join(&place);
+            self.take(&place)
+                .map_err(|why| Error::BadFile(format!("entrée « {} » refusée : figure {why}", shown(&name))))?;
             let size = entry.size();
-            let written = self.write(&mut entry, &path, &name)?;
+            let mut file = self.create(&place, is_archive)?;
+            let written = self.copy(&mut entry, file.as_mut(), &name)?;
             drop(entry);
             if written != size {
                 return Err(Error::BadFile(format!(
@@ -134,9 +144,7 @@ impl Unpacker<'_> {
             if depth + 1 > self.limits.depth {
                 return Err(Error::BadFile(format!("refusée : plus de {} archives imbriquées", self.limits.depth)));
             }
-            let inner = File::open(&path).map_err(Error::io("lecture de", &path))?;
-            // The open file stays readable; its name makes room for the folder of its content.
-            fs::remove_file(&path).map_err(Error::io("suppression de", &path))?;
+            let inner = file.ok_or_else(|| Error::Invariant("une archive imbriquée n'a pas été lue".into()))?;
             self.archive(inner, &place.with_extension(""), depth + 1).map_err(|error| match error {
                 Error::BadFile(message) => Error::BadFile(format!("{} : {message}", shown(&name))),
                 error => error,
@@ -145,13 +153,34 @@ impl Unpacker<'_> {
         Ok(())
     }
 
-    /// Writes one entry, counting what really comes out of it.
-    fn write(&mut self, entry: &mut impl Read, path: &Path, name: &str) -> Result<u64> {
-        let wrap = || Error::io("écriture de", path);
+    /// Takes a place for an entry, or says why it cannot: found here, so that a dry run finds it too.
+    fn take(&mut self, place: &Path) -> std::result::Result<(), &'static str> {
+        let key = PathBuf::from(place.to_string_lossy().to_lowercase());
+        let mut above = key.ancestors().skip(1);
+        if self.folders.contains(&key) || above.any(|folder| self.taken.contains(folder)) {
+            return Err("comme fichier et comme dossier");
+        }
+        self.folders.extend(key.ancestors().skip(1).map(Path::to_owned));
+        if self.taken.insert(key) { Ok(()) } else { Err("deux fois") }
+    }
+
+    /// The file that an entry goes to. An inner archive, which is read again and not kept, gets one without a name.
+    fn create(&self, place: &Path, is_archive: bool) -> Result<Option<File>> {
+        if is_archive {
+            let folder = self.folder.map_or_else(std::env::temp_dir, Path::to_owned);
+            return tempfile::tempfile_in(&folder).map(Some).map_err(Error::io("écriture dans", &folder));
+        }
+        let Some(folder) = self.folder else { return Ok(None) };
+        let path = folder.join(place);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(Error::io("création du dossier", parent))?;
         }
-        let mut file = File::options().write(true).create_new(true).open(path).map_err(wrap())?;
+        File::options().write(true).create_new(true).open(&path).map(Some).map_err(Error::io("écriture de", &path))
+    }
+
+    /// Copies one entry, counting what really comes out of it.
+    fn copy(&mut self, entry: &mut impl Read, mut to: Option<&mut File>, name: &str) -> Result<u64> {
+        let wrap = || Error::io("écriture de l'entrée", shown(name));
         let mut buffer = vec![0; 128 * 1024];
         let mut written = 0;
         loop {
@@ -175,11 +204,15 @@ impl Unpacker<'_> {
                     self.limits.ratio
                 )));
             }
-            file.write_all(&buffer[..read]).map_err(wrap())?;
+            if let Some(file) = &mut to {
+                file.write_all(&buffer[..read]).map_err(wrap())?;
+            }
             signals::check()?;
         }
         // What is remembered as unpacked must be on disk.
-        file.sync_all().map_err(wrap())?;
+        if let Some(file) = to {
+            file.sync_all().map_err(wrap())?;
+        }
         Ok(written)
     }
 }
@@ -219,7 +252,7 @@ mod tests {
         writer.finish().unwrap();
         let target = folder.path().join("cible");
         fs::create_dir(&target).unwrap();
-        unpack(&path, &target, limits).err().map(|error| error.to_string())
+        unpack(&path, Some(&target), limits).err().map(|error| error.to_string())
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::dims::marks;
 use crate::domain::catalogue::{Dim, Space};
 use crate::error::{Error, Result};
 use crate::figures::mobility::{self, Period, StoredDays, ZoneRows};
+use crate::files::{self, Durability};
 use crate::report::html::{self, Document};
 use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{bar, render_findings};
@@ -152,7 +153,7 @@ pub fn compare(database: &Database, options: &Options) -> Result<MobilityReport>
         report.files.push(path.clone());
     }
     if let Some(path) = &options.html {
-        report.page().write(path)?;
+        files::replace(path, report.page().finish().as_bytes(), Durability::Cache)?;
         report.files.push(path.clone());
     }
     Ok(report)
@@ -367,7 +368,7 @@ impl MobilityReport {
                 .map_err(wrong)?;
         }
         let bytes = writer.into_inner().map_err(|error| Error::Invariant(format!("CSV : {error}")))?;
-        html::write_whole(path, &bytes)
+        files::replace(path, &bytes, Durability::Cache)
     }
 
     fn page(&self) -> Document {

@@ -1,23 +1,42 @@
-//! Compressed copies of files, with what they were made from.
+//! Compressed files: copies that are proved by reading them back, and sinks that know their own sum.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::paths;
+use crate::files::hash::hex;
+use crate::files::write::create_private_file;
 
 /// Hash and length of what was compressed.
 pub(crate) type Content = (blake3::Hash, u64);
 
-/// Compresses `from` into the new file `to`, down to the disk.
+/// Compresses `from` into the new file `to`, down to the disk, and reads it back. Where anything fails, `to` is not there.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Invariant`] when the copy does not hold what was read.
 pub(crate) fn compress(from: &Path, to: &Path) -> Result<Content> {
+    let file = create_private_file(to)?;
+    let proved = write(from, to, file).and_then(|written| {
+        if content(to)? == written {
+            Ok(written)
+        } else {
+            Err(Error::Invariant(format!("la copie compressée de {} diffère", from.display())))
+        }
+    });
+    if proved.is_err() {
+        let _ = fs::remove_file(to);
+    }
+    proved
+}
+
+fn write(from: &Path, to: &Path, file: File) -> Result<Content> {
     let mut reader = BufReader::new(File::open(from).map_err(Error::io("lecture de", from))?);
-    let file = paths::create_private_file(to)?;
     let mut encoder = GzEncoder::new(BufWriter::new(file), Compression::new(6));
     let content =
         pump(&mut reader, &mut |bytes| encoder.write_all(bytes)).map_err(Error::io("compression de", from))?;
@@ -45,5 +64,51 @@ fn pump(reader: &mut impl Read, write: &mut dyn FnMut(&[u8]) -> std::io::Result<
         hasher.update(&buffer[..read]);
         write(&buffer[..read])?;
         total += read as u64;
+    }
+}
+
+/// A new compressed file, private, that knows its size and SHA-256.
+pub(crate) struct Sink {
+    encoder: GzEncoder<Summed>,
+    path: PathBuf,
+}
+
+struct Summed {
+    file: BufWriter<File>,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl Write for Summed {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(buffer)?;
+        self.hasher.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Sink {
+    pub(crate) fn new(path: &Path) -> Result<Self> {
+        let file = BufWriter::with_capacity(256 * 1024, create_private_file(path)?);
+        let summed = Summed { file, hasher: Sha256::new(), bytes: 0 };
+        Ok(Self { encoder: GzEncoder::new(summed, Compression::new(4)), path: path.to_owned() })
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.encoder.write_all(bytes).map_err(Error::io("écriture de", &self.path))
+    }
+
+    /// Writes everything to the disk; size and SHA-256 of the compressed file.
+    pub(crate) fn finish(self) -> Result<(u64, String)> {
+        let Self { encoder, path } = self;
+        let mut summed = encoder.finish().map_err(Error::io("écriture de", &path))?;
+        summed.file.flush().map_err(Error::io("écriture de", &path))?;
+        summed.file.get_ref().sync_all().map_err(Error::io("écriture de", &path))?;
+        Ok((summed.bytes, hex(&summed.hasher.finalize())))
     }
 }

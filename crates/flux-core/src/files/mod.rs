@@ -1,4 +1,12 @@
-//! Files and folders under the home: the fence that no path leaves, compressed copies.
+//! Files and folders: the walker, the fence that no path leaves, the writer that replaces files whole, compressed copies, hashes.
 
+mod fence;
 pub(crate) mod gz;
-pub(crate) mod paths;
+pub(crate) mod hash;
+mod walk;
+mod write;
+
+pub(crate) use fence::Fence;
+pub(crate) use walk::{Entry, list, walk};
+pub use write::{Durability, replace};
+pub(crate) use write::{create_private_dir, sync_dir};

@@ -12,7 +12,7 @@ use crate::csv::{Fields, Header, Lines, decode, split};
 use crate::domain::catalogue::{self, Dataset, Dim};
 use crate::domain::values::{Day, parse_date, parse_volume};
 use crate::error::{Error, Result};
-use crate::files::paths::{self, Entry};
+use crate::files::{self, Entry};
 use crate::load;
 use crate::progress::Progress;
 use crate::report::{Finding, Verdict, plural};
@@ -232,7 +232,7 @@ pub(crate) fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileSca
 /// Files of the delivery's folders whose names are none of the ten, in the order of their names.
 fn strangers(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    paths::walk(folder, &|_| true, &mut |entry| {
+    files::walk(folder, &|_| true, &mut |entry| {
         if let Entry::File(path, _) | Entry::Other(path) = entry {
             let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
             if catalogue::weekly().all(|dataset| dataset.weekly_file != Some(&name)) {

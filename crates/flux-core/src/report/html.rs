@@ -1,9 +1,7 @@
 //! Self-contained HTML pages with inline SVG: one file, no script, nothing from elsewhere, readable on a phone and printable.
 
 use std::fmt::Write;
-use std::path::Path;
 
-use crate::error::{Error, Result};
 use crate::report::{Finding, Verdict, number};
 
 const STYLE: &str = "
@@ -132,34 +130,6 @@ impl Document {
             self.body
         )
     }
-
-    /// Writes the page beside its name first, so that a reader never sees half of it.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub(crate) fn write(self, path: &Path) -> Result<()> {
-        write_whole(path, self.finish().as_bytes())
-    }
-}
-
-/// Writes a file beside its name, then renames it.
-///
-/// # Errors
-/// [`Error::Io`].
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let doing = "écriture de";
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(doing, path))?;
-    std::io::Write::write_all(&mut file, bytes).map_err(Error::io(doing, path))?;
-    let file = file.persist(path).map_err(|error| Error::io(doing, path)(error.error))?;
-    readable(&file);
-    Ok(())
-}
-
-/// Temporary files are private; a report is as readable as any file that is created.
-fn readable(file: &std::fs::File) {
-    use std::os::unix::fs::PermissionsExt;
-    let _ = file.set_permissions(std::fs::Permissions::from_mode(0o644));
 }
 
 fn open(width: f64, height: f64, label: &str) -> String {

@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::backup::sha256_file;
 use crate::csv::{Fields, Source, decode, split};
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, Dataset, Space};
 use crate::domain::values::{Day, parse_date, parse_volume};
 use crate::error::{Error, Result};
-use crate::files::gz;
-use crate::files::paths::{self, Fence};
+use crate::files::{self, Durability, Fence, gz, hash};
 use crate::load;
 use crate::migrate::Pair;
 use crate::report::{Page, Report, Table, Verdict, bytes, number, plural};
@@ -177,7 +175,7 @@ fn prove(
     let Some(load) = last_load(session, &pair.temp)? else {
         return Ok(Err(Kept("l'historique ne connaît aucun chargement de cette table".into(), IMPORT)));
     };
-    if load::hash_file(path)?.to_hex().as_str() != load.hash {
+    if hash::blake3(path)?.to_hex().as_str() != load.hash {
         return Ok(Err(Kept("le dernier chargement est celui d'un autre contenu".into(), IMPORT)));
     }
     if load.filtered > 0 {
@@ -272,7 +270,7 @@ fn differs(session: &mut Session, pair: &Pair, path: &Path, load: &Load) -> Resu
 fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Load) -> Result<PathBuf> {
     let year = load.day.get(..4).unwrap_or("0000");
     let dir = root.join(year).join(&load.day);
-    paths::create_private_dir(&dir)?;
+    files::create_private_dir(&dir)?;
     let name = dataset.weekly_file.unwrap_or(dataset.family);
     let partial = dir.join(format!("{name}.gz.partial"));
     match fs::remove_file(&partial) {
@@ -281,27 +279,19 @@ fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Load) -> Result<Pat
         }
         _ => {}
     }
-    let written = gz::compress(path, &partial).and_then(|content| {
-        if content.0.to_hex().as_str() != load.hash || gz::content(&partial)? != content {
-            return Err(Error::FileChanged);
-        }
-        Ok(content)
-    });
-    let (hash, bytes) = match written {
-        Ok(content) => content,
-        Err(error) => {
-            let _ = fs::remove_file(&partial);
-            return Err(error);
-        }
-    };
-    let target = publish(&dir, name, &partial, hash)?;
+    let (content, bytes) = gz::compress(path, &partial)?;
+    if content.to_hex().as_str() != load.hash {
+        let _ = fs::remove_file(&partial);
+        return Err(Error::FileChanged);
+    }
+    let target = publish(&dir, name, &partial, content)?;
     let file = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let original = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let sha256_gz = sha256_file(&target)?;
-    let blake3 = hash.to_hex().to_string();
+    let sha256_gz = hash::sha256(&target)?;
+    let blake3 = content.to_hex().to_string();
     let entry = Archived { file, original, bytes, blake3, sha256_gz, rows: load.stored, imported: load.day.clone() };
     remember(&dir, entry)?;
-    if load::hash_file(path)? != hash {
+    if hash::blake3(path)? != content {
         return Err(Error::FileChanged);
     }
     fs::remove_file(path).map_err(Error::io("suppression de", path))?;
@@ -321,7 +311,7 @@ fn publish(dir: &Path, name: &str, partial: &Path, hash: blake3::Hash) -> Result
         number += 1;
     }
     fs::rename(partial, &target).map_err(Error::io("renommage de", partial))?;
-    paths::sync_dir(dir)?;
+    files::sync_dir(dir)?;
     Ok(target)
 }
 
@@ -337,12 +327,7 @@ fn remember(dir: &Path, entry: Archived) -> Result<()> {
     entries.retain(|other| other.file != entry.file);
     entries.push(entry);
     let text = serde_json::to_vec_pretty(&entries).map_err(|error| Error::Invariant(error.to_string()))?;
-    let wrap = || Error::io("écriture de", &path);
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(wrap())?;
-    std::io::Write::write_all(&mut file, &text).map_err(wrap())?;
-    file.as_file().sync_all().map_err(wrap())?;
-    file.persist(&path).map_err(|error| wrap()(error.error))?;
-    paths::sync_dir(dir)
+    files::replace(&path, &text, Durability::Data)
 }
 
 impl Report for ArchiveReport {

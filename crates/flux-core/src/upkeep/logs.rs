@@ -15,8 +15,7 @@ use chrono::{NaiveDateTime, Utc};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::files::gz;
-use crate::files::paths::{self, Fence};
+use crate::files::{self, Entry, Fence, gz};
 use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, plural};
 use crate::signals;
 
@@ -99,28 +98,33 @@ struct Rotated {
 }
 
 fn one_folder(fence: &Fence, dir: &Path, options: &RotateOptions, report: &mut RotateReport) -> Result<()> {
-    let names = match fs::read_dir(dir) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()),
+    let entries = match files::list(dir) {
+        Ok(entries) => entries,
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => {
             report.findings.push(Finding::attention(dir.display().to_string(), error.to_string()));
             return Ok(());
         }
     };
-    let mut paths: Vec<PathBuf> = names.collect();
-    paths.sort();
     let mut rotated: Vec<Rotated> = Vec::new();
     let mut live: Vec<(PathBuf, Metadata)> = Vec::new();
-    for path in paths {
-        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+    for entry in entries {
+        let (path, file) = match entry {
+            // A name for the same file elsewhere would keep growing, or be changed, behind our back.
+            Entry::File(path, metadata) => (path, Some(metadata).filter(|metadata| metadata.nlink() == 1)),
+            Entry::Other(path) => (path, None),
+            _ => continue,
+        };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_log = [".log", ".log.gz", ".log.gz.partial"].iter().any(|end| name.ends_with(end));
-        if !is_log || metadata.is_dir() {
+        if ![".log", ".log.gz", ".log.gz.partial"].iter().any(|end| name.ends_with(end)) {
             continue;
         }
-        if !metadata.is_file() || metadata.nlink() > 1 {
+        let Some(metadata) = file else {
             let finding = Finding::attention(show(fence, &path), "lien, ni suivi ni archivé");
             report.findings.push(finding.action("remplacez-le par un vrai fichier"));
-        } else if name.ends_with(".partial") {
+            continue;
+        };
+        if name.ends_with(".partial") {
             // Of a run that was killed; the file that it was made from is still there.
             if !options.dry_run {
                 let _ = fs::remove_file(&path);
@@ -240,23 +244,11 @@ fn compress(
         return Ok(());
     }
     let partial = path.with_extension("log.gz.partial");
-    let result = gz::compress(path, &partial).and_then(|digest| {
-        if gz::content(&partial)? != digest {
-            return Err(Error::Invariant(format!("la copie compressée de {} diffère", path.display())));
-        }
-        Ok(digest)
-    });
-    let size = match result {
-        Ok(size) => size,
-        Err(error) => {
-            let _ = fs::remove_file(&partial);
-            return Err(error);
-        }
-    };
+    let (_, size) = gz::compress(path, &partial)?;
     // Somebody may have written since: then the copy is not all of it, and the next run makes another.
     let after = fs::symlink_metadata(path).map_err(wrap())?;
     let busy = open_files().contains(&(after.dev(), after.ino()));
-    if busy || after.len() != size.1 || after.mtime_nsec() != before.mtime_nsec() || after.mtime() != before.mtime() {
+    if busy || after.len() != size || after.mtime_nsec() != before.mtime_nsec() || after.mtime() != before.mtime() {
         fs::remove_file(&partial).map_err(wrap())?;
         act(Done::Waiting, after.len(), None);
         return Ok(());
@@ -264,7 +256,7 @@ fn compress(
     fs::set_permissions(&partial, before.permissions()).map_err(wrap())?;
     fs::rename(&partial, &target).map_err(wrap())?;
     if let Some(dir) = path.parent() {
-        paths::sync_dir(dir)?;
+        files::sync_dir(dir)?;
     }
     fs::remove_file(path).map_err(wrap())?;
     act(Done::Compressed, before.len(), to);

@@ -2,7 +2,6 @@
 
 pub mod archive;
 pub mod cache;
-pub mod cache_admin;
 pub mod cleanup_year;
 pub mod logs;
 pub mod response;

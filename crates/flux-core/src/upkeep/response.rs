@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::report::{Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema::{self, Existing};
 use crate::signals;
-use crate::upkeep::cache::{self, CacheOptions};
+use crate::upkeep::cache::{self, ClearOptions};
 
 /// Name of the index that the dashboards lack.
 const INDEX: &str = "flux_k_zone_categorie_date";
@@ -131,7 +131,7 @@ pub fn improve(
         report.tables.push(line);
     }
     if !options.no_cache {
-        let cleared = cache::clear(home, &CacheOptions { dry_run: options.dry_run, ..CacheOptions::default() })?;
+        let cleared = cache::clear(home, &ClearOptions { dry_run: options.dry_run, ..ClearOptions::default() })?;
         (report.cache_files, report.cache_bytes) = cleared.freed();
         report.findings.extend(cleared.into_findings());
     }

@@ -17,6 +17,7 @@ pub(crate) use usual::{Series, Unusual};
 use crate::db::Database;
 use crate::domain::catalogue::{self, Space};
 use crate::error::Result;
+use crate::files::{self, Durability};
 use crate::inspect::scan;
 use crate::ledger::history::Counts;
 use crate::progress::Progress;
@@ -121,7 +122,7 @@ pub fn validate(database: &Database, options: &Options, progress: &Progress) -> 
         series,
     };
     if let Some(path) = &options.html {
-        page::page(&report).write(path)?;
+        files::replace(path, page::page(&report).finish().as_bytes(), Durability::Cache)?;
     }
     Ok(report)
 }

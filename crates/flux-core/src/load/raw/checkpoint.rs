@@ -1,6 +1,5 @@
 //! `etl_checkpoint.json`: a mirror of what the database records, for those who watch the ETL. Nothing is ever read from it.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use serde::Serialize;
 
+use crate::files::{self, Durability};
 use crate::ledger::history::Counts;
 use crate::load::Status;
 use crate::settings::Settings;
@@ -113,10 +113,9 @@ impl Checkpoint {
     fn write(&self, state: &mut State) {
         state.document.updated_at = now();
         state.written = Some(Instant::now());
-        let partial = self.path.with_extension("json.partial");
         let text = serde_json::to_string_pretty(&state.document).unwrap_or_default();
-        if let Err(error) = fs::write(&partial, text).and_then(|()| fs::rename(&partial, &self.path)) {
-            log::warn!("{} non écrit : {error}", self.path.display());
+        if let Err(error) = files::replace(&self.path, text.as_bytes(), Durability::Cache) {
+            log::warn!("{error}");
         }
     }
 }

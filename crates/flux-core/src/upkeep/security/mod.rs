@@ -5,12 +5,13 @@ mod rules;
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::files::paths::{self, Entry, mode};
+use crate::files::{self, Entry};
 use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
 use crate::settings::Settings;
 use rules::Rules;
@@ -81,7 +82,7 @@ pub fn check(settings: &Settings, options: &SecurityOptions) -> Result<SecurityR
     };
     let enter = |path: &Path| !path.file_name().is_some_and(|name| SKIPPED.iter().any(|skipped| name == *skipped));
     let mut found = Vec::new();
-    paths::walk(root, &enter, &mut |entry| {
+    files::walk(root, &enter, &mut |entry| {
         match entry {
             Entry::File(path, metadata) => {
                 report.files += 1;
@@ -91,6 +92,7 @@ pub fn check(settings: &Settings, options: &SecurityOptions) -> Result<SecurityR
                 rights(&relative, &metadata, secrets, &mut found);
             }
             Entry::Folder(path, metadata) => rights(&relative(root, &path), &metadata, false, &mut found),
+            Entry::Closed(_) => {}
             Entry::Other(_) => report.skipped += 1,
             Entry::Unreadable(path, error) => {
                 let finding = Finding::attention(relative(root, &path), format!("illisible : {error}"));
@@ -175,7 +177,7 @@ fn names(relative: &str, metadata: &Metadata, found: &mut Vec<Problem>) {
 
 /// Rights that let others read secrets or change anything.
 fn rights(relative: &str, metadata: &Metadata, secrets: bool, found: &mut Vec<Problem>) {
-    let mode = mode(metadata);
+    let mode = metadata.permissions().mode() & 0o7777;
     let sticky = metadata.is_dir() && mode & 0o1000 != 0;
     if mode & 0o002 != 0 && !sticky {
         let what = format!("modifiable par tous ({mode:04o})");

@@ -1,0 +1,101 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// What a file must survive, and who may read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It can be made again: readable as the umask allows, and possibly lost with the machine's power.
+    Cache,
+    /// Something relies on it: for its owner only, and on the disk when the call returns.
+    Data,
+}
+
+/// Puts `content` in the place of the file `path`. Whoever reads it sees the old file or the new one, never a part; a link of that name
+/// is replaced, what it leads to is left alone. The new file is written aside, in the same folder, under a name that nobody can have
+/// prepared (`O_EXCL`).
+///
+/// # Errors
+/// [`Error::Io`]; the old file is then as it was.
+pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mode = if durability == Durability::Data { 0o600 } else { 0o666 };
+    let write = || {
+        let mut aside = tempfile::Builder::new();
+        let mut file =
+            aside.prefix(".").suffix(".partial").permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+        file.write_all(content)?;
+        if durability == Durability::Data {
+            file.as_file().sync_all()?;
+        }
+        file.persist(path).map(drop).map_err(|error| error.error)
+    };
+    write().map_err(Error::io("écriture de", path))?;
+    // Without this the new name may be lost, although the content is on the disk.
+    if durability == Durability::Data { sync_dir(folder) } else { Ok(()) }
+}
+
+/// Creates a folder, and those above it, that only its owner may enter; a folder that is there keeps its rights.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn create_private_dir(path: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io("création du dossier", path))
+}
+
+/// Creates a file that only its owner may read; there must be none of that name. For what grows too large for [`replace`]: it is written
+/// under another name and renamed once it is proved.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn create_private_file(path: &Path) -> Result<fs::File> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.map_err(Error::io("création de", path))
+}
+
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn sync_dir(path: &Path) -> Result<()> {
+    fs::File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("écriture du dossier", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_replaced_and_what_it_leads_to_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("precious"), dir.path().join("link"));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        replace(&link, b"new", Durability::Data).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+        assert_eq!(fs::read_to_string(&link).unwrap(), "new");
+        let metadata = fs::symlink_metadata(&link).unwrap();
+        assert!(metadata.is_file());
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left aside");
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_file_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        // A folder of that name cannot be replaced by a file.
+        let taken = dir.path().join("taken");
+        fs::create_dir_all(taken.join("inside")).unwrap();
+        assert!(replace(&taken, b"new", Durability::Cache).is_err());
+        assert!(replace(&dir.path().join("absent/file"), b"new", Durability::Cache).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
