@@ -1,6 +1,9 @@
 //! `check-status`: where each table stands and what to do next, through the whole life of a delivery.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
+use support::trouble;
 use support::weekly::{BASE, FILES, Sane, World, table};
 
 const TEMP: &str = "fact_nuitees_temp";
@@ -135,4 +138,23 @@ fn an_unprepared_database_is_a_failure_and_a_bad_argument_bad_usage() {
     }
     world.db.exec("DROP TABLE flux_import_history");
     world.tool("check-status").run().sane().expect_code(1).expect_stderr("ensure-schema");
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    let world = World::whole();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
+    let closed = world.home.join("data/data_temp/ferme");
+    std::fs::create_dir(&closed).unwrap();
+    let set = |mode| std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(0o000);
+    let outcome = trouble::without_privilege(&world, "check-status").arg("--json").run().sane();
+    let import = trouble::without_privilege(&world, "update-temp-tables").arg("--json").run().sane();
+    set(0o755);
+    let json = outcome.expect_code(3).json();
+    assert_eq!(table(&json, TEMP)["file_state"], "unreadable");
+    let findings = json["findings"].as_array().unwrap();
+    assert!(findings.len() == 1 && findings[0]["message"].as_str().unwrap().contains("ferme"), "{json}");
+    let _ = import.expect_code(1).expect_stderr("ferme");
+    assert_eq!(world.db.count(TEMP), 0, "nothing is imported of a delivery that may be incomplete");
 }

@@ -1,12 +1,14 @@
 //! `check-status`: where each weekly table stands, from the file on disk to the main table, and what to do next.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
+use crate::files::hash;
 use crate::ledger::history;
 use crate::load;
 use crate::migrate::{Comparison, Pair, pairs};
@@ -77,9 +79,9 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
     if !existing.contains_key(history::TABLE) {
         return Err(Error::MissingTable { table: history::TABLE.into() });
     }
-    let files = load::find_files(&settings.home.deliveries()).unwrap_or_default();
     let mut tables = Vec::new();
     let mut findings = Vec::new();
+    let files = deliveries(settings, &mut findings)?;
     for pair in pairs(space, &[])? {
         crate::signals::check()?;
         let file = pair.dataset.weekly_file.unwrap_or_default();
@@ -90,11 +92,17 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
             continue;
         }
         let last = last_import(&mut session, &pair.temp)?;
-        let paths = files.get(file).map(Vec::as_slice).unwrap_or_default();
-        let file_state = file_state(paths.first().map(|(path, _)| path.as_path()), last.as_ref());
+        let file_state = match &files {
+            Some(files) => file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref()),
+            None => FileState::Unreadable,
+        };
         let comparison = pair.compare(&mut session)?;
         let (dates, first_date, last_date) = dates(&mut session, &pair.temp)?;
-        findings.extend(look_at(&pair, file, file_state, last.as_ref(), &comparison));
+        if file_state == FileState::Unreadable && files.is_some() {
+            let finding = Finding::attention(file, "illisible");
+            findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
+        }
+        findings.extend(look_at(&pair, file, last.as_ref(), &comparison));
         tables.push(TableStatus {
             file,
             file_state,
@@ -111,6 +119,25 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
     let next = next_step(&tables, &findings);
     Ok(StatusReport { tables, findings, next })
 }
+
+/// The files of the delivery; none where the folder is not there yet. `None` where it cannot be read to its end, which is a finding:
+/// nobody can say then that a file is absent.
+fn deliveries(settings: &Settings, findings: &mut Vec<Finding>) -> Result<Option<Delivery>> {
+    let folder = settings.home.deliveries();
+    match load::find_files(&folder) {
+        Ok(files) => Ok(Some(files)),
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(_) if !folder.exists() => Ok(Some(Delivery::new())),
+        Err(error) => {
+            let finding = Finding::attention("livraisons", error.to_string());
+            findings.push(finding.action("donnez le droit de lecture à l'utilisateur qui lance les outils"));
+            Ok(None)
+        }
+    }
+}
+
+/// Files by name, with their sizes.
+type Delivery = HashMap<String, Vec<(PathBuf, u64)>>;
 
 fn dates(session: &mut Session, table: &str) -> Result<(u64, Option<String>, Option<String>)> {
     let sql = format!("SELECT COUNT(DISTINCT date), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
@@ -143,9 +170,9 @@ fn last_import(session: &mut Session, table: &str) -> Result<Option<LastImport>>
     }))
 }
 
-fn file_state(path: Option<&Path>, last: Option<&LastImport>) -> FileState {
-    let Some(path) = path else { return FileState::Absent };
-    match load::hash_file(path) {
+fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&LastImport>) -> FileState {
+    let Some((path, _)) = file else { return FileState::Absent };
+    match hash::blake3(path) {
         Err(_) => FileState::Unreadable,
         Ok(hash) if last.is_some_and(|last| last.status == "loaded" && last.file_hash == hash.to_hex().as_str()) => {
             FileState::Loaded
@@ -155,17 +182,8 @@ fn file_state(path: Option<&Path>, last: Option<&LastImport>) -> FileState {
 }
 
 /// What needs a look at one table.
-fn look_at(
-    pair: &Pair,
-    file: &str,
-    file_state: FileState,
-    last: Option<&LastImport>,
-    comparison: &Comparison,
-) -> Vec<Finding> {
+fn look_at(pair: &Pair, file: &str, last: Option<&LastImport>, comparison: &Comparison) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if file_state == FileState::Unreadable {
-        findings.push(Finding::attention(file, "illisible").action("vérifiez que c'est un fichier et ses droits"));
-    }
     let Some(last) = last else {
         if comparison.temp_rows > 0 {
             let lines = plural(comparison.temp_rows, "ligne", "lignes");

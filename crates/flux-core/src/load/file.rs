@@ -1,8 +1,6 @@
 //! One file, from disk to its temporary table.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -15,6 +13,7 @@ use crate::dims;
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::values::Day;
 use crate::error::{Error, Result};
+use crate::files::hash;
 use crate::ledger::history::{self, Counts, Entry};
 use crate::load::sorter::{Record, Sorted, Sorter};
 use crate::report::{bytes, number};
@@ -29,32 +28,6 @@ use crate::load::rejects::{Rejection, Rejects};
 use crate::load::report::{ConflictExample, FileReport, ShrunkDate, Status};
 use crate::load::send::{self, Rows};
 use crate::load::tally::{ALL, Tally};
-
-/// Hash of a file's content.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Interrupted`].
-pub(crate) fn hash_file(path: &Path) -> Result<blake3::Hash> {
-    let wrap = || Error::io("lecture de", path);
-    // Opening a pipe would wait for its other end.
-    if !std::fs::metadata(path).map_err(wrap())?.is_file() {
-        return Err(Error::BadFile("ce n'est pas un fichier ordinaire".into()));
-    }
-    let mut file = File::open(path).map_err(wrap())?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finalize()),
-            Ok(read) => {
-                hasher.update(&buffer[..read]);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(wrap()(error)),
-        }
-        signals::check()?;
-    }
-}
 
 /// Imports one file; whatever goes wrong with it stands in its report.
 pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf, u64)]) -> FileReport {
@@ -98,7 +71,7 @@ fn try_import(
     signals::check()?;
     // Opened first, for its messages about folders and devices.
     let source = Source::open(path, &required(dataset))?;
-    let hash = hash_file(path)?;
+    let hash = hash::blake3(path)?;
     schema::require(&schema::temp_table(dataset, run.options.space), &run.tables)?;
     let database = run.database;
     let known = database.with_session(|session| known_before(run, session, &report.table, &hash))?;

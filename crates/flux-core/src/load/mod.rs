@@ -22,13 +22,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-pub(crate) use file::hash_file;
 pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, default_jobs};
 pub use report::{FileReport, ImportReport, Status};
 
 use crate::db::{Database, Lock};
 use crate::domain::catalogue::{self, Dataset};
 use crate::error::{Error, Result};
+use crate::files::{self, Entry};
 use crate::ledger::history::unique_id;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -158,6 +158,9 @@ fn key_of(dataset: &Dataset) -> String {
 }
 
 /// Files of the delivery by their lower-case name, with their sizes, subfolders included.
+///
+/// # Errors
+/// [`Error::Io`] when the folder, or one in it, cannot be read; [`Error::Interrupted`].
 pub(crate) fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, u64)>>> {
     if !folder.is_dir() {
         return Err(Error::Io {
@@ -168,27 +171,21 @@ pub(crate) fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, 
     }
     let known: Vec<&str> = catalogue::weekly().filter_map(|dataset| dataset.weekly_file).collect();
     let mut found: HashMap<String, Vec<(PathBuf, u64)>> = HashMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                log::warn!("dossier ignoré, {}", Error::io("lecture de", &folder)(error));
-                continue;
+    let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let enter = |path: &Path| !known.contains(&name_of(path).as_str());
+    files::walk(folder, &enter, &mut |entry| {
+        match entry {
+            // A link or a folder of such a name is kept too: reading it says what is wrong with it.
+            Entry::File(path, _) | Entry::Other(path) | Entry::Closed(path) if !enter(&path) => {
+                let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                found.entry(name_of(&path)).or_default().push((path, size));
             }
-        };
-        for entry in entries {
-            let entry = entry.map_err(Error::io("lecture de", &folder))?;
-            let name = entry.file_name().to_string_lossy().to_lowercase();
-            let kind = entry.file_type().map_err(Error::io("lecture de", entry.path()))?;
-            if known.contains(&name.as_str()) {
-                let size = fs::metadata(entry.path()).map_or(0, |metadata| metadata.len());
-                found.entry(name).or_default().push((entry.path(), size));
-            } else if kind.is_dir() {
-                folders.push(entry.path());
-            }
+            // The delivery may lie in there: without it, what was found is not what there is.
+            Entry::Unreadable(path, error) => return Err(Error::io("lecture de", path)(error)),
+            _ => {}
         }
-    }
+        Ok(())
+    })?;
     for paths in found.values_mut() {
         paths.sort();
     }

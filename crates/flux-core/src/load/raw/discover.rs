@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::domain::catalogue::{DATASETS, Dataset};
 use crate::error::{Error, Result};
+use crate::files::{self, Entry};
 
 /// A delivery: `2024B1`. A later one replaces an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +55,7 @@ pub(crate) struct RawFile {
 }
 
 /// Reasons that leave open what was passed over.
-const UNREADABLE: [&str; 2] = ["dossier illisible", "illisible"];
+const UNREADABLE: &str = "dossier illisible";
 
 /// A file that is passed over.
 #[derive(Debug, Clone, Serialize)]
@@ -68,7 +69,7 @@ pub(crate) struct Ignored {
 impl Ignored {
     /// Whether nobody knows what it is: it may hold exports.
     pub(crate) fn is_unreadable(&self) -> bool {
-        UNREADABLE.contains(&self.reason)
+        self.reason == UNREADABLE
     }
 }
 
@@ -129,8 +130,37 @@ fn delivery(text: &str) -> Option<Delivery> {
 /// [`Error::Io`] when the folder itself cannot be read; a subfolder that cannot is listed.
 pub(crate) fn search(folder: &Path) -> Result<Found> {
     let mut found = Found::default();
-    let entries = fs::read_dir(folder).map_err(Error::io("lecture du dossier des exports", folder))?;
-    walk(entries, "", &mut found);
+    // The walk takes a folder that is not there for an empty one.
+    fs::metadata(folder).map_err(Error::io("lecture du dossier des exports", folder))?;
+    let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_hidden = |path: &Path| name_of(path).starts_with('.');
+    let enter = |path: &Path| !is_hidden(path) && recognise(&name_of(path)).is_err();
+    files::walk(folder, &enter, &mut |entry| {
+        let (path, unreadable) = match entry {
+            Entry::Unreadable(path, error) if path == folder => {
+                return Err(Error::io("lecture du dossier des exports", folder)(error));
+            }
+            Entry::Unreadable(path, _) => (path, true),
+            Entry::File(path, _) | Entry::Other(path) | Entry::Closed(path) => (path, false),
+            Entry::Folder(..) => return Ok(()),
+        };
+        if is_hidden(&path) {
+            return Ok(());
+        }
+        let place = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        match recognise(&name_of(&path)) {
+            _ if unreadable => found.ignored.push(Ignored { file: place, reason: UNREADABLE }),
+            Err(_) if path.is_dir() => {
+                found.ignored.push(Ignored { file: place, reason: "lien vers un dossier" });
+            }
+            Ok((dataset, delivery)) => {
+                let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                found.files.push(RawFile { dataset, delivery, path, place, size, may_be_copy: false });
+            }
+            Err(reason) => found.ignored.push(Ignored { file: place, reason }),
+        }
+        Ok(())
+    })?;
     found.files.sort_by(|a, b| a.place.cmp(&b.place));
     let mut sizes: HashMap<(&str, Delivery, u64), u32> = HashMap::new();
     for file in &found.files {
@@ -141,37 +171,6 @@ pub(crate) fn search(folder: &Path) -> Result<Found> {
     }
     found.ignored.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(found)
-}
-
-fn walk(entries: fs::ReadDir, prefix: &str, found: &mut Found) {
-    for entry in entries {
-        let Ok(entry) = entry else {
-            found.ignored.push(Ignored { file: format!("{prefix}…"), reason: UNREADABLE[1] });
-            continue;
-        };
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let place = format!("{prefix}{name}");
-        if name.starts_with('.') {
-            continue;
-        }
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && recognise(&name).is_err() {
-            match fs::read_dir(entry.path()) {
-                Ok(entries) => walk(entries, &format!("{place}/"), found),
-                Err(_) => found.ignored.push(Ignored { file: place, reason: UNREADABLE[0] }),
-            }
-            continue;
-        }
-        match recognise(&name) {
-            Err(_) if entry.path().is_dir() => {
-                found.ignored.push(Ignored { file: place, reason: "lien vers un dossier" });
-            }
-            Ok((dataset, delivery)) => {
-                let size = fs::metadata(entry.path()).map_or(0, |metadata| metadata.len());
-                found.files.push(RawFile { dataset, delivery, path: entry.path(), place, size, may_be_copy: false });
-            }
-            Err(reason) => found.ignored.push(Ignored { file: place, reason }),
-        }
-    }
 }
 
 #[cfg(test)]
