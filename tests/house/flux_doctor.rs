@@ -68,7 +68,7 @@ fn missing_rights_are_named() {
     let reader = db.restricted_user(&["SELECT ON {db}.*", "INSERT ON {db}.*"]);
     let tool = home.tool("flux").args(["doctor"]).env("DB_USERNAME", &reader.user).env("DB_PASSWORD", &reader.password);
     let run = tool.run().expect_code(3);
-    run.expect_stdout("droits absents : UPDATE, DELETE, CREATE, ALTER, INDEX, DROP").expect_stdout("GRANT UPDATE");
+    run.expect_stdout("droits : 2 sur 8").expect_stdout("droit DROP").expect_stdout("GRANT UPDATE");
 }
 
 #[test]

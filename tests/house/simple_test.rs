@@ -1,6 +1,8 @@
 //! `simple-test`: connection, version, rights and settings.
 
-use flux_test::{Home, Server, TestDb, is_mysql};
+use flux_test::mysql::prelude::Queryable;
+use flux_test::{Account, Home, Server, TestDb, is_mysql};
+use serde_json::Value;
 use support::weekly::{Sane, World};
 
 #[test]
@@ -55,5 +57,82 @@ fn help_version_and_bad_arguments() {
         home.tool(name).arg("--inconnu").run().sane().expect_code(2).expect_stderr("--inconnu");
         home.tool(name).args(["-q", "-v"]).run().sane().expect_code(2);
         home.tool(name).args(["--port", "70000"]).run().sane().expect_code(2);
+    }
+}
+
+/// Rights that a tool finds missing, by the places of its findings.
+fn missing(world: &World, tool: &[&str], account: &Account) -> Vec<String> {
+    let run = world.tool(tool[0]).args(&tool[1..]).arg("--json");
+    let run = run.env("DB_USERNAME", &account.user).env("DB_PASSWORD", &account.password).run();
+    let json = run.json();
+    let findings: Vec<&Value> = match json["checks"].as_array() {
+        Some(checks) => checks.iter().flat_map(|check| check["findings"].as_array().unwrap()).collect(),
+        None => json["findings"].as_array().unwrap().iter().collect(),
+    };
+    let places = findings.iter().filter_map(|finding| finding["place"].as_str()?.strip_prefix("droit "));
+    let places: Vec<String> = places.map(str::to_owned).collect();
+    assert!(places.is_empty() || run.code == 3, "{run}");
+    places
+}
+
+#[test]
+fn every_tool_asks_the_server_for_the_rights_of_the_account() {
+    let world = World::whole();
+    let name = world.db.name();
+    let role = format!("{name}_r");
+    let reader = world.db.restricted_user(&["SELECT ON {db}.*"]);
+    // What is granted elsewhere, on one table, or under a name that only looks like this one, does not count.
+    let elsewhere = world.db.restricted_user(&[
+        "SELECT, INSERT, UPDATE, DELETE, ALTER, INDEX ON {db}.*",
+        "ALL ON `autre_base`.*",
+        &format!("ALL ON `{name}\\_x`.*"),
+        "DROP ON {db}.dim_pays",
+    ]);
+    let escaped = world.db.restricted_user(&[&format!("ALL ON `{}`.*", name.replace('_', "\\_"))]);
+    // A pattern fits too, but of two grants the server applies the closer one alone.
+    let closest = world.db.restricted_user(&["INSERT ON {db}.*", "ALL ON `%`.*"]);
+    let by_role = world.db.restricted_user(&["SELECT ON {db}.*"]);
+    let mut admin = world.db.admin();
+    let user = format!("'{}'@'%'", by_role.user);
+    let towards = if is_mysql() { "TO" } else { "FOR" };
+    for sql in [
+        format!("CREATE ROLE {role}"),
+        format!("GRANT ALL ON `{name}`.* TO {role}"),
+        format!("GRANT {role} TO {user}"),
+        format!("SET DEFAULT ROLE {role} {towards} {user}"),
+    ] {
+        admin.query_drop(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let all = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP"];
+    let none: [&str; 0] = [];
+    let cases: [(&Account, &[&str]); 5] = [
+        (&reader, &all[1..]),
+        (&elsewhere, &["CREATE", "DROP"]),
+        (&escaped, &none),
+        (&closest, &["SELECT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP"]),
+        (&by_role, &none),
+    ];
+    for (account, expected) in cases {
+        for tool in [&["simple-test"][..], &["diagnostic-migration"], &["flux", "doctor"]] {
+            if std::ptr::eq(account, &closest) && tool[0] == "diagnostic-migration" {
+                continue; // which cannot read the dimensions then
+            }
+            assert_eq!(missing(&world, tool, account), expected, "{tool:?} of {}", account.user);
+        }
+    }
+    // What was found is true: the server refuses what is missing.
+    let as_closest = world.tool("check-status").env("DB_USERNAME", &closest.user);
+    as_closest.env("DB_PASSWORD", &closest.password).run().expect_code(1);
+    admin.query_drop(format!("DROP ROLE {role}")).unwrap();
+}
+
+#[test]
+fn only_tables_that_lose_rows_are_to_be_converted() {
+    let world = World::whole();
+    world.db.exec("ALTER TABLE fact_nuitees_pays ENGINE=MyISAM; CREATE TABLE portail (a INT) ENGINE=MyISAM");
+    for tool in [&["simple-test"][..], &["diagnostic-migration"], &["tables-info"], &["flux", "doctor"]] {
+        let json = world.tool(tool[0]).args(&tool[1..]).arg("--json").run().expect_code(3).json().to_string();
+        assert_eq!(json.matches("ENGINE=InnoDB").count(), 1, "{tool:?}: {json}");
+        assert!(json.contains("ALTER TABLE fact_nuitees_pays ENGINE=InnoDB"), "{tool:?}: {json}");
     }
 }

@@ -1,4 +1,4 @@
-//! `flux doctor`: is the installation ready? Folders, `.env`, database, rights, versions, in one go; each finding with its mend.
+//! `flux doctor`: is the installation ready? Folders, `.env`, database, rights, versions, in one go; each finding with what to do.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,6 +9,8 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
+use crate::health::checks::{self, Rights};
+use crate::health::server;
 use crate::report::{Finding, Page, Report, Verdict, number, plural, worst};
 use crate::schema::{self, Preset};
 use crate::settings::Settings;
@@ -57,13 +59,13 @@ fn of_error(place: &str, error: &Error) -> Finding {
 
 fn tools(version: &str, installed: &[Installed]) -> Check {
     let mut findings = Vec::new();
-    let mend = "réinstallez les outils : `scripts/install`, ou le paquet Debian";
+    let action = "réinstallez les outils : `scripts/install`, ou le paquet Debian";
     for (name, state) in installed {
         match state {
             Ok(found) if found == version => {}
             Ok(found) => findings
-                .push(Finding::attention(name, format!("version {found}, mais flux est en {version}")).action(mend)),
-            Err(message) => findings.push(Finding::error(name, message).action(mend)),
+                .push(Finding::attention(name, format!("version {found}, mais flux est en {version}")).action(action)),
+            Err(message) => findings.push(Finding::error(name, message).action(action)),
         }
     }
     Check {
@@ -175,14 +177,14 @@ fn database_checks(database: &Database) -> Vec<Check> {
             }];
         }
     };
-    let server = match crate::health::server::check(database) {
-        Ok(report) => report.into_findings(),
+    let server = match server(database, &mut session) {
+        Ok(findings) => findings,
         Err(error) => vec![of_error("serveur", &error)],
     };
     let state = format!("{}, serveur {}", database.target(), database.version());
     let mut checks = vec![Check { subject: "base de données", state, findings: server }];
     checks.push(part("schéma", schema_state(&mut session)));
-    checks.push(part("droits", rights(database)));
+    checks.push(part("droits", rights(database, &mut session)));
     checks.push(part("dimensions", dimensions(&mut session)));
     checks
 }
@@ -217,31 +219,16 @@ fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
     Ok((state, findings.collect()))
 }
 
-/// What the tools need, as far as the grants tell.
-fn rights(database: &Database) -> Result<(String, Vec<Finding>)> {
-    let mut session = database.session()?;
-    let mut findings = Vec::new();
-    let grants: Vec<String> = session.rows("lecture des droits", "SHOW GRANTS", ())?;
-    let text = grants.join("\n").to_uppercase();
-    let needed = ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP"];
-    let missing: Vec<&str> = if text.contains("ALL PRIVILEGES") {
-        Vec::new()
-    } else {
-        needed
-            .into_iter()
-            .filter(|right| !text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word == *right))
-            .collect()
-    };
-    if !missing.is_empty() {
-        findings.push(Finding::attention("droits", format!("droits absents : {}", missing.join(", "))).action(
-            format!(
-                "en administrateur : GRANT {} ON `{}`.* TO l'utilisateur de DB_USERNAME",
-                missing.join(", "),
-                database.name()
-            ),
-        ));
-    }
-    Ok((format!("{} sur {}", needed.len() - missing.len(), needed.len()), findings))
+fn server(database: &Database, session: &mut Session) -> Result<Vec<Finding>> {
+    let tables = database.tables(session)?.len();
+    let mut findings = server::findings(database, &server::Settings::read(session)?, tables);
+    findings.extend(checks::engines(session, Verdict::Attention, &server::is_ours)?);
+    Ok(findings)
+}
+
+fn rights(database: &Database, session: &mut Session) -> Result<(String, Vec<Finding>)> {
+    let missing: Vec<Finding> = Rights::read(database, session)?.missing().collect();
+    Ok((format!("{} sur {}", checks::NEEDED.len() - missing.len(), checks::NEEDED.len()), missing))
 }
 
 fn dimensions(session: &mut Session) -> Result<(String, Vec<Finding>)> {

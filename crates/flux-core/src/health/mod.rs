@@ -1,5 +1,6 @@
 //! Is everything ready and in order: server, rights, prerequisites, tables, the weekly tables, the installation.
 
+mod checks;
 pub mod doctor;
 pub mod prerequisites;
 pub mod server;

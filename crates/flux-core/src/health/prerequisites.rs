@@ -1,4 +1,4 @@
-//! `diagnostic-migration`: paths, rights, tables, columns, indexes and settings that import and migration need, each with its mend.
+//! `diagnostic-migration`: paths, rights, tables, columns, indexes and settings that import and migration need, each with what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +7,12 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
+use crate::health::checks::{self, Rights};
+use crate::health::server::Settings;
 use crate::report::render_findings;
 use crate::report::{Finding, Page, Report, Verdict, bytes};
 use crate::schema::{self, Preset};
-use crate::settings::Settings;
+use crate::settings;
 
 /// Something that was looked at and is right.
 #[derive(Debug, Serialize)]
@@ -38,7 +40,7 @@ impl PrerequisitesReport {
 ///
 /// # Errors
 /// Those of queries once the connection stands.
-pub fn check(settings: &Settings, database: Result<Database>, space: Space) -> Result<PrerequisitesReport> {
+pub fn check(settings: &settings::Settings, database: Result<Database>, space: Space) -> Result<PrerequisitesReport> {
     let home = settings.home.root().to_path_buf();
     let mut report = PrerequisitesReport { home, target: None, passed: Vec::new(), findings: Vec::new() };
     paths(settings, &mut report);
@@ -57,12 +59,12 @@ pub fn check(settings: &Settings, database: Result<Database>, space: Space) -> R
     let mut session = database.session()?;
     tables(&mut session, space, &mut report)?;
     dimensions(&mut session, &mut report)?;
-    rights(&mut session, database.name(), &mut report)?;
+    rights(&mut session, &database, &mut report)?;
     server(&mut session, &mut report)?;
     Ok(report)
 }
 
-fn paths(settings: &Settings, report: &mut PrerequisitesReport) {
+fn paths(settings: &settings::Settings, report: &mut PrerequisitesReport) {
     let home = &settings.home;
     for (folder, write) in [(home.deliveries(), false), (home.logs(), true), (home.rejects(), true)] {
         let place = folder.display().to_string();
@@ -130,34 +132,18 @@ fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport)
         }
     }
     report.pass("tables", format!("{good} sur {} sont complètes (colonnes, clés, index)", specs.len()));
-    let engines: Vec<(String, String, Option<String>)> = session.rows(
-        "moteurs des tables",
-        "SELECT table_name AS t, engine AS e, table_collation AS c FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine IS NOT NULL ORDER BY table_name",
+    let ours = |table: &str| specs.iter().any(|spec| spec.name == table);
+    report.findings.extend(checks::engines(session, Verdict::Error, &ours)?);
+    let collations: Vec<(String, String)> = session.rows(
+        "interclassement des tables",
+        "SELECT table_name AS t, table_collation AS c FROM information_schema.tables \
+         WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_collation NOT LIKE 'utf8%' ORDER BY table_name",
         (),
     )?;
-    for (table, engine, collation) in engines.iter().filter(|(table, ..)| specs.iter().any(|spec| spec.name == *table))
-    {
-        if engine != "InnoDB" {
-            report.findings.push(
-                Finding::error(
-                    table.as_str(),
-                    format!("moteur {engine} : sans transaction, un arrêt laisse des dates à moitié"),
-                )
-                .action(format!("ALTER TABLE {table} ENGINE=InnoDB")),
-            );
-        }
-        if let Some(collation) =
-            collation.as_ref().filter(|name| table.starts_with("dim_") && !name.starts_with("utf8"))
-        {
-            report.findings.push(
-                Finding::attention(
-                    table.as_str(),
-                    format!("interclassement {collation} : les accents peuvent se perdre"),
-                )
-                .action(format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")),
-            );
-        }
+    for (table, collation) in collations.into_iter().filter(|(table, _)| table.starts_with("dim_") && ours(table)) {
+        let message = format!("interclassement {collation} : les accents peuvent se perdre");
+        let action = format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci");
+        report.findings.push(Finding::attention(table, message).action(action));
     }
     Ok(())
 }
@@ -177,111 +163,22 @@ fn dimensions(session: &mut Session, report: &mut PrerequisitesReport) -> Result
     Ok(())
 }
 
-/// What the tools do, and which of them need it.
-const NEEDED: [(&str, Verdict, &str); 7] = [
-    ("SELECT", Verdict::Error, "tous les outils"),
-    ("INSERT", Verdict::Error, "import et migration"),
-    ("UPDATE", Verdict::Error, "migration"),
-    ("DELETE", Verdict::Error, "import et migration"),
-    ("CREATE", Verdict::Attention, "ensure-schema"),
-    ("ALTER", Verdict::Attention, "ensure-schema"),
-    ("INDEX", Verdict::Attention, "ensure-schema"),
-];
-
-fn rights(session: &mut Session, database: &str, report: &mut PrerequisitesReport) -> Result<()> {
-    let grants: Vec<String> = session.rows("lecture des droits", "SHOW GRANTS", ())?;
-    let of_database: Vec<&String> = grants.iter().filter(|grant| concerns(grant, database)).collect();
-    let by_role = grants.iter().any(|grant| !grant.contains(" ON "));
-    for (right, severity, who) in NEEDED {
-        if of_database.iter().any(|grant| gives(grant, right)) {
-            report.pass("droits", format!("{right} ({who})"));
-        } else if by_role {
-            report.pass("droits", format!("{right} : peut venir d'un rôle, non vérifié"));
-        } else {
-            report.findings.push(Finding {
-                severity,
-                place: format!("droit {right}"),
-                message: format!("n'est pas accordé sur toute la base {database} ({who})"),
-                action: Some(format!("en administrateur : GRANT {right} ON `{database}`.* TO cet utilisateur")),
-            });
-        }
+fn rights(session: &mut Session, database: &Database, report: &mut PrerequisitesReport) -> Result<()> {
+    let rights = Rights::read(database, session)?;
+    for right in checks::NEEDED.iter().filter(|right| rights.has(right.name)) {
+        report.pass("droits", format!("{} ({})", right.name, right.tools));
     }
+    report.findings.extend(rights.missing());
     Ok(())
 }
 
-/// Whether `GRANT … ON <object>` covers the whole database.
-fn concerns(grant: &str, database: &str) -> bool {
-    let Some((_, rest)) = grant.split_once(" ON ") else { return false };
-    let object = rest.split(" TO ").next().unwrap_or_default();
-    let Some(name) = object.strip_suffix(".*") else { return false };
-    name == "*" || like(name.trim_matches('`'), database)
-}
-
-/// Names of databases in grants are patterns: `_` and `%` match, `\_` does not.
-fn like(pattern: &str, name: &str) -> bool {
-    let mut chars = pattern.chars();
-    match chars.next() {
-        None => name.is_empty(),
-        Some('%') => {
-            let rest = chars.as_str();
-            name.char_indices().map(|(at, _)| &name[at..]).chain([""]).any(|tail| like(rest, tail))
-        }
-        Some(first) => {
-            let (literal, rest) = match first {
-                '\\' => (chars.next(), chars.as_str()),
-                '_' => (None, chars.as_str()),
-                other => (Some(other), chars.as_str()),
-            };
-            let mut name = name.chars();
-            match (name.next(), literal) {
-                (None, _) => false,
-                (Some(found), Some(wanted)) if found != wanted => false,
-                _ => like(rest, name.as_str()),
-            }
-        }
-    }
-}
-
-fn gives(grant: &str, right: &str) -> bool {
-    let list = grant.strip_prefix("GRANT ").and_then(|rest| rest.split(" ON ").next()).unwrap_or_default();
-    list.split(',').map(str::trim).any(|given| given == right || given.starts_with("ALL"))
-}
-
 fn server(session: &mut Session, report: &mut PrerequisitesReport) -> Result<()> {
-    let mut value = |name: &str| -> Result<Option<String>> {
-        let row: Option<(String, String)> =
-            session.first("lecture des réglages", &format!("SHOW GLOBAL VARIABLES LIKE '{name}'"), ())?;
-        Ok(row.map(|(_, value)| value))
-    };
-    let number = |text: Option<String>| text.and_then(|text| text.parse::<u64>().ok());
-    if matches!(value("read_only")?.as_deref(), Some("ON" | "1")) {
-        report.findings.push(
-            Finding::error("read_only", "le serveur est en lecture seule")
-                .action("visez le serveur principal (DB_HOST)"),
-        );
-    }
-    if value("local_infile")?.as_deref() == Some("ON") {
+    let settings = Settings::read(session)?;
+    if settings.get("local_infile") == Some("ON") {
         report.pass("réglages", "local_infile : chargement rapide permis");
-    } else {
-        report.findings.push(
-            Finding::attention("local_infile", "LOAD DATA LOCAL est interdit : l'import passe par INSERT, plus lent")
-                .action("en administrateur : SET GLOBAL local_infile = ON"),
-        );
     }
-    let packet = number(value("max_allowed_packet")?).unwrap_or(u64::MAX);
-    if packet < 1 << 20 {
-        report.findings.push(
-            Finding::attention("max_allowed_packet", format!("{}, moins que 1 Mio", bytes(packet)))
-                .action("en administrateur : SET GLOBAL max_allowed_packet = 16777216"),
-        );
-    }
-    if number(value("innodb_lock_wait_timeout")?).is_some_and(|seconds| seconds < 5) {
-        report.findings.push(
-            Finding::attention("innodb_lock_wait_timeout", "moins de 5 s : les transactions renoncent vite")
-                .action("en administrateur : SET GLOBAL innodb_lock_wait_timeout = 50"),
-        );
-    }
-    let pool = number(value("innodb_buffer_pool_size")?).unwrap_or(0);
+    report.findings.extend(settings.findings());
+    let pool = settings.number("innodb_buffer_pool_size").unwrap_or(0);
     let data: Option<Option<u64>> = session.first(
         "taille de la base",
         "SELECT CAST(SUM(data_length + index_length) AS UNSIGNED) FROM information_schema.tables WHERE table_schema = DATABASE()",
@@ -325,33 +222,5 @@ impl Report for PrerequisitesReport {
 
     fn verdict(&self) -> Verdict {
         crate::report::verdict(&self.findings)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grants_cover_a_database_by_name_pattern_or_all() {
-        for (grant, covers) in [
-            ("GRANT ALL PRIVILEGES ON *.* TO `u`@`%`", true),
-            ("GRANT SELECT ON `flux`.* TO `u`@`%`", true),
-            ("GRANT SELECT ON `fl\\_x`.* TO `u`@`%`", false),
-            ("GRANT SELECT ON `fl_x`.* TO `u`@`%`", true),
-            ("GRANT SELECT ON `fl%`.* TO `u`@`%`", true),
-            ("GRANT SELECT ON `flux`.`dim_pays` TO `u`@`%`", false),
-            ("GRANT USAGE ON *.* TO `u`@`%`", true),
-        ] {
-            assert_eq!(concerns(grant, "flux"), covers, "{grant}");
-        }
-    }
-
-    #[test]
-    fn a_right_is_named_or_part_of_all() {
-        assert!(gives("GRANT SELECT, INSERT ON `f`.* TO `u`", "INSERT"));
-        assert!(gives("GRANT ALL PRIVILEGES ON `f`.* TO `u`", "ALTER"));
-        assert!(!gives("GRANT USAGE ON *.* TO `u`", "SELECT"));
-        assert!(!gives("GRANT CREATE TEMPORARY TABLES ON `f`.* TO `u`", "CREATE"));
     }
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::db::{Database, Flavour, Session};
 use crate::error::Result;
-use crate::report::{Finding, Page, Report, Table, Verdict, worst};
+use crate::health::checks::{self, Rights};
+use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes};
 
 /// The oldest releases that the tools are tested with.
 const OLDEST: [(Flavour, (u32, u32)); 2] = [(Flavour::MySql, (8, 0)), (Flavour::MariaDb, (10, 6))];
@@ -26,19 +27,12 @@ pub struct ServerReport {
     encrypted: bool,
     latency_ms: f64,
     privileges: Vec<String>,
-    settings: Vec<Setting>,
+    settings: Settings,
     tables: usize,
     findings: Vec<Finding>,
 }
 
-impl ServerReport {
-    /// What is wrong with the server.
-    pub(crate) fn into_findings(self) -> Vec<Finding> {
-        self.findings
-    }
-}
-
-/// Looks at the server. Reads only.
+/// Looks at the server, and at what this account may do there. Reads only.
 ///
 /// # Errors
 /// Those of the connection.
@@ -47,37 +41,14 @@ pub fn check(database: &Database) -> Result<ServerReport> {
     let started = std::time::Instant::now();
     session.exec("essai", "DO 1", ())?;
     let latency_ms = (started.elapsed().as_secs_f64() * 1e5).round() / 100.0;
-    let settings = settings(&mut session)?;
-    let value = |name: &str| settings.iter().find(|s| s.name == name).and_then(|s| s.value.as_deref());
-    let privileges: Vec<String> = session.rows("lecture des droits", "SHOW GRANTS", ())?;
-    let privileges: Vec<String> = privileges.iter().map(|grant| without_secret(grant)).collect();
+    let settings = Settings::read(&mut session)?;
+    let rights = Rights::read(database, &mut session)?;
     let cipher: Option<(String, String)> =
         session.first("lecture de TLS", "SHOW SESSION STATUS LIKE 'Ssl_cipher'", ())?;
-    let tables = database.tables(&mut session)?.len();
-
-    let mut findings = Vec::new();
-    if let Some((found, oldest)) = too_old(database) {
-        findings.push(Finding::attention(
-            "version",
-            format!("{found} est plus ancienne que la plus ancienne version éprouvée, {oldest}"),
-        ));
-    }
-    if value("local_infile") != Some("ON") {
-        findings.push(
-            Finding::attention("local_infile", "LOAD DATA LOCAL est interdit : l'import passe par INSERT, plus lent")
-                .action("en administrateur : SET GLOBAL local_infile = ON"),
-        );
-    }
-    let packet: u64 = value("max_allowed_packet").and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
-    if packet < 1 << 20 {
-        findings.push(
-            Finding::attention("max_allowed_packet", format!("{packet} octets, moins que 1 Mio"))
-                .action("en administrateur : SET GLOBAL max_allowed_packet = 16777216"),
-        );
-    }
-    if tables == 0 {
-        findings.push(Finding::attention("base", "aucune table").action("lancez `ensure-schema --seed`"));
-    }
+    let existing = database.tables(&mut session)?;
+    let mut findings = findings(database, &settings, existing.len());
+    findings.extend(rights.missing());
+    findings.extend(checks::engines(&mut session, Verdict::Attention, &is_ours)?);
     Ok(ServerReport {
         target: database.target().to_owned(),
         version: database.version().to_owned(),
@@ -87,16 +58,29 @@ pub fn check(database: &Database) -> Result<ServerReport> {
         },
         encrypted: cipher.is_some_and(|(_, cipher)| !cipher.is_empty()),
         latency_ms,
-        privileges,
+        privileges: rights.grants,
         settings,
-        tables,
+        tables: existing.len(),
         findings,
     })
 }
 
-/// `GRANT … IDENTIFIED BY PASSWORD '*…'` without the hash.
-fn without_secret(grant: &str) -> String {
-    grant.split(" IDENTIFIED ").next().unwrap_or_default().to_owned()
+/// What is wrong with the server itself.
+pub(crate) fn findings(database: &Database, settings: &Settings, tables: usize) -> Vec<Finding> {
+    let mut findings = settings.findings();
+    if let Some((found, oldest)) = too_old(database) {
+        let what = format!("{found} est plus ancienne que la plus ancienne version éprouvée, {oldest}");
+        findings.push(Finding::attention("version", what));
+    }
+    if tables == 0 {
+        findings.push(Finding::attention("base", "aucune table").action("lancez `ensure-schema --seed`"));
+    }
+    findings
+}
+
+/// Tables that the tools write: others in the same database are the portal's.
+pub(crate) fn is_ours(table: &str) -> bool {
+    ["dim_", "fact_", "flux_"].iter().any(|prefix| table.starts_with(prefix))
 }
 
 /// The version and the oldest tested one, when it is older.
@@ -110,7 +94,8 @@ fn too_old(database: &Database) -> Option<(String, String)> {
 }
 
 /// Each of these exists on both families of servers.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 10] = [
+    ("read_only", "serveur en lecture seule"),
     ("local_infile", "LOAD DATA LOCAL, le chemin rapide de l'import"),
     ("max_allowed_packet", "plus grand message, en octets"),
     ("sql_mode", "mode SQL du serveur ; les outils fixent le leur"),
@@ -122,14 +107,63 @@ const SETTINGS: [(&str, &str); 9] = [
     ("wait_timeout", "fin des connexions inactives, en secondes"),
 ];
 
-fn settings(session: &mut Session) -> Result<Vec<Setting>> {
-    let mut settings = Vec::with_capacity(SETTINGS.len());
-    for (name, meaning) in SETTINGS {
-        let row: Option<(String, String)> =
-            session.first("lecture des réglages", &format!("SHOW GLOBAL VARIABLES LIKE '{name}'"), ())?;
-        settings.push(Setting { name, value: row.map(|(_, value)| value), meaning });
+/// The settings of the server that matter to the tools.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Settings(Vec<Setting>);
+
+impl Settings {
+    pub(crate) fn read(session: &mut Session) -> Result<Self> {
+        let mut settings = Vec::with_capacity(SETTINGS.len());
+        for (name, meaning) in SETTINGS {
+            let row: Option<(String, String)> =
+                session.first("lecture des réglages", &format!("SHOW GLOBAL VARIABLES LIKE '{name}'"), ())?;
+            settings.push(Setting { name, value: row.map(|(_, value)| value), meaning });
+        }
+        Ok(Self(settings))
     }
-    Ok(settings)
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|setting| setting.name == name).and_then(|setting| setting.value.as_deref())
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.get(name).and_then(|text| text.parse().ok())
+    }
+
+    /// Settings that stop the tools, or slow them down.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        // Newer servers know more values than ON; all but OFF keep some writers out.
+        if self.get("read_only").is_some_and(|value| !["OFF", "0"].contains(&value)) {
+            findings.push(
+                Finding::error("read_only", "le serveur est en lecture seule")
+                    .action("visez le serveur principal (DB_HOST)"),
+            );
+        }
+        if self.get("local_infile") != Some("ON") {
+            findings.push(
+                Finding::attention(
+                    "local_infile",
+                    "LOAD DATA LOCAL est interdit : l'import passe par INSERT, plus lent",
+                )
+                .action("en administrateur : SET GLOBAL local_infile = ON"),
+            );
+        }
+        if let Some(packet) = self.number("max_allowed_packet").filter(|packet| *packet < 1 << 20) {
+            findings.push(
+                Finding::attention("max_allowed_packet", format!("{}, moins que 1 Mio", bytes(packet)))
+                    .action("en administrateur : SET GLOBAL max_allowed_packet = 16777216"),
+            );
+        }
+        if self.number("innodb_lock_wait_timeout").is_some_and(|seconds| seconds < 5) {
+            findings.push(
+                Finding::attention("innodb_lock_wait_timeout", "moins de 5 s : les transactions renoncent vite")
+                    .action("en administrateur : SET GLOBAL innodb_lock_wait_timeout = 50"),
+            );
+        }
+        findings
+    }
 }
 
 impl Report for ServerReport {
@@ -139,7 +173,7 @@ impl Report for ServerReport {
         page.line(format!("  {} {}", self.server, self.version));
         page.title("Réglages du serveur");
         let mut table = Table::new(&["réglage", "valeur", "rôle"]);
-        for setting in &self.settings {
+        for setting in &self.settings.0 {
             let value = setting.value.clone().unwrap_or_else(|| "inconnu".into());
             table.row([setting.name.into(), value, setting.meaning.into()]);
         }
@@ -158,6 +192,6 @@ impl Report for ServerReport {
     }
 
     fn verdict(&self) -> Verdict {
-        worst(&self.findings)
+        report::verdict(&self.findings)
     }
 }

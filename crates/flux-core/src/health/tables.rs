@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::db::{Database, Flavour, Session};
 use crate::domain::catalogue::Space;
 use crate::error::Result;
+use crate::health::checks;
 use crate::report::render_findings;
 use crate::report::{Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema::{self, Preset};
@@ -198,14 +199,8 @@ pub fn inventory(database: &Database, options: &Options) -> Result<Inventory> {
             findings.push(Finding::attention(spec.name, what).action("lancez `ensure-schema`"));
         }
     }
-    for table in &tables {
-        if let Some(engine) = table.engine.as_ref().filter(|engine| *engine != "InnoDB" && table.kind != Kind::System) {
-            findings.push(
-                Finding::attention(table.name.as_str(), format!("moteur {engine}, sans transactions"))
-                    .action(format!("ALTER TABLE {} ENGINE=InnoDB", table.name)),
-            );
-        }
-    }
+    let ours = |name: &str| tables.iter().any(|table| table.name == name && table.kind != Kind::System);
+    findings.extend(checks::engines(&mut session, Verdict::Attention, &ours)?);
     let total_bytes = tables.iter().map(|table| table.data_bytes + table.index_bytes).sum();
     Ok(Inventory {
         database: database.name().to_owned(),
