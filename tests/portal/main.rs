@@ -4,6 +4,7 @@
 mod cache_admin;
 mod cleanup_old_cache;
 mod clear_cache_midnight;
+mod one_figure;
 mod test_admin_restrictions;
 mod test_api_mobilite_directe;
 mod test_api_simple;

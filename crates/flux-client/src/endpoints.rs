@@ -7,6 +7,8 @@ pub enum Kind {
     Text,
     /// A whole number ≥ 0.
     Count,
+    /// A whole number ≥ 0, or null where the year has no data.
+    CountOrNull,
     /// Any number.
     Number,
     /// Any number, or null where there is nothing to compare with.
@@ -132,7 +134,7 @@ const MOBILITE: &[Field] = &[
             field("nom_commune", Kind::Text),
             field("code_insee", Kind::Text),
             field("total_visiteurs", Kind::Count),
-            field("total_visiteurs_n1", Kind::Count),
+            field("total_visiteurs_n1", Kind::CountOrNull),
             field("evolution_pct", Kind::NumberOrNull),
         ]),
     ),

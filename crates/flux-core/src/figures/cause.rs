@@ -7,8 +7,11 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::dims::marks;
 use crate::domain::catalogue::{Dim, Space};
-use crate::error::Result;
-use crate::figures::mobility::{self, Period, StoredDays, ZoneFound};
+use crate::error::{Error, Result};
+use crate::figures::mobility::{self, Filter, StoredDays};
+use crate::figures::period::{self, Asked, Period};
+use crate::figures::unknown::{Named, Unknown};
+use crate::figures::zone::{Zone, Zones};
 use crate::report::{Finding, Page, Report, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 
@@ -29,7 +32,7 @@ pub struct Options {
 
 /// One step.
 #[derive(Debug, Serialize)]
-pub(crate) struct Step {
+struct Step {
     name: &'static str,
     ok: bool,
     detail: String,
@@ -38,8 +41,12 @@ pub(crate) struct Step {
 /// Report of `diagnostic-mobility`.
 #[derive(Debug, Serialize)]
 pub struct CauseReport {
-    table: String,
+    table: &'static str,
     steps: Vec<Step>,
+    /// The figure itself; absent where the query has none.
+    total: Option<u64>,
+    /// Communes that it is the sum of.
+    communes: Option<usize>,
     findings: Vec<Finding>,
 }
 
@@ -52,20 +59,88 @@ impl CauseReport {
     fn cause(&mut self, place: &str, message: impl Into<String>, action: impl Into<String>) {
         self.findings.push(Finding::attention(place, message).action(action));
     }
+
+    /// A step that a name must pass, with what it leads to.
+    fn named<T>(&mut self, step: &'static str, named: Named<T>, detail: impl Fn(&T) -> String) -> Option<T> {
+        match named {
+            Ok(found) => {
+                self.step(step, true, detail(&found));
+                Some(found)
+            }
+            Err(unknown) => {
+                self.step(step, false, "inconnue ou ambiguë");
+                self.cause(&place_of(step, &unknown), unknown.to_string(), unknown.hint());
+                None
+            }
+        }
+    }
+}
+
+fn place_of(step: &str, unknown: &Unknown) -> String {
+    let (Unknown::Period { name, .. } | Unknown::Name { name, .. } | Unknown::Ambiguous { name, .. }) = unknown;
+    format!("{step} {name}")
 }
 
 /// Looks for the cause. Reads only.
 ///
 /// # Errors
-/// Those of the connection, [`crate::error::Error::MissingTable`].
+/// Those of the connection, [`Error::MissingTable`].
 pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
     let mut session = database.session()?;
     let table = mobility::table(options.space);
-    let mut report = CauseReport { table: table.clone(), steps: Vec::new(), findings: Vec::new() };
-    let doing = format!("lecture de {table}");
+    let mut report = CauseReport { table, steps: Vec::new(), total: None, communes: None, findings: Vec::new() };
+    if !years(&mut session, options, &mut report)? {
+        return Ok(report);
+    }
+    let asked = Asked::Named { name: options.period.clone(), year: options.year };
+    let period = period::find(&mut session, &asked)?;
+    let period = report.named("période", period, |p| format!("{} : {} → {}", p.name(), p.debut, p.fin));
+    let zone = Zones::load(&mut session)?.find(&options.zone);
+    let zone = report.named("zone", zone, |zone: &Zone| {
+        let rows: Vec<String> = zone.rows.iter().map(|(id, name)| format!("{name} (id {id})")).collect();
+        format!("{} → {}", options.zone, rows.join(", "))
+    });
+    let category = mobility::id_of(&mut session, Dim::Categorie, &options.category)?;
+    let category = report.named("catégorie", category, |_| options.category.clone());
+    let local = mobility::id_of(&mut session, Dim::Provenance, "LOCAL")?;
+    let local = report.named("provenance", local, |_| "LOCAL, qui est exclue".into());
+    let (Some(period), Some(zone), Some(category), Some(local)) = (period, zone, category, local) else {
+        return Ok(report);
+    };
+    let filter = Filter { table, zone, category, local };
+    let days = StoredDays::of(&mut session, table, &period)?;
+    let counts = funnel(&mut session, &filter, &period, &days)?;
+    for (name, rows) in STEPS.into_iter().zip(counts) {
+        report.step(name, rows > 0, plural(rows, "ligne", "lignes"));
+    }
+    match counts.iter().position(|rows| *rows == 0) {
+        Some(empty) => {
+            let search = Search { options, filter: &filter, period: &period, days: &days };
+            let (place, message, action) = search.cause(&mut session, empty)?;
+            report.cause(&place, message, action);
+        }
+        None => {
+            let [.., with_commune, known] = counts;
+            if known < with_commune {
+                let lost = plural(with_commune - known, "ligne mène", "lignes mènent");
+                report.cause(
+                    "dim_communes",
+                    format!("{lost} à une commune absente de dim_communes : la réponse est incomplète"),
+                    "lancez `ensure-schema --seed`, puis réimportez ces dates",
+                );
+            }
+            let side = filter.side(&mut session, period)?;
+            (report.total, report.communes) = (side.total, Some(side.communes));
+        }
+    }
+    Ok(report)
+}
 
+/// The table and the year; false when the table is empty, where nothing further is worth asking.
+fn years(session: &mut Session, options: &Options, report: &mut CauseReport) -> Result<bool> {
+    let table = report.table;
     let years: Vec<(i32, u64)> = session.rows(
-        &doing,
+        &format!("lecture de {table}"),
         &format!(
             "SELECT YEAR(date), COUNT(*) FROM (SELECT DISTINCT date FROM {table}) d GROUP BY YEAR(date) ORDER BY 1"
         ),
@@ -74,14 +149,14 @@ pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
     let known: Vec<String> =
         years.iter().map(|(year, days)| format!("{year} ({})", plural(*days, "jour", "jours"))).collect();
     if !report.step("table", !years.is_empty(), format!("{table} : {}", some_of(&known, 12))) {
-        let waiting = waiting(&mut session, options, None)?;
+        let waiting = waiting(session, options, None)?;
         let action = if waiting > 0 { "lancez `migrate-optimized`" } else { "importez puis migrez une livraison" };
         report.cause(
-            &table,
+            table,
             format!("la table est vide ({} en attente dans la table temporaire)", number(waiting)),
             action,
         );
-        return Ok(report);
+        return Ok(false);
     }
     let days = years.iter().find(|(year, _)| *year == options.year).map_or(0, |(_, days)| *days);
     if !report.step("année", days > 0, format!("{} : {}", options.year, plural(days, "jour", "jours"))) {
@@ -91,55 +166,7 @@ pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
             "importez et migrez cette année, ou demandez une année présente",
         );
     }
-
-    let period = mobility::find_period(&mut session, &options.period, options.year)?;
-    let detail = period.as_ref().map_or_else(|| "inconnue".into(), |p| format!("{} : {} → {}", p.name, p.from, p.to));
-    if !report.step("période", period.is_some(), detail) {
-        let codes = mobility::known_periods(&mut session, options.year)?;
-        report.cause(
-            &format!("période {}", options.period),
-            if codes.is_empty() {
-                format!("dim_periodes n'a aucune période pour {}", options.year)
-            } else {
-                format!("inconnue en {} ; connues : {}", options.year, codes.join(", "))
-            },
-            format!("lancez `update-saisons --from {0} --to {0}`, ou corrigez le code", options.year),
-        );
-    }
-    let zone = match mobility::find_zone(&mut session, &options.zone)? {
-        ZoneFound::Rows(zone) => {
-            let rows: Vec<String> = zone.rows.iter().map(|(id, name)| format!("{name} (id {id})")).collect();
-            report.step("zone", true, format!("{} → {}", options.zone, rows.join(", ")));
-            Some(zone)
-        }
-        ZoneFound::Unknown(near) | ZoneFound::Ambiguous(near) => {
-            report.step("zone", false, format!("{} : introuvable ou ambiguë", options.zone));
-            report.cause(
-                &format!("zone {}", options.zone),
-                format!("ne mène à aucune ligne de dim_zones_observation ; proches : {}", some_of(&near, 6)),
-                "corrigez le nom, ou lancez `check-zones` puis `add-missing-zones`",
-            );
-            None
-        }
-    };
-    let category = mobility::id_of(&mut session, Dim::Categorie, &options.category)?;
-    if !report.step("catégorie", category.is_some(), options.category.clone()) {
-        report.cause(
-            &format!("catégorie {}", options.category),
-            "inconnue dans dim_categories_visiteur",
-            "corrigez le nom ou lancez `ensure-schema --seed`",
-        );
-    }
-    let local = mobility::id_of(&mut session, Dim::Provenance, "LOCAL")?;
-    if !report.step("provenance", local.is_some(), "LOCAL, qui est exclue") {
-        report.cause("provenance LOCAL", "absente de dim_provenances", "lancez `ensure-schema --seed`");
-    }
-    let (Some(period), Some(zone), Some(category), Some(local)) = (period, zone, category, local) else {
-        return Ok(report);
-    };
-    let ids: Vec<u32> = zone.rows.iter().map(|(id, _)| *id).collect();
-    funnel(&mut session, options, &period, &ids, category, local, &mut report)?;
-    Ok(report)
+    Ok(true)
 }
 
 /// Rows that wait in the temporary table, of a period or in all.
@@ -150,138 +177,118 @@ fn waiting(session: &mut Session, options: &Options, period: Option<&Period>) ->
     };
     let of_period = if period.is_some() { " WHERE date BETWEEN ? AND ?" } else { "" };
     let params: Vec<Value> =
-        period.map(|p| vec![p.from.to_string().into(), p.to.to_string().into()]).unwrap_or_default();
+        period.map(|p| vec![p.debut.to_string().into(), p.fin.to_string().into()]).unwrap_or_default();
     let sql = format!("SELECT COUNT(*) FROM {temp}{of_period}");
     let rows = if params.is_empty() { session.first(temp, &sql, ()) } else { session.first(temp, &sql, params) };
-    // An older database without that table has nothing waiting.
-    Ok(rows.ok().flatten().unwrap_or(0))
+    match rows {
+        // An older database without that table has nothing waiting.
+        Err(Error::MissingTable { .. }) => Ok(0),
+        rows => Ok(rows?.unwrap_or(0)),
+    }
 }
 
-/// Two passes over the period, the second over the rows of the zone, each condition on top of those before it.
-fn funnel(
-    session: &mut Session,
-    options: &Options,
-    period: &Period,
-    zones: &[u32],
-    category: u32,
-    local: u32,
-    report: &mut CauseReport,
-) -> Result<()> {
-    let table = report.table.clone();
-    let doing = format!("lecture de {table}");
-    let span = (period.from.to_string(), period.to.to_string());
-    let sql = format!("SELECT COUNT(*) FROM {table} WHERE date BETWEEN ? AND ?");
+/// What [`funnel`] counts.
+const STEPS: [&str; 6] = [
+    "lignes de la période",
+    "dont de la zone",
+    "dont de la catégorie",
+    "dont de provenance autre que LOCAL",
+    "dont avec une commune",
+    "dont avec une commune connue de dim_communes",
+];
+
+/// Two passes over the period, the second over the rows of the zone: the conditions of the figure, each on top of those before it.
+fn funnel(session: &mut Session, filter: &Filter, period: &Period, days: &StoredDays) -> Result<[u64; 6]> {
+    let doing = format!("lecture de {}", filter.table);
+    let sql = format!("SELECT COUNT(*) FROM {} WHERE date BETWEEN ? AND ?", filter.table);
+    let span = (period.debut.to_string(), period.fin.to_string());
     let in_period: u64 = session.first(&doing, &sql, span)?.unwrap_or_default();
-    let days = StoredDays::of(session, &table, period)?;
-    let conditions = [
-        "f.id_categorie = ?",
-        "f.id_categorie = ? AND f.id_provenance <> ?",
-        "f.id_categorie = ? AND f.id_provenance <> ? AND f.id_commune <> 0",
-        "f.id_categorie = ? AND f.id_provenance <> ? AND c.id_commune IS NOT NULL",
-    ];
-    let sums: Vec<String> = conditions.iter().map(|c| format!("CAST(COALESCE(SUM({c}), 0) AS UNSIGNED)")).collect();
-    let sql = format!(
-        "SELECT COUNT(*), {} FROM {table} f LEFT JOIN dim_communes c ON c.id_commune = f.id_commune AND f.id_commune <> 0 \
-         WHERE {} AND id_zone IN {}",
-        sums.join(", "),
-        days.condition(),
-        marks(1, zones.len())
-    );
-    let marked = [category, category, local, category, local, category, local];
-    let mut params: Vec<Value> = marked.map(Value::from).to_vec();
-    params.extend(days.params(zones.iter().copied()));
-    let counts: (u64, u64, u64, u64, u64) = session.first(&doing, &sql, params)?.unwrap_or_default();
-    let counts = [in_period, counts.0, counts.1, counts.2, counts.3, counts.4];
-    let names = [
-        "lignes de la période",
-        "dont de la zone",
-        "dont de la catégorie",
-        "dont de provenance autre que LOCAL",
-        "dont avec une commune",
-        "dont avec une commune connue de dim_communes",
-    ];
-    for (name, rows) in names.into_iter().zip(counts) {
-        report.step(name, rows > 0, plural(rows, "ligne", "lignes"));
+    let (mut sums, mut values) = (Vec::new(), Vec::new());
+    let conditions = filter.conditions();
+    for count in 1..=conditions.len() {
+        let (texts, marked): (Vec<&str>, Vec<Option<u32>>) = conditions.into_iter().take(count).unzip();
+        sums.push(format!("CAST(COALESCE(SUM({}), 0) AS UNSIGNED)", texts.join(" AND ")));
+        values.extend(marked.into_iter().flatten().map(Value::from));
     }
-    let Some(empty) = counts.iter().position(|rows| *rows == 0) else {
-        if counts[5] < counts[4] {
-            let lost = plural(counts[4] - counts[5], "ligne mène", "lignes mènent");
-            report.cause(
-                "dim_communes",
-                format!("{lost} à une commune absente de dim_communes : la réponse est incomplète"),
-                "lancez `ensure-schema --seed`, puis réimportez ces dates",
-            );
-        }
-        return Ok(());
-    };
-    match empty {
-        0 => {
-            let waiting = waiting(session, options, Some(period))?;
-            let action = if waiting > 0 { "lancez `migrate-optimized`" } else { "importez puis migrez ces dates" };
-            report.cause(
-                &period.name,
-                format!(
-                    "aucune ligne du {} au {} ({} en attente dans la table temporaire)",
-                    period.from,
-                    period.to,
-                    number(waiting)
-                ),
-                action,
-            );
-        }
-        1 => {
-            let found = present(session, Dim::Zone, &days, &table, &[])?;
-            report.cause(
-                &format!("zone {}", options.zone),
-                format!("aucune ligne dans la période ; zones présentes : {}", some_of(&found, 12)),
-                "vérifiez le nom (`test-zone-mapping-api-production`) et la livraison (`analyse-zones-csv`)",
-            );
-        }
-        2 => {
-            let found = present(session, Dim::Categorie, &days, &table, zones)?;
-            report.cause(
-                &format!("catégorie {}", options.category),
-                format!(
-                    "aucune ligne pour cette zone et cette période ; catégories présentes : {}",
-                    some_of(&found, 12)
-                ),
-                "demandez une catégorie présente, ou vérifiez la livraison",
-            );
-        }
-        3 => report.cause(
-            "provenance",
-            "toutes les lignes sont de provenance LOCAL, que la mobilité exclut",
-            "vérifiez la colonne Provenance de export_mobilite.csv",
-        ),
-        4 => report.cause(
-            "communes",
-            "toutes les lignes sont sans commune (id_commune = 0)",
-            "réimportez export_mobilite.csv avec une dim_communes remplie (`ensure-schema --seed`)",
-        ),
-        _ => report.cause(
-            "dim_communes",
-            "aucune commune de ces lignes n'est dans dim_communes",
-            "lancez `ensure-schema --seed`, puis réimportez ces dates",
-        ),
-    }
-    Ok(())
+    values.extend(days.params(filter.zones()));
+    let sql = format!("SELECT COUNT(*), {} {}", sums.join(", "), filter.rows_of_zone(days));
+    let (of_zone, category, elsewhere, commune, known) =
+        session.first::<(u64, u64, u64, u64, u64)>(&doing, &sql, values)?.unwrap_or_default();
+    Ok([in_period, of_zone, category, elsewhere, commune, known])
 }
 
-/// Names of a dimension that the days have, with their rows; of some zones, or of all where none is given.
-fn present(session: &mut Session, dim: Dim, days: &StoredDays, table: &str, zones: &[u32]) -> Result<Vec<String>> {
-    let spec = dim.spec();
-    let of_zones = if zones.is_empty() { String::new() } else { format!(" AND id_zone IN {}", marks(1, zones.len())) };
-    let sql = format!(
-        "SELECT COALESCE(MIN(d.{name}), CONCAT('id ', f.{id})), COUNT(*) FROM {table} f \
+/// A query that leaves nothing.
+struct Search<'a> {
+    options: &'a Options,
+    filter: &'a Filter,
+    period: &'a Period,
+    days: &'a StoredDays,
+}
+
+impl Search<'_> {
+    /// Place, message and action for the first of [`STEPS`] that leaves nothing, with what is there in its place.
+    fn cause(&self, session: &mut Session, empty: usize) -> Result<(String, String, &'static str)> {
+        let (options, period) = (self.options, self.period);
+        Ok(match empty {
+            0 => {
+                let waiting = waiting(session, options, Some(period))?;
+                let (from, to) = (period.debut, period.fin);
+                let waits = format!("({} en attente dans la table temporaire)", number(waiting));
+                let action = if waiting > 0 { "lancez `migrate-optimized`" } else { "importez puis migrez ces dates" };
+                (period.name().to_owned(), format!("aucune ligne du {from} au {to} {waits}"), action)
+            }
+            1 => {
+                let found = self.present(session, Dim::Zone, &[])?;
+                (
+                    format!("zone {}", options.zone),
+                    format!("aucune ligne dans la période ; zones présentes : {}", some_of(&found, 12)),
+                    "vérifiez le nom (`test-zone-mapping-api-production`) et la livraison (`analyse-zones-csv`)",
+                )
+            }
+            2 => {
+                let zones: Vec<u32> = self.filter.zones().collect();
+                let found = some_of(&self.present(session, Dim::Categorie, &zones)?, 12);
+                (
+                    format!("catégorie {}", options.category),
+                    format!("aucune ligne pour cette zone et cette période ; catégories présentes : {found}"),
+                    "demandez une catégorie présente, ou vérifiez la livraison",
+                )
+            }
+            3 => (
+                "provenance".into(),
+                "toutes les lignes sont de provenance LOCAL, que la mobilité exclut".into(),
+                "vérifiez la colonne Provenance de export_mobilite.csv",
+            ),
+            4 => (
+                "communes".into(),
+                "toutes les lignes sont sans commune (id_commune = 0)".into(),
+                "réimportez export_mobilite.csv avec une dim_communes remplie (`ensure-schema --seed`)",
+            ),
+            _ => (
+                "dim_communes".into(),
+                "aucune commune de ces lignes n'est dans dim_communes".into(),
+                "lancez `ensure-schema --seed`, puis réimportez ces dates",
+            ),
+        })
+    }
+
+    /// Names of a dimension that the days have, with their rows; of some zones, or of all where none is given.
+    fn present(&self, session: &mut Session, dim: Dim, zones: &[u32]) -> Result<Vec<String>> {
+        let (spec, table) = (dim.spec(), self.filter.table);
+        let of_zones =
+            if zones.is_empty() { String::new() } else { format!(" AND f.id_zone IN {}", marks(1, zones.len())) };
+        let sql = format!(
+            "SELECT COALESCE(MIN(d.{name}), CONCAT('id ', f.{id})), COUNT(*) FROM {table} f \
          LEFT JOIN {dim_table} d ON d.{id} = f.{id} WHERE {when}{of_zones} GROUP BY f.{id} ORDER BY 2 DESC, 1",
-        name = spec.name,
-        id = spec.id,
-        dim_table = spec.table,
-        when = days.condition()
-    );
-    let rows: Vec<(String, u64)> =
-        session.rows(&format!("lecture de {table}"), &sql, days.params(zones.iter().copied()))?;
-    Ok(rows.into_iter().map(|(name, rows)| format!("{name} ({})", number(rows))).collect())
+            name = spec.name,
+            id = spec.id,
+            dim_table = spec.table,
+            when = self.days.condition()
+        );
+        let rows: Vec<(String, u64)> =
+            session.rows(&format!("lecture de {table}"), &sql, self.days.params(zones.iter().copied()))?;
+        Ok(rows.into_iter().map(|(name, rows)| format!("{name} ({})", number(rows))).collect())
+    }
 }
 
 impl Report for CauseReport {
@@ -289,6 +296,10 @@ impl Report for CauseReport {
         for step in &self.steps {
             let sign = if step.ok { Verdict::Ok } else { Verdict::Attention };
             page.verdict(sign, format!("{} : {}", step.name, step.detail));
+        }
+        if let (Some(total), Some(communes)) = (self.total, self.communes) {
+            let communes = plural(communes as u64, "commune", "communes");
+            page.line(format!("  {} dans {communes}", plural(total, "visiteur", "visiteurs")));
         }
         render_findings(page, &self.findings, "la requête de mobilité a des résultats");
     }

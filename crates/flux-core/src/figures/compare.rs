@@ -1,18 +1,18 @@
 //! `compare-mobility-2024-2023`: mobility of a period between two years, commune by commune.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, NaiveDate};
-use mysql::Value;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
-use crate::dims::marks;
-use crate::domain::catalogue::{Dim, Space};
+use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
-use crate::figures::mobility::{self, Period, StoredDays, ZoneRows};
+use crate::figures::change::Comparison;
+use crate::figures::mobility::{self, Asked, Commune, Filter, Mobility};
+use crate::figures::period::{self, Period, day_text};
+use crate::figures::zone::Zone;
 use crate::files::{self, Durability};
 use crate::report::html::{self, Document};
 use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
@@ -43,34 +43,44 @@ pub struct Options {
     pub space: Space,
 }
 
-/// A commune in both years.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Commune {
-    id_commune: u32,
-    nom_commune: String,
-    code_insee: Option<String>,
-    total_visiteurs: u64,
-    total_visiteurs_n1: u64,
-    difference: i64,
-    /// `None` for a commune without visitors in the reference year.
-    evolution_pct: Option<f64>,
-}
-
 /// A year of the comparison.
 #[derive(Debug, Serialize)]
-pub(crate) struct Side {
+struct Side {
     year: i32,
-    #[serde(flatten)]
-    period: Period,
+    /// Code of the period, or its dates.
+    name: String,
+    #[serde(serialize_with = "day_text")]
+    from: NaiveDate,
+    #[serde(serialize_with = "day_text")]
+    to: NaiveDate,
     /// Days of the period with rows.
     days_with_data: u64,
-    total: u64,
+    /// `None` where no day has data.
+    total: Option<u64>,
     communes: usize,
+    #[serde(skip)]
+    days: u64,
+}
+
+impl Side {
+    fn new(year: i32, side: &mobility::Side) -> Self {
+        let period = &side.period;
+        Self {
+            year,
+            name: period.name().to_owned(),
+            from: period.debut,
+            to: period.fin,
+            days_with_data: side.days_with_data,
+            total: side.total,
+            communes: side.communes,
+            days: period.days(),
+        }
+    }
 }
 
 /// The 29 February that only one of two otherwise equal periods has: no fault of the data.
 #[derive(Debug, Serialize)]
-pub(crate) struct LeapDay {
+struct LeapDay {
     date: String,
     /// Its visitors, which the totals hold as the portal's do.
     total: u64,
@@ -81,7 +91,7 @@ pub(crate) struct LeapDay {
 /// Report of `compare-mobility-2024-2023`.
 #[derive(Debug, Serialize)]
 pub struct MobilityReport {
-    zone: ZoneRows,
+    zone: Zone,
     category: String,
     current: Side,
     reference: Side,
@@ -96,8 +106,9 @@ pub struct MobilityReport {
     gone: Vec<Commune>,
     files: Vec<PathBuf>,
     findings: Vec<Finding>,
+    /// The communes that either year ranks.
     #[serde(skip)]
-    limit: usize,
+    ranked: Vec<Commune>,
 }
 
 /// Compares; reads the database only.
@@ -106,47 +117,37 @@ pub struct MobilityReport {
 /// [`Error::Usage`] for an unknown zone, period or category; those of the connection and of the files to write.
 pub fn compare(database: &Database, options: &Options) -> Result<MobilityReport> {
     let mut session = database.session()?;
-    let zone = mobility::zone(&mut session, &options.zone)?;
-    let category = mobility::required_id(&mut session, Dim::Categorie, &options.category)?;
-    let local = mobility::required_id(&mut session, Dim::Provenance, "LOCAL")?;
-    let (now, before) = periods(&mut session, options)?;
-    let filter = Filter { table: mobility::table(options.space), zone: &zone, category, local };
-    let (current, current_days) = filter.volumes(&mut session, &now)?;
-    let (reference, reference_days) = filter.volumes(&mut session, &before)?;
-    let communes = join(&mut session, &current, &reference)?;
-
-    let side = |year, period, days_with_data, volumes: &HashMap<u32, u64>| Side {
-        year,
+    let period = match options.days {
+        Some((debut, fin)) => period::Asked::Days(debut, fin),
+        None => period::Asked::Named { name: options.period.clone(), year: options.year },
+    };
+    let asked = Asked {
         period,
-        days_with_data,
-        total: volumes.values().sum(),
-        communes: volumes.len(),
-    };
-    let current = side(options.year, now, current_days, &current);
-    let reference = side(options.reference, before, reference_days, &reference);
-    let findings = findings(&current, &reference, options);
-    let leap_day = leap_day(&mut session, &filter, &current, &reference)?;
-    let chosen = |keep: fn(&Commune) -> bool, key: fn(&Commune) -> i64| {
-        let mut chosen: Vec<Commune> = communes.iter().filter(|commune| keep(commune)).cloned().collect();
-        chosen.sort_by_key(|commune| (Reverse(key(commune)), commune.id_commune));
-        chosen.truncate(options.limit);
-        chosen
-    };
-    let mut report = MobilityReport {
-        zone,
+        reference: options.reference,
+        zone: options.zone.clone(),
         category: options.category.clone(),
-        evolution_pct: evolution(current.total, reference.total),
-        leap_day,
-        gains: chosen(|c| c.difference > 0 && c.total_visiteurs_n1 > 0, |c| c.difference),
-        losses: chosen(|c| c.difference < 0 && c.total_visiteurs > 0, |c| -c.difference),
-        new: chosen(|c| c.total_visiteurs_n1 == 0 && c.total_visiteurs > 0, |c| c.total_visiteurs as i64),
-        gone: chosen(|c| c.total_visiteurs == 0 && c.total_visiteurs_n1 > 0, |c| c.total_visiteurs_n1 as i64),
-        communes,
+        space: options.space,
+    };
+    let mobility = mobility::between(&mut session, &asked)??;
+    // Two years are to be compared: here a reference year without that period is as wrong as a year without it.
+    let before = mobility.n_1.clone()?;
+    let current = Side::new(options.year, &mobility.n);
+    let reference = Side::new(options.reference, &before);
+    let mut report = MobilityReport {
+        category: options.category.clone(),
+        evolution_pct: mobility.change(),
+        leap_day: leap_day(&mut session, &mobility.filter, (&current, &reference))?,
+        findings: findings(&current, &reference, options),
         current,
         reference,
+        ranked: mobility.ranked(options.limit).into_iter().cloned().collect(),
+        gains: chosen(&mobility, options.limit, |now, before| (before > 0 && now > before).then(|| now - before)),
+        losses: chosen(&mobility, options.limit, |now, before| (now > 0 && now < before).then(|| before - now)),
+        new: chosen(&mobility, options.limit, |now, before| (before == 0).then_some(now)),
+        gone: chosen(&mobility, options.limit, |now, before| (now == 0).then_some(before)),
+        communes: mobility.communes,
+        zone: mobility.filter.zone,
         files: Vec::new(),
-        findings,
-        limit: options.limit,
     };
     if let Some(path) = &options.csv {
         report.write_csv(path)?;
@@ -159,111 +160,41 @@ pub fn compare(database: &Database, options: &Options) -> Result<MobilityReport>
     Ok(report)
 }
 
-fn periods(session: &mut Session, options: &Options) -> Result<(Period, Period)> {
-    let Some((from, to)) = options.days else {
-        let now = mobility::period(session, &options.period, options.year)?;
-        return Ok((now, mobility::period(session, &options.period, options.reference)?));
-    };
-    if from > to {
-        return Err(Error::Usage("--from est après --to".into()));
-    }
-    let years = options.reference - options.year;
-    let shift = |day| mobility::shifted(day, years).ok_or_else(|| Error::Usage("année de référence impossible".into()));
-    let period = |from: NaiveDate, to: NaiveDate| Period { name: format!("{from} → {to}"), from, to };
-    Ok((period(from, to), period(shift(from)?, shift(to)?)))
-}
-
-/// The visitors that the portal counts: of a category, from elsewhere, in a known commune.
-struct Filter<'a> {
-    table: String,
-    zone: &'a ZoneRows,
-    category: u32,
-    local: u32,
-}
-
-impl Filter<'_> {
-    /// Volume by commune, and days with rows.
-    fn volumes(&self, session: &mut Session, period: &Period) -> Result<(HashMap<u32, u64>, u64)> {
-        let days = StoredDays::of(session, &self.table, period)?;
-        let where_ = format!(
-            "FROM {} WHERE {} AND id_zone IN {} AND id_categorie = ? AND id_provenance <> ? AND id_commune <> 0",
-            self.table,
-            days.condition(),
-            marks(1, self.zone.rows.len())
-        );
-        let ids = self.zone.rows.iter().map(|(id, _)| *id).chain([self.category, self.local]);
-        let params = days.params(ids);
-        let doing = format!("lecture de {}", self.table);
-        let sql = format!("SELECT id_commune, CAST(SUM(volume) AS UNSIGNED) {where_} GROUP BY id_commune");
-        let rows: Vec<(u32, u64)> = session.rows(&doing, &sql, params.clone())?;
-        let days: Option<u64> = session.first(&doing, &format!("SELECT COUNT(DISTINCT date) {where_}"), params)?;
-        Ok((rows.into_iter().filter(|(_, volume)| *volume > 0).collect(), days.unwrap_or(0)))
-    }
-}
-
-fn join(session: &mut Session, current: &HashMap<u32, u64>, reference: &HashMap<u32, u64>) -> Result<Vec<Commune>> {
-    let mut ids: Vec<u32> = current.keys().chain(reference.keys()).copied().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut names: HashMap<u32, (String, Option<String>)> = HashMap::new();
-    for chunk in ids.chunks(500) {
-        let sql = format!(
-            "SELECT id_commune, nom_commune, code_insee FROM dim_communes WHERE id_commune IN {}",
-            marks(1, chunk.len())
-        );
-        let rows: Vec<(u32, String, Option<String>)> =
-            session.rows("lecture de dim_communes", &sql, chunk.iter().map(Value::from).collect::<Vec<_>>())?;
-        names.extend(rows.into_iter().map(|(id, name, insee)| (id, (name, insee))));
-    }
-    let commune = |id: u32| {
-        let (now, before) = (current.get(&id).copied().unwrap_or(0), reference.get(&id).copied().unwrap_or(0));
-        let (name, insee) =
-            names.remove(&id).unwrap_or_else(|| (format!("commune {id} (absente de dim_communes)"), None));
-        Commune {
-            id_commune: id,
-            nom_commune: name,
-            code_insee: insee,
-            total_visiteurs: now,
-            total_visiteurs_n1: before,
-            difference: now as i64 - before as i64,
-            evolution_pct: evolution(now, before),
-        }
-    };
-    let mut communes: Vec<Commune> = ids.into_iter().map(commune).collect();
-    communes.sort_by_key(|c| (Reverse(c.total_visiteurs), Reverse(c.total_visiteurs_n1), c.id_commune));
-    Ok(communes)
-}
-
-/// Percent with one decimal; `None` from nothing.
-fn evolution(now: u64, before: u64) -> Option<f64> {
-    (before > 0).then(|| ((now as f64 - before as f64) * 1000.0 / before as f64).round() / 10.0)
+/// The communes that `weight` chooses by their visitors of both years, heaviest first. Where a year has no data, none is chosen.
+fn chosen(mobility: &Mobility, limit: usize, weight: fn(u64, u64) -> Option<u64>) -> Vec<Commune> {
+    let weighed = |commune: &Commune| weight(commune.total_visiteurs?, commune.total_visiteurs_n1?);
+    let mut chosen: Vec<Commune> =
+        mobility.communes.iter().filter(|commune| weighed(commune).is_some()).cloned().collect();
+    chosen.sort_by_key(|commune| Reverse(weighed(commune)));
+    chosen.truncate(limit);
+    chosen
 }
 
 /// Whether a 29 February alone makes one period a day longer.
-fn leap_year_apart(a: &Period, b: &Period) -> bool {
+fn leap_year_apart(a: &Side, b: &Side) -> bool {
     let same = |a: NaiveDate, b: NaiveDate| (a.month(), a.day()) == (b.month(), b.day());
-    same(a.from, b.from) && same(a.to, b.to) && a.days().abs_diff(b.days()) == 1
+    same(a.from, b.from) && same(a.to, b.to) && a.days.abs_diff(b.days) == 1
 }
 
-fn leap_day(session: &mut Session, filter: &Filter, current: &Side, reference: &Side) -> Result<Option<LeapDay>> {
-    if !leap_year_apart(&current.period, &reference.period) {
+fn leap_day(session: &mut Session, filter: &Filter, (now, before): (&Side, &Side)) -> Result<Option<LeapDay>> {
+    if !leap_year_apart(now, before) {
         return Ok(None);
     }
-    let in_current = current.period.days() > reference.period.days();
-    let period = if in_current { &current.period } else { &reference.period };
-    let Some(day) = period.from.iter_days().find(|day| (day.month(), day.day()) == (2, 29)) else { return Ok(None) };
-    let (volumes, _) = filter.volumes(session, &Period { name: String::new(), from: day, to: day })?;
-    let total: u64 = volumes.values().sum();
-    let less = |side: &Side, has_it| if has_it { side.total.saturating_sub(total) } else { side.total };
-    let evolution_pct = evolution(less(current, in_current), less(reference, !in_current));
-    Ok(Some(LeapDay { date: day.to_string(), total, evolution_pct }))
+    let in_current = now.days > before.days;
+    let longer = if in_current { now } else { before };
+    let is_leap_day = |day: &NaiveDate| (day.month(), day.day()) == (2, 29);
+    let Some(day) = longer.from.iter_days().take(longer.days as usize).find(is_leap_day) else { return Ok(None) };
+    let total = filter.side(session, Period::interval(day, day))?.total.unwrap_or(0);
+    let less = |side: &Side, has_it: bool| side.total.map(|all| if has_it { all.saturating_sub(total) } else { all });
+    let without = Comparison { n: less(now, in_current), n_1: less(before, !in_current) };
+    Ok(Some(LeapDay { date: day.to_string(), total, evolution_pct: without.change() }))
 }
 
 fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
     for side in [current, reference] {
-        let place = format!("{} ({})", side.year, side.period.name);
-        let days = side.period.days();
+        let place = format!("{} ({})", side.year, side.name);
+        let days = side.days;
         if side.days_with_data == 0 {
             findings.push(Finding::attention(place, "aucun visiteur : la comparaison n'a pas de sens").action(
                 format!("`diagnostic-mobility --year {} --zone \"{}\"` en cherche la cause", side.year, options.zone),
@@ -282,17 +213,11 @@ fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding>
             );
         }
     }
-    let unequal = current.period.days() != reference.period.days();
-    if unequal && !leap_year_apart(&current.period, &reference.period) {
+    let unequal = current.days != reference.days;
+    if unequal && !leap_year_apart(current, reference) {
         findings.push(Finding::attention(
             "période",
-            format!(
-                "{} jours en {} contre {} en {}",
-                current.period.days(),
-                current.year,
-                reference.period.days(),
-                reference.year
-            ),
+            format!("{} jours en {} contre {} en {}", current.days, current.year, reference.days, reference.year),
         ));
     }
     findings
@@ -300,6 +225,11 @@ fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding>
 
 fn signed(value: i64) -> String {
     if value > 0 { format!("+{}", number(value)) } else { number(value) }
+}
+
+/// A year without data has no number, which is not 0.
+fn visitors(value: Option<u64>) -> String {
+    value.map_or("–".into(), number)
 }
 
 fn percent(value: Option<f64>) -> String {
@@ -314,9 +244,9 @@ impl MobilityReport {
     fn cells(commune: &Commune) -> [String; 5] {
         [
             commune.nom_commune.clone(),
-            number(commune.total_visiteurs),
-            number(commune.total_visiteurs_n1),
-            signed(commune.difference),
+            visitors(commune.total_visiteurs),
+            visitors(commune.total_visiteurs_n1),
+            commune.difference.map_or("–".into(), signed),
             percent(commune.evolution_pct),
         ]
     }
@@ -328,12 +258,12 @@ impl MobilityReport {
     fn summary(&self) -> String {
         format!(
             "{} visiteurs ({} → {}) contre {} ({} → {}), {}",
-            number(self.current.total),
-            self.current.period.from,
-            self.current.period.to,
-            number(self.reference.total),
-            self.reference.period.from,
-            self.reference.period.to,
+            visitors(self.current.total),
+            self.current.from,
+            self.current.to,
+            visitors(self.reference.total),
+            self.reference.from,
+            self.reference.to,
             percent(self.evolution_pct)
         )
     }
@@ -355,14 +285,15 @@ impl MobilityReport {
         writer
             .write_record(["code_insee", "nom_commune", &now, &before, "difference", "evolution_pct"])
             .map_err(wrong)?;
+        let number = |value: Option<i128>| value.map_or_else(String::new, |value| value.to_string());
         for commune in &self.communes {
             writer
                 .write_record([
                     commune.code_insee.as_deref().unwrap_or_default(),
                     &commune.nom_commune,
-                    &commune.total_visiteurs.to_string(),
-                    &commune.total_visiteurs_n1.to_string(),
-                    &commune.difference.to_string(),
+                    &number(commune.total_visiteurs.map(i128::from)),
+                    &number(commune.total_visiteurs_n1.map(i128::from)),
+                    &number(commune.difference.map(i128::from)),
                     &commune.evolution_pct.map_or_else(String::new, |value| format!("{value:.1}")),
                 ])
                 .map_err(wrong)?;
@@ -372,19 +303,18 @@ impl MobilityReport {
     }
 
     fn page(&self) -> Document {
-        let mut page = Document::new(&self.title(), &format!("{}, {}", self.category, self.current.period.name));
+        let mut page = Document::new(&self.title(), &format!("{}, {}", self.category, self.current.name));
         page.text(&self.summary());
         if let Some(note) = self.leap_day_note() {
             page.text(&note);
         }
         page.findings(&self.findings);
-        let rows: Vec<(String, u64, u64)> = self
-            .communes
-            .iter()
-            .take(self.limit)
-            .map(|commune| (commune.nom_commune.clone(), commune.total_visiteurs, commune.total_visiteurs_n1))
-            .collect();
-        page.heading(&format!("Les {} premières communes", rows.len()));
+        let bars = |commune: &Commune| {
+            let (now, before) = commune.volumes();
+            (commune.nom_commune.clone(), now, before)
+        };
+        let rows: Vec<(String, u64, u64)> = self.ranked.iter().map(bars).collect();
+        page.heading("Les premières communes de l'une ou l'autre année");
         page.text(&format!("Foncé : {} ; clair : {}.", self.current.year, self.reference.year));
         page.svg(&html::paired_bars(
             &format!("Visiteurs par commune, {} et {}", self.current.year, self.reference.year),
@@ -414,11 +344,12 @@ impl Report for MobilityReport {
         if let Some(note) = self.leap_day_note() {
             page.line(format!("  {note}"));
         }
-        let most = self.communes.iter().map(|commune| commune.total_visiteurs).max().unwrap_or(0);
+        let most = self.communes.first().map_or(0, |commune| commune.volumes().0);
         let (now, before) = (format!(">{}", self.current.year), format!(">{}", self.reference.year));
-        let mut table = Table::new(&["commune", &now, &before, ">écart", ">évolution", ""]);
-        for commune in self.communes.iter().take(self.limit) {
-            let chart = bar(commune.total_visiteurs as f64, most as f64, 16);
+        let titles = ["commune", &now, &before, ">écart", ">évolution", ""];
+        let mut table = Table::new(&titles);
+        for commune in &self.ranked {
+            let chart = bar(commune.volumes().0 as f64, most as f64, 16);
             table.row(Self::cells(commune).into_iter().chain([chart]));
         }
         if !table.is_empty() {
@@ -430,11 +361,11 @@ impl Report for MobilityReport {
                 continue;
             }
             page.title(title);
-            let most = communes.iter().map(|commune| commune.difference.unsigned_abs()).max().unwrap_or(0);
-            let mut table = Table::new(&["commune", &now, &before, ">écart", ">évolution", ""]);
+            let weight = |commune: &Commune| commune.difference.unwrap_or(0).unsigned_abs() as f64;
+            let most = communes.iter().map(weight).fold(0.0, f64::max);
+            let mut table = Table::new(&titles);
             for commune in communes {
-                let chart = bar(commune.difference.unsigned_abs() as f64, most as f64, 16);
-                table.row(Self::cells(commune).into_iter().chain([chart]));
+                table.row(Self::cells(commune).into_iter().chain([bar(weight(commune), most, 16)]));
             }
             page.table(&table);
         }

@@ -1,45 +1,273 @@
-//! What the tools on mobility share: a period, a zone with its equivalents, the visitors that the portal counts.
+//! Mobility: the visitors that a zone sends to each commune in the evening. Counted are the rows of `fact_lieu_activite_soir` of a
+//! category (`TOURISTE` on the portal), not `LOCAL`, in a known commune, summed over EPCIs and over all stored rows of the zone.
+//!
+//! This is the only SQL of that definition: `compare-mobility-2024-2023` shows it, `diagnostic-mobility` explains it condition by
+//! condition, `test-api-mobilite-directe` holds the portal's answer against it.
 
-use chrono::{Datelike, NaiveDate};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use mysql::Value;
 use serde::Serialize;
 
 use crate::db::Session;
 use crate::dims::{self, marks};
 use crate::domain::catalogue::{Dim, Space};
-use crate::domain::names::{Locality, Resolution, fold};
-use crate::error::{Error, Result};
+use crate::domain::names::{Locality, Resolution};
+use crate::error::Result;
+use crate::figures::change::{Comparison, share};
+use crate::figures::period::{self, Period};
+use crate::figures::unknown::{Named, Unknown};
+use crate::figures::zone::{Zone, Zones};
 
-/// Days, both included.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Period {
-    /// Code or `du … au …`.
-    pub name: String,
-    /// First day.
-    #[serde(serialize_with = "as_text")]
-    pub(crate) from: NaiveDate,
-    /// Last day.
-    #[serde(serialize_with = "as_text")]
-    pub(crate) to: NaiveDate,
+/// What to count.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The period, with its year.
+    pub period: period::Asked,
+    /// The year that it is compared with.
+    pub reference: i32,
+    /// Zone of observation, under any of its names.
+    pub zone: String,
+    /// Visitor category.
+    pub category: String,
+    /// Which tables.
+    pub space: Space,
 }
 
-fn as_text<S: serde::Serializer>(day: &NaiveDate, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.collect_str(day)
+/// A commune in both years.
+#[derive(Debug, Clone, Serialize)]
+pub struct Commune {
+    id_commune: u32,
+    /// As stored.
+    pub nom_commune: String,
+    /// `None` for a commune that is stored without one.
+    pub code_insee: Option<String>,
+    /// N; `None` where the period has no data at all.
+    pub total_visiteurs: Option<u64>,
+    /// N−1; `None` where the reference period is unknown or has no data at all.
+    pub total_visiteurs_n1: Option<u64>,
+    /// N less N−1.
+    pub(crate) difference: Option<i64>,
+    /// Share of all communes of the period.
+    part_pct: f64,
+    /// `None` for a commune without visitors in the reference period.
+    pub evolution_pct: Option<f64>,
 }
 
-impl Period {
-    /// Number of days.
-    pub(crate) fn days(&self) -> u64 {
-        (self.to - self.from).num_days().max(0) as u64 + 1
+impl Commune {
+    /// Visitors of the two years, none where there are no data.
+    pub(crate) fn volumes(&self) -> (u64, u64) {
+        (self.total_visiteurs.unwrap_or(0), self.total_visiteurs_n1.unwrap_or(0))
     }
 }
 
-/// The table of visitors by place.
-pub(crate) fn table(space: Space) -> String {
+/// The answer for one period.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// Its days.
+    pub period: Period,
+    /// Days of the period that hold a counted row.
+    pub(crate) days_with_data: u64,
+    /// Visitors in all communes; `None` where no day has data, which is not 0.
+    pub total: Option<u64>,
+    /// Communes with visitors.
+    pub(crate) communes: usize,
+}
+
+/// The answer: every commune that N or N−1 knows, so that one that fell out is seen; largest of N first.
+#[derive(Debug)]
+pub struct Mobility {
+    /// Whom it counts.
+    pub(crate) filter: Filter,
+    /// The period asked for.
+    pub n: Side,
+    /// The same in the reference year.
+    pub n_1: Named<Side>,
+    /// All of them.
+    pub communes: Vec<Commune>,
+}
+
+impl Mobility {
+    /// Stored name of the zone.
+    pub fn zone(&self) -> &str {
+        &self.filter.zone.name
+    }
+
+    /// Change of the total.
+    pub(crate) fn change(&self) -> Option<f64> {
+        Comparison { n: self.n.total, n_1: self.n_1.as_ref().ok().and_then(|side| side.total) }.change()
+    }
+
+    /// The communes that are among the `limit` first of N or of N−1.
+    pub fn ranked(&self, limit: usize) -> Vec<&Commune> {
+        let mut before: Vec<&Commune> = self.communes.iter().filter(|commune| commune.volumes().1 > 0).collect();
+        before.sort_by_key(|commune| Reverse(commune.volumes().1));
+        before.truncate(limit);
+        let ranked_before = |id: u32| before.iter().any(|commune| commune.id_commune == id);
+        let chosen = |(rank, commune): &(usize, &Commune)| {
+            (*rank < limit && commune.volumes().0 > 0) || ranked_before(commune.id_commune)
+        };
+        self.communes.iter().enumerate().filter(chosen).map(|(_, commune)| commune).collect()
+    }
+}
+
+/// Counts a period and the same one of the reference year.
+///
+/// # Errors
+/// Those of [`period::find`]; [`crate::error::Error::MissingTable`], [`crate::error::Error::EmptyDimension`],
+/// [`crate::error::Error::Sql`].
+pub fn between(session: &mut Session, asked: &Asked) -> Result<Named<Mobility>> {
+    let (period, filter) = match (period::find(session, &asked.period)?, Filter::find(session, asked)?) {
+        (Ok(period), Ok(filter)) => (period, filter),
+        (Err(unknown), _) | (_, Err(unknown)) => return Ok(Err(unknown)),
+    };
+    let before = match period::in_year(session, &period, (asked.period.year(), asked.reference))? {
+        Ok(before) => Ok(filter.count(session, before)?),
+        Err(unknown) => Err(unknown),
+    };
+    let now = filter.count(session, period)?;
+    let communes = join(&now, before.as_ref().ok());
+    Ok(Ok(Mobility { filter, n: now.side, n_1: before.map(|counted| counted.side), communes }))
+}
+
+/// The table of visitors by commune.
+pub(crate) fn table(space: Space) -> &'static str {
     match space {
-        Space::Production => "fact_lieu_activite_soir".into(),
-        Space::Test => "fact_lieu_activite_soir_test".into(),
+        Space::Production => "fact_lieu_activite_soir",
+        Space::Test => "fact_lieu_activite_soir_test",
     }
+}
+
+/// Id of the row of a small dimension.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::EmptyDimension`], [`crate::error::Error::Sql`].
+pub(crate) fn id_of(session: &mut Session, dim: Dim, name: &str) -> Result<Named<u32>> {
+    let resolver = dims::load(session, dim, &Locality::default(), false)?;
+    let name = name.to_owned();
+    let near = |name: &str| resolver.nearest(name, 3).into_iter().map(str::to_owned).collect();
+    Ok(match resolver.resolve(&name) {
+        Resolution::Found(row) => match resolver.rows()[row as usize].id {
+            Some(id) => Ok(id),
+            None => Err(Unknown::Name { dim, near: Vec::new(), name }),
+        },
+        Resolution::Unknown => Err(Unknown::Name { dim, near: near(&name), name }),
+        Resolution::Ambiguous(names) => Err(Unknown::Ambiguous { dim, name, names }),
+    })
+}
+
+/// Whom the figure counts, in ids of the database.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// See [`table`].
+    pub(crate) table: &'static str,
+    /// The zone with all its rows.
+    pub(crate) zone: Zone,
+    /// Id of the category.
+    pub(crate) category: u32,
+    /// Id of the provenance that never counts.
+    pub(crate) local: u32,
+}
+
+/// What one period holds.
+struct Counted {
+    side: Side,
+    /// Name, INSEE code and volume by id of the commune.
+    volumes: BTreeMap<u32, (String, Option<String>, u64)>,
+}
+
+impl Filter {
+    fn find(session: &mut Session, asked: &Asked) -> Result<Named<Self>> {
+        let zone = Zones::load(session)?.find(&asked.zone);
+        let category = id_of(session, Dim::Categorie, &asked.category)?;
+        let local = id_of(session, Dim::Provenance, "LOCAL")?;
+        let table = table(asked.space);
+        Ok(zone.and_then(|zone| Ok(Self { table, zone, category: category?, local: local? })))
+    }
+
+    /// The definition, each condition with the value of its mark.
+    pub(crate) fn conditions(&self) -> [(&'static str, Option<u32>); 4] {
+        [
+            ("f.id_categorie = ?", Some(self.category)),
+            ("f.id_provenance <> ?", Some(self.local)),
+            ("f.id_commune <> 0", None),
+            ("c.id_commune IS NOT NULL", None),
+        ]
+    }
+
+    /// Rows of the zone on some days, as `f`, with their commune, as `c`. The values of the marks are [`StoredDays::params`] followed
+    /// by the ids of the zone.
+    pub(crate) fn rows_of_zone(&self, days: &StoredDays) -> String {
+        format!(
+            "FROM {} f LEFT JOIN dim_communes c ON c.id_commune = f.id_commune WHERE {} AND f.id_zone IN {}",
+            self.table,
+            days.condition(),
+            marks(1, self.zone.rows.len())
+        )
+    }
+
+    /// Ids of the zone's rows.
+    pub(crate) fn zones(&self) -> impl Iterator<Item = u32> {
+        self.zone.rows.iter().map(|(id, _)| *id)
+    }
+
+    /// The figures of a period, without its communes.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+    pub(crate) fn side(&self, session: &mut Session, period: Period) -> Result<Side> {
+        Ok(self.count(session, period)?.side)
+    }
+
+    fn count(&self, session: &mut Session, period: Period) -> Result<Counted> {
+        let doing = format!("lecture de {}", self.table);
+        let days = StoredDays::of(session, self.table, &period)?;
+        let conditions = self.conditions().map(|(condition, _)| condition).join(" AND ");
+        let counted = format!("{} AND {conditions}", self.rows_of_zone(&days));
+        let params = days.params(self.zones().chain(self.conditions().into_iter().filter_map(|(_, value)| value)));
+        let sql = format!(
+            "SELECT c.id_commune, MIN(c.nom_commune), MIN(c.code_insee), CAST(SUM(f.volume) AS UNSIGNED) {counted} \
+             GROUP BY c.id_commune HAVING SUM(f.volume) > 0"
+        );
+        let rows: Vec<(u32, String, Option<String>, u64)> = session.rows(&doing, &sql, params.clone())?;
+        let days_with_data: u64 =
+            session.first(&doing, &format!("SELECT COUNT(DISTINCT f.date) {counted}"), params)?.unwrap_or_default();
+        let volumes: BTreeMap<_, _> =
+            rows.into_iter().map(|(id, name, insee, volume)| (id, (name, insee, volume))).collect();
+        let total = (days_with_data > 0).then(|| volumes.values().map(|(_, _, volume)| *volume).sum());
+        Ok(Counted { side: Side { period, days_with_data, total, communes: volumes.len() }, volumes })
+    }
+}
+
+fn join(now: &Counted, before: Option<&Counted>) -> Vec<Commune> {
+    let mut known = now.volumes.clone();
+    for (id, commune) in before.into_iter().flat_map(|before| &before.volumes) {
+        known.entry(*id).or_insert_with(|| commune.clone());
+    }
+    // Without any data a side says nothing of a commune; with data, a commune that it lacks had no visitors.
+    let of = |side: Option<&Counted>, id: u32| -> Option<u64> {
+        let side = side.filter(|side| side.side.total.is_some())?;
+        Some(side.volumes.get(&id).map_or(0, |(_, _, volume)| *volume))
+    };
+    let whole = now.side.total.unwrap_or(0);
+    let commune = |(id, (nom_commune, code_insee, _)): (u32, (String, Option<String>, u64))| {
+        let visitors = Comparison { n: of(Some(now), id), n_1: of(before, id) };
+        Commune {
+            id_commune: id,
+            nom_commune,
+            code_insee,
+            total_visiteurs: visitors.n,
+            total_visiteurs_n1: visitors.n_1,
+            difference: visitors.difference(),
+            part_pct: share(visitors.n.unwrap_or(0), whole),
+            evolution_pct: visitors.change(),
+        }
+    };
+    let mut communes: Vec<Commune> = known.into_iter().map(commune).collect();
+    // The sort is stable: equal communes keep the order of their ids.
+    communes.sort_by_key(|commune| Reverse(commune.volumes()));
+    communes
 }
 
 /// The days of a period that a table holds. Where each is named, the server looks up the other parts of the key for each of them
@@ -53,15 +281,15 @@ impl StoredDays {
         let sql =
             format!("SELECT CAST(date AS CHAR) FROM (SELECT DISTINCT date FROM {table} WHERE date BETWEEN ? AND ?) d");
         let days: Vec<String> =
-            session.rows(&format!("dates de {table}"), &sql, (period.from.to_string(), period.to.to_string()))?;
+            session.rows(&format!("dates de {table}"), &sql, (period.debut.to_string(), period.fin.to_string()))?;
         Ok(Self(days.into_iter().map(Value::from).collect()))
     }
 
-    /// The condition on `date`, with a mark for each of [`StoredDays::params`].
+    /// The condition on the date of `f`, with a mark for each of [`StoredDays::params`].
     pub(crate) fn condition(&self) -> String {
         match self.0.len() {
             0 => "FALSE".into(),
-            days => format!("date IN {}", marks(1, days)),
+            days => format!("f.date IN {}", marks(1, days)),
         }
     }
 
@@ -71,157 +299,63 @@ impl StoredDays {
     }
 }
 
-/// Codes of `dim_periodes` for a year.
-///
-/// # Errors
-/// [`Error::MissingTable`], [`Error::Sql`].
-pub(crate) fn known_periods(session: &mut Session, year: i32) -> Result<Vec<String>> {
-    session.rows(
-        "lecture de dim_periodes",
-        "SELECT code_periode FROM dim_periodes WHERE annee = ? ORDER BY date_debut, code_periode",
-        (year,),
-    )
-}
-
-/// A period of `dim_periodes` by its code or name; `None` when it is not there.
-///
-/// # Errors
-/// [`Error::MissingTable`], [`Error::Sql`].
-pub(crate) fn find_period(session: &mut Session, name: &str, year: i32) -> Result<Option<Period>> {
-    let rows: Vec<(String, String, String, String)> = session.rows(
-        "lecture de dim_periodes",
-        "SELECT code_periode, nom_periode, CAST(DATE(date_debut) AS CHAR), CAST(DATE(date_fin) AS CHAR) FROM dim_periodes \
-         WHERE annee = ? ORDER BY date_debut, code_periode",
-        (year,),
-    )?;
-    let wanted = fold(name).replace('_', "");
-    let same = |text: &str| fold(text).replace('_', "") == wanted;
-    let found = rows.iter().find(|(code, ..)| same(code)).or_else(|| rows.iter().find(|(_, nom, ..)| same(nom)));
-    let Some((code, _, from, to)) = found else { return Ok(None) };
-    let day = |text: &str| {
-        text.parse()
-            .map_err(|_| Error::Invariant(format!("dim_periodes : date illisible « {text} » pour {code} {year}")))
-    };
-    Ok(Some(Period { name: code.clone(), from: day(from)?, to: day(to)? }))
-}
-
-/// Like [`find_period`], for a period that must be there.
-///
-/// # Errors
-/// [`Error::Usage`] with the codes that are known.
-pub(crate) fn period(session: &mut Session, name: &str, year: i32) -> Result<Period> {
-    if let Some(period) = find_period(session, name, year)? {
-        return Ok(period);
-    }
-    let known = known_periods(session, year)?;
-    let known = if known.is_empty() {
-        format!("aucune n'est connue pour {year} : lancez `update-saisons --from {year} --to {year}`")
-    } else {
-        format!("connues : {}", known.join(", "))
-    };
-    Err(Error::Usage(format!("la période « {name} » n'est pas dans dim_periodes pour {year} ({known})")))
-}
-
-/// The same days of another year; 29 February becomes 28 where there is none.
-pub(crate) fn shifted(day: NaiveDate, years: i32) -> Option<NaiveDate> {
-    let year = day.year() + years;
-    day.with_year(year).or_else(|| NaiveDate::from_ymd_opt(year, 2, 28))
-}
-
-/// A zone and every stored row that is the same zone under another name.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct ZoneRows {
-    /// The preferred stored name.
-    pub name: String,
-    /// Ids and names of its rows.
-    pub(crate) rows: Vec<(u32, String)>,
-}
-
-/// What a zone's name leads to.
-#[derive(Debug)]
-pub(crate) enum ZoneFound {
-    /// Its rows.
-    Rows(ZoneRows),
-    /// Nothing; the nearest names.
-    Unknown(Vec<String>),
-    /// Several different zones.
-    Ambiguous(Vec<String>),
-}
-
-/// Finds a zone with its equivalents.
-///
-/// # Errors
-/// [`Error::MissingTable`], [`Error::EmptyDimension`], [`Error::Sql`].
-pub(crate) fn find_zone(session: &mut Session, name: &str) -> Result<ZoneFound> {
-    let resolver = dims::load(session, Dim::Zone, &Locality::default(), false)?;
-    Ok(match resolver.resolve(name) {
-        Resolution::Found(best) => {
-            let same = resolver.rows().iter().filter(|row| resolver.resolve(&row.name) == Resolution::Found(best));
-            ZoneFound::Rows(ZoneRows {
-                name: resolver.rows()[best as usize].name.clone(),
-                rows: same.filter_map(|row| Some((row.id?, row.name.clone()))).collect(),
-            })
-        }
-        Resolution::Unknown => {
-            let near = resolver.nearest(name, 3);
-            let near = if near.is_empty() {
-                resolver.rows().iter().map(|row| row.name.clone()).collect()
-            } else {
-                near.into_iter().map(str::to_owned).collect()
-            };
-            ZoneFound::Unknown(near)
-        }
-        Resolution::Ambiguous(names) => ZoneFound::Ambiguous(names),
-    })
-}
-
-/// Like [`find_zone`], for a zone that must be there.
-///
-/// # Errors
-/// [`Error::Usage`] with the nearest names.
-pub(crate) fn zone(session: &mut Session, name: &str) -> Result<ZoneRows> {
-    match find_zone(session, name)? {
-        ZoneFound::Rows(rows) => Ok(rows),
-        ZoneFound::Unknown(near) => {
-            Err(Error::Usage(format!("la zone « {name} » n'existe pas en base (proches : {})", near.join(", "))))
-        }
-        ZoneFound::Ambiguous(names) => {
-            Err(Error::Usage(format!("la zone « {name} » est ambiguë : {}", names.join(", "))))
-        }
-    }
-}
-
-/// Id of the row of a small dimension by name; `None` when it is unknown or ambiguous.
-///
-/// # Errors
-/// [`Error::MissingTable`], [`Error::EmptyDimension`], [`Error::Sql`].
-pub(crate) fn id_of(session: &mut Session, dim: Dim, name: &str) -> Result<Option<u32>> {
-    let resolver = dims::load(session, dim, &Locality::default(), false)?;
-    Ok(match resolver.resolve(name) {
-        Resolution::Found(row) => resolver.rows()[row as usize].id,
-        Resolution::Unknown | Resolution::Ambiguous(_) => None,
-    })
-}
-
-/// Like [`id_of`], for a name that must be there.
-///
-/// # Errors
-/// [`Error::Usage`].
-pub(crate) fn required_id(session: &mut Session, dim: Dim, name: &str) -> Result<u32> {
-    id_of(session, dim, name)?
-        .ok_or_else(|| Error::Usage(format!("{dim} « {name} » : inconnue dans {}", dim.spec().table)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn counted(volumes: &[(u32, u64)]) -> Counted {
+        let day = "2025-07-06".parse().unwrap();
+        let volumes: BTreeMap<_, _> =
+            volumes.iter().map(|(id, volume)| (*id, (format!("C{id}"), None, *volume))).collect();
+        let total = (!volumes.is_empty()).then(|| volumes.values().map(|(_, _, volume)| volume).sum());
+        let period = Period::interval(day, day);
+        let communes = volumes.len();
+        Counted { side: Side { period, days_with_data: total.map_or(0, |_: u64| 1), total, communes }, volumes }
+    }
+
+    /// Id, N, N−1, change, share.
+    type Shown = (u32, Option<u64>, Option<u64>, Option<f64>, f64);
+
+    fn shown(communes: &[Commune]) -> Vec<Shown> {
+        let fields = |c: &Commune| (c.id_commune, c.total_visiteurs, c.total_visiteurs_n1, c.evolution_pct, c.part_pct);
+        communes.iter().map(fields).collect()
+    }
+
     #[test]
-    fn the_same_days_of_another_year() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        assert_eq!(shifted(day("2024-07-06"), -1), Some(day("2023-07-06")));
-        assert_eq!(shifted(day("2024-02-29"), -1), Some(day("2023-02-28")));
-        let period = Period { name: String::new(), from: day("2024-07-06"), to: day("2024-07-06") };
-        assert_eq!(period.days(), 1);
+    fn the_list_holds_what_either_year_knows() {
+        let communes = join(&counted(&[(1, 30), (2, 60)]), Some(&counted(&[(1, 40), (3, 7)])));
+        let expected = [
+            (2, Some(60), Some(0), None, 66.7),
+            (1, Some(30), Some(40), Some(-25.0), 33.3),
+            (3, Some(0), Some(7), Some(-100.0), 0.0),
+        ];
+        assert_eq!(shown(&communes), expected);
+    }
+
+    #[test]
+    fn a_year_without_data_is_not_zero() {
+        let expected = [(1, Some(30), None, None, 100.0)];
+        assert_eq!(shown(&join(&counted(&[(1, 30)]), Some(&counted(&[])))), expected);
+        assert_eq!(shown(&join(&counted(&[(1, 30)]), None)), expected);
+        assert_eq!(shown(&join(&counted(&[]), Some(&counted(&[(1, 30)])))), [(1, None, Some(30), None, 0.0)]);
+    }
+
+    #[test]
+    fn both_years_rank() {
+        let (now, before) = (counted(&[(1, 50), (2, 40), (3, 30), (4, 1)]), counted(&[(4, 90), (5, 80), (1, 70)]));
+        let mobility = Mobility {
+            filter: Filter {
+                table: table(Space::Production),
+                zone: Zone { name: "Z".into(), rows: Vec::new() },
+                category: 1,
+                local: 1,
+            },
+            communes: join(&now, Some(&before)),
+            n: now.side,
+            n_1: Ok(before.side),
+        };
+        let ids = |limit| mobility.ranked(limit).iter().map(|commune| commune.id_commune).collect::<Vec<_>>();
+        assert_eq!((ids(1), ids(2)), (vec![1, 4], vec![1, 2, 4, 5]));
+        assert_eq!(ids(9), [1, 2, 3, 4, 5]);
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, Dataset, Dim};
 use crate::error::Result;
+use crate::figures::change::share;
 use crate::load::{self, ImportOptions, ImportReport};
 use crate::migrate::{MigrateReport, Pair};
 use crate::progress::Progress;
@@ -47,6 +48,8 @@ pub(crate) struct Spread {
     pub(crate) regions: Vec<Share>,
     /// By length of stay, in its order.
     pub(crate) durations: Vec<Share>,
+    /// Mean stay in nights; `None` where there is no volume.
+    mean_nights: Option<f64>,
     #[serde(skip)]
     origin: Option<Dim>,
 }
@@ -78,12 +81,8 @@ pub(crate) fn spread(session: &mut Session, dataset: &Dataset, table: &str, date
             group = if name == spec.name { format!("f.{}", spec.id) } else { format!("d.{name}") },
         );
         let found: Vec<(String, u64)> = session.rows(&doing, &sql, ())?;
-        let share = |(name, part): (String, u64)| Share {
-            name,
-            volume: part,
-            percent: if volume == 0 { 0.0 } else { (part as f64 * 1000.0 / volume as f64).round() / 10.0 },
-        };
-        Ok(found.into_iter().map(share).collect())
+        let part_of = |(name, part): (String, u64)| Share { name, volume: part, percent: share(part, volume) };
+        Ok(found.into_iter().map(part_of).collect())
     };
     let top = match origin {
         Some(dim) => shares(dim, dim.spec().name, &format!("v DESC, 1 LIMIT {TOP}"))?,
@@ -94,7 +93,21 @@ pub(crate) fn spread(session: &mut Session, dataset: &Dataset, table: &str, date
         _ => Vec::new(),
     };
     let durations = shares(Dim::Duree, Dim::Duree.spec().name, "COALESCE(MIN(d.ordre), MIN(d.nb_nuits)), 1")?;
-    Ok(Spread { table: table.to_owned(), rows, volume, dates: first.zip(last), top, regions, durations, origin })
+    let sql = format!(
+        "SELECT d.nb_nuits, CAST(SUM(f.volume) AS UNSIGNED) FROM {source} \
+         JOIN dim_durees_sejour d ON d.id_duree = f.id_duree GROUP BY d.nb_nuits"
+    );
+    let mean_nights = mean(&session.rows(&doing, &sql, ())?);
+    let dates = first.zip(last);
+    Ok(Spread { table: table.to_owned(), rows, volume, dates, top, regions, durations, mean_nights, origin })
+}
+
+/// Mean stay, of volumes by number of nights: Σ(nights × volume) / Σ volume, two decimals. Long stays count as the 13 nights that
+/// their class begins with. `None` where there is no volume.
+pub(crate) fn mean(by_nights: &[(u32, u64)]) -> Option<f64> {
+    let whole: u64 = by_nights.iter().map(|(_, volume)| volume).sum();
+    let nights: u64 = by_nights.iter().map(|(nights, volume)| u64::from(*nights) * volume).sum();
+    (whole > 0).then(|| (nights as f64 * 100.0 / whole as f64).round() / 100.0)
 }
 
 impl Spread {
@@ -114,6 +127,9 @@ impl Spread {
         render_shares(page, title, &self.top);
         render_shares(page, "région", &self.regions);
         render_shares(page, "durée", &self.durations);
+        if let Some(mean) = self.mean_nights {
+            page.line(format!("  durée moyenne : {mean:.2} nuits").replace('.', ","));
+        }
     }
 }
 
@@ -271,5 +287,18 @@ impl Report for MeasuredImport {
 
     fn verdict(&self) -> Verdict {
         self.import.verdict()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_stay_weighs_nights_by_volume() {
+        // (1 × 10 + 2 × 5 + 13 × 1) / 16 = 33 / 16 = 2.0625
+        assert_eq!(mean(&[(1, 10), (2, 5), (13, 1)]), Some(2.06));
+        assert_eq!(mean(&[(7, 3)]), Some(7.0));
+        assert_eq!((mean(&[]), mean(&[(3, 0)])), (None, None));
     }
 }
