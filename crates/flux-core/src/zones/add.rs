@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::dims;
 use crate::domain::catalogue::Dim;
-use crate::domain::names::{Locality, Resolution, normalise};
+use crate::domain::names::normalise;
 use crate::domain::reference;
 use crate::error::Result;
+use crate::figures::zone::Zones;
 use crate::report::{Page, Report, Table, Verdict, plural};
 
 /// A zone of the reference.
@@ -59,15 +60,12 @@ fn missing(zones: &[Zone]) -> impl Iterator<Item = &Zone> {
 }
 
 fn plan(session: &mut Session) -> Result<Vec<Zone>> {
-    let resolver = dims::load(session, Dim::Zone, &Locality::default(), true)?;
-    let zones = reference::zones().iter().map(|zone| match resolver.resolve(zone.zone) {
-        Resolution::Found(row) => {
-            let row = &resolver.rows()[row as usize];
-            Zone { zone: zone.zone, stored_as: Some(row.name.clone()), id_zone: row.id }
-        }
-        Resolution::Unknown | Resolution::Ambiguous(_) => Zone { zone: zone.zone, stored_as: None, id_zone: None },
+    let zones = Zones::load(session)?;
+    let of_reference = reference::zones().iter().map(|zone| match zones.preferred(zone.zone) {
+        Ok(row) => Zone { zone: zone.zone, stored_as: Some(row.name.clone()), id_zone: row.id },
+        Err(_) => Zone { zone: zone.zone, stored_as: None, id_zone: None },
     });
-    Ok(zones.collect())
+    Ok(of_reference.collect())
 }
 
 fn report(zones: Vec<Zone>, dry_run: bool) -> AddReport {

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use crate::db::{Database, Session};
-use crate::dims;
 use crate::domain::catalogue::{self, DATASETS, Dim, Space};
-use crate::domain::names::{Locality, Resolution, Resolver, fold, normalise};
 use crate::domain::reference;
 use crate::error::{Error, Result};
+use crate::figures::unknown::Unknown;
+use crate::figures::zone::Zones;
 use crate::inspect::scan;
 use crate::inspect::zones_csv;
 use crate::progress::Progress;
@@ -78,46 +78,47 @@ pub fn check(database: &Database, home: &Home, options: Options, progress: &Prog
     if !tables.contains(spec.table) {
         return Err(Error::MissingTable { table: spec.table.into() });
     }
-    let resolver = dims::load(&mut session, Dim::Zone, &Locality::default(), true)?;
+    let stored = Zones::load(&mut session)?;
     let mains = DATASETS.iter().map(|dataset| dataset.main_table(options.space));
     let temps = catalogue::weekly().map(|dataset| dataset.temp_table(options.space));
     let (present, missing_tables): (Vec<String>, Vec<String>) =
         mains.chain(temps).partition(|table| tables.contains(table));
 
-    let mut zones: BTreeMap<u32, Zone> = BTreeMap::new();
-    for row in resolver.rows() {
-        let Some(id_zone) = row.id else { continue };
-        zones.insert(id_zone, Zone { id_zone, name: Some(row.name.clone()), rows: 0, tables: BTreeMap::new() });
-    }
-    let bar = progress.count("tables", present.len() as u64);
-    for table in present {
-        for (id_zone, presence) in presence(&mut session, &table)? {
-            let zone =
-                zones.entry(id_zone).or_insert_with(|| Zone { id_zone, name: None, rows: 0, tables: BTreeMap::new() });
-            zone.rows += presence.rows;
-            zone.tables.insert(table.clone(), presence);
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let zones: Vec<Zone> = zones.into_values().collect();
-
+    let zones = count(&mut session, &stored, present, progress)?;
     let mut findings = Vec::new();
-    if resolver.rows().is_empty() {
+    if stored.rows().is_empty() {
         findings.push(Finding::error(spec.table, "la table est vide").action("lancez `ensure-schema --seed`"));
     }
     orphans(&zones, &mut findings);
-    splits(&zones, &mut findings);
-    unused(&zones, &resolver, &mut findings);
-    gaps(&zones, &resolver, &mut findings);
+    splits(&zones, &stored, &mut findings);
+    unused(&zones, &stored, &mut findings);
+    gaps(&zones, &stored, &mut findings);
     let csv = if options.csv && home.deliveries().is_dir() {
-        let names = zones_csv::names(&scan::delivery(&home.deliveries(), progress)?, &resolver, true);
+        let names = zones_csv::names(&scan::delivery(&home.deliveries(), progress)?, stored.resolver(), true);
         findings.extend(zones_csv::findings(&names));
         Some(names.into_iter().filter(|name| name.resolution != "found").collect())
     } else {
         None
     };
     Ok(ZonesReport { zones, missing_tables, csv, findings, details: options.details })
+}
+
+/// The stored zones, and the ids that facts alone hold, with their rows in each table.
+fn count(session: &mut Session, stored: &Zones, tables: Vec<String>, progress: &Progress) -> Result<Vec<Zone>> {
+    let zone = |id_zone, name| Zone { id_zone, name, rows: 0, tables: BTreeMap::new() };
+    let named = stored.rows().iter().filter_map(|row| Some((row.id?, zone(row.id?, Some(row.name.clone())))));
+    let mut zones: BTreeMap<u32, Zone> = named.collect();
+    let bar = progress.count("tables", tables.len() as u64);
+    for table in tables {
+        for (id_zone, presence) in presence(session, &table)? {
+            let zone = zones.entry(id_zone).or_insert_with(|| zone(id_zone, None));
+            zone.rows += presence.rows;
+            zone.tables.insert(table.clone(), presence);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(zones.into_values().collect())
 }
 
 /// Rows by zone and year of one table.
@@ -168,49 +169,28 @@ fn orphans(zones: &[Zone], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Groups of the reference of which several members are stored.
-fn splits(zones: &[Zone], findings: &mut Vec<Finding>) {
-    for group in dims::groups(Dim::Zone) {
-        let members: Vec<&Zone> = stored_members(&group, zones);
-        if members.len() < 2 {
-            continue;
-        }
-        let text: Vec<String> = members
-            .iter()
-            .map(|zone| {
-                let rows = plural(zone.rows, "ligne", "lignes");
-                format!("{} (id {}, {rows})", zone.name.as_deref().unwrap_or_default(), zone.id_zone)
-            })
-            .collect();
+/// Groups of equivalents of which several members are stored.
+fn splits(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
+    for group in stored.groups().into_iter().filter(|group| group.rows.len() > 1) {
+        let text = |(id, name): &(u32, String)| {
+            let rows = zones.iter().find(|zone| zone.id_zone == *id).map_or(0, |zone| zone.rows);
+            format!("{name} (id {id}, {})", plural(rows, "ligne", "lignes"))
+        };
+        let text: Vec<String> = group.rows.iter().map(text).collect();
         findings.push(
-            Finding::attention(format!("zone {}", group[0]), format!("en plusieurs lignes : {}", text.join(", ")))
+            Finding::attention(format!("zone {}", group.name), format!("en plusieurs lignes : {}", text.join(", ")))
                 .action("`merge-zones` montre le plan, `merge-zones --yes` les réunit"),
         );
     }
 }
 
-/// Stored zones of a group, in the order in which its names are preferred.
-fn stored_members<'a>(group: &[String], zones: &'a [Zone]) -> Vec<&'a Zone> {
-    let key = |name: &str| fold(&normalise(Dim::Zone, name));
-    let folded: Vec<String> = group.iter().map(|name| key(name)).collect();
-    let mut members: Vec<(usize, &Zone)> = zones
-        .iter()
-        .filter_map(|zone| {
-            let name = key(zone.name.as_deref()?);
-            Some((folded.iter().position(|member| *member == name)?, zone))
-        })
-        .collect();
-    members.sort_by_key(|(rank, zone)| (*rank, zone.id_zone));
-    members.into_iter().map(|(_, zone)| zone).collect()
-}
-
-fn unused(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
+fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     let absent: Vec<String> = reference::zones()
         .iter()
-        .filter(|zone| resolver.resolve(zone.zone) == Resolution::Unknown)
+        .filter(|zone| matches!(stored.preferred(zone.zone), Err(Unknown::Name { .. })))
         .map(|zone| zone.zone.to_owned())
         .collect();
-    if !absent.is_empty() && !resolver.rows().is_empty() {
+    if !absent.is_empty() && !stored.rows().is_empty() {
         findings.push(
             Finding::attention(
                 "dim_zones_observation",
@@ -227,14 +207,11 @@ fn unused(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
 }
 
 /// Tables in which a zone lacks a year that others have; the rows of a split group count as one zone.
-fn gaps(zones: &[Zone], resolver: &Resolver, findings: &mut Vec<Finding>) {
+fn gaps(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     let mut years: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
     let mut groups: BTreeMap<&str, BTreeMap<&str, BTreeSet<i32>>> = BTreeMap::new();
     for zone in zones {
-        let leader = zone.name.as_deref().map(|name| match resolver.resolve(name) {
-            Resolution::Found(row) => resolver.rows()[row as usize].name.as_str(),
-            Resolution::Unknown | Resolution::Ambiguous(_) => name,
-        });
+        let leader = zone.name.as_deref().map(|name| stored.preferred(name).map_or(name, |row| row.name.as_str()));
         for (table, found) in &zone.tables {
             years.entry(table).or_default().extend(found.years.keys());
             if let Some(leader) = leader {

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::db::Database;
-use crate::dims;
+use crate::db::{Database, Session};
 use crate::domain::catalogue::{Dim, Space};
-use crate::domain::names::{Locality, Resolution};
 use crate::domain::reference;
 use crate::error::{Error, Result};
+use crate::figures::zone::{Zone, Zones};
 use crate::report::render_findings;
 use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
 
@@ -45,9 +44,78 @@ pub struct MappingReport {
 /// Those of the connection; [`Error::MissingTable`], [`Error::EmptyDimension`].
 pub fn map(database: &Database, names: &[String], space: Space) -> Result<MappingReport> {
     let mut session = database.session()?;
-    let resolver = dims::load(&mut session, Dim::Zone, &Locality::default(), false)?;
-    let mut behind: HashMap<u32, BTreeMap<String, Behind>> = HashMap::new();
+    let zones = Zones::load(&mut session)?;
+    if zones.rows().is_empty() {
+        return Err(Error::EmptyDimension { table: Dim::Zone.spec().table.into() });
+    }
     let mut findings = Vec::new();
+    let behind = behind(&mut session, space, &mut findings)?;
+    let asked: Vec<String> = if names.is_empty() {
+        let of_group = |zone: &reference::ZoneGroup| {
+            std::iter::once(zone.zone).chain(zone.equivalents.iter().copied()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        reference::zones().iter().flat_map(of_group).collect()
+    } else {
+        names.to_vec()
+    };
+    let mut mappings: Vec<Mapping> = Vec::new();
+    for name in asked {
+        let mut mapping = Mapping { id_zone: None, stored_as: None, tables: BTreeMap::new(), name };
+        match zones.find(&mapping.name) {
+            Ok(zone) => {
+                mapping.id_zone = zone.rows.first().map(|(id, _)| *id);
+                mapping.tables = of_zone(&zone, &behind);
+                // Several names of one zone are one finding.
+                let is_new = !mappings.iter().any(|other| other.id_zone == mapping.id_zone);
+                if mapping.tables.is_empty() && is_new {
+                    let message = "aucune ligne dans les tables des tableaux de bord";
+                    findings.push(
+                        Finding::attention(format!("zone {}", zone.name), message)
+                            .action("`check-zones --details` dit où elle a des données"),
+                    );
+                }
+                mapping.stored_as = Some(zone.name);
+            }
+            Err(unknown) => findings.push(
+                Finding::attention(format!("nom « {} »", mapping.name), unknown.to_string()).action(unknown.hint()),
+            ),
+        }
+        mappings.push(mapping);
+    }
+    findings.extend(zones.groups().iter().filter_map(|zone| split(zone, &behind)));
+    Ok(MappingReport { mappings, findings })
+}
+
+/// All stored rows of a zone together, as its figures count them.
+fn of_zone(zone: &Zone, behind: &ByZone) -> BTreeMap<String, Behind> {
+    let mut tables: BTreeMap<String, Behind> = BTreeMap::new();
+    for (table, found) in zone.rows.iter().filter_map(|(id, _)| behind.get(id)).flatten() {
+        let sum = tables.entry(table.clone()).or_insert_with(|| Behind { rows: 0, dates: found.dates.clone() });
+        sum.rows += found.rows;
+        sum.dates.0 = sum.dates.0.clone().min(found.dates.0.clone());
+        sum.dates.1 = sum.dates.1.clone().max(found.dates.1.clone());
+    }
+    tables
+}
+
+/// Facts under more than one name of a zone: the figures add them, but whoever looks for one name sees a part.
+fn split(zone: &Zone, behind: &ByZone) -> Option<Finding> {
+    let rows = |id: &u32| -> u64 { behind.get(id).map_or(0, |tables| tables.values().map(|found| found.rows).sum()) };
+    let (id, other) = zone.rows.iter().skip(1).find(|(id, _)| rows(id) > 0)?;
+    let message = format!(
+        "{} sous le nom {other}, que les chiffres ajoutent à ceux de {}",
+        plural(rows(id), "ligne", "lignes"),
+        zone.name
+    );
+    let action = format!("`merge-zones --from \"{other}\" --into \"{}\"`", zone.name);
+    Some(Finding::attention(format!("zone {}", zone.name), message).action(action))
+}
+
+/// By id of the zone, what each table of the dashboards holds of it.
+type ByZone = HashMap<u32, BTreeMap<String, Behind>>;
+
+fn behind(session: &mut Session, space: Space, findings: &mut Vec<Finding>) -> Result<ByZone> {
+    let mut behind = ByZone::new();
     for main in TABLES {
         let table = if space == Space::Test { format!("{main}_test") } else { main.to_owned() };
         let sql = format!(
@@ -67,66 +135,7 @@ pub fn map(database: &Database, names: &[String], space: Space) -> Result<Mappin
             Err(error) => return Err(error),
         }
     }
-    let asked: Vec<String> = if names.is_empty() {
-        let of_group = |zone: &reference::ZoneGroup| {
-            std::iter::once(zone.zone).chain(zone.equivalents.iter().copied()).map(str::to_owned).collect::<Vec<_>>()
-        };
-        reference::zones().iter().flat_map(of_group).collect()
-    } else {
-        names.to_vec()
-    };
-    let mut mappings = Vec::new();
-    let mut without: Vec<u32> = Vec::new();
-    for name in asked {
-        let mut mapping = Mapping { id_zone: None, stored_as: None, tables: BTreeMap::new(), name };
-        match resolver.resolve(&mapping.name) {
-            Resolution::Found(row) => {
-                let row = &resolver.rows()[row as usize];
-                mapping.id_zone = row.id;
-                mapping.stored_as = Some(row.name.clone());
-                mapping.tables = row.id.and_then(|id| behind.get(&id)).cloned().unwrap_or_default();
-                if let Some(id) = row.id.filter(|id| mapping.tables.is_empty() && !without.contains(id)) {
-                    without.push(id);
-                    findings.push(
-                        Finding::attention(
-                            format!("zone {}", row.name),
-                            "aucune ligne dans les tables des tableaux de bord",
-                        )
-                        .action("`check-zones --details` dit où elle a des données"),
-                    );
-                }
-            }
-            Resolution::Unknown => {
-                let near = resolver.nearest(&mapping.name, 3).join(", ");
-                let near = if near.is_empty() { String::new() } else { format!(" (proches : {near})") };
-                findings.push(
-                    Finding::attention(format!("nom « {} »", mapping.name), format!("ne mène à aucune zone{near}"))
-                        .action("`add-missing-zones` ajoute les zones de la référence"),
-                );
-            }
-            Resolution::Ambiguous(names) => findings.push(Finding::attention(
-                format!("nom « {} »", mapping.name),
-                format!("ambigu entre {}", names.join(", ")),
-            )),
-        }
-        mappings.push(mapping);
-    }
-    // A second row of the same zone holds facts that no name leads to.
-    for row in resolver.rows() {
-        let Resolution::Found(best) = resolver.resolve(&row.name) else { continue };
-        let best = &resolver.rows()[best as usize];
-        let rows: u64 = row.id.and_then(|id| behind.get(&id)).map_or(0, |tables| tables.values().map(|b| b.rows).sum());
-        if best.id != row.id && rows > 0 {
-            findings.push(
-                Finding::error(
-                    format!("zone {}", row.name),
-                    format!("{} qu'aucun nom n'atteint : tous mènent à {}", plural(rows, "ligne", "lignes"), best.name),
-                )
-                .action(format!("`merge-zones --from \"{}\" --into \"{}\"`", row.name, best.name)),
-            );
-        }
-    }
-    Ok(MappingReport { mappings, findings })
+    Ok(behind)
 }
 
 impl Report for MappingReport {

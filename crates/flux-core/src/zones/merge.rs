@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
-use crate::dims;
 use crate::domain::catalogue::{self, DATASETS, Dataset, Dim, Space};
-use crate::domain::names::{Locality, Row, fold, normalise};
+use crate::domain::names::{fold, normalise};
 use crate::error::{Error, Result};
+use crate::figures::zone::{Zone, Zones};
 use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 
@@ -59,7 +59,7 @@ pub struct Options {
 
 /// What moves in one table.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Move {
+struct Move {
     /// Table.
     pub table: String,
     /// Rows of the zone that goes.
@@ -79,13 +79,13 @@ pub(crate) struct Move {
 
 /// One pair of zones.
 #[derive(Debug, Serialize)]
-pub(crate) struct Merge {
+struct Merge {
     /// Zone that goes: id, name.
-    pub(crate) from: (u32, String),
+    from: Row,
     /// Zone that stays: id, name.
-    pub(crate) into: (u32, String),
+    into: Row,
     /// What moves.
-    pub(crate) tables: Vec<Move>,
+    tables: Vec<Move>,
 }
 
 /// Report of `merge-zones`.
@@ -130,59 +130,47 @@ pub fn merge(database: &Database, options: &Options) -> Result<MergeReport> {
     Ok(MergeReport { applied, rule: options.rule, merges, findings })
 }
 
+/// Id and name of a stored zone.
+type Row = (u32, String);
+/// The one that goes and the one that stays.
 type Pair = (Row, Row);
 
 /// The rows to merge: those named, or every further member of each split group into the preferred one.
 fn pairs(session: &mut Session, options: &Options) -> Result<Vec<Pair>> {
-    let resolver = dims::load(session, Dim::Zone, &Locality::default(), true)?;
-    let key = |name: &str| fold(&normalise(Dim::Zone, name));
-    let groups = dims::groups(Dim::Zone);
-    let rank = |name: &str| -> Option<(usize, usize)> {
-        let name = key(name);
-        groups
-            .iter()
-            .enumerate()
-            .find_map(|(group, members)| Some((group, members.iter().position(|member| key(member) == name)?)))
-    };
+    let zones = Zones::load(session)?;
     if let Some((from, into)) = &options.pair {
-        let stored = |name: &String| {
-            let wanted = normalise(Dim::Zone, name);
-            let exact = resolver.rows().iter().find(|row| normalise(Dim::Zone, &row.name) == wanted);
-            exact.cloned().ok_or_else(|| {
-                let near = resolver.nearest(name, 3).join(", ");
-                let near = if near.is_empty() { String::new() } else { format!(" (proches : {near})") };
-                Error::Usage(format!("aucune zone ne s'appelle « {name} » dans dim_zones_observation{near}"))
-            })
-        };
-        let (from, into) = (stored(from)?, stored(into)?);
-        if from.id == into.id {
-            return Err(Error::Usage("--from et --into désignent la même zone".into()));
-        }
-        let same = key(&from.name) == key(&into.name)
-            || rank(&from.name).zip(rank(&into.name)).is_some_and(|(a, b)| a.0 == b.0);
-        if !same && !options.any_pair {
-            return Err(Error::Usage(format!(
-                "{} et {} ne sont pas équivalentes dans la référence (--any-pair pour les réunir quand même)",
-                from.name, into.name
-            )));
-        }
-        return Ok(vec![(from, into)]);
+        let pair = (stored(&zones, from)?, stored(&zones, into)?);
+        allowed(&zones, &pair, options.any_pair)?;
+        return Ok(vec![pair]);
     }
-    let mut members: BTreeMap<usize, Vec<(usize, &Row)>> = BTreeMap::new();
-    for row in resolver.rows() {
-        if let Some((group, at)) = rank(&row.name) {
-            members.entry(group).or_default().push((at, row));
-        }
+    let of_group = |mut group: Zone| {
+        let into = group.rows.remove(0);
+        group.rows.into_iter().map(move |from| (from, into.clone()))
+    };
+    Ok(zones.groups().into_iter().flat_map(of_group).collect())
+}
+
+/// The row that bears exactly this name: here an equivalent is another row.
+fn stored(zones: &Zones, name: &str) -> Result<Row> {
+    let wanted = normalise(Dim::Zone, name);
+    let exact = zones.rows().iter().find(|row| normalise(Dim::Zone, &row.name) == wanted);
+    exact.and_then(|row| Some((row.id?, row.name.clone()))).ok_or_else(|| zones.unknown(name).into())
+}
+
+/// Two different rows that are one zone, unless any may be merged.
+fn allowed(zones: &Zones, (from, into): &Pair, any_pair: bool) -> Result<()> {
+    if from.0 == into.0 {
+        return Err(Error::Usage("--from et --into désignent la même zone".into()));
     }
-    let mut pairs = Vec::new();
-    for mut rows in members.into_values() {
-        rows.sort_by_key(|(at, row)| (*at, row.id));
-        let mut rows = rows.into_iter().map(|(_, row)| row);
-        if let Some(first) = rows.next() {
-            pairs.extend(rows.map(|row| (row.clone(), first.clone())));
-        }
+    let same_spelling = fold(&normalise(Dim::Zone, &from.1)) == fold(&normalise(Dim::Zone, &into.1));
+    let has_both = |group: &Zone| [from, into].iter().all(|row| group.rows.contains(row));
+    if any_pair || same_spelling || zones.groups().iter().any(has_both) {
+        return Ok(());
     }
-    Ok(pairs)
+    Err(Error::Usage(format!(
+        "{} et {} ne sont pas équivalentes dans la référence (--any-pair pour les réunir quand même)",
+        from.1, into.1
+    )))
 }
 
 /// Tables beside the catalogue's that hold rows of a zone that goes: they would be left behind.
@@ -200,7 +188,7 @@ fn foreign_tables(session: &mut Session, pairs: &[Pair]) -> Result<Vec<Finding>>
     for table in names.iter().filter(|name| !known.contains(name) && *name != Dim::Zone.spec().table) {
         for (from, _) in pairs {
             let sql = format!("SELECT COUNT(*) FROM `{}` WHERE id_zone = ?", table.replace('`', "``"));
-            let rows: u64 = session.first(&format!("lecture de {table}"), &sql, (from.id,))?.unwrap_or(0);
+            let rows: u64 = session.first(&format!("lecture de {table}"), &sql, (from.0,))?.unwrap_or(0);
             if rows > 0 {
                 findings.push(
                     Finding::attention(
@@ -208,7 +196,7 @@ fn foreign_tables(session: &mut Session, pairs: &[Pair]) -> Result<Vec<Finding>>
                         format!(
                             "{} de la zone {}, mais la table n'est pas de celles que les outils connaissent",
                             plural(rows, "ligne", "lignes"),
-                            from.name
+                            from.1
                         ),
                     )
                     .action("déplacez ou supprimez ces lignes vous-même, puis relancez"),
@@ -237,15 +225,14 @@ fn plan(database: &Database, session: &mut Session, pairs: &[Pair], rule: Rule) 
     let existing = database.tables(session)?;
     let mut merges = Vec::new();
     for (from, into) in pairs {
-        let (Some(source), Some(target)) = (from.id, into.id) else { continue };
         let mut tables = Vec::new();
         for (table, dataset) in fact_tables().filter(|(table, _)| existing.contains(table)) {
-            let found = moves(session, &table, dataset, (source, target), rule)?;
+            let found = moves(session, &table, dataset, (from.0, into.0), rule)?;
             if found.rows > 0 {
                 tables.push(found);
             }
         }
-        merges.push(Merge { from: (source, from.name.clone()), into: (target, into.name.clone()), tables });
+        merges.push(Merge { from: from.clone(), into: into.clone(), tables });
     }
     Ok(merges)
 }
