@@ -115,7 +115,7 @@ fn something_wrong_is_not_silent() {
 #[test]
 fn calendars_and_units_are_what_systemd_understands() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        return; // not a machine with systemd
+        return flux_test::skip("systemd-analyze is not installed");
     }
     for (name, text) in units(".timer") {
         for calendar in values(&text, "OnCalendar=") {
