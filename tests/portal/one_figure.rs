@@ -86,7 +86,7 @@ fn three_tools_give_the_same_number() {
     assert_eq!(shares, [53.3, 46.7, 0.0]);
 
     let explained = diagnostic(&home, "PAYS DAURILLAC", "Année complète");
-    assert_eq!((&explained["total"], &explained["communes"]), (&json!(75), &json!(2)));
+    assert_eq!(explained["total"], 75);
 
     let portal = Portal::always(portal::json(answer().to_string()));
     let args = ["--json", "--base-url", &portal.base, "--year", "2024", "--zone", "Pays d'Aurillac", "--limit", "2"];

@@ -43,10 +43,8 @@ struct Step {
 pub struct CauseReport {
     table: &'static str,
     steps: Vec<Step>,
-    /// The figure itself; absent where the query has none.
+    /// The figure itself, visitors; absent where the query has none.
     total: Option<u64>,
-    /// Communes that it is the sum of.
-    communes: Option<usize>,
     findings: Vec<Finding>,
 }
 
@@ -88,7 +86,7 @@ fn place_of(step: &str, unknown: &Unknown) -> String {
 pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
     let mut session = database.session()?;
     let table = mobility::table(options.space);
-    let mut report = CauseReport { table, steps: Vec::new(), total: None, communes: None, findings: Vec::new() };
+    let mut report = CauseReport { table, steps: Vec::new(), total: None, findings: Vec::new() };
     if !years(&mut session, options, &mut report)? {
         return Ok(report);
     }
@@ -109,7 +107,7 @@ pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
     };
     let filter = Filter { table, zone, category, local };
     let days = StoredDays::of(&mut session, table, &period)?;
-    let counts = funnel(&mut session, &filter, &period, &days)?;
+    let (counts, total) = funnel(&mut session, &filter, &period, &days)?;
     for (name, rows) in STEPS.into_iter().zip(counts) {
         report.step(name, rows > 0, plural(rows, "ligne", "lignes"));
     }
@@ -129,8 +127,7 @@ pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
                     "lancez `ensure-schema --seed`, puis réimportez ces dates",
                 );
             }
-            let side = filter.side(&mut session, period)?;
-            (report.total, report.communes) = (side.total, Some(side.communes));
+            report.total = Some(total);
         }
     }
     Ok(report)
@@ -197,24 +194,38 @@ const STEPS: [&str; 6] = [
     "dont avec une commune connue de dim_communes",
 ];
 
-/// Two passes over the period, the second over the rows of the zone: the conditions of the figure, each on top of those before it.
-fn funnel(session: &mut Session, filter: &Filter, period: &Period, days: &StoredDays) -> Result<[u64; 6]> {
+/// Rows after each of [`STEPS`], and the visitors in those that are left. Two passes over the period, the second over the rows of the
+/// zone: the conditions of the figure, each on top of those before it.
+fn funnel(
+    session: &mut Session,
+    filter: &Filter,
+    period: &Period,
+    days: &StoredDays,
+) -> Result<([u64; STEPS.len()], u64)> {
     let doing = format!("lecture de {}", filter.table);
     let sql = format!("SELECT COUNT(*) FROM {} WHERE date BETWEEN ? AND ?", filter.table);
     let span = (period.debut.to_string(), period.fin.to_string());
     let in_period: u64 = session.first(&doing, &sql, span)?.unwrap_or_default();
     let (mut sums, mut values) = (Vec::new(), Vec::new());
     let conditions = filter.conditions();
-    for count in 1..=conditions.len() {
+    let mut add = |of: &str, count: usize| {
         let (texts, marked): (Vec<&str>, Vec<Option<u32>>) = conditions.into_iter().take(count).unzip();
-        sums.push(format!("CAST(COALESCE(SUM({}), 0) AS UNSIGNED)", texts.join(" AND ")));
+        sums.push(format!("CAST(COALESCE(SUM(({}) * {of}), 0) AS UNSIGNED)", texts.join(" AND ")));
         values.extend(marked.into_iter().flatten().map(Value::from));
-    }
+    };
+    (1..=conditions.len()).for_each(|count| add("1", count));
+    add("f.volume", conditions.len());
     values.extend(days.params(filter.zones()));
-    let sql = format!("SELECT COUNT(*), {} {}", sums.join(", "), filter.rows_of_zone(days));
-    let (of_zone, category, elsewhere, commune, known) =
-        session.first::<(u64, u64, u64, u64, u64)>(&doing, &sql, values)?.unwrap_or_default();
-    Ok([in_period, of_zone, category, elsewhere, commune, known])
+    let sql = format!(
+        "SELECT COUNT(*), {} FROM {} WHERE {} AND {}",
+        sums.join(", "),
+        filter.source(),
+        days.condition(),
+        filter.of_zone()
+    );
+    let (of_zone, category, elsewhere, commune, known, total) =
+        session.first::<(u64, u64, u64, u64, u64, u64)>(&doing, &sql, values)?.unwrap_or_default();
+    Ok(([in_period, of_zone, category, elsewhere, commune, known], total))
 }
 
 /// A query that leaves nothing.
@@ -297,9 +308,8 @@ impl Report for CauseReport {
             let sign = if step.ok { Verdict::Ok } else { Verdict::Attention };
             page.verdict(sign, format!("{} : {}", step.name, step.detail));
         }
-        if let (Some(total), Some(communes)) = (self.total, self.communes) {
-            let communes = plural(communes as u64, "commune", "communes");
-            page.line(format!("  {} dans {communes}", plural(total, "visiteur", "visiteurs")));
+        if let Some(total) = self.total {
+            page.line(format!("  {}", plural(total, "visiteur", "visiteurs")));
         }
         render_findings(page, &self.findings, "la requête de mobilité a des résultats");
     }

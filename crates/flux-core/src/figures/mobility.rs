@@ -1,7 +1,7 @@
 //! Mobility: the visitors that a zone sends to each commune in the evening. Counted are the rows of `fact_lieu_activite_soir` of a
 //! category (`TOURISTE` on the portal), not `LOCAL`, in a known commune, summed over EPCIs and over all stored rows of the zone.
 //!
-//! This is the only SQL of that definition: `compare-mobility-2024-2023` shows it, `diagnostic-mobility` explains it condition by
+//! [`Filter`] is the only place of that definition: `compare-mobility-2024-2023` shows it, `diagnostic-mobility` explains it condition by
 //! condition, `test-api-mobilite-directe` holds the portal's answer against it.
 
 use std::cmp::Reverse;
@@ -196,15 +196,14 @@ impl Filter {
         ]
     }
 
-    /// Rows of the zone on some days, as `f`, with their commune, as `c`. The values of the marks are [`StoredDays::params`] followed
-    /// by the ids of the zone.
-    pub(crate) fn rows_of_zone(&self, days: &StoredDays) -> String {
-        format!(
-            "FROM {} f LEFT JOIN dim_communes c ON c.id_commune = f.id_commune WHERE {} AND f.id_zone IN {}",
-            self.table,
-            days.condition(),
-            marks(1, self.zone.rows.len())
-        )
+    /// `f` and its commune `c`, which is not there where `dim_communes` does not know it.
+    pub(crate) fn source(&self) -> String {
+        format!("{} f LEFT JOIN dim_communes c ON c.id_commune = f.id_commune", self.table)
+    }
+
+    /// The condition on the zone of `f`, with a mark for each of [`Filter::zones`].
+    pub(crate) fn of_zone(&self) -> String {
+        format!("f.id_zone IN {}", marks(1, self.zone.rows.len()))
     }
 
     /// Ids of the zone's rows.
@@ -223,16 +222,28 @@ impl Filter {
     fn count(&self, session: &mut Session, period: Period) -> Result<Counted> {
         let doing = format!("lecture de {}", self.table);
         let days = StoredDays::of(session, self.table, &period)?;
-        let conditions = self.conditions().map(|(condition, _)| condition).join(" AND ");
-        let counted = format!("{} AND {conditions}", self.rows_of_zone(&days));
-        let params = days.params(self.zones().chain(self.conditions().into_iter().filter_map(|(_, value)| value)));
+        let conditions = self.conditions();
+        let [category, elsewhere, with_commune, known] = conditions.map(|(condition, _)| condition);
+        let counted = format!("{} AND {category} AND {elsewhere} AND {with_commune}", self.of_zone());
+        let params = days.params(self.zones().chain(conditions.into_iter().filter_map(|(_, value)| value)));
+        // Summed first: the communes are then looked up once each, and not once for each row.
         let sql = format!(
-            "SELECT c.id_commune, MIN(c.nom_commune), MIN(c.code_insee), CAST(SUM(f.volume) AS UNSIGNED) {counted} \
-             GROUP BY c.id_commune HAVING SUM(f.volume) > 0"
+            "SELECT c.id_commune, c.nom_commune, c.code_insee, CAST(f.volume AS UNSIGNED) FROM \
+             (SELECT f.id_commune, SUM(f.volume) AS volume FROM {} f WHERE {} AND {counted} GROUP BY f.id_commune) f \
+             LEFT JOIN dim_communes c ON c.id_commune = f.id_commune WHERE {known} AND f.volume > 0",
+            self.table,
+            days.condition()
         );
         let rows: Vec<(u32, String, Option<String>, u64)> = session.rows(&doing, &sql, params.clone())?;
-        let days_with_data: u64 =
-            session.first(&doing, &format!("SELECT COUNT(DISTINCT f.date) {counted}"), params)?.unwrap_or_default();
+        // One row is enough for a day to have data.
+        let sql = format!(
+            "SELECT COUNT(*) FROM (SELECT DISTINCT f.date FROM {} f WHERE {}) d \
+             WHERE EXISTS (SELECT 1 FROM {} WHERE f.date = d.date AND {counted} AND {known})",
+            self.table,
+            days.condition(),
+            self.source()
+        );
+        let days_with_data: u64 = session.first(&doing, &sql, params)?.unwrap_or_default();
         let volumes: BTreeMap<_, _> =
             rows.into_iter().map(|(id, name, insee, volume)| (id, (name, insee, volume))).collect();
         let total = (days_with_data > 0).then(|| volumes.values().map(|(_, _, volume)| *volume).sum());
