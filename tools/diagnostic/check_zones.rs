@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::zones::check::{self, Options, ZonesReport};
+use flux_core::report::Report;
+use flux_core::zones::check::{self, Options};
 
 const TOOL: Tool = Tool {
     name: "check-zones",
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<ZonesReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = Options { space: args.space.space(), csv: !args.no_csv, details: args.details };
     check::check(&context.database()?, &context.settings.home, options, &context.progress)
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use chrono::NaiveDate;
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::figures::compare::{self, MobilityReport, Options};
+use flux_core::figures::compare::{self, Options};
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "compare-mobility-2024-2023",
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<MobilityReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     use chrono::Datelike;
     let days = args.from.zip(args.to);
     let options = Options {

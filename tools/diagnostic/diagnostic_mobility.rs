@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::figures::cause::{self, CauseReport, Options};
+use flux_core::figures::cause::{self, Options};
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "diagnostic-mobility",
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<CauseReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = Options {
         year: args.year,
         period: args.period,

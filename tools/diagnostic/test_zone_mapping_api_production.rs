@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::zones::mapping::{self, MappingReport};
+use flux_core::report::Report;
+use flux_core::zones::mapping;
 
 const TOOL: Tool = Tool {
     name: "test-zone-mapping-api-production",
@@ -31,6 +32,6 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<MappingReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     mapping::map(&context.database()?, &args.zones, args.space.space())
 }

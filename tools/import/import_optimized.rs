@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::figures::stays::{self, MeasuredImport};
+use flux_core::figures::stays;
+use flux_core::report::Report;
 
 #[path = "shared/import_args.rs"]
 mod import_args;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<MeasuredImport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let mut options = args.import.options(&[], true);
     if let Some(jobs) = args.jobs {
         options.jobs = usize::from(jobs);

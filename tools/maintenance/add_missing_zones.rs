@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::zones::add::{self, AddReport};
+use flux_core::report::Report;
+use flux_core::zones::add;
 
 const TOOL: Tool = Tool {
     name: "add-missing-zones",
@@ -26,6 +27,6 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<AddReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     add::add(&context.database()?, args.writer.dry_run)
 }

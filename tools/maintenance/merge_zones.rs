@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::zones::merge::{self, MergeReport, Options, Rule};
+use flux_core::report::Report;
+use flux_core::zones::merge::{self, Options, Rule};
 
 const TOOL: Tool = Tool {
     name: "merge-zones",
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<MergeReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = Options {
         pair: args.from.zip(args.into),
         rule: args.on_conflict,

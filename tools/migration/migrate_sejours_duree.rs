@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool};
 use flux_core::domain::catalogue::{self, Kind};
 use flux_core::error::Result;
-use flux_core::figures::stays::{self, MigratedStays};
+use flux_core::figures::stays;
 use flux_core::migrate;
+use flux_core::report::Report;
 
 #[path = "shared/migration_args.rs"]
 mod migration_args;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<MigratedStays> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let database = context.database()?;
     let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
     let options = args.migration.options(stays.map(|dataset| dataset.main.to_owned()).collect());

@@ -2,7 +2,8 @@
 
 use flux_cli::Context;
 use flux_core::error::Result;
-use flux_core::figures::stays::{self, ImportedStays};
+use flux_core::figures::stays;
+use flux_core::report::Report;
 
 #[path = "import_args.rs"]
 mod import_args;
@@ -19,7 +20,7 @@ pub(crate) struct Args {
 }
 
 /// Imports the file of this short name, then looks at what its table holds.
-pub(crate) fn import(file: &str, args: Args, context: &Context) -> Result<ImportedStays> {
+pub(crate) fn import(file: &str, args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = args.import.options(&[file], args.force);
     stays::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

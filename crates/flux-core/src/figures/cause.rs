@@ -40,7 +40,7 @@ struct Step {
 
 /// Report of `diagnostic-mobility`.
 #[derive(Debug, Serialize)]
-pub struct CauseReport {
+struct CauseReport {
     table: &'static str,
     steps: Vec<Step>,
     /// The figure itself, visitors; absent where the query has none.
@@ -83,7 +83,7 @@ fn place_of(step: &str, unknown: &Unknown) -> String {
 ///
 /// # Errors
 /// Those of the connection, [`Error::MissingTable`].
-pub fn explain(database: &Database, options: &Options) -> Result<CauseReport> {
+pub fn explain(database: &Database, options: &Options) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let table = mobility::table(options.space);
     let mut report = CauseReport { table, steps: Vec::new(), total: None, findings: Vec::new() };

@@ -90,7 +90,7 @@ struct LeapDay {
 
 /// Report of `compare-mobility-2024-2023`.
 #[derive(Debug, Serialize)]
-pub struct MobilityReport {
+struct MobilityReport {
     zone: Zone,
     category: String,
     current: Side,
@@ -115,7 +115,7 @@ pub struct MobilityReport {
 ///
 /// # Errors
 /// [`Error::Usage`] for an unknown zone, period or category; those of the connection and of the files to write.
-pub fn compare(database: &Database, options: &Options) -> Result<MobilityReport> {
+pub fn compare(database: &Database, options: &Options) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let period = match options.days {
         Some((debut, fin)) => period::Asked::Days(debut, fin),

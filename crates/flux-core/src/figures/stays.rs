@@ -152,7 +152,7 @@ fn render_shares(page: &mut Page, title: &str, shares: &[Share]) {
 
 /// An import of one file, and what it brought.
 #[derive(Debug, Serialize)]
-pub struct ImportedStays {
+struct ImportedStays {
     /// The import.
     #[serde(flatten)]
     pub(crate) import: ImportReport,
@@ -176,7 +176,7 @@ impl Report for ImportedStays {
 
 /// A migration of stays, and what the main tables then hold for its dates.
 #[derive(Debug, Serialize)]
-pub struct MigratedStays {
+struct MigratedStays {
     /// The migration.
     #[serde(flatten)]
     pub(crate) migration: MigrateReport,
@@ -216,7 +216,7 @@ pub fn import(
     database: &Database,
     options: &ImportOptions,
     progress: &Progress,
-) -> Result<ImportedStays> {
+) -> Result<impl Report + use<>> {
     let import = load::run(tool, settings, database, options, progress)?;
     let dataset = catalogue::weekly().find(|dataset| options.wants(dataset));
     let spread = dataset.and_then(|dataset| {
@@ -232,7 +232,7 @@ pub fn import(
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -> Result<MigratedStays> {
+pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -> Result<impl Report + use<>> {
     let spreads = if migration.verdict() == Verdict::Ok && !migration.dry_run {
         main_spreads(&mut database.session()?, pairs)?
     } else {
@@ -243,7 +243,7 @@ pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -
 
 /// An import with what it cost.
 #[derive(Debug, Serialize)]
-pub struct MeasuredImport {
+struct MeasuredImport {
     /// The import.
     #[serde(flatten)]
     pub(crate) import: ImportReport,
@@ -263,7 +263,7 @@ pub fn measured(
     database: &Database,
     options: &ImportOptions,
     progress: &Progress,
-) -> Result<MeasuredImport> {
+) -> Result<impl Report + use<>> {
     let started = std::time::Instant::now();
     let import = load::run(tool, settings, database, options, progress)?;
     let seconds = started.elapsed().as_secs_f64().max(0.001);

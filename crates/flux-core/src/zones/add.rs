@@ -24,7 +24,7 @@ pub(crate) struct Zone {
 
 /// Report of `add-missing-zones`.
 #[derive(Debug, Serialize)]
-pub struct AddReport {
+struct AddReport {
     dry_run: bool,
     added: u64,
     zones: Vec<Zone>,
@@ -34,7 +34,7 @@ pub struct AddReport {
 ///
 /// # Errors
 /// Those of the connection and the lock, [`crate::error::Error::MissingTable`].
-pub fn add(database: &Database, dry_run: bool) -> Result<AddReport> {
+pub fn add(database: &Database, dry_run: bool) -> Result<impl Report + use<>> {
     if dry_run {
         let zones = plan(&mut database.session()?)?;
         return Ok(report(zones, true));

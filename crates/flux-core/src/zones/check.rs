@@ -44,7 +44,7 @@ pub(crate) struct Zone {
 
 /// Report of `check-zones`.
 #[derive(Debug, Serialize)]
-pub struct ZonesReport {
+struct ZonesReport {
     zones: Vec<Zone>,
     /// Fact tables that the database lacks.
     missing_tables: Vec<String>,
@@ -71,7 +71,7 @@ pub struct Options {
 ///
 /// # Errors
 /// Those of the connection; [`Error::MissingTable`] without `dim_zones_observation`.
-pub fn check(database: &Database, home: &Home, options: Options, progress: &Progress) -> Result<ZonesReport> {
+pub fn check(database: &Database, home: &Home, options: Options, progress: &Progress) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let tables = database.tables(&mut session)?;
     let spec = Dim::Zone.spec();

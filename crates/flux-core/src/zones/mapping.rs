@@ -33,7 +33,7 @@ pub(crate) struct Mapping {
 
 /// Report of `test-zone-mapping-api-production`.
 #[derive(Debug, Serialize)]
-pub struct MappingReport {
+struct MappingReport {
     mappings: Vec<Mapping>,
     findings: Vec<Finding>,
 }
@@ -42,7 +42,7 @@ pub struct MappingReport {
 ///
 /// # Errors
 /// Those of the connection; [`Error::MissingTable`], [`Error::EmptyDimension`].
-pub fn map(database: &Database, names: &[String], space: Space) -> Result<MappingReport> {
+pub fn map(database: &Database, names: &[String], space: Space) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let zones = Zones::load(&mut session)?;
     if zones.rows().is_empty() {

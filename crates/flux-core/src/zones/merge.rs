@@ -90,7 +90,7 @@ struct Merge {
 
 /// Report of `merge-zones`.
 #[derive(Debug, Serialize)]
-pub struct MergeReport {
+struct MergeReport {
     applied: bool,
     rule: Rule,
     merges: Vec<Merge>,
@@ -101,7 +101,7 @@ pub struct MergeReport {
 ///
 /// # Errors
 /// [`Error::Usage`] for zones that are not there or not the same; [`Error::Invariant`] when volumes do not add up, nothing written.
-pub fn merge(database: &Database, options: &Options) -> Result<MergeReport> {
+pub fn merge(database: &Database, options: &Options) -> Result<impl Report + use<>> {
     let mut lock = if options.apply { Some(database.lock()?) } else { None };
     let mut session = database.session()?;
     let pairs = pairs(&mut session, options)?;
