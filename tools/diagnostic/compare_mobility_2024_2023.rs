@@ -34,7 +34,7 @@ struct Args {
     /// Année de référence
     #[arg(long, value_name = "ANNÉE", default_value_t = 2023, value_parser = clap::value_parser!(i32).range(2000..=2100))]
     reference: i32,
-    /// Période : code ou nom de dim_periodes
+    /// Période : code ou nom de dim_periodes, annee_complete ou une saison
     #[arg(long, value_name = "CODE", default_value = "vacances_ete")]
     period: String,
     /// Premier jour, au lieu d'une période

@@ -24,7 +24,7 @@ struct Args {
     /// Année
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
     year: i32,
-    /// Période : code ou nom de dim_periodes
+    /// Période : code ou nom de dim_periodes, annee_complete ou une saison
     #[arg(long, value_name = "CODE", default_value = "annee_complete")]
     period: String,
     /// Zone d'observation

@@ -15,9 +15,9 @@ const TOOL: Tool = Tool {
     about: "Compare la mobilité que donne le portail à celle que donne la base",
     details: "\
 Appelle : api/infographie/infographie_communes_excursion.php avec annee, periode, zone et limit.
-Recalcule par SQL : volumes de fact_lieu_activite_soir de la période (dim_periodes) et de la même période
-de l'année d'avant, zone et noms équivalents, catégorie TOURISTE, provenance autre que LOCAL, commune
-connue, du plus grand au plus petit. Compare dates, communes, volumes, évolution, ordre et nombre, et
+Demande à la base les mêmes chiffres que compare-mobility-2024-2023 : période et même période de l'année
+d'avant, zone et noms équivalents additionnés, catégorie TOURISTE, provenance autre que LOCAL, communes
+connues que classe l'une des deux années, de la plus grande à la plus petite. Compare dates, communes, volumes, évolution, ordre et nombre, et
 montre chaque écart. À volumes égaux, l'ordre des communes est libre.
 Lit : PORTAL_BASE_URL, API_TOKEN et PORTAL_CA dans l'environnement ou .env ; la base. N'écrit rien ;
 n'envoie qu'un GET ; le jeton n'apparaît jamais.

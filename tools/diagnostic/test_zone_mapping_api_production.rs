@@ -13,8 +13,7 @@ const TOOL: Tool = Tool {
     details: "\
 Lit : dim_zones_observation et un index des tables des tableaux de bord (nuitées, diurnes, séjours, mobilité).
 N'écrit rien. Sans --zone, essaie chaque nom de la référence et chacun de ses équivalents.
-Signale : nom qui ne mène à rien, zone sans donnée, seconde ligne d'une même zone dont aucun nom n'atteint les
-données. La base visée est celle des réglages : APP_ENV=production pour celle de production.
+Signale : nom qui ne mène à rien, zone sans donnée, zone sous deux noms, que les chiffres additionnent. La base visée est celle des réglages : APP_ENV=production pour celle de production.
 Coût : un parcours d'index par table. Peut être relancé à volonté.
 Codes de sortie : 0 chaque nom mène à des données, 1 échec, 2 mauvais usage, 3 à regarder.",
 };

@@ -45,7 +45,7 @@ pub(crate) struct QueryArgs {
     /// Année demandée (sinon l'année en cours)
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(1900..=2100))]
     pub(crate) year: Option<i32>,
-    /// Période demandée : code ou nom de dim_periodes
+    /// Période demandée : code ou nom de dim_periodes, annee_complete ou une saison
     #[arg(long, value_name = "PÉRIODE", default_value = "annee_complete")]
     pub(crate) period: String,
     /// Zone demandée
