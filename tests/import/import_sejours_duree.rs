@@ -37,6 +37,8 @@ fn departements_regions_and_lengths_are_summed() {
     assert_eq!(shares(&spread["top"]), named(&[("PARIS", 50, 50.0), ("RHÔNE", 40, 40.0), ("CANTAL", 10, 10.0)]));
     assert_eq!(shares(&spread["regions"]), named(&[("AUVERGNE-RHÔNE-ALPES", 50, 50.0), ("ÎLE-DE-FRANCE", 50, 50.0)]));
     assert_eq!(shares(&spread["durations"]), named(&[("1 NUIT", 40, 40.0), ("2 NUITS", 60, 60.0)]));
+    // (1 × 40 + 2 × 60) / 100
+    assert_eq!(spread["mean_nights"], 1.6);
     let text = home.tool("import-sejours-duree-fr").run().expect_code(0);
     assert!(text.stdout.contains("inchangé") && text.stdout.contains('█'), "{text}");
 }
