@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flux_test::mysql::prelude::Queryable;
-use flux_test::{Home, TestDb, Tool};
+use flux_test::{Home, Server, TestDb, Tool};
 use support::backup::{only_backup, prepared};
 use support::trouble::killed_at;
 
@@ -209,4 +209,67 @@ fn a_dump_is_whole_and_hides_the_password() {
     home.tool("restore-critical").arg("--list").run().expect_code(0).expect_stdout("dump_");
     let name = only_backup(&home);
     home.tool("restore-critical").arg(name).run().expect_code(1).expect_stderr("zcat");
+}
+
+/// An authority `dir/ca.pem` and a certificate of it for `name`, with which a server of our own answers.
+fn tls_server(files: &Home, name: &str) -> Option<Server> {
+    let script = format!(
+        "set -e; new='openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+         $new -x509 -days 2 -subj /CN=autorite -keyout ca.key -out ca.pem
+         $new -subj /CN=serveur -keyout key.pem -out csr.pem
+         echo subjectAltName={name} > ext
+         openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -days 2 -out cert.pem
+         chmod -R a+rX ."
+    );
+    Tool::program("/bin/sh").home(files).args(["-c", &script]).run().expect_code(0);
+    let option = |name: &str, file: &str| format!("--{name}={}", files.join(file).display());
+    Server::dedicated([option("ssl-cert", "cert.pem"), option("ssl-key", "key.pem")])
+}
+
+#[test]
+fn a_dump_checks_the_server_as_strictly_as_the_tool_itself() {
+    let files = Home::without_db();
+    // Each of these characters means something in an options file.
+    let odd = "autorité \"a\\b\" # 1.pem";
+    for (name, code) in [("IP:127.0.0.1", 0), ("DNS:ailleurs.invalid", 1)] {
+        let Some(server) = tls_server(&files, name) else { return };
+        fs::copy(files.join("ca.pem"), files.join(odd)).unwrap();
+        let db = server.new_db();
+        db.exec("CREATE TABLE dim_pays (id_pays INT PRIMARY KEY)");
+        let home = Home::new(&db);
+        let authority = files.join(odd).display().to_string();
+        let run = |mode: &str| {
+            let tool = home.tool(TOOL).args(["--dump", "--json"]).env("DB_SSL_MODE", mode);
+            tool.env("DB_SSL_CA", &authority).run()
+        };
+        run("REQUIRED").expect_code(0);
+        // MariaDB's program has no way to check the authority alone: it refuses a server of another name, and says so.
+        let only_authority = run("VERIFY_CA");
+        let by_name = code == 1
+            && String::from_utf8_lossy(&Command::new("mysqldump").arg("--version").output().unwrap().stdout)
+                .contains("MariaDB");
+        let only_authority = only_authority.expect_code(i32::from(by_name));
+        assert!(!by_name || only_authority.stderr.contains("mariadb-dump a échoué"), "{only_authority}");
+        run("VERIFY_IDENTITY").expect_code(code);
+        let whole = home.list("data/backups");
+        assert!(whole.iter().all(|name| !name.ends_with(".partial")), "{whole:?}");
+    }
+}
+
+#[test]
+fn a_killed_dump_leaves_the_password_nowhere() {
+    let (_db, home) = prepared(30_000);
+    fs::create_dir(home.join("tmp")).unwrap();
+    let started = |home: &Home| {
+        let names = home.list("data/backups");
+        names.iter().any(|name| home.join("data/backups").join(name).join("base.sql.gz").exists())
+    };
+    let mut running = home.tool(TOOL).arg("--dump").env("TMPDIR", home.join("tmp")).spawn();
+    while !started(&home) && running.is_running() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    running.kill9();
+    let _ = running.wait();
+    assert!(started(&home), "the dump had begun");
+    assert!(home.list("tmp").is_empty(), "{:?}", home.list("tmp"));
 }

@@ -1,4 +1,5 @@
-//! The whole database by `mariadb-dump` or `mysqldump`, compressed as it comes. The password goes by a private file.
+//! The whole database by `mariadb-dump` or `mysqldump`, compressed as it comes. The password goes by a pipe: no argument and no file
+//! ever holds it, whenever either program is killed.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -23,21 +24,25 @@ pub(super) fn take(
     mut manifest: Manifest,
 ) -> Result<Manifest> {
     manifest.snapshot_at = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
-    let (program, version) = program(database.flavour())?;
-    let secret = options_file(settings)?;
-    let mut defaults = std::ffi::OsString::from("--defaults-extra-file=");
-    defaults.push(secret.path());
-    let mut child = Command::new(program)
-        .arg(defaults)
+    let program = Program::find(database.flavour())?;
+    let options = options(settings, &program)?;
+    let name = program.name;
+    let mut child = Command::new(name)
+        // Not `--defaults-extra-file`: what stands in ~/.my.cnf would then win over DB_SSL_MODE and the account.
+        .arg("--defaults-file=/dev/stdin")
         .args(["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob"])
         .args(["--default-character-set=utf8mb4", "--no-tablespaces"])
-        .args(extra(database.flavour(), program))
+        .args(program.extra(database.flavour()))
         .arg(database.name())
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(Error::io("lancement de", program))?;
+        .map_err(Error::io("lancement de", name))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It fits the pipe. A program that ends before it has read it says why by itself.
+        let _ = stdin.write_all(options.as_bytes());
+    }
     let stderr = child.stderr.take();
     let messages = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -54,61 +59,93 @@ pub(super) fn take(
     if copied.is_err() {
         let _ = child.kill();
     }
-    let status = child.wait().map_err(Error::io("attente de", program))?;
+    let status = child.wait().map_err(Error::io("attente de", name))?;
     let messages = messages.join().unwrap_or_default();
     let (bytes, sha256, complete) = copied?;
     if !status.success() || !complete {
         let reason = if messages.is_empty() { format!("fin prématurée ({status})") } else { messages };
         return Err(Error::Config {
-            message: format!("{program} a échoué : {reason}"),
+            message: format!("{name} a échoué : {reason}"),
             hint: "vérifiez les droits de l'utilisateur (SELECT, SHOW VIEW, TRIGGER, EVENT), puis relancez".into(),
         });
     }
-    manifest.dump = Some(DumpEntry { file, program: version, bytes, sha256 });
+    manifest.dump = Some(DumpEntry { file, program: program.version, bytes, sha256 });
     manifest.write(dir)?;
     Ok(manifest)
 }
 
-/// The server's own program first; the other family's works for most databases.
-fn program(flavour: Flavour) -> Result<(&'static str, String)> {
-    let candidates = match flavour {
-        Flavour::MariaDb => ["mariadb-dump", "mysqldump"],
-        Flavour::MySql => ["mysqldump", "mariadb-dump"],
-    };
-    for program in candidates {
-        if let Ok(output) = Command::new(program).arg("--version").stdin(Stdio::null()).output() {
-            return Ok((program, String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+/// A dump program of one of the two families, whose options differ.
+struct Program {
+    name: &'static str,
+    version: String,
+    is_mariadb: bool,
+}
+
+impl Program {
+    /// The server's own program first; the other family's works for most databases.
+    fn find(flavour: Flavour) -> Result<Self> {
+        let candidates = match flavour {
+            Flavour::MariaDb => ["mariadb-dump", "mysqldump"],
+            Flavour::MySql => ["mysqldump", "mariadb-dump"],
+        };
+        for name in candidates {
+            if let Ok(output) = Command::new(name).arg("--version").stdin(Stdio::null()).output() {
+                let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+                // MariaDB installs its program under the name of MySQL's too.
+                let is_mariadb = version.to_ascii_lowercase().contains("mariadb");
+                return Ok(Self { name, version, is_mariadb });
+            }
+        }
+        Err(Error::Config {
+            message: "ni mariadb-dump ni mysqldump n'est installé".into(),
+            hint: "installez le paquet mariadb-client, ou lancez `backup-critical --all` qui n'en a pas besoin".into(),
+        })
+    }
+
+    fn extra(&self, flavour: Flavour) -> &'static [&'static str] {
+        match (self.is_mariadb, flavour) {
+            (true, _) => &[],
+            (false, Flavour::MySql) => &["--set-gtid-purged=OFF"],
+            (false, Flavour::MariaDb) => &["--set-gtid-purged=OFF", "--column-statistics=0"],
         }
     }
-    Err(Error::Config {
-        message: "ni mariadb-dump ni mysqldump n'est installé".into(),
-        hint: "installez le paquet mariadb-client, ou lancez `backup-critical --all` qui n'en a pas besoin".into(),
-    })
-}
 
-/// What the programs do not agree on.
-fn extra(flavour: Flavour, program: &str) -> &'static [&'static str] {
-    let theirs = Command::new(program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| !String::from_utf8_lossy(&output.stdout).to_ascii_lowercase().contains("mariadb"));
-    match (theirs, flavour) {
-        (true, Flavour::MySql) => &["--set-gtid-purged=OFF"],
-        (true, Flavour::MariaDb) => &["--set-gtid-purged=OFF", "--column-statistics=0"],
-        (false, _) => &[],
+    /// DB_SSL_MODE in this program's options, never weaker than our own connection. None of them is marked as one that may be unknown
+    /// (`loose-`): a program that does not know it must refuse, not connect without.
+    fn tls(&self, mode: TlsMode) -> &'static str {
+        match (self.is_mariadb, mode) {
+            (false, TlsMode::Disabled) => "ssl-mode=DISABLED\nget-server-public-key\n",
+            (false, TlsMode::Preferred) => "ssl-mode=PREFERRED\n",
+            (false, TlsMode::Required) => "ssl-mode=REQUIRED\n",
+            (false, TlsMode::VerifyCa) => "ssl-mode=VERIFY_CA\n",
+            (false, TlsMode::VerifyIdentity) => "ssl-mode=VERIFY_IDENTITY\n",
+            (true, TlsMode::Disabled) => "skip-ssl\n",
+            // MariaDB's program uses TLS where the server offers it, which for REQUIRED our own connection has just seen it do. Since 11.4
+            // it would check the certificate too.
+            (true, TlsMode::Preferred | TlsMode::Required) => "ssl\nskip-ssl-verify-server-cert\n",
+            // It has no way to insist on the authority without the name: VERIFY_CA checks both.
+            (true, TlsMode::VerifyCa | TlsMode::VerifyIdentity) => "ssl\nssl-verify-server-cert\n",
+        }
     }
 }
 
-/// An options file that only this user can read, gone when dropped.
-fn options_file(settings: &Settings) -> Result<tempfile::NamedTempFile> {
+/// The options file that the program reads from its standard input.
+///
+/// # Errors
+/// [`Error::Config`] where the program cannot do what DB_SSL_MODE asks for.
+fn options(settings: &Settings, program: &Program) -> Result<String> {
     let connection = settings.connection()?;
-    let tls = connection.tls;
     let opts = connection.opts(false);
+    let authority = settings.get("DB_SSL_CA");
+    let verifies = matches!(connection.tls, TlsMode::VerifyCa | TlsMode::VerifyIdentity);
+    if verifies && !program.is_mariadb && authority.is_none() {
+        return Err(Error::Config {
+            message: format!("{} ne vérifie le serveur qu'avec une autorité, et DB_SSL_CA manque", program.name),
+            hint: "réglez DB_SSL_CA, ou lancez `backup-critical --all` qui n'a pas besoin de ce programme".into(),
+        });
+    }
     let mut text = String::from("[client]\n");
-    let mut set = |name: &str, value: &str| {
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        text.push_str(&format!("{name}=\"{value}\"\n"));
-    };
+    let mut set = |name: &str, value: &str| text.push_str(&format!("{name}=\"{}\"\n", escaped(value)));
     set("user", opts.get_user().unwrap_or_default());
     set("password", opts.get_pass().unwrap_or_default());
     match opts.get_socket() {
@@ -119,22 +156,26 @@ fn options_file(settings: &Settings) -> Result<tempfile::NamedTempFile> {
             set("protocol", "TCP");
         }
     }
-    match tls {
-        TlsMode::Disabled => text.push_str("loose-skip-ssl\nloose-ssl-mode=DISABLED\nloose-get-server-public-key\n"),
-        TlsMode::Preferred => {}
-        TlsMode::Required => text.push_str("loose-ssl-mode=REQUIRED\nloose-ssl\n"),
-        TlsMode::VerifyCa | TlsMode::VerifyIdentity => {
-            text.push_str("loose-ssl-mode=VERIFY_CA\nloose-ssl-verify-server-cert\n");
-            if let Some(path) = settings.get("DB_SSL_CA") {
-                text.push_str(&format!("ssl-ca=\"{path}\"\n"));
-            }
+    if let Some(path) = authority.filter(|_| verifies) {
+        set("ssl-ca", &path);
+    }
+    text.push_str(program.tls(connection.tls));
+    Ok(text)
+}
+
+/// A value between double quotes in an options file.
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            other => text.push(other),
         }
     }
-    let wrap = || Error::io("écriture du fichier d'options dans", std::env::temp_dir());
-    // Made with rights for its owner only.
-    let mut file = tempfile::Builder::new().prefix("flux-").suffix(".cnf").tempfile().map_err(wrap())?;
-    file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(wrap())?;
-    Ok(file)
+    text
 }
 
 /// Compresses what comes; also whether it ends as a whole dump does.
@@ -162,4 +203,27 @@ fn copy(mut from: impl Read, to: &Path, progress: &Progress) -> Result<(u64, Str
     bar.finish_and_clear();
     let (bytes, sha256) = sink.finish()?;
     Ok((bytes, sha256, memchr::memmem::find(&tail, END).is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mode_is_weakened_or_passed_over() {
+        let program = |is_mariadb| Program { name: "", version: String::new(), is_mariadb };
+        for (mode, mysql, mariadb) in [
+            (TlsMode::Disabled, "ssl-mode=DISABLED", "skip-ssl"),
+            (TlsMode::Preferred, "ssl-mode=PREFERRED", "skip-ssl-verify-server-cert"),
+            (TlsMode::Required, "ssl-mode=REQUIRED", "skip-ssl-verify-server-cert"),
+            (TlsMode::VerifyCa, "ssl-mode=VERIFY_CA", "ssl-verify-server-cert"),
+            (TlsMode::VerifyIdentity, "ssl-mode=VERIFY_IDENTITY", "ssl-verify-server-cert"),
+        ] {
+            for (is_mariadb, expected) in [(false, mysql), (true, mariadb)] {
+                let text = program(is_mariadb).tls(mode);
+                assert!(text.lines().any(|line| line == expected), "{mode:?} {is_mariadb}: {text}");
+                assert!(!text.contains("loose"), "{text}");
+            }
+        }
+    }
 }
