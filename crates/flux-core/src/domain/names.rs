@@ -364,7 +364,7 @@ impl Resolver {
         let mut scored: Vec<(usize, &str)> = self
             .rows
             .iter()
-            .map(|row| (distance(&name, &fold(&row.name)), row.name.as_str()))
+            .map(|row| (strsim::levenshtein(&name, &fold(&row.name)), row.name.as_str()))
             .filter(|(distance, _)| *distance <= name.chars().count() / 2)
             .collect();
         scored.sort_unstable();
@@ -509,22 +509,6 @@ fn matches(pattern: &[char], name: &str) -> bool {
         reached = next;
     }
     reached[pattern.len()]
-}
-
-/// Levenshtein distance, in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
