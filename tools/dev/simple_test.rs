@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::health::server::{self, ServerReport};
+use flux_core::health::server::{self};
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "simple-test",
@@ -22,6 +23,6 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(_: Args, context: &Context) -> Result<ServerReport> {
+fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
     server::check(&context.database()?)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::cache::{self, Action, CacheReport, Options};
+use flux_core::report::Report;
+use flux_core::upkeep::cache::{self, Action, Options};
 
 const TOOL: Tool = Tool {
     name: "cache-admin",
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<CacheReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let action = match args.action {
         ActionArg::Stats => Action::Stats,
         ActionArg::Cleanup => Action::Cleanup,

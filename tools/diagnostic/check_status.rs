@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::health::status::{self, StatusReport};
+use flux_core::health::status::{self};
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "check-status",
@@ -27,6 +28,6 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<StatusReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     status::status(&context.settings, &context.database()?, args.space.space())
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::cache::{self, Action, CacheReport, Options};
+use flux_core::report::Report;
+use flux_core::upkeep::cache::{self, Action, Options};
 
 const TOOL: Tool = Tool {
     name: "cleanup-old-cache",
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<CacheReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options =
         Options { action: Action::Cleanup, category: None, max_age: args.max_age, dry_run: args.writer.dry_run };
     cache::administer(context.settings.home.root(), &options)

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::health::prerequisites::{self, PrerequisitesReport};
+use flux_core::health::prerequisites::{self};
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "diagnostic-migration",
@@ -28,6 +29,6 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<PrerequisitesReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     prerequisites::check(&context.settings, context.database(), args.space.space())
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::health::tables::{self, Inventory, Kind, Options};
+use flux_core::health::tables::{self, Kind, Options};
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "tables-info",
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<Inventory> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = Options { kinds: args.kinds, structure: args.structure, stats: args.stats };
     tables::inventory(&context.database()?, &options)
 }

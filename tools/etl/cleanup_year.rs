@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue;
 use flux_core::error::Result;
-use flux_core::upkeep::cleanup_year::{self, CleanupOptions, CleanupReport};
+use flux_core::report::Report;
+use flux_core::upkeep::cleanup_year::{self, CleanupOptions};
 
 const TOOL: Tool = Tool {
     name: "cleanup-year",
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<CleanupReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = CleanupOptions {
         year: args.year,
         only: args.only,

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::extract::{self, ExtractOptions, ExtractReport, Limits};
+use flux_core::extract::{self, ExtractOptions, Limits};
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "extract-only",
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<ExtractReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let limits = Limits { total: args.max_size << 30, ratio: args.max_ratio, ..Limits::default() };
     let options = ExtractOptions {
         sources: args.sources,

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::archive::{self, ArchiveOptions, ArchiveReport};
+use flux_core::report::Report;
+use flux_core::upkeep::archive::{self, ArchiveOptions};
 
 const TOOL: Tool = Tool {
     name: "archive-csv",
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<ArchiveReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options =
         ArchiveOptions { data_dir: args.data_dir, accept_rejects: args.accept_rejects, dry_run: args.writer.dry_run };
     archive::archive(&context.settings, &context.database()?, &options)

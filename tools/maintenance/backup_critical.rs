@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::backup::{self, BackupOptions, BackupReport, Kind};
+use flux_core::backup::{self, BackupOptions, Kind};
 use flux_core::error::Result;
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "backup-critical",
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<BackupReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let kind = match (args.all, args.dump) {
         (_, true) => Kind::Dump,
         (true, false) => Kind::Complet,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::cache::{self, ClearOptions, ClearReport};
+use flux_core::report::Report;
+use flux_core::upkeep::cache::{self, ClearOptions};
 
 const TOOL: Tool = Tool {
     name: "clear-cache-midnight",
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<ClearReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = ClearOptions {
         only: args.category,
         older_than: args.older_than.map(|hours| Duration::from_secs(u64::from(hours) * 3600)),

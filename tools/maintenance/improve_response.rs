@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::response::{self, ResponseOptions, ResponseReport};
+use flux_core::report::Report;
+use flux_core::upkeep::response::{self, ResponseOptions};
 
 const TOOL: Tool = Tool {
     name: "improve-response",
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<ResponseReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = ResponseOptions {
         apply: args.apply,
         no_analyze: args.no_analyze,

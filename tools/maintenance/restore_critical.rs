@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::backup::{self, RestoreAction, RestoreOptions, RestoreReport};
+use flux_core::backup::{self, RestoreAction, RestoreOptions};
 use flux_core::error::Result;
+use flux_core::report::Report;
 
 const TOOL: Tool = Tool {
     name: "restore-critical",
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<RestoreReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let action = match (args.list, args.verify, args.undo, args.drop_old) {
         (true, ..) => RestoreAction::List,
         (_, true, ..) => RestoreAction::Verify,
@@ -70,5 +71,5 @@ fn run(args: Args, context: &Context) -> Result<RestoreReport> {
         only: args.only,
         dry_run: args.writer.dry_run,
     };
-    backup::restore(&options, || context.database(), &context.progress)
+    backup::restore(&options, &|| context.database(), &context.progress)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::upkeep::logs::{self, RotateOptions, RotateReport};
+use flux_core::report::Report;
+use flux_core::upkeep::logs::{self, RotateOptions};
 
 const TOOL: Tool = Tool {
     name: "rotate-logs",
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<RotateReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = RotateOptions {
         size: u64::from(args.size) << 20,
         age: Duration::from_secs(u64::from(args.age) * 86_400),

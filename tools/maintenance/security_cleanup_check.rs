@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::upkeep::security::{self, SecurityOptions, SecurityReport};
+use flux_core::report::Report;
+use flux_core::upkeep::security::{self, SecurityOptions};
 
 const TOOL: Tool = Tool {
     name: "security-cleanup-check",
@@ -37,6 +38,6 @@ fn main() -> ExitCode {
     flux_cli::main(TOOL, run)
 }
 
-fn run(args: Args, context: &Context) -> Result<SecurityReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     security::check(&context.settings, &SecurityOptions { path: args.path, rules: args.rules })
 }

@@ -43,9 +43,9 @@ impl Kind {
 
 /// One table of a backup.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TableEntry {
+pub(super) struct TableEntry {
     /// Its name.
-    pub table: String,
+    pub(crate) table: String,
     /// Its file.
     pub(crate) file: String,
     /// Rows.
@@ -66,7 +66,7 @@ pub struct TableEntry {
 
 /// The dump of a whole database.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DumpEntry {
+pub(super) struct DumpEntry {
     /// Its file.
     pub(crate) file: String,
     /// Program and version that wrote it.
@@ -79,11 +79,11 @@ pub struct DumpEntry {
 
 /// What the manifest says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Manifest {
+pub(super) struct Manifest {
     /// Version of the format.
     pub(crate) format: u32,
     /// What it holds.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Name of the database.
     pub(crate) database: String,
     /// Version of the server.
@@ -179,11 +179,11 @@ impl Manifest {
 
 /// A folder that is, or claims to be, a backup.
 #[derive(Debug)]
-pub struct Found {
+pub(super) struct Found {
     /// Its path.
     pub(crate) path: PathBuf,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its manifest, or what is wrong with it.
     pub(crate) manifest: Result<Manifest>,
 }
@@ -199,7 +199,7 @@ impl Found {
 ///
 /// # Errors
 /// [`Error::Io`].
-pub fn list(dir: &Path) -> Result<Vec<Found>> {
+pub(super) fn list(dir: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for path in folders(dir)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

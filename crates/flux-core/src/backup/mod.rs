@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use serde::Serialize;
 
-pub use manifest::{DumpEntry, Found, Kind, Manifest, TableEntry, list};
-pub use restore::{RestoreAction, RestoreOptions, RestoreReport, restore};
+pub use manifest::Kind;
+pub use restore::{RestoreAction, RestoreOptions, restore};
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, DIMS, Space};
@@ -28,7 +28,7 @@ use crate::files::{self, Fence};
 use crate::progress::Progress;
 use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::settings::Settings;
-use manifest::PARTIAL;
+use manifest::{Found, Manifest, PARTIAL, TableEntry, list};
 
 /// How often a backup is begun again when a table's structure changes under it.
 const TRIES: u32 = 3;
@@ -48,9 +48,10 @@ pub struct BackupOptions {
 
 /// Report of `backup-critical`.
 #[derive(Debug, Serialize)]
-pub struct BackupReport {
+struct BackupReport {
     dry_run: bool,
     kind: Kind,
+    #[serde(serialize_with = "crate::report::path_text")]
     path: PathBuf,
     snapshot_at: Option<String>,
     server_version: String,
@@ -91,7 +92,7 @@ pub fn backup(
     database: &Database,
     options: &BackupOptions,
     progress: &Progress,
-) -> Result<BackupReport> {
+) -> Result<impl Report + use<>> {
     let dir = folder(settings, options.dir.as_deref())?;
     let mut session = database.session()?;
     let _lock = BackupLock::take(database)?;

@@ -50,7 +50,7 @@ pub struct RestoreOptions {
 
 /// Report of `restore-critical`.
 #[derive(Debug, Serialize)]
-pub struct RestoreReport {
+struct RestoreReport {
     action: RestoreAction,
     dry_run: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -92,9 +92,9 @@ struct RestoredTable {
 /// connection and the lock; the live tables are then as they were.
 pub fn restore(
     options: &RestoreOptions,
-    connect: impl FnOnce() -> Result<Database>,
+    connect: &dyn Fn() -> Result<Database>,
     progress: &Progress,
-) -> Result<RestoreReport> {
+) -> Result<impl Report + use<>> {
     let mut report = RestoreReport {
         action: options.action,
         dry_run: options.dry_run,

@@ -79,7 +79,7 @@ pub(crate) struct ArchiveReport {
 
 /// One run.
 #[derive(Debug, Serialize)]
-pub struct ExtractReport {
+struct ExtractReport {
     /// Where to.
     #[serde(serialize_with = "crate::report::path_text")]
     pub(crate) output: PathBuf,
@@ -96,7 +96,7 @@ const SCRATCH: &str = ".extraction";
 ///
 /// # Errors
 /// Those that concern the run as a whole. What concerns one archive stands in its report.
-pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progress) -> Result<ExtractReport> {
+pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let output = options.output.clone().unwrap_or_else(|| settings.home.extracted());
     // A dry run leaves no trace: no folder, no lock, no memory, and it does not tidy up after others either.
     let _lock = if options.dry_run {

@@ -23,7 +23,8 @@ pub(crate) struct Passed {
 
 /// Report of `diagnostic-migration`.
 #[derive(Debug, Serialize)]
-pub struct PrerequisitesReport {
+struct PrerequisitesReport {
+    #[serde(serialize_with = "crate::report::path_text")]
     home: PathBuf,
     target: Option<String>,
     passed: Vec<Passed>,
@@ -40,7 +41,7 @@ impl PrerequisitesReport {
 ///
 /// # Errors
 /// Those of queries once the connection stands.
-pub fn check(settings: &settings::Settings, database: Result<Database>, space: Space) -> Result<PrerequisitesReport> {
+pub fn check(settings: &settings::Settings, database: Result<Database>, space: Space) -> Result<impl Report + use<>> {
     let home = settings.home.root().to_path_buf();
     let mut report = PrerequisitesReport { home, target: None, passed: Vec::new(), findings: Vec::new() };
     paths(settings, &mut report);

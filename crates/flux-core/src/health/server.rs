@@ -20,7 +20,7 @@ pub(crate) struct Setting {
 
 /// Report of `simple-test`.
 #[derive(Debug, Serialize)]
-pub struct ServerReport {
+struct ServerReport {
     target: String,
     version: String,
     server: &'static str,
@@ -36,7 +36,7 @@ pub struct ServerReport {
 ///
 /// # Errors
 /// Those of the connection.
-pub fn check(database: &Database) -> Result<ServerReport> {
+pub fn check(database: &Database) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let started = std::time::Instant::now();
     session.exec("essai", "DO 1", ())?;

@@ -63,7 +63,7 @@ pub(crate) struct TableStatus {
 
 /// Report of `check-status`.
 #[derive(Debug, Serialize)]
-pub struct StatusReport {
+struct StatusReport {
     tables: Vec<TableStatus>,
     findings: Vec<Finding>,
     next: String,
@@ -73,7 +73,7 @@ pub struct StatusReport {
 ///
 /// # Errors
 /// Those that concern the run as a whole.
-pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<StatusReport> {
+pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     if !existing.contains_key(history::TABLE) {

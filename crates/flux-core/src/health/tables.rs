@@ -124,7 +124,7 @@ pub(crate) struct Info {
 
 /// Report of `tables-info`.
 #[derive(Debug, Serialize)]
-pub struct Inventory {
+struct Inventory {
     database: String,
     server: String,
     tables: Vec<Info>,
@@ -136,7 +136,7 @@ pub struct Inventory {
 ///
 /// # Errors
 /// Those of the connection.
-pub fn inventory(database: &Database, options: &Options) -> Result<Inventory> {
+pub fn inventory(database: &Database, options: &Options) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     if database.flavour() == Flavour::MySql {
         // MySQL 8+ answers from a cache of up to a day otherwise.

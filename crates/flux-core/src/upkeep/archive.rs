@@ -35,7 +35,7 @@ pub struct ArchiveOptions {
 
 /// Report of `archive-csv`.
 #[derive(Debug, Serialize)]
-pub struct ArchiveReport {
+struct ArchiveReport {
     dry_run: bool,
     files: Vec<FileLine>,
 }
@@ -43,10 +43,11 @@ pub struct ArchiveReport {
 #[derive(Debug, Serialize)]
 struct FileLine {
     file: String,
+    #[serde(serialize_with = "crate::report::path_text")]
     path: PathBuf,
     status: Status,
     bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::report::path_text_if_any", skip_serializing_if = "Option::is_none")]
     archive: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -95,7 +96,7 @@ const MIGRATE: &str = "lancez `migrate-temp-to-main`, puis `verify-migration`";
 ///
 /// # Errors
 /// Those of the connection, the lock and the folders; what concerns one file stands in the report.
-pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOptions) -> Result<ArchiveReport> {
+pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOptions) -> Result<impl Report + use<>> {
     let fence = Fence::new(settings.home.root())?;
     let root = fence.path(Path::new("data/archive"))?;
     let folder = options.data_dir.clone().unwrap_or_else(|| settings.home.deliveries());

@@ -196,7 +196,7 @@ fn is_broken(path: &Path, size: u64) -> bool {
 
 /// Report of `clear-cache-midnight`.
 #[derive(Debug, Serialize)]
-pub struct ClearReport {
+pub(crate) struct ClearReport {
     dry_run: bool,
     #[serde(serialize_with = "crate::report::path_text")]
     path: PathBuf,
@@ -231,7 +231,12 @@ impl ClearReport {
 ///
 /// # Errors
 /// [`Error::Config`] when `cache/` leads out of the home folder, [`Error::Usage`] for an unknown category.
-pub fn clear(root: &Path, options: &ClearOptions) -> Result<ClearReport> {
+pub fn clear(root: &Path, options: &ClearOptions) -> Result<impl Report + use<>> {
+    cleared(root, options)
+}
+
+/// As [`clear`], for a tool that empties the caches among other things.
+pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport> {
     let fence = Fence::new(root)?;
     let dir = fence.path(Path::new("cache"))?;
     if dir.exists() && !dir.is_dir() {
@@ -308,7 +313,7 @@ impl Report for ClearReport {
 
 /// Report of `cache-admin` and `cleanup-old-cache`.
 #[derive(Debug, Serialize)]
-pub struct CacheReport {
+struct CacheReport {
     #[serde(serialize_with = "crate::report::path_text")]
     folder: PathBuf,
     action: Action,
@@ -326,7 +331,7 @@ pub struct CacheReport {
 ///
 /// # Errors
 /// [`Error::Usage`] for a category that is not there, [`Error::Interrupted`]; a file that cannot be removed is a finding.
-pub fn administer(home: &Path, options: &Options) -> Result<CacheReport> {
+pub fn administer(home: &Path, options: &Options) -> Result<impl Report + use<>> {
     let folder = home.join("cache");
     let wanted = |category: &str| options.category.as_deref().is_none_or(|only| only == category);
     let mut sweep = Sweep::new(&folder, options.action, options.max_age, &wanted, options.dry_run);

@@ -48,7 +48,7 @@ pub(crate) struct CleanedTable {
 
 /// The plan, and what was done of it.
 #[derive(Debug, Serialize)]
-pub struct CleanupReport {
+struct CleanupReport {
     /// The year.
     pub(crate) year: i32,
     /// Whether nothing was deleted.
@@ -67,7 +67,7 @@ pub struct CleanupReport {
 ///
 /// # Errors
 /// [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]; what was deleted until then is gone, the rest untouched.
-pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Progress) -> Result<CleanupReport> {
+pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let (first, last) = span(options.year)?;
     let mut lock = if options.apply { Some(database.lock()?) } else { None };
     let mut session = database.session()?;

@@ -42,7 +42,7 @@ pub struct RotateOptions {
 
 /// Report of `rotate-logs`.
 #[derive(Debug, Serialize)]
-pub struct RotateReport {
+struct RotateReport {
     dry_run: bool,
     actions: Vec<Action>,
     findings: Vec<Finding>,
@@ -70,7 +70,7 @@ enum Done {
 ///
 /// # Errors
 /// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses stands in the report.
-pub fn rotate(root: &Path, options: &RotateOptions) -> Result<RotateReport> {
+pub fn rotate(root: &Path, options: &RotateOptions) -> Result<impl Report + use<>> {
     let fence = Fence::new(root)?;
     let mut report = RotateReport { dry_run: options.dry_run, actions: Vec::new(), findings: Vec::new() };
     for folder in FOLDERS {

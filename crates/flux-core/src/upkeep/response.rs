@@ -41,7 +41,7 @@ pub struct ResponseOptions {
 
 /// Report of `improve-response`.
 #[derive(Debug, Serialize)]
-pub struct ResponseReport {
+struct ResponseReport {
     dry_run: bool,
     tables: Vec<TableLine>,
     analyzed: u64,
@@ -97,7 +97,7 @@ pub fn improve(
     database: &Database,
     options: ResponseOptions,
     progress: &Progress,
-) -> Result<ResponseReport> {
+) -> Result<impl Report + use<>> {
     let writes = !options.dry_run && options.apply;
     let _lock = if writes { Some(database.lock()?) } else { None };
     let mut session = database.session()?;
@@ -131,7 +131,7 @@ pub fn improve(
         report.tables.push(line);
     }
     if !options.no_cache {
-        let cleared = cache::clear(home, &ClearOptions { dry_run: options.dry_run, ..ClearOptions::default() })?;
+        let cleared = cache::cleared(home, &ClearOptions { dry_run: options.dry_run, ..ClearOptions::default() })?;
         (report.cache_files, report.cache_bytes) = cleared.freed();
         report.findings.extend(cleared.into_findings());
     }

@@ -44,7 +44,8 @@ pub struct SecurityOptions {
 
 /// Report of `security-cleanup-check`.
 #[derive(Debug, Serialize)]
-pub struct SecurityReport {
+struct SecurityReport {
+    #[serde(serialize_with = "crate::report::path_text")]
     path: PathBuf,
     files: u64,
     skipped: u64,
@@ -66,7 +67,7 @@ struct Problem {
 ///
 /// # Errors
 /// [`Error::Config`] for bad rules, [`Error::Io`] when the folder cannot be read.
-pub fn check(settings: &Settings, options: &SecurityOptions) -> Result<SecurityReport> {
+pub fn check(settings: &Settings, options: &SecurityOptions) -> Result<impl Report + use<>> {
     let home = settings.home.root();
     let root = options.path.as_deref().unwrap_or(home);
     fs::read_dir(root).map_err(Error::io("lecture de", root))?;
