@@ -28,7 +28,7 @@ pub(super) fn take(
     let options = options(settings, &program)?;
     let name = program.name;
     let mut child = Command::new(name)
-        // Not `--defaults-extra-file`: what stands in ~/.my.cnf would then win over DB_SSL_MODE and the account.
+        // Not `--defaults-extra-file`: what is in ~/.my.cnf would then win over DB_SSL_MODE and the account.
         .arg("--defaults-file=/dev/stdin")
         .args(["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob"])
         .args(["--default-character-set=utf8mb4", "--no-tablespaces"])

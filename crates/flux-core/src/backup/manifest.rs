@@ -1,4 +1,4 @@
-//! The manifest of a backup, which tells a complete one from remains, and what stands beside it in its folder.
+//! The manifest of a backup, which marks a complete one, and the files beside it in its folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};

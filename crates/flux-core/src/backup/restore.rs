@@ -1,5 +1,5 @@
 //! `restore-critical`: proves a backup, loads it beside the live tables, compares, swaps all tables in one statement, and keeps those
-//! that it has replaced until told otherwise.
+//! that it has replaced until asked to drop it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

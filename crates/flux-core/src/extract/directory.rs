@@ -13,7 +13,7 @@ use crate::extract::Limits;
 /// End of the central directory: its record is at most this long, comment included (APPNOTE 4.3.16).
 const LONGEST_END: u64 = 22 + 65_535;
 const END: &[u8; 4] = b"PK\x05\x06";
-/// Of the same in zip64, and of the pointer to it that stands before [`END`].
+/// Of the same in zip64, and of the pointer to it that comes before [`END`].
 const END_64: &[u8; 4] = b"PK\x06\x06";
 const LOCATOR_64: &[u8; 4] = b"PK\x06\x07";
 /// Bytes of the directory for each entry: a name, a date or two, sizes.

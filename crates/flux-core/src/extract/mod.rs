@@ -95,7 +95,7 @@ const SCRATCH: &str = ".extraction";
 /// Unpacks archives.
 ///
 /// # Errors
-/// Those that concern the run as a whole. What concerns one archive stands in its report.
+/// Those that concern the run as a whole. What concerns one archive is in its report.
 pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let output = options.output.clone().unwrap_or_else(|| settings.home.extracted());
     // A dry run leaves no trace: no folder, no lock, no memory, and it does not tidy up after others either.
@@ -322,8 +322,8 @@ impl Report for ExtractReport {
     }
 }
 
-/// Files that are told one by one in the text; the JSON has them all.
-const TOLD: usize = 10;
+/// Files that the text lists one by one; the JSON has them all.
+const LISTED: usize = 10;
 
 impl ArchiveReport {
     fn render_left_behind(&self, page: &mut Page) {
@@ -331,14 +331,14 @@ impl ArchiveReport {
         let count = plural(self.left_behind.len() as u64, "autre fichier", "autres fichiers");
         page.verdict(Verdict::Attention, format!("{} contient {count}, que l'ETL chargera aussi", folder.display()));
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-        let names: Vec<String> = self.left_behind.iter().take(TOLD).map(|name| quoted(name)).collect();
+        let names: Vec<String> = self.left_behind.iter().take(LISTED).map(|name| quoted(name)).collect();
         page.action(&format!(
             "s'ils sont périmés : cd {} && rm -- {}",
             quoted(&folder.display().to_string()),
             names.join(" ")
         ));
-        if self.left_behind.len() > TOLD {
-            page.line(format!("… et {} autres (--json les donne tous)", self.left_behind.len() - TOLD));
+        if self.left_behind.len() > LISTED {
+            page.line(format!("… et {} autres (--json les donne tous)", self.left_behind.len() - LISTED));
         }
     }
 }

@@ -83,13 +83,13 @@ pub(crate) fn unpack(archive: &Path, folder: Option<&Path>, limits: Limits) -> R
 
 impl Unpacker<'_> {
     fn archive(&mut self, file: File, prefix: &Path, depth: u32) -> Result<()> {
-        let told = directory::check(&file, self.limits)?;
+        let announced = directory::check(&file, self.limits)?;
         let (file, bound) = Bounded::new(file, self.limits);
         let mut archive =
             ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| bound.reason(self.limits, bad(&error)))?;
         bound.release();
         // The reader keeps one of several entries of one name, and says nothing.
-        if archive.len() as u64 != told {
+        if archive.len() as u64 != announced {
             return Err(Error::BadFile(
                 "refusée : une entrée y figure deux fois, ou le nombre d'entrées est faux".into(),
             ));

@@ -160,7 +160,7 @@ fn given(lines: &[String], database: &str, patterns: bool) -> Vec<String> {
     everywhere.into_iter().map(str::to_owned).collect()
 }
 
-/// Characters before the first that stands for others; a name without any fits best.
+/// Bytes before the first wildcard; a name without any fits best.
 fn literal_start(pattern: &str) -> usize {
     let mut escaped = false;
     for (at, c) in pattern.char_indices() {

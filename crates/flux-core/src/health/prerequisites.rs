@@ -40,7 +40,7 @@ impl PrerequisitesReport {
 /// Checks everything. Reads only; that the database does not answer is a finding.
 ///
 /// # Errors
-/// Those of queries once the connection stands.
+/// Those of queries once connected.
 pub fn check(settings: &settings::Settings, database: Result<Database>, space: Space) -> Result<impl Report + use<>> {
     let home = settings.home.root().to_path_buf();
     let mut report = PrerequisitesReport { home, target: None, passed: Vec::new(), findings: Vec::new() };
@@ -117,18 +117,18 @@ fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport)
     if space == Space::Test {
         specs.extend(schema::tables(Preset::Dims, Space::Production));
     }
-    let mend = if space == Space::Test { "lancez `ensure-schema --test`" } else { "lancez `ensure-schema`" };
+    let action = if space == Space::Test { "lancez `ensure-schema --test`" } else { "lancez `ensure-schema`" };
     let mut good = 0;
     for spec in &specs {
         let found = existing.get(&spec.name);
         match (schema::change(spec, found), schema::require(spec, &existing)) {
             (None, _) => good += 1,
             (Some(_), Err(error)) if spec.name.starts_with("fact_") || found.is_none() => {
-                report.findings.push(Finding::error(spec.name.as_str(), error.to_string()).action(mend));
+                report.findings.push(Finding::error(spec.name.as_str(), error.to_string()).action(action));
             }
             (Some(change), _) => {
                 let what = change.what.replace("ajout : ", "il manque : ");
-                report.findings.push(Finding::attention(spec.name.as_str(), what).action(mend));
+                report.findings.push(Finding::attention(spec.name.as_str(), what).action(action));
             }
         }
     }

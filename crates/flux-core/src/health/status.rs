@@ -1,4 +1,4 @@
-//! `check-status`: where each weekly table stands, from the file on disk to the main table, and what to do next.
+//! `check-status`: the state of each weekly table, from the file on disk to the main table, and what to do next.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

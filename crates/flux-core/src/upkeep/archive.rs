@@ -95,7 +95,7 @@ const MIGRATE: &str = "lancez `migrate-temp-to-main`, puis `verify-migration`";
 /// Archives what is proved; everything else stays where it is.
 ///
 /// # Errors
-/// Those of the connection, the lock and the folders; what concerns one file stands in the report.
+/// Those of the connection, the lock and the folders; what concerns one file is in the report.
 pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOptions) -> Result<impl Report + use<>> {
     let fence = Fence::new(settings.home.root())?;
     let root = fence.path(Path::new("data/archive"))?;

@@ -69,7 +69,7 @@ enum Done {
 /// Rotates the logs of the home folder `root`.
 ///
 /// # Errors
-/// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses stands in the report.
+/// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses is in the report.
 pub fn rotate(root: &Path, options: &RotateOptions) -> Result<impl Report + use<>> {
     let fence = Fence::new(root)?;
     let mut report = RotateReport { dry_run: options.dry_run, actions: Vec::new(), findings: Vec::new() };
@@ -344,7 +344,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rotated_names_are_told_from_live_ones() {
+    fn rotated_names_differ_from_live_ones() {
         let parsed = |name: &str| parse(Path::new(name), name).map(|file| (file.stem, file.number, file.compressed));
         assert_eq!(parsed("import-20250701T120000Z.log"), Some(("import".into(), 0, false)));
         assert_eq!(parsed("import-20250701T120000Z.002.log.gz"), Some(("import".into(), 2, true)));

@@ -337,7 +337,7 @@ impl Allowlist {
     }
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for anything.
+/// Whether `text` fits `pattern`, in which `*` is anything.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
