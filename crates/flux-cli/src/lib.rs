@@ -21,7 +21,7 @@ use flux_core::domain::catalogue::Space;
 use flux_core::error::{Error, Result};
 use flux_core::load::{LoadMethod, MaxRejects, OnConflict};
 use flux_core::progress::Progress;
-use flux_core::report::{Page, Report, Verdict};
+use flux_core::report::{Code, Page, Report, Verdict};
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::signals;
 
@@ -266,7 +266,7 @@ fn finish<R: Report>(tool: Tool, output: &OutputArgs, result: Result<R>, started
 
 /// The error with its next step, for a report in JSON.
 pub fn error_document(error: &Error) -> Value {
-    json!({"message": error.to_string(), "hint": error.hint()})
+    json!({"code": Code::of(error), "message": error.to_string(), "hint": error.hint()})
 }
 
 fn fail(tool: &str, error: &Error) {

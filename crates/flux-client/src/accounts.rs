@@ -2,7 +2,7 @@
 
 use flux_core::db::{Database, Session};
 use flux_core::error::Result;
-use flux_core::report::{Finding, plural};
+use flux_core::report::{Code, Finding, plural};
 use serde::Serialize;
 
 /// Names that these columns have in the versions of the portal.
@@ -46,7 +46,7 @@ pub fn check(database: &Database) -> Result<Accounts> {
     let columns = columns(&mut session)?;
     if columns.is_empty() {
         accounts.findings.push(
-            Finding::error("users", "la table des comptes n'existe pas dans cette base")
+            Finding::error(Code::AccountsTableMissing, "users", "la table des comptes n'existe pas dans cette base")
                 .action("vérifiez que DB_DATABASE est bien la base du portail"),
         );
         return Ok(accounts);
@@ -56,7 +56,11 @@ pub fn check(database: &Database) -> Result<Accounts> {
     let (role, active, password) = (pick(ROLE), pick(ACTIVE), pick(PASSWORD));
     for (column, what) in [(role, "de rôle"), (password, "de mot de passe")] {
         if column.is_none() {
-            let finding = Finding::error("users", format!("aucune colonne {what} reconnue ({})", columns.join(", ")));
+            let finding = Finding::error(
+                Code::AccountsColumnMissing,
+                "users",
+                format!("aucune colonne {what} reconnue ({})", columns.join(", ")),
+            );
             accounts.findings.push(finding.action("vérifiez la version du portail"));
         }
     }
@@ -86,17 +90,21 @@ pub fn check(database: &Database) -> Result<Accounts> {
     accounts.weak_passwords = bad.len() as u64;
     if role.is_some() && accounts.active_administrators == 0 {
         accounts.findings.push(
-            Finding::error("users", "aucun administrateur actif")
+            Finding::error(Code::NoAdministrator, "users", "aucun administrateur actif")
                 .action("réactivez un compte administrateur : personne ne peut gérer le portail"),
         );
     }
     for (account, kind) in bad.iter().take(LISTED) {
-        accounts.findings.push(Finding::error("users", format!("{account} : {kind}")).action(
+        accounts.findings.push(Finding::error(Code::WeakPassword, "users", format!("{account} : {kind}")).action(
             "faites changer ce mot de passe ; le portail doit l'écrire par password_hash() (bcrypt ou Argon2id)",
         ));
     }
     if bad.len() > LISTED {
-        accounts.findings.push(Finding::attention("users", format!("et {} autres comptes", bad.len() - LISTED)));
+        accounts.findings.push(Finding::attention(
+            Code::WeakPassword,
+            "users",
+            format!("et {} autres comptes", bad.len() - LISTED),
+        ));
     }
     Ok(accounts)
 }

@@ -8,7 +8,7 @@ use crate::http::{Client, ClientOptions, Exchange};
 use crate::{Call, clear_token, judge, overall};
 use flux_core::db::Database;
 use flux_core::error::Result;
-use flux_core::report::{Finding, Page, Report, Table, Verdict, worst};
+use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
 
@@ -72,8 +72,12 @@ pub fn check(settings: &Settings, options: &ClientOptions) -> Result<AdminReport
     }
     if !client.has_token() {
         findings.push(
-            Finding::attention("API_TOKEN", "appels d'un compte non-administrateur non faits : pas de jeton")
-                .action("donnez par API_TOKEN ou --token-file un jeton sans droits d'administration"),
+            Finding::attention(
+                Code::CheckNotDone,
+                "API_TOKEN",
+                "appels d'un compte non-administrateur non faits : pas de jeton",
+            )
+            .action("donnez par API_TOKEN ou --token-file un jeton sans droits d'administration"),
         );
     }
     let users =
@@ -83,7 +87,7 @@ pub fn check(settings: &Settings, options: &ClientOptions) -> Result<AdminReport
                 Some(users)
             }
             Err(error) => {
-                let finding = Finding::error("users", format!("comptes non contrôlés : {error}"));
+                let finding = Finding::error(Code::CheckNotDone, "users", format!("comptes non contrôlés : {error}"));
                 findings.push(error.hint().into_iter().fold(finding, Finding::action));
                 None
             }
@@ -95,14 +99,23 @@ fn judged(client: &Client, endpoint: &Endpoint, caller: Caller, exchange: &Excha
     let place = endpoint.name();
     let answer = match &exchange.result {
         Ok(answer) => answer,
-        Err(failure) => return (false, Some(Finding::error(place, &failure.message).action(failure.action))),
+        Err(failure) => {
+            return (
+                false,
+                Some(Finding::error(Code::PortalUnreachable, place, &failure.message).action(failure.action)),
+            );
+        }
     };
     let inconclusive = |message: String| {
         (
             false,
             Some(
-                Finding::attention(place, format!("appel {} : {message}, rien n'est prouvé", caller.name()))
-                    .action("vérifiez l'adresse du portail et la version déployée"),
+                Finding::attention(
+                    Code::RefusalUnproved,
+                    place,
+                    format!("appel {} : {message}, rien n'est prouvé", caller.name()),
+                )
+                .action("vérifiez l'adresse du portail et la version déployée"),
             ),
         )
     };
@@ -118,7 +131,7 @@ fn judged(client: &Client, endpoint: &Endpoint, caller: Caller, exchange: &Excha
         }
         200..=299 => {
             let open = |message: String| {
-                (false, Some(Finding::error(place, format!("ouvert à un appel {} : {message}", caller.name()))
+                (false, Some(Finding::error(Code::EndpointOpen, place, format!("ouvert à un appel {} : {message}", caller.name()))
                     .action("ajoutez le contrôle Auth::requireAdmin() avant toute réponse, et regardez les journaux d'accès")))
             };
             match judge::read_json(client, place, answer) {
@@ -127,6 +140,7 @@ fn judged(client: &Client, endpoint: &Endpoint, caller: Caller, exchange: &Excha
                         true,
                         Some(
                             Finding::attention(
+                                Code::RefusalUnproved,
                                 place,
                                 format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status),
                             )
@@ -139,6 +153,7 @@ fn judged(client: &Client, endpoint: &Endpoint, caller: Caller, exchange: &Excha
                     true,
                     Some(
                         Finding::attention(
+                            Code::RefusalUnproved,
                             place,
                             format!("appel {} : page de connexion avec le statut {}", caller.name(), answer.status),
                         )

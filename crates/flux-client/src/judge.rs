@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::endpoints::{Endpoint, Field, Kind, Shape};
 use crate::http::{Answer, Client, Exchange};
-use flux_core::report::Finding;
+use flux_core::report::{Code, Finding};
 
 /// Characters of the portal's own text that a message quotes.
 const EXCERPT: usize = 160;
@@ -29,7 +29,9 @@ pub(super) fn judge(client: &Client, endpoint: &Endpoint, exchange: &Exchange) -
     let answer = match &exchange.result {
         Ok(answer) => answer,
         Err(failure) => {
-            judgement.findings.push(Finding::error(place, &failure.message).action(failure.action));
+            judgement
+                .findings
+                .push(Finding::error(Code::PortalUnreachable, place, &failure.message).action(failure.action));
             return judgement;
         }
     };
@@ -47,14 +49,14 @@ pub(super) fn judge(client: &Client, endpoint: &Endpoint, exchange: &Exchange) -
     if answer.content_type != "application/json" {
         let shown = if answer.content_type.is_empty() { "absent" } else { &answer.content_type };
         judgement.findings.push(
-            Finding::attention(place, format!("du JSON, mais annoncé comme « {shown} »"))
+            Finding::attention(Code::ContentTypeWrong, place, format!("du JSON, mais annoncé comme « {shown} »"))
                 .action("le script doit envoyer Content-Type: application/json"),
         );
     }
     if let Some(message) = own_error(&document) {
         let message = excerpt(&client.without_token(&message));
         judgement.findings.push(
-            Finding::error(place, format!("statut 200, mais l'API signale une erreur : {message}"))
+            Finding::error(Code::PortalError, place, format!("statut 200, mais l'API signale une erreur : {message}"))
                 .action("regardez api/database/storage/logs/ et les paramètres de l'appel"),
         );
         return judgement;
@@ -71,19 +73,22 @@ pub(super) fn judge(client: &Client, endpoint: &Endpoint, exchange: &Exchange) -
         },
     };
     if judgement.rows == Some(0) && problems.is_empty() {
-        judgement.findings.push(Finding::attention(place, "réponse correcte mais vide").action(
+        judgement.findings.push(Finding::attention(Code::AnswerEmpty, place, "réponse correcte mais vide").action(
             "vérifiez année, période et zone ; `diagnostic-mobility` et `check-zones` disent ce que la base contient",
         ));
     }
     let action = "comparez avec la version du portail en service ; les tableaux de bord lisent ces champs";
-    judgement.findings.extend(problems.into_iter().map(|problem| Finding::error(place, problem).action(action)));
+    judgement
+        .findings
+        .extend(problems.into_iter().map(|problem| Finding::error(Code::FieldWrong, place, problem).action(action)));
     judgement.document = Some(document);
     judgement
 }
 
 /// What is wrong with a status other than 200.
 pub(super) fn status_finding(client: &Client, place: &str, exchange: &Exchange, answer: &Answer) -> Option<Finding> {
-    let error = |message: String, action: &str| Some(Finding::error(place, message).action(action));
+    let error =
+        |message: String, action: &str| Some(Finding::error(Code::PortalRefused, place, message).action(action));
     match answer.status {
         200 => None,
         300..=399 => {
@@ -110,7 +115,7 @@ pub(super) fn status_finding(client: &Client, place: &str, exchange: &Exchange, 
             };
             let message = format!("limite de débit atteinte (429), {wait}");
             let action = "relancez après l'attente (--max-wait pour la laisser faire), ou relevez API_RATE_LIMIT";
-            Some(Finding::attention(place, message).action(action))
+            Some(Finding::attention(Code::PortalRefused, place, message).action(action))
         }
         503 => {
             let wait =
@@ -133,7 +138,7 @@ pub(super) fn status_finding(client: &Client, place: &str, exchange: &Exchange, 
 pub(super) fn read_json(client: &Client, place: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
     let body = answer.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&answer.body);
     if body.iter().all(u8::is_ascii_whitespace) {
-        let finding = Finding::error(place, "réponse vide (statut 200)");
+        let finding = Finding::error(Code::AnswerEmpty, place, "réponse vide (statut 200)");
         return Err(Box::new(finding.action("le script s'est arrêté sans rien dire : regardez les journaux de PHP")));
     }
     let reason = match serde_json::from_slice(body) {
@@ -149,15 +154,20 @@ pub(super) fn read_json(client: &Client, place: &str, answer: &Answer) -> Result
         .take(50)
         .any(|(at, _)| at > 0 && serde_json::from_str::<Value>(text[at..].trim()).is_ok_and(|v| !v.is_number()));
     let finding = if embedded {
-        Finding::error(place, format!("du texte précède le JSON : {}", quoted(&text)))
+        Finding::error(Code::NotJson, place, format!("du texte précède le JSON : {}", quoted(&text)))
             .action("coupez display_errors en production et corrigez l'avertissement de PHP")
     } else if looks_html {
-        Finding::error(place, format!("page HTML au lieu de JSON, avec le statut 200 : {}", quoted(&text)))
-            .action("c'est une page d'erreur ou de connexion : regardez les journaux de PHP, ou vérifiez le jeton")
+        Finding::error(
+            Code::NotJson,
+            place,
+            format!("page HTML au lieu de JSON, avec le statut 200 : {}", quoted(&text)),
+        )
+        .action("c'est une page d'erreur ou de connexion : regardez les journaux de PHP, ou vérifiez le jeton")
     } else {
         let where_ = format!("ligne {}, colonne {}", reason.line(), reason.column());
         let cut = if reason.is_eof() { "JSON coupé avant la fin" } else { "JSON invalide" };
-        Finding::error(place, format!("{cut} ({where_}) : {}", quoted(&text))).action("regardez les journaux de PHP")
+        Finding::error(Code::NotJson, place, format!("{cut} ({where_}) : {}", quoted(&text)))
+            .action("regardez les journaux de PHP")
     };
     Err(Box::new(finding))
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use flux_core::error::{Error, Result};
-use flux_core::report::{Finding, Page, Report, Table, Verdict, bytes, number, plural, worst};
+use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
 
@@ -153,7 +153,7 @@ pub fn check(settings: &Settings, endpoints: &[&'static Endpoint], options: &Che
         let authenticated = client.has_token();
         if endpoint.access == Access::Token && !authenticated {
             findings.push(
-                Finding::attention(endpoint.name(), "non appelé : il demande un jeton")
+                Finding::attention(Code::CheckNotDone, endpoint.name(), "non appelé : il demande un jeton")
                     .action("donnez le jeton par API_TOKEN ou --token-file"),
             );
             continue;
@@ -171,13 +171,14 @@ fn slowness(endpoint: &Endpoint, exchange: &Exchange, slow: Duration) -> Option<
     (exchange.result.is_ok() && exchange.latency > slow).then(|| {
         let message =
             format!("lent : {} ms, plus que {} ms", number(exchange.latency.as_millis()), number(slow.as_millis()));
-        Finding::attention(endpoint.name(), message).action("`improve-response` propose les index qui manquent")
+        Finding::attention(Code::PortalSlow, endpoint.name(), message)
+            .action("`improve-response` propose les index qui manquent")
     })
 }
 
 fn clear_token(client: &Client) -> Vec<Finding> {
     let finding = || {
-        Finding::attention("API_TOKEN", "le jeton part en clair : l'adresse est en http")
+        Finding::attention(Code::TokenInClear, "API_TOKEN", "le jeton part en clair : l'adresse est en http")
             .action("appelez le portail en https")
     };
     client.token_in_clear().then(finding).into_iter().collect()

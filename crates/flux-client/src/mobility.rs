@@ -15,7 +15,7 @@ use flux_core::domain::names::fold;
 use flux_core::error::Result;
 use flux_core::figures::mobility::{self, Asked, Commune, Mobility};
 use flux_core::figures::period::{self, Period};
-use flux_core::report::{Finding, Page, Report, Table, Verdict, number, worst};
+use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, number, worst};
 use flux_core::settings::Settings;
 
 /// Differences listed one by one.
@@ -126,13 +126,15 @@ fn figures(session: &mut Session, options: &CheckOptions, report: &mut MobilityR
     let mobility = match mobility::between(session, &asked)? {
         Ok(mobility) => mobility,
         Err(unknown) => {
-            report.findings.push(Finding::error(unknown.table(), unknown.to_string()).action(unknown.hint()));
+            report
+                .findings
+                .push(Finding::error(Code::NameUnknown, unknown.table(), unknown.to_string()).action(unknown.hint()));
             return Ok(None);
         }
     };
     if let Err(unknown) = &mobility.n_1 {
         let message = format!("{unknown} : les volumes N-1 ne sont pas comparés");
-        report.findings.push(Finding::attention(unknown.table(), message).action(unknown.hint()));
+        report.findings.push(Finding::attention(Code::NameUnknown, unknown.table(), message).action(unknown.hint()));
     }
     report.zone = Some(mobility.zone().to_owned());
     report.period = Some(Days::from(&mobility.n.period));
@@ -150,7 +152,7 @@ fn compare_header(document: &Value, mobility: &Mobility, zone: &str, findings: &
         let got = document[field].as_str().unwrap_or_default();
         if got.get(..10) != Some(expected.to_string().as_str()) {
             findings.push(
-                Finding::error(place, format!("{field} : {got}, mais la base dit {expected}"))
+                Finding::error(Code::FigureDiffers, place, format!("{field} : {got}, mais la base dit {expected}"))
                     .action("videz le cache (`cache-admin purge`) et contrôlez dim_periodes (`verifier-saisons`)"),
             );
         }
@@ -159,7 +161,8 @@ fn compare_header(document: &Value, mobility: &Mobility, zone: &str, findings: &
     if fold(got) != fold(zone) {
         let message = format!("zone_observation : {got}, mais {zone} a été demandée");
         findings.push(
-            Finding::attention(place, message).action("`test-zone-mapping-api-production` dit d'où vient le nom"),
+            Finding::attention(Code::FigureDiffers, place, message)
+                .action("`test-zone-mapping-api-production` dit d'où vient le nom"),
         );
     }
 }
@@ -219,10 +222,14 @@ fn compare(document: &Value, mobility: &Mobility, limit: usize, report: &mut Mob
     let action =
         "videz le cache du portail (`cache-admin purge`) et relancez ; sinon `diagnostic-mobility` explique l'écart";
     for problem in problems.into_iter().take(LISTED) {
-        report.findings.push(Finding::error(COMMUNES_EXCURSION.name(), problem).action(action));
+        report.findings.push(Finding::error(Code::FigureDiffers, COMMUNES_EXCURSION.name(), problem).action(action));
     }
     if more > 0 {
-        report.findings.push(Finding::attention(COMMUNES_EXCURSION.name(), format!("et {more} autres écarts")));
+        report.findings.push(Finding::attention(
+            Code::FigureDiffers,
+            COMMUNES_EXCURSION.name(),
+            format!("et {more} autres écarts"),
+        ));
     }
 }
 

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Fence};
 use crate::progress::Progress;
-use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::settings::Settings;
 use manifest::{Found, Manifest, PARTIAL, TableEntry, list};
 
@@ -143,7 +143,7 @@ pub fn backup(
         }
         match remove(&found.path) {
             Ok(()) => report.removed.push(found.name),
-            Err(error) => report.findings.push(Finding::attention(found.name, error.to_string())),
+            Err(error) => report.findings.push(Finding::attention(Code::of(&error), found.name, error.to_string())),
         }
     }
     Ok(report)
@@ -194,7 +194,8 @@ fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut
         if present.contains(&table) {
             chosen.push(table);
         } else {
-            let finding = Finding::attention(&table, "la table n'existe pas : elle n'est pas sauvegardée");
+            let finding =
+                Finding::attention(Code::TableMissing, &table, "la table n'existe pas : elle n'est pas sauvegardée");
             findings.push(finding.action("lancez `ensure-schema`"));
         }
     }

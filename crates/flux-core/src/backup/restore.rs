@@ -14,7 +14,7 @@ use crate::db::{Database, Session};
 use crate::error::{Error, Result};
 use crate::ledger::history;
 use crate::progress::Progress;
-use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::signals;
 
 /// What to do.
@@ -164,9 +164,8 @@ fn verify_all(path: &Path, report: &mut RestoreReport) -> Result<()> {
 fn damaged(place: &str, error: Error) -> Result<Finding> {
     match error {
         Error::Interrupted => Err(error),
-        error => {
-            Ok(Finding::attention(place, error.to_string()).action("gardez une autre sauvegarde, celle-ci est abîmée"))
-        }
+        error => Ok(Finding::attention(Code::of(&error), place, error.to_string())
+            .action("gardez une autre sauvegarde, celle-ci est abîmée")),
     }
 }
 
@@ -286,7 +285,11 @@ fn guard(
                WHERE trigger_schema = DATABASE() ORDER BY event_object_table, trigger_name";
     let triggers: Vec<(String, String)> = session.rows("lecture des déclencheurs", sql, ())?;
     for (table, trigger) in triggers.into_iter().filter(|(table, _)| names.contains(table.as_str())) {
-        let finding = Finding::attention(&table, format!("le déclencheur {trigger} reste sur l'ancienne table"));
+        let finding = Finding::attention(
+            Code::TriggerLeft,
+            &table,
+            format!("le déclencheur {trigger} reste sur l'ancienne table"),
+        );
         report.findings.push(finding.action("recréez-le sur la table restaurée"));
     }
     Ok(())

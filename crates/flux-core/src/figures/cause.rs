@@ -12,7 +12,7 @@ use crate::figures::mobility::{self, Filter, StoredDays};
 use crate::figures::period::{self, Asked, Period};
 use crate::figures::unknown::{Named, Unknown};
 use crate::figures::zone::{Zone, Zones};
-use crate::report::{Finding, Page, Report, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 
 /// The query to explain.
@@ -55,7 +55,7 @@ impl CauseReport {
     }
 
     fn cause(&mut self, place: &str, message: impl Into<String>, action: impl Into<String>) {
-        self.findings.push(Finding::attention(place, message).action(action));
+        self.findings.push(Finding::attention(Code::QueryEmpty, place, message).action(action));
     }
 
     /// A step that a name must pass, with what it leads to.

@@ -15,7 +15,7 @@ use crate::figures::period::{self, Period, day_text};
 use crate::figures::zone::Zone;
 use crate::files::{self, Durability};
 use crate::report::html::{self, Document};
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{bar, render_findings};
 
 /// What to compare.
@@ -196,13 +196,19 @@ fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding>
         let place = format!("{} ({})", side.year, side.name);
         let days = side.days;
         if side.days_with_data == 0 {
-            findings.push(Finding::attention(place, "aucun visiteur : la comparaison n'a pas de sens").action(
-                format!("`diagnostic-mobility --year {} --zone \"{}\"` en cherche la cause", side.year, options.zone),
-            ));
+            findings.push(
+                Finding::attention(Code::PeriodEmpty, place, "aucun visiteur : la comparaison n'a pas de sens").action(
+                    format!(
+                        "`diagnostic-mobility --year {} --zone \"{}\"` en cherche la cause",
+                        side.year, options.zone
+                    ),
+                ),
+            );
         } else if side.days_with_data < days {
             let missing = days - side.days_with_data;
             findings.push(
                 Finding::attention(
+                    Code::PeriodIncomplete,
                     place,
                     format!(
                         "{} sur {days} : les totaux ne sont pas comparables",
@@ -216,6 +222,7 @@ fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding>
     let unequal = current.days != reference.days;
     if unequal && !leap_year_apart(current, reference) {
         findings.push(Finding::attention(
+            Code::PeriodLengthDiffers,
             "période",
             format!("{} jours en {} contre {} en {}", current.days, current.year, reference.days, reference.year),
         ));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::db::{Database, Session};
 use crate::error::Result;
-use crate::report::{Finding, Verdict};
+use crate::report::{Code, Finding, Verdict};
 
 /// A right, and which of the tools need it.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,7 @@ impl Rights {
         NEEDED.iter().filter(|right| !self.has(right.name)).map(|right| Finding {
             severity: right.severity,
             ..Finding::attention(
+                Code::RightMissing,
                 format!("droit {}", right.name),
                 format!("n'est pas accordé sur toute la base {} ({})", self.database, right.tools),
             )
@@ -217,7 +218,7 @@ pub(crate) fn engines(session: &mut Session, severity: Verdict, wanted: &dyn Fn(
     Ok(tables
         .map(|(table, engine)| {
             let message = format!("moteur {engine} : sans transaction, un arrêt laisse des dates à moitié");
-            let finding = Finding { severity, ..Finding::attention(&table, message) };
+            let finding = Finding { severity, ..Finding::attention(Code::EngineUnsafe, &table, message) };
             if CONVERTIBLE.iter().any(|name| name.eq_ignore_ascii_case(&engine)) {
                 finding.action(format!("ALTER TABLE {table} ENGINE=InnoDB"))
             } else {

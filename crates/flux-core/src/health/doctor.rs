@@ -11,7 +11,7 @@ use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
 use crate::health::checks::{self, Rights};
 use crate::health::server;
-use crate::report::{Finding, Page, Report, Verdict, number, plural, worst};
+use crate::report::{Code, Finding, Page, Report, Verdict, number, plural, worst};
 use crate::schema::{self, Preset};
 use crate::settings::Settings;
 
@@ -54,7 +54,7 @@ pub fn examine(settings: &Settings, version: &str, installed: Vec<Installed>) ->
 }
 
 fn of_error(place: &str, error: &Error) -> Finding {
-    error.hint().into_iter().fold(Finding::error(place, error.to_string()), Finding::action)
+    error.hint().into_iter().fold(Finding::error(Code::of(error), place, error.to_string()), Finding::action)
 }
 
 fn tools(version: &str, installed: &[Installed]) -> Check {
@@ -63,9 +63,15 @@ fn tools(version: &str, installed: &[Installed]) -> Check {
     for (name, state) in installed {
         match state {
             Ok(found) if found == version => {}
-            Ok(found) => findings
-                .push(Finding::attention(name, format!("version {found}, mais flux est en {version}")).action(action)),
-            Err(message) => findings.push(Finding::error(name, message).action(action)),
+            Ok(found) => findings.push(
+                Finding::attention(
+                    Code::ToolVersionDiffers,
+                    name,
+                    format!("version {found}, mais flux est en {version}"),
+                )
+                .action(action),
+            ),
+            Err(message) => findings.push(Finding::error(Code::ToolMissing, name, message).action(action)),
         }
     }
     Check {
@@ -81,7 +87,7 @@ fn home(settings: &Settings) -> Check {
     let mut findings = Vec::new();
     if !root.join("data").is_dir() && !root.join(".env").is_file() {
         findings.push(
-            Finding::attention("dossier de travail", "ni .env ni data/ : est-ce le bon dossier ?")
+            Finding::attention(Code::HomeDoubtful, "dossier de travail", "ni .env ni data/ : est-ce le bon dossier ?")
                 .action("donnez --home ou FLUX_HOME, ou créez data/data_temp et .env"),
         );
     }
@@ -97,8 +103,12 @@ fn env_file(settings: &Settings) -> Check {
             // A file of root that the tools' group may read is private too.
             if mode & 0o027 != 0 {
                 findings.push(
-                    Finding::attention(".env", format!("d'autres utilisateurs y ont accès (droits {mode:03o})"))
-                        .action(format!("chmod 600 {}", path.display())),
+                    Finding::attention(
+                        Code::PermissionsTooWide,
+                        ".env",
+                        format!("d'autres utilisateurs y ont accès (droits {mode:03o})"),
+                    )
+                    .action(format!("chmod 600 {}", path.display())),
                 );
             }
             format!("présent, droits {mode:03o}")
@@ -107,8 +117,12 @@ fn env_file(settings: &Settings) -> Check {
             // The environment may hold everything.
             if settings.connection().is_err() {
                 findings.push(
-                    Finding::error(".env", "absent, et la connexion n'est pas réglée dans l'environnement")
-                        .action("copiez .env.example en .env et remplissez-le"),
+                    Finding::error(
+                        Code::SettingMissing,
+                        ".env",
+                        "absent, et la connexion n'est pas réglée dans l'environnement",
+                    )
+                    .action("copiez .env.example en .env et remplissez-le"),
                 );
             }
             "absent".into()
@@ -127,7 +141,7 @@ fn folders(settings: &Settings) -> Check {
     let deliveries = settings.home.deliveries();
     if !deliveries.is_dir() {
         findings.push(
-            Finding::attention("data/data_temp", "le dossier des livraisons n'existe pas")
+            Finding::attention(Code::FolderMissing, "data/data_temp", "le dossier des livraisons n'existe pas")
                 .action(format!("mkdir -p {}", deliveries.display())),
         );
     }
@@ -147,10 +161,12 @@ fn folders(settings: &Settings) -> Check {
             Err(error) => {
                 let owner = fs::metadata(nearest).map(|m| format!(" (propriétaire {})", m.uid())).unwrap_or_default();
                 findings.push(
-                    Finding::error(*name, format!("écriture impossible dans {}{owner} : {error}", nearest.display()))
-                        .action(
-                            "donnez ce dossier à l'utilisateur qui lance les outils (chown), ou libérez de la place",
-                        ),
+                    Finding::error(
+                        Code::FolderNotWritable,
+                        *name,
+                        format!("écriture impossible dans {}{owner} : {error}", nearest.display()),
+                    )
+                    .action("donnez ce dossier à l'utilisateur qui lance les outils (chown), ou libérez de la place"),
                 );
             }
         }
@@ -202,6 +218,7 @@ fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
     let changes: Vec<_> = tables.iter().filter_map(|spec| schema::change(spec, existing.get(&spec.name))).collect();
     let findings = changes.iter().map(|change| {
         Finding::attention(
+            Code::SchemaIncomplete,
             &change.table,
             if existing.contains_key(&change.table) {
                 format!("à compléter : {}", change.what)

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::health::checks::{self, Rights};
 use crate::health::server::Settings;
 use crate::report::render_findings;
-use crate::report::{Finding, Page, Report, Verdict, bytes};
+use crate::report::{Code, Finding, Page, Report, Verdict, bytes};
 use crate::schema::{self, Preset};
 use crate::settings;
 
@@ -48,7 +48,7 @@ pub fn check(settings: &settings::Settings, database: Result<Database>, space: S
     let database = match database {
         Ok(database) => database,
         Err(error) => {
-            let finding = Finding::error("base", error.to_string());
+            let finding = Finding::error(Code::of(&error), "base", error.to_string());
             report.findings.push(match error.hint() {
                 Some(hint) => finding.action(hint),
                 None => finding,
@@ -76,17 +76,17 @@ fn paths(settings: &settings::Settings, report: &mut PrerequisitesReport) {
                 match folder.ancestors().find(|dir| dir.is_dir()).map(|dir| access(dir, true)) {
                     Some(Ok(())) => report.pass("dossiers", format!("{place} (sera créé)")),
                     _ => report.findings.push(
-                        Finding::error(place, "n'existe pas et ne peut être créé")
+                        Finding::error(Code::FolderMissing, place, "n'existe pas et ne peut être créé")
                             .action("créez-le ou donnez le droit d'écriture sur le dossier de travail"),
                     ),
                 }
             }
             Err(Problem::Missing) => report.findings.push(
-                Finding::attention(place.clone(), "n'existe pas")
+                Finding::attention(Code::FolderMissing, place.clone(), "n'existe pas")
                     .action(format!("mkdir -p {place}, puis déposez-y les CSV")),
             ),
             Err(Problem::Denied(what)) => report.findings.push(
-                Finding::error(place, format!("pas de droit {what}"))
+                Finding::error(Code::FolderNotWritable, place, format!("pas de droit {what}"))
                     .action("donnez ce droit à l'utilisateur qui lance les outils (chown, chmod)"),
             ),
         }
@@ -124,11 +124,15 @@ fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport)
         match (schema::change(spec, found), schema::require(spec, &existing)) {
             (None, _) => good += 1,
             (Some(_), Err(error)) if spec.name.starts_with("fact_") || found.is_none() => {
-                report.findings.push(Finding::error(spec.name.as_str(), error.to_string()).action(action));
+                report
+                    .findings
+                    .push(Finding::error(Code::of(&error), spec.name.as_str(), error.to_string()).action(action));
             }
             (Some(change), _) => {
                 let what = change.what.replace("ajout : ", "il manque : ");
-                report.findings.push(Finding::attention(spec.name.as_str(), what).action(action));
+                report
+                    .findings
+                    .push(Finding::attention(Code::SchemaIncomplete, spec.name.as_str(), what).action(action));
             }
         }
     }
@@ -144,7 +148,7 @@ fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport)
     for (table, collation) in collations.into_iter().filter(|(table, _)| table.starts_with("dim_") && ours(table)) {
         let message = format!("interclassement {collation} : les accents peuvent se perdre");
         let action = format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci");
-        report.findings.push(Finding::attention(table, message).action(action));
+        report.findings.push(Finding::attention(Code::CollationUnsafe, table, message).action(action));
     }
     Ok(())
 }
@@ -154,11 +158,12 @@ fn dimensions(session: &mut Session, report: &mut PrerequisitesReport) -> Result
         let sql = format!("SELECT 1 FROM {} LIMIT 1", spec.table);
         match session.first::<u8>(&format!("lecture de {}", spec.table), &sql, ()) {
             Ok(Some(_)) => report.pass("dimensions", spec.table),
-            Ok(None) => report
-                .findings
-                .push(Finding::error(spec.table, "la table est vide").action("lancez `ensure-schema --seed`")),
+            Ok(None) => report.findings.push(
+                Finding::error(Code::DimensionEmpty, spec.table, "la table est vide")
+                    .action("lancez `ensure-schema --seed`"),
+            ),
             Err(Error::MissingTable { .. }) => {}
-            Err(error) => report.findings.push(Finding::error(spec.table, error.to_string())),
+            Err(error) => report.findings.push(Finding::error(Code::of(&error), spec.table, error.to_string())),
         }
     }
     Ok(())
@@ -189,6 +194,7 @@ fn server(session: &mut Session, report: &mut PrerequisitesReport) -> Result<()>
     if pool > 0 && pool < data / 4 {
         report.findings.push(
             Finding::attention(
+                Code::ServerSetting,
                 "innodb_buffer_pool_size",
                 format!(
                     "{} de cache pour {} de tables : la migration lira beaucoup le disque",

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::db::{Database, Flavour, Session};
 use crate::error::Result;
 use crate::health::checks::{self, Rights};
-use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes};
+use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes};
 
 /// The oldest releases that the tools are tested with.
 const OLDEST: [(Flavour, (u32, u32)); 2] = [(Flavour::MySql, (8, 0)), (Flavour::MariaDb, (10, 6))];
@@ -70,10 +70,12 @@ pub(crate) fn findings(database: &Database, settings: &Settings, tables: usize) 
     let mut findings = settings.findings();
     if let Some((found, oldest)) = too_old(database) {
         let what = format!("{found} est plus ancienne que la plus ancienne version éprouvée, {oldest}");
-        findings.push(Finding::attention("version", what));
+        findings.push(Finding::attention(Code::ServerTooOld, "version", what));
     }
     if tables == 0 {
-        findings.push(Finding::attention("base", "aucune table").action("lancez `ensure-schema --seed`"));
+        findings.push(
+            Finding::attention(Code::SchemaIncomplete, "base", "aucune table").action("lancez `ensure-schema --seed`"),
+        );
     }
     findings
 }
@@ -137,13 +139,14 @@ impl Settings {
         // Newer servers know more values than ON; all but OFF keep some writers out.
         if self.get("read_only").is_some_and(|value| !["OFF", "0"].contains(&value)) {
             findings.push(
-                Finding::error("read_only", "le serveur est en lecture seule")
+                Finding::error(Code::ServerReadOnly, "read_only", "le serveur est en lecture seule")
                     .action("visez le serveur principal (DB_HOST)"),
             );
         }
         if self.get("local_infile") != Some("ON") {
             findings.push(
                 Finding::attention(
+                    Code::ServerSetting,
                     "local_infile",
                     "LOAD DATA LOCAL est interdit : l'import passe par INSERT, plus lent",
                 )
@@ -152,14 +155,22 @@ impl Settings {
         }
         if let Some(packet) = self.number("max_allowed_packet").filter(|packet| *packet < 1 << 20) {
             findings.push(
-                Finding::attention("max_allowed_packet", format!("{}, moins que 1 Mio", bytes(packet)))
-                    .action("en administrateur : SET GLOBAL max_allowed_packet = 16777216"),
+                Finding::attention(
+                    Code::ServerSetting,
+                    "max_allowed_packet",
+                    format!("{}, moins que 1 Mio", bytes(packet)),
+                )
+                .action("en administrateur : SET GLOBAL max_allowed_packet = 16777216"),
             );
         }
         if self.number("innodb_lock_wait_timeout").is_some_and(|seconds| seconds < 5) {
             findings.push(
-                Finding::attention("innodb_lock_wait_timeout", "moins de 5 s : les transactions renoncent vite")
-                    .action("en administrateur : SET GLOBAL innodb_lock_wait_timeout = 50"),
+                Finding::attention(
+                    Code::ServerSetting,
+                    "innodb_lock_wait_timeout",
+                    "moins de 5 s : les transactions renoncent vite",
+                )
+                .action("en administrateur : SET GLOBAL innodb_lock_wait_timeout = 50"),
             );
         }
         findings

@@ -12,7 +12,7 @@ use crate::files::hash;
 use crate::ledger::history;
 use crate::load;
 use crate::migrate::{Comparison, Pair, pairs};
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, worst};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 use crate::schema;
 use crate::settings::Settings;
 
@@ -86,7 +86,7 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
         crate::signals::check()?;
         let file = pair.dataset.weekly_file.unwrap_or_default();
         if let Err(error) = pair.require(space, &existing) {
-            let mut finding = Finding::error(pair.temp.clone(), error.to_string());
+            let mut finding = Finding::error(Code::of(&error), pair.temp.clone(), error.to_string());
             finding.action = error.hint();
             findings.push(finding);
             continue;
@@ -99,7 +99,7 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
         let comparison = pair.compare(&mut session)?;
         let (dates, first_date, last_date) = dates(&mut session, &pair.temp)?;
         if file_state == FileState::Unreadable && files.is_some() {
-            let finding = Finding::attention(file, "illisible");
+            let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
             findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
         }
         findings.extend(look_at(&pair, file, last.as_ref(), &comparison));
@@ -129,7 +129,7 @@ fn deliveries(settings: &Settings, findings: &mut Vec<Finding>) -> Result<Option
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(_) if !folder.exists() => Ok(Some(Delivery::new())),
         Err(error) => {
-            let finding = Finding::attention("livraisons", error.to_string());
+            let finding = Finding::attention(Code::of(&error), "livraisons", error.to_string());
             findings.push(finding.action("donnez le droit de lecture à l'utilisateur qui lance les outils"));
             Ok(None)
         }
@@ -187,14 +187,18 @@ fn look_at(pair: &Pair, file: &str, last: Option<&LastImport>, comparison: &Comp
     let Some(last) = last else {
         if comparison.temp_rows > 0 {
             let lines = plural(comparison.temp_rows, "ligne", "lignes");
-            findings.push(Finding::attention(pair.temp.clone(), format!("{lines} sans historique d'import")));
+            findings.push(Finding::attention(
+                Code::RowsUnrecorded,
+                pair.temp.clone(),
+                format!("{lines} sans historique d'import"),
+            ));
         }
         return findings;
     };
     if last.status != "loaded" {
         let message = last.message.clone().unwrap_or_default();
         findings.push(
-            Finding::attention(file, format!("le dernier import a échoué : {message}"))
+            Finding::attention(Code::ImportFailed, file, format!("le dernier import a échoué : {message}"))
                 .action("corrigez, puis relancez `update-temp-tables`"),
         );
     }
@@ -202,14 +206,22 @@ fn look_at(pair: &Pair, file: &str, last: Option<&LastImport>, comparison: &Comp
         if last.rejected > 0 {
             let place = last.reject_file.as_deref().map_or_else(String::new, |path| format!(" (liste : {path})"));
             findings.push(
-                Finding::attention(file, plural(last.rejected, "ligne rejetée", "lignes rejetées"))
-                    .action(format!("corrigez-les dans le CSV{place}, puis relancez `update-temp-tables`")),
+                Finding::attention(
+                    Code::RejectedLines,
+                    file,
+                    plural(last.rejected, "ligne rejetée", "lignes rejetées"),
+                )
+                .action(format!("corrigez-les dans le CSV{place}, puis relancez `update-temp-tables`")),
             );
         }
         if last.conflicts > 0 {
             findings.push(
-                Finding::attention(file, plural(last.conflicts, "ligne en contradiction", "lignes en contradiction"))
-                    .action("demandez au fournisseur quel volume est juste"),
+                Finding::attention(
+                    Code::ConflictingLines,
+                    file,
+                    plural(last.conflicts, "ligne en contradiction", "lignes en contradiction"),
+                )
+                .action("demandez au fournisseur quel volume est juste"),
             );
         }
     }

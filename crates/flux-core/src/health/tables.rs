@@ -7,7 +7,7 @@ use crate::domain::catalogue::Space;
 use crate::error::Result;
 use crate::health::checks;
 use crate::report::render_findings;
-use crate::report::{Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema::{self, Preset};
 
 /// Up to this estimate, rows are counted anyway.
@@ -196,7 +196,7 @@ pub fn inventory(database: &Database, options: &Options) -> Result<impl Report +
         }
         if let Some(change) = schema::change(&spec, existing.get(&spec.name)) {
             let what = if existing.contains_key(&spec.name) { change.what } else { "absente de la base".into() };
-            findings.push(Finding::attention(spec.name, what).action("lancez `ensure-schema`"));
+            findings.push(Finding::attention(Code::SchemaIncomplete, spec.name, what).action("lancez `ensure-schema`"));
         }
     }
     let ours = |name: &str| tables.iter().any(|table| table.name == name && table.kind != Kind::System);

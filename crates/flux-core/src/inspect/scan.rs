@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, Entry};
 use crate::load;
 use crate::progress::Progress;
-use crate::report::{Finding, Verdict, plural};
+use crate::report::{Code, Finding, Verdict, plural};
 use crate::signals;
 
 /// Distinct names kept per dimension; further ones are counted together.
@@ -129,30 +129,36 @@ impl FileScan {
         let again = "redemandez-le au fournisseur";
         if let Some(error) = &self.error {
             let action = self.action.as_deref().unwrap_or("corrigez le fichier ou redemandez-le au fournisseur");
-            return Some(Finding::error(file, error.clone()).action(action));
+            return Some(Finding::error(Code::FileUnusable, file, error.clone()).action(action));
         }
         if self.paths.is_empty() {
             let near: Vec<String> = self.near.iter().map(|path| path.display().to_string()).collect();
-            let finding = Finding::attention(file, "absent : une livraison a dix fichiers");
+            let finding = Finding::attention(Code::FileMissing, file, "absent : une livraison a dix fichiers");
             return Some(match near.as_slice() {
                 [] => finding.action(again),
-                near => Finding::attention(file, format!("absent, mais {} y ressemble", near.join(", ")))
-                    .action(format!("si c'est bien lui, renommez-le en {file} ; sinon {again}")),
+                near => {
+                    Finding::attention(Code::FileMissing, file, format!("absent, mais {} y ressemble", near.join(", ")))
+                        .action(format!("si c'est bien lui, renommez-le en {file} ; sinon {again}"))
+                }
             });
         }
         if !self.missing_columns.is_empty() {
             let columns = self.missing_columns.join(", ");
             return Some(
-                Finding::error(file, format!("colonnes absentes de l'en-tête : {columns}"))
+                Finding::error(Code::ColumnMissing, file, format!("colonnes absentes de l'en-tête : {columns}"))
                     .action("redemandez le fichier avec ces colonnes : l'import le refusera"),
             );
         }
         if self.lines == 0 {
-            return Some(Finding::attention(file, "un en-tête et aucune ligne").action(again));
+            return Some(Finding::attention(Code::FileEmpty, file, "un en-tête et aucune ligne").action(again));
         }
         self.truncated.then(|| {
-            Finding::attention(file, format!("la dernière ligne ({}) est coupée : fichier tronqué ?", self.last_line))
-                .action(format!("déposez-le de nouveau, ou {again} : la suite manque peut-être"))
+            Finding::attention(
+                Code::FileTruncated,
+                file,
+                format!("la dernière ligne ({}) est coupée : fichier tronqué ?", self.last_line),
+            )
+            .action(format!("déposez-le de nouveau, ou {again} : la suite manque peut-être"))
         })
     }
 

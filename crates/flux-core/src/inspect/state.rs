@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::inspect::scan::{self, FileScan, Problem};
 use crate::ledger::history;
 use crate::progress::Progress;
-use crate::report::{Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::report::{ranges, render_findings, some_of};
 
 /// One expected file.
@@ -152,14 +152,22 @@ fn look(scan: &FileScan, findings: &mut Vec<Finding>) {
     for problem in &scan.problems {
         let lines = plural(problem.lines, "ligne sera rejetée", "lignes seront rejetées");
         findings.push(
-            Finding::attention(file, format!("{lines} : {} ({})", problem.reason, problem.examples.join(" | ")))
-                .action("corrigez ces lignes dans le CSV ; l'import garde les autres"),
+            Finding::attention(
+                Code::RejectedLines,
+                file,
+                format!("{lines} : {} ({})", problem.reason, problem.examples.join(" | ")),
+            )
+            .action("corrigez ces lignes dans le CSV ; l'import garde les autres"),
         );
     }
     let days = scan.missing_days();
     if !days.is_empty() {
         let count = plural(days.len() as u64, "jour sans ligne", "jours sans ligne");
-        findings.push(Finding::attention(file, format!("{count} dans la période : {}", some_of(&ranges(days), 5))));
+        findings.push(Finding::attention(
+            Code::DaysMissing,
+            file,
+            format!("{count} dans la période : {}", some_of(&ranges(days), 5)),
+        ));
     }
 }
 
@@ -176,6 +184,7 @@ fn compare_spans(scans: &[FileScan], findings: &mut Vec<Finding>) {
     for scan in scans {
         if let Some(found) = span(scan).filter(|found| found != usual) {
             findings.push(Finding::attention(
+                Code::PeriodDiffers,
                 scan.file(),
                 format!("couvre {} → {}, la plupart des fichiers {} → {}", found.0, found.1, usual.0, usual.1),
             ));

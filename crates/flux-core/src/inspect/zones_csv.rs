@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::inspect::scan::{self, FileScan};
 use crate::progress::Progress;
 use crate::report::render_findings;
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 
 /// A name as the delivery writes it.
 #[derive(Debug, Clone, Serialize)]
@@ -123,11 +123,11 @@ pub(crate) fn findings(names: &[ZoneName]) -> Vec<Finding> {
         let (file, line) = name.first;
         let where_ = format!("{}, d'abord {file} ligne {line}", plural(name.lines, "ligne", "lignes"));
         if name.resolution == "ambiguous" {
-            return Finding::attention(place, format!("ambiguë entre {} ({where_})", name.near.join(", ")))
+            return Finding::attention(Code::NameAmbiguous, place, format!("ambiguë entre {} ({where_})", name.near.join(", ")))
                 .action("corrigez le nom dans le CSV : l'import rejette ces lignes");
         }
         let near = if name.near.is_empty() { String::new() } else { format!(", proche de {}", name.near.join(", ")) };
-        Finding::attention(place, format!("ne mène à aucune zone{near} ({where_})")).action(
+        Finding::attention(Code::NameUnknown, place, format!("ne mène à aucune zone{near} ({where_})")).action(
             "corrigez le nom dans le CSV, ou s'il s'agit d'une zone nouvelle : `update-temp-tables --create-missing zones`",
         )
     })
@@ -137,7 +137,8 @@ pub(crate) fn findings(names: &[ZoneName]) -> Vec<Finding> {
 /// What kept zones from being read. Missing files are the business of `etat-csv-complet`, unless all are.
 fn look(scans: &[FileScan], folder: &Path, findings: &mut Vec<Finding>) {
     if scans.iter().all(|scan| scan.paths.is_empty()) {
-        let finding = Finding::attention(folder.display().to_string(), "aucun des dix fichiers n'y est");
+        let finding =
+            Finding::attention(Code::FileMissing, folder.display().to_string(), "aucun des dix fichiers n'y est");
         findings.push(
             finding.action("déposez-y la livraison, ou donnez --data-dir ; `etat-csv-complet` dit ce qui manque"),
         );
@@ -149,7 +150,7 @@ fn look(scans: &[FileScan], folder: &Path, findings: &mut Vec<Finding>) {
         if zones_are_there && scan.zoneless > 0 {
             let lines = plural(scan.zoneless, "ligne dont la zone est illisible", "lignes dont la zone est illisible");
             findings.push(
-                Finding::attention(scan.file(), format!("{lines}, à ajouter aux comptes"))
+                Finding::attention(Code::RejectedLines, scan.file(), format!("{lines}, à ajouter aux comptes"))
                     .action("`etat-csv-complet` montre lesquelles et pourquoi"),
             );
         }

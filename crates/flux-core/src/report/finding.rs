@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Page;
+use super::{Code, Page};
 
 /// How a run went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,6 +51,8 @@ impl Verdict {
 pub struct Finding {
     /// How bad.
     pub severity: Verdict,
+    /// Which kind, for programs.
+    pub code: Code,
     /// Where: table, file, line, name.
     pub(crate) place: String,
     /// What.
@@ -62,13 +64,13 @@ pub struct Finding {
 
 impl Finding {
     /// Something to look at.
-    pub fn attention(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Verdict::Attention, place: place.into(), message: message.into(), action: None }
+    pub fn attention(code: Code, place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Verdict::Attention, code, place: place.into(), message: message.into(), action: None }
     }
 
     /// Something that is broken.
-    pub fn error(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity: Verdict::Error, ..Self::attention(place, message) }
+    pub fn error(code: Code, place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Verdict::Error, ..Self::attention(code, place, message) }
     }
 
     /// With what to do about it.

@@ -1,5 +1,6 @@
 //! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
 
+mod code;
 mod finding;
 pub(crate) mod html;
 mod numbers;
@@ -7,6 +8,7 @@ mod page;
 
 use serde::Serialize;
 
+pub use code::Code;
 pub use finding::{Finding, Verdict, render_findings, verdict, worst};
 pub use numbers::{bar, bytes, duration, number, path_text, path_text_if_any, percent, plural, ranges, some_of};
 pub use page::{Page, Table};

@@ -9,7 +9,7 @@ use crate::domain::calendar::periodes::{PeriodeKind, periodes_of};
 use crate::domain::calendar::saisons::{Saison, YEARS, saison_of, saisons_of};
 use crate::domain::calendar::{paris, school};
 use crate::error::Result;
-use crate::report::{Finding, plural};
+use crate::report::{Code, Finding, plural};
 use crate::saisons::SaisonKey;
 use crate::saisons::dates::{self, DatesReport};
 use crate::saisons::plan::{self, LinkStep, Plan};
@@ -89,40 +89,55 @@ impl Anomaly {
         let update = "lancez `update-saisons`";
         let repair = "lancez `verifier-saisons --repair`";
         match self {
-            Self::SaisonManquante(key) => Finding::attention(place(*key), "cette saison manque").action(update),
+            Self::SaisonManquante(key) => {
+                Finding::attention(Code::SeasonMissing, place(*key), "cette saison manque").action(update)
+            }
             Self::SaisonFausse { key, duree: Some(duree), .. } => {
                 let stored = duree.map_or_else(|| "NULL".to_owned(), |days| days.to_string());
-                Finding::attention(place(*key), format!("duree_jours vaut {stored}, ce qui est faux")).action(update)
+                Finding::attention(
+                    Code::SeasonWrong,
+                    place(*key),
+                    format!("duree_jours vaut {stored}, ce qui est faux"),
+                )
+                .action(update)
             }
             Self::SaisonFausse { key, present: (debut, fin), attendu: (from, to), .. } => {
                 let present = format!("va de {} à {}", date(*debut), date(*fin));
-                Finding::attention(place(*key), format!("{present}, et devrait aller de {from} à {to}")).action(update)
+                Finding::attention(
+                    Code::SeasonWrong,
+                    place(*key),
+                    format!("{present}, et devrait aller de {from} à {to}"),
+                )
+                .action(update)
             }
             Self::Rupture { avant, apres, secondes } => {
                 let what = if *secondes > 0 { "trou" } else { "chevauchement" };
                 let message = format!("{what} de {} s entre {} et {}", secondes.abs(), name(*avant), name(*apres));
-                Finding::attention("dim_saisons", message).action(update)
+                Finding::attention(Code::SeasonGap, "dim_saisons", message).action(update)
             }
             Self::PeriodeManquante { code, annee } => {
-                Finding::attention(format!("dim_periodes, {code} {annee}"), "cette période manque").action(update)
+                Finding::attention(Code::PeriodMissing, format!("dim_periodes, {code} {annee}"), "cette période manque")
+                    .action(update)
             }
-            Self::PeriodeInvalide { code, annee } => {
-                Finding::attention(format!("dim_periodes, {code} {annee}"), "elle n'a pas deux dates dans l'ordre")
-                    .action("corrigez cette ligne à la main, ou supprimez-la et lancez `update-saisons`")
-            }
+            Self::PeriodeInvalide { code, annee } => Finding::attention(
+                Code::PeriodInvalid,
+                format!("dim_periodes, {code} {annee}"),
+                "elle n'a pas deux dates dans l'ordre",
+            )
+            .action("corrigez cette ligne à la main, ou supprimez-la et lancez `update-saisons`"),
             Self::Lien(LinkStep { code, annee, saison }) => {
                 let message = match saison {
                     Some(key) => format!("elle n'est pas liée à la saison {}", name(*key)),
                     None => "elle est liée à une saison qu'elle ne touche pas".to_owned(),
                 };
-                Finding::attention(format!("dim_periodes, {code} {annee}"), message).action(update)
+                Finding::attention(Code::PeriodLink, format!("dim_periodes, {code} {annee}"), message).action(update)
             }
             Self::CalendrierScolaire { dernier_jour } => {
                 let message = match dernier_jour {
                     Some(day) => format!("le calendrier connu s'arrête le {day}"),
                     None => "aucun calendrier n'est connu".to_owned(),
                 };
-                Finding::attention("vacances scolaires", message).action(
+                Finding::attention(Code::SchoolCalendarShort, "vacances scolaires", message).action(
                     "ajoutez les années que le ministère a publiées à reference/vacances_scolaires.csv et recompilez",
                 )
             }
@@ -130,11 +145,12 @@ impl Anomaly {
                 let columns = exemple.columns.join(", ");
                 let count = plural(*nombre as u64, "jour diffère", "jours diffèrent");
                 let message = format!("{count} du calendrier, le premier le {} ({columns})", exemple.date);
-                Finding::attention("dim_dates", message).action(repair)
+                Finding::attention(Code::CalendarWrong, "dim_dates", message).action(repair)
             }
             Self::DatesManquantes { nombre, exemple } => {
                 let count = plural(*nombre as u64, "jour des faits manque", "jours des faits manquent");
-                Finding::attention("dim_dates", format!("{count}, le premier est le {exemple}")).action(repair)
+                Finding::attention(Code::CalendarWrong, "dim_dates", format!("{count}, le premier est le {exemple}"))
+                    .action(repair)
             }
         }
     }

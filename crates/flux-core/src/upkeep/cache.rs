@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::files::{self, Entry, Fence};
-use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
+use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
 use crate::report::{render_findings, some_of};
 
 /// What to do.
@@ -128,7 +128,7 @@ impl<'a> Sweep<'a> {
 
     fn cannot(&mut self, path: &Path, error: &Error) {
         self.findings.push(
-            Finding::attention(path.display().to_string(), error.to_string())
+            Finding::attention(Code::of(error), path.display().to_string(), error.to_string())
                 .action("vérifiez les droits de l'utilisateur qui lance l'outil"),
         );
     }
@@ -142,6 +142,7 @@ impl<'a> Sweep<'a> {
         if wanted && self.action == Action::Stats && is_broken(path, data.len()) {
             self.findings.push(
                 Finding::attention(
+                    Code::CacheDamaged,
                     path.display().to_string(),
                     "n'est pas du JSON entier : le portail peut le servir tel quel",
                 )
@@ -257,8 +258,12 @@ pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport
     let sweep = Sweep::new(&dir, action, options.older_than.unwrap_or_default(), &wanted, options.dry_run).walk()?;
     let mut findings = sweep.findings;
     findings.extend(sweep.others.iter().map(|path| {
-        Finding::attention(path.display().to_string(), "lien ou fichier spécial, ni suivi ni supprimé")
-            .action("retirez-le s'il n'a rien à faire dans cache/")
+        Finding::attention(
+            Code::LinkNotFollowed,
+            path.display().to_string(),
+            "lien ou fichier spécial, ni suivi ni supprimé",
+        )
+        .action("retirez-le s'il n'a rien à faire dans cache/")
     }));
     // Only empty ones go; the portal may just have written into one.
     let deep = sweep.folders.iter().filter(|path| !options.dry_run && path.parent() != Some(&dir));
@@ -337,8 +342,12 @@ pub fn administer(home: &Path, options: &Options) -> Result<impl Report + use<>>
     let mut sweep = Sweep::new(&folder, options.action, options.max_age, &wanted, options.dry_run);
     if folder.is_symlink() {
         sweep.findings.push(
-            Finding::attention(folder.display().to_string(), "est un lien symbolique : il n'est pas suivi")
-                .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
+            Finding::attention(
+                Code::LinkNotFollowed,
+                folder.display().to_string(),
+                "est un lien symbolique : il n'est pas suivi",
+            )
+            .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
         );
     } else {
         sweep = sweep.walk()?;

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::files::{self, Entry, Fence, gz};
-use crate::report::{self, Finding, Page, Report, Table, Verdict, bytes, plural};
+use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, plural};
 use crate::signals;
 
 /// Where logs lie under the home folder.
@@ -77,7 +77,7 @@ pub fn rotate(root: &Path, options: &RotateOptions) -> Result<impl Report + use<
         let dir = match fence.path(Path::new(folder)) {
             Ok(dir) => dir,
             Err(error) => {
-                report.findings.push(Finding::attention(folder, error.to_string()));
+                report.findings.push(Finding::attention(Code::of(&error), folder, error.to_string()));
                 continue;
             }
         };
@@ -102,7 +102,7 @@ fn one_folder(fence: &Fence, dir: &Path, options: &RotateOptions, report: &mut R
         Ok(entries) => entries,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => {
-            report.findings.push(Finding::attention(dir.display().to_string(), error.to_string()));
+            report.findings.push(Finding::attention(Code::of(&error), dir.display().to_string(), error.to_string()));
             return Ok(());
         }
     };
@@ -120,7 +120,7 @@ fn one_folder(fence: &Fence, dir: &Path, options: &RotateOptions, report: &mut R
             continue;
         }
         let Some(metadata) = file else {
-            let finding = Finding::attention(show(fence, &path), "lien, ni suivi ni archivé");
+            let finding = Finding::attention(Code::LinkNotFollowed, show(fence, &path), "lien, ni suivi ni archivé");
             report.findings.push(finding.action("remplacez-le par un vrai fichier"));
             continue;
         };
@@ -152,7 +152,7 @@ fn one_folder(fence: &Fence, dir: &Path, options: &RotateOptions, report: &mut R
 
 fn record(fence: &Fence, report: &mut RotateReport, path: &Path, work: impl FnOnce(&mut RotateReport) -> Result<()>) {
     if let Err(error) = work(report) {
-        let finding = Finding::attention(show(fence, path), error.to_string());
+        let finding = Finding::attention(Code::of(&error), show(fence, path), error.to_string());
         let action = error.hint();
         report.findings.push(match action {
             Some(action) => finding.action(action),

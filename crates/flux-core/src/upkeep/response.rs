@@ -14,7 +14,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::report::{Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema::{self, Existing};
 use crate::signals;
 use crate::upkeep::cache::{self, ClearOptions};
@@ -124,7 +124,7 @@ pub fn improve(
         if !options.dry_run && !options.no_analyze {
             match session.rows::<Row>(&format!("statistiques de {name}"), &format!("ANALYZE TABLE {name}"), ()) {
                 Ok(_) => report.analyzed += 1,
-                Err(error) => report.findings.push(Finding::attention(&name, error.to_string())),
+                Err(error) => report.findings.push(Finding::attention(Code::of(&error), &name, error.to_string())),
             }
         }
         bar.finish_and_clear();
@@ -294,7 +294,7 @@ fn act(
 ) -> Result<()> {
     if !options.apply {
         let what = format!("aucun index pour une zone et une catégorie sur une période (à créer : {INDEX})");
-        findings.push(Finding::attention(table, what).action("lancez `improve-response --apply`"));
+        findings.push(Finding::attention(Code::IndexMissing, table, what).action("lancez `improve-response --apply`"));
         return Ok(());
     }
     if options.dry_run {
@@ -306,7 +306,7 @@ fn act(
         Ok(_) => proposal.created = true,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => {
-            let finding = Finding::error(table, error.to_string());
+            let finding = Finding::error(Code::of(&error), table, error.to_string());
             findings.push(match error.hint() {
                 Some(hint) => finding.action(hint),
                 None => finding,

@@ -14,7 +14,7 @@ use crate::figures::zone::Zones;
 use crate::inspect::scan;
 use crate::inspect::zones_csv;
 use crate::progress::Progress;
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 use crate::settings::Home;
 
@@ -87,7 +87,10 @@ pub fn check(database: &Database, home: &Home, options: Options, progress: &Prog
     let zones = count(&mut session, &stored, present, progress)?;
     let mut findings = Vec::new();
     if stored.rows().is_empty() {
-        findings.push(Finding::error(spec.table, "la table est vide").action("lancez `ensure-schema --seed`"));
+        findings.push(
+            Finding::error(Code::DimensionEmpty, spec.table, "la table est vide")
+                .action("lancez `ensure-schema --seed`"),
+        );
     }
     orphans(&zones, &mut findings);
     splits(&zones, &stored, &mut findings);
@@ -154,6 +157,7 @@ fn orphans(zones: &[Zone], findings: &mut Vec<Finding>) {
             zone.tables.iter().map(|(table, found)| format!("{table} ({})", number(found.rows))).collect();
         findings.push(
             Finding::error(
+                Code::OrphanRows,
                 format!("id_zone {}", zone.id_zone),
                 format!(
                     "orphelin : {} sans zone dans dim_zones_observation : {}",
@@ -178,8 +182,12 @@ fn splits(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
         };
         let text: Vec<String> = group.rows.iter().map(text).collect();
         findings.push(
-            Finding::attention(format!("zone {}", group.name), format!("en plusieurs lignes : {}", text.join(", ")))
-                .action("`merge-zones` montre le plan, `merge-zones --yes` les réunit"),
+            Finding::attention(
+                Code::ZoneSplit,
+                format!("zone {}", group.name),
+                format!("en plusieurs lignes : {}", text.join(", ")),
+            )
+            .action("`merge-zones` montre le plan, `merge-zones --yes` les réunit"),
         );
     }
 }
@@ -193,6 +201,7 @@ fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     if !absent.is_empty() && !stored.rows().is_empty() {
         findings.push(
             Finding::attention(
+                Code::ZoneMissing,
                 "dim_zones_observation",
                 format!("zones de la référence absentes : {}", absent.join(", ")),
             )
@@ -202,7 +211,11 @@ fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     let any = zones.iter().any(|zone| zone.rows > 0);
     for zone in zones.iter().filter(|zone| any && zone.rows == 0) {
         let name = zone.name.as_deref().unwrap_or_default();
-        findings.push(Finding::attention(format!("zone {name}"), "aucune ligne dans aucune table de faits"));
+        findings.push(Finding::attention(
+            Code::ZoneWithoutData,
+            format!("zone {name}"),
+            "aucune ligne dans aucune table de faits",
+        ));
     }
 }
 
@@ -230,6 +243,7 @@ fn gaps(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
         for (year, tables) in lacking {
             findings.push(
                 Finding::attention(
+                    Code::ZoneWithoutData,
                     format!("zone {name}"),
                     format!("rien en {year}, alors que d'autres zones y sont : {}", some_of(&tables, 4)),
                 )

@@ -10,7 +10,7 @@ use crate::domain::reference;
 use crate::error::{Error, Result};
 use crate::figures::zone::{Zone, Zones};
 use crate::report::render_findings;
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 
 /// The tables that the dashboards read by zone.
 const TABLES: [&str; 4] = ["fact_nuitees", "fact_diurnes", "fact_sejours_duree", "fact_lieu_activite_soir"];
@@ -70,14 +70,15 @@ pub fn map(database: &Database, names: &[String], space: Space) -> Result<impl R
                 if mapping.tables.is_empty() && is_new {
                     let message = "aucune ligne dans les tables des tableaux de bord";
                     findings.push(
-                        Finding::attention(format!("zone {}", zone.name), message)
+                        Finding::attention(Code::ZoneWithoutData, format!("zone {}", zone.name), message)
                             .action("`check-zones --details` dit où elle a des données"),
                     );
                 }
                 mapping.stored_as = Some(zone.name);
             }
             Err(unknown) => findings.push(
-                Finding::attention(format!("nom « {} »", mapping.name), unknown.to_string()).action(unknown.hint()),
+                Finding::attention(Code::NameUnknown, format!("nom « {} »", mapping.name), unknown.to_string())
+                    .action(unknown.hint()),
             ),
         }
         mappings.push(mapping);
@@ -108,7 +109,7 @@ fn split(zone: &Zone, behind: &ByZone) -> Option<Finding> {
         zone.name
     );
     let action = format!("`merge-zones --from \"{other}\" --into \"{}\"`", zone.name);
-    Some(Finding::attention(format!("zone {}", zone.name), message).action(action))
+    Some(Finding::attention(Code::ZoneSplit, format!("zone {}", zone.name), message).action(action))
 }
 
 /// By id of the zone, what each table of the dashboards holds of it.
@@ -130,7 +131,8 @@ fn behind(session: &mut Session, space: Space, findings: &mut Vec<Finding>) -> R
                 }
             }
             Err(Error::MissingTable { table }) => {
-                findings.push(Finding::error(table, "n'existe pas").action("lancez `ensure-schema`"));
+                findings
+                    .push(Finding::error(Code::TableMissing, table, "n'existe pas").action("lancez `ensure-schema`"));
             }
             Err(error) => return Err(error),
         }

@@ -10,7 +10,7 @@ use crate::domain::catalogue::{self, DATASETS, Dataset, Dim, Space};
 use crate::domain::names::{fold, normalise};
 use crate::error::{Error, Result};
 use crate::figures::zone::{Zone, Zones};
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 
 /// Offending keys listed per table.
@@ -113,6 +113,7 @@ pub fn merge(database: &Database, options: &Options) -> Result<impl Report + use
         if conflicts > 0 && options.rule == Rule::Refuse {
             findings.push(
                 Finding::attention(
+                    Code::MergeBlocked,
                     format!("{} → {}", merge.from.1, merge.into.1),
                     format!(
                         "{} existent des deux côtés : rien n'est réuni sans règle",
@@ -192,6 +193,7 @@ fn foreign_tables(session: &mut Session, pairs: &[Pair]) -> Result<Vec<Finding>>
             if rows > 0 {
                 findings.push(
                     Finding::attention(
+                        Code::MergeBlocked,
                         table.as_str(),
                         format!(
                             "{} de la zone {}, mais la table n'est pas de celles que les outils connaissent",

@@ -11,7 +11,7 @@ use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
 use crate::error::Result;
 use crate::inspect::validation::{Options, day};
-use crate::report::{Finding, number, plural};
+use crate::report::{Code, Finding, number, plural};
 use crate::report::{ranges, some_of};
 
 /// Rows and volume by date, zone and category of one temporary table.
@@ -114,7 +114,7 @@ fn days_of((first, last): (NaiveDate, NaiveDate)) -> Vec<NaiveDate> {
 pub(crate) fn cover(contents: &[Content], names: &Names, findings: &mut Vec<Finding>) -> Coverage {
     let Some(span) = span(contents) else {
         findings.push(
-            Finding::attention("tables temporaires", "toutes sont vides : rien à valider")
+            Finding::attention(Code::TablesEmpty, "tables temporaires", "toutes sont vides : rien à valider")
                 .action("lancez `update-temp-tables`"),
         );
         return Coverage::default();
@@ -126,8 +126,12 @@ pub(crate) fn cover(contents: &[Content], names: &Names, findings: &mut Vec<Find
     for content in contents {
         if content.cells.is_empty() {
             findings.push(
-                Finding::attention(content.table.as_str(), "vide, alors que d'autres tables ont des données")
-                    .action("vérifiez le fichier (`etat-csv-complet`), puis `update-temp-tables`"),
+                Finding::attention(
+                    Code::TablesEmpty,
+                    content.table.as_str(),
+                    "vide, alors que d'autres tables ont des données",
+                )
+                .action("vérifiez le fichier (`etat-csv-complet`), puis `update-temp-tables`"),
             );
             continue;
         }
@@ -136,6 +140,7 @@ pub(crate) fn cover(contents: &[Content], names: &Names, findings: &mut Vec<Find
             let count = plural(covered.expected - covered.present, "combinaison absente", "combinaisons absentes");
             findings.push(
                 Finding::attention(
+                    Code::CoverageIncomplete,
                     covered.table.as_str(),
                     format!("{count} ({}) : {}", covered.by, some_of(&covered.missing, 4)),
                 )
@@ -251,9 +256,12 @@ pub(crate) fn shrunk(
                 .collect();
             let count = plural(shrunk.len() as u64, "date a rétréci", "dates ont rétréci");
             findings.push(
-                Finding::attention(content.table.as_str(), format!("{count} : {}", some_of(&text, 4))).action(
-                    "la migration retirerait ces lignes : vérifiez auprès du fournisseur, ou `--keep-withdrawn`",
-                ),
+                Finding::attention(
+                    Code::DateShrunk,
+                    content.table.as_str(),
+                    format!("{count} : {}", some_of(&text, 4)),
+                )
+                .action("la migration retirerait ces lignes : vérifiez auprès du fournisseur, ou `--keep-withdrawn`"),
             );
         }
         all.extend(shrunk);

@@ -13,7 +13,7 @@ use crate::inspect::scan::FileScan;
 use crate::inspect::validation::Reason;
 use crate::ledger::history::{self, Counts};
 use crate::report::some_of;
-use crate::report::{Finding, Verdict, number, plural};
+use crate::report::{Code, Finding, Verdict, number, plural};
 
 /// One expected file and its last import.
 #[derive(Debug, Serialize)]
@@ -60,7 +60,8 @@ pub(crate) fn files(
 ) -> Result<(Vec<FileCheck>, Counts)> {
     let with_history = tables.contains(history::TABLE);
     if !with_history {
-        findings.push(Finding::error(history::TABLE, "n'existe pas").action("lancez `ensure-schema`"));
+        findings
+            .push(Finding::error(Code::TableMissing, history::TABLE, "n'existe pas").action("lancez `ensure-schema`"));
     }
     let mut checks = Vec::new();
     let mut totals = Counts::default();
@@ -95,6 +96,7 @@ fn look(scan: &FileScan, findings: &mut Vec<Finding>) {
     findings.extend(scan.finding());
     for problem in &scan.problems {
         findings.push(Finding::attention(
+            Code::RejectedLines,
             file,
             format!(
                 "{} ({}) : {}",
@@ -130,6 +132,7 @@ fn conserve(
     if let Some(message) = failed {
         findings.push(
             Finding::error(
+                Code::ImportFailed,
                 check.file.as_str(),
                 format!("le dernier import a échoué : {}", message.unwrap_or_default()),
             )
@@ -140,8 +143,10 @@ fn conserve(
         row
     else {
         if scan.is_some_and(|scan| scan.lines > 0) {
-            findings
-                .push(Finding::attention(check.file.as_str(), "jamais importé").action("lancez `update-temp-tables`"));
+            findings.push(
+                Finding::attention(Code::FileNotImported, check.file.as_str(), "jamais importé")
+                    .action("lancez `update-temp-tables`"),
+            );
         }
         return Ok(());
     };
@@ -156,12 +161,17 @@ fn conserve(
     };
     if same == Some(false) {
         findings.push(
-            Finding::attention(check.file.as_str(), "le fichier n'est pas celui qui a été importé")
-                .action("lancez `update-temp-tables`"),
+            Finding::attention(
+                Code::FileNotImported,
+                check.file.as_str(),
+                "le fichier n'est pas celui qui a été importé",
+            )
+            .action("lancez `update-temp-tables`"),
         );
     }
     if !counts.balance() {
         findings.push(Finding::error(
+            Code::LinesUnaccounted,
             check.file.as_str(),
             format!("lignes lues {} ≠ enregistrées + doublons + conflits + rejets + filtrées", number(lines_read)),
         ));
@@ -170,14 +180,17 @@ fn conserve(
     if rejected > 0 {
         let lines = plural(rejected, "ligne rejetée", "lignes rejetées");
         findings.push(
-            Finding::attention(check.file.as_str(), format!("{lines} à l'import{place}"))
+            Finding::attention(Code::RejectedLines, check.file.as_str(), format!("{lines} à l'import{place}"))
                 .action("corrigez ces lignes dans le CSV, puis relancez `update-temp-tables`"),
         );
     }
     if conflicts > 0 {
         let lines = plural(conflicts, "ligne écartée", "lignes écartées");
-        findings
-            .push(Finding::attention(check.file.as_str(), format!("{lines} car contraires à une autre de même clé")));
+        findings.push(Finding::attention(
+            Code::ConflictingLines,
+            check.file.as_str(),
+            format!("{lines} car contraires à une autre de même clé"),
+        ));
     }
     if let (Some(first), Some(last), None) = (first, last, cleaned) {
         let sql = format!("SELECT COUNT(*) FROM {} WHERE date BETWEEN ? AND ?", check.table);
@@ -185,6 +198,7 @@ fn conserve(
         if rows < stored {
             findings.push(
                 Finding::error(
+                    Code::RowsUnrecorded,
                     check.table.as_str(),
                     format!("{} lignes, alors que l'import en a enregistré {}", number(rows), number(stored)),
                 )
@@ -225,7 +239,10 @@ pub(crate) fn resolution(
         let resolver = match dims::load(session, spec.dim, &dims::locality(departement), false) {
             Ok(resolver) => resolver,
             Err(error @ (Error::EmptyDimension { .. } | Error::MissingTable { .. })) => {
-                findings.push(Finding::error(spec.table, error.to_string()).action("lancez `ensure-schema --seed`"));
+                findings.push(
+                    Finding::error(Code::of(&error), spec.table, error.to_string())
+                        .action("lancez `ensure-schema --seed`"),
+                );
                 continue;
             }
             Err(error) => return Err(error),
@@ -251,6 +268,7 @@ pub(crate) fn resolution(
             let lost = plural(resolved.lines - resolved.resolved, "ligne", "lignes");
             findings.push(
                 Finding::attention(
+                    Code::NameUnknown,
                     format!("noms de {}", in_french(spec.plural)),
                     format!("{lost} sans ligne de {} : {}", spec.table, some_of(&resolved.unresolved, 5)),
                 )

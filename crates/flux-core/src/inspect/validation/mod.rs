@@ -21,7 +21,7 @@ use crate::files::{self, Durability};
 use crate::inspect::scan;
 use crate::ledger::history::Counts;
 use crate::progress::Progress;
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, worst};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 use crate::report::{render_findings, some_of};
 
 /// How strict.
@@ -80,8 +80,12 @@ pub fn validate(database: &Database, options: &Options, progress: &Progress) -> 
         scan::delivery(&options.folder, progress)?
     } else {
         findings.push(
-            Finding::attention(options.folder.display().to_string(), "le dossier de livraison n'existe pas")
-                .action("déposez-y les CSV, ou donnez --data-dir"),
+            Finding::attention(
+                Code::FolderMissing,
+                options.folder.display().to_string(),
+                "le dossier de livraison n'existe pas",
+            )
+            .action("déposez-y les CSV, ou donnez --data-dir"),
         );
         Vec::new()
     };
@@ -95,7 +99,7 @@ pub fn validate(database: &Database, options: &Options, progress: &Progress) -> 
         if tables.contains(&table) {
             contents.push(coverage::content(&mut session, dataset, table)?);
         } else {
-            findings.push(Finding::error(table, "n'existe pas").action("lancez `ensure-schema`"));
+            findings.push(Finding::error(Code::TableMissing, table, "n'existe pas").action("lancez `ensure-schema`"));
         }
     }
     let names = coverage::Names::load(&mut session)?;

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::inspect::validation::coverage::{Content, Names, same_weekdays, span};
 use crate::inspect::validation::{Options, day};
 use crate::report::some_of;
-use crate::report::{Finding, number, plural};
+use crate::report::{Code, Finding, number, plural};
 
 /// Weeks below which nothing is usual.
 const FEWEST: usize = 4;
@@ -163,7 +163,7 @@ fn tell(content: &Content, found: &[Unusual], findings: &mut Vec<Finding>) {
         .collect();
     let count = plural(found.len() as u64, "volume inhabituel", "volumes inhabituels");
     findings.push(
-        Finding::attention(content.table.as_str(), format!("{count} : {}", some_of(&text, 4)))
+        Finding::attention(Code::VolumeUnusual, content.table.as_str(), format!("{count} : {}", some_of(&text, 4)))
             .action("vérifiez s'il y avait un événement ; sinon demandez une nouvelle livraison de ces jours"),
     );
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::files::{self, Entry};
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::settings::Settings;
 use rules::Rules;
 
@@ -96,7 +96,8 @@ pub fn check(settings: &Settings, options: &SecurityOptions) -> Result<impl Repo
             Entry::Closed(_) => {}
             Entry::Other(_) => report.skipped += 1,
             Entry::Unreadable(path, error) => {
-                let finding = Finding::attention(relative(root, &path), format!("illisible : {error}"));
+                let finding =
+                    Finding::attention(Code::FileUnreadable, relative(root, &path), format!("illisible : {error}"));
                 found.push(problem("illisible", finding));
             }
         }
@@ -173,7 +174,7 @@ fn names(relative: &str, metadata: &Metadata, found: &mut Vec<Problem>) {
     } else {
         return;
     };
-    found.push(problem("reste", Finding::attention(relative, what).action(action)));
+    found.push(problem("reste", Finding::attention(Code::LeftoverFile, relative, what).action(action)));
 }
 
 /// Rights that let others read secrets or change anything.
@@ -182,7 +183,10 @@ fn rights(relative: &str, metadata: &Metadata, secrets: bool, found: &mut Vec<Pr
     let sticky = metadata.is_dir() && mode & 0o1000 != 0;
     if mode & 0o002 != 0 && !sticky {
         let what = format!("modifiable par tous ({mode:04o})");
-        found.push(problem("droits", Finding::attention(relative, what).action(format!("chmod o-w '{relative}'"))));
+        found.push(problem(
+            "droits",
+            Finding::attention(Code::PermissionsTooWide, relative, what).action(format!("chmod o-w '{relative}'")),
+        ));
     }
     let name = file_name(relative);
     let sensitive = name.starts_with(".env") && !name.ends_with("example")
@@ -195,7 +199,10 @@ fn rights(relative: &str, metadata: &Metadata, secrets: bool, found: &mut Vec<Pr
     let too_wide = if is_env(relative) { 0o035 } else { 0o005 };
     if sensitive && mode & too_wide != 0 {
         let what = format!("lisible par d'autres que son propriétaire ({mode:04o})");
-        found.push(problem("droits", Finding::attention(relative, what).action(format!("chmod go-rwx '{relative}'"))));
+        found.push(problem(
+            "droits",
+            Finding::attention(Code::PermissionsTooWide, relative, what).action(format!("chmod go-rwx '{relative}'")),
+        ));
     }
 }
 
@@ -218,7 +225,10 @@ fn contents(
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
     if let Err(error) = read {
-        found.push(problem("illisible", Finding::attention(relative, format!("illisible : {error}"))));
+        found.push(problem(
+            "illisible",
+            Finding::attention(Code::FileUnreadable, relative, format!("illisible : {error}")),
+        ));
         return false;
     }
     if bytes.iter().take(8192).any(|byte| *byte == 0) {
@@ -231,7 +241,8 @@ fn contents(
     let mut secrets = false;
     for (index, line) in text.lines().enumerate() {
         let mut push = |rule: &str, what: String, action: &str| {
-            let finding = Finding::attention(relative, format!("ligne {} : {what}", index + 1)).action(action);
+            let finding = Finding::attention(Code::SecretInFile, relative, format!("ligne {} : {what}", index + 1))
+                .action(action);
             found.push(Problem { rule: rule.into(), line: Some(index as u64 + 1), finding });
         };
         for hit in rules.look(line, settings) {
@@ -261,12 +272,12 @@ fn contents(
 fn environment(root: &Path, found: &mut Vec<Problem>) {
     let path = root.join(".env");
     if !path.is_file() {
-        let finding = Finding::attention(".env", "le fichier n'existe pas");
+        let finding = Finding::attention(Code::SettingMissing, ".env", "le fichier n'existe pas");
         found.push(problem("env", finding.action("copiez .env.example en .env, puis chmod 600 .env")));
         return;
     }
     let Ok(text) = fs::read_to_string(&path) else {
-        found.push(problem("env", Finding::attention(".env", "illisible")));
+        found.push(problem("env", Finding::attention(Code::FileUnreadable, ".env", "illisible")));
         return;
     };
     let mut values: BTreeMap<String, String> = BTreeMap::new();
@@ -278,7 +289,8 @@ fn environment(root: &Path, found: &mut Vec<Problem>) {
     }
     for names in KEYS {
         if !names.iter().any(|name| values.get(*name).is_some_and(|value| !value.is_empty())) {
-            let finding = Finding::attention(".env", format!("la clé {} manque ou est vide", names[0]));
+            let finding =
+                Finding::attention(Code::SettingMissing, ".env", format!("la clé {} manque ou est vide", names[0]));
             found.push(problem("env", finding.action(format!("ajoutez {}=… à .env", names[0]))));
         }
     }
@@ -292,7 +304,7 @@ fn environment(root: &Path, found: &mut Vec<Problem>) {
     for (key, value) in values.iter().filter(|(key, value)| key.starts_with("DB_PASSWORD") && !value.is_empty()) {
         let user = ["DB_USERNAME", "DB_USER"].iter().find_map(|name| values.get(*name));
         if weak(value, user) {
-            let finding = Finding::attention(".env", format!("{key} est trop facile à deviner"));
+            let finding = Finding::attention(Code::SecretWeak, ".env", format!("{key} est trop facile à deviner"));
             found.push(problem("env", finding.action("choisissez au moins 12 caractères au hasard")));
         }
     }
@@ -300,7 +312,7 @@ fn environment(root: &Path, found: &mut Vec<Problem>) {
     let debug =
         values.get("APP_DEBUG").is_some_and(|value| ["true", "1", "on"].contains(&value.to_lowercase().as_str()));
     if production && debug {
-        let finding = Finding::attention(".env", "APP_DEBUG est actif en production");
+        let finding = Finding::attention(Code::DebugInProduction, ".env", "APP_DEBUG est actif en production");
         found.push(problem("env", finding.action("mettez APP_DEBUG=false")));
     }
 }
