@@ -89,7 +89,7 @@ pub fn generate_with(plan: &Plan, dir: &Path, on_file: impl FnMut(&FileReport, u
         report.keep_earlier(&before, dir);
     }
     report.add_up();
-    let written = report.write(dir).map_err(Error::io("écriture de", dir.join(MANIFEST)));
+    let written = report.write(dir);
     outcome.and(written).map(|()| report)
 }
 

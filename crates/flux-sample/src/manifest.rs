@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::Path;
 
+use flux_core::error::{Error, Result};
+use flux_core::files::{self, Durability};
 use serde::{Deserialize, Serialize};
 
 use crate::defect::Effect;
@@ -176,9 +178,10 @@ impl Report {
         }
     }
 
-    pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
-        let mut json = serde_json::to_vec_pretty(self)?;
+    /// Whole or not at all: the next run takes what is written here for what it may replace.
+    pub(super) fn write(&self, dir: &Path) -> Result<()> {
+        let mut json = serde_json::to_vec_pretty(self).map_err(|error| Error::Invariant(error.to_string()))?;
         json.push(b'\n');
-        std::fs::write(dir.join(MANIFEST), json)
+        files::replace(&dir.join(MANIFEST), &json, Durability::Cache)
     }
 }

@@ -8,6 +8,7 @@ use clap::{Command, ValueEnum};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use flux_core::error::{Error, Result};
+use flux_core::files::{self, Durability};
 
 use crate::described::{Argument, Described, Description};
 use crate::tools::{self, Category};
@@ -197,5 +198,5 @@ fn create(folder: &Path) -> Result<()> {
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<()> {
-    fs::write(path, content).map_err(Error::io("écriture de", path))
+    files::replace(path, content, Durability::Cache)
 }
