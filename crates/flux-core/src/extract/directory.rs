@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::error::{Error, Result};
 
-use crate::extract::Limits;
+use crate::extract::limits::Limits;
 
 /// End of the central directory: its record is at most this long, comment included (APPNOTE 4.3.16).
 const LONGEST_END: u64 = 22 + 65_535;

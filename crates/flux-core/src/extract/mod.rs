@@ -3,6 +3,7 @@
 //! An archive is a stranger's: names that lead out of the folder, links, and sizes beyond the limits refuse the whole archive.
 
 mod directory;
+mod limits;
 mod memory;
 mod names;
 mod unpack;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use unpack::Limits;
+pub use limits::Limits;
 
 use crate::error::{Error, Result};
 use crate::failpoint;

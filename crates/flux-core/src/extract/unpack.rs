@@ -13,31 +13,8 @@ use crate::report::bytes;
 use crate::signals;
 
 use crate::extract::directory::{self, Bounded};
+use crate::extract::limits::{Limits, RATIO_FROM};
 use crate::extract::names::{decode, place, shown};
-
-/// What is refused.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Bytes unpacked from one archive, inner ones included.
-    pub total: u64,
-    /// Unpacked bytes for each packed one, once more than [`Limits::RATIO_FROM`] were unpacked.
-    pub ratio: u64,
-    /// Archives within archives.
-    pub depth: u32,
-    /// Entries, inner ones included.
-    pub entries: u64,
-}
-
-impl Limits {
-    /// Small files compress well without being a bomb.
-    const RATIO_FROM: u64 = 16 << 20;
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { total: 50 << 30, ratio: 200, depth: 3, entries: 100_000 }
-    }
-}
 
 /// What was unpacked.
 #[derive(Debug, Default)]
@@ -198,7 +175,7 @@ impl Unpacker<'_> {
                     bytes(self.limits.total)
                 )));
             }
-            if total > Limits::RATIO_FROM && total / self.packed.max(1) > self.limits.ratio {
+            if total > RATIO_FROM && total / self.packed.max(1) > self.limits.ratio {
                 return Err(Error::BadFile(format!(
                     "refusée : plus de {} fois sa taille une fois extraite",
                     self.limits.ratio

@@ -1,0 +1,23 @@
+//! How much an archive may hold.
+
+/// What is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes unpacked from one archive, inner ones included.
+    pub total: u64,
+    /// Unpacked bytes for each packed one, once more than 16 MiB were unpacked.
+    pub ratio: u64,
+    /// Archives within archives.
+    pub depth: u32,
+    /// Entries, inner ones included.
+    pub entries: u64,
+}
+
+/// Small files compress well without being a bomb.
+pub(super) const RATIO_FROM: u64 = 16 << 20;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total: 50 << 30, ratio: 200, depth: 3, entries: 100_000 }
+    }
+}
