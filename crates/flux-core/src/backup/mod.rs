@@ -379,6 +379,6 @@ impl Report for BackupReport {
     }
 
     fn verdict(&self) -> Verdict {
-        report::worst(&self.findings)
+        report::verdict(&self.findings)
     }
 }

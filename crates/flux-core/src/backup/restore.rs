@@ -459,7 +459,7 @@ impl Report for RestoreReport {
 
     fn verdict(&self) -> Verdict {
         let damaged = self.backups.iter().any(|backup| !backup.complete);
-        report::worst(&self.findings).max(if damaged { Verdict::Attention } else { Verdict::Ok })
+        report::verdict(&self.findings).max(if damaged { Verdict::Attention } else { Verdict::Ok })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::files::hash;
 use crate::ledger::history;
 use crate::load;
 use crate::migrate::{Comparison, Pair, pairs};
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema;
 use crate::settings::Settings;
 
@@ -292,6 +292,6 @@ impl Report for StatusReport {
     }
 
     fn verdict(&self) -> Verdict {
-        worst(&self.findings).min(Verdict::Attention)
+        verdict(&self.findings)
     }
 }

@@ -80,12 +80,13 @@ impl Finding {
     }
 }
 
-/// The worst of several findings.
+/// The worst of several findings: how one thing among those that a tool looked at is marked. For the tool's exit code see [`verdict`].
 pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Verdict {
     findings.into_iter().map(|finding| finding.severity).max().unwrap_or(Verdict::Ok)
 }
 
-/// [`Verdict::Attention`] as soon as there is a finding.
+/// The one rule from findings to the exit code: work that was done to its end needs a look as soon as there is a finding, however
+/// bad it is. [`Verdict::Error`] is for tools that could not do their own work, and comes from that, not from what they found.
 pub fn verdict(findings: &[Finding]) -> Verdict {
     if findings.is_empty() { Verdict::Ok } else { Verdict::Attention }
 }

@@ -7,7 +7,7 @@ use chrono::{NaiveDateTime, SecondsFormat};
 use serde::Serialize;
 
 use crate::domain::calendar::saisons::{SaisonSpan, saisons_of};
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, worst};
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::saisons::check::{Anomaly, Verification};
 use crate::saisons::dates::DatesReport;
 use crate::saisons::plan::{Counts, PeriodeStep, Plan, SaisonStep};
@@ -289,7 +289,7 @@ impl Report for StatusReport {
     }
 
     fn verdict(&self) -> Verdict {
-        worst(&self.findings)
+        verdict(&self.findings)
     }
 }
 

@@ -312,7 +312,7 @@ impl Report for ClearReport {
     }
 
     fn verdict(&self) -> Verdict {
-        report::worst(&self.findings)
+        report::verdict(&self.findings)
     }
 }
 

@@ -335,7 +335,7 @@ impl Report for RotateReport {
     }
 
     fn verdict(&self) -> Verdict {
-        report::worst(&self.findings)
+        report::verdict(&self.findings)
     }
 }
 
