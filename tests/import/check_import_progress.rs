@@ -171,12 +171,12 @@ fn the_remaining_time_is_that_of_the_work_left_at_the_rate_of_the_work_done() {
     let db = diag::database();
     let home = Home::new(&db);
     db.exec(
-        "INSERT INTO flux_import_progress (run, step, tool, state, position, total, note, lock_id, started_at, updated_at) VALUES
-         ('r', '', 'update-temp-tables', 'running', 200000, 1000000, 'processus 1 sur s', NULL, UTC_TIMESTAMP(3) - INTERVAL 20 SECOND, UTC_TIMESTAMP(3)),
-         ('r', 'a.csv', '', 'settled', 0, 400000, '', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)),
-         ('r', 'b.csv', '', 'settled', 100000, 100000, '2000 lignes', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)),
-         ('r', 'b → base', '', 'done', 2000, 2000, '', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)),
-         ('r', 'c.csv', '', 'running', 100000, 500000, '2000 lignes', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
+        "INSERT INTO flux_import_progress (run, step, tool, state, position, total, unit, lines_read, note, lock_id, started_at, updated_at) VALUES
+         ('r', '', 'update-temp-tables', 'running', 200000, 1000000, NULL, NULL, 'processus 1 sur s', NULL, UTC_TIMESTAMP(3) - INTERVAL 20 SECOND, UTC_TIMESTAMP(3)),
+         ('r', 'a.csv', '', 'settled', 0, 400000, 'bytes', 0, '', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)),
+         ('r', 'b.csv', '', 'settled', 100000, 100000, 'bytes', 2000, '', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)),
+         ('r', 'b → base', '', 'done', 2000, 2000, 'rows', NULL, '', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)),
+         ('r', 'c.csv', '', 'running', 100000, 500000, 'bytes', 2000, '', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
     );
     let json = check(&home, 0);
     assert_eq!((&json["state"], &json["remaining_s"]), (&"running".into(), &60.0.into()), "{json}");

@@ -1,7 +1,8 @@
 //! Databases for the diagnostics: chosen tables of the schema and a handful of names.
 
 use flux_core::domain::catalogue::{DATASETS, Space};
-use flux_core::schema::{self, Preset};
+use flux_core::schema;
+use flux_core::setup::{self, Preset};
 use flux_test::TestDb;
 
 /// Header of `frequentation_nuitee.csv`.
@@ -21,8 +22,7 @@ pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
 
 /// The same in a database that is there.
 pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
-    let specs: Vec<_> =
-        schema::tables(Preset::All, Space::Production).into_iter().filter(|s| wanted(&s.name)).collect();
+    let specs: Vec<_> = setup::tables(Preset::All, Space::Production).into_iter().filter(|s| wanted(&s.name)).collect();
     for spec in &specs {
         db.exec(&spec.create());
     }

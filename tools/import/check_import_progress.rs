@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::ledger::progress::{self, ProgressReport};
+use flux_core::health::import_progress::{self, ProgressReport};
 
 const TOOL: Tool = Tool {
     name: "check-import-progress",
@@ -31,5 +31,5 @@ fn main() -> ExitCode {
 }
 
 fn run(_: Args, context: &Context) -> Result<ProgressReport> {
-    progress::check(&context.database()?, context.settings.home.root())
+    import_progress::check(&context.database()?, context.settings.home.root())
 }

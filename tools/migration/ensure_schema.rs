@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::schema::Preset;
+use flux_core::setup::Preset;
 use flux_core::setup::{self, SetupOptions, SetupReport};
 
 const TOOL: Tool = Tool {

@@ -184,8 +184,10 @@ impl Client {
             let wait = result.as_ref().ok().filter(|answer| answer.status == 429).and_then(|answer| answer.retry_after);
             if let Some(wait) = wait.filter(|wait| attempts == 1 && *wait <= self.max_wait) {
                 log::info!("{path} : limite de débit, nouvel essai dans {} s", wait.as_secs());
-                std::thread::sleep(wait);
-                continue;
+                // A stop that is asked for ends the wait; the answer stays what it was.
+                if flux_core::signals::sleep(wait).is_ok() {
+                    continue;
+                }
             }
             let result = result.map_err(|failure| Failure { message: self.without_token(&failure.message), ..failure });
             return Exchange { url, authenticated: token.is_some(), latency, attempts, result };

@@ -1,6 +1,7 @@
 //! The one database handle: connection, retries, the named lock, and what the server is able to do.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use crate::signals;
 
 /// How often a transaction is tried in all.
 const TRIES: u32 = 5;
+
+/// What a run may wait between tries in all: long enough for a server to be started again.
+const WAIT_BUDGET: Duration = Duration::from_secs(60);
 
 /// Which of the two families of servers this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub struct Database {
     version: String,
     flavour: Flavour,
     packet: usize,
+    /// Milliseconds that this run has waited between tries, all threads and nested retries together.
+    waited: Arc<AtomicU64>,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
     idle: Arc<Mutex<Vec<Conn>>>,
 }
@@ -84,6 +90,7 @@ impl Database {
             version,
             flavour,
             packet,
+            waited: Arc::default(),
             idle: Arc::default(),
         })
     }
@@ -123,10 +130,13 @@ impl Database {
         let mut conn = Conn::new(self.opts.clone()).map_err(wrap)?;
         conn.query_drop(
             "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, SESSION time_zone = '+00:00', SESSION autocommit = 1, \
-             SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+             SESSION completion_type = 'NO_CHAIN', \
+             SESSION sql_select_limit = 18446744073709551615, SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
              NO_ENGINE_SUBSTITUTION'",
         )
         .map_err(wrap)?;
+        // Proofs read one snapshot, whatever the server's default is. The variable of this name is not the same on every server.
+        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").map_err(wrap)?;
         Ok(Session::new(conn, &self.opts, self.packet))
     }
 
@@ -163,6 +173,13 @@ impl Database {
         })
     }
 
+    /// Takes a pause out of the run's budget; `false` once it is spent: a server that is down for good is not waited for again by
+    /// every file of a run.
+    fn may_wait(&self, pause: Duration) -> bool {
+        let pause = pause.as_millis() as u64;
+        self.waited.fetch_add(pause, Ordering::Relaxed) + pause <= WAIT_BUDGET.as_millis() as u64
+    }
+
     /// Runs `work` again while it fails for a passing reason, with a growing pause.
     ///
     /// # Errors
@@ -172,9 +189,9 @@ impl Database {
         for attempt in 1.. {
             signals::check()?;
             match work() {
-                Err(error) if error.is_transient() && attempt < TRIES => {
+                Err(error) if error.is_transient() && attempt < TRIES && self.may_wait(pause) => {
                     log::warn!("{error} ; nouvel essai dans {} ms ({attempt}/{})", pause.as_millis(), TRIES - 1);
-                    std::thread::sleep(pause);
+                    signals::sleep(pause)?;
                     pause *= 3;
                 }
                 result => return result,
@@ -461,4 +478,10 @@ fn holder(session: &mut Session, database: &str, name: &str) -> String {
         Ok(Some((user, seconds))) => format!("{tool}connexion {id} de {user}, inactive depuis {seconds} s"),
         _ => format!("{tool}connexion {id}"),
     }
+}
+
+/// `(?, ?), (?, ?)` for `rows` rows of `columns` values.
+pub(crate) fn marks(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
 }

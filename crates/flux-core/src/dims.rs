@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use mysql::Value;
 
 use crate::db::Session;
+use crate::db::marks;
 use crate::domain::calendar::days;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{Group, Locality, Resolver, Row, fold, nights};
@@ -149,10 +150,4 @@ pub(crate) fn day_values(day: &days::Day) -> [Value; 10] {
         day.trimestre.into(),
         day.semaine.into(),
     ]
-}
-
-/// `(?, ?), (?, ?)` for `rows` rows of `columns` values.
-pub(crate) fn marks(rows: usize, columns: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(", "));
-    vec![row; rows].join(", ")
 }

@@ -1,5 +1,6 @@
 //! Progress bars with rate and remaining time, on a terminal only.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,10 +13,36 @@ use crate::report;
 #[derive(Debug, Clone)]
 pub struct Progress {
     bars: MultiProgress,
-    /// Every bar ever made, shown or not.
-    made: Arc<Mutex<Vec<ProgressBar>>>,
+    /// Every bar ever made, shown or not, with what it counts.
+    made: Arc<Mutex<Vec<(ProgressBar, Unit)>>>,
+    /// Lines that were read of each file.
+    lines: Arc<Mutex<HashMap<String, u64>>>,
     /// Things that need no further work, whatever became of them, with their sizes.
     settled: Arc<Mutex<Vec<(String, u64)>>>,
+}
+
+/// What a bar counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Bytes of a file that is read.
+    Bytes,
+    /// Rows or other things that are done.
+    Rows,
+}
+
+impl Unit {
+    /// As other processes read it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Unit::Bytes => "bytes",
+            Unit::Rows => "rows",
+        }
+    }
+
+    /// The unit of a [`Unit::name`].
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Unit::Bytes, Unit::Rows].into_iter().find(|unit| unit.name() == name)
+    }
 }
 
 /// Where a bar stands.
@@ -27,8 +54,9 @@ pub(crate) struct Step {
     pub(crate) position: u64,
     /// Bytes or things in all.
     pub(crate) total: u64,
-    /// What its maker says beside.
-    pub message: String,
+    pub(crate) unit: Unit,
+    /// Lines read, of a file.
+    pub(crate) lines: Option<u64>,
     /// Whether it has ended.
     pub(crate) finished: bool,
     /// Whether nothing more is to be done for what it is named after.
@@ -39,7 +67,12 @@ impl Progress {
     /// Bars on stderr when `visible`, else none.
     pub fn new(visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target), made: Arc::default(), settled: Arc::default() }
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            made: Arc::default(),
+            lines: Arc::default(),
+            settled: Arc::default(),
+        }
     }
 
     /// Where the bars over bytes or things stand, shown or not, in the order in which they were made; then what was settled
@@ -47,11 +80,13 @@ impl Progress {
     pub(crate) fn steps(&self) -> Vec<Step> {
         let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = |bar: &ProgressBar| Step {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = |(bar, unit): &(ProgressBar, Unit)| Step {
             name: bar.prefix(),
             position: bar.position(),
             total: bar.length().unwrap_or(0),
-            message: bar.message(),
+            unit: *unit,
+            lines: lines.get(&bar.prefix()).copied(),
             finished: bar.is_finished(),
             settled: settled.iter().any(|(name, _)| *name == bar.prefix()),
         };
@@ -62,7 +97,8 @@ impl Progress {
                 name: name.clone(),
                 position: 0,
                 total: *size,
-                message: String::new(),
+                unit: Unit::Bytes,
+                lines: None,
                 finished: true,
                 settled: true,
             })
@@ -76,16 +112,21 @@ impl Progress {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), size));
     }
 
+    /// Tells how many lines of the file `name` were read.
+    pub(crate) fn lines(&self, name: &str, count: u64) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), count);
+    }
+
     /// A bar over `total` bytes.
     pub(crate) fn bytes(&self, name: &str, total: u64) -> ProgressBar {
-        self.bar(name, total, |state, out| {
+        self.bar(name, total, Unit::Bytes, |state, out| {
             let _ = write!(out, "{}/s", report::bytes(state.per_sec() as u64));
         })
     }
 
     /// A bar over `total` things.
     pub fn count(&self, name: &str, total: u64) -> ProgressBar {
-        self.bar(name, total, |state, out| {
+        self.bar(name, total, Unit::Rows, |state, out| {
             let _ = write!(out, "{}/s", report::number(state.per_sec() as u64));
         })
     }
@@ -99,11 +140,11 @@ impl Progress {
     }
 
     /// A bar with its rate; narrow enough for 80 columns.
-    fn bar(&self, name: &str, total: u64, rate: fn(&ProgressState, &mut dyn Write)) -> ProgressBar {
+    fn bar(&self, name: &str, total: u64, unit: Unit, rate: fn(&ProgressState, &mut dyn Write)) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(total)).with_prefix(name.to_owned());
         let template = "{prefix:32!} {bar:16} {percent:>3} % {rate:>13} reste {eta}";
         bar.set_style(style(template).with_key("rate", rate));
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(bar.clone());
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push((bar.clone(), unit));
         bar
     }
 

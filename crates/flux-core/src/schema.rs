@@ -5,11 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::db::Session;
-use crate::domain::catalogue::{self, DATASETS, DIMS, Dataset, Kind, Space};
+use crate::domain::catalogue::{self, DIMS, Dataset, Kind, Space};
 use crate::error::{Error, Result};
-
-/// Version of the tables described here, recorded in `flux_schema_version`.
-pub(crate) const VERSION: u32 = 1;
 
 /// A column and its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,40 +39,22 @@ pub struct TableSpec {
     pub(crate) indexes: Vec<Index>,
 }
 
-/// Which tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Preset {
-    /// All of them.
-    All,
-    /// Dimensions.
-    Dims,
-    /// Main tables of nights and days.
-    Facts,
-    /// Main tables of stays.
-    Sejours,
-    /// Main tables of places.
-    Lieu,
-    /// Temporary tables of the weekly delivery.
-    Temp,
-}
-
-const fn column(name: &'static str, ddl: &'static str) -> Column {
+pub(crate) const fn column(name: &'static str, ddl: &'static str) -> Column {
     Column { name, ddl }
 }
 
 const CREATED: Column = column("created_at", "TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP");
 const UPDATED: Column = column("updated_at", "TIMESTAMP NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP");
 
-fn primary(columns: Vec<&'static str>) -> Index {
+pub(crate) fn primary(columns: Vec<&'static str>) -> Index {
     Index { name: "PRIMARY", unique: true, columns }
 }
 
-fn unique(name: &'static str, columns: Vec<&'static str>) -> Index {
+pub(crate) fn unique(name: &'static str, columns: Vec<&'static str>) -> Index {
     Index { name, unique: true, columns }
 }
 
-fn key(name: &'static str, columns: Vec<&'static str>) -> Index {
+pub(crate) fn key(name: &'static str, columns: Vec<&'static str>) -> Index {
     Index { name, unique: false, columns }
 }
 
@@ -117,7 +96,7 @@ fn fact_columns(dataset: &Dataset) -> Vec<Column> {
 }
 
 /// The dimensions, shared by both sets of tables.
-fn dimension_tables() -> Vec<TableSpec> {
+pub(crate) fn dimension_tables() -> Vec<TableSpec> {
     let mut tables: Vec<TableSpec> = DIMS
         .iter()
         .map(|spec| {
@@ -177,106 +156,6 @@ fn dimension_tables() -> Vec<TableSpec> {
         ],
         indexes: vec![primary(vec!["id_periode"]), unique("uk_code_annee", vec!["code_periode", "annee"])],
     });
-    tables
-}
-
-/// The tools' own tables, part of every preset.
-fn own_tables() -> Vec<TableSpec> {
-    vec![
-        TableSpec {
-            name: "flux_schema_version".into(),
-            columns: vec![
-                column("version", "INT NOT NULL"),
-                column("applied_at", "TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP"),
-            ],
-            indexes: vec![primary(vec!["version"])],
-        },
-        TableSpec {
-            name: crate::ledger::history::TABLE.into(),
-            columns: vec![
-                column("id", "BIGINT NOT NULL AUTO_INCREMENT"),
-                column("attempt", "CHAR(32) CHARACTER SET ascii NOT NULL"),
-                column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
-                column("tool", "VARCHAR(64) NOT NULL"),
-                column("table_name", "VARCHAR(64) NOT NULL"),
-                column("file_name", "VARCHAR(255) NOT NULL"),
-                column("file_path", "TEXT NOT NULL"),
-                column("file_size", "BIGINT NOT NULL"),
-                column("file_hash", "CHAR(64) CHARACTER SET ascii NOT NULL"),
-                column("options", "VARCHAR(255) NOT NULL"),
-                column("dims_hash", "CHAR(64) CHARACTER SET ascii NOT NULL"),
-                column("status", "VARCHAR(16) NOT NULL"),
-                column("message", "TEXT NULL"),
-                column("encoding", "VARCHAR(32) NOT NULL"),
-                column("first_date", "DATE NULL"),
-                column("last_date", "DATE NULL"),
-                column("lines_read", "BIGINT NOT NULL"),
-                column("rows_stored", "BIGINT NOT NULL"),
-                column("rows_deleted", "BIGINT NOT NULL"),
-                column("duplicates", "BIGINT NOT NULL"),
-                column("conflicts", "BIGINT NOT NULL"),
-                column("rejected", "BIGINT NOT NULL"),
-                column("filtered", "BIGINT NOT NULL"),
-                column("reject_file", "TEXT NULL"),
-                column("started_at", "DATETIME(3) NOT NULL"),
-                column("finished_at", "DATETIME(3) NOT NULL"),
-                column("cleaned_at", "DATETIME(3) NULL"),
-            ],
-            indexes: vec![
-                primary(vec!["id"]),
-                unique("uk_attempt", vec!["attempt"]),
-                key("k_table", vec!["table_name", "id"]),
-                key("k_run", vec!["run"]),
-            ],
-        },
-        TableSpec {
-            name: crate::ledger::progress::TABLE.into(),
-            columns: vec![
-                column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
-                column("step", "VARCHAR(190) NOT NULL"),
-                column("tool", "VARCHAR(64) NOT NULL"),
-                column("state", "VARCHAR(16) NOT NULL"),
-                column("position", "BIGINT NOT NULL"),
-                column("total", "BIGINT NOT NULL"),
-                column("note", "VARCHAR(255) NOT NULL"),
-                column("lock_id", "BIGINT NULL"),
-                column("started_at", "DATETIME(3) NOT NULL"),
-                column("updated_at", "DATETIME(3) NOT NULL"),
-            ],
-            indexes: vec![primary(vec!["run", "step"]), key("k_step", vec!["step", "started_at"])],
-        },
-        TableSpec {
-            name: crate::ledger::ownership::PROGRESS.into(),
-            columns: vec![
-                column("table_name", "VARCHAR(64) CHARACTER SET ascii NOT NULL"),
-                column("id_zone", "INT NOT NULL"),
-                column("date", "DATE NOT NULL"),
-                column("delivery", "INT NOT NULL"),
-                column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
-                column("content", "CHAR(64) CHARACTER SET ascii NOT NULL"),
-            ],
-            indexes: vec![primary(vec!["table_name", "id_zone", "date"])],
-        },
-    ]
-}
-
-/// The tables of a preset. Test tables are those of the facts only: dimensions are shared.
-pub fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
-    let wants = |preset_of: Preset| preset == Preset::All || preset == preset_of;
-    let mut tables = own_tables();
-    if wants(Preset::Dims) && space == Space::Production {
-        tables.extend(dimension_tables());
-    }
-    for (kind, preset_of) in
-        [(Kind::Frequentation, Preset::Facts), (Kind::Sejour, Preset::Sejours), (Kind::Lieu, Preset::Lieu)]
-    {
-        if wants(preset_of) {
-            tables.extend(DATASETS.iter().filter(|d| d.kind == kind).map(|dataset| main_table(dataset, space)));
-        }
-    }
-    if wants(Preset::Temp) {
-        tables.extend(catalogue::weekly().map(|dataset| temp_table(dataset, space)));
-    }
     tables
 }
 
@@ -468,6 +347,7 @@ pub(crate) fn require(spec: &TableSpec, tables: &HashMap<String, Existing>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::catalogue::DATASETS;
 
     fn dataset(main: &str) -> &'static Dataset {
         DATASETS.iter().find(|dataset| dataset.main == main).unwrap()
@@ -486,7 +366,8 @@ mod tests {
 
     #[test]
     fn a_complete_table_needs_no_change() {
-        for spec in tables(Preset::All, Space::Production) {
+        let facts = DATASETS.iter().map(|dataset| main_table(dataset, Space::Production));
+        for spec in dimension_tables().into_iter().chain(facts) {
             assert!(change(&spec, Some(&existing_of(&spec))).is_none(), "{}", spec.name);
         }
     }
@@ -528,11 +409,5 @@ mod tests {
         );
         older.indexes.insert("uk_cle".into(), (true, spec.key_columns()));
         assert!(super::change(&spec, Some(&older)).is_none());
-    }
-
-    #[test]
-    fn the_42_tables_of_the_schema_and_four_of_our_own() {
-        assert_eq!(tables(Preset::All, Space::Production).len(), 11 + 21 + 10 + 4);
-        assert_eq!(tables(Preset::Temp, Space::Test).len(), 10 + 4);
     }
 }

@@ -5,14 +5,54 @@ use std::collections::{HashMap, HashSet};
 use mysql::Value;
 use serde::Serialize;
 
+use crate::db::marks;
 use crate::db::{Database, Session};
-use crate::dims::{self, marks};
-use crate::domain::catalogue::{Dim, Space};
+use crate::dims;
+use crate::domain::catalogue::{self, DATASETS, Dim, Kind, Space};
 use crate::domain::names::{Locality, Resolution, Resolver, fold, normalise};
 use crate::domain::reference;
 use crate::error::{Error, Result};
+use crate::ledger;
 use crate::report::{Page, Report, Table, Verdict, number, plural};
-use crate::schema::{self, Change, Preset};
+use crate::schema::{self, Change, TableSpec};
+
+/// Which tables `ensure-schema` looks after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// All of them.
+    All,
+    /// Dimensions.
+    Dims,
+    /// Main tables of nights and days.
+    Facts,
+    /// Main tables of stays.
+    Sejours,
+    /// Main tables of places.
+    Lieu,
+    /// Temporary tables of the weekly delivery.
+    Temp,
+}
+
+/// The tables of a preset. Test tables are those of the facts only: dimensions are shared.
+pub fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
+    let wants = |preset_of: Preset| preset == Preset::All || preset == preset_of;
+    let mut tables = ledger::tables();
+    if wants(Preset::Dims) && space == Space::Production {
+        tables.extend(schema::dimension_tables());
+    }
+    for (kind, preset_of) in
+        [(Kind::Frequentation, Preset::Facts), (Kind::Sejour, Preset::Sejours), (Kind::Lieu, Preset::Lieu)]
+    {
+        if wants(preset_of) {
+            tables.extend(DATASETS.iter().filter(|d| d.kind == kind).map(|dataset| schema::main_table(dataset, space)));
+        }
+    }
+    if wants(Preset::Temp) {
+        tables.extend(catalogue::weekly().map(|dataset| schema::temp_table(dataset, space)));
+    }
+    tables
+}
 
 /// What to ensure.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +90,10 @@ pub struct SetupReport {
 /// # Errors
 /// Those of the connection and the lock; a change that one table refuses stands in the report and does not stop the others.
 pub fn ensure(database: &Database, options: SetupOptions) -> Result<SetupReport> {
-    let _lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
-    let tables = schema::tables(options.preset, options.space);
+    let tables = tables(options.preset, options.space);
     let mut changes = Vec::new();
     let mut failures = Vec::new();
     for spec in &tables {
@@ -71,8 +111,7 @@ pub fn ensure(database: &Database, options: SetupOptions) -> Result<SetupReport>
     }
     let mut seeded = Vec::new();
     if !options.dry_run && failures.is_empty() {
-        let sql = "INSERT INTO flux_schema_version (version) VALUES (?) ON DUPLICATE KEY UPDATE version = flux_schema_version.version";
-        session.exec("écriture de la version du schéma", sql, (schema::VERSION,))?;
+        ledger::record_version(&mut session)?;
     }
     if options.seed && failures.is_empty() {
         let present = |dim: Dim| existing.contains_key(dim.spec().table);
@@ -311,5 +350,22 @@ impl Report for SetupReport {
 
     fn verdict(&self) -> Verdict {
         if self.failures.is_empty() { Verdict::Ok } else { Verdict::Error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_42_tables_of_the_schema_and_five_of_the_ledger() {
+        assert_eq!(tables(Preset::All, Space::Production).len(), 11 + 21 + 10 + 5);
+        assert_eq!(tables(Preset::Temp, Space::Test).len(), 10 + 5);
+    }
+
+    #[test]
+    fn names_of_tables_are_unique() {
+        let names: HashSet<String> = tables(Preset::All, Space::Production).into_iter().map(|spec| spec.name).collect();
+        assert_eq!(names.len(), 47);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -23,6 +24,22 @@ pub fn requested() -> bool {
 /// Fails once a stop was asked for; long loops call it.
 pub fn check() -> Result<(), Interrupted> {
     if requested() { Err(Interrupted) } else { Ok(()) }
+}
+
+/// Waits, but no longer than until a stop is asked for.
+///
+/// # Errors
+/// [`Interrupted`] as soon as it is.
+pub fn sleep(time: Duration) -> Result<(), Interrupted> {
+    let until = Instant::now() + time;
+    loop {
+        check()?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(Duration::from_millis(100)));
+    }
 }
 
 /// Calls `cancel` when a stop is asked for. The first caller wins.

@@ -183,7 +183,7 @@ fn run(
             hint: format!("restaurez-le avec : zcat {} | mariadb BASE", path.join(&dump.file).display()),
         });
     }
-    let lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let live = database.tables(&mut session)?;
     let entries = select(options, manifest, &mut session, &live)?;
@@ -245,13 +245,9 @@ fn select<'a>(
     let mut entries: Vec<&TableEntry> = manifest.tables.iter().collect();
     // The history says what the temporary tables hold: an older one would make the next import pass over a delivery.
     let with_temporary = entries.iter().any(|entry| entry.table.ends_with("_temp"));
-    if !with_temporary && live.contains(history::TABLE) {
-        let any: Option<u8> =
-            session.first("lecture de l'historique des imports", "SELECT 1 FROM flux_import_history LIMIT 1", ())?;
-        if any.is_some() {
-            entries.retain(|entry| entry.table != history::TABLE);
-            log::info!("{} garde son contenu : elle décrit les tables temporaires en place", history::TABLE);
-        }
+    if !with_temporary && live.contains(history::TABLE) && !history::is_empty(session)? {
+        entries.retain(|entry| entry.table != history::TABLE);
+        log::info!("{} garde son contenu : elle décrit les tables temporaires en place", history::TABLE);
     }
     Ok(entries)
 }
@@ -375,7 +371,7 @@ fn kept(options: &RestoreOptions, database: &Database) -> Result<Vec<(String, St
 }
 
 fn undo(options: &RestoreOptions, database: &Database, report: &mut RestoreReport) -> Result<()> {
-    let lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let kept = kept(options, database)?;
     report.tables = kept.iter().map(|(table, old)| RestoredTable::aside(table, old)).collect();
     let Some(_lock) = lock else { return Ok(()) };
@@ -389,7 +385,7 @@ fn undo(options: &RestoreOptions, database: &Database, report: &mut RestoreRepor
 }
 
 fn drop_old(options: &RestoreOptions, database: &Database, report: &mut RestoreReport) -> Result<()> {
-    let lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let kept = kept(options, database)?;
     report.tables = kept.iter().map(|(table, old)| RestoredTable::aside(table, old)).collect();
     let Some(_lock) = lock else { return Ok(()) };

@@ -4,8 +4,8 @@
 use mysql::Value;
 use serde::Serialize;
 
+use crate::db::marks;
 use crate::db::{Database, Session};
-use crate::dims::marks;
 use crate::domain::catalogue::{Dim, Space};
 use crate::error::{Error, Result};
 use crate::figures::mobility::{self, Filter, StoredDays};

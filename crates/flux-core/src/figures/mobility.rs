@@ -11,7 +11,8 @@ use mysql::Value;
 use serde::Serialize;
 
 use crate::db::Session;
-use crate::dims::{self, marks};
+use crate::db::marks;
+use crate::dims;
 use crate::domain::catalogue::{Dim, Space};
 use crate::domain::names::{Locality, Resolution};
 use crate::error::Result;

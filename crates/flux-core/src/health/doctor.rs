@@ -12,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::health::checks::{self, Rights};
 use crate::health::server;
 use crate::report::{Code, Finding, Page, Report, Verdict, number, plural, worst};
-use crate::schema::{self, Preset};
+use crate::schema;
 use crate::settings::Settings;
+use crate::setup::{self, Preset};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -214,7 +215,7 @@ fn part(subject: &'static str, result: Result<(String, Vec<Finding>)>) -> Check 
 
 fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
     let existing = schema::existing(session)?;
-    let tables = schema::tables(Preset::All, Space::Production);
+    let tables = setup::tables(Preset::All, Space::Production);
     let changes: Vec<_> = tables.iter().filter_map(|spec| schema::change(spec, existing.get(&spec.name))).collect();
     let findings = changes.iter().map(|change| {
         Finding::attention(

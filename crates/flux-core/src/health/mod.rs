@@ -2,6 +2,7 @@
 
 mod checks;
 pub mod doctor;
+pub mod import_progress;
 pub mod prerequisites;
 pub mod server;
 pub mod status;

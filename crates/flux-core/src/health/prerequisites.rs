@@ -11,8 +11,9 @@ use crate::health::checks::{self, Rights};
 use crate::health::server::Settings;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Verdict, bytes};
-use crate::schema::{self, Preset};
+use crate::schema;
 use crate::settings;
+use crate::setup::{self, Preset};
 
 /// Something that was looked at and is right.
 #[derive(Debug, Serialize)]
@@ -113,9 +114,9 @@ fn access(folder: &Path, write: bool) -> std::result::Result<(), Problem> {
 
 fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport) -> Result<()> {
     let existing = schema::existing(session)?;
-    let mut specs = schema::tables(Preset::All, space);
+    let mut specs = setup::tables(Preset::All, space);
     if space == Space::Test {
-        specs.extend(schema::tables(Preset::Dims, Space::Production));
+        specs.extend(setup::tables(Preset::Dims, Space::Production));
     }
     let action = if space == Space::Test { "lancez `ensure-schema --test`" } else { "lancez `ensure-schema`" };
     let mut good = 0;

@@ -9,7 +9,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::files::hash;
-use crate::ledger::history;
+use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, pairs};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
@@ -30,22 +30,6 @@ enum FileState {
     Unreadable,
 }
 
-/// Last attempt to import into a table.
-#[derive(Debug, Clone, Serialize)]
-struct LastImport {
-    status: String,
-    finished_at: String,
-    file_hash: String,
-    lines_read: u64,
-    stored: u64,
-    duplicates: u64,
-    conflicts: u64,
-    rejected: u64,
-    reject_file: Option<String>,
-    message: Option<String>,
-    cleaned_at: Option<String>,
-}
-
 /// One weekly table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct TableStatus {
@@ -56,7 +40,7 @@ pub(crate) struct TableStatus {
     dates: u64,
     first_date: Option<String>,
     last_date: Option<String>,
-    last_import: Option<LastImport>,
+    last_import: Option<Attempt>,
     to_migrate: u64,
     migrated: bool,
 }
@@ -91,7 +75,7 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
             findings.push(finding);
             continue;
         }
-        let last = last_import(&mut session, &pair.temp)?;
+        let last = history::last_attempt(&mut session, &pair.temp)?;
         let file_state = match &files {
             Some(files) => file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref()),
             None => FileState::Unreadable,
@@ -144,33 +128,7 @@ fn dates(session: &mut Session, table: &str) -> Result<(u64, Option<String>, Opt
     Ok(session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or_default())
 }
 
-/// The last attempt, failed or not.
-fn last_import(session: &mut Session, table: &str) -> Result<Option<LastImport>> {
-    let sql = "SELECT CONCAT_WS('\\n', status, CAST(finished_at AS CHAR), file_hash), lines_read, rows_stored, duplicates, \
-               conflicts, rejected, reject_file, message, CAST(cleaned_at AS CHAR) \
-               FROM flux_import_history WHERE table_name = ? ORDER BY id DESC LIMIT 1";
-    type Row = (String, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
-    let row: Option<Row> = session.first("lecture de l'historique des imports", sql, (table,))?;
-    Ok(row.map(|(texts, lines_read, stored, duplicates, conflicts, rejected, reject_file, message, cleaned_at)| {
-        let mut texts = texts.split('\n').map(str::to_owned);
-        let mut text = || texts.next().unwrap_or_default();
-        LastImport {
-            status: text(),
-            finished_at: text().chars().take(19).collect(),
-            file_hash: text(),
-            lines_read,
-            stored,
-            duplicates,
-            conflicts,
-            rejected,
-            reject_file,
-            message,
-            cleaned_at,
-        }
-    }))
-}
-
-fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&LastImport>) -> FileState {
+fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&Attempt>) -> FileState {
     let Some((path, _)) = file else { return FileState::Absent };
     match hash::blake3(path) {
         Err(_) => FileState::Unreadable,
@@ -182,7 +140,7 @@ fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&LastImport>) -> FileS
 }
 
 /// What needs a look at one table.
-fn look_at(pair: &Pair, file: &str, last: Option<&LastImport>, comparison: &Comparison) -> Vec<Finding> {
+fn look_at(pair: &Pair, file: &str, last: Option<&Attempt>, comparison: &Comparison) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(last) = last else {
         if comparison.temp_rows > 0 {

@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::health::checks;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
-use crate::schema::{self, Preset};
+use crate::schema;
+use crate::setup::{self, Preset};
 
 /// Up to this estimate, rows are counted anyway.
 const CHEAP: u64 = 200_000;
@@ -189,7 +190,7 @@ pub fn inventory(database: &Database, options: &Options) -> Result<impl Report +
     }
     tables.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let mut findings = Vec::new();
-    for spec in schema::tables(Preset::All, Space::Production) {
+    for spec in setup::tables(Preset::All, Space::Production) {
         let kind = Kind::of(&spec.name);
         if !options.kinds.is_empty() && !options.kinds.contains(&kind) {
             continue;

@@ -86,6 +86,160 @@ impl Counts {
     }
 }
 
+/// The last try to import into a table, whatever became of it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Attempt {
+    /// `loaded` or `failed`.
+    pub(crate) status: String,
+    /// In UTC.
+    pub(crate) finished_at: String,
+    pub(crate) file_hash: String,
+    pub(crate) lines_read: u64,
+    pub(crate) stored: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) conflicts: u64,
+    pub(crate) rejected: u64,
+    pub(crate) reject_file: Option<String>,
+    /// Why it failed.
+    pub(crate) message: Option<String>,
+    /// When the temporary table was emptied after migration, in UTC.
+    pub(crate) cleaned_at: Option<String>,
+}
+
+const READING: &str = "lecture de l'historique des imports";
+
+/// The last attempt on `table`, failed or not.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn last_attempt(session: &mut Session, table: &str) -> Result<Option<Attempt>> {
+    let sql = "SELECT CONCAT_WS('\\n', status, CAST(finished_at AS CHAR), file_hash), lines_read, rows_stored, duplicates, \
+               conflicts, rejected, reject_file, message, CAST(cleaned_at AS CHAR) \
+               FROM flux_import_history WHERE table_name = ? ORDER BY id DESC LIMIT 1";
+    // A row of the driver has twelve fields at most: the three texts that are never NULL come as one.
+    type Row = (String, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
+    let row: Option<Row> = session.first(READING, sql, (table,))?;
+    Ok(row.map(|(texts, lines_read, stored, duplicates, conflicts, rejected, reject_file, message, cleaned_at)| {
+        let mut texts = texts.split('\n').map(str::to_owned);
+        let mut text = || texts.next().unwrap_or_default();
+        Attempt {
+            status: text(),
+            finished_at: text().chars().take(19).collect(),
+            file_hash: text(),
+            lines_read,
+            stored,
+            duplicates,
+            conflicts,
+            rejected,
+            reject_file,
+            message,
+            cleaned_at,
+        }
+    }))
+}
+
+/// Why `table` could not be loaded, where that has happened since its last load; the reason itself may be unknown.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn failure_since_load(session: &mut Session, table: &str) -> Result<Option<Option<String>>> {
+    let sql = "SELECT message FROM flux_import_history h WHERE table_name = ? AND status = 'failed' AND id > \
+               (SELECT COALESCE(MAX(id), 0) FROM flux_import_history WHERE table_name = ? AND status = 'loaded') \
+               ORDER BY id DESC LIMIT 1";
+    session.first(READING, sql, (table, table))
+}
+
+/// The accounting and the dates of the last load of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Accounts {
+    pub(crate) file_hash: String,
+    pub(crate) counts: Counts,
+    /// First and last date stored.
+    pub(crate) dates: Option<(String, String)>,
+    pub(crate) reject_file: Option<String>,
+    /// Whether the temporary table was emptied after migration.
+    pub(crate) cleaned: bool,
+}
+
+/// The accounts of the last successful load of `table`.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn last_accounts(session: &mut Session, table: &str) -> Result<Option<Accounts>> {
+    type Row = (String, u64, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>, u8);
+    let sql = "SELECT file_hash, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, CAST(first_date AS CHAR), \
+               CAST(last_date AS CHAR), reject_file, cleaned_at IS NOT NULL FROM flux_import_history \
+               WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
+    let row: Option<Row> = session.first(READING, sql, (table,))?;
+    Ok(row.map(
+        |(
+            file_hash,
+            lines_read,
+            stored,
+            duplicates,
+            conflicts,
+            rejected,
+            filtered,
+            first,
+            last,
+            reject_file,
+            cleaned,
+        )| {
+            let counts = Counts { lines_read, stored, duplicates, conflicts, rejected, filtered, ..Counts::default() };
+            Accounts { file_hash, counts, dates: first.zip(last), reject_file, cleaned: cleaned != 0 }
+        },
+    ))
+}
+
+/// What became of a file, for those who watch its run.
+#[derive(Debug, Serialize)]
+pub(crate) struct FileDone {
+    pub(crate) file: String,
+    /// `loaded` or `failed`.
+    pub(crate) status: String,
+    pub(crate) lines_read: u64,
+    pub(crate) stored: u64,
+    pub(crate) rejected: u64,
+    pub(crate) message: Option<String>,
+}
+
+/// The files that a run has finished, in order.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn of_run(session: &mut Session, run: &str) -> Result<Vec<FileDone>> {
+    type Row = (String, String, u64, u64, u64, Option<String>);
+    let sql = "SELECT file_name, status, lines_read, rows_stored, rejected, message FROM flux_import_history WHERE run = ? ORDER BY id";
+    let rows: Vec<Row> = session.rows(READING, sql, (run,))?;
+    let file = |(file, status, lines_read, stored, rejected, message): Row| FileDone {
+        file,
+        status,
+        lines_read,
+        stored,
+        rejected,
+        message,
+    };
+    Ok(rows.into_iter().map(file).collect())
+}
+
+/// Whether anything is remembered at all.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn is_empty(session: &mut Session) -> Result<bool> {
+    Ok(session.first::<u8>(READING, "SELECT 1 FROM flux_import_history LIMIT 1", ())?.is_none())
+}
+
+/// Makes the loads of `table` that brought a date from `first` to `last` count as undone; returns how many.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undo(session: &mut Session, table: &str, first: &str, last: &str) -> Result<u64> {
+    let sql = "UPDATE flux_import_history SET status = 'cleaned', cleaned_at = UTC_TIMESTAMP(3) \
+               WHERE table_name = ? AND status = 'loaded' AND first_date <= ? AND last_date >= ?";
+    session.exec("écriture de l'historique des imports", sql, (table, last, first))
+}
+
 /// The last load of a table, as remembered.
 #[derive(Debug, Clone)]
 pub(crate) struct Last {

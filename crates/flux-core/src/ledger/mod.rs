@@ -1,5 +1,141 @@
-//! The tools' own memory in the database, the `flux_*` tables.
+//! The tools' own memory in the database, the `flux_*` tables: their definition, their version, and the only SQL on them.
 
 pub(crate) mod history;
 pub(crate) mod ownership;
-pub mod progress;
+pub(crate) mod periodes;
+pub(crate) mod progress;
+
+use crate::db::{Database, Lock, Session};
+use crate::error::{Error, Result};
+use crate::schema::{TableSpec, column, key, primary, unique};
+
+/// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`.
+const VERSION: u32 = 2;
+
+/// Table of the versions that a database has had.
+const VERSIONS: &str = "flux_schema_version";
+
+/// Remembers that the database has the tables of this version, or of a later one. An older version needs no step of its own:
+/// `ensure-schema` adds what the tables lack.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn record_version(session: &mut Session) -> Result<()> {
+    let sql =
+        format!("INSERT INTO {VERSIONS} (version) VALUES (?) ON DUPLICATE KEY UPDATE version = {VERSIONS}.version");
+    session.exec("écriture de la version du schéma", &sql, (VERSION,))?;
+    Ok(())
+}
+
+/// Takes the lock of the writers, on a database that these tools know how to write to.
+///
+/// # Errors
+/// [`Error::Locked`] when another run holds it, [`Error::Config`] where later tools have been at work.
+pub(crate) fn lock(database: &Database) -> Result<Lock> {
+    let lock = database.lock()?;
+    refuse_later_version(&mut database.session()?)?;
+    Ok(lock)
+}
+
+/// Refuses a database that later tools have changed: what they keep there, these do not know.
+///
+/// # Errors
+/// [`Error::Config`] for a later version, [`Error::Sql`].
+fn refuse_later_version(session: &mut Session) -> Result<()> {
+    let found: Result<Option<Option<u32>>> =
+        session.first("lecture de la version du schéma", &format!("SELECT MAX(version) FROM {VERSIONS}"), ());
+    match found {
+        Ok(Some(Some(version))) if version > VERSION => Err(Error::Config {
+            message: format!(
+                "la base est à la version {version} du schéma, ces outils ne connaissent que la version {VERSION}"
+            ),
+            hint: "installez des outils au moins aussi récents que ceux qui ont préparé cette base".into(),
+        }),
+        // Nothing was ever recorded: `ensure-schema` has not been here yet.
+        Ok(_) | Err(Error::MissingTable { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The ledger's tables, part of every preset.
+pub(crate) fn tables() -> Vec<TableSpec> {
+    vec![
+        TableSpec {
+            name: VERSIONS.into(),
+            columns: vec![
+                column("version", "INT NOT NULL"),
+                column("applied_at", "TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP"),
+            ],
+            indexes: vec![primary(vec!["version"])],
+        },
+        TableSpec {
+            name: history::TABLE.into(),
+            columns: vec![
+                column("id", "BIGINT NOT NULL AUTO_INCREMENT"),
+                column("attempt", "CHAR(32) CHARACTER SET ascii NOT NULL"),
+                column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
+                column("tool", "VARCHAR(64) NOT NULL"),
+                column("table_name", "VARCHAR(64) NOT NULL"),
+                column("file_name", "VARCHAR(255) NOT NULL"),
+                column("file_path", "TEXT NOT NULL"),
+                column("file_size", "BIGINT NOT NULL"),
+                column("file_hash", "CHAR(64) CHARACTER SET ascii NOT NULL"),
+                column("options", "VARCHAR(255) NOT NULL"),
+                column("dims_hash", "CHAR(64) CHARACTER SET ascii NOT NULL"),
+                column("status", "VARCHAR(16) NOT NULL"),
+                column("message", "TEXT NULL"),
+                column("encoding", "VARCHAR(32) NOT NULL"),
+                column("first_date", "DATE NULL"),
+                column("last_date", "DATE NULL"),
+                column("lines_read", "BIGINT NOT NULL"),
+                column("rows_stored", "BIGINT NOT NULL"),
+                column("rows_deleted", "BIGINT NOT NULL"),
+                column("duplicates", "BIGINT NOT NULL"),
+                column("conflicts", "BIGINT NOT NULL"),
+                column("rejected", "BIGINT NOT NULL"),
+                column("filtered", "BIGINT NOT NULL"),
+                column("reject_file", "TEXT NULL"),
+                column("started_at", "DATETIME(3) NOT NULL"),
+                column("finished_at", "DATETIME(3) NOT NULL"),
+                column("cleaned_at", "DATETIME(3) NULL"),
+            ],
+            indexes: vec![
+                primary(vec!["id"]),
+                unique("uk_attempt", vec!["attempt"]),
+                key("k_table", vec!["table_name", "id"]),
+                key("k_run", vec!["run"]),
+            ],
+        },
+        TableSpec {
+            name: progress::TABLE.into(),
+            columns: vec![
+                column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
+                column("step", "VARCHAR(190) NOT NULL"),
+                column("tool", "VARCHAR(64) NOT NULL"),
+                column("state", "VARCHAR(16) NOT NULL"),
+                column("position", "BIGINT NOT NULL"),
+                column("total", "BIGINT NOT NULL"),
+                column("note", "VARCHAR(255) NOT NULL"),
+                column("unit", "VARCHAR(8) NULL"),
+                column("lines_read", "BIGINT NULL"),
+                column("lock_id", "BIGINT NULL"),
+                column("started_at", "DATETIME(3) NOT NULL"),
+                column("updated_at", "DATETIME(3) NOT NULL"),
+            ],
+            indexes: vec![primary(vec!["run", "step"]), key("k_step", vec!["step", "started_at"])],
+        },
+        TableSpec {
+            name: ownership::PROGRESS.into(),
+            columns: vec![
+                column("table_name", "VARCHAR(64) CHARACTER SET ascii NOT NULL"),
+                column("id_zone", "INT NOT NULL"),
+                column("date", "DATE NOT NULL"),
+                column("delivery", "INT NOT NULL"),
+                column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
+                column("content", "CHAR(64) CHARACTER SET ascii NOT NULL"),
+            ],
+            indexes: vec![primary(vec!["table_name", "id_zone", "date"])],
+        },
+        periodes::spec(),
+    ]
+}

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use mysql::Value;
 
 use crate::db::Session;
-use crate::dims::marks;
+use crate::db::marks;
 use crate::domain::values::Day;
 use crate::error::Result;
 
@@ -36,6 +36,16 @@ pub(crate) fn owners(session: &mut Session, table: &str, zone: u32, span: (Day, 
         Some((Day::from_date(date.parse().ok()?)?, Owner { delivery, run, content }))
     };
     Ok(rows.into_iter().filter_map(owner).collect())
+}
+
+/// Forgets who owns the dates from `first` to `last` of a table.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn forget(session: &mut Session, table: &str, first: &str, last: &str) -> Result<()> {
+    let sql = "DELETE FROM flux_etl_progress WHERE table_name = ? AND date BETWEEN ? AND ?";
+    session.exec("écriture de flux_etl_progress", sql, (table, first, last))?;
+    Ok(())
 }
 
 /// Makes `owner` the owner of dates of a zone.

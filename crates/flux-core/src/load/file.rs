@@ -258,10 +258,10 @@ pub(crate) fn read(
         if counts.lines_read.is_multiple_of(16_384) {
             signals::check()?;
             bar.set_position(lines.bytes_read());
-            bar.set_message(format!("{} lignes", counts.lines_read));
+            run.progress.lines(&report.file, counts.lines_read);
         }
     }
-    bar.set_message(format!("{} lignes", counts.lines_read));
+    run.progress.lines(&report.file, counts.lines_read);
     bar.finish_and_clear();
     let (ansi, utf8) = mapper.encodings;
     report.encoding = Some(lines.encoding().name(ansi, utf8).to_owned());

@@ -66,7 +66,7 @@ impl<'a> Run<'a> {
         progress: &'a Progress,
         sort_memory: usize,
     ) -> Result<Self> {
-        let lock = if options.dry_run { None } else { Some(Mutex::new(database.lock()?)) };
+        let lock = if options.dry_run { None } else { Some(Mutex::new(crate::ledger::lock(database)?)) };
         let (tables, method) = database.with_session(|session| {
             Ok((schema::existing(session)?, send::choose_method(session, options.load_method)?))
         })?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mysql::{LocalInfileHandler, Value};
 
 use crate::db::Session;
-use crate::dims::marks;
+use crate::db::marks;
 use crate::domain::calendar::days::weekday_name;
 use crate::domain::catalogue::Dataset;
 use crate::domain::values::Day;

@@ -100,7 +100,7 @@ pub struct MigrateReport {
 /// Those that concern the run as a whole: connection, lock, unknown name.
 pub fn migrate(database: &Database, options: &MigrateOptions, progress: &Progress) -> Result<MigrateReport> {
     let pairs = pairs(options.space, &options.only)?;
-    let mut lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let tables = schema::existing(&mut database.session()?)?;
     let mut migrated = Vec::with_capacity(pairs.len());
     for pair in &pairs {

@@ -49,7 +49,7 @@ pub fn migrate_batches(
     progress: &Progress,
 ) -> Result<BatchReport> {
     let started = std::time::Instant::now();
-    let mut lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     pair.require(options.space, &schema::existing(&mut session)?)?;
     let sql = format!("SELECT CAST(date AS CHAR), COUNT(*) FROM {} GROUP BY date ORDER BY date", pair.temp);

@@ -71,7 +71,7 @@ pub struct CleanupReport {
 /// Those that concern the run as a whole.
 pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<CleanupReport> {
     let pairs = pairs(options.space, &options.only)?;
-    let mut lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let existing = schema::existing(&mut database.session()?)?;
     let mut tables = Vec::new();
     for pair in &pairs {

@@ -21,7 +21,7 @@ pub(crate) use moves::Moves;
 pub use verify::{VerifyOptions, VerifyReport, verify};
 
 use crate::db::Session;
-use crate::dims::marks;
+use crate::db::marks;
 use crate::domain::catalogue::{self, Dataset, Space};
 use crate::error::{Error, Result};
 use crate::schema::{self, Existing};

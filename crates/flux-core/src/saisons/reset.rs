@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use crate::db::{Database, Lock, Session};
 use crate::domain::calendar::periodes::PeriodeKind;
 use crate::error::Result;
+use crate::ledger::periodes;
 use crate::saisons::SaisonKey;
 use crate::saisons::store::Stored;
 
@@ -77,8 +78,7 @@ fn delete(session: &mut Session, plan: &ResetPlan) -> Result<()> {
     }
     for (id, code, annee) in &plan.periodes {
         session.exec("vidage de dim_periodes", "DELETE FROM dim_periodes WHERE id_periode = ?", (id,))?;
-        let sql = "DELETE FROM flux_periodes WHERE code_periode = ? AND annee = ?";
-        session.exec("vidage de flux_periodes", sql, (code, annee))?;
+        periodes::forget(session, code, *annee)?;
     }
     for (id, _) in &plan.saisons {
         session.exec("vidage de dim_saisons", "DELETE FROM dim_saisons WHERE id = ?", (id,))?;

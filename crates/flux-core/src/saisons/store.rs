@@ -8,15 +8,8 @@ use crate::db::{Database, Session};
 use crate::domain::calendar::saisons::{Saison, YEARS};
 use crate::domain::catalogue::{DATASETS, Space};
 use crate::error::Result;
+use crate::ledger::periodes;
 use crate::saisons::SaisonKey;
-
-/// Table of the periods that `update-saisons` wrote, with the days that it wrote.
-pub(crate) const WRITTEN_TABLE: &str = "flux_periodes";
-
-/// Its definition.
-pub(crate) const WRITTEN_DDL: &str = "CREATE TABLE IF NOT EXISTS flux_periodes (\
-     code_periode VARCHAR(50) NOT NULL, annee SMALLINT NOT NULL, premier_jour DATE NOT NULL, dernier_jour DATE NOT NULL, \
-     PRIMARY KEY (code_periode, annee)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci";
 
 /// A row of `dim_saisons`. A date is `None` when it is NULL or not a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +70,7 @@ impl Stored {
     /// # Errors
     /// [`crate::error::Error::MissingTable`] without `dim_saisons` or `dim_periodes`, [`crate::error::Error::Sql`].
     pub(crate) fn load(session: &mut Session, tables: &HashSet<String>) -> Result<Self> {
-        let written = if tables.contains(WRITTEN_TABLE) { load_written(session)? } else { HashMap::new() };
+        let written = if tables.contains(periodes::TABLE) { periodes::written(session)? } else { HashMap::new() };
         Ok(Self { saisons: load_saisons(session)?, periodes: load_periodes(session)?, written })
     }
 
@@ -126,19 +119,6 @@ fn load_periodes(session: &mut Session) -> Result<Vec<PeriodeRow>> {
         id_saison,
     };
     Ok(rows.into_iter().map(row).collect())
-}
-
-fn load_written(session: &mut Session) -> Result<HashMap<(String, i32), Days>> {
-    let rows: Vec<(String, i32, String, String)> = session.rows(
-        "lecture de flux_periodes",
-        "SELECT code_periode, CAST(annee AS SIGNED), CAST(premier_jour AS CHAR), CAST(dernier_jour AS CHAR) \
-         FROM flux_periodes",
-        (),
-    )?;
-    let row = |(code, annee, first, last): (String, i32, String, String)| {
-        Some(((code, annee), (first.parse().ok()?, last.parse().ok()?)))
-    };
-    Ok(rows.into_iter().filter_map(row).collect())
 }
 
 /// A DATETIME or a DATE as the server prints it.

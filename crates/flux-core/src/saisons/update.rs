@@ -9,9 +9,10 @@ use mysql::Value;
 use crate::db::{Database, Lock, Session};
 use crate::domain::calendar::saisons::SaisonSpan;
 use crate::error::{Error, Result};
+use crate::ledger::periodes;
 use crate::saisons::SaisonKey;
 use crate::saisons::plan::{PeriodeStep, Plan, SaisonStep};
-use crate::saisons::store::{self, Stored, WRITTEN_DDL, WRITTEN_TABLE};
+use crate::saisons::store::{self, Stored};
 
 /// The years to fill when `from` or `to` was not given: the usual ones, those of the facts and of the periods.
 ///
@@ -54,9 +55,9 @@ pub fn plan(database: &Database, years: RangeInclusive<i32>, overwrite: bool) ->
 pub fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
     let mut session = database.session()?;
     let mut tables = database.tables(&mut session)?;
-    if tables.insert(WRITTEN_TABLE.to_owned()) {
-        // DDL commits by itself, so it stands before the transaction
-        session.exec("création de flux_periodes", WRITTEN_DDL, ())?;
+    if tables.insert(periodes::TABLE.to_owned()) {
+        // DDL commits by itself, so it comes before the transaction.
+        periodes::create(&mut session)?;
     }
     drop(session);
     database.transaction(|session| {
@@ -135,14 +136,8 @@ fn write_periodes(session: &mut Session, plan: &Plan) -> Result<()> {
             PeriodeStep::Keep(_) | PeriodeStep::KeepTheirs(..) => {}
         }
     }
-    for (kind, annee, (first, last)) in &plan.written {
-        let values: Vec<Value> =
-            vec![kind.code().into(), (*annee).into(), first.to_string().into(), last.to_string().into()];
-        session.exec(
-            "écriture de flux_periodes",
-            "REPLACE INTO flux_periodes (code_periode, annee, premier_jour, dernier_jour) VALUES (?, ?, ?, ?)",
-            values,
-        )?;
+    for (kind, annee, days) in &plan.written {
+        periodes::remember(session, kind.code(), *annee, *days)?;
     }
     Ok(())
 }

@@ -101,7 +101,7 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
     let root = fence.path(Path::new("data/archive"))?;
     let folder = options.data_dir.clone().unwrap_or_else(|| settings.home.deliveries());
     let found = load::find_files(&folder)?;
-    let _lock = if options.dry_run { None } else { Some(database.lock()?) };
+    let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     let mut files = Vec::new();

@@ -12,7 +12,7 @@ use crate::report::{Page, Report, Table, Verdict, number, plural};
 use crate::schema;
 use crate::signals;
 
-use crate::ledger::ownership::PROGRESS;
+use crate::ledger::ownership::{self, PROGRESS};
 
 /// What to delete.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ struct CleanupReport {
 /// [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]; what was deleted until then is gone, the rest untouched.
 pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let (first, last) = span(options.year)?;
-    let mut lock = if options.apply { Some(database.lock()?) } else { None };
+    let mut lock = if options.apply { Some(crate::ledger::lock(database)?) } else { None };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     let wanted = |dataset: &&Dataset| options.only.is_empty() || options.only.contains(&dataset.family);
@@ -140,13 +140,10 @@ fn forget(database: &Database, own: &[&str], table: &str, first: &str, last: &st
     database.transaction(|session| {
         let mut forgotten = 0;
         if own.contains(&history::TABLE) {
-            let sql = "UPDATE flux_import_history SET status = 'cleaned', cleaned_at = UTC_TIMESTAMP(3) \
-                       WHERE table_name = ? AND status = 'loaded' AND first_date <= ? AND last_date >= ?";
-            forgotten = session.exec("écriture de l'historique des imports", sql, (table, last, first))?;
+            forgotten = history::undo(session, table, first, last)?;
         }
         if own.contains(&PROGRESS) {
-            let sql = "DELETE FROM flux_etl_progress WHERE table_name = ? AND date BETWEEN ? AND ?";
-            session.exec("écriture de flux_etl_progress", sql, (table, first, last))?;
+            ownership::forget(session, table, first, last)?;
         }
         Ok(forgotten)
     })

@@ -99,7 +99,7 @@ pub fn improve(
     progress: &Progress,
 ) -> Result<impl Report + use<>> {
     let writes = !options.dry_run && options.apply;
-    let _lock = if writes { Some(database.lock()?) } else { None };
+    let _lock = if writes { Some(crate::ledger::lock(database)?) } else { None };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     let sizes = index_sizes(&mut session);

@@ -39,7 +39,7 @@ pub fn add(database: &Database, dry_run: bool) -> Result<impl Report + use<>> {
         let zones = plan(&mut database.session()?)?;
         return Ok(report(zones, true));
     }
-    let mut lock = database.lock()?;
+    let mut lock = crate::ledger::lock(database)?;
     let zones = database.transaction(|session| {
         let mut zones = plan(session)?;
         let names: Vec<String> = missing(&zones).map(|zone| normalise(Dim::Zone, zone.zone)).collect();

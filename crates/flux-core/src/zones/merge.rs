@@ -102,7 +102,7 @@ struct MergeReport {
 /// # Errors
 /// [`Error::Usage`] for zones that are not there or not the same; [`Error::Invariant`] when volumes do not add up, nothing written.
 pub fn merge(database: &Database, options: &Options) -> Result<impl Report + use<>> {
-    let mut lock = if options.apply { Some(database.lock()?) } else { None };
+    let mut lock = if options.apply { Some(crate::ledger::lock(database)?) } else { None };
     let mut session = database.session()?;
     let pairs = pairs(&mut session, options)?;
     let mut findings = foreign_tables(&mut session, &pairs)?;

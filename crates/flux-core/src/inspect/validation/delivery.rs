@@ -114,21 +114,8 @@ fn conserve(
     scan: Option<&FileScan>,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
-    type Row = (String, u64, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>, Option<String>);
-    let row: Option<Row> = session.first(
-        "lecture de l'historique des imports",
-        "SELECT file_hash, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, CAST(first_date AS CHAR), \
-         CAST(last_date AS CHAR), reject_file, CAST(cleaned_at AS CHAR) FROM flux_import_history \
-         WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1",
-        (&check.table,),
-    )?;
-    let failed: Option<Option<String>> = session.first(
-        "lecture de l'historique des imports",
-        "SELECT message FROM flux_import_history h WHERE table_name = ? AND status = 'failed' AND id > \
-         (SELECT COALESCE(MAX(id), 0) FROM flux_import_history WHERE table_name = ? AND status = 'loaded') \
-         ORDER BY id DESC LIMIT 1",
-        (&check.table, &check.table),
-    )?;
+    let accounts = history::last_accounts(session, &check.table)?;
+    let failed = history::failure_since_load(session, &check.table)?;
     if let Some(message) = failed {
         findings.push(
             Finding::error(
@@ -139,9 +126,7 @@ fn conserve(
             .action("corrigez la cause, puis relancez `update-temp-tables`"),
         );
     }
-    let Some((hash, lines_read, stored, duplicates, conflicts, rejected, filtered, first, last, reject_file, cleaned)) =
-        row
-    else {
+    let Some(history::Accounts { file_hash: hash, counts, dates, reject_file, cleaned }) = accounts else {
         if scan.is_some_and(|scan| scan.lines > 0) {
             findings.push(
                 Finding::attention(Code::FileNotImported, check.file.as_str(), "jamais importé")
@@ -150,10 +135,10 @@ fn conserve(
         }
         return Ok(());
     };
-    let counts = Counts { lines_read, stored, deleted: 0, duplicates, conflicts, rejected, filtered };
+    let Counts { lines_read, stored, conflicts, rejected, .. } = counts;
     check.imported = Some(counts);
     let same = scan.and_then(|scan| scan.hash.as_ref()).map(|found| *found == hash);
-    check.state = match (same, cleaned.is_some()) {
+    check.state = match (same, cleaned) {
         (Some(true), true) => "migré et nettoyé",
         (Some(true), false) => "chargé",
         (Some(false), _) => "autre contenu",
@@ -192,7 +177,7 @@ fn conserve(
             format!("{lines} car contraires à une autre de même clé"),
         ));
     }
-    if let (Some(first), Some(last), None) = (first, last, cleaned) {
+    if let Some((first, last)) = dates.filter(|_| !cleaned) {
         let sql = format!("SELECT COUNT(*) FROM {} WHERE date BETWEEN ? AND ?", check.table);
         let rows: u64 = session.first(&format!("comptage de {}", check.table), &sql, (first, last))?.unwrap_or(0);
         if rows < stored {

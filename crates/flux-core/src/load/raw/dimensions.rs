@@ -3,7 +3,8 @@
 use mysql::Value;
 
 use crate::db::Session;
-use crate::dims::{self, marks};
+use crate::db::marks;
+use crate::dims;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{Locality, Resolution, Resolver, Row, nights, normalise, without_accents};
 use crate::domain::reference;

@@ -373,7 +373,8 @@ fn by_zone(mapper: &Mapper, slices: &[Slice], ids: &[u32]) -> BTreeMap<u32, Vec<
 fn count(session: &mut Session, table: &str, zone: u32, days: &[Day]) -> Result<u64> {
     let mut total = 0;
     for chunk in days.chunks(200) {
-        let sql = format!("SELECT COUNT(*) FROM {table} WHERE id_zone = ? AND date IN {}", dims::marks(1, chunk.len()));
+        let sql =
+            format!("SELECT COUNT(*) FROM {table} WHERE id_zone = ? AND date IN {}", crate::db::marks(1, chunk.len()));
         let rows: Option<u64> = session.first(&format!("comptage dans {table}"), &sql, params(zone, chunk))?;
         total += rows.unwrap_or_default();
     }
@@ -383,7 +384,7 @@ fn count(session: &mut Session, table: &str, zone: u32, days: &[Day]) -> Result<
 fn delete(session: &mut Session, table: &str, zone: u32, days: &[Day]) -> Result<u64> {
     let mut total = 0;
     for chunk in days.chunks(200) {
-        let sql = format!("DELETE FROM {table} WHERE id_zone = ? AND date IN {}", dims::marks(1, chunk.len()));
+        let sql = format!("DELETE FROM {table} WHERE id_zone = ? AND date IN {}", crate::db::marks(1, chunk.len()));
         total += session.exec(&format!("remplacement dans {table}"), &sql, params(zone, chunk))?;
     }
     Ok(total)

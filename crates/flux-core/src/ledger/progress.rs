@@ -1,4 +1,5 @@
-//! The writing side: a thread of the import that tells twice a second where it stands, on a connection of its own.
+//! `flux_import_progress`: where a running import stands. A thread of the import ([`Watch`]) writes it twice a second, on a connection
+//! of its own; other processes read it.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -7,16 +8,18 @@ use std::time::Duration;
 
 use crate::db::{Database, Session};
 use crate::error::Result;
-use crate::progress::Progress;
+use crate::progress::{Progress, Unit};
 use crate::report::Verdict;
 use crate::schema::Existing;
 
-use crate::ledger::progress::TABLE;
+/// Name of the table.
+pub(crate) const TABLE: &str = "flux_import_progress";
 
 /// Time between two signs of life.
 const BEAT: Duration = Duration::from_millis(500);
 
 const DOING: &str = "écriture de l'avancement";
+const READING: &str = "lecture de l'avancement";
 
 /// Tells of a run until it is finished or dropped.
 #[derive(Debug)]
@@ -36,8 +39,8 @@ impl Watch {
         run: &str,
         total: u64,
     ) -> Option<Self> {
-        if !tables.contains_key(TABLE) {
-            log::debug!("{TABLE} n'existe pas : avancement non publié (`ensure-schema` la crée)");
+        if tables.get(TABLE).is_none_or(|table| !table.columns.iter().any(|column| column == "lines_read")) {
+            log::debug!("{TABLE} manque ou est ancienne : avancement non publié (`ensure-schema` la met à jour)");
             return None;
         }
         let begun = database.session().and_then(|mut session| {
@@ -125,11 +128,11 @@ fn tell(
             (false, true) => "done",
             (false, false) => "running",
         };
-        if step.name.contains(".csv") {
+        if step.unit == Unit::Bytes {
             read += step.position;
         }
-        let values: [mysql::Value; 4] =
-            [state.into(), step.position.into(), step.total.into(), step.message.as_str().into()];
+        let values: [mysql::Value; 5] =
+            [state.into(), step.position.into(), step.total.into(), step.unit.name().into(), step.lines.into()];
         let mut params: Vec<mysql::Value> = vec![run.into(), step.name.as_str().into()];
         params.extend(values.clone());
         params.extend(values[..2].to_vec());
@@ -137,10 +140,10 @@ fn tell(
         // A step's time is that of its last advance. Assignments are made in order: it is decided on the old values.
         session.exec(
             DOING,
-            "INSERT INTO flux_import_progress (run, step, tool, state, position, total, note, lock_id, started_at, updated_at) \
-             VALUES (?, ?, '', ?, ?, ?, ?, NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE \
+            "INSERT INTO flux_import_progress (run, step, tool, state, position, total, unit, lines_read, note, lock_id, started_at, updated_at) \
+             VALUES (?, ?, '', ?, ?, ?, ?, ?, '', NULL, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE \
              updated_at = IF(state = ? AND position = ?, updated_at, UTC_TIMESTAMP(3)), \
-             state = ?, position = ?, total = ?, note = ?",
+             state = ?, position = ?, total = ?, unit = ?, lines_read = ?",
             params,
         )?;
     }
@@ -154,4 +157,95 @@ fn tell(
         (state, read, lock, run),
     )?;
     Ok(())
+}
+
+/// The line of a run: its tool, what it says of itself, and its times.
+pub(crate) struct Head {
+    pub(crate) run: String,
+    pub(crate) tool: String,
+    /// `running`, or the verdict with which it ended.
+    pub(crate) state: String,
+    /// Bytes read, and to be read.
+    pub(crate) position: u64,
+    pub(crate) total: u64,
+    /// Connection that held the lock when it last told.
+    pub(crate) lock_id: Option<u64>,
+    /// The process, in the operators' words.
+    pub(crate) note: String,
+    /// In UTC.
+    pub(crate) started_at: String,
+    /// Seconds since the last sign of life.
+    pub(crate) silent_s: f64,
+    /// Seconds from the beginning to the last sign of life.
+    pub(crate) elapsed_s: f64,
+    /// Seconds since the last advance.
+    pub(crate) standstill_s: f64,
+}
+
+/// The run that began last.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`] on an older schema, [`crate::error::Error::Sql`].
+pub(crate) fn last_run(session: &mut Session) -> Result<Option<Head>> {
+    type Row = (String, String, String, u64, u64, Option<u64>, String, String, f64, f64, f64);
+    let row: Option<Row> = session.first(
+        READING,
+        "SELECT run, tool, state, position, total, lock_id, note, CAST(started_at AS CHAR), \
+         TIMESTAMPDIFF(MICROSECOND, updated_at, UTC_TIMESTAMP(3)) / 1e6, \
+         TIMESTAMPDIFF(MICROSECOND, started_at, updated_at) / 1e6, \
+         TIMESTAMPDIFF(MICROSECOND, COALESCE((SELECT MAX(steps.updated_at) FROM flux_import_progress steps \
+         WHERE steps.run = head.run AND steps.step <> ''), started_at), UTC_TIMESTAMP(3)) / 1e6 \
+         FROM flux_import_progress head WHERE step = '' ORDER BY started_at DESC, run LIMIT 1",
+        (),
+    )?;
+    let head =
+        |(run, tool, state, position, total, lock_id, note, started_at, silent_s, elapsed_s, standstill_s): Row| Head {
+            run,
+            tool,
+            state,
+            position,
+            total,
+            lock_id,
+            note,
+            started_at,
+            silent_s,
+            elapsed_s,
+            standstill_s,
+        };
+    Ok(row.map(head))
+}
+
+/// A step of a run: a file being read, or its rows being stored.
+pub(crate) struct Step {
+    pub(crate) name: String,
+    /// `running`, `done` or `settled`.
+    pub(crate) state: String,
+    pub(crate) position: u64,
+    pub(crate) total: u64,
+    pub(crate) unit: Option<Unit>,
+    /// Lines read, of a file.
+    pub(crate) lines: Option<u64>,
+}
+
+/// The steps of a run in the order in which they began.
+///
+/// # Errors
+/// [`crate::error::Error::MissingColumn`] on an older schema, [`crate::error::Error::Sql`].
+pub(crate) fn steps(session: &mut Session, run: &str) -> Result<Vec<Step>> {
+    type Row = (String, String, u64, u64, Option<String>, Option<u64>);
+    let rows: Vec<Row> = session.rows(
+        READING,
+        "SELECT step, state, position, total, unit, lines_read FROM flux_import_progress WHERE run = ? AND step <> '' \
+         ORDER BY started_at, step",
+        (run,),
+    )?;
+    let step = |(name, state, position, total, unit, lines): Row| Step {
+        unit: unit.and_then(|unit| Unit::from_name(&unit)),
+        name,
+        state,
+        position,
+        total,
+        lines,
+    };
+    Ok(rows.into_iter().map(step).collect())
 }

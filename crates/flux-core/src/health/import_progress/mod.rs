@@ -1,9 +1,8 @@
-//! How far an import is, for other processes: a thread of the import ([`Watch`]) writes `flux_import_progress` twice a second;
-//! `check-import-progress` reads it. Whether the import lives is decided by the named lock, which the server takes back with the
-//! connection, and by the age of the last sign of life and of the last advance.
+//! `check-import-progress`: how far a running import is, or how the last one ended, from what it tells in `flux_import_progress` twice a
+//! second. Whether it lives is decided by the named lock, which the server takes back with the connection, and by the age of the last
+//! sign of life and of the last advance.
 
 mod others;
-mod watch;
 
 use std::path::Path;
 
@@ -11,16 +10,13 @@ use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::error::Result;
+use crate::ledger::{history, progress};
+use crate::progress::Unit;
 use crate::report::{Page, Report, Table, Verdict, bytes, duration, number};
 
 use crate::report::{bar, percent};
 
-pub(crate) use others::{EtlProgress, Holder};
-pub(crate) use watch::Watch;
-
-/// Name of the table.
-pub(crate) const TABLE: &str = "flux_import_progress";
-
+use others::{EtlProgress, Holder};
 /// Seconds without a sign of life after which an import that still holds the lock is said to be stuck.
 const SILENCE: f64 = 15.0;
 /// Seconds without any advance after which an import that gives signs of life is said to be stuck: a commit may take its time.
@@ -59,20 +55,26 @@ pub(crate) struct Step {
     /// Bytes read, or rows stored.
     position: u64,
     total: u64,
+    /// A file being read, not rows being stored.
+    #[serde(skip)]
+    is_file: bool,
     /// Lines read, for files.
     #[serde(skip_serializing_if = "Option::is_none")]
     lines: Option<u64>,
 }
 
-/// A file that the run has finished, from the import history.
-#[derive(Debug, Serialize)]
-pub(crate) struct FileDone {
-    file: String,
-    status: String,
-    lines_read: u64,
-    stored: u64,
-    rejected: u64,
-    message: Option<String>,
+impl From<progress::Step> for Step {
+    fn from(step: progress::Step) -> Self {
+        let is_file = step.unit == Some(Unit::Bytes);
+        Self {
+            name: step.name,
+            state: step.state,
+            position: step.position,
+            total: step.total,
+            is_file,
+            lines: step.lines,
+        }
+    }
 }
 
 /// A statement that the server has been running for this database.
@@ -106,7 +108,7 @@ pub struct ProgressReport {
     /// Estimate, while running.
     remaining_s: Option<f64>,
     steps: Vec<Step>,
-    files: Vec<FileDone>,
+    files: Vec<history::FileDone>,
     /// What the server is busy with, when the import does not advance.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     statements: Vec<Statement>,
@@ -115,17 +117,6 @@ pub struct ProgressReport {
     etl: Option<EtlProgress>,
 }
 
-/// The line of the run: its tool, what it says of itself, and its times.
-struct Head {
-    run: String,
-    tool: String,
-    state: String,
-    lock_id: Option<u64>,
-    note: String,
-}
-
-const DOING: &str = "lecture de l'avancement";
-
 /// Reads the progress of the running import, or of the last one, and of the ETL of this home. Reads only.
 ///
 /// # Errors
@@ -133,14 +124,19 @@ const DOING: &str = "lecture de l'avancement";
 pub fn check(database: &Database, home: &Path) -> Result<ProgressReport> {
     let mut session = database.session()?;
     let mut report = ProgressReport::default();
-    let head = report.read_head(&mut session)?;
+    let head = progress::last_run(&mut session)?;
     let holder = Holder::find(database, &mut session)?;
     report.etl = EtlProgress::read(home, holder.as_ref(), chrono::Utc::now());
     let Some(head) = head else {
         report.lock = holder;
         return Ok(report);
     };
-    report.read_steps(&mut session, &head.run)?;
+    report.started_at = Some(head.started_at.clone());
+    (report.silent_s, report.standstill_s, report.elapsed_s) =
+        (Some(head.silent_s), Some(head.standstill_s), head.elapsed_s);
+    (report.bytes_read, report.bytes_total) = (head.position, head.total);
+    report.steps = progress::steps(&mut session, &head.run)?.into_iter().map(Step::from).collect();
+    report.files = history::of_run(&mut session, &head.run)?;
     let own =
         |holder: &Holder| Some(holder.connection) == head.lock_id && holder.tool.is_none_or(|tool| tool == head.tool);
     report.state = report.state_of(&head, holder.as_ref().is_some_and(own));
@@ -158,60 +154,6 @@ pub fn check(database: &Database, home: &Path) -> Result<ProgressReport> {
 }
 
 impl ProgressReport {
-    fn read_head(&mut self, session: &mut Session) -> Result<Option<Head>> {
-        type Row = (String, String, String, u64, u64, Option<u64>, String, String, f64, f64, f64);
-        let row: Option<Row> = session.first(
-            DOING,
-            "SELECT run, tool, state, position, total, lock_id, note, CAST(started_at AS CHAR), \
-             TIMESTAMPDIFF(MICROSECOND, updated_at, UTC_TIMESTAMP(3)) / 1e6, \
-             TIMESTAMPDIFF(MICROSECOND, started_at, updated_at) / 1e6, \
-             TIMESTAMPDIFF(MICROSECOND, COALESCE((SELECT MAX(steps.updated_at) FROM flux_import_progress steps \
-             WHERE steps.run = head.run AND steps.step <> ''), started_at), UTC_TIMESTAMP(3)) / 1e6 \
-             FROM flux_import_progress head WHERE step = '' ORDER BY started_at DESC, run LIMIT 1",
-            (),
-        )?;
-        let Some((run, tool, state, position, total, lock_id, note, started_at, silent, elapsed, still)) = row else {
-            return Ok(None);
-        };
-        self.started_at = Some(started_at);
-        (self.silent_s, self.standstill_s, self.elapsed_s) = (Some(silent), Some(still), elapsed);
-        (self.bytes_read, self.bytes_total) = (position, total);
-        Ok(Some(Head { run, tool, state, lock_id, note }))
-    }
-
-    fn read_steps(&mut self, session: &mut Session, run: &str) -> Result<()> {
-        let steps: Vec<(String, String, u64, u64, String)> = session.rows(
-            DOING,
-            "SELECT step, state, position, total, note FROM flux_import_progress WHERE run = ? AND step <> '' \
-             ORDER BY started_at, step",
-            (run,),
-        )?;
-        let step = |(name, state, position, total, note): (String, String, u64, u64, String)| Step {
-            lines: note.trim_end_matches(" lignes").parse().ok(),
-            name,
-            state,
-            position,
-            total,
-        };
-        self.steps = steps.into_iter().map(step).collect();
-        let files: Vec<(String, String, u64, u64, u64, Option<String>)> = session.rows(
-            "lecture de l'historique des imports",
-            "SELECT file_name, status, lines_read, rows_stored, rejected, message FROM flux_import_history WHERE run = ? \
-             ORDER BY id",
-            (run,),
-        )?;
-        let file = |(file, status, lines_read, stored, rejected, message)| FileDone {
-            file,
-            status,
-            lines_read,
-            stored,
-            rejected,
-            message,
-        };
-        self.files = files.into_iter().map(file).collect();
-        Ok(())
-    }
-
     fn read_statements(&mut self, session: &mut Session) -> Result<()> {
         let rows: Vec<(u64, u64, String)> = session.rows(
             "lecture des requêtes en cours",
@@ -229,7 +171,7 @@ impl ProgressReport {
         Ok(())
     }
 
-    fn state_of(&self, head: &Head, holds_lock: bool) -> State {
+    fn state_of(&self, head: &progress::Head, holds_lock: bool) -> State {
         let silent = self.silent_s.unwrap_or(0.0);
         match head.state.as_str() {
             "ok" => State::Ok,
@@ -247,9 +189,9 @@ impl ProgressReport {
         let done = |step: &Step| if step.total == 0 { 1.0 } else { step.position as f64 / step.total as f64 };
         let short = |name: &str| name.split([' ', '.']).next().unwrap_or_default().to_owned();
         let (mut work, mut settled) = (0.0, 0.0);
-        for file in self.steps.iter().filter(|step| step.is_file()) {
+        for file in self.steps.iter().filter(|step| step.is_file) {
             let size = file.total as f64;
-            let storing = self.steps.iter().find(|step| !step.is_file() && short(&step.name) == short(&file.name));
+            let storing = self.steps.iter().find(|step| !step.is_file && short(&step.name) == short(&file.name));
             let own = size * done(file) + storing.map_or(0.0, |step| size * done(step));
             work += own;
             settled += if file.state == "settled" { 2.0 * size - own } else { 0.0 };
@@ -266,7 +208,7 @@ impl ProgressReport {
             let known = self.files.iter().find(|file| file.file == step.name).map(|file| file.lines_read);
             known.or(step.lines).unwrap_or(0)
         };
-        self.lines_read = self.steps.iter().filter(|step| step.is_file()).map(lines).sum();
+        self.lines_read = self.steps.iter().filter(|step| step.is_file).map(lines).sum();
         if self.elapsed_s > 0.0 {
             self.lines_per_s = (self.lines_read as f64 / self.elapsed_s).round();
         }
@@ -345,12 +287,6 @@ impl ProgressReport {
                 statement.connection, statement.sql
             ));
         }
-    }
-}
-
-impl Step {
-    fn is_file(&self) -> bool {
-        self.name.contains(".csv")
     }
 }
 
