@@ -1,11 +1,5 @@
 # shellcheck shell=bash
-# The binaries of the workspace and where cargo puts them; sourced after common.sh.
-
-# tool_names: one per line, from the manifests, the launcher first.
-tool_names() {
-  echo flux
-  awk '/^\[/ {bin = ($0 == "[[bin]]")} bin && /^name *=/ {gsub(/^name *= *"|".*$/, ""); print}' tools/*/Cargo.toml | sort
-}
+# The program, the names of its tools, and where cargo puts it; sourced after common.sh.
 
 # binaries_dir PROFILE: debug or release.
 binaries_dir() { printf '%s/%s\n' "${CARGO_TARGET_DIR:-target}" "$1"; }
@@ -14,13 +8,24 @@ binaries_dir() { printf '%s/%s\n' "${CARGO_TARGET_DIR:-target}" "$1"; }
 build_tools() {
   need_rust
   case $1 in
-    release) cargo build --release --workspace --bins ;;
-    debug) cargo build --workspace --bins ;;
+    release) cargo build --release -p flux ;;
+    debug) cargo build -p flux ;;
     *) die "profil inconnu : $1 (release ou debug)" ;;
   esac
 }
 
-# install_files FROM ROOT PREFIX: binaries stripped, man pages, completions, import-hebdo; prints each file installed, relative to ROOT.
+# link_tools PROFILE: prints a folder with flux and a link to it per tool, for scripts that call them by name.
+link_tools() {
+  local from folder name
+  from=$(cd "$(binaries_dir "$1")" && pwd)
+  folder=$from/outils
+  mkdir -p "$folder"
+  for name in flux $("$from/flux" list --names); do ln -sfn ../flux "$folder/$name"; done
+  printf '%s\n' "$folder"
+}
+
+# install_files FROM ROOT PREFIX: the program stripped, a link per tool, man pages, completions, import-hebdo; prints each file
+# installed, relative to ROOT.
 install_files() {
   local from=$1 root=$2 prefix=$3 pages name
   pages=$(mktemp -d)
@@ -31,9 +36,13 @@ install_files() {
   "$from/flux" completions bash --dir "$pages/bash" >/dev/null
   "$from/flux" completions zsh --dir "$pages/zsh" >/dev/null
   "$from/flux" completions fish --dir "$pages/fish" >/dev/null
-  for name in $(tool_names); do
-    put "$from/$name" "$root" "$prefix/bin/$name" 755
-    ! command -v strip >/dev/null || strip "$root$prefix/bin/$name"
+  put "$from/flux" "$root" "$prefix/bin/flux" 755
+  ! command -v strip >/dev/null || strip "$root$prefix/bin/flux"
+  for name in $("$from/flux" list --names); do
+    ln -sfn flux "$root$prefix/bin/$name"
+    printf '%s\n' "$prefix/bin/$name"
+  done
+  for name in flux $("$from/flux" list --names); do
     gzip -9n "$pages/man/$name.1"
     put "$pages/man/$name.1.gz" "$root" "$prefix/share/man/man1/$name.1.gz" 644
     put "$pages/bash/$name" "$root" "$prefix/share/bash-completion/completions/$name" 644
@@ -47,11 +56,4 @@ install_files() {
 put() {
   install -D -m "$4" "$1" "$2$3"
   printf '%s\n' "$3"
-}
-
-# size_of_binaries DIR: of all tools there, in bytes.
-size_of_binaries() {
-  local name total=0
-  for name in $(tool_names); do total=$((total + $(stat -c %s "$1/$name"))); done
-  echo "$total"
 }

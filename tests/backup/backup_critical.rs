@@ -120,7 +120,7 @@ fn a_full_disk_is_a_clear_failure_and_leaves_the_last_good_backup() {
     home.tool(TOOL).run().expect_code(0);
     let good = only_backup(&home);
     // no file may pass 8 KiB: what a full disk looks like to a program
-    let program = flux_test::profile_dir().join(TOOL);
+    let program = flux_test::bin_dir().join(TOOL);
     let script = format!("trap '' XFSZ; ulimit -f 8; exec '{}' --keep 1", program.display());
     let outcome = Tool::program("/bin/bash").home(&home).args(["-c", &script]).run().expect_code(1);
     assert!(outcome.stderr.contains("écriture de"), "{outcome}");

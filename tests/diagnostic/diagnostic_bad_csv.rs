@@ -343,7 +343,7 @@ fn a_file_that_may_not_be_read_says_so() {
             home.tool(tool).arg("--json").run()
         } else {
             let drop = ["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"];
-            let program = flux_test::profile_dir().join(tool);
+            let program = flux_test::bin_dir().join(tool);
             Tool::program("/usr/bin/setpriv").home(&home).args(drop).arg(program).arg("--json").run()
         };
         let found = findings(&outcome.expect_code(3).json());

@@ -132,7 +132,7 @@ fn the_list_is_the_guides() {
 }
 
 #[test]
-fn every_tool_answers_help_version_and_describe() {
+fn every_tool_answers_help_and_version() {
     for (category, name) in binaries() {
         let help = Tool::new(&name).arg("--help").run().expect_code(0);
         let help = help.expect_stdout("Utilisation :").expect_stdout("Codes de sortie");
@@ -145,8 +145,6 @@ fn every_tool_answers_help_version_and_describe() {
         }
         Tool::new(&name).arg("--version").run().expect_code(0).expect_stdout(&name);
         Tool::new(&name).arg("--pas-une-option").run().expect_code(2).expect_stderr("--help");
-        let described = Tool::new(&name).arg("--describe").run().expect_code(0).json();
-        assert_eq!(described["name"], name.as_str());
         let through = flux().args([&category, &name, "--help"]).run().expect_code(0);
         assert_eq!(through.stdout, help.stdout);
     }
@@ -285,23 +283,94 @@ fn the_pages_of_docs_are_those_of_the_tools() {
     }
 }
 
+/// Tools as the manifests have them, category by category, and as the program has them: the same, in the same order.
 #[test]
-fn a_tool_that_is_not_beside_flux_is_said_to_be_missing() {
+fn the_stanzas_of_the_manifests_are_the_list() {
+    let list = flux().args(["list", "--json"]).run().expect_code(0).json();
+    let mut listed = BTreeSet::new();
+    let mut names = Vec::new();
+    for category in list["categories"].as_array().unwrap() {
+        let tools: Vec<String> =
+            category["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().into()).collect();
+        assert!(tools.is_sorted(), "{tools:?}");
+        listed.extend(tools.iter().map(|tool| (category["name"].as_str().unwrap().to_owned(), tool.clone())));
+        names.extend(tools);
+    }
+    assert_eq!(listed, binaries());
+    let alone = &flux().args(["list", "--names"]).run().expect_code(0).stdout;
+    assert_eq!(alone.lines().collect::<Vec<_>>(), names);
+}
+
+#[test]
+fn the_table_of_the_readme_is_the_list() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let table = &flux().arg("docs").run().expect_code(0).stdout;
+    assert_eq!(table.lines().count(), 2 + 7);
+    assert!(readme.contains(table.as_str()), "the table of README.md is stale: run scripts/gen-docs");
+}
+
+#[test]
+fn the_program_runs_the_tool_it_is_called_as() {
     let home = Home::without_db();
-    fs::copy(profile_dir().join("flux"), home.join("flux")).unwrap();
-    let alone = || Tool::program(home.join("flux"));
-    alone()
-        .args(["dev", "simple-test"])
-        .run()
-        .expect_code(1)
-        .expect_stderr("ne peut pas être lancé")
-        .expect_stderr("scripts/install");
-    alone().arg("list").run().expect_code(0).expect_stdout("✗ non installé");
-    alone().args(["completions", "bash"]).run().expect_code(1).expect_stderr("n'est pas installé");
-    let doctor = alone().arg("doctor").home(&home).run().expect_code(3);
-    doctor.expect_stdout("l'outil simple-test n'est pas installé");
-    // Through a link, the tools beside the real binary are found.
-    let link = home.join("lien");
-    std::os::unix::fs::symlink(profile_dir().join("flux"), &link).unwrap();
-    Tool::program(link).args(["dev", "simple-test", "--version"]).run().expect_code(0);
+    let old = home.join("cleanup_2025.php");
+    std::os::unix::fs::symlink(profile_dir().join("flux"), &old).unwrap();
+    Tool::program(&old).arg("--version").run().expect_code(0).expect_stdout("cleanup-year ");
+    // The year that the old name stands for is given, so that it is not what is missing.
+    let run = Tool::program(&old).home(&home).run().expect_code(1);
+    assert!(run.stderr.contains("DB_USERNAME"), "{run}");
+    Tool::program(&old).home(&home).args(["--year", "25"]).run().expect_code(2).expect_stderr("de 2000 à 2100");
+    let other = home.join("lien");
+    std::os::unix::fs::symlink(profile_dir().join("flux"), &other).unwrap();
+    Tool::program(other).args(["dev", "simple-test", "--version"]).run().expect_code(0).expect_stdout("simple-test ");
+}
+
+#[test]
+fn a_program_alone_runs_every_tool_and_says_which_names_are_missing_or_another_programs() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    fs::create_dir(home.join("bin")).unwrap();
+    let path = home.join("bin/flux");
+    fs::copy(profile_dir().join("flux"), &path).unwrap();
+    let alone = || Tool::program(&path).home(&home).env("PATH", "/usr/bin:/bin");
+    alone().args(["dev", "simple-test", "--version"]).run().expect_code(0).expect_stdout("simple-test ");
+    home.write("bin/update-temp-tables", "un autre programme");
+    std::os::unix::fs::symlink("flux", home.join("bin/check-status")).unwrap();
+    let list = alone().args(["list", "--json"]).run().expect_code(0).json().to_string();
+    assert_eq!(list.matches("\"installed\":true").count(), 1);
+    let checks = alone().args(["doctor", "--json"]).run().expect_code(3).json();
+    assert_eq!(checks["checks"][0]["subject"], "outils");
+    let findings = checks["checks"][0]["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), binaries().len() - 1, "all but check-status");
+    let of = |name: &str| findings.iter().find(|finding| finding["place"] == name).map(|f| f["message"].to_string());
+    assert!(of("simple-test").unwrap().contains("n'est pas installé"));
+    assert!(of("update-temp-tables").unwrap().contains("bin/update-temp-tables"));
+    assert_eq!(of("check-status"), None);
+}
+
+/// What cannot be written is no success; a reader that has gone away is none of the tool's business.
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let shell = |command: &str| Tool::program("/bin/bash").home(&home).args(["-c", command]);
+    for command in [
+        "flux list",
+        "flux list --json",
+        "flux --help",
+        "flux import",
+        "flux completions bash",
+        "flux doctor",
+        "status-saisons",
+        "status-saisons --json",
+        "scrap-date",
+        "scrap-date --help",
+        "scrap-date --version",
+    ] {
+        let path = format!("{}:/usr/bin:/bin", flux_test::bin_dir().display());
+        let full = shell(&format!("{command} >/dev/full")).env("PATH", &path).run().expect_code(1);
+        assert!(full.stderr.contains("plus de place"), "{command}\n{full}");
+        let head = shell(&format!("{command} | head -n 0; exit ${{PIPESTATUS[0]}}")).env("PATH", &path).run();
+        assert!([0, 3].contains(&head.code) && head.stderr.is_empty(), "{command}\n{head}");
+    }
 }

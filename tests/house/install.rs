@@ -19,7 +19,11 @@ fn script(home: &Home, name: &str) -> Tool {
 }
 
 fn files(folder: &Path) -> Vec<String> {
-    let output = Command::new("find").arg(folder).args(["-type", "f", "-printf", "%P\n"]).output().unwrap();
+    let output = Command::new("find")
+        .arg(folder)
+        .args(["(", "-type", "f", "-o", "-type", "l", ")", "-printf", "%P\n"])
+        .output()
+        .unwrap();
     let mut files: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
     files.sort();
     files
@@ -53,6 +57,11 @@ fn installed_run_from_there_and_removed() {
     ] {
         assert!(all.iter().any(|known| known == file), "{file} is missing\n{installed}");
     }
+    // One program, and names that lead to it wherever the folder goes.
+    for name in run(&flux, &["list", "--names"]).expect_code(0).stdout.lines() {
+        assert_eq!(fs::read_link(prefix.join("bin").join(name)).unwrap(), Path::new("flux"), "{name}");
+    }
+    run(&prefix.join("bin/scrap-date"), &["--version"]).expect_code(0).expect_stdout("scrap-date ");
     // Again, over itself.
     script(&home, "install").arg("--prefix").arg(&prefix).run().expect_code(0);
     assert_eq!(files(&prefix), all);
@@ -88,6 +97,7 @@ fn the_package_is_installed_and_removed() {
     };
     dpkg("-i", &package);
     run(&system.join("usr/bin/flux"), &["dev", "simple_test", "--version"]).expect_code(0);
+    run(&system.join("usr/bin/simple-test"), &["--version"]).expect_code(0).expect_stdout("simple-test ");
     for file in
         ["etc/fluxvision/fluxvision.env", "etc/logrotate.d/fluxvision", "lib/systemd/system/fluxvision-import.timer"]
     {

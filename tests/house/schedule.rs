@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use flux_test::{Home, TestDb, Tool, profile_dir};
+use flux_test::{Home, TestDb, Tool, bin_dir};
 
 fn scripts() -> PathBuf {
     flux_test::repository().join("scripts")
@@ -53,7 +53,7 @@ fn installed() -> (TestDb, Home) {
 /// Runs a command as cron does: by sh, with little in the environment.
 #[track_caller]
 fn runs_silently(home: &Home, command: &str) {
-    let path = format!("{}:{}:/usr/bin:/bin", profile_dir().display(), scripts().display());
+    let path = format!("{}:{}:/usr/bin:/bin", bin_dir().display(), scripts().display());
     let run = Tool::program("/bin/sh").home(home).args(["-c", command]).env("PATH", path).env("FLUX_HOME", home.path());
     let run = run.limit(Duration::from_secs(120)).run().expect_code(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""), "{command}\n{run}");

@@ -57,7 +57,7 @@ pub fn quiet(db: &TestDb) {
 
 /// A tool whose files cannot grow beyond 64 KiB: writing more fails, as on a full disk.
 pub fn on_a_full_disk(home: &Home, name: &str) -> Tool {
-    let tool = flux_test::profile_dir().join(name);
+    let tool = flux_test::bin_dir().join(name);
     Tool::program("/bin/sh").home(home).args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\""]).arg(tool)
 }
 
@@ -73,7 +73,7 @@ pub fn heavy(world: &World) -> Conn {
 
 /// The superuser reads everything, unless that capability is taken away.
 pub fn without_privilege(world: &World, name: &str) -> Tool {
-    let tool = flux_test::profile_dir().join(name);
+    let tool = flux_test::bin_dir().join(name);
     Tool::program("/usr/bin/setpriv")
         .home(&world.home)
         .args(["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"])

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use flux_test::{Home, TestDb, Tool, profile_dir};
+use flux_test::{Home, TestDb, Tool, bin_dir};
 
 const TOOLS: [&str; 10] = [
     "update-temp-tables",
@@ -71,7 +71,7 @@ fn a_real_week_goes_through_and_a_second_start_finds_nothing_to_do() {
         .filter(|name| name.ends_with(".csv"))
         .map(|name| home.read(format!("data/data_temp/{name}")).lines().count() - 1)
         .sum();
-    let run = chain(&home, &profile_dir()).run();
+    let run = chain(&home, bin_dir()).run();
     assert!(run.code == 0, "{run}");
     let rows = |suffix: &str| -> u64 {
         let weekly = [
@@ -93,9 +93,9 @@ fn a_real_week_goes_through_and_a_second_start_finds_nothing_to_do() {
     assert_eq!(home.list("data/backups").len(), 1);
     assert!(home.list("cache/infographie").is_empty());
     assert!(report(&home).contains("Bilan de import-hebdo"));
-    let again = chain(&home, &profile_dir()).run().expect_code(0);
+    let again = chain(&home, bin_dir()).run().expect_code(0);
     assert!(again.stdout.contains("rien à faire"), "{again}");
-    assert_eq!(chain(&home, &profile_dir()).arg("-q").run().expect_code(0).stdout, "");
+    assert_eq!(chain(&home, bin_dir()).arg("-q").run().expect_code(0).stdout, "");
     assert_eq!(rows("") as usize, lines);
 }
 

@@ -11,7 +11,7 @@ use flux_core::report::{self, Page, Report, Table, Verdict, number, plural};
 use flux_sample::{DateStyle, Encoding, Format, Layout, Order, Plan, Planned, Separator, ZoneStyle};
 use serde::Serialize;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "generate-sample-data",
     about: "Génère une livraison d'essai réaliste, saine ou avec des défauts choisis",
     details: "\
@@ -34,6 +34,9 @@ sans FICHIER, ceux des lignes touchent tous les fichiers, 3 lignes chacun :
                   dossier, fichier-absent
 
 Codes de sortie : 0 écrit, 1 échec (des fichiers seraient perdus, disque plein), 2 mauvais usage.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -120,7 +123,7 @@ impl Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<Outcome> {

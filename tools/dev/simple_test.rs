@@ -7,20 +7,23 @@ use flux_core::error::Result;
 use flux_core::health::server::{self};
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "simple-test",
     about: "Essaie la connexion à la base : version, droits, réglages qui comptent",
     details: "\
 Lit : les variables et les droits sur le serveur. N'écrit rien.
 Coût : quelques millisecondes. Peut être relancé à volonté.
 Codes de sortie : 0 tout va bien, 1 connexion impossible, 3 un réglage est à revoir.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
 struct Args {}
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -7,7 +7,7 @@ use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::inspect::zones_csv::{self, ZonesReport};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "analyse-zones-csv",
     about: "Zones nommées par les CSV, leur nombre de lignes et la zone à laquelle chaque nom mène",
     details: "\
@@ -17,6 +17,9 @@ Un nom mène à une zone par les mêmes étapes qu'à l'import : majuscules, éq
 repliés, caractères abîmés. Un nom inconnu ou ambigu est montré avec les plus proches et sa première ligne.
 Coût : une lecture de chaque fichier, mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 chaque nom mène à une zone, 1 le dossier n'existe pas, 2 mauvais usage, 3 à regarder.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +36,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<ZonesReport> {

@@ -9,7 +9,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::cache::{self, Action, Options};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "cache-admin",
     about: "Caches JSON du portail sous cache/ : état, nettoyage des anciens, purge, par catégorie",
     details: "\
@@ -19,6 +19,9 @@ Supprime : cleanup les fichiers plus vieux que --max-age, purge tous. Seuls les 
 Le portail refait un cache supprimé à la prochaine demande. N'a pas besoin de la base.
 Coût : un parcours du dossier. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage (catégorie inconnue), 3 à regarder (fichier abîmé, droits).",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -44,7 +47,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

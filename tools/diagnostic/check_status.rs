@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::health::status::{self};
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "check-status",
     about: "État des tables temporaires, des fichiers et du dernier import ; que faire ensuite",
     details: "\
@@ -16,6 +16,9 @@ temporaires et principales. N'écrit rien.
 Coût : une lecture des CSV à la vitesse du disque et une comparaison par index. Peut être relancé à volonté.
 Codes de sortie : 0 rien à signaler, 1 base inaccessible, 3 à regarder (table absente, import en échec,
 lignes rejetées ou contradictoires).",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +28,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

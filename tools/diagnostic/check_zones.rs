@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::zones::check::{self, Options};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "check-zones",
     about: "Contrôle les zones : lignes et années par table, doublons, orphelines, noms inconnus des CSV",
     details: "\
@@ -17,6 +17,9 @@ donnée, année absente pour une zone alors que d'autres l'ont, zone de la réf�
 mène à rien (avec les noms proches). Chaque constat nomme la commande qui le corrige.
 Coût : un parcours d'index par table, quelques secondes pour 10 millions de lignes. Relançable à volonté.
 Codes de sortie : 0 rien à signaler, 1 échec, 2 mauvais usage, 3 à regarder.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +35,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::cache::{self, Action, Options};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-old-cache",
     about: "Supprime les caches JSON du portail plus vieux qu'une limite (7 jours)",
     details: "\
@@ -16,6 +16,9 @@ Comme `cache-admin cleanup --max-age 7j`, pour une tâche planifiée : supprime 
 .tmp et .etag (et leurs .gz) plus vieux que --max-age. Les liens symboliques ne sont ni suivis ni supprimés. N'a pas besoin de la base.
 Coût : un parcours du dossier. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 3 un fichier n'a pas pu être supprimé.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +31,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -9,7 +9,7 @@ use flux_core::error::Result;
 use flux_core::figures::compare::{self, Options};
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "compare-mobility-2024-2023",
     about: "Compare la mobilité d'une période entre deux années, commune par commune",
     details: "\
@@ -24,6 +24,9 @@ l'évolution à nombre de jours égal est donnée en plus.
 Coût : un parcours d'index sur les jours comparés. Peut être relancé à volonté.
 Codes de sortie : 0 comparé, 1 échec, 2 mauvais usage (zone, période inconnues), 3 comparaison à prendre avec
 précaution.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -63,7 +66,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

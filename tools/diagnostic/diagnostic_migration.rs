@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::health::prerequisites::{self};
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "diagnostic-migration",
     about: "Contrôle dossiers, droits, tables, colonnes, index et réglages dont la migration a besoin",
     details: "\
@@ -17,6 +17,9 @@ Chaque constat dit quoi faire : commande à lancer, réglage ou droit à demande
 Une base injoignable est un constat parmi d'autres : les dossiers sont contrôlés quand même.
 Coût : moins d'une seconde. Peut être relancé à volonté.
 Codes de sortie : 0 tout est en place, 1 échec, 2 mauvais usage, 3 à corriger.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +29,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

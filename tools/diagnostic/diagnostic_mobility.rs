@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::figures::cause::{self, Options};
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "diagnostic-mobility",
     about: "Cherche pourquoi une requête de mobilité est vide : années, période, zone, catégorie, provenance, communes",
     details: "\
@@ -17,6 +17,9 @@ présent à la place (années, zones, catégories) et la commande qui corrige ; 
 la table temporaire.
 Coût : un parcours d'index de la table, quelques secondes pour 10 millions de lignes. Relançable à volonté.
 Codes de sortie : 0 la requête a des résultats, 1 échec, 2 mauvais usage, 3 cause trouvée.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +41,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

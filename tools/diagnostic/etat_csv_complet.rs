@@ -7,7 +7,7 @@ use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::inspect::state::{self, StateReport};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "etat-csv-complet",
     about: "État des dix CSV attendus : taille, date, encodage, séparateur, colonnes, lignes, dates couvertes",
     details: "\
@@ -18,6 +18,9 @@ dimensions (date, volume, nombre de champs, guillemets, octets nuls), jours sans
 qui ne couvre pas les mêmes jours que les autres.
 Coût : une lecture de chaque fichier, mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 tout est là, 1 le dossier n'existe pas, 2 mauvais usage, 3 à regarder.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +34,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<StateReport> {

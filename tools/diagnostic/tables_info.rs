@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::health::tables::{self, Kind, Options};
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "tables-info",
     about: "Inventaire de la base : lignes, tailles, structure de chaque table",
     details: "\
@@ -17,6 +17,9 @@ Types : dim (dimensions), fact (faits), temp (temporaires), system (tout le rest
 Signale les tables, colonnes et index du schéma qui manquent.
 Coût : immédiat ; --stats parcourt chaque table. Peut être relancé à volonté.
 Codes de sortie : 0 rien ne manque, 1 échec, 2 mauvais usage, 3 à regarder.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +36,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -4,14 +4,11 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 
-#[path = "shared/portal_args.rs"]
-#[allow(dead_code, reason = "this tool asks nothing about a period")]
-mod portal_args;
 use flux_client::admin::{self, AdminReport};
 use flux_core::error::Result;
-use portal_args::PortalArgs;
+use flux_diagnostic::portal_args::PortalArgs;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "test-admin-restrictions",
     about: "Vérifie que les API protégées sont fermées et que les comptes sont en ordre",
     details: "\
@@ -23,6 +20,9 @@ vide ou d'empreinte faible (MD5, SHA-1, SHA-2 rapide, PASSWORD(), bcrypt de coû
 Les comptes sont désignés par leur numéro ; ni mot de passe, ni empreinte, ni jeton n'apparaît. N'écrit rien.
 Coût : moins de dix appels et une lecture de users. Peut être relancé à volonté.
 Codes de sortie : 0 tout est fermé, 1 le portail ne répond pas du tout, 3 un contrôle n'est pas satisfait.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<AdminReport> {

@@ -4,13 +4,11 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 
-#[path = "shared/portal_args.rs"]
-mod portal_args;
 use flux_client::mobility::{self, MobilityReport};
 use flux_core::error::Result;
-use portal_args::{PortalArgs, QueryArgs};
+use flux_diagnostic::portal_args::{PortalArgs, QueryArgs};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "test-api-mobilite-directe",
     about: "Compare la mobilité que donne le portail à celle que donne la base",
     details: "\
@@ -23,6 +21,9 @@ Lit : PORTAL_BASE_URL, API_TOKEN et PORTAL_CA dans l'environnement ou .env ; la 
 n'envoie qu'un GET ; le jeton n'apparaît jamais.
 Coût : un appel et une somme par index sur deux périodes. Peut être relancé à volonté.
 Codes de sortie : 0 égales, 1 le portail ou la base ne répond pas, 3 un écart ou un contrôle non satisfait.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<MobilityReport> {

@@ -4,13 +4,11 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 
-#[path = "shared/portal_args.rs"]
-mod portal_args;
 use flux_client::PortalReport;
 use flux_core::error::Result;
-use portal_args::{PortalArgs, QueryArgs};
+use flux_diagnostic::portal_args::{PortalArgs, QueryArgs};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "test-infographie-apis",
     about: "Appelle les dix API des infographies et contrôle leurs réponses",
     details: "\
@@ -22,6 +20,9 @@ Lit : PORTAL_BASE_URL, API_TOKEN et PORTAL_CA dans l'environnement ou .env. N'é
 des GET ; le jeton n'apparaît jamais. La base n'est pas utilisée.
 Coût : dix appels, l'un après l'autre. Peut être relancé à volonté.
 Codes de sortie : 0 tout est bon, 1 le portail ne répond pas du tout, 3 un contrôle n'est pas satisfait.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<PortalReport> {

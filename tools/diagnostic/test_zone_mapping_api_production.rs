@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::zones::mapping;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "test-zone-mapping-api-production",
     about: "Pour chaque nom de zone du portail : la ligne en base, les lignes et dates qu'il y a derrière",
     details: "\
@@ -16,6 +16,9 @@ N'écrit rien. Sans --zone, essaie chaque nom de la référence et chacun de ses
 Signale : nom qui ne mène à rien, zone sans donnée, zone sous deux noms, que les chiffres additionnent. La base visée est celle des réglages : APP_ENV=production pour celle de production.
 Coût : un parcours d'index par table. Peut être relancé à volonté.
 Codes de sortie : 0 chaque nom mène à des données, 1 échec, 2 mauvais usage, 3 à regarder.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +31,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -7,7 +7,7 @@ use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::inspect::validation::{self, Options, Validation};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "validation-complete-import",
     about: "Synthèse avant migration : fichiers, noms résolus, lignes comptées, couverture, dates réduites, volumes inhabituels",
     details: "\
@@ -23,6 +23,9 @@ absolu médian, au moins 5 % de la médiane) viennent du même jour de la semain
 au moins. Avec le seuil par défaut, 5, une semaine ordinaire ne sort pas de la bande ; 3 est sévère.
 Coût : une lecture des CSV et un parcours de chaque table temporaire. Peut être relancé à volonté.
 Codes de sortie : 0 prêt à migrer, 1 échec, 2 mauvais usage, 3 à regarder.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,7 +50,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<Validation> {

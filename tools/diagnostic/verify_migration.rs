@@ -6,7 +6,7 @@ use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::migrate::{self, VerifyOptions, VerifyReport};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "verify-migration",
     about: "Prouve ligne à ligne que les tables principales contiennent la livraison",
     details: "\
@@ -15,6 +15,9 @@ Pour chaque date de la table temporaire, principale = temporaire, lignes défini
 absentes, volumes différents et lignes provisoires en trop sont comptés, et les premières clés listées.
 Coût : deux lectures par index ; mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 prouvé (ou rien à comparer), 1 une table n'a pas pu être lue, 3 des écarts.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +33,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<VerifyReport> {

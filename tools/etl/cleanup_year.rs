@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue;
 use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::cleanup_year::{self, CleanupOptions};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-year",
     about: "Supprime les faits d'une année des tables principales",
     details: "\
@@ -19,6 +19,10 @@ oubliés : `populate-facts-full-production` rechargera les fichiers qui sont enc
 Les tables temporaires, les dimensions et les CSV ne sont pas touchés.
 Mémoire constante. Sauvegardez d'abord avec `backup-critical`.
 Codes de sortie : 0 fait (ou plan montré), 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",
+    formerly: &[Former { name: "cleanup_2025", arguments: &["--year", "2025"] }],
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +46,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

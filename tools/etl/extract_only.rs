@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::extract::{self, ExtractOptions, Limits};
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "extract-only",
     about: "Décompresse les livraisons zip dans data/data_extracted/",
     details: "\
@@ -24,6 +24,9 @@ L'empreinte de chaque archive est gardée dans data/data_extracted/.extractions.
 ne l'est pas deux fois, sauf --force. Mémoire constante. Ne se connecte à aucune base.
 Codes de sortie : 0 fait, 1 au moins une archive refusée (les autres sont extraites), 2 mauvais usage,
 3 fait mais à regarder (autres fichiers dans le dossier d'une archive), 4 une autre extraction est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -48,7 +51,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

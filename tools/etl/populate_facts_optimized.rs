@@ -1,14 +1,20 @@
 //! `populate-facts-optimized`: the historical second name of `populate-facts-full-production`.
 
-#[path = "shared/populate.rs"]
-mod populate;
-
 use std::process::ExitCode;
 
 use flux_cli::Tool;
+use flux_etl::populate;
 
-const TOOL: Tool = Tool { name: "populate-facts-optimized", about: populate::ABOUT, details: populate::DETAILS };
+pub(crate) const TOOL: Tool = Tool {
+    name: "populate-facts-optimized",
+    about: populate::ABOUT,
+    details: populate::DETAILS,
+    log: Some(populate::LOG),
+    command: flux_cli::command::<populate::Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, populate::run),
+    ..Tool::DEFAULT
+};
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, populate::run)
+    flux_cli::main(&TOOL)
 }

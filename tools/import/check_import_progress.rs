@@ -6,7 +6,7 @@ use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::health::import_progress::{self, ProgressReport};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "check-import-progress",
     about: "Avancement de l'import en cours (fichier, lignes, débit, temps restant) ou issue du dernier",
     details: "\
@@ -21,13 +21,16 @@ qu'à la fin de chaque fichier ; arrêté sans finir, il est dit mort.
 Coût : quelques millisecondes. Peut être relancé à volonté.
 Codes de sortie : 0 en cours, ou dernier import sans rien à signaler, 1 échec, 2 mauvais usage, 3 import mort,
 bloqué, en échec ou à regarder, ou ETL mort.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
 struct Args {}
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(_: Args, context: &Context) -> Result<ProgressReport> {

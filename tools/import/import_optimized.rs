@@ -7,11 +7,9 @@ use flux_core::error::Result;
 use flux_core::figures::stays;
 use flux_core::report::Report;
 
-#[path = "shared/import_args.rs"]
-mod import_args;
-use import_args::ImportArgs;
+use flux_import::import_args::ImportArgs;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "import-optimized",
     about: "Importe de force les dix CSV, pour les gros volumes, et mesure débit et mémoire",
     details: "\
@@ -21,6 +19,9 @@ Montre en plus les lignes par seconde et le maximum de mémoire résidente de l'
 `check-import-progress` suit l'avancement depuis un autre terminal. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 2 mauvais usage, 3 fait mais à
 regarder, 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -3,11 +3,9 @@
 use std::process::ExitCode;
 
 use flux_cli::Tool;
+use flux_import::stays;
 
-#[path = "shared/stays.rs"]
-mod stays;
-
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "import-sejours-duree-int",
     about: "Importe duree_sejour_int.csv et montre les dix premiers pays et la répartition par durée",
     details: "\
@@ -18,8 +16,13 @@ toutes zones confondues (la zone CANTAL contient les autres : ce sont les parts 
 Peut être relancé à volonté : un fichier inchangé n'est pas rechargé (--force pour le recharger).
 Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 3 fait mais à regarder (rejets, conflits,
 fichier absent), 4 une autre exécution est en cours.",
+    command: flux_cli::command::<stays::Args>,
+    run: |tool, arguments| {
+        flux_cli::run(tool, arguments, |args, context| stays::import("duree_sejour_int", args, context))
+    },
+    ..Tool::DEFAULT
 };
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, |args, context| stays::import("duree_sejour_int", args, context))
+    flux_cli::main(&TOOL)
 }

@@ -8,7 +8,7 @@ use flux_core::domain::catalogue::{self, DIMS, Dim};
 use flux_core::error::{Error, Result};
 use flux_core::load::{self, ImportOptions, ImportReport};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "update-temp-tables",
     about: "Importe les dix CSV hebdomadaires Flux Vision dans les tables temporaires",
     details: "\
@@ -22,6 +22,9 @@ Un fichier déjà chargé et inchangé n'est pas rechargé. Mémoire : moins de 
 taille des fichiers. Peut être relancé à volonté, y compris après un arrêt brutal.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 3 fait mais à
 regarder (rejets, conflits, fichiers absents, dates réduites), 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -62,7 +65,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<ImportReport> {

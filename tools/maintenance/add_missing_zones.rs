@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::zones::add;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "add-missing-zones",
     about: "Ajoute à dim_zones_observation les zones de la référence qui manquent",
     details: "\
@@ -15,6 +15,9 @@ Lit et écrit : dim_zones_observation. Une zone n'est ajoutée que si aucun de s
 une base ancienne garde son CABA. Rien n'est renommé ni supprimé.
 Coût : quelques millisecondes, une transaction sous le verrou. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -24,7 +27,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::archive::{self, ArchiveOptions};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "archive-csv",
     about: "Archive les CSV traités, une fois prouvé que la base les contient",
     details: "\
@@ -21,6 +21,9 @@ mêmes nombres de lignes et volumes que le fichier. Sinon il reste en place, ave
 Un arrêt à tout moment laisse l'original ou l'archive complète ; la relance reprend. Mémoire constante.
 Codes de sortie : 0 tout est archivé (ou rien à archiver), 1 échec, 3 un fichier est gardé, 4 une autre
 exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -36,7 +39,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -8,7 +8,7 @@ use flux_core::backup::{self, BackupOptions, Kind};
 use flux_core::error::Result;
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "backup-critical",
     about: "Sauvegarde les tables critiques dans un instantané cohérent, compressé et vérifiable",
     details: "\
@@ -25,6 +25,9 @@ Les fichiers .tsv.gz se relisent aussi par LOAD DATA (CHARACTER SET utf8mb4) ; `
 Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec (rien de changé), 3 fait mais une table attendue manque, 4 une autre
 sauvegarde est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +49,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

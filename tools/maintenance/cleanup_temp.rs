@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::migrate::{self, CleanupOptions, CleanupReport};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-temp",
     about: "Vide les tables temporaires dont chaque ligne est prouvée migrée",
     details: "\
@@ -17,6 +17,10 @@ Une table qui change entre la preuve et le vidage est gardée aussi : elle est v
 Coût : deux lectures par index, puis un vidage immédiat. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 une table n'a pas pu être lue ou vidée, 3 une table est gardée,
 4 une autre exécution est en cours.",
+    formerly: &[Former { name: "cleanup_temp_tables", arguments: &[] }],
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +38,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<CleanupReport> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::cache::{self, ClearOptions};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "clear-cache-midnight",
     about: "Vide les caches des tableaux de bord et dit la place libérée",
     details: "\
@@ -17,6 +17,9 @@ portail réécrit de lui-même (.json, .cache, .ser, .tmp, .etag, compressés ou
 et les autres fichiers restent. Un lien n'est jamais suivi, rien hors du dossier de travail n'est touché.
 N'a pas besoin de la base. Sans effet sur un cache vide. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 3 fait mais un fichier ou un lien n'a pas pu être traité.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +35,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

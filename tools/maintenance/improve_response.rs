@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::response::{self, ResponseOptions};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "improve-response",
     about: "Accélère les tableaux de bord : index, statistiques, caches",
     details: "\
@@ -19,6 +19,9 @@ supprimé). --apply crée les index manquants sans bloquer les lectures ni les �
 Écrit aussi, sauf --no-analyze et --no-cache : les statistiques des tables (ANALYZE), le vidage de cache/.
 Coût : quelques secondes ; la création d'un index lit la table. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 3 un index manque, 4 une autre exécution est en cours (--apply).",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +40,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

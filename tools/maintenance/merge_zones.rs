@@ -7,7 +7,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::zones::merge::{self, Options, Rule};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "merge-zones",
     about: "Réunit deux lignes d'une même zone : déplace les faits de toutes les tables, volumes prouvés égaux",
     details: "\
@@ -22,6 +22,9 @@ reste), source (garde celle qui part). Avec sum, une ligne est provisoire si l'u
 Coût : en proportion des lignes de la zone qui part. Peut être relancé : il n'y a alors plus rien à réunir.
 Codes de sortie : 0 réuni ou plan montré, 1 échec (tout annulé), 2 mauvais usage, 3 à décider, 4 autre exécution
 en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +49,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -8,7 +8,7 @@ use flux_core::backup::{self, RestoreAction, RestoreOptions};
 use flux_core::error::Result;
 use flux_core::report::Report;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "restore-critical",
     about: "Restaure une sauvegarde : contrôle, chargement à côté, comparaison, échange en une fois",
     details: "\
@@ -23,6 +23,9 @@ temporaires : elle décrit celles en place (--only flux_import_history pour l'im
 Coût : un chargement et deux lectures de la sauvegarde, mémoire constante. Peut être relancé.
 Codes de sortie : 0 fait, 1 échec (rien de changé), 3 sauvegarde abîmée (--verify, --list) ou déclencheurs
 à recréer, 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -53,7 +56,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

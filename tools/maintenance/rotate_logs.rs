@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::logs::{self, RotateOptions};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "rotate-logs",
     about: "Fait tourner les journaux par taille ou par âge, et les compresse",
     details: "\
@@ -19,6 +19,9 @@ supprime qu'après relecture de la copie. Un programme qui écrit pendant ce tem
 Garde les --keep derniers de chaque journal. Les liens ne sont jamais suivis.
 N'a pas besoin de la base. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 3 fait mais un fichier n'a pas pu être traité.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -40,7 +43,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::security::{self, SecurityOptions};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "security-cleanup-check",
     about: "Cherche les secrets en clair, les droits trop larges et les fichiers oubliés",
     details: "\
@@ -22,6 +22,9 @@ explorateurs de base, pages de débogage, copies et exports oubliés ; droits, c
 Un constat examiné et accepté se note dans .flux-security-allow, une ligne « règle chemin », * vaut tout.
 Peut être relancé à volonté.
 Codes de sortie : 0 rien trouvé, 1 échec, 3 des constats à regarder.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +38,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::setup::Preset;
 use flux_core::setup::{self, SetupOptions, SetupReport};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "ensure-schema",
     about: "Crée les tables, colonnes et index qui manquent, et les données de référence",
     details: "\
@@ -19,6 +19,9 @@ Une zone n'est ajoutée que si aucun de ses noms équivalents n'existe déjà.
 Coût : quelques secondes ; un ajout de colonne à une grande table peut prendre quelques minutes.
 Peut être relancé à volonté : ce qui existe est laissé tel quel.
 Codes de sortie : 0 fait, 1 une table n'a pas pu être changée, 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -46,7 +49,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<SetupReport> {

@@ -7,11 +7,9 @@ use flux_core::domain::catalogue::{self, Space};
 use flux_core::error::{Error, Result};
 use flux_core::migrate::{self, BatchReport, Pair};
 
-#[path = "shared/migration_args.rs"]
-mod migration_args;
-use migration_args::MigrationArgs;
+use flux_migration::migration_args::MigrationArgs;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "migrate-optimized",
     about: "Migre fact_lieu_activite_soir par lots de dates, pour les gros volumes ; reprend où il s'est arrêté",
     details: "\
@@ -22,6 +20,9 @@ Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes ; les verrous ne dur
 Peut être relancé à volonté : une seconde fois ne change rien.
 Codes de sortie : 0 fait, 1 échec (les lots d'avant sont faits, le lot en cause est annulé), 2 mauvais usage,
 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<BatchReport> {

@@ -9,11 +9,9 @@ use flux_core::figures::stays;
 use flux_core::migrate;
 use flux_core::report::Report;
 
-#[path = "shared/migration_args.rs"]
-mod migration_args;
-use migration_args::MigrationArgs;
+use flux_migration::migration_args::MigrationArgs;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "migrate-sejours-duree",
     about: "Migre les trois tables de durées de séjour et montre leur répartition",
     details: "\
@@ -24,6 +22,9 @@ zones confondues.
 Peut être relancé à volonté : une seconde fois ne change rien.
 Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 mauvais usage, 4 une autre exécution est
 en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {

@@ -6,11 +6,9 @@ use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::migrate::{self, MigrateReport};
 
-#[path = "shared/migration_args.rs"]
-mod migration_args;
-use migration_args::MigrationArgs;
+use flux_migration::migration_args::MigrationArgs;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "migrate-temp-to-main",
     about: "Migre les dix tables temporaires vers les tables principales",
     details: "\
@@ -21,6 +19,9 @@ sauf --overwrite-definitive. Temporaires = ajoutées + revues + identiques + dé
 Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes ; mémoire constante.
 Peut être relancé à volonté : une seconde fois ne change rien.
 Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<MigrateReport> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::saisons::report::ResetReport;
 use flux_core::saisons::{reset, years};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "reset-saisons",
     about: "Vide dim_saisons et retire les liens des périodes",
     details: "\
@@ -18,6 +18,9 @@ verrou. Avec --periodes, supprime aussi les périodes calculées ; celles que de
 restent toujours.
 Coût : moins d'une seconde. Peut être relancé ; `update-saisons` remplit à nouveau, avec d'autres identifiants.
 Codes de sortie : 0 fait ou montré, 1 échec sans rien à moitié, 2 mauvais usage, 4 autre exécution en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +42,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<ResetReport> {

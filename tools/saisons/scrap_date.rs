@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::saisons::report::InstantsReport;
 use flux_core::saisons::{default_years, years};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "scrap-date",
     about: "Calcule les équinoxes et les solstices, en UTC et à l'heure de Paris",
     details: "\
@@ -18,6 +18,9 @@ Précision : quelques secondes jusqu'à aujourd'hui ; ensuite, celle que permet 
 Lit : rien, ni réseau ni base. N'écrit rien.
 Coût : quelques millisecondes. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 2 années hors de la plage.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +37,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, _: &Context) -> Result<InstantsReport> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::saisons::check;
 use flux_core::saisons::report::StatusReport;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "status-saisons",
     about: "Dit en une ligne si saisons, périodes et calendrier sont à jour",
     details: "\
@@ -16,13 +16,16 @@ Lit : dim_saisons, dim_periodes, dim_dates, les dates des faits. N'écrit rien.
 Les constats sont ceux de `verifier-saisons`, qui les donne tous ; avec -q, rien n'est dit quand tout va bien.
 Coût : quelques secondes au plus (seuls les index sur les dates sont lus). Peut être relancé à volonté.
 Codes de sortie : 0 à jour, 1 base ou table absente, 3 à revoir.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
 struct Args {}
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(_: Args, context: &Context) -> Result<StatusReport> {

@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::saisons::report::UpdateReport;
 use flux_core::saisons::update;
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "update-saisons",
     about: "Remplit dim_saisons et dim_periodes, et lie chaque période à sa saison",
     details: "\
@@ -21,6 +21,9 @@ identifiant. Les périodes saisies ou changées à la main sont gardées et dite
 à jour. Une année dont le calendrier scolaire n'est pas publié est dite inconnue, jamais inventée.
 Coût : moins d'une seconde. Peut être relancé : une seconde exécution ne change rien.
 Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 4 autre exécution en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +42,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<UpdateReport> {

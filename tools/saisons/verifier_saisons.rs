@@ -8,7 +8,7 @@ use flux_core::error::Result;
 use flux_core::saisons::report::VerificationReport;
 use flux_core::saisons::{check, dates};
 
-const TOOL: Tool = Tool {
+pub(crate) const TOOL: Tool = Tool {
     name: "verifier-saisons",
     about: "Prouve que saisons, périodes et dates sont justes et couvrent les faits",
     details: "\
@@ -21,6 +21,9 @@ Lit : dim_saisons, dim_periodes, dim_dates, les dates des faits (index seuls).
 les indicateurs de vacances restent ce qu'ils sont.
 Coût : quelques secondes au plus. Peut être relancé à volonté.
 Codes de sortie : 0 tout est juste, 1 échec, 3 constats, 4 autre exécution en cours (--repair).",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +36,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    flux_cli::main(TOOL, run)
+    flux_cli::main(&TOOL)
 }
 
 fn run(args: Args, context: &Context) -> Result<VerificationReport> {

@@ -1,17 +1,21 @@
 //! clap in French: headings, defaults, and the usual mistakes.
 
-use std::io::Write;
-use std::process::ExitCode;
+use std::error::Error as _;
+use std::io::{self, Write};
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError, TryFromIntError};
 use std::time::Instant;
 
+use crate::Tool;
+use flux_core::error::Error;
+
+use crate::output::{complain, fail, failure, print, written};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
-use serde_json::json;
-
-use crate::{Tool, envelope, print};
-use flux_core::report::Verdict;
 
 const TEMPLATE: &str = "{name} {version} : {about}\n\nUtilisation : {usage}\n\n{all-args}{after-help}\n";
+
+/// The upper bounds of a range that has none.
+const UNBOUNDED: [u64; 3] = [u32::MAX as u64, i64::MAX as u64, u64::MAX];
 
 /// French help: template, headings, defaults and choices at the end of each option's text.
 pub(super) fn localise(command: Command) -> Command {
@@ -53,23 +57,21 @@ pub(super) fn localise(command: Command) -> Command {
     })
 }
 
-/// Prints help, version or what is wrong with the arguments; exit code 0 or 2.
-pub(super) fn finish(tool: Tool, error: clap::Error, json: bool, started: Instant) -> ExitCode {
+/// Prints help, version or what is wrong with the arguments; the exit code, 0 or 2 where the output can be written.
+pub(super) fn finish(tool: &Tool, error: &clap::Error, json: bool, started: Instant) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        return written(printed).map_or_else(|error| fail(tool.name, &error), |()| 0);
     }
-    let message = explain(&error);
-    let hint = format!("voyez `{} --help`", tool.name);
-    let _ = writeln!(std::io::stderr(), "{} : {message}\n  → {hint}", tool.name);
-    if json {
-        let document = json!({"error": {"message": message, "hint": hint}});
-        print(&envelope(tool.name, Verdict::Error, 2, started.elapsed().as_secs_f64(), document));
-    }
-    ExitCode::from(2)
+    let (error, hint) = (Error::Usage(explain(error)), format!("voyez `{} --help`", tool.name));
+    complain(tool.name, &error.to_string(), Some(&hint));
+    let seconds = started.elapsed().as_secs_f64();
+    let document = if json { failure(tool, &error, Some(&hint), seconds) } else { String::new() };
+    print(&document).map_or_else(|error| fail(tool.name, &error), |()| 2)
 }
 
-fn explain(error: &clap::Error) -> String {
+/// What is wrong with the arguments, in French.
+pub fn explain(error: &clap::Error) -> String {
     let get = |kind: ContextKind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(", "),
@@ -89,8 +91,7 @@ fn explain(error: &clap::Error) -> String {
             format!("{argument} ne peut pas valoir « {value} » (choix : {})", get(ContextKind::ValidValue))
         }
         ErrorKind::ValueValidation => {
-            let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-            let reason = if reason.starts_with("invalid digit") { "nombre attendu".to_owned() } else { reason };
+            let reason = expected(error);
             format!("{argument} ne peut pas valoir « {value} » : {reason}")
         }
         ErrorKind::MissingRequiredArgument => format!("il manque {argument}"),
@@ -109,5 +110,59 @@ fn explain(error: &clap::Error) -> String {
         }
         ErrorKind::InvalidUtf8 => "un argument n'est pas en UTF-8".to_owned(),
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    }
+}
+
+/// Why the value was refused: our own parsers say so in French, those of clap and of the libraries in English.
+fn expected(error: &clap::Error) -> String {
+    let Some(source) = error.source() else { return String::new() };
+    if let Some(error) = source.downcast_ref::<ParseIntError>() {
+        let large = matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow);
+        return if large { "nombre trop grand" } else { "nombre entier attendu" }.into();
+    }
+    if source.is::<TryFromIntError>() {
+        return "nombre trop grand".into();
+    }
+    if source.is::<ParseFloatError>() {
+        return "nombre attendu".into();
+    }
+    if source.is::<chrono::ParseError>() {
+        return "date attendue, AAAA-MM-JJ".into();
+    }
+    let reason = source.to_string();
+    // clap builds this text itself and keeps the bounds to itself.
+    let bounds = reason.split_once(" is not in ").and_then(|(_, bounds)| bounds.split_once(".."));
+    let bounds = bounds.map(|(least, most)| (least, most.trim_start_matches('=')));
+    match bounds {
+        Some((least, most)) if most.parse().is_ok_and(|most: u64| UNBOUNDED.contains(&most)) => {
+            format!("attendu : au moins {least}")
+        }
+        Some((least, most)) => format!("attendu : de {least} à {most}"),
+        None => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the operator reads for `--n VALUE`.
+    fn refused(parser: impl Into<clap::builder::ValueParser>, value: &str) -> String {
+        let command = Command::new("essai").arg(Arg::new("n").long("n").value_name("N").value_parser(parser.into()));
+        explain(&command.try_get_matches_from(["essai", "--n", value]).unwrap_err())
+    }
+
+    #[test]
+    fn values_are_refused_in_french_with_what_is_expected() {
+        let year = || clap::value_parser!(i32).range(2000..=2100);
+        assert_eq!(refused(year(), "25"), "--n <N> ne peut pas valoir « 25 » : attendu : de 2000 à 2100");
+        assert!(refused(year(), "vingt").ends_with("nombre entier attendu"));
+        assert!(refused(clap::value_parser!(u32).range(1..), "0").ends_with("attendu : au moins 1"));
+        assert!(refused(clap::value_parser!(u64).range(1..), "0").ends_with("attendu : au moins 1"));
+        assert!(refused(clap::value_parser!(u16), "70000").ends_with("attendu : de 0 à 65535"));
+        assert!(refused(clap::value_parser!(u64), "99999999999999999999999").ends_with("nombre trop grand"));
+        assert!(refused(clap::value_parser!(f64), "beaucoup").ends_with("nombre attendu"));
+        assert!(refused(clap::value_parser!(chrono::NaiveDate), "hier").ends_with("date attendue, AAAA-MM-JJ"));
+        assert!(refused(clap::value_parser!(bool), "oui").ends_with("(choix : true, false)"));
     }
 }

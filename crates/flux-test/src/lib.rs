@@ -18,8 +18,7 @@
 //! **Skips.** A test that lacks something here calls [`skip`] and returns: a line on stderr, under `FLUX_TEST_STRICT=1` a
 //! failure.
 //!
-//! **Which binary.** [`Tool`] runs the program that lies beside the test (`target/<profile>/<tool>`). `cargo test -p …`
-//! does not rebuild it: `cargo build --workspace` first.
+//! **Which program.** [`Tool`] runs `target/<profile>/flux`, called as the tool. `cargo test -p flux` builds it first.
 //!
 //! Everything here panics with a full account when something is wrong: it is for tests only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
@@ -36,13 +35,13 @@ pub use db::{Account, TestDb};
 pub use home::Home;
 pub use outcome::{Checked, Outcome};
 pub use server::{Server, is_mysql};
-pub use tool::{Running, Tool};
+pub use tool::{Running, Tool, bin_dir};
 
 pub use mysql;
 
 use std::path::PathBuf;
 
-/// `target/<profile>/`, where cargo puts the tools: the folder above the `deps/` of the running test.
+/// `target/<profile>/`, where cargo puts the program: the folder above the `deps/` of the running test.
 pub fn profile_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("path of the test executable");
     let deps = exe.parent().expect("the test executable lies in a folder");

@@ -1,15 +1,39 @@
-//! Runs the real binaries.
+//! Runs the real program.
 
 use crate::instance::{send_signal, send_signal_to_group};
 use crate::{Home, Outcome, home};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
+
+/// A folder with `flux` and a link to it per tool, as an installation has them.
+///
+/// Cargo builds the program before the tests of its package, so that no other can be judged.
+pub fn bin_dir() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let profile = crate::profile_dir();
+        let flux = profile.join("flux");
+        assert!(flux.is_file(), "{} is missing: cargo test -p flux builds it", flux.display());
+        let folder = crate::work_dir().join("bin").join(profile.file_name().unwrap_or_default());
+        fs::create_dir_all(&folder).expect("create the folder of links");
+        let list = Command::new(&flux).args(["list", "--names"]).output().expect("list the tools");
+        let names = String::from_utf8(list.stdout).expect("names are text");
+        for name in std::iter::once("flux").chain(names.lines()) {
+            // Other tests do the same at the same time: each link is put in place whole.
+            let new = folder.join(crate::unique(name));
+            symlink(&flux, &new).and_then(|()| fs::rename(&new, folder.join(name))).expect("link a tool");
+        }
+        folder
+    })
+}
 
 /// One call of a tool: cleared environment, UTC, the home as current folder, a time limit.
 #[must_use]
@@ -22,10 +46,10 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// The binary of that name built beside the running test.
+    /// The program under test, called as this tool (or as `flux`).
     pub fn new(name: &str) -> Self {
-        let program = crate::profile_dir().join(name);
-        assert!(program.is_file(), "{} is missing: run cargo build --workspace first", program.display());
+        let program = bin_dir().join(name);
+        assert!(program.is_file(), "{name} is no tool");
         Self::program(program)
     }
 

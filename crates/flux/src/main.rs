@@ -1,37 +1,37 @@
-//! `flux`: finds and runs the tools that lie beside it; lists them; makes their completions and man pages; looks at the installation.
-//!
-//! It holds no tool's arguments: each tool describes itself (`--describe`), and its binary takes this process's place.
+//! `flux`: holds every tool and runs the one it is called as, by a link or by its arguments; lists them; makes their completions
+//! and man pages; looks at the installation.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-mod described;
 mod pages;
 mod tools;
 
 use std::ffi::OsString;
-use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use flux_cli::{Context, Tool};
+use flux_cli::{Category, Context, Tool};
 use flux_core::error::{Error, Result};
 use flux_core::health::doctor::{self, DoctorReport};
-use flux_core::report::{Page, plural};
+use flux_core::report::{Code, Page, plural};
 use serde_json::json;
 
 use pages::ShellArg;
+use tools::{CATEGORIES, Link};
 
 const DOCTOR: Tool = Tool {
     name: "flux-doctor",
     about: "Contrôle l'installation : dossiers, .env, base, droits, versions",
     details: "\
 Lit : le dossier de travail, .env, les dossiers de données, la base (version, droits, schéma, dimensions),
-les binaires installés. Écrit : un fichier d'essai, aussitôt effacé, dans chaque dossier où les outils
+les noms sous lesquels les outils sont installés. Écrit : un fichier d'essai, aussitôt effacé, dans chaque dossier où les outils
 écrivent. Chaque constat est suivi de ce qui y remédie.
 Coût : une seconde. Peut être relancé à volonté.
 Codes de sortie : 0 tout est prêt, 3 quelque chose est à revoir.",
+    command: flux_cli::command::<DoctorArgs>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, |_: DoctorArgs, context| Ok(doctor(context))),
+    ..Tool::DEFAULT
 };
 
 const DETAILS: &str = "\
@@ -55,6 +55,9 @@ enum Action {
         /// Un document JSON
         #[arg(long)]
         json: bool,
+        /// Les noms seuls, un par ligne
+        #[arg(long, conflicts_with = "json")]
+        names: bool,
     },
     /// Contrôle l'installation : dossiers, .env, base, droits, versions
     Doctor {
@@ -76,12 +79,12 @@ enum Action {
         #[arg(value_name = "DOSSIER", value_hint = clap::ValueHint::DirPath)]
         dir: PathBuf,
     },
-    /// Pages de docs/outils/, dans un dossier
+    /// Pages de docs/outils/, dans un dossier ; sans dossier, la table du README
     #[command(hide = true)]
     Docs {
         /// Dossier
         #[arg(value_name = "DOSSIER")]
-        dir: PathBuf,
+        dir: Option<PathBuf>,
     },
 }
 
@@ -90,89 +93,84 @@ struct DoctorArgs {}
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    let called = arguments.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+    if let Some(found) = tools::find(&called) {
+        return found.run(&arguments[1..]);
+    }
     let first = arguments.get(1).and_then(|argument| argument.to_str()).unwrap_or_default();
-    match first {
-        "doctor" => {
-            let own = std::iter::once("flux doctor".into()).chain(arguments.iter().skip(2).cloned()).collect();
-            return flux_cli::main_from(DOCTOR, own, |_: DoctorArgs, context: &Context| Ok(doctor(context)));
-        }
-        "" | "-h" | "--help" | "help" | "aide" => return print(&help()),
-        "-V" | "--version" => return print(&format!("flux {}\n", env!("CARGO_PKG_VERSION"))),
-        _ => {}
+    if first == "doctor" {
+        let own = std::iter::once("flux doctor".into()).chain(arguments.iter().skip(2).cloned()).collect();
+        return (DOCTOR.run)(&DOCTOR, own);
     }
     let own = Cli::command().get_subcommands().any(|action| action.get_name() == first);
-    let result = if own { act(&arguments) } else { launch(&arguments[1..]) };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            let hint = error.hint().unwrap_or_else(|| "voyez `flux list` et `flux --help`".into());
-            let _ = writeln!(std::io::stderr(), "flux : {error}\n  → {hint}");
-            ExitCode::from(error.code())
-        }
-    }
+    let result = match first {
+        "" | "-h" | "--help" | "help" | "aide" => print(&help()),
+        "-V" | "--version" => print(&format!("flux {}\n", env!("CARGO_PKG_VERSION"))),
+        _ if own => act(&arguments),
+        _ => launch(&arguments[1..]),
+    };
+    result.unwrap_or_else(|error| {
+        let hint = error.hint().unwrap_or_else(|| "voyez `flux list` et `flux --help`".into());
+        flux_cli::complain("flux", &error.to_string(), Some(&hint));
+        ExitCode::from(error.code())
+    })
 }
 
-/// Gives way to the tool. Comes back only when it cannot be started.
+/// Runs the tool that the arguments name; a category alone is listed.
 fn launch(arguments: &[OsString]) -> Result<ExitCode> {
     let text = |index: usize| arguments.get(index).map(|argument| argument.to_string_lossy().into_owned());
     let first = text(0).unwrap_or_default();
-    let category = tools::categories().into_iter().find(|category| category.name == first);
+    let category = CATEGORIES.iter().find(|category| category.name == first);
     let (asked, rest) = match category {
         Some(category) => match text(1).filter(|name| !matches!(name.as_str(), "-h" | "--help")) {
             Some(name) => (name, &arguments[2..]),
             None => {
                 let mut page = Page::for_stdout();
-                list_category(&mut page, &category);
-                return Ok(print(page.text()));
+                list_category(&mut page, category);
+                return print(page.text());
             }
         },
         None => (first, &arguments[1..]),
     };
-    let Some(tool) = tools::find(&asked) else {
+    let Some(found) = tools::find(&asked) else {
         let near = tools::nearest(&asked);
         let near = if near.is_empty() { String::new() } else { format!(" (vouliez-vous dire {} ?)", near.join(", ")) };
         return Err(Error::Usage(format!("l'outil « {asked} » n'existe pas{near}")));
     };
-    if let Some(category) = category.filter(|category| category.name != tool.category) {
-        return Err(Error::Usage(format!(
+    match category.filter(|category| category.name != found.category.name) {
+        Some(category) => Err(Error::Usage(format!(
             "{} est dans la catégorie {}, pas {}",
-            tool.name, tool.category, category.name
-        )));
+            found.tool.name, found.category.name, category.name
+        ))),
+        None => Ok(found.run(rest)),
     }
-    let path = tools::path(tool.name)?;
-    // Arguments of the caller win over those that an old name stands for.
-    let given = |option: &str| rest.iter().any(|argument| argument.to_string_lossy().split('=').next() == Some(option));
-    let implied = if tool.implied.first().is_some_and(|option| given(option)) { &[][..] } else { tool.implied };
-    let error = Command::new(&path).args(implied).args(rest).exec();
-    Err(Error::Config {
-        message: format!("{} ne peut pas être lancé : {error}", path.display()),
-        hint: "réinstallez les outils : `scripts/install`, ou le paquet Debian ; `flux doctor` contrôle l'installation"
-            .into(),
-    })
 }
 
 fn act(arguments: &[OsString]) -> Result<ExitCode> {
     let parsed = own_command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) if error.kind() == clap::error::ErrorKind::DisplayHelp => {
-            let _ = error.print();
-            return Ok(ExitCode::SUCCESS);
-        }
-        Err(_) => return Err(Error::Usage("arguments de flux incorrects".into())),
+        Err(error) if error.kind() == clap::error::ErrorKind::DisplayHelp => return print(&error.render().to_string()),
+        Err(error) => return Err(Error::Usage(flux_cli::explain(&error))),
     };
-    let done = |count: usize, what: &str, many: &str| Ok(print(&format!("✓ {}\n", plural(count as u64, what, many))));
+    let done = |count: usize, what: &str, many: &str| print(&format!("✓ {}\n", plural(count as u64, what, many)));
     match cli.action {
-        Action::List { json } => list(json),
+        Action::List { names: true, .. } => {
+            print(&tools::all().map(|(_, tool)| format!("{}\n", tool.name)).collect::<String>())
+        }
+        Action::List { json, .. } => list(json),
         Action::Completions { shell, dir: None } => {
-            let script = pages::completion(shell, &mut pages::whole(own_command(), &tools::describe_all()?));
-            Ok(print(&String::from_utf8_lossy(&script)))
+            print(&String::from_utf8_lossy(&pages::completion(shell, &mut pages::whole(own_command()))))
         }
         Action::Completions { shell, dir: Some(dir) } => {
-            done(pages::write_completions(&dir, shell, commands()?)?, "fichier de complétion", "fichiers de complétion")
+            let commands = commands(pages::whole(own_command()));
+            done(pages::write_completions(&dir, shell, commands)?, "fichier de complétion", "fichiers de complétion")
         }
-        Action::Man { dir } => done(pages::write_man(&dir, manuals()?)?, "page de manuel", "pages de manuel"),
-        Action::Docs { dir } => done(pages::write_docs(&dir, &tools::describe_all()?)?, "page", "pages"),
+        Action::Man { dir } => {
+            done(pages::write_man(&dir, commands(own_command()))?, "page de manuel", "pages de manuel")
+        }
+        Action::Docs { dir: Some(dir) } => done(pages::write_docs(&dir)?, "page", "pages"),
+        Action::Docs { dir: None } => print(&pages::table()),
         Action::Doctor { .. } => Err(Error::Usage("doctor vient en premier".into())),
     }
 }
@@ -183,58 +181,53 @@ fn own_command() -> clap::Command {
     Cli::command().arg(help.global(true)).override_usage("flux CATÉGORIE OUTIL [ARGUMENTS]")
 }
 
-/// `flux` with all tools below it, and each tool by itself.
-fn commands() -> Result<Vec<clap::Command>> {
-    let described = tools::describe_all()?;
-    let tools = described.iter().flat_map(|(_, tools)| tools.iter().map(described::Description::command));
-    Ok(std::iter::once(pages::whole(own_command(), &described)).chain(tools).collect())
-}
-
-/// The same for man pages: the launcher's own does not repeat the tools'.
-fn manuals() -> Result<Vec<clap::Command>> {
-    let mut commands = commands()?;
-    commands[0] = own_command();
-    Ok(commands)
+/// `flux` in this form, and each tool by itself.
+fn commands(own: clap::Command) -> Vec<clap::Command> {
+    std::iter::once(own).chain(tools::all().map(|(_, tool)| pages::tool(tool))).collect()
 }
 
 fn list(json: bool) -> Result<ExitCode> {
     if json {
-        let tool = |name: &&str| match tools::describe(name) {
-            Ok(tool) => {
-                json!({"name": name, "about": tool.about, "version": tool.version, "installed": true, "historical": tools::historical(name)})
-            }
-            Err(_) => json!({"name": name, "installed": false, "historical": tools::historical(name)}),
+        let tool = |tool: &Tool| {
+            json!({
+                "name": tool.name,
+                "about": tool.about,
+                "version": env!("CARGO_PKG_VERSION"),
+                "installed": matches!(tools::link(tool.name), Link::Own),
+                "historical": tools::historical(tool),
+            })
         };
-        let categories: Vec<_> = tools::categories()
-            .iter()
-            .map(|category| json!({"name": category.name, "purpose": category.purpose, "tools": category.tools.iter().map(tool).collect::<Vec<_>>()}))
-            .collect();
-        return Ok(print(&format!(
-            "{:#}\n",
-            json!({"tool": "flux", "status": "ok", "exit_code": 0, "categories": categories})
-        )));
+        let category = |category: &Category| {
+            json!({
+                "name": category.name,
+                "purpose": category.purpose,
+                "tools": category.tools.iter().map(tool).collect::<Vec<_>>(),
+            })
+        };
+        let categories: Vec<_> = CATEGORIES.iter().map(category).collect();
+        let document = json!({"tool": "flux", "status": "ok", "exit_code": 0, "categories": categories});
+        return print(&format!("{document:#}\n"));
     }
     let mut page = Page::for_stdout();
-    for category in tools::categories() {
-        list_category(&mut page, &category);
-    }
-    Ok(print(page.text()))
+    CATEGORIES.iter().for_each(|category| list_category(&mut page, category));
+    print(page.text())
 }
 
-fn list_category(page: &mut Page, category: &tools::Category) {
+fn list_category(page: &mut Page, category: &Category) {
     page.title(&format!("{} : {}", category.name, category.purpose));
-    for name in category.tools {
-        let about = tools::describe(name).map_or_else(|_| "✗ non installé".to_owned(), |tool| tool.about);
-        page.line(format!("  {name:<34} {about}"));
+    for tool in category.tools {
+        page.line(format!("  {:<34} {}", tool.name, tool.about));
     }
 }
 
 fn doctor(context: &Context) -> DoctorReport {
-    let installed = tools::categories().into_iter().flat_map(|category| category.tools).map(|name| {
-        let version = tools::describe(name).map(|tool| tool.version).map_err(|error| error.to_string());
-        ((*name).to_owned(), version)
-    });
-    doctor::examine(&context.settings, env!("CARGO_PKG_VERSION"), installed.collect())
+    let problem = |name: &str| match tools::link(name) {
+        Link::Own => None,
+        Link::Missing => Some((Code::ToolMissing, "l'outil n'est pas installé".to_owned())),
+        Link::Foreign(path) => Some((Code::ToolForeign, format!("{} n'est pas ce programme", path.display()))),
+    };
+    let installed = tools::all().map(|(_, tool)| (tool.name, problem(tool.name))).collect();
+    doctor::examine(&context.settings, env!("CARGO_PKG_VERSION"), installed)
 }
 
 fn help() -> String {
@@ -243,7 +236,7 @@ fn help() -> String {
         env!("CARGO_PKG_VERSION")
     );
     for (usage, what) in [
-        ("flux list [--json]", "les outils par catégorie, une ligne chacun"),
+        ("flux list [--json|--names]", "les outils par catégorie, une ligne chacun"),
         ("flux CATÉGORIE", "ceux d'une catégorie"),
         ("flux doctor [options]", "contrôle l'installation : dossiers, .env, base, droits, versions"),
         ("flux completions bash|zsh|fish", "complétions du shell ; --dir DOSSIER : un fichier par commande"),
@@ -252,14 +245,11 @@ fn help() -> String {
     ] {
         text.push_str(&format!("  {usage:<32} {what}\n"));
     }
-    let categories: Vec<&str> = tools::categories().iter().map(|category| category.name).collect();
+    let categories: Vec<&str> = CATEGORIES.iter().map(|category| category.name).collect();
     text.push_str(&format!("\nCatégories : {}\n", categories.join(", ")));
     text
 }
 
-/// A reader that went away (`| head`) is no reason to fail.
-fn print(text: &str) -> ExitCode {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    ExitCode::SUCCESS
+fn print(text: &str) -> Result<ExitCode> {
+    flux_cli::print(text).map(|()| ExitCode::SUCCESS)
 }

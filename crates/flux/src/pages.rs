@@ -1,17 +1,17 @@
-//! Man pages, completions and the pages of `docs/outils/`, all from what the tools say of themselves.
+//! Man pages, completions and the pages of `docs/outils/`, all from the tools' own clap commands.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use clap::{Command, ValueEnum};
+use clap::{Arg, ArgAction, Command, ValueEnum};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
+use flux_cli::{Category, Tool};
 use flux_core::error::{Error, Result};
 use flux_core::files::{self, Durability};
 
-use crate::described::{Argument, Described, Description};
-use crate::tools::{self, Category};
+use crate::tools::{self, CATEGORIES};
 
 /// The shells that completions are made for.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -41,13 +41,31 @@ impl ShellArg {
 }
 
 /// The launcher's command with all tools below it.
-pub(crate) fn whole(own: Command, described: &[(Category, Vec<Description>)]) -> Command {
-    described.iter().fold(own, |command, (category, tools)| {
-        let tools = tools.iter().map(Description::command);
+pub(crate) fn whole(own: Command) -> Command {
+    CATEGORIES.iter().fold(own, |command, category| {
         command.subcommand(
-            Command::new(category.name).about(category.purpose).disable_help_subcommand(true).subcommands(tools),
+            Command::new(category.name)
+                .about(category.purpose)
+                .disable_help_subcommand(true)
+                .subcommands(category.tools.iter().map(tool)),
         )
     })
+}
+
+/// A tool's command; sentences that begin a line after a full stop begin a paragraph: man pages fill lines.
+pub(crate) fn tool(tool: &Tool) -> Command {
+    let mut text = String::with_capacity(tool.details.len() + 64);
+    for line in tool.details.trim().lines() {
+        let begins = text.ends_with('.') && line.chars().next().is_some_and(char::is_uppercase);
+        text.push_str(match (text.is_empty(), begins) {
+            (true, _) => "",
+            (_, true) => "\n\n",
+            _ => "\n",
+        });
+        text.push_str(line);
+    }
+    // clap keeps its texts for the life of the process, which makes one set of pages and ends.
+    (tool.command)(tool).long_about(&*text.leak())
 }
 
 /// The completion script of one command.
@@ -115,12 +133,10 @@ fn man(command: Command) -> Result<String> {
 }
 
 /// Writes `docs/outils/`: an index and a page per tool. Files that stand for no tool any more are removed.
-pub(crate) fn write_docs(folder: &Path, described: &[(Category, Vec<Description>)]) -> Result<usize> {
+pub(crate) fn write_docs(folder: &Path) -> Result<usize> {
     create(folder)?;
-    let mut pages = vec![("README.md".to_owned(), index(described))];
-    for (category, tools) in described {
-        pages.extend(tools.iter().map(|tool| (format!("{}.md", tool.name), page(category, tool))));
-    }
+    let mut pages = vec![("README.md".to_owned(), index())];
+    pages.extend(tools::all().map(|(category, tool)| (format!("{}.md", tool.name), page(category, tool))));
     let entries = fs::read_dir(folder).map_err(Error::io("lecture de", folder))?;
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -134,57 +150,84 @@ pub(crate) fn write_docs(folder: &Path, described: &[(Category, Vec<Description>
     Ok(pages.len())
 }
 
-fn index(described: &[(Category, Vec<Description>)]) -> String {
+/// The table of the project's README: categories, and their tools with a link to the page of each.
+pub(crate) fn table() -> String {
+    let mut text = String::from("| category | tools |\n|---|---|\n");
+    for category in CATEGORIES {
+        let links: Vec<String> =
+            category.tools.iter().map(|tool| format!("[`{0}`](docs/outils/{0}.md)", tool.name)).collect();
+        let _ = writeln!(text, "| **{}** | {} |", category.name, links.join(", "));
+    }
+    text
+}
+
+fn index() -> String {
     let mut text = String::from(
         "# Les outils\n\nPages produites par `scripts/gen-docs` à partir de l'aide de chaque outil : ne les modifiez pas à la main.\n",
     );
-    for (category, tools) in described {
+    for category in CATEGORIES {
         let _ = write!(text, "\n## {} : {}\n\n| outil | rôle |\n|---|---|\n", category.name, category.purpose);
-        for tool in tools {
-            let _ = writeln!(text, "| [`{0}`]({0}.md) | {1} |", tool.name, cell(&tool.about));
+        for tool in category.tools {
+            let _ = writeln!(text, "| [`{0}`]({0}.md) | {1} |", tool.name, cell(tool.about));
         }
     }
     text
 }
 
-fn page(category: &Category, tool: &Description) -> String {
+fn page(category: &Category, tool: &Tool) -> String {
     let mut text = format!("# {}\n\n{}.\n\n", tool.name, tool.about.trim_end_matches('.'));
-    let old: Vec<String> = tools::historical(&tool.name).iter().map(|name| format!("`{name}`")).collect();
-    let _ = writeln!(text, "```\n{} [options]{}", tool.name, operands(&tool.command));
-    let _ = writeln!(text, "flux {} {} [options]{}\n```\n", category.name, tool.name, operands(&tool.command));
+    let command = (tool.command)(tool);
+    let operands: String = arguments(&command)
+        .filter(|arg| arg.get_long().is_none() && arg.get_short().is_none())
+        .map(|arg| format!(" {}", usage(arg)))
+        .collect();
+    let _ = writeln!(text, "```\n{} [options]{operands}", tool.name);
+    let _ = writeln!(text, "flux {} {} [options]{operands}\n```\n", category.name, tool.name);
+    let old: Vec<String> = tools::historical(tool).iter().map(|name| format!("`{name}`")).collect();
     if !old.is_empty() {
         let _ = writeln!(text, "Nom historique, accepté par `flux` : {}.\n", old.join(", "));
     }
     let _ = writeln!(text, "```text\n{}\n```", tool.details.trim());
-    for action in &tool.command.actions {
-        let about = action.about.as_deref().unwrap_or_default();
-        let _ = write!(text, "\n## Action `{}`\n\n{about}\n", action.name);
-        options(&mut text, &action.arguments, "###");
-    }
-    options(&mut text, &tool.command.arguments, "##");
+    options(&mut text, &command);
     text
 }
 
-fn operands(command: &Described) -> String {
-    let operands = command.arguments.iter().filter(|arg| arg.long.is_none() && arg.short.is_none());
-    let action = if command.actions.is_empty() { "" } else { " ACTION" };
-    operands.fold(action.to_owned(), |text, arg| format!("{text} {}", arg.usage()))
+fn arguments(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|arg| !arg.is_hide_set())
+}
+
+/// `-q, --quiet`, `--host HÔTE`, `[FICHIER]`
+fn usage(arg: &Arg) -> String {
+    let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+    let names = arg.get_value_names().filter(|_| takes_value).unwrap_or_default();
+    let value = names.join(" ");
+    let optional = takes_value && arg.get_num_args().is_some_and(|count| count.min_values() == 0);
+    let value = if optional { format!("[{value}]") } else { value };
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let names: Vec<String> = short.into_iter().chain(long).collect();
+    match (names.is_empty(), takes_value) {
+        (true, _) if arg.is_required_set() => format!("<{value}>"),
+        (true, _) => format!("[{value}]"),
+        (false, true) => format!("{} {value}", names.join(", ")),
+        (false, false) => names.join(", "),
+    }
 }
 
 /// One table per heading, in the order of the help.
-fn options(text: &mut String, arguments: &[Argument], level: &str) {
-    let mut headings: Vec<&str> = Vec::new();
-    for argument in arguments {
-        let heading = argument.heading.as_deref().unwrap_or("Options");
-        if !headings.contains(&heading) {
-            headings.push(heading);
+fn options(text: &mut String, command: &Command) {
+    let heading = |arg: &Arg| arg.get_help_heading().unwrap_or("Options").to_owned();
+    let mut headings: Vec<String> = Vec::new();
+    for arg in arguments(command) {
+        if !headings.contains(&heading(arg)) {
+            headings.push(heading(arg));
         }
     }
-    for heading in headings {
-        let _ = write!(text, "\n{level} {heading}\n\n| option | effet |\n|---|---|\n");
-        for argument in arguments.iter().filter(|arg| arg.heading.as_deref().unwrap_or("Options") == heading) {
-            let help = argument.help.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "| `{}` | {} |", cell(&argument.usage()), cell(help));
+    for title in headings {
+        let _ = write!(text, "\n## {title}\n\n| option | effet |\n|---|---|\n");
+        for arg in arguments(command).filter(|arg| heading(arg) == title) {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(text, "| `{}` | {} |", cell(&usage(arg)), cell(&help));
         }
     }
 }

@@ -1,63 +1,51 @@
-//! The tools: their categories, the binaries beside this one, their present and historical names.
+//! The one list of tools, their present and historical names, and where this program is installed under them.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use flux_cli::DESCRIBE;
-use flux_core::error::{Error, Result};
+use flux_cli::{Category, Tool};
 
-use crate::described::Description;
-
-/// Category and names of its tools, from the manifests.
-const BY_CATEGORY: &[(&str, &[&str])] = include!(concat!(env!("OUT_DIR"), "/tools.rs"));
-
-/// Categories in the order of the guide, with what each is for.
-const CATEGORIES: &[(&str, &str)] = &[
-    ("import", "charger les CSV dans les tables temporaires"),
-    ("migration", "passer des tables temporaires aux tables principales"),
-    ("diagnostic", "vérifier la qualité et la cohérence des données, et le portail"),
-    ("maintenance", "nettoyer, sauvegarder, entretenir"),
-    ("saisons", "saisons, périodes et calendrier"),
-    ("etl", "les exports bruts dans les tables principales"),
-    ("dev", "essais et données d'exemple"),
+/// Everything there is, in the order of the operators' guide.
+pub(crate) const CATEGORIES: &[Category] = &[
+    flux_import::CATEGORY,
+    flux_migration::CATEGORY,
+    flux_diagnostic::CATEGORY,
+    flux_maintenance::CATEGORY,
+    flux_saisons::CATEGORY,
+    flux_etl::CATEGORY,
+    flux_dev::CATEGORY,
 ];
-
-/// Names of old scripts that are not the new one with underscores: the tool, and the arguments that the old name implies.
-const RENAMED: &[(&str, &str, &[&str])] =
-    &[("cleanup-temp-tables", "cleanup-temp", &[]), ("cleanup-2025", "cleanup-year", &["--year", "2025"])];
 
 /// Extensions of the old scripts.
 const EXTENSIONS: &[&str] = &[".php", ".py", ".js", ".sh", ".bat", ".ps1"];
 
-/// A category with its tools.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Category {
-    pub(crate) name: &'static str,
-    pub(crate) purpose: &'static str,
-    pub(crate) tools: &'static [&'static str],
-}
-
-/// All categories, in the order of the guide; one that it does not know comes last.
-pub(crate) fn categories() -> Vec<Category> {
-    let known = CATEGORIES.iter().map(|(name, purpose)| (*name, *purpose));
-    let others = BY_CATEGORY.iter().map(|(name, _)| (*name, ""));
-    let mut categories: Vec<Category> = Vec::new();
-    for (name, purpose) in known.chain(others) {
-        let tools = BY_CATEGORY.iter().find(|(category, _)| *category == name).map_or(&[][..], |(_, tools)| tools);
-        if !tools.is_empty() && !categories.iter().any(|category| category.name == name) {
-            categories.push(Category { name, purpose, tools });
-        }
-    }
-    categories
+/// All tools, category by category.
+pub(crate) fn all() -> impl Iterator<Item = (&'static Category, &'static Tool)> {
+    CATEGORIES.iter().flat_map(|category| category.tools.iter().map(move |tool| (category, tool)))
 }
 
 /// A tool that was asked for.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
-    pub(crate) name: &'static str,
-    pub(crate) category: &'static str,
+    pub(crate) category: &'static Category,
+    pub(crate) tool: &'static Tool,
     /// Arguments that its old name stands for.
-    pub(crate) implied: &'static [&'static str],
+    implied: &'static [&'static str],
+}
+
+impl Found {
+    /// Runs the tool. Arguments of the caller win over those that an old name stands for.
+    pub(crate) fn run(&self, rest: &[OsString]) -> ExitCode {
+        let given =
+            |option: &str| rest.iter().any(|argument| argument.to_string_lossy().split('=').next() == Some(option));
+        let implied = if self.implied.first().is_some_and(|option| given(option)) { &[] } else { self.implied };
+        let mut arguments = vec![OsString::from(self.tool.name)];
+        arguments.extend(implied.iter().map(OsString::from));
+        arguments.extend_from_slice(rest);
+        (self.tool.run)(self.tool, arguments)
+    }
 }
 
 /// The tool of a present or historical name: `update-temp-tables`, `update_temp_tables.php`, `tools/import/update_temp_tables.php`.
@@ -65,64 +53,50 @@ pub(crate) fn find(asked: &str) -> Option<Found> {
     let file = asked.rsplit(['/', '\\']).next().unwrap_or(asked).to_lowercase();
     let stem = EXTENSIONS.iter().find_map(|extension| file.strip_suffix(extension)).unwrap_or(&file);
     let name = stem.replace('_', "-");
-    let exists = |name: &str| {
-        BY_CATEGORY.iter().find_map(|(category, tools)| Some((*category, *tools.iter().find(|tool| **tool == name)?)))
-    };
-    if let Some((category, name)) = exists(&name) {
-        return Some(Found { name, category, implied: &[] });
+    if let Some((category, tool)) = all().find(|(_, tool)| tool.name == name) {
+        return Some(Found { category, tool, implied: &[] });
     }
-    let (_, name, implied) = RENAMED.iter().find(|(old, _, _)| *old == name)?;
-    exists(name).map(|(category, name)| Found { name, category, implied })
+    all().find_map(|(category, tool)| {
+        let former = tool.formerly.iter().find(|former| former.name.replace('_', "-") == name)?;
+        Some(Found { category, tool, implied: former.arguments })
+    })
 }
 
 /// Old names of a tool, as the guide writes them.
-pub(crate) fn historical(name: &str) -> Vec<String> {
-    let renamed = RENAMED.iter().filter(|(_, tool, _)| *tool == name).map(|(old, _, _)| old.replace('-', "_"));
-    std::iter::once(name.replace('-', "_")).filter(|old| old != name).chain(renamed).collect()
+pub(crate) fn historical(tool: &Tool) -> Vec<String> {
+    let own = Some(tool.name.replace('-', "_")).filter(|old| old != tool.name);
+    own.into_iter().chain(tool.formerly.iter().map(|former| former.name.to_owned())).collect()
 }
 
 /// Names near to one that is not known.
 pub(crate) fn nearest(asked: &str) -> Vec<&'static str> {
     let words: Vec<String> = asked.to_lowercase().split(['-', '_', '.', '/']).map(str::to_owned).collect();
     let score = |tool: &str| tool.split('-').filter(|word| words.iter().any(|asked| asked == word)).count();
-    let mut scored: Vec<(usize, &str)> =
-        BY_CATEGORY.iter().flat_map(|(_, tools)| tools.iter()).map(|tool| (score(tool), *tool)).collect();
+    let mut scored: Vec<(usize, &str)> = all().map(|(_, tool)| (score(tool.name), tool.name)).collect();
     scored.retain(|(score, _)| *score > 0);
     scored.sort_by_key(|(score, tool)| (usize::MAX - score, *tool));
     scored.into_iter().take(3).map(|(_, tool)| tool).collect()
 }
 
-/// Where a tool's binary is: beside this one, links followed.
-pub(crate) fn path(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe().and_then(std::fs::canonicalize).map_err(Error::io("recherche de", "flux"))?;
-    Ok(own.with_file_name(name))
+/// Whether operators who type the tool's name get this program.
+pub(crate) enum Link {
+    Own,
+    Missing,
+    /// Another program has the name.
+    Foreign(PathBuf),
 }
 
-/// What a tool says of itself.
-///
-/// # Errors
-/// [`Error::Config`] when its binary is missing or of another kind.
-pub(crate) fn describe(name: &str) -> Result<Description> {
-    let path = path(name)?;
-    let broken = |message: String| Error::Config {
-        message,
-        hint: "réinstallez les outils : `scripts/install`, ou le paquet Debian".into(),
-    };
-    let output = Command::new(&path).arg(DESCRIBE).output().map_err(|error| {
-        if error.kind() == std::io::ErrorKind::NotFound {
-            broken(format!("l'outil {name} n'est pas installé ({} manque)", path.display()))
-        } else {
-            broken(format!("l'outil {name} ne démarre pas ({error})"))
-        }
-    })?;
-    serde_json::from_slice(&output.stdout).map_err(|_| broken(format!("l'outil {name} est d'une autre version")))
-}
-
-/// All tools with what they say of themselves.
-pub(crate) fn describe_all() -> Result<Vec<(Category, Vec<Description>)>> {
-    let described =
-        |category: Category| Ok((category, category.tools.iter().map(|tool| describe(tool)).collect::<Result<_>>()?));
-    categories().into_iter().map(described).collect()
+/// Looks for the tool's name beside this program, then in `PATH`.
+pub(crate) fn link(name: &str) -> Link {
+    let own = env::current_exe().and_then(fs::canonicalize).ok();
+    let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = beside.into_iter().chain(env::split_paths(&path)).map(|folder| folder.join(name)).find(|p| p.exists());
+    match found {
+        None => Link::Missing,
+        Some(path) if fs::canonicalize(&path).ok() == own => Link::Own,
+        Some(path) => Link::Foreign(path),
+    }
 }
 
 #[cfg(test)]
@@ -140,23 +114,29 @@ mod tests {
             "tools\\import\\update_temp_tables.php",
         ] {
             let found = find(asked).unwrap_or_else(|| panic!("{asked}"));
-            assert_eq!((found.name, found.category, found.implied.len()), ("update-temp-tables", "import", 0));
+            assert_eq!(
+                (found.tool.name, found.category.name, found.implied.len()),
+                ("update-temp-tables", "import", 0)
+            );
         }
-        assert_eq!(find("scrap_date.js").unwrap().name, "scrap-date");
-        assert_eq!(find("cleanup_temp_tables.php").unwrap().name, "cleanup-temp");
-        assert_eq!(find("update"), None);
-        assert_eq!(find(""), None);
-        assert_eq!(find("../flux"), None);
+        assert_eq!(find("scrap_date.js").unwrap().tool.name, "scrap-date");
+        assert_eq!(find("cleanup_temp_tables.php").unwrap().tool.name, "cleanup-temp");
+        let year = find("cleanup_2025.php").unwrap();
+        assert_eq!((year.tool.name, year.implied), ("cleanup-year", &["--year", "2025"][..]));
+        for unknown in ["update", "", "../flux", "flux"] {
+            assert!(find(unknown).is_none(), "{unknown}");
+        }
     }
 
     #[test]
     fn no_name_stands_in_two_categories_or_hides_an_old_one() {
-        let mut names: Vec<&str> = BY_CATEGORY.iter().flat_map(|(_, tools)| tools.iter().copied()).collect();
-        assert!(RENAMED.iter().all(|(old, _, _)| !names.contains(old)));
+        let mut names: Vec<&str> = all().map(|(_, tool)| tool.name).collect();
+        let former = all().flat_map(|(_, tool)| tool.formerly).map(|former| former.name.replace('_', "-"));
+        assert!(former.into_iter().all(|old| !names.contains(&old.as_str())));
         let count = names.len();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert!(CATEGORIES.iter().all(|(category, _)| !names.contains(category)));
+        assert!(CATEGORIES.iter().all(|category| !names.contains(&category.name)));
     }
 }

@@ -34,8 +34,8 @@ pub struct DoctorReport {
     checks: Vec<Check>,
 }
 
-/// Name of a tool, and its version or why it does not answer.
-pub(crate) type Installed = (String, std::result::Result<String, String>);
+/// Name of a tool, and what is wrong with its installation.
+pub type Installed = (&'static str, Option<(Code, String)>);
 
 /// Looks at everything; what cannot be looked at is a finding.
 pub fn examine(settings: &Settings, version: &str, installed: Vec<Installed>) -> DoctorReport {
@@ -59,26 +59,15 @@ fn of_error(place: &str, error: &Error) -> Finding {
 }
 
 fn tools(version: &str, installed: &[Installed]) -> Check {
-    let mut findings = Vec::new();
-    let action = "réinstallez les outils : `scripts/install`, ou le paquet Debian";
-    for (name, state) in installed {
-        match state {
-            Ok(found) if found == version => {}
-            Ok(found) => findings.push(
-                Finding::attention(
-                    Code::ToolVersionDiffers,
-                    name,
-                    format!("version {found}, mais flux est en {version}"),
-                )
-                .action(action),
-            ),
-            Err(message) => findings.push(Finding::error(Code::ToolMissing, name, message).action(action)),
-        }
-    }
+    let findings = installed.iter().filter_map(|(name, problem)| {
+        let (code, message) = problem.as_ref()?;
+        let finding = Finding::error(*code, *name, message);
+        Some(finding.action("réinstallez les outils : `scripts/install`, ou le paquet Debian"))
+    });
     Check {
         subject: "outils",
         state: format!("{}, version {version}", plural(installed.len() as u64, "outil", "outils")),
-        findings,
+        findings: findings.collect(),
     }
 }
 

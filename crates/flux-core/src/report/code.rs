@@ -61,7 +61,7 @@ codes! {
     FolderMissing = "folder-missing": "un dossier n'existe pas",
     FolderNotWritable = "folder-not-writable": "un dossier ne peut pas être lu ou écrit",
     ToolMissing = "tool-missing": "un outil n'est pas installé",
-    ToolVersionDiffers = "tool-version-differs": "un outil est d'une autre version",
+    ToolForeign = "tool-foreign": "le nom d'un outil est celui d'un autre programme",
     LinkNotFollowed = "link-not-followed": "un lien ou fichier spécial n'a pas été suivi",
     CacheDamaged = "cache-damaged": "un fichier de cache n'est pas du JSON entier",
     SeasonMissing = "season-missing": "une saison manque",

@@ -7,9 +7,11 @@ use flux_core::domain::catalogue::{self, Space};
 use flux_core::error::Result;
 use flux_core::load::raw::{self, EtlOptions, EtlReport};
 
-pub(crate) const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
+/// One line of help.
+pub const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
 
-pub(crate) const DETAILS: &str = "\
+/// The help.
+pub const DETAILS: &str = "\
 Lit : les exports bruts famille_AAAABn_….csv sous data/data_extracted/ (sous-dossiers compris). Les autres
 fichiers (Semaine, Regions, Age, Geolife, autres familles…) sont comptés et nommés comme ignorés.
 Écrit : les 21 tables principales (is_provisional = 0), les dimensions, créées au fil des noms rencontrés,
@@ -29,8 +31,12 @@ Journal : logs/etl_fluxvision_production.log.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 3 fait mais à regarder
 (rejets, conflits, fichiers qui se recouvrent, dossier illisible, aucun fichier), 4 une autre exécution est en cours.";
 
+/// The name under which operators know the log.
+pub const LOG: &str = "etl_fluxvision_production";
+
+/// Arguments of both names.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// Dossier des exports, au lieu de data/data_extracted/
     #[arg(long, value_name = "DOSSIER", alias = "data-dir")]
     data_path: Option<PathBuf>,
@@ -58,7 +64,11 @@ pub(crate) struct Args {
     writer: WriterArgs,
 }
 
-pub(crate) fn run(args: Args, context: &Context) -> Result<EtlReport> {
+/// Loads what there is to load.
+///
+/// # Errors
+/// Those of [`raw::run`].
+pub fn run(args: Args, context: &Context) -> Result<EtlReport> {
     let options = EtlOptions {
         data_path: args.data_path,
         only: args.only,

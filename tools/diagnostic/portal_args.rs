@@ -12,24 +12,24 @@ use flux_core::domain::calendar::paris;
 /// How to reach the portal.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Portail")]
-pub(crate) struct PortalArgs {
+pub struct PortalArgs {
     /// Adresse du portail (sinon PORTAL_BASE_URL)
     #[arg(long, value_name = "URL")]
-    pub(crate) base_url: Option<String>,
+    pub base_url: Option<String>,
     /// Fichier dont la première ligne est le jeton (sinon API_TOKEN)
     #[arg(long, value_name = "FICHIER")]
-    pub(crate) token_file: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
     /// Temps laissé à chaque appel, en secondes
     #[arg(long, value_name = "SECONDES", default_value = "30", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// Attente acceptée si le portail limite le débit (429), en secondes ; l'appel est alors refait une fois
     #[arg(long, value_name = "SECONDES", default_value = "10", value_parser = seconds_or_zero)]
-    pub(crate) max_wait: Duration,
+    pub max_wait: Duration,
 }
 
 impl PortalArgs {
     /// The options that the core knows.
-    pub(crate) fn options(self) -> ClientOptions {
+    pub fn options(self) -> ClientOptions {
         ClientOptions {
             base_url: self.base_url,
             token_file: self.token_file,
@@ -41,27 +41,27 @@ impl PortalArgs {
 
 /// What to ask the portal for.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct QueryArgs {
+pub struct QueryArgs {
     /// Année demandée (sinon l'année en cours)
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(1900..=2100))]
-    pub(crate) year: Option<i32>,
+    pub year: Option<i32>,
     /// Période demandée : code ou nom de dim_periodes, annee_complete ou une saison
     #[arg(long, value_name = "PÉRIODE", default_value = "annee_complete")]
-    pub(crate) period: String,
+    pub period: String,
     /// Zone demandée
     #[arg(long, value_name = "ZONE", default_value = "CANTAL")]
-    pub(crate) zone: String,
+    pub zone: String,
     /// Nombre de lignes demandées
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) limit: u32,
+    pub limit: u32,
     /// Durée au-delà de laquelle une réponse est signalée comme lente, en secondes
     #[arg(long, value_name = "SECONDES", default_value = "3", value_parser = seconds)]
-    pub(crate) slow: Duration,
+    pub slow: Duration,
 }
 
 impl QueryArgs {
     /// The options that the core knows.
-    pub(crate) fn options(self, client: PortalArgs, only: Vec<String>) -> CheckOptions {
+    pub fn options(self, client: PortalArgs, only: Vec<String>) -> CheckOptions {
         let year = self.year.unwrap_or_else(|| chrono::Datelike::year(&paris::civil_time(chrono::Utc::now())));
         CheckOptions {
             client: client.options(),

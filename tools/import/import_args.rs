@@ -7,7 +7,7 @@ use flux_core::load::ImportOptions;
 
 /// Flattened into the arguments of each variant.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ImportArgs {
+pub struct ImportArgs {
     /// Ne garde que les lignes de cette année
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
     year: Option<i32>,
@@ -24,7 +24,7 @@ pub(crate) struct ImportArgs {
 
 impl ImportArgs {
     /// The options for the files of these short names (all where there is none).
-    pub(crate) fn options(self, only: &[&str], force: bool) -> ImportOptions {
+    pub fn options(self, only: &[&str], force: bool) -> ImportOptions {
         ImportOptions {
             data_dir: self.data_dir,
             year: self.year,

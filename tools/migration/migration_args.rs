@@ -5,7 +5,7 @@ use flux_core::migrate::MigrateOptions;
 
 /// Flattened into the arguments of each migration.
 #[derive(Debug, clap::Args)]
-pub(crate) struct MigrationArgs {
+pub struct MigrationArgs {
     /// Remplace aussi les lignes définitives de même clé
     #[arg(long)]
     overwrite_definitive: bool,
@@ -20,7 +20,7 @@ pub(crate) struct MigrationArgs {
 
 impl MigrationArgs {
     /// The options for these tables (all where there is none).
-    pub(crate) fn options(&self, only: Vec<String>) -> MigrateOptions {
+    pub fn options(&self, only: Vec<String>) -> MigrateOptions {
         MigrateOptions {
             only,
             overwrite_definitive: self.overwrite_definitive,

@@ -5,13 +5,11 @@ use flux_core::error::Result;
 use flux_core::figures::stays;
 use flux_core::report::Report;
 
-#[path = "import_args.rs"]
-mod import_args;
-use import_args::ImportArgs;
+use crate::import_args::ImportArgs;
 
 /// Arguments of both.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// Charge aussi un fichier inchangé et remplace les dates réduites
     #[arg(long)]
     force: bool,
@@ -20,7 +18,7 @@ pub(crate) struct Args {
 }
 
 /// Imports the file of this short name, then looks at what its table holds.
-pub(crate) fn import(file: &str, args: Args, context: &Context) -> Result<impl Report + use<>> {
+pub fn import(file: &str, args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = args.import.options(&[file], args.force);
     stays::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

@@ -1,0 +1,95 @@
+//! What goes to stdout, and what is said when it cannot.
+
+use std::io::{self, Write};
+
+use flux_core::error::{Error, Result};
+use flux_core::report::{Code, Page, Report, Verdict};
+use serde_json::{Map, Value, json};
+
+use crate::{OutputArgs, Tool, logging};
+
+/// Writes to stdout. A reader that went away (`| head`) is no reason to fail.
+///
+/// # Errors
+/// [`Error::Io`] for everything else: a full disk, for instance.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Judges a write to stdout.
+pub(crate) fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(Error::io("écriture sur", "la sortie standard")),
+    }
+}
+
+/// Prints the report or the error; the exit code.
+pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result<R>, seconds: f64) -> u8 {
+    let shown = result.and_then(|report| {
+        let verdict = report.verdict();
+        let text = if output.json {
+            document(tool, verdict, verdict.code(), seconds, &report)?
+        } else if output.quiet && verdict == Verdict::Ok {
+            String::new()
+        } else {
+            let mut page = Page::for_stdout();
+            report.render(&mut page);
+            page.text().to_owned()
+        };
+        Ok((text, verdict.code()))
+    });
+    let (text, code) = shown.unwrap_or_else(|error| {
+        let code = fail(tool.name, &error);
+        let hint = error.hint();
+        let document = output.json.then(|| failure(tool, &error, hint.as_deref(), seconds));
+        (document.unwrap_or_default(), code)
+    });
+    print(&text).map_or_else(|error| fail(tool.name, &error), |()| code)
+}
+
+/// Says on stderr and in the log what went wrong, with the next step; the exit code.
+pub(crate) fn fail(name: &str, error: &Error) -> u8 {
+    log::debug!("{error:?}");
+    logging::to_file_only(log::Level::Error, &error.to_string());
+    complain(name, &error.to_string(), error.hint().as_deref());
+    error.code()
+}
+
+/// The two lines of every complaint. Where stderr is gone too, only the exit code is left.
+pub fn complain(name: &str, message: &str, hint: Option<&str>) {
+    let hint = hint.map(|hint| format!("  → {hint}\n")).unwrap_or_default();
+    let _ = write!(io::stderr().lock(), "{name} : {message}\n{hint}");
+}
+
+/// The JSON document of a run that failed.
+pub(crate) fn failure(tool: &Tool, error: &Error, hint: Option<&str>, seconds: f64) -> String {
+    let document = json!({"error": {"code": Code::of(error), "message": error.to_string(), "hint": hint}});
+    document_of(tool, Verdict::Error, error.code(), seconds, document)
+}
+
+/// The JSON document of a report: the fields common to all tools around its own.
+///
+/// # Errors
+/// [`Error::Io`] when the report cannot be serialised.
+fn document<R: Report>(tool: &Tool, verdict: Verdict, code: u8, seconds: f64, report: &R) -> Result<String> {
+    let value =
+        serde_json::to_value(report).map_err(|error| Error::io("rédaction du", "document JSON")(error.into()))?;
+    Ok(document_of(tool, verdict, code, seconds, value))
+}
+
+fn document_of(tool: &Tool, verdict: Verdict, code: u8, seconds: f64, document: Value) -> String {
+    let mut fields = Map::new();
+    fields.insert("tool".into(), tool.name.into());
+    fields.insert("status".into(), verdict.name().into());
+    fields.insert("exit_code".into(), code.into());
+    fields.insert("duration_s".into(), ((seconds * 1000.0).round() / 1000.0).into());
+    match document {
+        Value::Object(own) => fields.extend(own),
+        other => {
+            fields.insert("result".into(), other);
+        }
+    }
+    format!("{:#}\n", Value::Object(fields))
+}

@@ -1,0 +1,58 @@
+//! What a tool is: its own program, the one program, completions, manual pages and documents all derive from it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Command;
+
+/// A tool: what it is called, what its help says, how it is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// What operators type.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// The specification: what is read, what is written, memory and time cost, whether a rerun is safe.
+    pub details: &'static str,
+    /// Names of old scripts that are not `name` with underscores.
+    pub formerly: &'static [Former],
+    /// Name of the log file, without `.log`, where operators know it under another one than `name`.
+    pub log: Option<&'static str>,
+    /// Its arguments as clap knows them: [`crate::command`] of its `Args`.
+    pub command: fn(&Tool) -> Command,
+    /// Runs it on a whole command line, the name first: [`crate::run`] with its function.
+    pub run: fn(&Tool, Vec<OsString>) -> ExitCode,
+}
+
+impl Tool {
+    /// What most tools leave out: no former names, a log of its own name.
+    pub const DEFAULT: Tool = Tool {
+        name: "",
+        about: "",
+        details: "",
+        formerly: &[],
+        log: None,
+        command: |tool| Command::new(tool.name),
+        run: |_, _| ExitCode::FAILURE,
+    };
+}
+
+/// The name of an old script, and the arguments that it stands for.
+#[derive(Debug, Clone, Copy)]
+pub struct Former {
+    /// As the guide writes it, without its extension: `cleanup_2025`.
+    pub name: &'static str,
+    /// Given to the tool where the caller does not give the first of them.
+    pub arguments: &'static [&'static str],
+}
+
+/// A category of the operators' guide with its tools.
+#[derive(Debug, Clone, Copy)]
+pub struct Category {
+    /// What operators type before the tool's name.
+    pub name: &'static str,
+    /// What its tools are for, in French, without a full stop.
+    pub purpose: &'static str,
+    /// In alphabetical order.
+    pub tools: &'static [Tool],
+}
