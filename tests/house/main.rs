@@ -1,6 +1,7 @@
 //! The launcher, installation, schedule, documentation and development tools.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod architecture;
 mod flux;
 mod flux_doctor;
 mod generate_sample_data;

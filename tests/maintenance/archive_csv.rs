@@ -122,6 +122,21 @@ fn definitive_rows_stand_for_provisional_ones() {
 }
 
 #[test]
+fn equal_sums_are_no_proof() {
+    let (db, home) = prepared();
+    import(&home, 0);
+    migrate(&home);
+    home.tool("cleanup-temp").args(["--only", "fact_nuitees"]).run().expect_code(0);
+    // As many rows and the same sum of volumes for each date, but 100 and 250 have changed places.
+    db.exec("UPDATE fact_nuitees SET volume = 350 - volume WHERE date = '2025-07-01'");
+    kept(&home, "2025-07-01");
+    db.exec("UPDATE fact_nuitees SET volume = 350 - volume WHERE date = '2025-07-01'");
+    let json = home.tool(TOOL).args(["--dry-run", "--json"]).run().expect_code(0).json();
+    let expected = serde_json::json!({"dates": 2, "rows": 3, "superseded": 0, "rejected": 0});
+    assert_eq!(json["files"][0]["proof"], expected);
+}
+
+#[test]
 fn two_files_of_one_name_and_links_stay() {
     let (_db, home) = prepared();
     import(&home, 0);

@@ -1,6 +1,5 @@
 //! Progress bars with rate and remaining time, on a terminal only.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,8 +14,6 @@ pub struct Progress {
     bars: MultiProgress,
     /// Every bar ever made, shown or not, with what it counts.
     made: Arc<Mutex<Vec<(ProgressBar, Unit)>>>,
-    /// Lines that were read of each file.
-    lines: Arc<Mutex<HashMap<String, u64>>>,
     /// Things that need no further work, whatever became of them, with their sizes.
     settled: Arc<Mutex<Vec<(String, u64)>>>,
 }
@@ -67,12 +64,7 @@ impl Progress {
     /// Bars on stderr when `visible`, else none.
     pub fn new(visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self {
-            bars: MultiProgress::with_draw_target(target),
-            made: Arc::default(),
-            lines: Arc::default(),
-            settled: Arc::default(),
-        }
+        Self { bars: MultiProgress::with_draw_target(target), made: Arc::default(), settled: Arc::default() }
     }
 
     /// Where the bars over bytes or things stand, shown or not, in the order in which they were made; then what was settled
@@ -80,13 +72,12 @@ impl Progress {
     pub(crate) fn steps(&self) -> Vec<Step> {
         let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let step = |(bar, unit): &(ProgressBar, Unit)| Step {
             name: bar.prefix(),
             position: bar.position(),
             total: bar.length().unwrap_or(0),
             unit: *unit,
-            lines: lines.get(&bar.prefix()).copied(),
+            lines: bar.message().parse().ok(),
             finished: bar.is_finished(),
             settled: settled.iter().any(|(name, _)| *name == bar.prefix()),
         };
@@ -112,12 +103,7 @@ impl Progress {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), size));
     }
 
-    /// Tells how many lines of the file `name` were read.
-    pub(crate) fn lines(&self, name: &str, count: u64) {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), count);
-    }
-
-    /// A bar over `total` bytes.
+    /// A bar over `total` bytes of a file; its message is the number of lines read so far.
     pub(crate) fn bytes(&self, name: &str, total: u64) -> ProgressBar {
         self.bar(name, total, Unit::Bytes, |state, out| {
             let _ = write!(out, "{}/s", report::bytes(state.per_sec() as u64));

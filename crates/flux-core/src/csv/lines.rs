@@ -40,6 +40,8 @@ pub(crate) struct Lines {
     start: usize,
     end: usize,
     number: u64,
+    /// Where the line given last is in the buffer, and whether that is all of it.
+    line: (usize, usize, bool),
     /// The line given last goes on in the buffer and the file.
     in_long_line: bool,
 }
@@ -51,7 +53,15 @@ impl Lines {
     /// [`Error::Io`], or [`Error::BadFile`] for a folder or a device.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let input = Input::open(path)?;
-        Ok(Self { input, buffer: vec![0; BUFFER], start: 0, end: 0, number: 0, in_long_line: false })
+        Ok(Self {
+            input,
+            buffer: vec![0; BUFFER],
+            start: 0,
+            end: 0,
+            number: 0,
+            line: (0, 0, true),
+            in_long_line: false,
+        })
     }
 
     /// Encoding by the byte order mark.
@@ -70,47 +80,56 @@ impl Lines {
     /// [`Error::Io`].
     #[allow(clippy::should_implement_trait)]
     pub(crate) fn next(&mut self) -> Result<Option<Line<'_>>> {
+        Ok(if self.advance()? { Some(self.current()) } else { None })
+    }
+
+    /// The line that [`Lines::advance`] went to; gone once [`Lines::rest`] was called.
+    #[inline]
+    pub(crate) fn current(&self) -> Line<'_> {
+        let (from, to, complete) = self.line;
+        let bytes = &self.buffer[from..to];
+        Line { number: self.number, bytes: if complete { trimmed(bytes) } else { bytes }, complete }
+    }
+
+    /// Goes to the next line; `false` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn advance(&mut self) -> Result<bool> {
         while self.in_long_line {
             self.rest()?;
         }
         let mut searched = 0;
         loop {
-            if let Some(at) = memchr(b'\n', &self.buffer[self.start + searched..self.end]) {
-                let from = self.start;
+            let from = self.start;
+            if let Some(at) = memchr(b'\n', &self.buffer[from + searched..self.end]) {
                 let to = from + searched + at;
-                self.start = to + 1;
-                self.number += 1;
-                let bytes = &self.buffer[from..to];
-                if bytes.len() > MAX_LINE {
-                    // Read whole by chance: treat it as any line of its length.
-                    self.start = to;
-                    self.in_long_line = true;
-                    return Ok(Some(Line { number: self.number, bytes: &self.buffer[from..to], complete: false }));
-                }
-                return Ok(Some(Line { number: self.number, bytes: trimmed(bytes), complete: true }));
+                // Read whole by chance when it is too long: treated as any line of its length.
+                let complete = to - from <= MAX_LINE;
+                self.start = if complete { to + 1 } else { to };
+                return Ok(self.give((from, to, complete)));
             }
-            searched = self.end - self.start;
+            searched = self.end - from;
             if searched > MAX_LINE {
-                let from = self.start;
                 self.start = self.end;
-                self.number += 1;
-                self.in_long_line = true;
-                return Ok(Some(Line { number: self.number, bytes: &self.buffer[from..self.end], complete: false }));
+                return Ok(self.give((from, self.end, false)));
             }
             if self.fill()? == 0 {
                 if searched == 0 {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 let from = self.start;
                 self.start = self.end;
-                self.number += 1;
-                return Ok(Some(Line {
-                    number: self.number,
-                    bytes: trimmed(&self.buffer[from..self.end]),
-                    complete: true,
-                }));
+                return Ok(self.give((from, self.end, true)));
             }
         }
+    }
+
+    fn give(&mut self, line: (usize, usize, bool)) -> bool {
+        self.number += 1;
+        self.in_long_line = !line.2;
+        self.line = line;
+        true
     }
 
     /// More bytes of an incomplete line; `None` once it is whole.

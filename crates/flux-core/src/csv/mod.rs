@@ -10,11 +10,14 @@ mod lines;
 use std::borrow::Cow;
 use std::path::Path;
 
+use indicatif::ProgressBar;
+
 pub(crate) use fields::{Fields, split};
 pub(crate) use header::Header;
 pub(crate) use lines::Lines;
 
 use crate::error::{Error, Result};
+use crate::signals;
 
 /// What the first bytes of a file, and its fields, say about its encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,21 +54,67 @@ pub(crate) fn decode(field: &[u8]) -> (Cow<'_, str>, bool) {
     }
 }
 
-/// A CSV that is open, its header read.
+/// A CSV that is open, its header read: the one way to the records of a file, for those who store them and those who only look.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// The lines after the header.
-    pub(crate) lines: Lines,
+    lines: Lines,
     /// The header.
     pub(crate) header: Header,
+    fields: Fields,
+    records: u64,
+    bar: ProgressBar,
 }
 
+/// One line after the header that is not blank.
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    /// Number of its line in the file, from 1.
+    pub(crate) line: u64,
+    /// The raw line; of one that is too long, its beginning.
+    pub(crate) bytes: &'a [u8],
+    /// What can be said of it before any field is looked at.
+    pub(crate) shape: Shape<'a>,
+}
+
+/// The form of a line.
+#[derive(Debug)]
+pub(crate) enum Shape<'a> {
+    /// As many fields as the header has columns.
+    Fields(&'a Fields),
+    /// Another number of fields.
+    Count(usize),
+    /// Cannot be split, for this reason.
+    Broken(&'static str),
+    /// Longer than any line of a delivery: [`Source::rest`] gives its further bytes.
+    TooLong,
+}
+
+/// What is said of a line of [`Shape::TooLong`].
+pub(crate) const TOO_LONG: &str = "ligne de plus de 65 536 octets";
+/// What is said of a line of [`Shape::Count`].
+pub(crate) const OTHER_COUNT: &str = "nombre de champs différent de l'en-tête";
+
 impl Source {
-    /// Opens a file and reads its header. `required` are the columns that must stand in it, each given by its alternatives.
+    /// Opens a file and reads its header. `required` are the columns that must be in it, each given by its alternatives.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be read, [`Error::BadFile`] when it is not a regular file or its header will not do.
     pub(crate) fn open(path: &Path, required: &[&[&str]]) -> Result<Self> {
+        Self::with_header(path, |line| Header::parse(line, required))
+    }
+
+    /// [`Source::open`] for those who look at what is there: where a column is missing, any one of `wanted` will do.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub(crate) fn open_incomplete(path: &Path, wanted: &[&str]) -> Result<Self> {
+        let each: Vec<&[&str]> = wanted.iter().map(std::slice::from_ref).collect();
+        Self::with_header(path, |line| {
+            Header::parse(line, &each).or_else(|error| Header::parse(line, &[wanted]).map_err(|_| error))
+        })
+    }
+
+    fn with_header(path: &Path, parse: impl Fn(&[u8]) -> Result<Header>) -> Result<Self> {
         let mut lines = Lines::open(path)?;
         let header = loop {
             match lines.next()? {
@@ -74,9 +123,70 @@ impl Source {
                 Some(line) if !line.complete => {
                     return Err(Error::BadFile("pas d'en-tête : la première ligne est trop longue".into()));
                 }
-                Some(line) => break Header::parse(line.bytes, required)?,
+                Some(line) => break parse(line.bytes)?,
             }
         };
-        Ok(Self { lines, header })
+        Ok(Self { lines, header, fields: Fields::default(), records: 0, bar: ProgressBar::hidden() })
+    }
+
+    /// Shows on `bar` how far the reading is.
+    pub(crate) fn show_on(&mut self, bar: ProgressBar) {
+        self.bar = bar;
+    }
+
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and [`Error::Interrupted`] now and then after a request to stop.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>> {
+        loop {
+            if !self.lines.advance()? {
+                return Ok(None);
+            }
+            if !self.lines.current().is_blank() {
+                break;
+            }
+        }
+        self.records += 1;
+        if self.records.is_multiple_of(16_384) {
+            signals::check()?;
+            self.bar.set_position(self.lines.bytes_read());
+            self.bar.set_message(self.records.to_string());
+        }
+        let line = self.lines.current();
+        let shape = if !line.complete {
+            Shape::TooLong
+        } else if let Err(reason) = split(line.bytes, self.header.separator, &mut self.fields) {
+            Shape::Broken(reason)
+        } else if self.fields.len() != self.header.columns().len() {
+            Shape::Count(self.fields.len())
+        } else {
+            Shape::Fields(&self.fields)
+        };
+        Ok(Some(Record { line: line.number, bytes: line.bytes, shape }))
+    }
+
+    /// More bytes of a record that is too long; `None` once it is whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn rest(&mut self) -> Result<Option<&[u8]>> {
+        self.lines.rest()
+    }
+
+    /// Encoding by the byte order mark.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.lines.encoding()
+    }
+
+    /// Takes the bar off, and gives the hash of all bytes of the file.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn finish(self) -> Result<blake3::Hash> {
+        self.bar.set_message(self.records.to_string());
+        self.bar.finish_and_clear();
+        self.lines.into_hash()
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Local};
 use serde::Serialize;
 
-use crate::csv::{Fields, Header, Lines, decode, split};
+use crate::csv::{Fields, Header, OTHER_COUNT, Record, Shape, Source, TOO_LONG, decode};
 use crate::domain::catalogue::{self, Dataset, Dim};
 use crate::domain::values::{Day, parse_date, parse_volume};
 use crate::error::{Error, Result};
@@ -16,7 +16,6 @@ use crate::files::{self, Entry};
 use crate::load;
 use crate::progress::Progress;
 use crate::report::{Code, Finding, Verdict, plural};
-use crate::signals;
 
 /// Distinct names kept per dimension; further ones are counted together.
 const NAMES: usize = 50_000;
@@ -258,121 +257,114 @@ fn resembles<'a>(path: &Path, scans: &'a mut [FileScan]) -> Option<&'a mut FileS
     fits.max_by_key(|scan| scan.file().len())
 }
 
-/// Reads the header for what it is, complete or not.
-fn header(lines: &mut Lines, required: &[&'static str]) -> Result<Header> {
-    loop {
-        match lines.next()? {
-            None => return Err(Error::BadFile("le fichier est vide".into())),
-            Some(line) if line.is_blank() => {}
-            Some(line) if !line.complete => {
-                return Err(Error::BadFile("pas d'en-tête : la première ligne est trop longue".into()));
-            }
-            Some(line) => {
-                let each: Vec<&[&str]> = required.iter().map(std::slice::from_ref).collect();
-                // Where a column is missing, any known one will do: the others are still worth a look.
-                return match Header::parse(line.bytes, &each) {
-                    Ok(header) => Ok(header),
-                    Err(error) => Header::parse(line.bytes, &[required]).map_err(|_| error),
-                };
-            }
-        }
-    }
-}
-
 fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Result<()> {
     scan.modified = std::fs::metadata(path).and_then(|data| data.modified()).ok().map(DateTime::from);
-    let mut lines = Lines::open(path)?;
     let required = required(scan.dataset);
-    let header = header(&mut lines, &required)?;
+    let mut source = Source::open_incomplete(path, &required)?;
+    source.show_on(bar.clone());
+    let header = source.header.clone();
     scan.separator = Some(char::from(header.separator));
     scan.columns = header.columns().to_vec();
     scan.missing_columns = required.iter().copied().filter(|name| header.find(&[*name]).is_none()).collect();
+    let mut survey = Survey::new(scan, &header);
+    while let Some(record) = source.next()? {
+        survey.add(&record);
+    }
+    let Survey { names, problems, encodings, whole, .. } = survey;
+    scan.encoding = Some(source.encoding().name(encodings.0, encodings.1));
+    scan.truncated = !whole && !ends_with_line_end(path);
+    scan.hash = Some(source.finish()?.to_hex().to_string());
+    scan.problems = problems.0;
+    scan.names = names.into_iter().map(|(dim, _, names)| (dim, names.uses)).collect();
+    Ok(())
+}
 
-    let mut names: Vec<(Dim, usize, Names)> = scan
-        .dataset
-        .dims()
-        .filter_map(|dim| Some((dim, header.find(&dim.spec().csv[..1])?, Names::default())))
-        .collect();
-    let (date, volume) = (header.find(&["Date"]), header.find(&["Volume"]));
-    let mut problems = Problems::default();
-    let mut dates = Dates::default();
-    let mut fields = Fields::default();
-    let mut encodings = (false, false);
-    let mut whole = true;
-    while let Some(line) = lines.next()? {
-        if line.is_blank() {
-            continue;
+/// Takes the records of a file that an import would store, and only counts.
+struct Survey<'a> {
+    scan: &'a mut FileScan,
+    header: &'a Header,
+    date: Option<usize>,
+    volume: Option<usize>,
+    names: Vec<(Dim, usize, Names)>,
+    problems: Problems,
+    dates: Dates,
+    encodings: (bool, bool),
+    /// Whether the last record was not cut.
+    whole: bool,
+}
+
+impl<'a> Survey<'a> {
+    fn new(scan: &'a mut FileScan, header: &'a Header) -> Self {
+        let column = |dim: Dim| Some((dim, header.find(&dim.spec().csv[..1])?, Names::default()));
+        Self {
+            names: scan.dataset.dims().filter_map(column).collect(),
+            date: header.find(&["Date"]),
+            volume: header.find(&["Volume"]),
+            problems: Problems::default(),
+            dates: Dates::default(),
+            encodings: (false, false),
+            whole: true,
+            scan,
+            header,
         }
-        scan.lines += 1;
-        scan.last_line = line.number;
-        whole = false;
-        if !line.complete {
-            scan.zoneless += 1;
-            problems.add("ligne de plus de 65 536 octets", line.number, "");
-            continue;
-        }
-        if line.bytes == header.raw {
-            whole = true;
-            problems.add("en-tête répété au milieu du fichier", line.number, "");
-            continue;
-        }
-        if let Err(reason) = split(line.bytes, header.separator, &mut fields) {
-            scan.zoneless += 1;
-            problems.add(reason, line.number, "");
-            continue;
-        }
-        if fields.len() != header.columns().len() {
-            let count = plural(fields.len() as u64, "champ", "champs");
-            let value = format!("{count} au lieu de {}", header.columns().len());
-            scan.zoneless += 1;
-            problems.add("nombre de champs différent de l'en-tête", line.number, &value);
-            continue;
-        }
-        whole = true;
+    }
+
+    fn add(&mut self, record: &Record<'_>) {
+        self.scan.lines += 1;
+        self.scan.last_line = record.line;
+        let (reason, value) = match record.shape {
+            _ if record.bytes == self.header.raw => ("en-tête répété au milieu du fichier", String::new()),
+            Shape::Fields(fields) => {
+                self.whole = true;
+                return self.fields(record, fields);
+            }
+            Shape::TooLong => (TOO_LONG, String::new()),
+            Shape::Broken(reason) => (reason, String::new()),
+            Shape::Count(count) => {
+                let count = plural(count as u64, "champ", "champs");
+                (OTHER_COUNT, format!("{count} au lieu de {}", self.header.columns().len()))
+            }
+        };
+        self.whole = record.bytes == self.header.raw;
+        self.scan.zoneless += u64::from(!self.whole);
+        self.problems.add(reason, record.line, &value);
+    }
+
+    fn fields(&mut self, record: &Record<'_>, fields: &Fields) {
         let mut bad: Option<(String, String)> = None;
         let mut day = None;
-        if let Some(at) = date {
-            let raw = fields.get(line.bytes, at);
-            match dates.read(raw) {
+        if let Some(at) = self.date {
+            let raw = fields.get(record.bytes, at);
+            match self.dates.read(raw) {
                 Ok(found) => {
-                    *scan.dates.entry(found).or_default() += 1;
+                    *self.scan.dates.entry(found).or_default() += 1;
                     day = Some(found);
                 }
                 Err(reason) => bad = Some((format!("Date : {reason}"), decode(raw).0.into_owned())),
             }
         }
-        for (dim, at, names) in &mut names {
-            let raw = fields.get(line.bytes, *at);
+        for (dim, at, names) in &mut self.names {
+            let raw = fields.get(record.bytes, *at);
             if raw.trim_ascii().is_empty() {
-                scan.zoneless += u64::from(*dim == Dim::Zone);
+                self.scan.zoneless += u64::from(*dim == Dim::Zone);
                 bad.get_or_insert_with(|| (format!("{} : vide", dim.spec().csv[0]), String::new()));
             } else {
-                names.count(raw, line.number, day, &mut encodings);
+                names.count(raw, record.line, day, &mut self.encodings);
             }
         }
-        if let Some(at) = volume {
-            let raw = decode(fields.get(line.bytes, at)).0;
+        if let Some(at) = self.volume {
+            let raw = decode(fields.get(record.bytes, at)).0;
             match parse_volume(&raw) {
-                Ok(value) => scan.volume += u64::from(value),
+                Ok(value) => self.scan.volume += u64::from(value),
                 Err(reason) => {
                     bad.get_or_insert_with(|| (format!("Volume : {reason}"), raw.into_owned()));
                 }
             }
         }
         if let Some((reason, value)) = bad {
-            problems.add(&reason, line.number, &value);
-        }
-        if scan.lines.is_multiple_of(16_384) {
-            signals::check()?;
-            bar.set_position(lines.bytes_read());
+            self.problems.add(&reason, record.line, &value);
         }
     }
-    scan.encoding = Some(lines.encoding().name(encodings.0, encodings.1));
-    scan.truncated = !whole && !ends_with_line_end(path);
-    scan.hash = Some(lines.into_hash()?.to_hex().to_string());
-    scan.problems = problems.0;
-    scan.names = names.into_iter().map(|(dim, _, names)| (dim, names.uses)).collect();
-    Ok(())
 }
 
 /// Whether the last byte, or in UTF-16 the last two, are a line end.

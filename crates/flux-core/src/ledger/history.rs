@@ -149,6 +149,40 @@ pub(crate) fn failure_since_load(session: &mut Session, table: &str) -> Result<O
     session.first(READING, sql, (table, table))
 }
 
+/// What the archive must know of the last load of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Archivable {
+    pub(crate) hash: String,
+    pub(crate) options: String,
+    pub(crate) stored: u64,
+    pub(crate) rejected: u64,
+    pub(crate) filtered: u64,
+    /// Day on which it ended, in UTC.
+    pub(crate) day: String,
+    /// Whether the temporary table was emptied after migration.
+    pub(crate) cleaned: bool,
+}
+
+/// The last successful load of `table`, for the archive.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn last_archivable(session: &mut Session, table: &str) -> Result<Option<Archivable>> {
+    let sql = "SELECT file_hash, options, rows_stored, rejected, filtered, CAST(DATE(finished_at) AS CHAR), \
+               cleaned_at IS NOT NULL FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
+    type Row = (String, String, u64, u64, u64, String, u8);
+    let row: Option<Row> = session.first(READING, sql, (table,))?;
+    Ok(row.map(|(hash, options, stored, rejected, filtered, day, cleaned)| Archivable {
+        hash,
+        options,
+        stored,
+        rejected,
+        filtered,
+        day,
+        cleaned: cleaned != 0,
+    }))
+}
+
 /// The accounting and the dates of the last load of a table.
 #[derive(Debug, Clone)]
 pub(crate) struct Accounts {
@@ -220,6 +254,34 @@ pub(crate) fn of_run(session: &mut Session, run: &str) -> Result<Vec<FileDone>> 
         message,
     };
     Ok(rows.into_iter().map(file).collect())
+}
+
+/// The last load of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Load {
+    pub(crate) hash: String,
+    pub(crate) options: String,
+    pub(crate) dims_hash: String,
+    pub(crate) stored: u64,
+    pub(crate) rejected: u64,
+    pub(crate) encoding: String,
+    pub(crate) reject_file: Option<String>,
+    pub(crate) first_date: Option<String>,
+}
+
+/// All loads of `table` with the paths of their files, oldest first.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn loads(session: &mut Session, table: &str) -> Result<Vec<(String, Load)>> {
+    let sql = "SELECT file_path, file_hash, options, dims_hash, rows_stored, rejected, encoding, reject_file, \
+               CAST(first_date AS CHAR) FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id";
+    type Row = (String, String, String, String, u64, u64, String, Option<String>, Option<String>);
+    let rows: Vec<Row> = session.rows(READING, sql, (table,))?;
+    let load = |(path, hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date): Row| {
+        (path, Load { hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date })
+    };
+    Ok(rows.into_iter().map(load).collect())
 }
 
 /// Whether anything is remembered at all.

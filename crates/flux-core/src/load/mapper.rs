@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::csv::{Fields, Header, decode, split};
+use crate::csv::{Fields, Header, decode};
 use crate::domain::catalogue::{self, Dataset, Dim};
-use crate::domain::names::{self, Locality, Resolution, Resolver, Row, without_accents};
+use crate::domain::names::{self, Locality, Resolution, Resolver, Row};
 use crate::domain::values::{Day, is_negative, parse_date, parse_volume};
 use crate::error::Result;
 
 use crate::load::layout::{Layout, Slice};
+use crate::load::naming::{Named, Naming, Room, first_filled, resolve};
 use crate::load::place::{self, Completion, Place};
 
 /// What becomes of a line.
@@ -77,23 +77,6 @@ impl<T: Copy> Memo<T> {
     }
 }
 
-/// What a field that names a row of a dimension leads to: the row's position plus one, 0 being "not known".
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Named {
-    Row(u32),
-    /// Not filled, and need not be.
-    Blank,
-    /// Index into the reasons.
-    Bad(u32),
-}
-
-/// Reasons for names, the first ones fixed.
-const EMPTY: u32 = 0;
-const UNKNOWN: u32 = 1;
-const AMBIGUOUS: u32 = 2;
-/// Different reasons kept; beyond them the plain one is given.
-const REASONS: usize = 1000;
-
 /// How the columns of a file are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading<'a> {
@@ -107,30 +90,6 @@ pub(crate) struct Reading<'a> {
     pub(crate) strip_accents: bool,
     /// For the names that are to be created.
     pub(crate) room: &'a Room,
-}
-
-/// Memory for names that are to be created, of all files of a run together: what a file invents must not fill it.
-#[derive(Debug, Clone)]
-pub(crate) struct Room(Arc<AtomicUsize>);
-
-impl Room {
-    /// Every commune of the country in a database that has none fits.
-    const BYTES: usize = 24 << 20;
-    /// What a name takes in all, beside its letters.
-    const NAME: usize = 500;
-    /// How often its letters are held: by the row and its indexes, by those of the rows stored by then, by the report.
-    const COPIES: usize = 8;
-
-    fn take(&self, name: &str) -> bool {
-        let bytes = Self::NAME + Self::COPIES * name.len();
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
-    }
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(Arc::new(AtomicUsize::new(Self::BYTES)))
-    }
 }
 
 /// Names that may be created while one file is read.
@@ -195,14 +154,11 @@ pub(crate) struct Mapper {
     /// Position in `parts` of the commune from which the EPCI is taken, and of the EPCI.
     epci_of_commune: Option<(usize, usize)>,
     raw: bool,
-    separator: u8,
-    columns: usize,
     date: usize,
     volume: usize,
     detail_columns: DetailColumns,
     year: Option<i32>,
     dates: Memo<std::result::Result<(Day, bool), &'static str>>,
-    fields: Fields,
     values: Vec<u32>,
     /// What the parts of a place are put together in.
     scratch: Vec<u8>,
@@ -290,8 +246,6 @@ impl Mapper {
             parts,
             epci_of_commune,
             raw: reading.raw,
-            separator: header.separator,
-            columns: header.columns().len(),
             date: header.find(&["Date"]).unwrap_or_default(),
             volume: header.find(&["Volume"]).unwrap_or_default(),
             detail_columns: DetailColumns {
@@ -300,7 +254,6 @@ impl Mapper {
             },
             year: reading.year,
             dates: Memo::new(),
-            fields: Fields::default(),
             scratch: Vec::new(),
             layout,
             not_positive: BTreeSet::new(),
@@ -313,17 +266,10 @@ impl Mapper {
         &self.layout
     }
 
-    /// Maps one line.
+    /// Maps one line, split into as many `fields` as the header has columns.
     #[inline]
-    pub(crate) fn map(&mut self, line: &[u8]) -> Outcome<'_> {
-        if let Err(reason) = split(line, self.separator, &mut self.fields) {
-            return Outcome::Rejected { reason, column: "", value: String::new() };
-        }
-        if self.fields.len() != self.columns {
-            let value = format!("{} champs au lieu de {}", self.fields.len(), self.columns);
-            return Outcome::Rejected { reason: "nombre de champs différent de l'en-tête", column: "", value };
-        }
-        let raw = self.fields.get(line, self.date);
+    pub(crate) fn map(&mut self, line: &[u8], fields: &Fields) -> Outcome<'_> {
+        let raw = fields.get(line, self.date);
         let year = self.year;
         let day = match self.dates.get(raw, |raw| read_day(raw, year)) {
             Ok((day, true)) => day,
@@ -331,11 +277,11 @@ impl Mapper {
             Err(reason) => return Outcome::Rejected { reason, column: "Date", value: decode(raw).0.into_owned() },
         };
         let positive = match self.raw {
-            true => match read_positive(self.fields.get(line, self.volume)) {
+            true => match read_positive(fields.get(line, self.volume)) {
                 Ok(Some(volume)) => volume,
-                Ok(None) => return self.not_positive(line, day),
+                Ok(None) => return self.not_positive(line, fields, day),
                 Err(reason) => {
-                    let value = decode(self.fields.get(line, self.volume)).0.into_owned();
+                    let value = decode(fields.get(line, self.volume)).0.into_owned();
                     return Outcome::Rejected { reason, column: "Volume", value };
                 }
             },
@@ -347,9 +293,9 @@ impl Mapper {
                 continue;
             }
             let raw = match &part.place {
-                None => first_filled(&self.fields, line, &part.positions),
+                None => first_filled(fields, line, &part.positions),
                 Some(place) => {
-                    place.gather(&self.fields, line, &part.positions, &mut self.scratch);
+                    place.gather(fields, line, &part.positions, &mut self.scratch);
                     &self.scratch
                 }
             };
@@ -373,7 +319,7 @@ impl Mapper {
             if part.created > part.details.len() {
                 // The EPCI comes before the commune.
                 let epci = if part.dim == Dim::Commune { self.values[index - 1] } else { 0 };
-                part.details.push(self.detail_columns.read(&self.fields, line, epci));
+                part.details.push(self.detail_columns.read(fields, line, epci));
             }
             match named {
                 Named::Row(row) => self.values[index] = row + 1,
@@ -392,7 +338,7 @@ impl Mapper {
             let row = self.values[commune] as usize - 1;
             self.values[epci] = self.parts[commune].resolver.rows()[row].epci;
         }
-        let raw = self.fields.get(line, self.volume);
+        let raw = fields.get(line, self.volume);
         match read_volume(raw) {
             Ok(volume) => Outcome::Row { key: self.layout.pack(day, &self.values), volume },
             Err(reason) => Outcome::Rejected { reason, column: "Volume", value: decode(raw).0.into_owned() },
@@ -400,9 +346,9 @@ impl Mapper {
     }
 
     /// A line that is not stored still says that its date and zone are delivered.
-    fn not_positive(&mut self, line: &[u8], day: Day) -> Outcome<'_> {
+    fn not_positive(&mut self, line: &[u8], fields: &Fields, day: Day) -> Outcome<'_> {
         let zone = &self.parts[0];
-        let text = decode(first_filled(&self.fields, line, &zone.positions)).0;
+        let text = decode(first_filled(fields, line, &zone.positions)).0;
         if let Resolution::Found(row) = zone.resolver.resolve(&text) {
             self.not_positive.insert(self.layout.slice_of(day, row + 1));
         }
@@ -428,18 +374,15 @@ impl Mapper {
             .collect()
     }
 
-    /// Names that have to be created, by dimension.
-    pub(crate) fn to_create(&self) -> Vec<(Dim, Vec<&str>)> {
-        let new = |part: &'_ Part| -> usize { part.resolver.rows().len() - part.created };
-        self.parts
-            .iter()
-            .filter(|part| part.created > 0)
-            .map(|part| (part.dim, part.resolver.rows()[new(part)..].iter().map(|row| row.name.as_str()).collect()))
-            .collect()
+    /// Names that have to be created, `dimension name`, for the report.
+    pub(crate) fn names_to_create(&self) -> Vec<String> {
+        let named =
+            |(dim, rows, _): (Dim, &[Row], _)| rows.iter().map(move |row| format!("{dim} {}", row.name)).collect();
+        self.new_rows().into_iter().flat_map::<Vec<String>, _>(named).collect()
     }
 
     /// The ids behind the packed values, part by part; `None` for a part that is packed as its id. `created` are the ids of the names
-    /// of [`Mapper::to_create`], in its order.
+    /// of [`Mapper::new_rows`], in its order.
     pub(crate) fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<Option<Vec<u32>>> {
         self.parts.iter().map(|part| (!part.derived).then(|| part.ids(created))).collect()
     }
@@ -489,13 +432,6 @@ fn read_positive(raw: &[u8]) -> std::result::Result<Option<u32>, &'static str> {
     }
 }
 
-/// The first filled one of several fields.
-#[inline]
-pub(crate) fn first_filled<'a>(fields: &'a Fields, line: &'a [u8], positions: &[usize]) -> &'a [u8] {
-    let filled = |raw: &&[u8]| !raw.trim_ascii().is_empty();
-    positions.iter().map(|at| fields.get(line, *at)).find(filled).unwrap_or_default()
-}
-
 impl DetailColumns {
     fn read(&self, fields: &Fields, line: &[u8], epci: u32) -> Detail {
         let text = |at: Option<usize>| {
@@ -503,56 +439,6 @@ impl DetailColumns {
             (!text.is_empty() && !text.contains(['?', char::REPLACEMENT_CHARACTER])).then_some(text)
         };
         Detail { regions: self.regions.map(text), nights: text(self.nights).and_then(|text| text.parse().ok()), epci }
-    }
-}
-
-/// What resolving one name may change.
-pub(crate) struct Naming<'a> {
-    pub(crate) resolver: &'a mut Arc<Resolver>,
-    reasons: &'a mut Vec<String>,
-    may_create: bool,
-    room: &'a Room,
-    strip: bool,
-    created: &'a mut usize,
-}
-
-impl Naming<'_> {
-    /// Whether this name may be created; it then is.
-    pub(crate) fn may_create(&self, name: &str) -> bool {
-        self.may_create && self.room.take(name)
-    }
-
-    /// Adds a row that is still to be created.
-    pub(crate) fn create(&mut self, row: Row) -> Named {
-        *self.created += 1;
-        let name = if self.strip { without_accents(&row.name) } else { row.name };
-        Named::Row(Arc::make_mut(self.resolver).push_row(Row { name, ..row }))
-    }
-
-    pub(crate) fn unknown(&self) -> Named {
-        Named::Bad(UNKNOWN)
-    }
-
-    pub(crate) fn ambiguous(&mut self, names: &[String]) -> Named {
-        if self.reasons.len() >= REASONS {
-            return Named::Bad(AMBIGUOUS);
-        }
-        self.reasons.push(format!("{} : {}", self.reasons[AMBIGUOUS as usize], names.join(", ")));
-        Named::Bad(self.reasons.len() as u32 - 1)
-    }
-}
-
-fn resolve(naming: &mut Naming<'_>, text: &str, optional: bool) -> Named {
-    if text.trim().is_empty() {
-        return if optional { Named::Blank } else { Named::Bad(EMPTY) };
-    }
-    match naming.resolver.resolve(text) {
-        Resolution::Found(row) => Named::Row(row),
-        Resolution::Unknown => match naming.resolver.creatable(text).filter(|name| naming.may_create(name)) {
-            Some(name) => naming.create(Row::to_create(name)),
-            None => naming.unknown(),
-        },
-        Resolution::Ambiguous(names) => naming.ambiguous(&names),
     }
 }
 
@@ -574,15 +460,5 @@ mod tests {
             assert_eq!(memo.held, memo.all.keys().map(|key| key.len()).sum::<usize>());
             assert!(memo.held <= REMEMBERED_BYTES);
         }
-    }
-
-    #[test]
-    fn room_for_invented_names_ends_and_is_shared() {
-        let (room, names) = (Room::default(), 35_000);
-        let other = room.clone();
-        // As many as the country has communes.
-        assert!((0..names).all(|_| room.take("SAINT-FLOUR")));
-        let more = (0..names).filter(|_| other.take(&"X".repeat(200))).count();
-        assert!(more < 3000 && !room.take(&"X".repeat(200)), "{more}");
     }
 }

@@ -1,19 +1,25 @@
 //! The weekly import: CSV files into their temporary tables, as `domain.md` §4 says.
 //!
-//! One file goes through: hash (known already?) → read, map, sort → tally (duplicates, conflicts, shrunk dates) → one transaction
-//! that replaces its dates and writes its line of history. Memory is bounded by the sorter; the database sees rows in key order.
+//! [`pipeline`] is the engine; `weekly` and [`raw`] are its targets, and those who only look at files read through its first stage.
 
-pub(crate) mod file;
+mod kept;
 pub(crate) mod layout;
 pub(crate) mod mapper;
+mod naming;
 mod options;
+mod pipeline;
 mod place;
 pub mod raw;
+mod read;
 pub(crate) mod rejects;
 pub(crate) mod report;
+mod run;
 pub(crate) mod send;
 mod sorter;
+mod store;
 pub(crate) mod tally;
+mod target;
+mod weekly;
 
 use std::collections::HashMap;
 use std::fs;
@@ -22,79 +28,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+pub(crate) use kept::Kept;
+pub(crate) use mapper::required;
 pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, default_jobs};
 pub use report::{FileReport, ImportReport, Status};
+use run::Run;
+pub(crate) use run::scratch_folder;
 
-use crate::db::{Database, Lock};
+use crate::db::Database;
 use crate::domain::catalogue::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::files::{self, Entry};
-use crate::ledger::history::unique_id;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::schema;
 use crate::settings::Settings;
-
-/// Everything that the files of one run share.
-pub(crate) struct Run<'a> {
-    pub(crate) database: &'a Database,
-    pub(crate) options: &'a ImportOptions,
-    pub(crate) progress: &'a Progress,
-    pub(crate) tool: &'static str,
-    pub id: String,
-    pub(crate) locality: crate::domain::names::Locality,
-    pub(crate) tables: HashMap<String, schema::Existing>,
-    /// `None` on a dry run.
-    pub(crate) lock: Option<Mutex<Lock>>,
-    pub(crate) method: LoadMethod,
-    pub(crate) reject_folder: PathBuf,
-    pub(crate) scratch: PathBuf,
-    /// Records that one file may keep in memory.
-    pub(crate) sort_limit: usize,
-}
 
 /// Memory of the sorters of all files together, in bytes.
 const SORT_MEMORY: usize = 20 << 20;
-
-impl<'a> Run<'a> {
-    /// Takes the lock, unless on a dry run, and looks at the server. `sort_memory` is what the sorters of all files may take, in bytes.
-    pub(crate) fn begin(
-        tool: &'static str,
-        settings: &Settings,
-        database: &'a Database,
-        options: &'a ImportOptions,
-        progress: &'a Progress,
-        sort_memory: usize,
-    ) -> Result<Self> {
-        let lock = if options.dry_run { None } else { Some(Mutex::new(crate::ledger::lock(database)?)) };
-        let (tables, method) = database.with_session(|session| {
-            Ok((schema::existing(session)?, send::choose_method(session, options.load_method)?))
-        })?;
-        Ok(Self {
-            database,
-            options,
-            progress,
-            tool,
-            id: unique_id(),
-            locality: crate::dims::locality(&settings.departement()),
-            tables,
-            lock,
-            method,
-            reject_folder: settings.home.rejects(),
-            scratch: scratch_folder(settings),
-            sort_limit: sort_memory / options.jobs.max(1) / size_of::<crate::load::sorter::Record>(),
-        })
-    }
-
-    /// What changes what is stored of one and the same file, for the history.
-    pub(crate) fn fingerprint(&self) -> String {
-        let options = self.options.fingerprint();
-        match self.locality.own.as_str() {
-            crate::settings::DEPARTEMENT => options,
-            other => format!("{options} departement={other}"),
-        }
-    }
-}
 
 /// Imports the weekly delivery.
 ///
@@ -131,7 +81,7 @@ pub fn run(
         while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let dataset = wanted[*index];
             let paths = found.get(&key_of(dataset)).map(Vec::as_slice).unwrap_or_default();
-            let report = file::import(&run, dataset, paths);
+            let report = weekly::import(&run, dataset, paths);
             progress.settle(&report.file, size(dataset));
             done.lock().unwrap_or_else(PoisonError::into_inner).push((*index, report));
         }
@@ -190,10 +140,4 @@ pub(crate) fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, 
         paths.sort();
     }
     Ok(found)
-}
-
-/// Where the sorters may put what does not fit in memory: beside the logs, for `/tmp` may be memory.
-pub(crate) fn scratch_folder(settings: &Settings) -> PathBuf {
-    let logs = settings.home.logs();
-    if fs::create_dir_all(&logs).is_ok() { logs } else { std::env::temp_dir() }
 }

@@ -8,7 +8,7 @@ use crate::domain::catalogue::{Dataset, Dim, INSEE_COLUMNS};
 use crate::domain::names::{Resolution, Row, fold, normalise};
 use crate::domain::reference;
 
-use crate::load::mapper::{Named, Naming, first_filled};
+use crate::load::naming::{Named, Naming, first_filled};
 
 /// Columns beside the name that tell which commune is meant.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What an import did, file by file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -12,7 +12,8 @@ use crate::ledger::history::Counts;
 use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
 
 use crate::load::options::{ImportOptions, LoadMethod};
-use crate::load::rejects::Motive;
+use crate::load::rejects::{Motive, Rejects};
+use crate::load::sorter::Record;
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,6 +65,18 @@ pub(crate) struct ConflictExample {
     pub(crate) other_line: u64,
     /// Other volume.
     pub(crate) other_volume: u32,
+}
+
+/// An earlier load of the same bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Earlier {
+    pub(crate) options: String,
+    pub(crate) dims_hash: String,
+    pub(crate) rejected: u64,
+    pub(crate) encoding: String,
+    pub(crate) reject_file: Option<String>,
+    /// A remark of the target.
+    pub(crate) note: Option<&'static str>,
 }
 
 /// One file.
@@ -148,6 +161,36 @@ impl FileReport {
         self.hint = error.hint();
         self.counts.stored = 0;
         self.counts.deleted = 0;
+    }
+
+    /// An earlier load makes this one needless.
+    pub(crate) fn unchanged(&mut self, earlier: &Earlier) {
+        self.status = Status::Unchanged;
+        self.encoding = Some(earlier.encoding.clone());
+        let mut notes = Vec::new();
+        if earlier.rejected > 0 {
+            let place = earlier.reject_file.as_deref().map_or_else(String::new, |path| format!(", voir {path}"));
+            notes.push(format!("déjà chargé, avec {} lignes rejetées{place}", number(earlier.rejected)));
+        }
+        notes.extend(earlier.note.map(str::to_owned));
+        self.note = (!notes.is_empty()).then(|| notes.join(" ; "));
+    }
+
+    /// What was rejected so far, and where it is written down.
+    pub(crate) fn note_rejects(&mut self, rejects: &Rejects) {
+        self.reject_file = rejects.path().map(Path::to_path_buf);
+        self.rejects = rejects.motives();
+    }
+
+    /// Pairs of lines that contradict each other.
+    pub(crate) fn note_conflicts(&mut self, examples: &[(Record, Record)]) {
+        let example = |(first, other): &(Record, Record)| ConflictExample {
+            line: first.line,
+            volume: first.volume,
+            other_line: other.line,
+            other_volume: other.volume,
+        };
+        self.conflict_examples = examples.iter().map(example).collect();
     }
 
     pub(crate) fn verdict(&self) -> Verdict {

@@ -1,6 +1,6 @@
 //! What becomes of each key: one row, duplicates, conflicts. Counted by date before anything is sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result};
@@ -152,10 +152,10 @@ impl Tally {
         Ok(tally)
     }
 
-    /// Sums over the slices that are not `kept_back`.
-    pub(crate) fn total(&self, kept_back: &BTreeSet<Slice>) -> SliceTally {
+    /// Sums over the slices that are `wanted`.
+    pub(crate) fn total(&self, wanted: impl Fn(&Slice) -> bool) -> SliceTally {
         let mut total = SliceTally::default();
-        for (_, counts) in self.slices.iter().filter(|(slice, _)| !kept_back.contains(slice)) {
+        for (_, counts) in self.slices.iter().filter(|(slice, _)| wanted(slice)) {
             total.rows += counts.rows;
             total.lines += counts.lines;
             total.duplicates += counts.duplicates;
@@ -170,6 +170,7 @@ mod tests {
     use super::*;
     use crate::load::sorter::Sorter;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     /// Groups of (volume, …) in line order under one key.
     fn group(volumes: &[u32]) -> Group {

@@ -1,26 +1,25 @@
 //! Archiving the files of a delivery once they are proved to be stored.
 //!
 //! Proof of a file: the history's last load of its table is of exactly this content; the temporary table, where it still has rows, is
-//! migrated; and for every date of the file, the main table has as many rows and the same volume as the file itself.
+//! migrated; and every row of the file is in the main table, see [`crate::upkeep::proof`].
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::csv::{Fields, Source, decode, split};
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, Dataset, Space};
-use crate::domain::values::{Day, parse_date, parse_volume};
 use crate::error::{Error, Result};
 use crate::files::{self, Durability, Fence, gz, hash};
+use crate::ledger::history::{self, Archivable};
 use crate::load;
 use crate::migrate::Pair;
 use crate::report::{Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema;
 use crate::settings::Settings;
 use crate::signals;
+use crate::upkeep::proof::{self, Proof, Prover};
 
 /// What to archive.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +48,9 @@ struct FileLine {
     bytes: u64,
     #[serde(serialize_with = "crate::report::path_text_if_any", skip_serializing_if = "Option::is_none")]
     archive: Option<PathBuf>,
+    /// What was proved of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<Proof>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,17 +67,6 @@ enum Status {
 
 /// Why a file stays, and what to do.
 struct Kept(String, &'static str);
-
-/// The history's last load of a table.
-struct Load {
-    hash: String,
-    lines: u64,
-    stored: u64,
-    rejected: u64,
-    filtered: u64,
-    day: String,
-    cleaned: bool,
-}
 
 /// One line of an archive folder's `manifest.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,6 +94,7 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
     let found = load::find_files(&folder)?;
     let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
+    let prover = Prover::new(settings);
     let existing = schema::existing(&mut session)?;
     let mut files = Vec::new();
     for dataset in catalogue::weekly() {
@@ -115,6 +107,7 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
                 status: Status::Kept,
                 bytes: *size,
                 archive: None,
+                proof: None,
                 reason: None,
                 action: None,
             };
@@ -122,12 +115,18 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
             let proved = if paths.len() > 1 {
                 Ok(Err(Kept(format!("{} fichiers portent ce nom", paths.len()), "gardez le seul qui a été importé")))
             } else {
-                pair.require(Space::Production, &existing).and_then(|()| prove(&mut session, &pair, path, options))
+                pair.require(Space::Production, &existing)
+                    .and_then(|()| prove(&prover, &mut session, &pair, path, options))
             };
             let result = proved.and_then(|proof| match proof {
                 Err(kept) => Ok(Err(kept)),
-                Ok(_) if options.dry_run => Ok(Ok(None)),
-                Ok(load) => store(&root, dataset, path, &load).map(|to| Ok(Some(to))),
+                Ok((load, proof)) => {
+                    line.proof = Some(proof);
+                    match options.dry_run {
+                        true => Ok(Ok(None)),
+                        false => store(&root, dataset, path, &load).map(|to| Ok(Some(to))),
+                    }
+                }
             });
             match result {
                 Ok(Ok(to)) => (line.status, line.archive) = (Status::Archived, to),
@@ -147,33 +146,18 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
     Ok(ArchiveReport { dry_run: options.dry_run, files })
 }
 
-fn last_load(session: &mut Session, table: &str) -> Result<Option<Load>> {
-    let sql = "SELECT file_hash, lines_read, rows_stored, rejected, filtered, CAST(DATE(finished_at) AS CHAR), \
-               cleaned_at IS NOT NULL FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
-    type Row = (String, u64, u64, u64, u64, String, u8);
-    let row: Option<Row> = session.first("lecture de l'historique des imports", sql, (table,))?;
-    Ok(row.map(|(hash, lines, stored, rejected, filtered, day, cleaned)| Load {
-        hash,
-        lines,
-        stored,
-        rejected,
-        filtered,
-        day,
-        cleaned: cleaned != 0,
-    }))
-}
-
 fn prove(
+    prover: &Prover,
     session: &mut Session,
     pair: &Pair,
     path: &Path,
     options: &ArchiveOptions,
-) -> Result<std::result::Result<Load, Kept>> {
+) -> Result<std::result::Result<(Archivable, Proof), Kept>> {
     let metadata = fs::symlink_metadata(path).map_err(Error::io("lecture de", path))?;
     if !metadata.is_file() {
         return Ok(Err(Kept("ce n'est pas un vrai fichier".into(), "remplacez le lien par le fichier lui-même")));
     }
-    let Some(load) = last_load(session, &pair.temp)? else {
+    let Some(load) = history::last_archivable(session, &pair.temp)? else {
         return Ok(Err(Kept("l'historique ne connaît aucun chargement de cette table".into(), IMPORT)));
     };
     if hash::blake3(path)?.to_hex().as_str() != load.hash {
@@ -196,79 +180,15 @@ fn prove(
         let rows = plural(comparison.missing + comparison.different, "ligne n'est pas", "lignes ne sont pas");
         return Ok(Err(Kept(format!("{rows} dans {}", pair.main), MIGRATE)));
     }
-    Ok(match differs(session, pair, path, &load)? {
-        Some(reason) => Err(Kept(reason, MIGRATE)),
-        None => Ok(load),
+    let claim = proof::Claim { hash: &load.hash, options: &load.options, rejected: load.rejected };
+    Ok(match prover.prove(session, pair, path, &claim)? {
+        Err(reason) => Err(Kept(reason, MIGRATE)),
+        Ok(proof) => Ok((load, proof)),
     })
 }
 
-/// Rows and volume of each date of a file, as far as its lines can be read.
-fn by_date(path: &Path) -> Result<BTreeMap<Day, (u64, u64)>> {
-    let mut source = Source::open(path, &[&["Date"], &["Volume"]])?;
-    let bad = || Error::BadFile(format!("{} n'a pas ses colonnes", path.display()));
-    let date_at = source.header.find(&["Date"]).ok_or_else(bad)?;
-    let volume_at = source.header.find(&["Volume"]).ok_or_else(bad)?;
-    let mut dates: BTreeMap<Day, (u64, u64)> = BTreeMap::new();
-    let mut fields = Fields::default();
-    let mut count = 0u64;
-    while let Some(line) = source.lines.next()? {
-        count += 1;
-        if count.is_multiple_of(65_536) {
-            signals::check()?;
-        }
-        if line.is_blank() || !line.complete || split(line.bytes, source.header.separator, &mut fields).is_err() {
-            continue;
-        }
-        let day = parse_date(&decode(fields.get(line.bytes, date_at)).0);
-        let volume = parse_volume(&decode(fields.get(line.bytes, volume_at)).0);
-        if let (Ok(day), Ok(volume)) = (day, volume) {
-            let sums = dates.entry(day).or_default();
-            sums.0 += 1;
-            sums.1 += u64::from(volume);
-        }
-    }
-    Ok(dates)
-}
-
-/// Where the main table does not hold what the file holds.
-fn differs(session: &mut Session, pair: &Pair, path: &Path, load: &Load) -> Result<Option<String>> {
-    let dates = by_date(path)?;
-    let (Some(first), Some(last)) = (dates.keys().next(), dates.keys().next_back()) else { return Ok(None) };
-    let sql = format!(
-        "SELECT CAST(date AS CHAR), COUNT(*), COALESCE(SUM(volume), 0), SUM(is_provisional = 0) FROM {} \
-         WHERE date BETWEEN ? AND ? GROUP BY date",
-        pair.main
-    );
-    let span = (first.date().to_string(), last.date().to_string());
-    let rows: Vec<(String, u64, u64, u64)> = session.rows(&format!("lecture de {}", pair.main), &sql, span)?;
-    let main: BTreeMap<String, (u64, u64, u64)> =
-        rows.into_iter().map(|(date, rows, volume, definitive)| (date, (rows, volume, definitive))).collect();
-    // Every line was stored: each date can be held against the file. Else only the number of rows can.
-    let exact = load.lines == load.stored;
-    let mut total = 0;
-    for (day, (lines, volume)) in &dates {
-        let date = day.date().to_string();
-        let (rows, stored_volume, definitive) = main.get(&date).copied().unwrap_or_default();
-        total += rows;
-        let differs = match (exact, definitive) {
-            (true, 0) => (rows, stored_volume) != (*lines, *volume),
-            (true, _) => rows < *lines,
-            (false, _) => rows == 0 && load.rejected == 0,
-        };
-        if differs {
-            let (rows, lines) = (number(rows), number(*lines));
-            return Ok(Some(format!(
-                "{date} : {rows} lignes dans {}, {lines} dans le fichier, ou un autre volume",
-                pair.main
-            )));
-        }
-    }
-    let short = total < load.stored;
-    Ok(short.then(|| format!("{} lignes dans {}, {} chargées", number(total), pair.main, number(load.stored))))
-}
-
 /// Compresses, checks, then removes the original; the archive's path.
-fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Load) -> Result<PathBuf> {
+fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Archivable) -> Result<PathBuf> {
     let year = load.day.get(..4).unwrap_or("0000");
     let dir = root.join(year).join(&load.day);
     files::create_private_dir(&dir)?;
@@ -333,7 +253,7 @@ fn remember(dir: &Path, entry: Archived) -> Result<()> {
 
 impl Report for ArchiveReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["fichier", "état", ">taille", "archive ou raison"]);
+        let mut table = Table::new(&["fichier", "état", ">taille", "prouvé", "archive ou raison"]);
         for line in &self.files {
             let state = match (line.status, self.dry_run) {
                 (Status::Archived, true) => "✓ à archiver",
@@ -343,7 +263,8 @@ impl Report for ArchiveReport {
             };
             let archive = line.archive.as_ref().map(|path| path.display().to_string());
             let detail = line.reason.clone().or(archive).unwrap_or_default();
-            table.row([line.file.clone(), state.into(), bytes(line.bytes), detail]);
+            let proof = line.proof.as_ref().map_or_else(String::new, Proof::text);
+            table.row([line.file.clone(), state.into(), bytes(line.bytes), proof, detail]);
         }
         if !table.is_empty() {
             page.table(&table);

@@ -4,5 +4,6 @@ pub mod archive;
 pub mod cache;
 pub mod cleanup_year;
 pub mod logs;
+mod proof;
 pub mod response;
 pub mod security;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::files::{self, Durability};
 use crate::ledger::history::Counts;
-use crate::load::Status;
+use crate::load::report::Status;
 use crate::settings::Settings;
 
 use crate::load::raw::report::RawReport;

@@ -4,19 +4,8 @@ use std::collections::HashMap;
 
 use crate::db::Session;
 use crate::error::Result;
-
-/// The last load of a file.
-#[derive(Debug, Clone)]
-pub(crate) struct Load {
-    pub(crate) hash: String,
-    pub(crate) options: String,
-    pub(crate) dims_hash: String,
-    pub(crate) stored: u64,
-    pub(crate) rejected: u64,
-    pub(crate) encoding: String,
-    pub(crate) reject_file: Option<String>,
-    pub(crate) first_date: Option<String>,
-}
+use crate::ledger::history;
+pub(crate) use crate::ledger::history::Load;
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -30,13 +19,8 @@ impl Known {
     /// Reads the history of `tables`.
     pub(crate) fn read(session: &mut Session, tables: &[String]) -> Result<Self> {
         let mut known = Self::default();
-        let sql = "SELECT file_path, file_hash, options, dims_hash, rows_stored, rejected, encoding, reject_file, \
-                   CAST(first_date AS CHAR) FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id";
-        type Row = (String, String, String, String, u64, u64, String, Option<String>, Option<String>);
         for table in tables {
-            let rows: Vec<Row> = session.rows("lecture de l'historique des imports", sql, (table,))?;
-            for (path, hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date) in rows {
-                let load = Load { hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date };
+            for (path, load) in history::loads(session, table)? {
                 known.add(table, &path, load);
             }
         }

@@ -6,106 +6,35 @@
 mod checkpoint;
 mod dimensions;
 mod discover;
+mod etl;
 mod file;
 mod known;
 mod lanes;
 mod report;
+mod shares;
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 pub(crate) use discover::{RawFile, search};
+pub use etl::EtlOptions;
 pub use report::{EtlReport, RawReport};
 
-use crate::db::{Database, Session};
-use crate::domain::catalogue::{Dataset, Dim, Space};
-use crate::domain::names::Resolver;
-use crate::domain::values::Day;
+use crate::db::Database;
+use crate::domain::catalogue::Dataset;
 use crate::error::{Error, Result};
-use crate::load::mapper::Room;
-use crate::load::{ImportOptions, LoadMethod, MaxRejects, OnConflict, Run};
+use crate::load::options::ImportOptions;
+use crate::load::run::Run;
 use crate::progress::Progress;
 use crate::settings::Settings;
 use checkpoint::Checkpoint;
+use etl::Etl;
 use known::Known;
 use lanes::Lanes;
 
-/// What the ETL can be told.
-#[derive(Debug, Clone)]
-pub struct EtlOptions {
-    /// Folder to search instead of the home's.
-    pub data_path: Option<PathBuf>,
-    /// Families to load; all when empty.
-    pub only: Vec<&'static str>,
-    /// Most rows of one transaction; a whole file when not set.
-    pub batch_size: Option<usize>,
-    /// Names are created without their accents.
-    pub strip_accents: bool,
-    /// Loads what was loaded before, too.
-    pub no_resume: bool,
-    /// Files at a time.
-    pub jobs: usize,
-    /// What to do about contradicting lines.
-    pub on_conflict: OnConflict,
-    /// A file with more rejected lines is not loaded.
-    pub max_rejects: Option<MaxRejects>,
-    /// How rows reach the server.
-    pub load_method: LoadMethod,
-    /// Which tables.
-    pub space: Space,
-    /// Reads and checks, writes nothing.
-    pub dry_run: bool,
-}
-
-/// Everything that the files of one run share.
-struct Etl<'a> {
-    run: Run<'a>,
-    options: &'a EtlOptions,
-    known: Mutex<Known>,
-    /// Contents that this run is loading: table, hash and options to the file.
-    claimed: Mutex<HashMap<(String, String, String), String>>,
-    /// On a dry run: what the files before would have stored.
-    claims: Mutex<HashMap<(String, u32, Day), u32>>,
-    resolvers: Mutex<HashMap<Dim, Arc<Resolver>>>,
-    /// For the names that its files bring.
-    room: Room,
-    /// Held while rows of dimensions are created, so that no two files create one name.
-    creating: Mutex<()>,
-    /// Tables that hold rows, once asked.
-    filled: Mutex<HashMap<String, bool>>,
-}
-
 /// Memory of the sorters of all files together, in bytes.
 const SORT_MEMORY: usize = 32 << 20;
-
-impl Etl<'_> {
-    /// Takes a content for a file; gives the file that has it already.
-    fn claim(&self, table: &str, hash: &str, options: &str, place: &str) -> Option<String> {
-        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (table.to_owned(), hash.to_owned(), options.to_owned());
-        match claimed.get(&key) {
-            Some(other) => Some(other.clone()),
-            None => {
-                claimed.insert(key, place.to_owned());
-                None
-            }
-        }
-    }
-
-    /// Whether a table held rows when first asked.
-    fn is_filled(&self, session: &mut Session, table: &str) -> Result<bool> {
-        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(filled) = filled.get(table) {
-            return Ok(*filled);
-        }
-        let sql = format!("SELECT 1 FROM {table} LIMIT 1");
-        let is = session.first::<u8>(&format!("lecture de {table}"), &sql, ())?.is_some();
-        filled.insert(table.to_owned(), is);
-        Ok(is)
-    }
-}
 
 /// Loads the raw exports of a folder.
 ///
@@ -144,17 +73,7 @@ pub fn run(
     let targets: BTreeSet<String> = found.files.iter().map(|f| f.dataset.main_table(options.space)).collect();
     let targets: Vec<String> = targets.into_iter().collect();
     let known = database.with_session(|session| Known::read(session, &targets))?;
-    let etl = Etl {
-        run,
-        options,
-        known: Mutex::new(known),
-        claimed: Mutex::default(),
-        claims: Mutex::default(),
-        resolvers: Mutex::default(),
-        room: Room::default(),
-        creating: Mutex::default(),
-        filled: Mutex::default(),
-    };
+    let etl = Etl::new(run, options, known);
     let reports = load_all(&etl, settings, &found.files, &lanes)?;
     crate::signals::check()?;
     Ok(EtlReport::new(folder, options, etl.run.method, reports, found.ignored, started.elapsed()))

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::domain::catalogue::DATASETS;
 use crate::ledger::history::Counts;
-use crate::load::report::render_details;
-use crate::load::{FileReport, LoadMethod, Status};
+use crate::load::options::LoadMethod;
+use crate::load::report::{FileReport, Status, render_details};
 use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
 
-use crate::load::raw::EtlOptions;
 use crate::load::raw::discover::{Ignored, RawFile};
+use crate::load::raw::etl::EtlOptions;
 
 /// Files told one by one in the text; the JSON has them all.
 const TOLD: usize = 20;

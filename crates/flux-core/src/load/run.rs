@@ -1,0 +1,119 @@
+//! What the files of one run share.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::db::{Database, Lock, Session};
+use crate::domain::names::Locality;
+use crate::error::Result;
+use crate::ledger::history::unique_id;
+use crate::load::options::{ImportOptions, LoadMethod};
+use crate::load::send;
+use crate::load::sorter::Record;
+use crate::progress::Progress;
+use crate::schema;
+use crate::settings::{self, Settings};
+
+/// Everything that the files of one run share.
+pub(crate) struct Run<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) options: &'a ImportOptions,
+    pub(crate) progress: &'a Progress,
+    pub(crate) tool: &'static str,
+    pub(crate) id: String,
+    pub(crate) locality: Locality,
+    pub(crate) tables: HashMap<String, schema::Existing>,
+    /// `None` on a dry run.
+    pub(crate) lock: Option<RunLock>,
+    pub(crate) method: LoadMethod,
+    pub(crate) reject_folder: PathBuf,
+    pub(crate) scratch: PathBuf,
+    /// Records that one file may keep in memory.
+    pub(crate) sort_limit: usize,
+}
+
+impl<'a> Run<'a> {
+    /// Takes the lock, unless on a dry run, and looks at the server. `sort_memory` is what the sorters of all files may take, in bytes.
+    pub(crate) fn begin(
+        tool: &'static str,
+        settings: &Settings,
+        database: &'a Database,
+        options: &'a ImportOptions,
+        progress: &'a Progress,
+        sort_memory: usize,
+    ) -> Result<Self> {
+        let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+        let (tables, method, holder) = database.with_session(|session| {
+            let tables = schema::existing(session)?;
+            Ok((tables, send::choose_method(session, options.load_method)?, database.lock_holder(session)?))
+        })?;
+        Ok(Self {
+            database,
+            options,
+            progress,
+            tool,
+            id: unique_id(),
+            locality: crate::dims::locality(&settings.departement()),
+            tables,
+            lock: lock.map(|lock| RunLock::new(lock, holder)),
+            method,
+            reject_folder: settings.home.rejects(),
+            scratch: scratch_folder(settings),
+            sort_limit: sort_memory / options.jobs.max(1) / size_of::<Record>(),
+        })
+    }
+
+    /// What changes what is stored of one and the same file, for the history.
+    pub(crate) fn fingerprint(&self) -> String {
+        let options = self.options.fingerprint();
+        match self.locality.own.as_str() {
+            settings::DEPARTEMENT => options,
+            other => format!("{options} departement={other}"),
+        }
+    }
+}
+
+/// The lock of the writers, asked about before each commit by all workers of a run.
+#[derive(Debug)]
+pub(crate) struct RunLock {
+    lock: Mutex<Lock>,
+    /// Connection that holds it; 0 for none.
+    holder: AtomicU64,
+}
+
+impl RunLock {
+    fn new(lock: Lock, holder: Option<u64>) -> Self {
+        Self { lock: Mutex::new(lock), holder: AtomicU64::new(holder.unwrap_or(0)) }
+    }
+
+    /// Proves that the lock is still ours, and takes it again when it was lost with its connection.
+    ///
+    /// One worker at a time asks on the connection that holds the lock, which keeps that connection alive too. The others do not wait
+    /// for its answer: they ask on their own connections who holds it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Locked`] when another run took it.
+    pub(crate) fn ensure(&self, database: &Database, session: &mut Session) -> Result<()> {
+        let mut lock = match self.lock.try_lock() {
+            Ok(lock) => lock,
+            Err(_) => {
+                if database.lock_holder(session)? == Some(self.holder.load(Ordering::Acquire)) {
+                    return Ok(());
+                }
+                self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        lock.ensure(database)?;
+        self.holder.store(database.lock_holder(session)?.unwrap_or(0), Ordering::Release);
+        Ok(())
+    }
+}
+
+/// Where the sorters may put what does not fit in memory: beside the logs, for `/tmp` may be memory.
+pub(crate) fn scratch_folder(settings: &Settings) -> PathBuf {
+    let logs = settings.home.logs();
+    if fs::create_dir_all(&logs).is_ok() { logs } else { std::env::temp_dir() }
+}

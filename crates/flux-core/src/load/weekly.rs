@@ -1,0 +1,212 @@
+//! The weekly file: it replaces dates of its temporary table, unless a date would lose too many rows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::Utc;
+
+use crate::csv::Header;
+use crate::db::Session;
+use crate::dims;
+use crate::domain::catalogue::{Dataset, Dim};
+use crate::domain::values::Day;
+use crate::error::{Error, Result};
+use crate::ledger::history;
+use crate::load::layout::Slice;
+use crate::load::mapper::{Mapper, Reading, required};
+use crate::load::naming::Room;
+use crate::load::pipeline;
+use crate::load::report::{Earlier, FileReport, ShrunkDate, Status};
+use crate::load::run::Run;
+use crate::load::send;
+use crate::load::target::{Content, Created, Found, Guarded, Job, Plan, Target};
+use crate::report::bytes;
+use crate::schema::{self, TableSpec};
+
+/// Imports one file; whatever goes wrong with it is in its report.
+pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf, u64)]) -> FileReport {
+    let mut report = FileReport::new(dataset, dataset.temp_table(run.options.space));
+    let (path, size) = match paths {
+        [] => return report,
+        [only] => only,
+        several => {
+            let list: Vec<String> = several.iter().map(|(path, _)| path.display().to_string()).collect();
+            let list = list.join(", ");
+            report.fail(&Error::BadFile(format!("plusieurs fichiers portent ce nom, n'en gardez qu'un : {list}")));
+            return report;
+        }
+    };
+    report.path = Some(path.clone());
+    if let Some(limit) = run.options.skip_large.filter(|limit| size > limit) {
+        report.status = Status::Skipped;
+        report.note = Some(format!("écarté : {}, plus que {}", bytes(*size), bytes(limit)));
+        return report;
+    }
+    let job = Job { run, dataset, path, size: *size, begun: Utc::now() };
+    let mut target = Weekly { run, dataset, table: report.table.clone(), room: Room::default() };
+    pipeline::load(&job, &mut target, &mut report);
+    report
+}
+
+struct Weekly<'a> {
+    run: &'a Run<'a>,
+    dataset: &'static Dataset,
+    table: String,
+    room: Room,
+}
+
+/// Stands in the history between the options that change what is stored and those that may save rejected lines.
+const LENIENCY: &str = " |";
+
+/// The options of a line of history that change what is stored.
+fn without_leniency(options: &str) -> &str {
+    options.split_once(LENIENCY).map_or(options, |(options, _)| options)
+}
+
+impl Target for Weekly<'_> {
+    const DEFINITIVE: bool = false;
+
+    fn required(&self) -> Vec<&'static [&'static str]> {
+        required(self.dataset)
+    }
+
+    fn table(&self) -> TableSpec {
+        schema::temp_table(self.dataset, self.run.options.space)
+    }
+
+    fn options(&self) -> String {
+        match self.run.options.leniency() {
+            leniency if leniency.is_empty() => self.run.fingerprint(),
+            leniency => format!("{}{LENIENCY}{leniency}", self.run.fingerprint()),
+        }
+    }
+
+    /// The last load of the table, when its rows are still accounted for.
+    fn known(&self, content: &Content) -> Result<Option<Earlier>> {
+        if self.run.options.force {
+            return Ok(None);
+        }
+        let last = self.run.database.with_session(|session| {
+            let Some(last) = history::last(session, &self.table)? else { return Ok(None) };
+            let same = last.file_hash == content.hex()
+                && without_leniency(&last.options) == without_leniency(&content.options);
+            let is_gone = same && last.stored > 0 && last.cleaned_at.is_none() && {
+                // Emptied by other hands: what history says is no longer so.
+                let sql = format!("SELECT 1 FROM {} LIMIT 1", self.table);
+                session.first::<u8>(&format!("lecture de {}", self.table), &sql, ())?.is_none()
+            };
+            Ok((same && !is_gone).then_some(last))
+        })?;
+        Ok(last.map(|last| Earlier {
+            options: last.options,
+            dims_hash: last.dims_hash,
+            rejected: last.rejected,
+            encoding: last.encoding,
+            reject_file: last.reject_file,
+            note: last.cleaned_at.map(|_| "déjà chargé, migré et nettoyé (--force pour le recharger)"),
+        }))
+    }
+
+    fn mapper(&self, header: &Header) -> Result<Mapper> {
+        let reading = Reading {
+            raw: false,
+            create: &self.run.options.create_missing,
+            year: self.run.options.year,
+            strip_accents: false,
+            room: &self.room,
+        };
+        let database = self.run.database;
+        Mapper::new(self.dataset, header, reading, |dim, may_be_empty| {
+            database.with_session(|session| dims::load(session, dim, &self.run.locality, may_be_empty)).map(Arc::new)
+        })
+    }
+
+    /// Refuses dates that would lose more rows than `--max-shrink` allows.
+    fn guard(&mut self, found: &Found, report: &mut FileReport) -> Result<Guarded> {
+        if self.run.options.force {
+            return Ok(Guarded::default());
+        }
+        let layout = found.mapper.layout();
+        let dates: Vec<Day> = found.tally.slices.keys().map(|slice| layout.day(*slice)).collect();
+        let stored = self.run.database.with_session(|session| send::stored_by_date(session, &self.table, &dates))?;
+        let mut guarded = Guarded::default();
+        for (day, stored) in stored {
+            let slice = layout.slice_of(day, 0);
+            let incoming = found.tally.slices.get(&slice).map_or(0, |counts| counts.rows);
+            if is_shrunk(stored, incoming, self.run.options.max_shrink) {
+                guarded.refused.insert(slice);
+                report.shrunk_dates.push(ShrunkDate { date: day.to_string(), stored, incoming });
+            }
+        }
+        Ok(guarded)
+    }
+
+    fn plan(&self, found: &Found, guarded: &Guarded) -> Plan {
+        let slices = found.tally.slices.iter();
+        let replaced: Vec<Slice> = slices
+            .filter(|(slice, counts)| counts.rows > 0 && !guarded.refused.contains(slice))
+            .map(|(slice, _)| *slice)
+            .collect();
+        let days = days_of(found, &replaced);
+        let span = days.first().copied().zip(days.last().copied());
+        Plan { replaced, days: days.into_iter().collect(), span }
+    }
+
+    fn would_replace(&self, found: &Found, plan: &Plan) -> Result<u64> {
+        let days = days_of(found, &plan.replaced);
+        let stored = self.run.database.with_session(|session| send::stored_by_date(session, &self.table, &days))?;
+        Ok(stored.iter().map(|(_, rows)| rows).sum())
+    }
+
+    fn create(&self, session: &mut Session, mapper: &Mapper) -> Result<Created> {
+        let mut created = Created::new();
+        for (dim, rows, _) in mapper.new_rows() {
+            let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+            created.push((dim, create_in_order(session, dim, &names)?));
+        }
+        Ok(created)
+    }
+
+    fn delete(&self, session: &mut Session, found: &Found, slices: &[Slice], _: &Created) -> Result<u64> {
+        send::delete_dates(session, &self.table, &days_of(found, slices))
+    }
+}
+
+fn days_of(found: &Found, slices: &[Slice]) -> Vec<Day> {
+    slices.iter().map(|slice| found.mapper.layout().day(*slice)).collect()
+}
+
+/// Whether a date would lose more than `most` percent of its rows.
+fn is_shrunk(stored: u64, incoming: u64, most: f64) -> bool {
+    stored.saturating_sub(incoming) as f64 * 100.0 > most * stored as f64
+}
+
+/// Creates names in alphabetical order, so that parallel transactions wait for each other instead of locking each other out.
+fn create_in_order(session: &mut Session, dim: Dim, names: &[&str]) -> Result<Vec<u32>> {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|index| names[*index]);
+    let sorted: Vec<&str> = order.iter().map(|index| names[*index]).collect();
+    let mut ids = vec![0; names.len()];
+    for (index, id) in order.into_iter().zip(dims::create(session, dim, &sorted)?) {
+        ids[index] = id;
+    }
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_shrinks_once_it_loses_more_than_its_share() {
+        assert!(!is_shrunk(100, 50, 50.0) && is_shrunk(100, 49, 50.0));
+        assert!(!is_shrunk(0, 0, 0.0) && !is_shrunk(10, 200, 0.0));
+        assert!(is_shrunk(1000, 999, 0.0) && !is_shrunk(1000, 0, 100.0));
+    }
+
+    #[test]
+    fn options_that_save_lines_do_not_make_another_file() {
+        assert_eq!(without_leniency("on_conflict=first | max_shrink=80"), "on_conflict=first");
+        assert_eq!(without_leniency("on_conflict=first year=2025"), "on_conflict=first year=2025");
+    }
+}
