@@ -93,3 +93,30 @@ fn document_of(tool: &Tool, verdict: Verdict, code: u8, seconds: f64, document: 
     }
     format!("{:#}\n", Value::Object(fields))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::ser::Error as _;
+
+    use super::*;
+
+    /// A report as one with a path that is no text would be.
+    struct Unwritable;
+
+    impl serde::Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("path contains invalid UTF-8 characters"))
+        }
+    }
+
+    impl Report for Unwritable {
+        fn render(&self, _: &mut Page) {}
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_serialised_is_a_failure() {
+        let output = |json| OutputArgs { home: None, json, quiet: true, verbose: 0 };
+        assert_eq!(finish(&Tool::DEFAULT, &output(true), Ok(Unwritable), 0.0), 1);
+        assert_eq!(finish(&Tool::DEFAULT, &output(false), Ok(Unwritable), 0.0), 0);
+    }
+}
