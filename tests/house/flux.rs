@@ -374,3 +374,26 @@ fn an_output_that_cannot_be_written_is_a_failure() {
         assert!([0, 3].contains(&head.code) && head.stderr.is_empty(), "{command}\n{head}");
     }
 }
+
+#[test]
+fn a_path_that_is_no_text_does_not_cost_the_document() {
+    use std::os::unix::ffi::OsStrExt;
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    home.tool("update-saisons").run().expect_code(0);
+    let page = home.path().join(std::ffi::OsStr::from_bytes(b"page\xff"));
+    let folder = home.path().join(std::ffi::OsStr::from_bytes(b"dossier\xff"));
+    fs::create_dir(&folder).unwrap();
+    for (tool, option, path, field) in [
+        ("compare-mobility-2024-2023", "--html", &page, "/files/0"),
+        ("validation-complete-import", "--html", &page, "/html"),
+        ("backup-critical", "--dir", &folder, "/path"),
+        ("security-cleanup-check", "--path", &folder, "/path"),
+    ] {
+        let run = home.tool(tool).args(["--json", option]).arg(path).run();
+        assert!([0, 3].contains(&run.code), "{run}");
+        let shown = run.json().pointer(field).unwrap_or_else(|| panic!("{field}\n{run}")).to_string();
+        assert!(shown.contains('\u{fffd}'), "{shown}");
+    }
+}

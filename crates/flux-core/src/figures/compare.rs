@@ -104,7 +104,8 @@ struct MobilityReport {
     losses: Vec<Commune>,
     new: Vec<Commune>,
     gone: Vec<Commune>,
-    files: Vec<PathBuf>,
+    /// What was written, as text: a name that is none would cost the whole document.
+    files: Vec<String>,
     findings: Vec<Finding>,
     /// The communes that either year ranks.
     #[serde(skip)]
@@ -151,11 +152,11 @@ pub fn compare(database: &Database, options: &Options) -> Result<impl Report + u
     };
     if let Some(path) = &options.csv {
         report.write_csv(path)?;
-        report.files.push(path.clone());
+        report.files.push(path.display().to_string());
     }
     if let Some(path) = &options.html {
         files::replace(path, report.page().finish().as_bytes(), Durability::Cache)?;
-        report.files.push(path.clone());
+        report.files.push(path.display().to_string());
     }
     Ok(report)
 }
@@ -377,7 +378,7 @@ impl Report for MobilityReport {
             page.table(&table);
         }
         for file in &self.files {
-            page.line(format!("  écrit : {}", file.display()));
+            page.line(format!("  écrit : {file}"));
         }
         let nothing = format!("{} comparées", plural(self.communes.len() as u64, "commune", "communes"));
         render_findings(page, &self.findings, &nothing);

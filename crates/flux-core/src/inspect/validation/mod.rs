@@ -62,6 +62,7 @@ pub struct Validation {
     coverage: Coverage,
     shrunk: Vec<Shrunk>,
     unusual: Vec<Unusual>,
+    #[serde(serialize_with = "crate::report::path_text_if_any")]
     html: Option<PathBuf>,
     findings: Vec<Finding>,
     #[serde(skip)]
