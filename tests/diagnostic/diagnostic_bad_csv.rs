@@ -80,6 +80,7 @@ fn beside(path: &Path, name: &[u8]) -> std::path::PathBuf {
     path.with_file_name(std::ffi::OsStr::from_bytes(name))
 }
 
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn defects() -> Vec<Defect> {
     let noise: Vec<u8> = (0..200_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let cut = sound();

@@ -6,6 +6,7 @@ use support::weekly::{BASE, FR, INT, MOBILITY, STAY, Sane, World, file};
 
 /// Imports one line per name, each with a volume of its own, and compares the id that each led to; `None`: rejected.
 #[track_caller]
+#[allow(clippy::too_many_arguments, reason = "one for each column of the file")]
 fn expect(
     world: &World,
     name: &str,

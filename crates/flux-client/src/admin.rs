@@ -12,7 +12,6 @@ use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
 
-/// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Caller {
@@ -29,7 +28,6 @@ impl Caller {
     }
 }
 
-/// One attempt.
 #[derive(Debug, Serialize)]
 struct Attempt {
     caller: Caller,

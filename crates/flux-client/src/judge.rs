@@ -14,7 +14,6 @@ const ROWS_CHECKED: usize = 1000;
 /// What an exchange is worth.
 #[derive(Debug)]
 pub(super) struct Judgement {
-    /// What is wrong.
     pub(super) findings: Vec<Finding>,
     /// The document, where it could be read.
     pub(super) document: Option<Value>,

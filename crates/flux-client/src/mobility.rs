@@ -294,7 +294,6 @@ struct Ranking<'a> {
 /// What a year ranks.
 struct Ranked {
     volume: fn(&Commune) -> u64,
-    /// How many communes.
     count: usize,
     /// The smallest volume among them.
     last: u64,

@@ -95,7 +95,6 @@ impl Database {
         })
     }
 
-    /// `user@host:port/database`, for messages.
     pub(crate) fn target(&self) -> &str {
         &self.target
     }
@@ -110,7 +109,6 @@ impl Database {
         &self.version
     }
 
-    /// MySQL or MariaDB.
     pub(crate) fn flavour(&self) -> Flavour {
         self.flavour
     }

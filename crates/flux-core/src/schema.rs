@@ -24,7 +24,6 @@ pub(crate) struct Index {
     pub name: &'static str,
     /// Whether no two rows may agree on it.
     pub(crate) unique: bool,
-    /// Columns in order.
     pub(crate) columns: Vec<&'static str>,
 }
 
@@ -33,7 +32,6 @@ pub(crate) struct Index {
 pub struct TableSpec {
     /// Name.
     pub name: String,
-    /// Columns in order.
     pub(crate) columns: Vec<Column>,
     /// Indexes, primary key first.
     pub(crate) indexes: Vec<Index>,
@@ -232,9 +230,7 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
 pub(crate) struct Change {
     /// Table.
     pub table: String,
-    /// What, in words.
     pub(crate) what: String,
-    /// The statement.
     pub(crate) ddl: String,
 }
 

@@ -104,7 +104,6 @@ impl Home {
         self.root.join("logs")
     }
 
-    /// `logs/rejets/`.
     pub(crate) fn rejects(&self) -> PathBuf {
         self.root.join("logs/rejets")
     }
@@ -249,7 +248,6 @@ impl Settings {
 /// How far TLS to the server goes, as MySQL's own clients name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsMode {
-    /// Never.
     Disabled,
     /// When the server offers it, without checking its certificate.
     Preferred,
@@ -264,7 +262,6 @@ pub(crate) enum TlsMode {
 /// How to reach the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
-    /// `user@host:port/database`, for messages.
     pub(crate) target: String,
     /// Name of the database.
     pub(crate) database: String,

@@ -52,7 +52,6 @@ pub(super) struct Categorie {
     pub(super) base: f64,
     /// How far the season moves it: 0 not at all, 1 as a tourist.
     pub(super) seasonal: f64,
-    /// Parts by provenance.
     pub(super) split: [f64; 3],
 }
 

@@ -50,7 +50,6 @@ impl Sink {
         &mut self.text
     }
 
-    /// Ends the line.
     pub(super) fn end_line(&mut self) -> io::Result<()> {
         self.text.push_str(self.eol);
         self.lines += 1;

@@ -19,9 +19,7 @@ use crate::signals;
 
 /// Most parameters that a prepared statement takes, with some to spare.
 const MOST_PARAMS: usize = 60_000;
-/// Rows per INSERT.
 const MOST_ROWS: usize = 1_000;
-/// Rows per transaction.
 const COMMIT_EVERY: u64 = 100_000;
 
 /// Values as they are in the backup, zero ids and odd dates included, but nothing cut or rounded.

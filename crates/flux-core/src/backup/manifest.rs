@@ -44,11 +44,8 @@ impl Kind {
 /// One table of a backup.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TableEntry {
-    /// Its name.
     pub(crate) table: String,
-    /// Its file.
     pub(crate) file: String,
-    /// Rows.
     pub(crate) rows: u64,
     /// Sum of its column `volume`, where there is one.
     pub(crate) volume: Option<i64>,
@@ -67,7 +64,6 @@ pub(super) struct TableEntry {
 /// The dump of a whole database.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct DumpEntry {
-    /// Its file.
     pub(crate) file: String,
     /// Program and version that wrote it.
     pub(crate) program: String,
@@ -82,7 +78,6 @@ pub(super) struct DumpEntry {
 pub(super) struct Manifest {
     /// Version of the format.
     pub(crate) format: u32,
-    /// What it holds.
     pub(crate) kind: Kind,
     /// Name of the database.
     pub(crate) database: String,
@@ -92,19 +87,16 @@ pub(super) struct Manifest {
     pub(crate) tool_version: String,
     /// When the snapshot was taken, UTC, by the server's clock.
     pub(crate) snapshot_at: String,
-    /// Rows in all.
     pub(crate) rows: u64,
     /// Sum of the volumes.
     pub(crate) volume: i64,
     /// Tables, in the order in which they were read.
     pub(crate) tables: Vec<TableEntry>,
-    /// The dump.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dump: Option<DumpEntry>,
 }
 
 impl Manifest {
-    /// An empty one.
     pub(super) fn new(kind: Kind, database: &str, server_version: &str, snapshot_at: String) -> Self {
         Self {
             format: FORMAT,
@@ -180,9 +172,7 @@ impl Manifest {
 /// A folder that is, or claims to be, a backup.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Its path.
     pub(crate) path: PathBuf,
-    /// Its name.
     pub(crate) name: String,
     /// Its manifest, or what is wrong with it.
     pub(crate) manifest: Result<Manifest>,

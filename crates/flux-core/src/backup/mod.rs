@@ -46,7 +46,6 @@ pub struct BackupOptions {
     pub dry_run: bool,
 }
 
-/// Report of `backup-critical`.
 #[derive(Debug, Serialize)]
 struct BackupReport {
     dry_run: bool,

@@ -48,7 +48,6 @@ pub struct RestoreOptions {
     pub dry_run: bool,
 }
 
-/// Report of `restore-critical`.
 #[derive(Debug, Serialize)]
 struct RestoreReport {
     action: RestoreAction,

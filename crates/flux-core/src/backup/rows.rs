@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Digest {
     sum: u128,
-    /// Rows seen.
     pub(super) rows: u64,
 }
 
@@ -23,7 +22,6 @@ impl Digest {
         self.rows += 1;
     }
 
-    /// 32 hexadecimal digits.
     pub(super) fn hex(&self) -> String {
         format!("{:032x}", self.sum)
     }
@@ -36,7 +34,6 @@ pub(super) enum Form {
     Date,
     /// A year; `0` in text would mean 2000.
     Year,
-    /// Everything else.
     Plain,
 }
 

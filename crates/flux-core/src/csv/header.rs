@@ -85,7 +85,6 @@ impl Header {
         names.iter().filter_map(|name| self.columns.iter().position(|column| same(column, name))).collect()
     }
 
-    /// The column names.
     pub(crate) fn columns(&self) -> &[String] {
         &self.columns
     }

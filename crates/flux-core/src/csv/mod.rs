@@ -26,9 +26,7 @@ pub(crate) enum Encoding {
     Bytes,
     /// UTF-8 with byte order mark.
     Utf8Bom,
-    /// UTF-16, little endian.
     Utf16Le,
-    /// UTF-16, big endian.
     Utf16Be,
 }
 
@@ -58,7 +56,6 @@ pub(crate) fn decode(field: &[u8]) -> (Cow<'_, str>, bool) {
 #[derive(Debug)]
 pub(crate) struct Source {
     lines: Lines,
-    /// The header.
     pub(crate) header: Header,
     fields: Fields,
     records: u64,

@@ -109,11 +109,9 @@ pub struct Resolver {
     codes: Map<u32>,
     /// Step 1: upper case.
     exact: Index,
-    /// Step 2: equivalences.
     equivalent: Index,
     /// Step 3: accents, hyphens, apostrophes and spaces folded away.
     folded: Index,
-    /// See [`Resolver::digest`].
     digest: OnceLock<u128>,
 }
 

@@ -20,7 +20,6 @@ impl Day {
         u16::try_from(date.to_epoch_days()).ok().map(Day)
     }
 
-    /// The calendar date.
     pub(crate) fn date(self) -> NaiveDate {
         NaiveDate::default() + Days::new(u64::from(self.0))
     }

@@ -13,14 +13,12 @@ use crate::files::{self, Durability};
 const FILE: &str = ".extractions.json";
 const LOCK: &str = ".extractions.lock";
 
-/// One archive.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Remembered {
     pub(crate) archive: String,
     /// Under the output folder.
     pub(crate) folder: PathBuf,
     pub(crate) files: usize,
-    /// When, in UTC.
     pub(crate) at: String,
 }
 

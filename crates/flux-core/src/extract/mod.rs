@@ -52,10 +52,8 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// One archive.
 #[derive(Debug, Serialize)]
 pub(crate) struct ArchiveReport {
-    /// Where it is.
     #[serde(serialize_with = "crate::report::path_text")]
     pub(crate) archive: PathBuf,
     /// What became of it.
@@ -67,26 +65,21 @@ pub(crate) struct ArchiveReport {
     pub(crate) folder: Option<PathBuf>,
     /// Files unpacked, those of inner archives included.
     pub(crate) files: u64,
-    /// Their bytes.
     pub(crate) bytes: u64,
     /// Entries that were left out as of no use (`__MACOSX` and the like).
     pub(crate) left_out: u64,
     /// Other files of its folder, relative to it: of an earlier delivery or put there by hand. They are left alone.
     pub(crate) left_behind: Vec<String>,
-    /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }
 
-/// One run.
 #[derive(Debug, Serialize)]
 struct ExtractReport {
-    /// Where to.
     #[serde(serialize_with = "crate::report::path_text")]
     pub(crate) output: PathBuf,
     /// Whether nothing was left.
     pub(crate) dry_run: bool,
-    /// The archives.
     pub(crate) archives: Vec<ArchiveReport>,
 }
 

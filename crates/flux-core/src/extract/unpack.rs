@@ -16,7 +16,6 @@ use crate::extract::directory::{self, Bounded};
 use crate::extract::limits::{Limits, RATIO_FROM};
 use crate::extract::names::{decode, place, shown};
 
-/// What was unpacked.
 #[derive(Debug, Default)]
 pub(crate) struct Unpacked {
     /// Files, relative to the folder.

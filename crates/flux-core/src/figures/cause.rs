@@ -30,7 +30,6 @@ pub struct Options {
     pub space: Space,
 }
 
-/// One step.
 #[derive(Debug, Serialize)]
 struct Step {
     name: &'static str,
@@ -38,7 +37,6 @@ struct Step {
     detail: String,
 }
 
-/// Report of `diagnostic-mobility`.
 #[derive(Debug, Serialize)]
 struct CauseReport {
     table: &'static str,
@@ -184,7 +182,6 @@ fn waiting(session: &mut Session, options: &Options, period: Option<&Period>) ->
     }
 }
 
-/// What [`funnel`] counts.
 const STEPS: [&str; 6] = [
     "lignes de la période",
     "dont de la zone",

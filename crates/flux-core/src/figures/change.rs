@@ -7,7 +7,6 @@ use serde::Serialize;
 pub(crate) struct Comparison {
     /// The year asked for.
     pub(crate) n: Option<u64>,
-    /// The reference year.
     pub(crate) n_1: Option<u64>,
 }
 

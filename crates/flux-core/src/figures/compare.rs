@@ -84,11 +84,9 @@ struct LeapDay {
     date: String,
     /// Its visitors, which the totals hold as the portal's do.
     total: u64,
-    /// Evolution without it.
     evolution_pct: Option<f64>,
 }
 
-/// Report of `compare-mobility-2024-2023`.
 #[derive(Debug, Serialize)]
 struct MobilityReport {
     zone: Zone,

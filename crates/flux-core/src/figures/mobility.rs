@@ -48,7 +48,6 @@ pub struct Commune {
     pub total_visiteurs: Option<u64>,
     /// N−1; `None` where the reference period is unknown or has no data at all.
     pub total_visiteurs_n1: Option<u64>,
-    /// N less N−1.
     pub(crate) difference: Option<i64>,
     /// Share of all communes of the period.
     part_pct: f64,
@@ -72,14 +71,12 @@ pub struct Side {
     pub(crate) days_with_data: u64,
     /// Visitors in all communes; `None` where no day has data, which is not 0.
     pub total: Option<u64>,
-    /// Communes with visitors.
     pub(crate) communes: usize,
 }
 
 /// The answer: every commune that N or N−1 knows, so that one that fell out is seen; largest of N first.
 #[derive(Debug)]
 pub struct Mobility {
-    /// Whom it counts.
     pub(crate) filter: Filter,
     /// The period asked for.
     pub n: Side,
@@ -161,7 +158,6 @@ pub(crate) fn id_of(session: &mut Session, dim: Dim, name: &str) -> Result<Named
 /// Whom the figure counts, in ids of the database.
 #[derive(Debug)]
 pub(crate) struct Filter {
-    /// See [`table`].
     pub(crate) table: &'static str,
     /// The zone with all its rows.
     pub(crate) zone: Zone,

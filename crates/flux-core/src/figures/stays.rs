@@ -23,7 +23,6 @@ const TOP: u32 = 10;
 pub(crate) struct Share {
     /// Its name.
     pub name: String,
-    /// Nights.
     pub(crate) volume: u64,
     /// Percent of the whole.
     pub(crate) percent: f64,
@@ -34,16 +33,13 @@ pub(crate) struct Share {
 pub(crate) struct Spread {
     /// Table.
     pub table: String,
-    /// Rows.
     pub(crate) rows: u64,
-    /// Their volume.
     pub(crate) volume: u64,
     /// First and last date.
     pub(crate) dates: Option<(String, String)>,
     /// The ten largest départements or countries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) top: Vec<Share>,
-    /// By new region.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) regions: Vec<Share>,
     /// By length of stay, in its order.
@@ -153,7 +149,6 @@ fn render_shares(page: &mut Page, title: &str, shares: &[Share]) {
 /// An import of one file, and what it brought.
 #[derive(Debug, Serialize)]
 struct ImportedStays {
-    /// The import.
     #[serde(flatten)]
     pub(crate) import: ImportReport,
     /// What its table holds; absent when nothing could be read.
@@ -177,7 +172,6 @@ impl Report for ImportedStays {
 /// A migration of stays, and what the main tables then hold for its dates.
 #[derive(Debug, Serialize)]
 struct MigratedStays {
-    /// The migration.
     #[serde(flatten)]
     pub(crate) migration: MigrateReport,
     /// What the main tables hold.
@@ -244,7 +238,6 @@ pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -
 /// An import with what it cost.
 #[derive(Debug, Serialize)]
 struct MeasuredImport {
-    /// The import.
     #[serde(flatten)]
     pub(crate) import: ImportReport,
     /// Lines read per second, over the whole run.
@@ -271,7 +264,6 @@ pub fn measured(
     Ok(MeasuredImport { import, lines_per_s, peak_memory_bytes: peak_memory() })
 }
 
-/// `VmHWM` of `/proc/self/status`.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -9,9 +9,7 @@ pub enum Unknown {
     /// No period of that year has this code or name.
     #[error("la période « {name} » de {year} n'existe pas ({})", known(codes, *year))]
     Period {
-        /// As asked for.
         name: String,
-        /// Year asked for.
         year: i32,
         /// Codes of `dim_periodes` for that year.
         codes: Vec<String>,
@@ -21,7 +19,6 @@ pub enum Unknown {
     Name {
         /// Where it was looked up.
         dim: Dim,
-        /// As asked for.
         name: String,
         /// The nearest names, or all where none is near.
         near: Vec<String>,
@@ -31,9 +28,7 @@ pub enum Unknown {
     Ambiguous {
         /// Where it was looked up.
         dim: Dim,
-        /// As asked for.
         name: String,
-        /// Their names.
         names: Vec<String>,
     },
 }

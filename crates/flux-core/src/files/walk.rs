@@ -12,7 +12,6 @@ use crate::signals;
 /// What a walk meets.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// A regular file.
     File(PathBuf, Metadata),
     /// A folder, after what is in it.
     Folder(PathBuf, Metadata),

@@ -82,7 +82,6 @@ const ALL: &str = "ALL PRIVILEGES";
 struct Grant<'a> {
     revoked: bool,
     rights: Vec<&'a str>,
-    /// `None` for `*.*`.
     database: Option<String>,
     account: &'a str,
 }

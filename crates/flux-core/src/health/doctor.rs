@@ -19,7 +19,6 @@ use crate::setup::{self, Preset};
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
-    /// What.
     pub(crate) subject: &'static str,
     /// What was found, in one line.
     pub(crate) state: String,

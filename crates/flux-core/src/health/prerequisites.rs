@@ -22,7 +22,6 @@ pub(crate) struct Passed {
     what: String,
 }
 
-/// Report of `diagnostic-migration`.
 #[derive(Debug, Serialize)]
 struct PrerequisitesReport {
     #[serde(serialize_with = "crate::report::path_text")]

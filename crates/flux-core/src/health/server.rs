@@ -18,7 +18,6 @@ pub(crate) struct Setting {
     meaning: &'static str,
 }
 
-/// Report of `simple-test`.
 #[derive(Debug, Serialize)]
 struct ServerReport {
     target: String,

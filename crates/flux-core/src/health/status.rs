@@ -20,7 +20,6 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum FileState {
-    /// Not there.
     Absent,
     /// There, not loaded yet, or not in this version.
     New,
@@ -30,7 +29,6 @@ enum FileState {
     Unreadable,
 }
 
-/// One weekly table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct TableStatus {
     file: &'static str,
@@ -45,7 +43,6 @@ pub(crate) struct TableStatus {
     migrated: bool,
 }
 
-/// Report of `check-status`.
 #[derive(Debug, Serialize)]
 struct StatusReport {
     tables: Vec<TableStatus>,

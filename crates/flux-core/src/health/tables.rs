@@ -76,7 +76,6 @@ pub struct Options {
     pub stats: bool,
 }
 
-/// A column.
 #[derive(Debug, Serialize)]
 pub(crate) struct Column {
     name: String,
@@ -85,7 +84,6 @@ pub(crate) struct Column {
     nullable: bool,
 }
 
-/// An index.
 #[derive(Debug, Serialize)]
 pub(crate) struct Index {
     name: String,
@@ -103,7 +101,6 @@ pub(crate) struct Stats {
     definitive: Option<u64>,
 }
 
-/// One table.
 #[derive(Debug, Serialize)]
 pub(crate) struct Info {
     name: String,
@@ -123,7 +120,6 @@ pub(crate) struct Info {
     stats: Option<Stats>,
 }
 
-/// Report of `tables-info`.
 #[derive(Debug, Serialize)]
 struct Inventory {
     database: String,

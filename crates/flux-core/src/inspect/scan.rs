@@ -25,9 +25,7 @@ const EXAMPLES: usize = 3;
 /// Lines that an import would reject for one reason.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Problem {
-    /// The reason.
     pub(crate) reason: String,
-    /// How many lines.
     pub(crate) lines: u64,
     /// `line: value` of the first ones.
     pub(crate) examples: Vec<String>,
@@ -49,17 +47,13 @@ pub(crate) struct NameUse {
 /// What one file holds.
 #[derive(Debug)]
 pub(crate) struct FileScan {
-    /// Its dataset.
     pub(crate) dataset: &'static Dataset,
     /// Where it was found; several when it stands twice in the delivery.
     pub(crate) paths: Vec<PathBuf>,
-    /// Bytes.
     pub(crate) size: u64,
     /// When it was written, in local time.
     pub(crate) modified: Option<DateTime<Local>>,
-    /// Encoding met.
     pub(crate) encoding: Option<&'static str>,
-    /// The separator.
     pub(crate) separator: Option<char>,
     /// Columns of the header.
     pub(crate) columns: Vec<String>,
@@ -67,7 +61,6 @@ pub(crate) struct FileScan {
     pub(crate) missing_columns: Vec<&'static str>,
     /// Records after the header, blank lines aside.
     pub(crate) lines: u64,
-    /// Lines by date.
     pub(crate) dates: BTreeMap<Day, u64>,
     /// Sum of the volumes that can be read.
     pub(crate) volume: u64,

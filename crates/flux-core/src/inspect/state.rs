@@ -14,10 +14,8 @@ use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::report::{ranges, render_findings, some_of};
 
-/// One expected file.
 #[derive(Debug, Serialize)]
 pub(crate) struct FileState {
-    /// Name.
     pub(crate) file: String,
     /// Table that it goes to.
     pub table: String,
@@ -27,11 +25,9 @@ pub(crate) struct FileState {
     pub(crate) path: Option<String>,
     #[serde(skip)]
     sign: Verdict,
-    /// Bytes.
     pub(crate) size: u64,
     /// When it was written, local time.
     pub(crate) modified: Option<String>,
-    /// Encoding met.
     pub(crate) encoding: Option<&'static str>,
     /// `;`, `,` or a tab.
     pub(crate) separator: Option<char>,
@@ -39,13 +35,11 @@ pub(crate) struct FileState {
     pub(crate) columns: Vec<String>,
     /// Columns that the import needs and the header lacks.
     pub(crate) missing_columns: Vec<&'static str>,
-    /// Records.
     pub(crate) lines: u64,
     /// Sum of the volumes.
     pub(crate) volume: u64,
     /// First and last date.
     pub(crate) dates: Option<(String, String)>,
-    /// Dates with lines.
     pub(crate) days: usize,
     /// Days without a line between the first and the last.
     pub(crate) missing_days: Vec<String>,

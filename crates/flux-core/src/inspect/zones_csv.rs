@@ -35,7 +35,6 @@ pub(crate) struct ZoneName {
     pub(crate) lines: u64,
     /// First and last date.
     pub(crate) dates: Option<(String, String)>,
-    /// Lines by file.
     pub(crate) files: BTreeMap<&'static str, u64>,
     /// Where it stands first: file and line.
     pub(crate) first: (&'static str, u64),

@@ -17,13 +17,11 @@ pub(crate) struct Entry<'a> {
     pub(crate) attempt: &'a str,
     /// Shared by all files of one run.
     pub(crate) run: &'a str,
-    /// Which tool.
     pub(crate) tool: &'a str,
     /// Target table.
     pub table: &'a str,
     /// Name of the file.
     pub(crate) file_name: &'a str,
-    /// Its path.
     pub(crate) file_path: &'a str,
     /// Its size in bytes.
     pub(crate) file_size: u64,
@@ -33,15 +31,12 @@ pub(crate) struct Entry<'a> {
     pub(crate) options: &'a str,
     /// Hash of the names that the file was resolved against.
     pub(crate) dims_hash: &'a str,
-    /// `loaded` or `failed`.
     pub(crate) status: &'a str,
     /// Why it failed.
     pub message: Option<&'a str>,
-    /// Encoding met.
     pub(crate) encoding: &'a str,
     /// First and last date stored.
     pub(crate) dates: Option<(String, String)>,
-    /// The accounting.
     pub(crate) counts: Counts,
     /// Path of the reject file.
     pub(crate) reject_file: Option<&'a str>,
@@ -54,7 +49,6 @@ pub(crate) struct Entry<'a> {
 pub(crate) struct Counts {
     /// Records after the header, blank lines aside.
     pub(crate) lines_read: u64,
-    /// Rows stored.
     pub(crate) stored: u64,
     /// Rows of the replaced dates that were there before.
     pub(crate) deleted: u64,
@@ -89,9 +83,7 @@ impl Counts {
 /// The last try to import into a table, whatever became of it.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Attempt {
-    /// `loaded` or `failed`.
     pub(crate) status: String,
-    /// In UTC.
     pub(crate) finished_at: String,
     pub(crate) file_hash: String,
     pub(crate) lines_read: u64,
@@ -100,7 +92,6 @@ pub(crate) struct Attempt {
     pub(crate) conflicts: u64,
     pub(crate) rejected: u64,
     pub(crate) reject_file: Option<String>,
-    /// Why it failed.
     pub(crate) message: Option<String>,
     /// When the temporary table was emptied after migration, in UTC.
     pub(crate) cleaned_at: Option<String>,
@@ -229,7 +220,6 @@ pub(crate) fn last_accounts(session: &mut Session, table: &str) -> Result<Option
 #[derive(Debug, Serialize)]
 pub(crate) struct FileDone {
     pub(crate) file: String,
-    /// `loaded` or `failed`.
     pub(crate) status: String,
     pub(crate) lines_read: u64,
     pub(crate) stored: u64,
@@ -311,13 +301,9 @@ pub(crate) struct Last {
     pub(crate) options: String,
     /// Hash of the names it was resolved against.
     pub(crate) dims_hash: String,
-    /// Rows stored.
     pub(crate) stored: u64,
-    /// Lines rejected.
     pub(crate) rejected: u64,
-    /// Encoding met.
     pub(crate) encoding: String,
-    /// Reject file.
     pub(crate) reject_file: Option<String>,
     /// When the temporary table was emptied after migration, in UTC.
     pub(crate) cleaned_at: Option<String>,

@@ -172,7 +172,6 @@ pub(crate) struct Head {
     pub(crate) lock_id: Option<u64>,
     /// The process, in the operators' words.
     pub(crate) note: String,
-    /// In UTC.
     pub(crate) started_at: String,
     /// Seconds since the last sign of life.
     pub(crate) silent_s: f64,

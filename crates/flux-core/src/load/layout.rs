@@ -29,7 +29,6 @@ impl Layout {
         Ok(Self { widths, total, below_slice: total - zone })
     }
 
-    /// Packs a key.
     #[inline]
     pub(crate) fn pack(&self, day: Day, rows: &[u32]) -> u128 {
         let mut key = u128::from(day.0);
@@ -39,7 +38,6 @@ impl Layout {
         key
     }
 
-    /// Unpacks a key.
     #[inline]
     pub(crate) fn unpack(&self, mut key: u128, rows: &mut [u32]) -> Day {
         for (row, width) in rows.iter_mut().zip(&self.widths).rev() {
@@ -110,7 +108,6 @@ impl RowText {
         self.bytes[self.end - 1] = b'\t';
     }
 
-    /// Adds a number.
     #[inline]
     pub(crate) fn number(&mut self, number: u32) {
         let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;

@@ -20,7 +20,6 @@ pub(crate) enum Outcome<'a> {
         key: u128,
         volume: u32,
     },
-    /// Of another year.
     Filtered,
     /// A volume that is not stored: 0 or less, in a raw export.
     NotPositive,

@@ -22,7 +22,6 @@ pub(crate) struct Place {
 pub(crate) struct Completion {
     /// Its id.
     pub id: u32,
-    /// The code.
     pub(crate) insee: String,
 }
 

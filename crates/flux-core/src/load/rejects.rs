@@ -17,17 +17,14 @@ const MOTIVES: usize = 50;
 /// Why lines were rejected.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Motive {
-    /// The reason.
     pub(crate) reason: String,
     /// The column, where one is to blame.
     pub(crate) column: String,
-    /// How many lines.
     pub(crate) lines: u64,
     /// `line: value` of the first ones.
     pub(crate) examples: Vec<String>,
 }
 
-/// A rejected line.
 #[derive(Debug, Clone)]
 pub(crate) struct Rejection<'a> {
     pub(crate) line: u64,
@@ -43,7 +40,6 @@ pub(crate) struct Rejects {
     folder: Option<PathBuf>,
     out: Option<(PathBuf, BufWriter<File>)>,
     motives: BTreeMap<(String, String), Motive>,
-    /// Lines rejected.
     pub(crate) count: u64,
 }
 
@@ -59,7 +55,6 @@ impl Rejects {
         }
     }
 
-    /// Rejects a line.
     pub(crate) fn add(&mut self, rejection: &Rejection<'_>, raw: &[u8]) -> Result<()> {
         self.begin(rejection)?;
         self.piece(raw)?;
@@ -174,7 +169,6 @@ fn create(folder: &Path, file_name: &str) -> Result<(PathBuf, BufWriter<File>)> 
     Err(Error::Invariant(format!("trop de fichiers de rejets pour {file_name} dans la même seconde")))
 }
 
-/// Quoted where needed.
 fn quote(out: &mut Vec<u8>, text: &[u8]) {
     if !text.iter().any(|byte| matches!(byte, b'"' | b';' | b'\n' | b'\r')) {
         out.extend_from_slice(text);

@@ -46,9 +46,7 @@ impl Status {
 /// A date that was not replaced because it would have lost too many rows.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ShrunkDate {
-    /// The date.
     pub(crate) date: String,
-    /// Rows stored.
     pub(crate) stored: u64,
     /// Rows that the file holds.
     pub(crate) incoming: u64,
@@ -59,11 +57,9 @@ pub(crate) struct ShrunkDate {
 pub(crate) struct ConflictExample {
     /// Line of the first volume.
     pub(crate) line: u64,
-    /// First volume.
     pub(crate) volume: u32,
     /// Line of the other one.
     pub(crate) other_line: u64,
-    /// Other volume.
     pub(crate) other_volume: u32,
 }
 
@@ -88,15 +84,12 @@ pub struct FileReport {
     pub table: String,
     /// What became of it.
     pub(crate) status: Status,
-    /// Encoding met.
     pub(crate) encoding: Option<String>,
-    /// The accounting.
     #[serde(flatten)]
     pub(crate) counts: Counts,
     /// Where rejected lines are.
     #[serde(serialize_with = "crate::report::path_text_if_any")]
     pub(crate) reject_file: Option<PathBuf>,
-    /// Seconds.
     #[serde(serialize_with = "seconds")]
     pub(crate) duration_s: Duration,
     /// Where the file was found.
@@ -108,10 +101,8 @@ pub struct FileReport {
     /// Why lines were rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejects: Vec<Motive>,
-    /// Contradicting lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) conflict_examples: Vec<ConflictExample>,
-    /// Dates not replaced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) shrunk_dates: Vec<ShrunkDate>,
     /// Names created, `dimension: name`.
@@ -120,7 +111,6 @@ pub struct FileReport {
     /// A remark for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
-    /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     /// What to do about it.
@@ -217,7 +207,6 @@ pub struct ImportReport {
     pub(crate) load_method: &'static str,
     /// The files, in the order of the delivery.
     pub(crate) files: Vec<FileReport>,
-    /// Their sums.
     pub(crate) totals: Counts,
     #[serde(skip)]
     elapsed: Duration,

@@ -34,7 +34,6 @@ pub(crate) struct Rows {
     pub(crate) keys: RangeInclusive<u128>,
     /// Whether the rows are definitive ones, for a main table.
     pub(crate) definitive: bool,
-    /// See [`crate::load::mapper::Mapper::ids`].
     pub(crate) ids: Arc<Vec<Option<Vec<u32>>>>,
     pub(crate) with_weekday: bool,
     /// Rows sent so far, for the progress bar.

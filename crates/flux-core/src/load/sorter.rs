@@ -15,7 +15,6 @@ use crate::error::{Error, Result};
 pub(crate) struct Record {
     /// The packed natural key.
     pub(crate) key: u128,
-    /// The volume.
     pub(crate) volume: u32,
     /// Number of its line in the file.
     pub(crate) line: u64,

@@ -13,7 +13,6 @@ use crate::load::options::OnConflict;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group {
     pub(crate) key: u128,
-    /// How many lines.
     pub(crate) lines: u64,
     /// How many different volumes.
     pub(crate) distinct: u64,
@@ -74,7 +73,6 @@ impl Group {
     }
 }
 
-/// All keys.
 pub(crate) const ALL: RangeInclusive<u128> = 0..=u128::MAX;
 
 /// Gives the lines of each key of a range together, in key order.

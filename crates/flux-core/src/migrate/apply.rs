@@ -38,23 +38,19 @@ pub(crate) enum Status {
     Unchanged,
     /// The temporary table is empty.
     Empty,
-    /// Nothing was changed.
     Failed,
 }
 
 /// One table pair.
 #[derive(Debug, Clone, Serialize)]
 pub struct MigratedTable {
-    /// Temporary table.
     pub(crate) temp: String,
     /// Main table.
     pub main: String,
-    /// Its rows.
     #[serde(flatten)]
     pub(crate) moves: Moves,
     /// What became of it.
     pub(crate) status: Status,
-    /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     /// What to do about it.

@@ -21,11 +21,9 @@ const MAX_DATES: usize = 100;
 pub struct BatchReport {
     /// Whether nothing was written.
     pub(crate) dry_run: bool,
-    /// Temporary table.
     pub(crate) temp: String,
     /// Main table.
     pub main: String,
-    /// Batches in all.
     pub(crate) batches: usize,
     /// Batches that had nothing left to do.
     pub(crate) already_done: usize,

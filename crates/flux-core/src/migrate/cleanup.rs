@@ -32,7 +32,6 @@ pub struct CleanupOptions {
 pub(super) enum Status {
     /// Emptied (on a dry run: would be).
     Cleaned,
-    /// It was empty.
     Empty,
     /// Left, for lack of proof.
     Kept,
@@ -40,7 +39,6 @@ pub(super) enum Status {
     Failed,
 }
 
-/// One temporary table.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct CleanedTable {
     temp: String,

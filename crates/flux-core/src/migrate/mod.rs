@@ -29,9 +29,7 @@ use crate::schema::{self, Existing};
 /// The temporary and the main table of one weekly dataset.
 #[derive(Debug, Clone)]
 pub struct Pair {
-    /// The dataset.
     pub(crate) dataset: &'static Dataset,
-    /// Temporary table.
     pub(crate) temp: String,
     /// Main table.
     pub main: String,
@@ -56,11 +54,9 @@ pub(crate) struct Comparison {
     pub(crate) surplus: u64,
     /// Provisional main rows of the same dates.
     pub(crate) main_provisional: u64,
-    /// Their volume.
     pub(crate) main_provisional_volume: i64,
     /// Definitive main rows of the same dates.
     pub(crate) main_definitive: u64,
-    /// Their volume.
     pub(crate) main_definitive_volume: i64,
 }
 

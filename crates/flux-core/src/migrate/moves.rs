@@ -12,7 +12,6 @@ use crate::migrate::{Comparison, Dates, MigrateOptions, Pair};
 pub(crate) struct Moves {
     /// Rows of the temporary table = inserted + updated + unchanged + kept definitive.
     pub(crate) temp_rows: u64,
-    /// New keys.
     pub(crate) inserted: u64,
     /// Keys that took the new volume.
     pub(crate) updated: u64,
@@ -42,7 +41,6 @@ impl Moves {
         }
     }
 
-    /// Whether main changes.
     pub(super) fn writes(&self) -> bool {
         self.inserted + self.updated + self.removed > 0
     }

@@ -27,13 +27,11 @@ pub struct VerifyOptions {
 pub(super) enum Kind {
     /// In the temporary table, not in main.
     Missing,
-    /// Another volume.
     Different,
     /// Provisional in main, not in the temporary table.
     Surplus,
 }
 
-/// An offending key.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Offender {
     kind: Kind,
@@ -43,7 +41,6 @@ pub(super) struct Offender {
     main_volume: Option<i64>,
 }
 
-/// One table pair.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct VerifiedTable {
     temp: String,

@@ -56,7 +56,6 @@ impl Document {
         Self { title: title.to_owned(), body }
     }
 
-    /// A heading.
     pub(crate) fn heading(&mut self, text: &str) {
         let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
     }
@@ -72,7 +71,6 @@ impl Document {
         );
     }
 
-    /// A plain line.
     pub(crate) fn text(&mut self, text: &str) {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
     }
@@ -115,12 +113,10 @@ impl Document {
         self.body.push_str("</tbody></table></div>\n");
     }
 
-    /// A drawing.
     pub(crate) fn svg(&mut self, svg: &str) {
         let _ = writeln!(self.body, "<div class=\"scroll\">{svg}</div>");
     }
 
-    /// The whole page.
     pub(crate) fn finish(self) -> String {
         format!(
             "<!DOCTYPE html>\n<html lang=\"fr\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -172,7 +168,6 @@ pub(crate) fn paired_bars(label: &str, rows: &[(String, u64, u64)]) -> String {
     svg
 }
 
-/// Horizontal bars.
 pub(crate) fn bars(label: &str, rows: &[(String, u64)]) -> String {
     let (left, right, step) = (330.0, 80.0, 20.0);
     let width = 760.0;

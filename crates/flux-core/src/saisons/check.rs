@@ -28,7 +28,6 @@ pub(crate) enum Anomaly {
     SaisonManquante(SaisonKey),
     /// A season's dates or its length differ from the computed ones.
     SaisonFausse {
-        /// Which.
         key: SaisonKey,
         /// Stored beginning and end.
         present: (Option<NaiveDateTime>, Option<NaiveDateTime>),
@@ -39,48 +38,23 @@ pub(crate) enum Anomaly {
     },
     /// A season does not begin the second after the one before it ended.
     Rupture {
-        /// The one before.
         avant: SaisonKey,
-        /// The one after.
         apres: SaisonKey,
         /// Seconds that lack (positive) or count twice (negative).
         secondes: i64,
     },
     /// A computed period of a year with facts has no row.
-    PeriodeManquante {
-        /// Its code.
-        code: &'static str,
-        /// Its year.
-        annee: i32,
-    },
+    PeriodeManquante { code: &'static str, annee: i32 },
     /// A period without two dates in order.
-    PeriodeInvalide {
-        /// Its code.
-        code: String,
-        /// Its year.
-        annee: i32,
-    },
+    PeriodeInvalide { code: String, annee: i32 },
     /// A period is not linked to the season that it overlaps most.
     Lien(LinkStep),
     /// The school calendar that is built in ends too soon.
-    CalendrierScolaire {
-        /// Its last day.
-        dernier_jour: Option<NaiveDate>,
-    },
+    CalendrierScolaire { dernier_jour: Option<NaiveDate> },
     /// Rows of `dim_dates` differ from the calendar.
-    DatesFausses {
-        /// How many.
-        nombre: usize,
-        /// The first.
-        exemple: dates::WrongDay,
-    },
+    DatesFausses { nombre: usize, exemple: dates::WrongDay },
     /// Days of the facts are not in `dim_dates`.
-    DatesManquantes {
-        /// How many.
-        nombre: usize,
-        /// The first.
-        exemple: NaiveDate,
-    },
+    DatesManquantes { nombre: usize, exemple: NaiveDate },
 }
 
 impl Anomaly {
@@ -172,11 +146,9 @@ fn date(value: Option<NaiveDateTime>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
 pub struct Verification {
-    /// Rows of `dim_saisons`.
     pub(crate) saisons: usize,
     /// First and last year of `dim_saisons`.
     pub(crate) annees: Option<(i32, i32)>,
-    /// Rows of `dim_periodes`.
     pub(crate) periodes: usize,
     /// Years that the facts cover.
     pub(crate) annees_faits: BTreeSet<i32>,
@@ -184,7 +156,6 @@ pub struct Verification {
     pub(crate) modifiees: Vec<(String, i32)>,
     /// Last day of the known school calendar.
     pub(crate) calendrier_scolaire: Option<NaiveDate>,
-    /// What `dim_dates` holds.
     pub(crate) dates: DatesReport,
     /// What needs a look.
     pub(crate) anomalies: Vec<Anomaly>,

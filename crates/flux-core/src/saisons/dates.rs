@@ -13,7 +13,6 @@ use crate::saisons::store;
 /// A day whose row is wrong, and the columns that are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrongDay {
-    /// The day.
     pub(crate) date: NaiveDate,
     /// Columns of `dim_dates` that differ from the calendar.
     pub(crate) columns: Vec<&'static str>,
@@ -22,7 +21,6 @@ pub(crate) struct WrongDay {
 /// What was found in `dim_dates`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatesReport {
-    /// Rows read.
     pub(crate) rows: usize,
     /// Rows that differ from the calendar, by date.
     pub(crate) wrong: Vec<WrongDay>,

@@ -13,18 +13,15 @@ use crate::saisons::store::{Days, PeriodeRow, SaisonRow, Stored};
 /// What happens to one season.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SaisonStep {
-    /// A new row.
     Insert(SaisonSpan),
     /// The row of this id takes new dates.
     Update(SaisonRow, SaisonSpan),
-    /// Nothing.
     Keep(SaisonSpan),
 }
 
 /// What happens to one computed period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PeriodeStep {
-    /// A new row.
     Insert(Periode),
     /// The row takes new days: it still had those that an earlier run wrote, or the overwriting was asked for.
     Update(PeriodeRow, Periode),
@@ -66,9 +63,7 @@ pub struct Plan {
 /// Numbers of a [`Plan`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub(crate) struct Counts {
-    /// New rows.
     pub(crate) inserted: usize,
-    /// Changed rows.
     pub(crate) updated: usize,
     /// Rows that were right.
     pub(crate) unchanged: usize,

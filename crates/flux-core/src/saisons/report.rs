@@ -80,7 +80,6 @@ impl Report for InstantsReport {
     }
 }
 
-/// Numbers of `dim_periodes`.
 #[derive(Debug, Serialize)]
 struct PeriodeCounts {
     #[serde(flatten)]

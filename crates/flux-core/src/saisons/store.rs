@@ -16,13 +16,9 @@ use crate::saisons::SaisonKey;
 pub(crate) struct SaisonRow {
     /// `id`.
     pub id: u32,
-    /// `annee` and `saison`.
     pub(crate) key: SaisonKey,
-    /// `date_debut`.
     pub(crate) debut: Option<NaiveDateTime>,
-    /// `date_fin`.
     pub(crate) fin: Option<NaiveDateTime>,
-    /// `duree_jours`.
     pub(crate) duree_jours: Option<i64>,
 }
 
@@ -33,13 +29,9 @@ pub(crate) struct PeriodeRow {
     pub id: u32,
     /// `code_periode`.
     pub code: String,
-    /// `annee`.
     pub(crate) annee: i32,
-    /// `date_debut`.
     pub(crate) debut: Option<NaiveDateTime>,
-    /// `date_fin`.
     pub(crate) fin: Option<NaiveDateTime>,
-    /// `id_saison`.
     pub(crate) id_saison: Option<u32>,
 }
 

@@ -32,7 +32,6 @@ pub struct ArchiveOptions {
     pub dry_run: bool,
 }
 
-/// Report of `archive-csv`.
 #[derive(Debug, Serialize)]
 struct ArchiveReport {
     dry_run: bool,

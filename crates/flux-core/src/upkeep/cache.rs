@@ -195,7 +195,6 @@ fn is_broken(path: &Path, size: u64) -> bool {
     fs::read(path).is_ok_and(|bytes| serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err())
 }
 
-/// Report of `clear-cache-midnight`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ClearReport {
     dry_run: bool,

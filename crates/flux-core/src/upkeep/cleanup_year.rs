@@ -29,18 +29,15 @@ pub struct CleanupOptions {
     pub apply: bool,
 }
 
-/// One table.
 #[derive(Debug, Serialize)]
 pub(crate) struct CleanedTable {
     /// Its name.
     pub table: String,
     /// Rows of the year.
     pub(crate) rows: u64,
-    /// Of them definitive.
     pub(crate) definitive: u64,
     /// Sum of their volumes.
     pub(crate) volume: i64,
-    /// Rows deleted.
     pub(crate) deleted: u64,
     /// Whether the database has it.
     pub(crate) exists: bool,
@@ -49,15 +46,12 @@ pub(crate) struct CleanedTable {
 /// The plan, and what was done of it.
 #[derive(Debug, Serialize)]
 struct CleanupReport {
-    /// The year.
     pub(crate) year: i32,
     /// Whether nothing was deleted.
     pub(crate) dry_run: bool,
-    /// The tables.
     pub(crate) tables: Vec<CleanedTable>,
     /// Rows of the year in all.
     pub(crate) rows: u64,
-    /// Rows deleted.
     pub(crate) deleted: u64,
     /// Loads of the ETL that count as undone, so that the next run loads their files again.
     pub(crate) forgotten: u64,

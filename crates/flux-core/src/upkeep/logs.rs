@@ -40,7 +40,6 @@ pub struct RotateOptions {
     pub dry_run: bool,
 }
 
-/// Report of `rotate-logs`.
 #[derive(Debug, Serialize)]
 struct RotateReport {
     dry_run: bool,

@@ -56,7 +56,6 @@ impl Proof {
     }
 }
 
-/// Proves files.
 #[derive(Debug)]
 pub(crate) struct Prover {
     locality: Locality,

@@ -39,7 +39,6 @@ pub struct ResponseOptions {
     pub dry_run: bool,
 }
 
-/// Report of `improve-response`.
 #[derive(Debug, Serialize)]
 struct ResponseReport {
     dry_run: bool,

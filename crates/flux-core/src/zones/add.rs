@@ -22,7 +22,6 @@ pub(crate) struct Zone {
     pub(crate) id_zone: Option<u32>,
 }
 
-/// Report of `add-missing-zones`.
 #[derive(Debug, Serialize)]
 struct AddReport {
     dry_run: bool,

@@ -21,18 +21,15 @@ use crate::settings::Home;
 /// Rows of one zone in one table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Presence {
-    /// Rows.
     pub(crate) rows: u64,
     /// First and last date.
     pub(crate) dates: (String, String),
-    /// Rows by year.
     pub(crate) years: BTreeMap<i32, u64>,
 }
 
 /// A zone of the database.
 #[derive(Debug, Serialize)]
 pub(crate) struct Zone {
-    /// Its id.
     pub(crate) id_zone: u32,
     /// Its name; `None` for an id that facts hold and the dimension lacks.
     pub name: Option<String>,
@@ -42,7 +39,6 @@ pub(crate) struct Zone {
     pub(crate) tables: BTreeMap<String, Presence>,
 }
 
-/// Report of `check-zones`.
 #[derive(Debug, Serialize)]
 struct ZonesReport {
     zones: Vec<Zone>,

@@ -31,7 +31,6 @@ pub(crate) struct Mapping {
     tables: BTreeMap<String, Behind>,
 }
 
-/// Report of `test-zone-mapping-api-production`.
 #[derive(Debug, Serialize)]
 struct MappingReport {
     mappings: Vec<Mapping>,

@@ -64,7 +64,6 @@ struct Move {
     pub table: String,
     /// Rows of the zone that goes.
     pub(crate) rows: u64,
-    /// Their volume.
     pub(crate) volume: u64,
     /// Keys that exist on both sides.
     pub(crate) conflicts: u64,
@@ -84,11 +83,9 @@ struct Merge {
     from: Row,
     /// Zone that stays: id, name.
     into: Row,
-    /// What moves.
     tables: Vec<Move>,
 }
 
-/// Report of `merge-zones`.
 #[derive(Debug, Serialize)]
 struct MergeReport {
     applied: bool,

@@ -11,7 +11,6 @@ pub(crate) const WEEKDAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "
 /// A row of `dim_dates`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Day {
-    /// The day.
     pub(crate) date: NaiveDate,
     /// School holiday in zone A; `None` (NULL) where the school calendar is not known.
     pub vacances_a: Option<bool>,
@@ -25,7 +24,6 @@ pub struct Day {
     pub jour_semaine: &'static str,
     /// Month, 1 to 12.
     pub(crate) mois: u32,
-    /// Year.
     pub(crate) annee: i32,
     /// Quarter, 1 to 4.
     pub(crate) trimestre: u32,

@@ -10,7 +10,6 @@ use crate::domain::calendar::easter::easter_sunday;
 /// A public holiday of one year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PublicHoliday {
-    /// Its day.
     pub(crate) date: NaiveDate,
     /// Its French name.
     pub name: &'static str,

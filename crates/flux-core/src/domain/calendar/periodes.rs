@@ -14,9 +14,7 @@ pub(crate) enum PeriodeKind {
     VacancesHiver,
     /// Spring school holidays of the three zones joined.
     VacancesPaques,
-    /// Summer school holidays.
     VacancesEte,
-    /// Autumn school holidays.
     VacancesToussaint,
     /// Christmas school holidays; they belong to the year in which they begin.
     VacancesNoel,
@@ -104,9 +102,7 @@ pub(crate) struct Periode {
     pub kind: PeriodeKind,
     /// Year in which it begins.
     pub(crate) annee: i32,
-    /// First day.
     pub(crate) premier_jour: NaiveDate,
-    /// Last day.
     pub(crate) dernier_jour: NaiveDate,
 }
 

@@ -10,7 +10,6 @@ use crate::domain::calendar::{astro, paris};
 pub(crate) struct SaisonSpan {
     /// Year in which it begins.
     pub(crate) annee: i32,
-    /// Which season.
     pub(crate) saison: Saison,
     /// Instant at which it begins.
     pub(crate) instant: DateTime<Utc>,

@@ -23,13 +23,11 @@ pub(crate) enum SchoolZone {
 /// Which holidays these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum SchoolHolidayKind {
-    /// Vacances d'hiver.
     Hiver,
     /// Vacances de printemps (de Pâques).
     Printemps,
     /// Pont de l'Ascension, in the years in which the ministry grants it.
     Ascension,
-    /// Vacances d'été.
     Ete,
     /// Vacances de la Toussaint.
     Toussaint,

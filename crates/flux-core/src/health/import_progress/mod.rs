@@ -43,7 +43,6 @@ pub(crate) enum State {
     Ok,
     /// It ended with something to look at.
     Attention,
-    /// It failed.
     Error,
 }
 
@@ -105,7 +104,6 @@ pub struct ProgressReport {
     lines_read: u64,
     lines_per_s: f64,
     percent: f64,
-    /// Estimate, while running.
     remaining_s: Option<f64>,
     steps: Vec<Step>,
     files: Vec<history::FileDone>,

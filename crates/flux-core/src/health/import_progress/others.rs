@@ -12,7 +12,6 @@ use crate::report::{Page, Verdict, duration, plural};
 /// Whoever holds the lock.
 #[derive(Debug, Serialize)]
 pub(crate) struct Holder {
-    /// Its connection.
     pub(crate) connection: u64,
     /// Which tool, where it says so.
     pub(crate) tool: Option<&'static str>,

@@ -54,9 +54,7 @@ pub(crate) struct TableCoverage {
     pub table: String,
     /// What is looked at: `jour × zone × catégorie`, or `jour × zone` for tables with a breakdown.
     pub(crate) by: &'static str,
-    /// Combinations expected.
     pub(crate) expected: u64,
-    /// Of these, present.
     pub(crate) present: u64,
     /// The missing ones, grouped.
     pub(crate) missing: Vec<String>,
@@ -71,7 +69,6 @@ pub(crate) struct Coverage {
     pub(crate) days: Vec<String>,
     /// Zones of all tables.
     pub(crate) zones: Vec<String>,
-    /// Table by table.
     pub(crate) tables: Vec<TableCoverage>,
     /// Zone by zone, day by day: tables that hold it, of those that hold anything.
     pub(crate) calendar: Vec<(String, Vec<(u64, u64)>)>,
@@ -82,9 +79,7 @@ pub(crate) struct Coverage {
 pub(crate) struct Shrunk {
     /// Temporary table.
     pub table: String,
-    /// Date.
     pub(crate) date: String,
-    /// Rows delivered now.
     pub(crate) rows: u64,
     /// Rows of the main table.
     pub(crate) before: u64,

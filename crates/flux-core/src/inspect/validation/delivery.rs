@@ -18,7 +18,6 @@ use crate::report::{Code, Finding, Verdict, number, plural};
 /// One expected file and its last import.
 #[derive(Debug, Serialize)]
 pub(crate) struct FileCheck {
-    /// Name.
     pub(crate) file: String,
     /// Temporary table.
     pub table: String,
@@ -41,7 +40,6 @@ pub(crate) struct Resolved {
     /// As people spell it.
     #[serde(skip)]
     pub(crate) label: &'static str,
-    /// Different names.
     pub(crate) names: usize,
     /// Lines that hold one.
     pub(crate) lines: u64,

@@ -23,15 +23,11 @@ pub(crate) struct Unusual {
     pub table: String,
     /// Zone.
     pub zone: String,
-    /// Date.
     pub(crate) date: String,
-    /// Its volume.
     pub(crate) volume: u64,
     /// Median of the same weekday.
     pub(crate) median: f64,
-    /// Lowest usual volume.
     pub(crate) low: f64,
-    /// Highest usual volume.
     pub(crate) high: f64,
     /// Weeks that the band rests on.
     pub(crate) weeks: usize,
@@ -47,7 +43,6 @@ pub(crate) struct Series {
     pub table: String,
     /// Zone.
     pub zone: String,
-    /// Days.
     pub(crate) days: Vec<SeriesDay>,
 }
 

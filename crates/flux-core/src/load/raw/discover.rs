@@ -13,7 +13,6 @@ use crate::files::{self, Entry};
 /// A delivery: `2024B1`. A later one replaces an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Delivery {
-    /// Year.
     pub(crate) year: u16,
     /// Number within the year.
     pub(crate) number: u16,
@@ -37,18 +36,13 @@ impl std::fmt::Display for Delivery {
     }
 }
 
-/// A raw export.
 #[derive(Debug, Clone)]
 pub(crate) struct RawFile {
-    /// Its family.
     pub(crate) dataset: &'static Dataset,
-    /// Its delivery.
     pub(crate) delivery: Delivery,
-    /// Where it is.
     pub(crate) path: PathBuf,
     /// Under the searched folder, with `/`.
     pub(crate) place: String,
-    /// Bytes.
     pub(crate) size: u64,
     /// Whether another file has its table, delivery and size, and so may be a copy of it.
     pub(crate) may_be_copy: bool,
@@ -62,7 +56,6 @@ const UNREADABLE: &str = "dossier illisible";
 pub(crate) struct Ignored {
     /// Under the searched folder.
     pub(crate) file: String,
-    /// Why.
     pub(crate) reason: &'static str,
 }
 
@@ -114,7 +107,6 @@ pub(crate) fn recognise(name: &str) -> Result<(&'static Dataset, Delivery), &'st
     }
 }
 
-/// `2024b1`
 fn delivery(text: &str) -> Option<Delivery> {
     let (year, number) = text.split_once('b')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

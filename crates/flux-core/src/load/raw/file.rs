@@ -46,7 +46,6 @@ struct Raw<'a> {
     file: &'a RawFile,
     turn: &'a Turn<'a>,
     table: String,
-    /// See [`RawReport`].
     not_positive: u64,
     superseded: u64,
     overlaps: u64,

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::ledger::history;
 pub(crate) use crate::ledger::history::Load;
 
-/// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     by_path: HashMap<(String, String), Load>,
@@ -27,7 +26,6 @@ impl Known {
         Ok(known)
     }
 
-    /// Remembers a load.
     pub(crate) fn add(&mut self, table: &str, path: &str, load: Load) {
         self.by_hash.insert((table.to_owned(), load.hash.clone()), path.to_owned());
         self.by_path.insert((table.to_owned(), path.to_owned()), load);

@@ -12,7 +12,6 @@ struct Lane {
     done: Vec<bool>,
 }
 
-/// All of them.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     lanes: Mutex<Vec<Lane>>,

@@ -26,7 +26,6 @@ pub struct RawReport {
     pub(crate) file: FileReport,
     /// Family.
     pub family: &'static str,
-    /// `2024B1`.
     pub(crate) delivery: String,
     /// Lines with a volume of 0 or less, which are not stored.
     pub(crate) not_positive: u64,
@@ -69,7 +68,6 @@ pub struct EtlReport {
     pub(crate) files: Vec<RawReport>,
     /// Files that are no exports to load.
     pub(crate) ignored: Vec<Ignored>,
-    /// Sums.
     pub(crate) totals: Totals,
     #[serde(skip)]
     elapsed: Duration,
@@ -78,17 +76,12 @@ pub struct EtlReport {
 /// Sums over all files.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Totals {
-    /// Files found.
     pub(crate) files: u64,
-    /// Files loaded.
     pub(crate) loaded: u64,
     /// Files that were loaded before.
     pub(crate) unchanged: u64,
-    /// Files that failed.
     pub(crate) failed: u64,
-    /// Files passed over.
     pub(crate) ignored: u64,
-    /// The accounting.
     #[serde(flatten)]
     pub(crate) counts: Counts,
     /// Part of the filtered lines: volumes of 0 or less.

@@ -42,7 +42,6 @@ pub struct SecurityOptions {
     pub rules: Option<PathBuf>,
 }
 
-/// Report of `security-cleanup-check`.
 #[derive(Debug, Serialize)]
 struct SecurityReport {
     #[serde(serialize_with = "crate::report::path_text")]
@@ -140,7 +139,6 @@ fn is_settings(name: &str) -> bool {
     name.contains(".env") || ends.iter().any(|end| name.ends_with(end))
 }
 
-/// Leftovers by name.
 fn names(relative: &str, metadata: &Metadata, found: &mut Vec<Problem>) {
     let name = file_name(relative);
     let explorers = ["adminer", "phpminiadmin", "phpmyadmin", "sqlbuddy", "dbkiss", "mysqldumper"];
