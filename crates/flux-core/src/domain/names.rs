@@ -376,7 +376,8 @@ pub(crate) fn normalise(dim: Dim, raw: &str) -> String {
         return raw.to_owned();
     }
     let mut plain = String::with_capacity(raw.len());
-    for c in raw.nfc() {
+    // In capitals first: that of « ŉ » is written with an apostrophe of its own.
+    for c in raw.nfc().flat_map(char::to_uppercase) {
         match c {
             '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => {
                 plain.push('\'')
@@ -386,7 +387,7 @@ pub(crate) fn normalise(dim: Dim, raw: &str) -> String {
             '\u{2010}' | '\u{2011}' => plain.push('-'),
             ';' if dim == Dim::Pays => plain.push(','),
             c if c.is_whitespace() => plain.push(' '),
-            c => plain.extend(c.to_uppercase()),
+            c => plain.push(c),
         }
     }
     // Some capitals of precomposed letters come decomposed.
@@ -630,6 +631,11 @@ mod tests {
         let rows = vec![Row::new(1, "CORÉE, RÉPUBLIQUE DE")];
         let resolver = Resolver::new(Dim::Pays, rows, &[], Locality::default());
         assert_eq!(resolver.resolve("Corée; République de"), Resolution::Found(0));
+    }
+
+    #[test]
+    fn a_capital_that_brings_an_apostrophe_gets_a_plain_one() {
+        assert_eq!(normalise(Dim::Zone, "\u{149}dole"), "'NDOLE");
     }
 
     proptest! {
