@@ -290,7 +290,7 @@ fn a_deadlock_on_rows_or_on_a_dimension_is_tried_again_and_is_no_failure() {
         (
             "SELECT * FROM fact_nuitees FOR UPDATE",
             "INSERT INTO dim_categories_visiteur (nom_categorie) VALUES ('ESSAI 2')",
-            "fact_nuitees",
+            "DELETE FROM fact_nuitees",
         ),
     ] {
         let world = World::whole();
