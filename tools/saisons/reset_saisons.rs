@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::domain::calendar::saisons::YEARS;
 use flux_core::error::Result;
+use flux_core::ledger;
 use flux_core::saisons::report::ResetReport;
 use flux_core::saisons::{reset, years};
 
@@ -54,6 +55,6 @@ fn run(args: Args, context: &Context) -> Result<ResetReport> {
     if !args.yes || args.writer.dry_run {
         return Ok(ResetReport::new(&reset::plan(&database, &years, args.periodes)?, false));
     }
-    let mut lock = database.lock()?;
+    let mut lock = ledger::lock(&database)?;
     Ok(ResetReport::new(&reset::apply(&database, &mut lock, &years, args.periodes)?, true))
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use chrono::Utc;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
+use flux_core::ledger;
 use flux_core::saisons::report::UpdateReport;
 use flux_core::saisons::update;
 
@@ -51,7 +52,7 @@ fn run(args: Args, context: &Context) -> Result<UpdateReport> {
     let plan = if args.writer.dry_run {
         update::plan(&database, years.clone(), args.overwrite)?
     } else {
-        let mut lock = database.lock()?;
+        let mut lock = ledger::lock(&database)?;
         update::apply(&database, &mut lock, years.clone(), args.overwrite)?
     };
     Ok(UpdateReport::new(&plan, &years, args.writer.dry_run))

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use chrono::Utc;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
+use flux_core::ledger;
 use flux_core::saisons::report::VerificationReport;
 use flux_core::saisons::{check, dates};
 
@@ -41,8 +42,11 @@ fn main() -> ExitCode {
 
 fn run(args: Args, context: &Context) -> Result<VerificationReport> {
     let database = context.database()?;
-    let repaired =
-        if args.repair && !args.writer.dry_run { Some(dates::repair(&database, &mut database.lock()?)?) } else { None };
+    let repaired = if args.repair && !args.writer.dry_run {
+        Some(dates::repair(&database, &mut ledger::lock(&database)?)?)
+    } else {
+        None
+    };
     let report = VerificationReport::new(check::verify(&database, Utc::now())?);
     Ok(match repaired {
         Some(repaired) => report.repaired(&repaired),

@@ -216,7 +216,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Locked`] at once when another run holds it.
-    pub fn lock(&self) -> Result<Lock> {
+    pub(crate) fn lock(&self) -> Result<Lock> {
         Lock::take(self.session()?, &self.name, self.tool)
     }
 

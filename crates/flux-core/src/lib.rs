@@ -1,14 +1,11 @@
 //! The shared library of the Flux Vision tools. Each module owns one noun; imports only go down this list, which
-//! `tests/architecture.rs` enforces.
+//! `tests/house/architecture.rs` enforces.
 //!
-//! | layer | modules |
-//! |---|---|
-//! | 1 | [`signals`], [`error`], `failpoint`, [`settings`], [`report`], [`progress`] |
-//! | 2 | [`domain`], [`csv`], [`files`] |
-//! | 3 | [`db`], [`ledger`], [`schema`], [`dims`] |
-//! | 4 | [`load`], [`migrate`], [`saisons`], [`figures`], [`extract`] |
-//! | 5 | [`inspect`], [`zones`], [`backup`], [`setup`] |
-//! | 6 | [`upkeep`], [`health`] |
+//! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`report`], [`progress`]
+//! 2. [`domain`], [`csv`], [`files`]
+//! 3. [`db`], [`schema`], [`ledger`], [`dims`]
+//! 4. [`load`], [`saisons`], [`extract`], [`migrate`], [`figures`]
+//! 5. [`inspect`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod backup;

@@ -1,11 +1,12 @@
 //! `flux_import_history`: one line per file that was loaded, written in the transaction of its rows; one line per failure, after it.
 
 use chrono::{DateTime, Utc};
-use mysql::Value;
+use mysql::prelude::FromValue;
+use mysql::{Row, Value};
 use serde::Serialize;
 
 use crate::db::Session;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Name of the table.
 pub(crate) const TABLE: &str = "flux_import_history";
@@ -107,9 +108,9 @@ pub(crate) fn last_attempt(session: &mut Session, table: &str) -> Result<Option<
     let sql = "SELECT CONCAT_WS('\\n', status, CAST(finished_at AS CHAR), file_hash), lines_read, rows_stored, duplicates, \
                conflicts, rejected, reject_file, message, CAST(cleaned_at AS CHAR) \
                FROM flux_import_history WHERE table_name = ? ORDER BY id DESC LIMIT 1";
-    // A row of the driver has twelve fields at most: the three texts that are never NULL come as one.
-    type Row = (String, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
-    let row: Option<Row> = session.first(READING, sql, (table,))?;
+    // A tuple has twelve fields at most: the three texts that are never NULL come as one.
+    type Fields = (String, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
+    let row: Option<Fields> = session.first(READING, sql, (table,))?;
     Ok(row.map(|(texts, lines_read, stored, duplicates, conflicts, rejected, reject_file, message, cleaned_at)| {
         let mut texts = texts.split('\n').map(str::to_owned);
         let mut text = || texts.next().unwrap_or_default();
@@ -140,82 +141,6 @@ pub(crate) fn failure_since_load(session: &mut Session, table: &str) -> Result<O
     session.first(READING, sql, (table, table))
 }
 
-/// What the archive must know of the last load of a table.
-#[derive(Debug, Clone)]
-pub(crate) struct Archivable {
-    pub(crate) hash: String,
-    pub(crate) options: String,
-    pub(crate) stored: u64,
-    pub(crate) rejected: u64,
-    pub(crate) filtered: u64,
-    /// Day on which it ended, in UTC.
-    pub(crate) day: String,
-    /// Whether the temporary table was emptied after migration.
-    pub(crate) cleaned: bool,
-}
-
-/// The last successful load of `table`, for the archive.
-///
-/// # Errors
-/// [`crate::error::Error::Sql`].
-pub(crate) fn last_archivable(session: &mut Session, table: &str) -> Result<Option<Archivable>> {
-    let sql = "SELECT file_hash, options, rows_stored, rejected, filtered, CAST(DATE(finished_at) AS CHAR), \
-               cleaned_at IS NOT NULL FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
-    type Row = (String, String, u64, u64, u64, String, u8);
-    let row: Option<Row> = session.first(READING, sql, (table,))?;
-    Ok(row.map(|(hash, options, stored, rejected, filtered, day, cleaned)| Archivable {
-        hash,
-        options,
-        stored,
-        rejected,
-        filtered,
-        day,
-        cleaned: cleaned != 0,
-    }))
-}
-
-/// The accounting and the dates of the last load of a table.
-#[derive(Debug, Clone)]
-pub(crate) struct Accounts {
-    pub(crate) file_hash: String,
-    pub(crate) counts: Counts,
-    /// First and last date stored.
-    pub(crate) dates: Option<(String, String)>,
-    pub(crate) reject_file: Option<String>,
-    /// Whether the temporary table was emptied after migration.
-    pub(crate) cleaned: bool,
-}
-
-/// The accounts of the last successful load of `table`.
-///
-/// # Errors
-/// [`crate::error::Error::Sql`].
-pub(crate) fn last_accounts(session: &mut Session, table: &str) -> Result<Option<Accounts>> {
-    type Row = (String, u64, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>, u8);
-    let sql = "SELECT file_hash, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, CAST(first_date AS CHAR), \
-               CAST(last_date AS CHAR), reject_file, cleaned_at IS NOT NULL FROM flux_import_history \
-               WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
-    let row: Option<Row> = session.first(READING, sql, (table,))?;
-    Ok(row.map(
-        |(
-            file_hash,
-            lines_read,
-            stored,
-            duplicates,
-            conflicts,
-            rejected,
-            filtered,
-            first,
-            last,
-            reject_file,
-            cleaned,
-        )| {
-            let counts = Counts { lines_read, stored, duplicates, conflicts, rejected, filtered, ..Counts::default() };
-            Accounts { file_hash, counts, dates: first.zip(last), reject_file, cleaned: cleaned != 0 }
-        },
-    ))
-}
-
 /// What became of a file, for those who watch its run.
 #[derive(Debug, Serialize)]
 pub(crate) struct FileDone {
@@ -232,10 +157,10 @@ pub(crate) struct FileDone {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn of_run(session: &mut Session, run: &str) -> Result<Vec<FileDone>> {
-    type Row = (String, String, u64, u64, u64, Option<String>);
+    type Fields = (String, String, u64, u64, u64, Option<String>);
     let sql = "SELECT file_name, status, lines_read, rows_stored, rejected, message FROM flux_import_history WHERE run = ? ORDER BY id";
-    let rows: Vec<Row> = session.rows(READING, sql, (run,))?;
-    let file = |(file, status, lines_read, stored, rejected, message): Row| FileDone {
+    let rows: Vec<Fields> = session.rows(READING, sql, (run,))?;
+    let file = |(file, status, lines_read, stored, rejected, message): Fields| FileDone {
         file,
         status,
         lines_read,
@@ -266,9 +191,9 @@ pub(crate) struct Load {
 pub(crate) fn loads(session: &mut Session, table: &str) -> Result<Vec<(String, Load)>> {
     let sql = "SELECT file_path, file_hash, options, dims_hash, rows_stored, rejected, encoding, reject_file, \
                CAST(first_date AS CHAR) FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id";
-    type Row = (String, String, String, String, u64, u64, String, Option<String>, Option<String>);
-    let rows: Vec<Row> = session.rows(READING, sql, (table,))?;
-    let load = |(path, hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date): Row| {
+    type Fields = (String, String, String, String, u64, u64, String, Option<String>, Option<String>);
+    let rows: Vec<Fields> = session.rows(READING, sql, (table,))?;
+    let load = |(path, hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date): Fields| {
         (path, Load { hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date })
     };
     Ok(rows.into_iter().map(load).collect())
@@ -295,16 +220,19 @@ pub(crate) fn undo(session: &mut Session, table: &str, first: &str, last: &str) 
 /// The last load of a table, as remembered.
 #[derive(Debug, Clone)]
 pub(crate) struct Last {
-    /// Hash of the file.
     pub(crate) file_hash: String,
     /// Options it was loaded with.
     pub(crate) options: String,
     /// Hash of the names it was resolved against.
     pub(crate) dims_hash: String,
-    pub(crate) stored: u64,
-    pub(crate) rejected: u64,
     pub(crate) encoding: String,
+    /// Without the rows that it replaced.
+    pub(crate) counts: Counts,
+    /// First and last date stored.
+    pub(crate) dates: Option<(String, String)>,
     pub(crate) reject_file: Option<String>,
+    /// Day on which it ended, in UTC.
+    pub(crate) day: String,
     /// When the temporary table was emptied after migration, in UTC.
     pub(crate) cleaned_at: Option<String>,
 }
@@ -312,22 +240,42 @@ pub(crate) struct Last {
 /// The last successful load of `table`.
 ///
 /// # Errors
-/// [`crate::error::Error::Sql`].
+/// [`Error::Sql`].
 pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
-    let sql = "SELECT file_hash, options, dims_hash, rows_stored, rejected, encoding, reject_file, CAST(cleaned_at AS CHAR) \
+    let sql = "SELECT file_hash, options, dims_hash, encoding, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, \
+               CAST(first_date AS CHAR) AS first_day, CAST(last_date AS CHAR) AS last_day, reject_file, \
+               CAST(DATE(finished_at) AS CHAR) AS day, CAST(cleaned_at AS CHAR) AS cleaned \
                FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
-    type Row = (String, String, String, u64, u64, String, Option<String>, Option<String>);
-    let row: Option<Row> = session.first("lecture de l'historique des imports", sql, (table,))?;
-    Ok(row.map(|(file_hash, options, dims_hash, stored, rejected, encoding, reject_file, cleaned_at)| Last {
-        file_hash,
-        options,
-        dims_hash,
-        stored,
-        rejected,
-        encoding,
-        reject_file,
-        cleaned_at,
+    let Some(mut row) = session.first::<Row>(READING, sql, (table,))? else { return Ok(None) };
+    let counts = Counts {
+        lines_read: take(&mut row, "lines_read")?,
+        stored: take(&mut row, "rows_stored")?,
+        deleted: 0,
+        duplicates: take(&mut row, "duplicates")?,
+        conflicts: take(&mut row, "conflicts")?,
+        rejected: take(&mut row, "rejected")?,
+        filtered: take(&mut row, "filtered")?,
+    };
+    let dates: [Option<String>; 2] = [take(&mut row, "first_day")?, take(&mut row, "last_day")?];
+    let [first, last] = dates;
+    Ok(Some(Last {
+        file_hash: take(&mut row, "file_hash")?,
+        options: take(&mut row, "options")?,
+        dims_hash: take(&mut row, "dims_hash")?,
+        encoding: take(&mut row, "encoding")?,
+        counts,
+        dates: first.zip(last),
+        reject_file: take(&mut row, "reject_file")?,
+        day: take(&mut row, "day")?,
+        cleaned_at: take(&mut row, "cleaned")?,
     }))
+}
+
+/// A column of a row that has more of them than a tuple can hold.
+fn take<T: FromValue>(row: &mut Row, column: &str) -> Result<T> {
+    row.take_opt(column)
+        .and_then(std::result::Result::ok)
+        .ok_or_else(|| Error::Invariant(format!("{READING} : une valeur inattendue dans {column}")))
 }
 
 /// Whether a try that lost its connection had been committed after all.
@@ -336,7 +284,7 @@ pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
 /// [`crate::error::Error::Sql`].
 pub(crate) fn was_committed(session: &mut Session, attempt: &str) -> Result<bool> {
     let sql = "SELECT 1 FROM flux_import_history WHERE attempt = ?";
-    Ok(session.first::<u8>("lecture de l'historique des imports", sql, (attempt,))?.is_some())
+    Ok(session.first::<u8>(READING, sql, (attempt,))?.is_some())
 }
 
 /// Writes an entry.

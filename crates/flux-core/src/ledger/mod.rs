@@ -31,7 +31,7 @@ pub(crate) fn record_version(session: &mut Session) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Locked`] when another run holds it, [`Error::Config`] where later tools have been at work.
-pub(crate) fn lock(database: &Database) -> Result<Lock> {
+pub fn lock(database: &Database) -> Result<Lock> {
     let lock = database.lock()?;
     refuse_later_version(&mut database.session()?)?;
     Ok(lock)

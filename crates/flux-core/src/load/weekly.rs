@@ -90,7 +90,7 @@ impl Target for Weekly<'_> {
             let Some(last) = history::last(session, &self.table)? else { return Ok(None) };
             let same = last.file_hash == content.hex()
                 && without_leniency(&last.options) == without_leniency(&content.options);
-            let is_gone = same && last.stored > 0 && last.cleaned_at.is_none() && {
+            let is_gone = same && last.counts.stored > 0 && last.cleaned_at.is_none() && {
                 // Emptied by other hands: what history says is no longer so.
                 let sql = format!("SELECT 1 FROM {} LIMIT 1", self.table);
                 session.first::<u8>(&format!("lecture de {}", self.table), &sql, ())?.is_none()
@@ -100,7 +100,7 @@ impl Target for Weekly<'_> {
         Ok(last.map(|last| Earlier {
             options: last.options,
             dims_hash: last.dims_hash,
-            rejected: last.rejected,
+            rejected: last.counts.rejected,
             encoding: last.encoding,
             reject_file: last.reject_file,
             note: last.cleaned_at.map(|_| "déjà chargé, migré et nettoyé (--force pour le recharger)"),

@@ -8,7 +8,7 @@ use crate::db::{Database, Lock};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::report::{Page, Report, Table, Verdict, plural};
 use crate::schema::{self, Existing};
 
 use crate::migrate::{Dates, Moves, Pair, pairs};
@@ -149,16 +149,7 @@ pub(super) fn migrate_dates(
 
 impl Report for MigrateReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&[
-            "table",
-            "état",
-            ">temporaires",
-            ">ajoutées",
-            ">revues",
-            ">identiques",
-            ">retirées",
-            ">définitives gardées",
-        ]);
+        let mut table = Table::new(&[&["table", "état"][..], &Moves::TITLES].concat());
         for row in &self.tables {
             let (sign, state) = match row.status {
                 Status::Migrated if self.dry_run => (Verdict::Ok, "à migrer"),
@@ -167,16 +158,8 @@ impl Report for MigrateReport {
                 Status::Empty => (Verdict::Ok, "vide"),
                 Status::Failed => (Verdict::Error, "échec"),
             };
-            table.row([
-                row.main.clone(),
-                format!("{} {state}", sign.sign()),
-                number(row.moves.temp_rows),
-                number(row.moves.inserted),
-                number(row.moves.updated),
-                number(row.moves.unchanged),
-                number(row.moves.removed),
-                number(row.moves.kept_definitive),
-            ]);
+            let subject = [row.main.clone(), format!("{} {state}", sign.sign())];
+            table.row(subject.into_iter().chain(row.moves.cells()));
         }
         page.table(&table);
         page.gap();

@@ -99,27 +99,9 @@ fn split(dates: &[(String, u64)], rows: u64) -> Vec<Vec<&str>> {
 
 impl Report for BatchReport {
     fn render(&self, page: &mut Page) {
-        let totals = &self.totals;
-        let mut table = Table::new(&[
-            "table",
-            ">lots",
-            ">temporaires",
-            ">ajoutées",
-            ">revues",
-            ">identiques",
-            ">retirées",
-            ">définitives gardées",
-        ]);
-        table.row([
-            self.main.clone(),
-            number(self.batches as u64),
-            number(totals.temp_rows),
-            number(totals.inserted),
-            number(totals.updated),
-            number(totals.unchanged),
-            number(totals.removed),
-            number(totals.kept_definitive),
-        ]);
+        let mut table = Table::new(&[&["table", ">lots"][..], &Moves::TITLES].concat());
+        let subject = [self.main.clone(), number(self.batches as u64)];
+        table.row(subject.into_iter().chain(self.totals.cells()));
         page.table(&table);
         page.gap();
         if self.batches == 0 {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::{Error, Result};
+use crate::report::number;
 
 use crate::migrate::{Comparison, Dates, MigrateOptions, Pair};
 
@@ -39,6 +40,15 @@ impl Moves {
             kept_withdrawn: if options.keep_withdrawn { withdrawn } else { 0 },
             kept_definitive: comparison.definitive - overwritten,
         }
+    }
+
+    /// Titles of [`Moves::cells`].
+    pub(super) const TITLES: [&str; 6] =
+        [">temporaires", ">ajoutées", ">revues", ">identiques", ">retirées", ">définitives gardées"];
+
+    /// The counts as the columns of a table for people.
+    pub(super) fn cells(&self) -> [String; 6] {
+        [self.temp_rows, self.inserted, self.updated, self.unchanged, self.removed, self.kept_definitive].map(number)
     }
 
     pub(super) fn writes(&self) -> bool {

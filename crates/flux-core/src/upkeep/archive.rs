@@ -12,7 +12,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, Dataset, Space};
 use crate::error::{Error, Result};
 use crate::files::{self, Durability, Fence, gz, hash};
-use crate::ledger::history::{self, Archivable};
+use crate::ledger::history::{self, Last};
 use crate::load;
 use crate::migrate::Pair;
 use crate::report::{Page, Report, Table, Verdict, bytes, number, plural};
@@ -151,35 +151,35 @@ fn prove(
     pair: &Pair,
     path: &Path,
     options: &ArchiveOptions,
-) -> Result<std::result::Result<(Archivable, Proof), Kept>> {
+) -> Result<std::result::Result<(Last, Proof), Kept>> {
     let metadata = fs::symlink_metadata(path).map_err(Error::io("lecture de", path))?;
     if !metadata.is_file() {
         return Ok(Err(Kept("ce n'est pas un vrai fichier".into(), "remplacez le lien par le fichier lui-même")));
     }
-    let Some(load) = history::last_archivable(session, &pair.temp)? else {
+    let Some(load) = history::last(session, &pair.temp)? else {
         return Ok(Err(Kept("l'historique ne connaît aucun chargement de cette table".into(), IMPORT)));
     };
-    if hash::blake3(path)?.to_hex().as_str() != load.hash {
+    if hash::blake3(path)?.to_hex().as_str() != load.file_hash {
         return Ok(Err(Kept("le dernier chargement est celui d'un autre contenu".into(), IMPORT)));
     }
-    if load.filtered > 0 {
-        let lines = plural(load.filtered, "ligne écartée", "lignes écartées");
+    if load.counts.filtered > 0 {
+        let lines = plural(load.counts.filtered, "ligne écartée", "lignes écartées");
         return Ok(Err(Kept(format!("{lines} par --year au chargement"), "rechargez le fichier sans --year")));
     }
-    if load.rejected > 0 && !options.accept_rejects {
-        let lines = plural(load.rejected, "ligne rejetée", "lignes rejetées");
+    if load.counts.rejected > 0 && !options.accept_rejects {
+        let lines = plural(load.counts.rejected, "ligne rejetée", "lignes rejetées");
         let action = "corrigez-les (logs/rejets/), ou --accept-rejects";
         return Ok(Err(Kept(format!("{lines} au chargement"), action)));
     }
     let comparison = pair.compare(session)?;
-    if comparison.temp_rows == 0 && load.stored > 0 && !load.cleaned {
+    if comparison.temp_rows == 0 && load.counts.stored > 0 && load.cleaned_at.is_none() {
         return Ok(Err(Kept(format!("{} a été vidée sans `cleanup-temp`", pair.temp), IMPORT)));
     }
     if !comparison.is_migrated() {
         let rows = plural(comparison.missing + comparison.different, "ligne n'est pas", "lignes ne sont pas");
         return Ok(Err(Kept(format!("{rows} dans {}", pair.main), MIGRATE)));
     }
-    let claim = proof::Claim { hash: &load.hash, options: &load.options, rejected: load.rejected };
+    let claim = proof::Claim { hash: &load.file_hash, options: &load.options, rejected: load.counts.rejected };
     Ok(match prover.prove(session, pair, path, &claim)? {
         Err(reason) => Err(Kept(reason, MIGRATE)),
         Ok(proof) => Ok((load, proof)),
@@ -187,7 +187,7 @@ fn prove(
 }
 
 /// Compresses, checks, then removes the original; the archive's path.
-fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Archivable) -> Result<PathBuf> {
+fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Last) -> Result<PathBuf> {
     let year = load.day.get(..4).unwrap_or("0000");
     let dir = root.join(year).join(&load.day);
     files::create_private_dir(&dir)?;
@@ -200,7 +200,7 @@ fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Archivable) -> Resu
         _ => {}
     }
     let (content, bytes) = gz::compress(path, &partial)?;
-    if content.to_hex().as_str() != load.hash {
+    if content.to_hex().as_str() != load.file_hash {
         let _ = fs::remove_file(&partial);
         return Err(Error::FileChanged);
     }
@@ -209,7 +209,8 @@ fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Archivable) -> Resu
     let original = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let sha256_gz = hash::sha256(&target)?;
     let blake3 = content.to_hex().to_string();
-    let entry = Archived { file, original, bytes, blake3, sha256_gz, rows: load.stored, imported: load.day.clone() };
+    let entry =
+        Archived { file, original, bytes, blake3, sha256_gz, rows: load.counts.stored, imported: load.day.clone() };
     remember(&dir, entry)?;
     if hash::blake3(path)? != content {
         return Err(Error::FileChanged);

@@ -112,7 +112,7 @@ fn conserve(
     scan: Option<&FileScan>,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
-    let accounts = history::last_accounts(session, &check.table)?;
+    let last = history::last(session, &check.table)?;
     let failed = history::failure_since_load(session, &check.table)?;
     if let Some(message) = failed {
         findings.push(
@@ -124,7 +124,7 @@ fn conserve(
             .action("corrigez la cause, puis relancez `update-temp-tables`"),
         );
     }
-    let Some(history::Accounts { file_hash: hash, counts, dates, reject_file, cleaned }) = accounts else {
+    let Some(history::Last { file_hash: hash, counts, dates, reject_file, cleaned_at, .. }) = last else {
         if scan.is_some_and(|scan| scan.lines > 0) {
             findings.push(
                 Finding::attention(Code::FileNotImported, check.file.as_str(), "jamais importé")
@@ -136,7 +136,7 @@ fn conserve(
     let Counts { lines_read, stored, conflicts, rejected, .. } = counts;
     check.imported = Some(counts);
     let same = scan.and_then(|scan| scan.hash.as_ref()).map(|found| *found == hash);
-    check.state = match (same, cleaned) {
+    check.state = match (same, cleaned_at.is_some()) {
         (Some(true), true) => "migré et nettoyé",
         (Some(true), false) => "chargé",
         (Some(false), _) => "autre contenu",
@@ -175,7 +175,7 @@ fn conserve(
             format!("{lines} car contraires à une autre de même clé"),
         ));
     }
-    if let Some((first, last)) = dates.filter(|_| !cleaned) {
+    if let Some((first, last)) = dates.filter(|_| cleaned_at.is_none()) {
         let sql = format!("SELECT COUNT(*) FROM {} WHERE date BETWEEN ? AND ?", check.table);
         let rows: u64 = session.first(&format!("comptage de {}", check.table), &sql, (first, last))?.unwrap_or(0);
         if rows < stored {
