@@ -223,6 +223,39 @@ fn only_the_ledger_has_sql_on_its_tables() {
     assert!(wrong.is_empty(), "SQL on the ledger's tables in {wrong:?}");
 }
 
+/// The database handle serves every tool and knows none.
+#[test]
+fn the_database_handle_names_no_tool() {
+    let mut tools = Vec::new();
+    for category in fs::read_dir(root().join("tools")).unwrap().map(|entry| entry.unwrap().path()) {
+        let files = fs::read_dir(category).unwrap().map(|entry| entry.unwrap().path());
+        let tool = |file: PathBuf| file.file_stem().unwrap().to_str().unwrap().replace('_', "-");
+        tools.extend(files.filter(|file| file.extension().is_some_and(|end| end == "rs")).map(tool));
+    }
+    tools.retain(|tool| tool.contains('-'));
+    assert!(tools.len() > 30 && tools.iter().any(|tool| tool == "merge-zones"), "{tools:?}");
+    for source in sources(&root().join("crates/flux-core/src/db")) {
+        let text = fs::read_to_string(&source.file).unwrap();
+        let named: Vec<&String> = tools.iter().filter(|tool| text.contains(*tool)).collect();
+        assert!(named.is_empty(), "{} names {named:?}", source.file.display());
+    }
+}
+
+/// One way to a named lock, and one to that of the writers.
+#[test]
+fn locks_are_taken_in_one_place() {
+    for source in sources(&root().join("crates/flux-core/src")) {
+        let text = fs::read_to_string(&source.file).unwrap();
+        let module = source.module.join("::");
+        assert!(!text.contains("GET_LOCK") || module == "db::lock", "{module} takes a lock by itself");
+        let may = ["db::lock", "ledger::lock", "backup"].contains(&module.as_str());
+        assert!(
+            !text.contains("NamedLock::take") || may,
+            "{module} takes a named lock: is it not `ledger::lock` that it wants?"
+        );
+    }
+}
+
 #[test]
 fn use_trees_are_read_whole() {
     let text = "crate::a::{self, b::{C, D}, e::F};\nuse x";

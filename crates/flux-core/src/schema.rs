@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::db::Session;
+use crate::db::{Session, quote};
 use crate::domain::catalogue::{self, DIMS, Dataset, Kind, Space};
 use crate::error::{Error, Result};
 
@@ -258,7 +258,7 @@ pub(crate) fn change(spec: &TableSpec, existing: Option<&Existing>) -> Option<Ch
                 match name.as_str() {
                     "PRIMARY" if index.name == "PRIMARY" => actions.push("DROP PRIMARY KEY".into()),
                     "PRIMARY" => {}
-                    name => actions.push(format!("DROP INDEX `{}`", name.replace('`', "``"))),
+                    name => actions.push(format!("DROP INDEX {}", quote(name))),
                 }
             }
         }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::backup::snapshot::quote;
 use crate::db::Flavour;
+use crate::db::quote;
 use crate::error::{Error, Result};
 
 /// End of the name of a table that is being restored.

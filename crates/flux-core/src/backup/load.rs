@@ -9,8 +9,8 @@ use mysql::Value;
 
 use crate::backup::manifest::TableEntry;
 use crate::backup::rows::{self, Digest};
-use crate::backup::snapshot::{self, quote};
-use crate::db::{Database, Session};
+use crate::backup::snapshot;
+use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
 use crate::files::hash;
 use crate::progress::Progress;

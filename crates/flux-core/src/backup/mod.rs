@@ -20,11 +20,12 @@ use serde::Serialize;
 pub use manifest::Kind;
 pub use restore::{RestoreAction, RestoreOptions, restore};
 
-use crate::db::{Database, Session};
+use crate::db::{Database, NamedLock, Session};
 use crate::domain::catalogue::{self, DIMS, Space};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Fence};
+use crate::ledger::lock;
 use crate::progress::Progress;
 use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::settings::Settings;
@@ -94,7 +95,10 @@ pub fn backup(
 ) -> Result<impl Report + use<>> {
     let dir = folder(settings, options.dir.as_deref())?;
     let mut session = database.session()?;
-    let _lock = BackupLock::take(database)?;
+    // Imports have another lock and go on.
+    let name = lock_name(database.name());
+    let _lock = NamedLock::take(database, name.clone())?
+        .ok_or_else(|| Error::Locked { name, holder: "une autre sauvegarde".into() })?;
     let mut findings = Vec::new();
     let tables = tables(database, &mut session, options.kind, &mut findings)?;
     let mut report = BackupReport {
@@ -153,33 +157,6 @@ pub fn lock_name(database: &str) -> String {
     format!("flux-backup:{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
 }
 
-/// One backup at a time for a database; imports have another lock and go on.
-struct BackupLock {
-    session: Session,
-    name: String,
-}
-
-impl BackupLock {
-    fn take(database: &Database) -> Result<Self> {
-        let mut session = database.session()?;
-        let name = lock_name(database.name());
-        // The server may take a moment to see that a run that was killed is gone.
-        let got: Option<Option<i64>> = session.first("prise du verrou", "SELECT GET_LOCK(?, 1)", (&name,))?;
-        if got.flatten() == Some(1) {
-            return Ok(Self { session, name });
-        }
-        Err(Error::Locked { name, holder: "une autre sauvegarde".into() })
-    }
-}
-
-impl Drop for BackupLock {
-    fn drop(&mut self) {
-        if let Err(error) = self.session.exec("retour du verrou", "DO RELEASE_LOCK(?)", (&self.name,)) {
-            log::debug!("{error}");
-        }
-    }
-}
-
 /// The tables of a kind that are there; those that should be and are not are findings.
 fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut Vec<Finding>) -> Result<Vec<String>> {
     let sql = "SELECT table_name AS t FROM information_schema.tables \
@@ -201,7 +178,8 @@ fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut
     let prefixes: &[&str] = if kind == Kind::Critique { &["flux_"] } else { &["dim_", "fact_", "flux_"] };
     for table in present {
         let wanted = prefixes.iter().any(|prefix| table.starts_with(prefix));
-        if wanted && !ddl::is_beside(&table) && !chosen.contains(&table) {
+        // Who holds the lock is nothing to keep, and a restoration holds it itself.
+        if wanted && table != lock::TABLE && !ddl::is_beside(&table) && !chosen.contains(&table) {
             chosen.push(table);
         }
     }

@@ -7,7 +7,7 @@ use mysql::prelude::Queryable;
 
 use crate::backup::manifest::{Manifest, TableEntry};
 use crate::backup::rows::{self, Digest, Form};
-use crate::db::{Flavour, Session};
+use crate::db::{Flavour, Session, quote};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::gz::Sink;
@@ -35,21 +35,8 @@ pub(super) fn columns(session: &mut Session, table: &str) -> Result<Columns> {
     Ok(Columns { names, forms })
 }
 
-/// An identifier between backticks.
-pub(super) fn quote(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-/// Begins the snapshot; returns the server's time of it, UTC.
-pub(super) fn begin(session: &mut Session) -> Result<String> {
-    for sql in [
-        // Names between backticks whatever the server's own setting.
-        "SET SESSION sql_quote_show_create = 1",
-        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-    ] {
-        session.exec("début de l'instantané", sql, ())?;
-    }
+/// The server's time, UTC.
+fn server_time(session: &mut Session) -> Result<String> {
     let now: Option<String> =
         session.first("heure du serveur", "SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')", ())?;
     now.ok_or_else(|| Error::Invariant("le serveur ne donne pas son heure".into()))
@@ -153,16 +140,20 @@ pub(super) fn take(
     mut manifest: Manifest,
 ) -> Result<Manifest> {
     be_patient(session, flavour);
-    manifest.snapshot_at = begin(session)?;
-    for table in tables {
-        signals::check()?;
-        log::info!("sauvegarde de {table}");
-        let entry = copy(session, table, dir, progress)?;
-        manifest.rows += entry.rows;
-        manifest.volume = manifest.volume.saturating_add(entry.volume.unwrap_or(0));
-        manifest.tables.push(entry);
-    }
-    session.exec("fin de l'instantané", "ROLLBACK", ())?;
+    // Names between backticks whatever the server's own setting.
+    session.exec("réglages de sauvegarde", "SET SESSION sql_quote_show_create = 1", ())?;
+    session.snapshot(|session| {
+        manifest.snapshot_at = server_time(session)?;
+        for table in tables {
+            signals::check()?;
+            log::info!("sauvegarde de {table}");
+            let entry = copy(session, table, dir, progress)?;
+            manifest.rows += entry.rows;
+            manifest.volume = manifest.volume.saturating_add(entry.volume.unwrap_or(0));
+            manifest.tables.push(entry);
+        }
+        Ok(())
+    })?;
     manifest.write(dir)?;
     Ok(manifest)
 }

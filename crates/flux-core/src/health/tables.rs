@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::db::{Database, Flavour, Session};
+use crate::db::{Database, Flavour, Session, quote};
 use crate::domain::catalogue::Space;
 use crate::error::Result;
 use crate::health::checks;
@@ -208,24 +208,19 @@ pub fn inventory(database: &Database, options: &Options) -> Result<impl Report +
     })
 }
 
-/// A name that the server itself gave, quoted.
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
 fn count(session: &mut Session, table: &str, condition: &str) -> Result<u64> {
-    let sql = format!("SELECT COUNT(*) FROM {}{condition}", quoted(table));
+    let sql = format!("SELECT COUNT(*) FROM {}{condition}", quote(table));
     Ok(session.first(&format!("comptage de {table}"), &sql, ())?.unwrap_or(0))
 }
 
 /// Rows and what they hold: only the volumes take a pass over the table itself, the rest comes from its indexes.
 fn stats(session: &mut Session, table: &str, provisional: bool) -> Result<(u64, Stats)> {
     let doing = format!("statistiques de {table}");
-    let sql = format!("SELECT COUNT(*), CAST(COALESCE(SUM(volume), 0) AS UNSIGNED) FROM {}", quoted(table));
+    let sql = format!("SELECT COUNT(*), CAST(COALESCE(SUM(volume), 0) AS UNSIGNED) FROM {}", quote(table));
     let (rows, volume): (u64, u64) = session.first(&doing, &sql, ())?.unwrap_or_default();
     let sql = format!(
         "SELECT COUNT(*), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM (SELECT DISTINCT date FROM {}) d",
-        quoted(table)
+        quote(table)
     );
     type Days = (u64, Option<String>, Option<String>);
     let (days, first, last): Days = session.first(&doing, &sql, ())?.unwrap_or_default();

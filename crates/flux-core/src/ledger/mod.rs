@@ -1,16 +1,20 @@
 //! The tools' own memory in the database, the `flux_*` tables: their definition, their version, and the only SQL on them.
 
 pub(crate) mod history;
+pub(crate) mod lock;
 pub(crate) mod ownership;
 pub(crate) mod periodes;
 pub(crate) mod progress;
 
-use crate::db::{Database, Lock, Session};
+use crate::db::{Database, Session};
 use crate::error::{Error, Result};
 use crate::schema::{TableSpec, column, key, primary, unique};
 
-/// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`.
-const VERSION: u32 = 2;
+pub use lock::Lock;
+
+/// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
+/// adds `flux_lock`.
+const VERSION: u32 = 3;
 
 /// Table of the versions that a database has had.
 const VERSIONS: &str = "flux_schema_version";
@@ -27,14 +31,12 @@ pub(crate) fn record_version(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// Takes the lock of the writers, on a database that these tools know how to write to.
+/// Takes the lock of the writers, on a database that these tools know how to write to. There is no other way to it.
 ///
 /// # Errors
 /// [`Error::Locked`] when another run holds it, [`Error::Config`] where later tools have been at work.
 pub fn lock(database: &Database) -> Result<Lock> {
-    let lock = database.lock()?;
-    refuse_later_version(&mut database.session()?)?;
-    Ok(lock)
+    Lock::take(database)
 }
 
 /// Refuses a database that later tools have changed: what they keep there, these do not know.
@@ -137,5 +139,6 @@ pub(crate) fn tables() -> Vec<TableSpec> {
             indexes: vec![primary(vec!["table_name", "id_zone", "date"])],
         },
         periodes::spec(),
+        lock::spec(),
     ]
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::db::{Database, Session};
 use crate::error::Result;
+use crate::ledger::lock;
 use crate::progress::{Progress, Unit};
 use crate::report::Verdict;
 use crate::schema::Existing;
@@ -94,22 +95,14 @@ impl Drop for Watch {
     }
 }
 
-/// `processus 1234 sur serveur1`: what an operator needs to find it.
-fn process() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    let place = if host.is_empty() { String::new() } else { format!(" sur {host}") };
-    format!("processus {}{place}", std::process::id()).chars().take(255).collect()
-}
-
 fn begin(database: &Database, session: &mut Session, tool: &str, run: &str, total: u64) -> Result<()> {
     session.exec(DOING, "DELETE FROM flux_import_progress WHERE updated_at < UTC_TIMESTAMP() - INTERVAL 90 DAY", ())?;
-    let lock = database.lock_holder(session)?;
+    let connection = lock::holding_connection(database, session)?;
     session.exec(
         DOING,
         "INSERT INTO flux_import_progress (run, step, tool, state, position, total, note, lock_id, started_at, updated_at) \
          VALUES (?, '', ?, 'running', 0, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
-        (run, tool, total, process(), lock),
+        (run, tool, total, lock::process(std::process::id().into(), &lock::host()), connection),
     )?;
     Ok(())
 }
@@ -149,12 +142,12 @@ fn tell(
     }
     let state = ended.map_or("running", Verdict::name);
     // The lock is taken again on another connection after a loss.
-    let lock = database.lock_holder(session)?;
+    let connection = lock::holding_connection(database, session)?;
     session.exec(
         DOING,
         "UPDATE flux_import_progress SET state = ?, position = ?, lock_id = ?, updated_at = UTC_TIMESTAMP(3) \
          WHERE run = ? AND step = ''",
-        (state, read, lock, run),
+        (state, read, connection, run),
     )?;
     Ok(())
 }

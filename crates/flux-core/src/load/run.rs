@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::db::{Database, Lock, Session};
+use crate::db::{Database, Session};
 use crate::domain::names::Locality;
 use crate::error::Result;
 use crate::ledger::history::unique_id;
+use crate::ledger::lock::{Lock, holding_connection};
 use crate::load::options::{ImportOptions, LoadMethod};
 use crate::load::send;
 use crate::load::sorter::Record;
@@ -46,19 +47,18 @@ impl<'a> Run<'a> {
         sort_memory: usize,
     ) -> Result<Self> {
         let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
-        let (tables, method, holder) = database.with_session(|session| {
-            let tables = schema::existing(session)?;
-            Ok((tables, send::choose_method(session, options.load_method)?, database.lock_holder(session)?))
+        let (tables, method) = database.with_session(|session| {
+            Ok((schema::existing(session)?, send::choose_method(session, options.load_method)?))
         })?;
         Ok(Self {
             database,
             options,
             progress,
             tool,
-            id: unique_id(),
+            id: lock.as_ref().map_or_else(unique_id, |lock| lock.run().to_owned()),
             locality: crate::dims::locality(&settings.departement()),
             tables,
-            lock: lock.map(|lock| RunLock::new(lock, holder)),
+            lock: lock.map(RunLock::new),
             method,
             reject_folder: settings.home.rejects(),
             scratch: scratch_folder(settings),
@@ -80,13 +80,13 @@ impl<'a> Run<'a> {
 #[derive(Debug)]
 pub(crate) struct RunLock {
     lock: Mutex<Lock>,
-    /// Connection that holds it; 0 for none.
+    /// Connection that holds it.
     holder: AtomicU64,
 }
 
 impl RunLock {
-    fn new(lock: Lock, holder: Option<u64>) -> Self {
-        Self { lock: Mutex::new(lock), holder: AtomicU64::new(holder.unwrap_or(0)) }
+    fn new(lock: Lock) -> Self {
+        Self { holder: AtomicU64::new(lock.connection()), lock: Mutex::new(lock) }
     }
 
     /// Proves that the lock is still ours, and takes it again when it was lost with its connection.
@@ -100,14 +100,14 @@ impl RunLock {
         let mut lock = match self.lock.try_lock() {
             Ok(lock) => lock,
             Err(_) => {
-                if database.lock_holder(session)? == Some(self.holder.load(Ordering::Acquire)) {
+                if holding_connection(database, session)? == Some(self.holder.load(Ordering::Acquire)) {
                     return Ok(());
                 }
                 self.lock.lock().unwrap_or_else(PoisonError::into_inner)
             }
         };
         lock.ensure(database)?;
-        self.holder.store(database.lock_holder(session)?.unwrap_or(0), Ordering::Release);
+        self.holder.store(lock.connection(), Ordering::Release);
         Ok(())
     }
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::db::{Database, Lock};
+use crate::db::Database;
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
+use crate::ledger::Lock;
 use crate::progress::Progress;
 use crate::report::{Page, Report, Table, Verdict, plural};
 use crate::schema::{self, Existing};

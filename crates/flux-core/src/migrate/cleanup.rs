@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::db::{Database, Lock};
+use crate::db::Database;
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result, codes};
-use crate::ledger::history;
+use crate::ledger::{Lock, history};
 use crate::report::{Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing};
 

@@ -107,8 +107,8 @@ fn blank(pair: &Pair) -> VerifiedTable {
 
 fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<(Comparison, Vec<Offender>)> {
     // One snapshot, so that both directions speak of the same rows.
-    session.exec("début de lecture", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", ())?;
-    let result = pair.compare(session).and_then(|comparison| {
+    session.snapshot(|session| {
+        let comparison = pair.compare(session)?;
         let mut offenders = Vec::new();
         for (kind, count) in [
             (Kind::Missing, comparison.missing),
@@ -120,10 +120,7 @@ fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<(Compar
             }
         }
         Ok((comparison, offenders))
-    });
-    // An error of the comparison is the one to report, even where it has cost the connection.
-    let ended = session.exec("fin de lecture", "COMMIT", ());
-    result.and_then(|found| ended.map(|_| found))
+    })
 }
 
 /// The first offending keys of one kind, in key order, with the names behind the ids.

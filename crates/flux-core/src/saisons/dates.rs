@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use crate::db::{Database, Lock, Session};
+use crate::db::{Database, Session};
 use crate::dims;
 use crate::domain::calendar::days::Day;
 use crate::error::Result;
+use crate::ledger::Lock;
 use crate::saisons::store;
 
 /// A day whose row is wrong, and the columns that are.

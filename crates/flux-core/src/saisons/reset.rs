@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::db::{Database, Lock, Session};
+use crate::db::{Database, Session};
 use crate::domain::calendar::periodes::PeriodeKind;
 use crate::error::Result;
-use crate::ledger::periodes;
+use crate::ledger::{Lock, periodes};
 use crate::saisons::SaisonKey;
 use crate::saisons::store::Stored;
 

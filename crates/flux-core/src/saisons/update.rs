@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use mysql::Value;
 
-use crate::db::{Database, Lock, Session};
+use crate::db::{Database, Session};
 use crate::domain::calendar::saisons::SaisonSpan;
 use crate::error::{Error, Result};
-use crate::ledger::periodes;
+use crate::ledger::{Lock, periodes};
 use crate::saisons::SaisonKey;
 use crate::saisons::plan::{PeriodeStep, Plan, SaisonStep};
 use crate::saisons::store::{self, Stored};

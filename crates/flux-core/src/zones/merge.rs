@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::{Database, Session, quote};
 use crate::domain::catalogue::{self, DATASETS, Dataset, Dim, Space};
 use crate::domain::names::{fold, normalise};
 use crate::error::{Error, Result};
@@ -185,7 +185,7 @@ fn foreign_tables(session: &mut Session, pairs: &[Pair]) -> Result<Vec<Finding>>
     let mut findings = Vec::new();
     for table in names.iter().filter(|name| !known.contains(name) && *name != Dim::Zone.spec().table) {
         for (from, _) in pairs {
-            let sql = format!("SELECT COUNT(*) FROM `{}` WHERE id_zone = ?", table.replace('`', "``"));
+            let sql = format!("SELECT COUNT(*) FROM {} WHERE id_zone = ?", quote(table));
             let rows: u64 = session.first(&format!("lecture de {table}"), &sql, (from.0,))?.unwrap_or(0);
             if rows > 0 {
                 findings.push(

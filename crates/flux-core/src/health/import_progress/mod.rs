@@ -10,13 +10,15 @@ use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::error::Result;
+use crate::ledger::lock::{self, Holder};
 use crate::ledger::{history, progress};
 use crate::progress::Unit;
 use crate::report::{Page, Report, Table, Verdict, bytes, duration, number};
 
 use crate::report::{bar, percent};
 
-use others::{EtlProgress, Holder};
+use others::EtlProgress;
+
 /// Seconds without a sign of life after which an import that still holds the lock is said to be stuck.
 const SILENCE: f64 = 15.0;
 /// Seconds without any advance after which an import that gives signs of life is said to be stuck: a commit may take its time.
@@ -123,7 +125,7 @@ pub fn check(database: &Database, home: &Path) -> Result<ProgressReport> {
     let mut session = database.session()?;
     let mut report = ProgressReport::default();
     let head = progress::last_run(&mut session)?;
-    let holder = Holder::find(database, &mut session)?;
+    let holder = lock::holder(database, &mut session)?;
     report.etl = EtlProgress::read(home, holder.as_ref(), chrono::Utc::now());
     let Some(head) = head else {
         report.lock = holder;
@@ -135,8 +137,9 @@ pub fn check(database: &Database, home: &Path) -> Result<ProgressReport> {
     (report.bytes_read, report.bytes_total) = (head.position, head.total);
     report.steps = progress::steps(&mut session, &head.run)?.into_iter().map(Step::from).collect();
     report.files = history::of_run(&mut session, &head.run)?;
-    let own =
-        |holder: &Holder| Some(holder.connection) == head.lock_id && holder.tool.is_none_or(|tool| tool == head.tool);
+    let own = |holder: &Holder| {
+        Some(holder.connection) == head.lock_id && holder.tool.as_ref().is_none_or(|tool| *tool == head.tool)
+    };
     report.state = report.state_of(&head, holder.as_ref().is_some_and(own));
     report.lock = holder.filter(|holder| !own(holder));
     if !matches!(report.state, State::Running | State::Stuck) {
@@ -294,8 +297,9 @@ impl Report for ProgressReport {
             etl.render(page);
         }
         match &self.lock {
-            Some(holder) if !(holder.is_etl() && self.etl.is_some()) => {
-                let what = format!("{} travaille : il tient le verrou, un import devrait attendre", holder.name());
+            Some(holder) if !(others::is_etl(holder) && self.etl.is_some()) => {
+                let what =
+                    format!("{} travaille : il tient le verrou, un import devrait attendre", others::name(holder));
                 page.verdict(Verdict::Ok, what);
             }
             _ => {}

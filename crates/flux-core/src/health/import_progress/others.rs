@@ -5,31 +5,16 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::db::{Database, Session};
-use crate::error::Result;
+use crate::ledger::lock::Holder;
 use crate::report::{Page, Verdict, duration, plural};
 
-/// Whoever holds the lock.
-#[derive(Debug, Serialize)]
-pub(crate) struct Holder {
-    pub(crate) connection: u64,
-    /// Which tool, where it says so.
-    pub(crate) tool: Option<&'static str>,
+/// Whoever holds the lock, in the operators' words.
+pub(super) fn name(holder: &Holder) -> String {
+    holder.tool.clone().unwrap_or_else(|| format!("un autre programme (connexion {})", holder.connection))
 }
 
-impl Holder {
-    pub(crate) fn find(database: &Database, session: &mut Session) -> Result<Option<Self>> {
-        let Some(connection) = database.lock_holder(session)? else { return Ok(None) };
-        Ok(Some(Self { connection, tool: database.lock_tool(session, connection)? }))
-    }
-
-    pub(crate) fn name(&self) -> String {
-        self.tool.map_or_else(|| format!("un autre programme (connexion {})", self.connection), str::to_owned)
-    }
-
-    pub(crate) fn is_etl(&self) -> bool {
-        self.tool.is_some_and(|tool| tool.starts_with("populate-facts"))
-    }
+pub(super) fn is_etl(holder: &Holder) -> bool {
+    holder.tool.as_ref().is_some_and(|tool| tool.starts_with("populate-facts"))
 }
 
 /// What `etl_checkpoint.json` says: written at the beginning, when a file is done, once a second at most, and at the end.
@@ -83,7 +68,7 @@ impl EtlProgress {
     pub(crate) fn read(home: &Path, holder: Option<&Holder>, now: DateTime<Utc>) -> Option<Self> {
         let path = home.join("etl_checkpoint.json");
         let document = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
-        let running = holder.is_some_and(Holder::is_etl);
+        let running = holder.is_some_and(is_etl);
         // A holder that does not say its name may well be an ETL of an earlier version.
         let unknown = holder.is_some_and(|holder| holder.tool.is_none());
         match document {
@@ -106,7 +91,7 @@ impl EtlProgress {
             }
             _ if running => Some(Self {
                 state: EtlState::Starting,
-                etl_tool: holder.and_then(|holder| holder.tool).unwrap_or_default().to_owned(),
+                etl_tool: holder.and_then(|holder| holder.tool.clone()).unwrap_or_default(),
                 checkpoint: path,
                 files_done: 0,
                 files_total: 0,

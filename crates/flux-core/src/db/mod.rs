@@ -1,0 +1,177 @@
+//! The one database handle: how to connect, what the server is able to do, and connections with our settings on them.
+
+mod lock;
+mod retry;
+mod session;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mysql::prelude::Queryable;
+use mysql::{Conn, Opts, OptsBuilder};
+
+use crate::error::{Error, Result};
+use crate::settings::{Connection, Settings, TlsMode};
+
+pub(crate) use lock::{NamedLock, holder};
+use retry::Budget;
+pub use session::Session;
+
+/// Which of the two families of servers this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// MySQL 8 or later.
+    MySql,
+    /// MariaDB 10.6 or later.
+    MariaDb,
+}
+
+/// A way to the database. Cheap to share between threads; each takes its own [`Session`].
+#[derive(Debug, Clone)]
+pub struct Database {
+    opts: Opts,
+    tool: &'static str,
+    target: String,
+    name: String,
+    version: String,
+    flavour: Flavour,
+    packet: usize,
+    budget: Budget,
+    /// Connections with nothing but our settings on them, see [`Database::give_back`].
+    idle: Arc<Mutex<Vec<Conn>>>,
+}
+
+impl Database {
+    /// Connects once, to learn about the server and to fail early with a clear message.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for missing settings, [`Error::Connect`] when the server refuses or does not answer.
+    pub fn connect(settings: &Settings, tool: &'static str) -> Result<Self> {
+        let connection = settings.connection()?;
+        let (opts, mut conn) = open(&connection)?;
+        let (version, packet): (String, usize) = conn
+            .query_first("SELECT VERSION(), @@max_allowed_packet")
+            .map_err(Error::sql("lecture de la version du serveur"))?
+            .unwrap_or_default();
+        let flavour = if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
+        log::debug!("connecté à {}, serveur {version}", connection.target);
+        Ok(Self {
+            opts,
+            tool,
+            target: connection.target,
+            name: connection.database,
+            version,
+            flavour,
+            packet,
+            budget: Budget::default(),
+            idle: Arc::default(),
+        })
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The tool that this run is.
+    pub(crate) fn tool(&self) -> &'static str {
+        self.tool
+    }
+
+    /// Name of the database.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Version string of the server.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// A connection with the session settings that all tools rely on: strict mode, UTC, utf8mb4. One that was given back and is
+    /// still alive, else a new one.
+    ///
+    /// # Errors
+    /// [`Error::Connect`].
+    pub fn session(&self) -> Result<Session> {
+        while let Some(mut conn) = self.idle().pop() {
+            if conn.ping().is_ok() {
+                return Ok(Session::new(conn, &self.opts, self.packet));
+            }
+        }
+        let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
+        let mut conn = Conn::new(self.opts.clone()).map_err(wrap)?;
+        conn.query_drop(
+            "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, SESSION time_zone = '+00:00', SESSION autocommit = 1, \
+             SESSION completion_type = 'NO_CHAIN', \
+             SESSION sql_select_limit = 18446744073709551615, SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+             NO_ENGINE_SUBSTITUTION'",
+        )
+        .map_err(wrap)?;
+        // Proofs read one snapshot, whatever the server's default is. The variable of this name is not the same on every server.
+        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").map_err(wrap)?;
+        Ok(Session::new(conn, &self.opts, self.packet))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a connection for the next [`Database::session`]: for those who work through many files, to whom a connection with its
+    /// prepared statements each time would be a cost. Only for sessions that have no transaction open and hold no lock, and whose
+    /// settings were left alone.
+    pub(crate) fn give_back(&self, session: Session) {
+        self.idle().push(session.into_conn());
+    }
+
+    /// Tables and views of the database, by name.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub(crate) fn tables(&self, session: &mut Session) -> Result<HashSet<String>> {
+        let names: Vec<String> = session.rows(
+            "liste des tables",
+            "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()",
+            (),
+        )?;
+        Ok(names.into_iter().collect())
+    }
+}
+
+fn open(connection: &Connection) -> Result<(Opts, Conn)> {
+    let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
+    // A server may accept connections and answer none: the first one has a time limit for answers too. The others have none, for a
+    // statement may take its time.
+    let connect = |opts: &Opts| {
+        let limit = opts.get_tcp_connect_timeout();
+        Conn::new(OptsBuilder::from_opts(opts.clone()).read_timeout(limit).write_timeout(limit))
+    };
+    if connection.tls == TlsMode::Disabled {
+        let opts = connection.opts(false);
+        return Ok((opts.clone(), connect(&opts).map_err(wrap)?));
+    }
+    let opts = connection.opts(true);
+    match connect(&opts) {
+        Ok(conn) => Ok((opts, conn)),
+        Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) if connection.tls == TlsMode::Preferred => {
+            log::warn!("le serveur ne propose pas TLS : connexion en clair (DB_SSL_MODE=REQUIRED pour l'interdire)");
+            let opts = connection.opts(false);
+            Ok((opts.clone(), connect(&opts).map_err(wrap)?))
+        }
+        Err(source) => Err(wrap(source)),
+    }
+}
+
+/// An identifier between backticks: for names that the server or a backup gave, which the catalogue does not know.
+pub(crate) fn quote(identifier: &str) -> String {
+    format!("`{}`", identifier.replace('`', "``"))
+}
+
+/// `(?, ?), (?, ?)` for `rows` rows of `columns` values.
+pub(crate) fn marks(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
+}

@@ -1,0 +1,205 @@
+//! Work that is tried again when it failed for a passing reason: deadlocks, lock wait timeouts, lost connections.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::db::{Database, Session};
+use crate::error::{Error, Result};
+use crate::signals;
+
+/// How often a piece of work is tried in all.
+const TRIES: u32 = 5;
+
+/// Pause after the first try; each further one is three times as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What a run may wait between tries in all: long enough for a server to be started again.
+const WAIT_BUDGET: Duration = Duration::from_secs(60);
+
+impl Database {
+    /// Runs `work` in one transaction on a connection of its own: committed when it returns `Ok`, else rolled back. Deadlocks, lock
+    /// wait timeouts and lost connections are retried with a new connection, so `work` must not keep what a failed try gave it.
+    ///
+    /// # Errors
+    /// Those of `work` and of the commit.
+    pub(crate) fn transaction<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
+        self.retried(|| {
+            let mut session = self.session()?;
+            session.exec("début de transaction", "START TRANSACTION", ())?;
+            match work(&mut session) {
+                Ok(value) => {
+                    signals::check()?;
+                    session.exec("validation de la transaction", "COMMIT", ())?;
+                    self.give_back(session);
+                    Ok(value)
+                }
+                // Dropping the session closes the connection; the server rolls back.
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// Runs `work` on a connection that is kept for the next one, as often as [`Database::retried`] does. Outside a transaction: each
+    /// statement stands for itself.
+    ///
+    /// # Errors
+    /// The last error of `work`.
+    pub(crate) fn with_session<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
+        self.retried(|| {
+            let mut session = self.session()?;
+            let value = work(&mut session)?;
+            self.give_back(session);
+            Ok(value)
+        })
+    }
+
+    /// Runs `work` again while it fails for a passing reason, with a growing pause. Within work that is itself retried it runs once:
+    /// it is the whole that is tried again, and tries are not multiplied.
+    ///
+    /// # Errors
+    /// The last error of `work`.
+    pub(crate) fn retried<T>(&self, work: impl FnMut() -> Result<T>) -> Result<T> {
+        retried(&self.budget, |pause| Ok(signals::sleep(pause)?), work)
+    }
+}
+
+/// What a run has waited between tries, all its threads together, in milliseconds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Budget(Arc<AtomicU64>);
+
+impl Budget {
+    /// Takes a pause out of the budget; `false` where that is more than is left: a server that is down for good is not waited for
+    /// again by every file of a run.
+    fn take(&self, pause: Duration) -> bool {
+        let pause = pause.as_millis() as u64;
+        let fits = |spent: u64| Some(spent + pause).filter(|sum| *sum <= WAIT_BUDGET.as_millis() as u64);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+}
+
+thread_local! {
+    /// Whether this thread is within work that will be tried again.
+    static TRYING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Within [`retried`] while it lives.
+struct Trying;
+
+impl Trying {
+    /// `None` where the thread is within already.
+    fn enter() -> Option<Self> {
+        if TRYING.replace(true) { None } else { Some(Self) }
+    }
+}
+
+impl Drop for Trying {
+    fn drop(&mut self) {
+        TRYING.set(false);
+    }
+}
+
+fn retried<T>(
+    budget: &Budget,
+    mut sleep: impl FnMut(Duration) -> Result<()>,
+    mut work: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let Some(_trying) = Trying::enter() else { return work() };
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1.. {
+        signals::check()?;
+        match work() {
+            Err(error) if error.is_transient() && attempt < TRIES && budget.take(pause) => {
+                log::warn!("{error} ; nouvel essai dans {} ms ({attempt}/{})", pause.as_millis(), TRIES - 1);
+                sleep(pause)?;
+                pause *= 3;
+            }
+            result => return result,
+        }
+    }
+    Err(Error::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost() -> Error {
+        let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        Error::Sql { doing: "essai".into(), source: Box::new(mysql::Error::IoError(lost)) }
+    }
+
+    /// What is waited, in milliseconds, and how often `work` is done, when each try of it fails.
+    fn failing(budget: &Budget, work: impl Fn() -> Result<()>) -> (Vec<u64>, u32) {
+        let (mut pauses, mut runs) = (Vec::new(), 0);
+        let result = retried(
+            budget,
+            |pause| {
+                pauses.push(pause.as_millis() as u64);
+                Ok(())
+            },
+            || {
+                runs += 1;
+                work()
+            },
+        );
+        assert!(result.is_err());
+        (pauses, runs)
+    }
+
+    #[test]
+    fn five_tries_with_growing_pauses_and_one_for_what_does_not_pass() {
+        let (pauses, runs) = failing(&Budget::default(), || Err(lost()));
+        assert_eq!((pauses, runs), (vec![200, 600, 1800, 5400], 5));
+        let (pauses, runs) = failing(&Budget::default(), || Err(Error::Invariant(String::new())));
+        assert_eq!((pauses, runs), (vec![], 1));
+    }
+
+    #[test]
+    fn what_passes_is_no_failure_and_leaves_the_thread_free_for_the_next() {
+        for fails in [0, 4] {
+            let mut runs = 0;
+            let result = retried(
+                &Budget::default(),
+                |_| Ok(()),
+                || {
+                    runs += 1;
+                    if runs > fails { Ok(runs) } else { Err(lost()) }
+                },
+            );
+            assert_eq!(result.unwrap(), fails + 1);
+        }
+    }
+
+    #[test]
+    fn tries_within_tries_are_not_multiplied() {
+        let budget = Budget::default();
+        let inner = Cell::new(0);
+        let within = || {
+            retried(
+                &budget,
+                |_| panic!("it is the outer work that waits"),
+                || {
+                    inner.set(inner.get() + 1);
+                    Err(lost())
+                },
+            )
+        };
+        let (pauses, runs) = failing(&budget, within);
+        assert_eq!((pauses.len(), runs, inner.get()), (4, 5, 5));
+        // The same work by itself is tried five times.
+        let (pauses, runs) = failing(&Budget::default(), || Err(lost()));
+        assert_eq!((pauses.len(), runs), (4, 5));
+    }
+
+    #[test]
+    fn ten_files_together_wait_no_longer_than_a_minute() {
+        let budget = Budget::default();
+        // Ten times eight seconds would be more.
+        let waited: Vec<u64> = (0..10).map(|_| failing(&budget.clone(), || Err(lost())).0.iter().sum()).collect();
+        assert_eq!(waited[..7], [8000; 7]);
+        // 4 seconds are left: 0.2 + 0.6 + 1.8, then 0.2 + 0.6, then 0.2.
+        assert_eq!(waited[7..], [2600, 800, 200]);
+    }
+}

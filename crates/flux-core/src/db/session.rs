@@ -1,0 +1,126 @@
+//! One connection: statements, reads, one snapshot for several of them; what runs is cancelled by a signal.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use mysql::prelude::{FromRow, Queryable};
+use mysql::{Conn, Opts, Params};
+
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::signals;
+
+/// One connection with our session settings. Closed on drop; an open transaction is then rolled back by the server.
+#[derive(Debug)]
+pub struct Session {
+    conn: Conn,
+    packet: usize,
+    _busy: Busy,
+}
+
+/// Connections that may be busy with a statement: server connection id → how to reach that server again.
+static BUSY: LazyLock<Mutex<HashMap<u32, Opts>>> = LazyLock::new(Mutex::default);
+
+/// Makes a connection known to [`cancel_statements`] while it lives.
+#[derive(Debug)]
+struct Busy(u32);
+
+impl Busy {
+    fn new(id: u32, opts: &Opts) -> Self {
+        signals::on_stop(cancel_statements);
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).insert(id, opts.clone());
+        Self(id)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// Asks each server to cancel what our connections are doing; their transactions then roll back.
+fn cancel_statements() {
+    let busy: Vec<_> =
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(id, opts)| (*id, opts.clone())).collect();
+    for (id, opts) in busy {
+        if let Err(error) = Conn::new(opts).and_then(|mut conn| conn.query_drop(format!("KILL QUERY {id}"))) {
+            log::debug!("annulation de la requête {id} : {error}");
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(conn: Conn, opts: &Opts, packet: usize) -> Self {
+        let busy = Busy::new(conn.connection_id(), opts);
+        Self { conn, packet, _busy: busy }
+    }
+
+    pub(super) fn into_conn(self) -> Conn {
+        self.conn
+    }
+
+    /// The driver's connection, for what this handle does not offer.
+    pub(crate) fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// As many rows of `bytes` each, text and values together, as one message to this server may hold; at most `most`.
+    pub(crate) fn fitting(&self, most: usize, bytes: usize) -> usize {
+        (self.packet / 2 / bytes).clamp(1, most)
+    }
+
+    /// Runs a statement; returns the rows that it changed.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done.
+    pub(crate) fn exec(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
+        let commit = sql == "COMMIT";
+        failpoint::hit(if commit { "db.commit" } else { "db.statement" })?;
+        let result = match params.into() {
+            Params::Empty => self.conn.query_drop(sql),
+            params => self.conn.exec_drop(sql, params),
+        };
+        result.map_err(Error::sql(doing))?;
+        if commit {
+            failpoint::hit("db.committed")?;
+        }
+        Ok(self.conn.affected_rows())
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done.
+    pub fn rows<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Vec<T>> {
+        // A value that does not fit its type, such as a NULL in an older table, is an error; the plain `query` would panic.
+        let rows = match params.into() {
+            // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
+            Params::Empty => self.conn.query_opt(sql),
+            params => self.conn.exec_opt(sql, params),
+        };
+        let rows: std::result::Result<Vec<T>, _> = rows.map_err(Error::sql(doing))?.into_iter().collect();
+        rows.map_err(|_| {
+            Error::Invariant(format!("{doing} : une valeur inattendue dans la base (NULL ou hors limites)"))
+        })
+    }
+
+    /// The first row of a query.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done.
+    pub fn first<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
+        Ok(self.rows(doing, sql, params)?.into_iter().next())
+    }
+    /// Runs `read` in one snapshot that nothing can write to: all its statements see the rows of one moment.
+    ///
+    /// # Errors
+    /// That of `read`, even where it has cost the connection, so that the snapshot cannot be ended in order either; else
+    /// [`Error::Sql`].
+    pub(crate) fn snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.exec("début de l'instantané", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", ())?;
+        let result = read(self);
+        let ended = self.exec("fin de l'instantané", "ROLLBACK", ());
+        result.and_then(|value| ended.map(|_| value))
+    }
+}
