@@ -5,4 +5,5 @@ mod ensure_schema;
 mod migrate_optimized;
 mod migrate_sejours_duree;
 mod migrate_temp_to_main;
+mod schema_version;
 mod verify_migration;

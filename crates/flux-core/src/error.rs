@@ -69,6 +69,14 @@ pub enum Error {
         /// The columns of the natural key.
         expected: String,
     },
+    /// Later tools have changed the database: what they keep there, these do not know.
+    #[error("la base est à la version {found} du schéma, ces outils ne connaissent que la version {known}")]
+    SchemaVersion {
+        /// Version of the database.
+        found: u32,
+        /// Version up to which these tools know it.
+        known: u32,
+    },
     /// A dimension has no row to resolve names against.
     #[error("la table {table} est vide")]
     EmptyDimension {
@@ -138,6 +146,9 @@ impl Error {
             }
             Error::MissingColumn { .. } | Error::WrongKey { .. } => {
                 "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer"
+            }
+            Error::SchemaVersion { .. } => {
+                "installez des outils au moins aussi récents que ceux qui ont préparé cette base"
             }
             Error::EmptyDimension { .. } => "lancez `ensure-schema --seed`",
             Error::Locked { .. } => "attendez la fin de l'autre exécution, puis relancez",

@@ -67,7 +67,7 @@ impl Lock {
     /// Takes the lock for a new run.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another run holds it, [`Error::Config`] where later tools have been at work.
+    /// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`] where later tools have been at work.
     pub(super) fn take(database: &Database) -> Result<Self> {
         Self::take_for(database, unique_id())
     }

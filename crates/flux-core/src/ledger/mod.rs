@@ -34,7 +34,7 @@ pub(crate) fn record_version(session: &mut Session) -> Result<()> {
 /// Takes the lock of the writers, on a database that these tools know how to write to. There is no other way to it.
 ///
 /// # Errors
-/// [`Error::Locked`] when another run holds it, [`Error::Config`] where later tools have been at work.
+/// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`] where later tools have been at work.
 pub fn lock(database: &Database) -> Result<Lock> {
     Lock::take(database)
 }
@@ -42,17 +42,12 @@ pub fn lock(database: &Database) -> Result<Lock> {
 /// Refuses a database that later tools have changed: what they keep there, these do not know.
 ///
 /// # Errors
-/// [`Error::Config`] for a later version, [`Error::Sql`].
+/// [`Error::SchemaVersion`] for a later version, [`Error::Sql`].
 fn refuse_later_version(session: &mut Session) -> Result<()> {
     let found: Result<Option<Option<u32>>> =
         session.first("lecture de la version du schéma", &format!("SELECT MAX(version) FROM {VERSIONS}"), ());
     match found {
-        Ok(Some(Some(version))) if version > VERSION => Err(Error::Config {
-            message: format!(
-                "la base est à la version {version} du schéma, ces outils ne connaissent que la version {VERSION}"
-            ),
-            hint: "installez des outils au moins aussi récents que ceux qui ont préparé cette base".into(),
-        }),
+        Ok(Some(Some(found))) if found > VERSION => Err(Error::SchemaVersion { found, known: VERSION }),
         // Nothing was ever recorded: `ensure-schema` has not been here yet.
         Ok(_) | Err(Error::MissingTable { .. }) => Ok(()),
         Err(error) => Err(error),

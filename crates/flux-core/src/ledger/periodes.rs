@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 
 use crate::db::Session;
-use crate::error::Result;
+use crate::error::{Error, Result, codes};
 use crate::schema::{TableSpec, column, primary};
 
 /// Name of the table.
@@ -28,10 +28,12 @@ pub(super) fn spec() -> TableSpec {
 /// Creates the table in a database that `ensure-schema` has not brought up to date.
 ///
 /// # Errors
-/// [`crate::error::Error::Sql`].
+/// [`Error::MissingTable`] where this user may not, [`Error::Sql`].
 pub(crate) fn create(session: &mut Session) -> Result<()> {
-    session.exec("création de flux_periodes", &spec().create(), ())?;
-    Ok(())
+    match session.exec("création de flux_periodes", &spec().create(), ()) {
+        Err(error) if error.has_code(codes::ACCESS_DENIED) => Err(Error::MissingTable { table: TABLE.into() }),
+        result => result.map(|_| ()),
+    }
 }
 
 /// First and last day.
@@ -40,7 +42,7 @@ type Days = (NaiveDate, NaiveDate);
 /// The days that were written last, by code and year.
 ///
 /// # Errors
-/// [`crate::error::Error::Sql`].
+/// [`Error::Sql`].
 pub(crate) fn written(session: &mut Session) -> Result<HashMap<(String, i32), Days>> {
     let rows: Vec<(String, i32, String, String)> = session.rows(
         "lecture de flux_periodes",
@@ -57,7 +59,7 @@ pub(crate) fn written(session: &mut Session) -> Result<HashMap<(String, i32), Da
 /// Remembers the days of a period.
 ///
 /// # Errors
-/// [`crate::error::Error::Sql`].
+/// [`Error::Sql`].
 pub(crate) fn remember(session: &mut Session, code: &str, annee: i32, (first, last): Days) -> Result<()> {
     session.exec(
         "écriture de flux_periodes",
@@ -70,7 +72,7 @@ pub(crate) fn remember(session: &mut Session, code: &str, annee: i32, (first, la
 /// Forgets a period that was deleted.
 ///
 /// # Errors
-/// [`crate::error::Error::Sql`].
+/// [`Error::Sql`].
 pub(crate) fn forget(session: &mut Session, code: &str, annee: i32) -> Result<()> {
     let sql = "DELETE FROM flux_periodes WHERE code_periode = ? AND annee = ?";
     session.exec("vidage de flux_periodes", sql, (code, annee))?;
