@@ -453,6 +453,49 @@ fn a_connection_that_is_killed_in_any_statement_is_taken_up_again() {
 }
 
 #[test]
+fn a_server_that_stays_down_is_waited_for_a_minute_by_all_files_together() {
+    let Some(server) = Server::dedicated(Vec::<String>::new()) else { return };
+    let world = on(&server);
+    let (fr, int, mobility) = (weekly::FR, weekly::INT, weekly::MOBILITY);
+    let stays = [weekly::STAY, weekly::STAY_FR, weekly::STAY_INT];
+    let headers = [BASE, fr, int, BASE, fr, int, mobility, stays[0], stays[1], stays[2]];
+    for ((name, _, _), header) in FILES.iter().zip(headers) {
+        let value = |column: &str| match column {
+            "Date" => "2025-07-07",
+            "ZoneObservation" => "Cantal",
+            "Provenance" => "Local",
+            "CategorieVisiteur" => "Touriste",
+            "NomDepartement" => "Loire",
+            "Pays" => "Espagne",
+            "ZoneMobilite" => "Aurillac",
+            "DureeSejour" => "2 nuits",
+            _ => "1",
+        };
+        let line: Vec<&str> = header.trim().split(';').map(value).collect();
+        world.csv(name, header, &[&line.join(";")]);
+    }
+    let import = world.tool("update-temp-tables").args(["--jobs", "5", "--json"]).limit(Duration::from_secs(90));
+    let mut running = import.fail_at("load.rows", "pause").spawn();
+    running.wait_paused();
+    server.kill9();
+    running.resume();
+    let outcome = running.wait().sane().expect_code(1);
+    let json = outcome.json();
+    assert!(FILES.iter().all(|(name, _, _)| file(&json, name)["status"] == "failed"), "{outcome}");
+    let pauses: Vec<u64> = outcome
+        .stderr
+        .split("nouvel essai dans ")
+        .skip(1)
+        .map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    // A file by itself is waited for 0.2 + 0.6 + 1.8 + 5.4 seconds: ten of them would be 80.
+    assert!((54_000..=60_000).contains(&pauses.iter().sum::<u64>()), "{pauses:?}\n{outcome}");
+    server.restart();
+    assert_eq!(world.db.count("flux_import_history"), 0);
+    world.tool("update-temp-tables").run().sane().expect_code(0);
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_given_up_after_the_time_limit() {
     let Some(server) = Server::dedicated(Vec::<String>::new()) else { return };
     let world = on(&server);

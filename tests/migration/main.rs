@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ensure_schema;
+mod isolation;
 mod migrate_optimized;
 mod migrate_sejours_duree;
 mod migrate_temp_to_main;

@@ -1,6 +1,8 @@
 //! `verify-migration`: proves the invariant row by row in both directions and names the offenders.
 
+use flux_test::mysql::prelude::Queryable;
 use serde_json::{Value, json};
+use support::trouble::{kill_sessions, wait_for_statement};
 use support::weekly::{Sane, World, table};
 
 const TEMP: &str = "fact_nuitees_temp";
@@ -142,6 +144,24 @@ fn a_missing_table_is_a_failure_that_does_not_hide_the_others() {
     let json = verify(&world, &[], 1);
     assert_eq!(table(&json, "fact_diurnes_temp")["status"], "failed");
     assert_eq!(table(&json, TEMP)["missing"], 1);
+}
+
+/// The snapshot cannot be ended on a connection that is gone: that is not what went wrong.
+#[test]
+fn what_cost_a_comparison_its_connection_is_what_is_reported() {
+    let world = database();
+    let mut other = world.db.conn();
+    other.query_drop("LOCK TABLES fact_nuitees WRITE").unwrap();
+    let running = world.tool("verify-migration").args(["--only", TEMP, "--json"]).spawn();
+    wait_for_statement(&mut world.db.admin(), world.db.name(), "fact_nuitees_temp");
+    assert!(kill_sessions(&world, other.connection_id()) > 0);
+    let json = running.wait().sane().expect_code(1).json();
+    let row = table(&json, TEMP);
+    let error = row["error"].as_str().unwrap();
+    assert!(error.contains("fact_nuitees_temp et fact_nuitees"), "what was being done: {error}");
+    assert_eq!(row["status"], "failed");
+    other.query_drop("UNLOCK TABLES").unwrap();
+    verify(&world, &["--only", TEMP], 3);
 }
 
 #[test]
