@@ -3,11 +3,52 @@
 use std::fs;
 
 use flux_test::mysql::prelude::Queryable;
-use flux_test::{Home, Server, TestDb};
+use flux_test::{Home, Server, TestDb, Tool};
+use serde_json::{Value, json};
 use support::backup::{all, beside, facts, odd_rows, odd_table, only_backup, prepared, schema};
 use support::trouble::killed_at;
 
 const TOOL: &str = "restore-critical";
+
+/// The tool, told to do what it would otherwise only show.
+fn acting(home: &Home) -> Tool {
+    home.tool(TOOL).arg("--yes")
+}
+
+/// Of the line of `fact_nuitees`: rows that come, rows in place, rows lost.
+fn planned(json: &Value) -> [&Value; 3] {
+    let lines = json["tables"].as_array().unwrap();
+    let line = lines.iter().find(|line| line["table"] == "fact_nuitees").unwrap();
+    ["rows", "rows_before", "rows_lost"].map(|field| &line[field])
+}
+
+#[test]
+fn without_yes_a_plan_is_shown_and_nothing_is_written() {
+    let (db, home) = prepared(50);
+    home.tool("backup-critical").run().expect_code(0);
+    db.exec("DELETE FROM fact_nuitees WHERE id > 20");
+    let plan = |args: &[&str]| {
+        home.tool(TOOL).args(args).run().expect_code(0).expect_stdout("Simulation").expect_stdout("--yes");
+        let json = home.tool(TOOL).args(args).arg("--json").run().expect_code(0).json();
+        assert_eq!(json["dry_run"], true, "{args:?}");
+        json
+    };
+    for args in [&[][..], &["--dry-run"], &["--yes", "--dry-run"]] {
+        assert_eq!(planned(&plan(args)), [&json!(50), &json!(20), &Value::Null], "{args:?}");
+        assert_eq!((db.count("fact_nuitees"), beside(&db)), (20, vec![]), "{args:?}");
+    }
+    acting(&home).run().expect_code(0);
+    db.exec("DELETE FROM fact_nuitees WHERE id > 49");
+    let kept = beside(&db);
+    assert_eq!(planned(&plan(&["--undo"])), [&json!(20), &json!(49), &json!(49)]);
+    assert_eq!(planned(&plan(&["--drop-old"])), [&json!(49), &json!(49), &json!(20)]);
+    assert_eq!((db.count("fact_nuitees"), beside(&db)), (49, kept));
+    let json = acting(&home).args(["--undo", "--json"]).run().expect_code(0).json();
+    assert_eq!((&json["dry_run"], planned(&json)), (&json!(false), [&json!(20), &json!(49), &json!(49)]));
+    assert_eq!((db.count("fact_nuitees"), beside(&db)), (20, vec![]));
+    let json = home.tool(TOOL).args(["--list", "--json"]).run().expect_code(0).json();
+    assert_eq!(json["dry_run"], false, "a list is no simulation");
+}
 
 #[test]
 fn every_value_comes_back() {
@@ -19,7 +60,7 @@ fn every_value_comes_back() {
     db.exec("DROP TABLE dim_bizarre");
     db.exec("DELETE FROM fact_nuitees WHERE id > 100");
     db.exec("UPDATE dim_communes SET nom_commune = 'X', code_insee = NULL");
-    let json = home.tool(TOOL).arg("--json").run().expect_code(0).json();
+    let json = acting(&home).arg("--json").run().expect_code(0).json();
     assert_eq!(odd_rows(&db), odd);
     assert_eq!(all(&db, "fact_nuitees"), nuitees);
     assert_eq!(all(&db, "dim_communes"), communes);
@@ -31,8 +72,8 @@ fn every_value_comes_back() {
     assert!(db.admin().query_drop("INSERT INTO dim_bizarre (petit) VALUES (121)").is_err());
     // the old ones are kept until told otherwise
     assert_eq!(db.count("fact_nuitees__avant"), 100);
-    home.tool(TOOL).run().expect_code(1).expect_stderr("--drop-old");
-    home.tool(TOOL).arg("--drop-old").run().expect_code(0).expect_stdout("fact_nuitees__avant");
+    acting(&home).run().expect_code(1).expect_stderr("--drop-old");
+    acting(&home).arg("--drop-old").run().expect_code(0).expect_stdout("fact_nuitees__avant");
     assert_eq!(beside(&db), Vec::<String>::new());
 }
 
@@ -51,7 +92,7 @@ fn odd_modes_and_time_zones_of_the_server_change_nothing() {
     let odd = odd_rows(&db);
     home.tool("backup-critical").arg("--all").run().expect_code(0);
     db.exec("DROP TABLE dim_bizarre");
-    home.tool(TOOL).env("TZ", "America/St_Johns").run().expect_code(0);
+    acting(&home).env("TZ", "America/St_Johns").run().expect_code(0);
     assert_eq!(odd_rows(&db), odd);
 }
 
@@ -66,7 +107,9 @@ fn a_backup_is_restored_on_another_server_and_on_one_of_the_other_family() {
         odd_table(&from);
         home.tool("backup-critical").arg("--all").run().expect_code(0);
         let target = Home::new(&to);
-        target.tool(TOOL).arg("--dir").arg(home.join("data/backups")).run().expect_code(0);
+        // the last one of this database is not asked for by leaving the name out
+        acting(&target).arg("--dir").arg(home.join("data/backups")).run().expect_code(1).expect_stderr(to.name());
+        acting(&target).arg(only_backup(&home)).arg("--dir").arg(home.join("data/backups")).run().expect_code(0);
         assert_eq!(odd_rows(&to), odd_rows(&from));
         for table in ["fact_nuitees", "dim_communes", "dim_pays", "dim_zones_observation"] {
             assert_eq!(all(&to, table), all(&from, table), "{table}");
@@ -90,27 +133,24 @@ fn a_damaged_backup_is_refused_before_anything_is_touched() {
     db.exec("DELETE FROM fact_nuitees WHERE id > 10");
     for content in [&bad[..], &good[..good.len() - 1], b""] {
         fs::write(&path, content).unwrap();
-        home.tool(TOOL).arg(&name).run().expect_code(1).expect_stderr("fact_nuitees.tsv.gz");
+        acting(&home).arg(&name).run().expect_code(1).expect_stderr("fact_nuitees.tsv.gz");
         home.tool(TOOL).args([&name, "--verify"]).run().expect_code(3).expect_stdout("fact_nuitees");
     }
     fs::write(&path, &good).unwrap();
     let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
     fs::write(folder.join("manifest.json"), manifest.replace("\"rows\": 300", "\"rows\": 299")).unwrap();
-    home.tool(TOOL).arg(&name).run().expect_code(1).expect_stderr("SHA-256");
+    acting(&home).arg(&name).run().expect_code(1).expect_stderr("SHA-256");
     home.tool(TOOL).arg("--list").run().expect_code(3).expect_stdout("✗");
     fs::write(folder.join("manifest.json"), manifest).unwrap();
     assert_eq!((db.count("fact_nuitees"), beside(&db)), (10, vec![]));
-    home.tool(TOOL).arg(&name).run().expect_code(0);
+    acting(&home).arg(&name).run().expect_code(0);
     assert_eq!(db.count("fact_nuitees"), 300);
 }
 
 #[test]
-fn dry_run_and_verify_write_nothing_and_verify_needs_no_database() {
-    let (db, home) = prepared(50);
+fn verify_and_list_need_no_database() {
+    let (_db, home) = prepared(50);
     home.tool("backup-critical").run().expect_code(0);
-    db.exec("DELETE FROM fact_nuitees");
-    home.tool(TOOL).arg("--dry-run").run().expect_code(0).expect_stdout("à restaurer");
-    assert_eq!((db.count("fact_nuitees"), beside(&db)), (0, vec![]));
     let alone = Home::without_db();
     alone.tool(TOOL).args(["--verify", "--dir"]).arg(home.join("data/backups")).run().expect_code(0);
     alone.tool(TOOL).args(["--list", "--dir"]).arg(home.join("data/backups")).run().expect_code(0);
@@ -122,11 +162,11 @@ fn only_restores_what_was_asked() {
     home.tool("backup-critical").run().expect_code(0);
     db.exec("DELETE FROM fact_nuitees; ");
     db.exec("DELETE FROM fact_diurnes");
-    home.tool(TOOL).args(["--only", "fact_nuitees"]).run().expect_code(0);
+    acting(&home).args(["--only", "fact_nuitees"]).run().expect_code(0);
     assert_eq!((db.count("fact_nuitees"), db.count("fact_diurnes")), (50, 0));
-    home.tool(TOOL).args(["--only", "fact_inconnue"]).run().expect_code(2).expect_stderr("fact_inconnue");
+    acting(&home).args(["--only", "fact_inconnue"]).run().expect_code(2).expect_stderr("fact_inconnue");
     // undo brings the empty table back
-    home.tool(TOOL).arg("--undo").run().expect_code(0);
+    acting(&home).arg("--undo").run().expect_code(0);
     assert_eq!((db.count("fact_nuitees"), beside(&db)), (0, vec![]));
 }
 
@@ -137,15 +177,15 @@ fn foreign_keys_point_to_the_restored_tables() {
     db.exec("INSERT INTO dim_saisons (id, annee, saison, date_debut, date_fin, duree_jours) VALUES (5, 2025, 'ete', '2025-06-21', '2025-09-22', 93)");
     db.exec("INSERT INTO dim_periodes (code_periode, nom_periode, annee, date_debut, date_fin, id_saison) VALUES ('x', 'X', 2025, '2025-07-01', '2025-07-02', 5)");
     home.tool("backup-critical").run().expect_code(0);
-    home.tool(TOOL).args(["--only", "dim_saisons"]).run().expect_code(1).expect_stderr("dim_periodes");
-    home.tool(TOOL).run().expect_code(0);
-    home.tool(TOOL).arg("--drop-old").run().expect_code(0);
+    acting(&home).args(["--only", "dim_saisons"]).run().expect_code(1).expect_stderr("dim_periodes");
+    acting(&home).run().expect_code(0);
+    acting(&home).arg("--drop-old").run().expect_code(0);
     let parent = db.column(
         "SELECT referenced_table_name AS r FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()",
     );
     assert_eq!(parent, ["dim_saisons"]);
     assert!(db.conn().query_drop("DELETE FROM dim_saisons").is_err(), "the key holds");
-    home.tool(TOOL).run().expect_code(0);
+    acting(&home).run().expect_code(0);
 }
 
 #[test]
@@ -162,10 +202,10 @@ fn the_history_of_the_temporary_tables_in_place_stays() {
     insert("a");
     home.tool("backup-critical").run().expect_code(0);
     insert("b");
-    home.tool(TOOL).run().expect_code(0);
+    acting(&home).run().expect_code(0);
     assert_eq!(db.column("SELECT file_hash FROM flux_import_history ORDER BY id"), ["a", "b"]);
-    home.tool(TOOL).arg("--drop-old").run().expect_code(0);
-    home.tool(TOOL).args(["--only", "flux_import_history"]).run().expect_code(0);
+    acting(&home).arg("--drop-old").run().expect_code(0);
+    acting(&home).args(["--only", "flux_import_history"]).run().expect_code(0);
     assert_eq!(db.column("SELECT file_hash FROM flux_import_history ORDER BY id"), ["a"]);
 }
 
@@ -177,7 +217,7 @@ fn a_kill_at_any_point_leaves_all_tables_before_or_all_after() {
     db.exec("DELETE FROM fact_diurnes WHERE id > 1000");
     for passage in (1..).step_by(40) {
         let place = format!("db.statement:{passage}");
-        let killed = killed_at(&db, home.tool(TOOL), &place);
+        let killed = killed_at(&db, acting(&home), &place);
         let counts = (db.count("fact_nuitees"), db.count("fact_diurnes"));
         assert!(counts == (1000, 1000) || counts == (20_000, 20_000), "{place}: {counts:?}");
         if counts.0 > 1000 || !killed {
@@ -191,15 +231,15 @@ fn a_kill_at_any_point_leaves_all_tables_before_or_all_after() {
 #[test]
 fn bad_cases_say_what_to_do() {
     let (db, home) = prepared(1);
-    home.tool(TOOL).run().expect_code(1).expect_stderr("aucune sauvegarde");
+    acting(&home).run().expect_code(1).expect_stderr("aucune sauvegarde");
     home.tool(TOOL).arg("--list").run().expect_code(0).expect_stdout("Aucune sauvegarde");
-    home.tool(TOOL).arg("inconnue").run().expect_code(1).expect_stderr("inconnue");
+    acting(&home).arg("inconnue").run().expect_code(1).expect_stderr("inconnue");
     home.tool(TOOL).args(["--list", "--verify"]).run().expect_code(2);
     home.tool("backup-critical").run().expect_code(0);
     let mut conn = db.conn();
     let lock: Option<i64> = conn.query_first(format!("SELECT GET_LOCK('flux:{}', 0)", db.name())).unwrap();
     assert_eq!(lock, Some(1));
-    home.tool(TOOL).run().expect_code(4);
+    acting(&home).run().expect_code(4);
 }
 
 #[test]
@@ -212,5 +252,5 @@ fn triggers_that_a_swap_leaves_behind_are_told() {
         return flux_test::skip("the server allows no trigger: binary log without trust in functions");
     }
     home.tool("backup-critical").run().expect_code(0);
-    home.tool(TOOL).run().expect_code(3).expect_stdout("t_volume");
+    acting(&home).run().expect_code(3).expect_stdout("t_volume");
 }

@@ -30,7 +30,7 @@ fn without_yes_the_plan_is_shown_and_nothing_moves() {
     let home = Home::new(&db);
     let before = db.rows(FACTS);
     let json = home.tool("merge-zones").args(["--json", "--on-conflict", "sum"]).run().expect_code(0).json();
-    assert_eq!(json["applied"], false);
+    assert_eq!((&json["applied"], &json["dry_run"]), (&false.into(), &true.into()));
     let merge = &json["merges"][0];
     assert_eq!((&merge["from"][1], &merge["into"][1]), (&"CABA".into(), &"PAYS D'AURILLAC".into()));
     let tables = merge["tables"].as_array().unwrap();

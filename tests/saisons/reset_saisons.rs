@@ -13,7 +13,10 @@ fn ready() -> (TestDb, Home) {
 #[test]
 fn without_yes_nothing_is_deleted() {
     let (db, home) = ready();
-    home.tool("reset-saisons").run().expect_code(0).expect_stdout("9 lignes supprimées").expect_stdout("--yes");
+    let shown = home.tool("reset-saisons").run().expect_code(0);
+    shown.expect_stdout("9 lignes seraient supprimées").expect_stdout("→ relancez avec --yes");
+    let json = home.tool("reset-saisons").arg("--json").run().expect_code(0).json();
+    assert_eq!((&json["dry_run"], &json["saisons_deleted"]), (&true.into(), &9.into()));
     home.tool("reset-saisons").args(["--yes", "--dry-run"]).run().expect_code(0);
     assert_eq!((db.count("dim_saisons"), db.count("dim_periodes")), (9, 20));
 }

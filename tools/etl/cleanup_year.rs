@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, DestroyerArgs, Former, SpaceArgs, Tool};
 use flux_core::domain::catalogue;
 use flux_core::error::Result;
 use flux_core::report::Report;
@@ -33,16 +33,13 @@ struct Args {
     /// Seulement ces familles : Nuitee,LieuActivite_Soir,…
     #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
     only: Vec<&'static str>,
-    /// Supprime réellement
-    #[arg(long, conflicts_with = "dry_run")]
-    yes: bool,
     /// Lignes par transaction
     #[arg(long, value_name = "N", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch_size: u32,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
-    writer: WriterArgs,
+    destroyer: DestroyerArgs,
 }
 
 fn main() -> ExitCode {
@@ -55,7 +52,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         only: args.only,
         batch_size: args.batch_size as usize,
         space: args.space.space(),
-        apply: args.yes && !args.writer.dry_run,
+        dry_run: args.destroyer.dry_run(),
     };
     cleanup_year::cleanup_year(&context.database()?, &options, &context.progress)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Context, DestroyerArgs, Tool};
 use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::zones::merge::{self, Options, Rule};
@@ -41,11 +41,8 @@ struct Args {
     /// Réunit aussi deux zones que la référence ne dit pas équivalentes
     #[arg(long, requires = "from")]
     any_pair: bool,
-    /// Applique le plan
-    #[arg(long)]
-    yes: bool,
     #[command(flatten)]
-    writer: WriterArgs,
+    destroyer: DestroyerArgs,
 }
 
 fn main() -> ExitCode {
@@ -57,7 +54,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         pair: args.from.zip(args.into),
         rule: args.on_conflict,
         any_pair: args.any_pair,
-        apply: args.yes && !args.writer.dry_run,
+        dry_run: args.destroyer.dry_run(),
     };
     merge::merge(&context.database()?, &options)
 }

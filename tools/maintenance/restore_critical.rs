@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Context, DestroyerArgs, Tool};
 use flux_core::backup::{self, RestoreAction, RestoreOptions};
 use flux_core::error::Result;
 use flux_core::report::Report;
@@ -12,16 +12,18 @@ pub(crate) const TOOL: Tool = Tool {
     name: "restore-critical",
     about: "Restaure une sauvegarde : contrôle, chargement à côté, comparaison, échange en une fois",
     details: "\
-Lit : une sauvegarde de data/backups/ (la dernière complète si aucune n'est nommée), faite par
-`backup-critical` sur MariaDB ou MySQL, et restaurable sur l'un comme sur l'autre.
-Écrit : les tables de la sauvegarde. Chaque fichier est d'abord vérifié (taille, SHA-256, lignes) ; les
+Lit : une sauvegarde de data/backups/ (la dernière complète de cette base si aucune n'est nommée), faite par
+`backup-critical` sur MariaDB ou MySQL, et restaurable sur l'un comme sur l'autre. Sans --yes, contrôle tout et
+montre le plan : tables, lignes en place, lignes de la sauvegarde, lignes qui seraient perdues ; n'écrit rien.
+Écrit avec --yes : les tables de la sauvegarde. Chaque fichier est d'abord vérifié (taille, SHA-256, lignes) ; les
 tables sont chargées sous <table>__neuf, relues et comparées valeur par valeur, puis toutes échangées
 en une seule instruction. Les tables remplacées restent sous <table>__avant jusqu'à --drop-old ; --undo
-les remet en place. Avant l'échange, un échec ou un arrêt laisse les tables en service intactes.
+les remet en place, et ce qui a été écrit depuis la restauration est perdu : eux aussi montrent leur plan
+et n'agissent qu'avec --yes. Avant l'échange, un échec ou un arrêt laisse les tables en service intactes.
 flux_import_history n'est pas restaurée si elle a des lignes et que la sauvegarde est sans tables
 temporaires : elle décrit celles en place (--only flux_import_history pour l'imposer).
 Coût : un chargement et deux lectures de la sauvegarde, mémoire constante. Peut être relancé.
-Codes de sortie : 0 fait, 1 échec (rien de changé), 3 sauvegarde abîmée (--verify, --list) ou déclencheurs
+Codes de sortie : 0 fait ou plan montré, 1 échec (rien de changé), 3 sauvegarde abîmée (--verify, --list) ou déclencheurs
 à recréer, 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
@@ -30,7 +32,7 @@ Codes de sortie : 0 fait, 1 échec (rien de changé), 3 sauvegarde abîmée (--v
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// Nom de la sauvegarde (sinon la dernière complète)
+    /// Nom de la sauvegarde (sinon la dernière complète de cette base)
     #[arg(value_name = "SAUVEGARDE")]
     name: Option<String>,
     /// Liste les sauvegardes et leur état
@@ -52,7 +54,7 @@ struct Args {
     #[arg(long, value_name = "DOSSIER")]
     dir: Option<PathBuf>,
     #[command(flatten)]
-    writer: WriterArgs,
+    destroyer: DestroyerArgs,
 }
 
 fn main() -> ExitCode {
@@ -72,7 +74,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         dir: backup::folder(&context.settings, args.dir.as_deref())?,
         name: args.name,
         only: args.only,
-        dry_run: args.writer.dry_run,
+        dry_run: args.destroyer.dry_run(),
     };
     backup::restore(&options, &|| context.database(), &context.progress)
 }

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Context, DestroyerArgs, Tool};
 use flux_core::domain::calendar::saisons::YEARS;
 use flux_core::error::Result;
-use flux_core::ledger;
-use flux_core::saisons::report::ResetReport;
+use flux_core::report::Report;
 use flux_core::saisons::{reset, years};
 
 pub(crate) const TOOL: Tool = Tool {
@@ -35,26 +34,19 @@ struct Args {
     /// Supprime aussi les périodes que `update-saisons` a écrites
     #[arg(long)]
     periodes: bool,
-    /// Supprime vraiment
-    #[arg(long)]
-    yes: bool,
     #[command(flatten)]
-    writer: WriterArgs,
+    destroyer: DestroyerArgs,
 }
 
 fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<ResetReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let bounds = years(args.from, args.to, (*YEARS.start(), *YEARS.end()))?;
     // a bound that is not given leaves nothing out, not even rows outside the computed years
     let from = args.from.map_or(i32::MIN, |_| *bounds.start());
     let years = from..=args.to.map_or(i32::MAX, |_| *bounds.end());
     let database = context.database()?;
-    if !args.yes || args.writer.dry_run {
-        return Ok(ResetReport::new(&reset::plan(&database, &years, args.periodes)?, false));
-    }
-    let mut lock = ledger::lock(&database)?;
-    Ok(ResetReport::new(&reset::apply(&database, &mut lock, &years, args.periodes)?, true))
+    reset::reset(&database, &years, args.periodes, args.destroyer.dry_run())
 }

@@ -82,6 +82,24 @@ pub struct WriterArgs {
     pub dry_run: bool,
 }
 
+/// For tools that destroy: they show their plan, and act only when told so. Flattened into their arguments.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DestroyerArgs {
+    /// Agit ; sinon l'outil montre seulement son plan et n'écrit rien
+    #[arg(long)]
+    yes: bool,
+    /// Montre seulement le plan, même avec --yes
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl DestroyerArgs {
+    /// Whether only the plan is wanted.
+    pub fn dry_run(self) -> bool {
+        self.dry_run || !self.yes
+    }
+}
+
 /// For tools that can work on the test tables. Flattened into their arguments.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct SpaceArgs {

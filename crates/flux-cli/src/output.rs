@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use flux_core::error::{Error, Result};
-use flux_core::report::{Code, Page, Report, Verdict};
+use flux_core::report::{self, Code, Page, Report, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::{OutputArgs, Tool, logging};
@@ -35,7 +35,7 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
             String::new()
         } else {
             let mut page = Page::for_stdout();
-            report.render(&mut page);
+            report::show(&report, &mut page);
             page.text().to_owned()
         };
         Ok((text, verdict.code()))

@@ -13,7 +13,7 @@ use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
 use crate::ledger::history;
 use crate::progress::Progress;
-use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number};
 use crate::signals;
 
 /// What to do.
@@ -39,18 +39,19 @@ pub struct RestoreOptions {
     pub action: RestoreAction,
     /// Folder of the backups.
     pub dir: PathBuf,
-    /// Name of the backup; the last complete one that can be restored if `None`.
+    /// Name of the backup; if `None` the last complete one, to restore it of this database.
     pub name: Option<String>,
     /// Only these tables; all if empty.
     pub only: Vec<String>,
-    /// Only say what would be done.
+    /// Only show the plan, of what changes the database.
     pub dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct RestoreReport {
     action: RestoreAction,
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     backups: Vec<BackupLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +81,9 @@ struct RestoredTable {
     volume: Option<i64>,
     /// Rows of the live table before; absent where there was none.
     rows_before: Option<u64>,
+    /// Rows that no table holds any more afterwards; absent where nothing is lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_lost: Option<u64>,
     kept_as: Option<String>,
 }
 
@@ -93,9 +97,10 @@ pub fn restore(
     connect: &dyn Fn() -> Result<Database>,
     progress: &Progress,
 ) -> Result<impl Report + use<>> {
+    let reads = matches!(options.action, RestoreAction::List | RestoreAction::Verify);
     let mut report = RestoreReport {
         action: options.action,
-        dry_run: options.dry_run,
+        done: Done::unless(options.dry_run && !reads),
         backups: Vec::new(),
         backup: None,
         tables: Vec::new(),
@@ -104,15 +109,16 @@ pub fn restore(
     match options.action {
         RestoreAction::List => report.backups = list(&options.dir)?.iter().map(BackupLine::new).collect(),
         RestoreAction::Verify => {
-            let found = choose(options)?;
+            let found = choose(options, None)?;
             verify_all(&found.path, &mut report)?;
             report.backup = Some(BackupLine::new(&found));
         }
         RestoreAction::Restore => {
-            let found = choose(options)?;
+            let database = connect()?;
+            let found = choose(options, Some(database.name()))?;
             let line = BackupLine::new(&found);
             let Found { path, manifest, .. } = found;
-            run(options, &connect()?, &path, &manifest?, progress, &mut report)?;
+            run(options, &database, &path, &manifest?, progress, &mut report)?;
             report.backup = Some(line);
         }
         RestoreAction::Undo => undo(options, &connect()?, &mut report)?,
@@ -121,9 +127,12 @@ pub fn restore(
     Ok(report)
 }
 
-fn choose(options: &RestoreOptions) -> Result<Found> {
+/// The backup that was named, or the last one that is complete and, to be restored into `database`, of this database: another's is
+/// restored only by its name.
+fn choose(options: &RestoreOptions, database: Option<&str>) -> Result<Found> {
     let mut backups = list(&options.dir)?;
-    let unknown = |message: String| Error::Config { message, hint: "voyez `restore-critical --list`".into() };
+    let unknown =
+        |message: String| Error::Config { message, hint: "voyez `restore-critical --list` et nommez-en une".into() };
     let at = match &options.name {
         Some(name) => backups
             .iter()
@@ -131,11 +140,14 @@ fn choose(options: &RestoreOptions) -> Result<Found> {
             .ok_or_else(|| unknown(format!("pas de sauvegarde « {name} » dans {}", options.dir.display())))?,
         None => {
             let fit = |found: &Found| {
-                let dump = found.manifest.as_ref().is_ok_and(|manifest| manifest.kind == Kind::Dump);
-                found.is_complete() && (!dump || options.action == RestoreAction::Verify)
+                let into = |manifest: &Manifest| {
+                    database.is_none_or(|name| manifest.kind != Kind::Dump && manifest.database == name)
+                };
+                found.is_complete() && found.manifest.as_ref().is_ok_and(into)
             };
+            let of = database.map_or_else(String::new, |name| format!(" de la base {name}"));
             let last = backups.iter().rposition(fit);
-            last.ok_or_else(|| unknown(format!("aucune sauvegarde complète dans {}", options.dir.display())))?
+            last.ok_or_else(|| unknown(format!("aucune sauvegarde complète{of} dans {}", options.dir.display())))?
         }
     };
     Ok(backups.swap_remove(at))
@@ -201,8 +213,7 @@ fn run(
         statements.push(statement);
         let mut line = RestoredTable::of(entry);
         if live.contains(&entry.table) {
-            let sql = format!("SELECT COUNT(*) FROM {}", quote(&entry.table));
-            line.rows_before = session.first(&format!("comptage de {}", entry.table), &sql, ())?;
+            line.rows_before = Some(rows(&mut session, &entry.table)?);
             line.kept_as = Some(ddl::old_name(&entry.table));
         }
         report.tables.push(line);
@@ -368,10 +379,32 @@ fn kept(options: &RestoreOptions, database: &Database) -> Result<Vec<(String, St
     Ok(kept)
 }
 
+/// What `--undo` and `--drop-old` do to each table that is kept.
+fn aside(options: &RestoreOptions, database: &Database, kept: &[(String, String)]) -> Result<Vec<RestoredTable>> {
+    let mut session = database.session()?;
+    let mut lines = Vec::with_capacity(kept.len());
+    for (table, old) in kept {
+        let old_rows = Some(rows(&mut session, old)?);
+        let rows_before = if table == old { None } else { Some(rows(&mut session, table)?) };
+        let (rows, rows_lost) = match options.action {
+            RestoreAction::Undo => (old_rows, rows_before),
+            _ => (rows_before, old_rows),
+        };
+        let (table, kept_as) = (table.clone(), Some(old.clone()));
+        lines.push(RestoredTable { table, rows, volume: None, rows_before, rows_lost, kept_as });
+    }
+    Ok(lines)
+}
+
+fn rows(session: &mut Session, table: &str) -> Result<u64> {
+    let sql = format!("SELECT COUNT(*) FROM {}", quote(table));
+    Ok(session.first(&format!("comptage de {table}"), &sql, ())?.unwrap_or_default())
+}
+
 fn undo(options: &RestoreOptions, database: &Database, report: &mut RestoreReport) -> Result<()> {
     let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let kept = kept(options, database)?;
-    report.tables = kept.iter().map(|(table, old)| RestoredTable::aside(table, old)).collect();
+    report.tables = aside(options, database, &kept)?;
     let Some(_lock) = lock else { return Ok(()) };
     drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))?;
     let back = |(table, old): &(String, String)| {
@@ -385,7 +418,7 @@ fn undo(options: &RestoreOptions, database: &Database, report: &mut RestoreRepor
 fn drop_old(options: &RestoreOptions, database: &Database, report: &mut RestoreReport) -> Result<()> {
     let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let kept = kept(options, database)?;
-    report.tables = kept.iter().map(|(table, old)| RestoredTable::aside(table, old)).collect();
+    report.tables = aside(options, database, &kept)?;
     let Some(_lock) = lock else { return Ok(()) };
     drop_tables(database, kept.into_iter().map(|(_, old)| old))
 }
@@ -417,34 +450,18 @@ impl BackupLine {
 impl RestoredTable {
     fn of(entry: &TableEntry) -> Self {
         let TableEntry { table, rows, volume, .. } = entry;
-        Self { table: table.clone(), rows: Some(*rows), volume: *volume, rows_before: None, kept_as: None }
-    }
-
-    fn aside(table: &str, old: &str) -> Self {
-        Self { table: table.into(), rows: None, volume: None, rows_before: None, kept_as: Some(old.into()) }
+        let (table, rows, volume) = (table.clone(), Some(*rows), *volume);
+        Self { table, rows, volume, rows_before: None, rows_lost: None, kept_as: None }
     }
 }
 
 impl Report for RestoreReport {
     fn render(&self, page: &mut Page) {
-        if self.dry_run {
-            page.line("À blanc : rien n'a été écrit.");
-        }
         match self.action {
             RestoreAction::List => self.render_list(page),
-            RestoreAction::Verify | RestoreAction::Restore => self.render_tables(page),
-            RestoreAction::Undo | RestoreAction::DropOld => {
-                let done = match (self.action, self.dry_run) {
-                    (RestoreAction::Undo, false) => "remise en place",
-                    (RestoreAction::Undo, true) => "à remettre en place",
-                    (_, false) => "supprimée",
-                    (_, true) => "à supprimer",
-                };
-                for line in &self.tables {
-                    page.line(format!("  {} : {done}", line.kept_as.as_deref().unwrap_or_default()));
-                }
-                page.verdict(Verdict::Ok, plural(self.tables.len() as u64, "ancienne table", "anciennes tables"));
-            }
+            RestoreAction::Verify => self.render_verified(page),
+            RestoreAction::Restore => self.render_restored(page),
+            RestoreAction::Undo | RestoreAction::DropOld => self.render_aside(page),
         }
         for finding in &self.findings {
             page.finding(finding);
@@ -454,6 +471,10 @@ impl Report for RestoreReport {
     fn verdict(&self) -> Verdict {
         let damaged = self.backups.iter().any(|backup| !backup.complete);
         report::verdict(&self.findings).max(if damaged { Verdict::Attention } else { Verdict::Ok })
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 
@@ -483,37 +504,91 @@ impl RestoreReport {
         page.table(&table);
     }
 
-    fn render_tables(&self, page: &mut Page) {
-        let mut table = Table::new(&["table", ">lignes", ">volume", ">lignes avant", "ancienne gardée"]);
-        for line in &self.tables {
-            table.row([
+    fn render_verified(&self, page: &mut Page) {
+        self.render_tables(page, &["table", ">lignes", ">volume"], |line| {
+            vec![line.table.clone(), count(line.rows), line.volume.map(number).unwrap_or_default()]
+        });
+        if self.findings.is_empty() {
+            let name = self.name();
+            page.verdict(Verdict::Ok, format!("{name} : tailles, sommes et lignes conformes au manifeste"));
+        }
+    }
+
+    fn render_restored(&self, page: &mut Page) {
+        let before = self.done.say(">lignes avant", ">lignes en place");
+        let titles = ["table", ">lignes sauvegardées", ">volume", before, ">écart", "ancienne table gardée sous"];
+        self.render_tables(page, &titles, |line| {
+            let gap = line.rows.zip(line.rows_before).map(|(new, old)| number(i128::from(new) - i128::from(old)));
+            vec![
                 line.table.clone(),
-                line.rows.map(number).unwrap_or_default(),
+                count(line.rows),
                 line.volume.map(number).unwrap_or_default(),
-                line.rows_before.map(number).unwrap_or_default(),
+                count(line.rows_before),
+                gap.unwrap_or_default(),
                 line.kept_as.clone().unwrap_or_default(),
-            ]);
+            ]
+        });
+        let name = self.name();
+        let tables = self.done.count(self.tables.len() as u64, ["table", "tables"], ["restaurée", "restaurées"]);
+        let kept = self.tables.iter().any(|line| line.kept_as.is_some());
+        if self.done.really() {
+            page.verdict(Verdict::Ok, format!("{name} : {tables}, valeurs comparées une à une"));
+            if kept {
+                page.action(
+                    "anciennes tables gardées : `restore-critical --drop-old` les supprime, `--undo` les remet",
+                );
+            }
+            return;
+        }
+        page.verdict(Verdict::Ok, format!("{name} est intacte : {tables}"));
+        if kept {
+            page.line(
+                "  Ce qui a été écrit depuis la sauvegarde ne serait plus en service : gardé jusqu'à --drop-old.",
+            );
+        }
+        page.confirm(None);
+    }
+
+    fn render_aside(&self, page: &mut Page) {
+        if self.tables.is_empty() {
+            page.verdict(Verdict::Ok, "aucune table gardée d'une restauration");
+            return;
+        }
+        let lost = self.done.say(">lignes perdues", ">lignes qui seraient perdues");
+        let before = self.done.say(">lignes avant", ">lignes en place");
+        self.render_tables(page, &["table", "gardée sous", before, ">lignes après", lost], |line| {
+            let kept = line.kept_as.clone().unwrap_or_default();
+            vec![line.table.clone(), kept, count(line.rows_before), count(line.rows), count(line.rows_lost)]
+        });
+        let (noun, participle) = match self.action {
+            RestoreAction::Undo => (["table d'avant", "tables d'avant"], ["remise en place", "remises en place"]),
+            _ => (["ancienne table", "anciennes tables"], ["supprimée", "supprimées"]),
+        };
+        let lost: u64 = self.tables.iter().filter_map(|line| line.rows_lost).sum();
+        let tables = self.done.count(self.tables.len() as u64, noun, participle);
+        let lost = self.done.count(lost, ["ligne", "lignes"], ["perdue", "perdues"]);
+        page.verdict(Verdict::Ok, format!("{tables}, {lost}"));
+        if !self.done.really() {
+            page.confirm(None);
+        }
+    }
+
+    fn render_tables(&self, page: &mut Page, titles: &[&str], cells: impl Fn(&RestoredTable) -> Vec<String>) {
+        let mut table = Table::new(titles);
+        for line in &self.tables {
+            table.row(cells(line));
         }
         if !table.is_empty() {
             page.table(&table);
             page.gap();
         }
-        let name = self.backup.as_ref().map(|backup| backup.name.as_str()).unwrap_or_default();
-        let tables = plural(self.tables.len() as u64, "table", "tables");
-        match self.action {
-            RestoreAction::Verify if self.findings.is_empty() => {
-                page.verdict(Verdict::Ok, format!("{name} : tailles, sommes et lignes conformes au manifeste"));
-            }
-            RestoreAction::Verify => {}
-            _ if self.dry_run => page.line(format!("{name} est intacte ; {tables} à restaurer")),
-            _ => {
-                page.verdict(Verdict::Ok, format!("{name} : {tables} restaurées, valeurs comparées une à une"));
-                if self.tables.iter().any(|line| line.kept_as.is_some()) {
-                    page.action(
-                        "anciennes tables gardées : `restore-critical --drop-old` les supprime, `--undo` les remet",
-                    );
-                }
-            }
-        }
     }
+
+    fn name(&self) -> &str {
+        self.backup.as_ref().map(|backup| backup.name.as_str()).unwrap_or_default()
+    }
+}
+
+fn count(rows: Option<u64>) -> String {
+    rows.map(number).unwrap_or_default()
 }

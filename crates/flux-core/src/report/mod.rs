@@ -1,6 +1,7 @@
 //! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
 
 mod code;
+mod done;
 mod finding;
 pub(crate) mod html;
 mod numbers;
@@ -9,6 +10,7 @@ mod page;
 use serde::Serialize;
 
 pub use code::Code;
+pub use done::Done;
 pub use finding::{Finding, Verdict, render_findings, verdict, worst};
 pub use numbers::{bar, bytes, duration, number, path_text, path_text_if_any, percent, plural, ranges, some_of};
 pub use page::{Page, Table};
@@ -23,4 +25,15 @@ pub trait Report: Serialize {
     fn verdict(&self) -> Verdict {
         Verdict::Ok
     }
+
+    /// Whether it tells what was done, or what would be.
+    fn done(&self) -> Done {
+        Done::Really
+    }
+}
+
+/// The whole report for people: of a dry run, first that it is one.
+pub fn show(report: &impl Report, page: &mut Page) {
+    report.done().head(page);
+    report.render(page);
 }

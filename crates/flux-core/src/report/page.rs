@@ -71,6 +71,12 @@ impl Page {
         }
     }
 
+    /// How to go on from the plan of a tool that destroys, `before` being what is worth doing first.
+    pub(crate) fn confirm(&mut self, before: Option<&str>) {
+        let first = before.map_or_else(String::new, |before| format!("{before}, puis "));
+        self.action(&format!("{first}relancez avec --yes"));
+    }
+
     /// What to do next.
     pub(crate) fn action(&mut self, action: &str) {
         self.line(format!("  → {action}"));

@@ -11,7 +11,6 @@ use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, verdi
 use crate::saisons::check::{Anomaly, Verification};
 use crate::saisons::dates::DatesReport;
 use crate::saisons::plan::{Counts, PeriodeStep, Plan, SaisonStep};
-use crate::saisons::reset::ResetPlan;
 use crate::saisons::store::{Days, PeriodeRow};
 
 /// A computed season, for `scrap-date`.
@@ -386,49 +385,6 @@ impl Report for VerificationReport {
 
     fn verdict(&self) -> Verdict {
         self.status.verdict()
-    }
-}
-
-/// Report of `reset-saisons`.
-#[derive(Debug, Serialize)]
-pub struct ResetReport {
-    applied: bool,
-    saisons_deleted: usize,
-    periodes_unlinked: usize,
-    periodes_deleted: Vec<String>,
-}
-
-impl ResetReport {
-    /// What `plan` did, or would do.
-    pub fn new(plan: &ResetPlan, applied: bool) -> Self {
-        Self {
-            applied,
-            saisons_deleted: plan.saisons.len(),
-            periodes_unlinked: plan.unlinked.len(),
-            periodes_deleted: plan.periodes.iter().map(|(_, code, annee)| format!("{code} {annee}")).collect(),
-        }
-    }
-}
-
-impl Report for ResetReport {
-    fn render(&self, page: &mut Page) {
-        page.line(format!(
-            "dim_saisons  : {}",
-            plural(self.saisons_deleted as u64, "ligne supprimée", "lignes supprimées")
-        ));
-        let deleted = plural(self.periodes_deleted.len() as u64, "ligne supprimée", "lignes supprimées");
-        let unlinked = plural(self.periodes_unlinked as u64, "lien retiré", "liens retirés");
-        page.line(format!("dim_periodes : {deleted}, {unlinked}"));
-        if !self.periodes_deleted.is_empty() {
-            page.line(format!("  {}", self.periodes_deleted.join(", ")));
-        }
-        page.gap();
-        if self.applied {
-            page.verdict(Verdict::Ok, "fait");
-            page.action("lancez `update-saisons` pour remplir à nouveau");
-        } else {
-            page.verdict(Verdict::Ok, "rien n'a été supprimé : voilà ce que ferait --yes");
-        }
     }
 }
 

@@ -2,28 +2,30 @@
 
 use std::ops::RangeInclusive;
 
+use serde::Serialize;
+
 use crate::db::{Database, Session};
 use crate::domain::calendar::periodes::PeriodeKind;
 use crate::error::Result;
-use crate::ledger::{Lock, periodes};
+use crate::ledger::{self, Lock, periodes};
+use crate::report::{Done, Page, Report, Verdict};
 use crate::saisons::SaisonKey;
 use crate::saisons::store::Stored;
 
 /// What a reset takes away.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[must_use]
-pub struct ResetPlan {
+struct ResetPlan {
     /// Seasons that are deleted.
-    pub(crate) saisons: Vec<(u32, SaisonKey)>,
+    saisons: Vec<(u32, SaisonKey)>,
     /// Periods that lose their link, by id.
-    pub(crate) unlinked: Vec<u32>,
+    unlinked: Vec<u32>,
     /// Periods that are deleted: those that `update-saisons` wrote and nobody changed, by id, code and year.
-    pub(crate) periodes: Vec<(u32, String, i32)>,
+    periodes: Vec<(u32, String, i32)>,
 }
 
 impl ResetPlan {
     /// The plan for `years`; with `periodes`, the computed periods of these years go too.
-    pub(crate) fn new(stored: &Stored, years: &RangeInclusive<i32>, periodes: bool) -> Self {
+    fn new(stored: &Stored, years: &RangeInclusive<i32>, periodes: bool) -> Self {
         let saisons: Vec<_> =
             stored.saisons.iter().filter(|row| years.contains(&row.key.0)).map(|row| (row.id, row.key)).collect();
         let is_ours = |code: &str, annee, days| {
@@ -47,21 +49,43 @@ impl ResetPlan {
     }
 }
 
-/// The plan for `years`; writes nothing.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn plan(database: &Database, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
-    let mut session = database.session()?;
-    let tables = database.tables(&mut session)?;
-    Ok(ResetPlan::new(&Stored::load(&mut session, &tables)?, years, periodes))
+/// Report of `reset-saisons`.
+#[derive(Debug, Serialize)]
+struct ResetReport {
+    #[serde(rename = "dry_run")]
+    done: Done,
+    saisons_deleted: usize,
+    periodes_unlinked: usize,
+    periodes_deleted: Vec<String>,
 }
 
-/// Applies the plan for `years` in one transaction; the plan is computed again in it.
+/// Takes the seasons of `years` away, under the lock; with `dry_run`, only shows the plan.
 ///
 /// # Errors
-/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn apply(database: &Database, lock: &mut Lock, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`], [`crate::error::Error::Locked`].
+pub fn reset(
+    database: &Database,
+    years: &RangeInclusive<i32>,
+    periodes: bool,
+    dry_run: bool,
+) -> Result<impl Report + use<>> {
+    let plan = if dry_run {
+        let mut session = database.session()?;
+        let tables = database.tables(&mut session)?;
+        ResetPlan::new(&Stored::load(&mut session, &tables)?, years, periodes)
+    } else {
+        apply(database, &mut ledger::lock(database)?, years, periodes)?
+    };
+    Ok(ResetReport {
+        done: Done::unless(dry_run),
+        saisons_deleted: plan.saisons.len(),
+        periodes_unlinked: plan.unlinked.len(),
+        periodes_deleted: plan.periodes.iter().map(|(_, code, annee)| format!("{code} {annee}")).collect(),
+    })
+}
+
+/// Applies the plan for `years` in one transaction, in which it is computed.
+fn apply(database: &Database, lock: &mut Lock, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
     let tables = database.tables(&mut database.session()?)?;
     database.transaction(|session| {
         let plan = ResetPlan::new(&Stored::load(session, &tables)?, years, periodes);
@@ -84,6 +108,31 @@ fn delete(session: &mut Session, plan: &ResetPlan) -> Result<()> {
         session.exec("vidage de dim_saisons", "DELETE FROM dim_saisons WHERE id = ?", (id,))?;
     }
     Ok(())
+}
+
+impl Report for ResetReport {
+    fn render(&self, page: &mut Page) {
+        let deleted = |count: usize| self.done.count(count as u64, ["ligne", "lignes"], ["supprimée", "supprimées"]);
+        let unlinked = self.done.count(self.periodes_unlinked as u64, ["lien", "liens"], ["retiré", "retirés"]);
+        page.line(format!("dim_saisons  : {}", deleted(self.saisons_deleted)));
+        page.line(format!("dim_periodes : {}, {unlinked}", deleted(self.periodes_deleted.len())));
+        if !self.periodes_deleted.is_empty() {
+            page.line(format!("  {}", self.periodes_deleted.join(", ")));
+        }
+        page.gap();
+        if self.done.really() {
+            page.verdict(Verdict::Ok, "fait");
+            page.action("lancez `update-saisons` pour remplir à nouveau");
+        } else if self.saisons_deleted + self.periodes_deleted.len() > 0 {
+            page.confirm(None);
+        } else {
+            page.verdict(Verdict::Ok, "rien à supprimer");
+        }
+    }
+
+    fn done(&self) -> Done {
+        self.done
+    }
 }
 
 #[cfg(test)]

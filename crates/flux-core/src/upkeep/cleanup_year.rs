@@ -8,7 +8,7 @@ use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, Result};
 use crate::ledger::history;
 use crate::progress::Progress;
-use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
 use crate::schema;
 use crate::signals;
 
@@ -25,8 +25,8 @@ pub struct CleanupOptions {
     pub batch_size: usize,
     /// Which tables.
     pub space: Space,
-    /// Deletes; otherwise only says what would be deleted.
-    pub apply: bool,
+    /// Only say what would be deleted.
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,8 +47,8 @@ pub(crate) struct CleanedTable {
 #[derive(Debug, Serialize)]
 struct CleanupReport {
     pub(crate) year: i32,
-    /// Whether nothing was deleted.
-    pub(crate) dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     pub(crate) tables: Vec<CleanedTable>,
     /// Rows of the year in all.
     pub(crate) rows: u64,
@@ -63,7 +63,7 @@ struct CleanupReport {
 /// [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]; what was deleted until then is gone, the rest untouched.
 pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let (first, last) = span(options.year)?;
-    let mut lock = if options.apply { Some(crate::ledger::lock(database)?) } else { None };
+    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     let wanted = |dataset: &&Dataset| options.only.is_empty() || options.only.contains(&dataset.family);
@@ -77,9 +77,9 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
         });
     }
     let rows = tables.iter().map(|table| table.rows).sum();
-    let mut report =
-        CleanupReport { year: options.year, dry_run: !options.apply, tables, rows, deleted: 0, forgotten: 0 };
-    if !options.apply {
+    let done = Done::unless(options.dry_run);
+    let mut report = CleanupReport { year: options.year, done, tables, rows, deleted: 0, forgotten: 0 };
+    if options.dry_run {
         return Ok(report);
     }
     drop(session);
@@ -164,14 +164,15 @@ impl Report for CleanupReport {
         if missing > 0 {
             page.line(plural(missing, "table absente de la base", "tables absentes de la base"));
         }
-        let rows = plural(self.rows, "ligne", "lignes");
         if self.rows == 0 && self.deleted == 0 {
             page.verdict(Verdict::Ok, format!("rien à supprimer pour {}", self.year));
-        } else if self.dry_run {
-            page.verdict(Verdict::Ok, format!("à supprimer pour {} : {rows} (rien n'a été supprimé)", self.year));
-            page.action("sauvegardez avec `backup-critical`, puis relancez avec --yes pour supprimer");
+        } else if !self.done.really() {
+            let rows = self.done.count(self.rows, ["ligne", "lignes"], ["supprimée", "supprimées"]);
+            page.verdict(Verdict::Ok, format!("année {} : {rows}", self.year));
+            page.confirm(Some("sauvegardez avec `backup-critical`"));
         } else {
-            page.verdict(Verdict::Ok, format!("année {} : {} supprimées", self.year, number(self.deleted)));
+            let rows = self.done.count(self.deleted, ["ligne", "lignes"], ["supprimée", "supprimées"]);
+            page.verdict(Verdict::Ok, format!("année {} : {rows}", self.year));
             if self.forgotten > 0 {
                 page.line(format!(
                     "  {} : `populate-facts-full-production` rechargera ces fichiers s'ils sont encore là",
@@ -179,5 +180,9 @@ impl Report for CleanupReport {
                 ));
             }
         }
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }

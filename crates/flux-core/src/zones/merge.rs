@@ -10,7 +10,7 @@ use crate::domain::catalogue::{self, DATASETS, Dataset, Dim, Space};
 use crate::domain::names::{fold, normalise};
 use crate::error::{Error, Result};
 use crate::figures::zone::{Zone, Zones};
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 
 /// Offending keys listed per table.
@@ -53,8 +53,8 @@ pub struct Options {
     pub rule: Rule,
     /// Merges zones that the reference does not hold for the same.
     pub any_pair: bool,
-    /// Writes; else only the plan is shown.
-    pub apply: bool,
+    /// Only show the plan.
+    pub dry_run: bool,
 }
 
 /// What moves in one table.
@@ -88,18 +88,20 @@ struct Merge {
 
 #[derive(Debug, Serialize)]
 struct MergeReport {
+    #[serde(rename = "dry_run")]
+    done: Done,
     applied: bool,
     rule: Rule,
     merges: Vec<Merge>,
     findings: Vec<Finding>,
 }
 
-/// Plans, and with [`Options::apply`] does, the merge.
+/// Plans the merge and, unless [`Options::dry_run`], does it.
 ///
 /// # Errors
 /// [`Error::Usage`] for zones that are not there or not the same; [`Error::Invariant`] when volumes do not add up, nothing written.
 pub fn merge(database: &Database, options: &Options) -> Result<impl Report + use<>> {
-    let mut lock = if options.apply { Some(crate::ledger::lock(database)?) } else { None };
+    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let pairs = pairs(&mut session, options)?;
     let mut findings = foreign_tables(&mut session, &pairs)?;
@@ -121,11 +123,11 @@ pub fn merge(database: &Database, options: &Options) -> Result<impl Report + use
             );
         }
     }
-    let applied = options.apply && findings.is_empty() && !merges.is_empty();
+    let applied = !options.dry_run && findings.is_empty() && !merges.is_empty();
     if applied {
         apply(database, &merges, options.rule, || lock.as_mut().map_or(Ok(()), |lock| lock.ensure(database)))?;
     }
-    Ok(MergeReport { applied, rule: options.rule, merges, findings })
+    Ok(MergeReport { done: Done::unless(options.dry_run), applied, rule: options.rule, merges, findings })
 }
 
 /// Id and name of a stored zone.
@@ -396,12 +398,17 @@ impl Report for MergeReport {
         } else if self.applied {
             page.verdict(Verdict::Ok, "réunies ; par table et par date, le volume est prouvé égal");
         } else {
-            page.verdict(Verdict::Ok, "plan seulement, rien n'a été écrit");
-            page.action("--yes pour l'appliquer, après `backup-critical --all`");
+            let pairs = self.merges.len() as u64;
+            page.verdict(Verdict::Ok, self.done.count(pairs, ["paire", "paires"], ["réunie", "réunies"]));
+            page.confirm(Some("sauvegardez avec `backup-critical --all`"));
         }
     }
 
     fn verdict(&self) -> Verdict {
         crate::report::verdict(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
