@@ -121,7 +121,7 @@ fn the_oldest_go_and_other_files_stay() {
     home.write("logs/a-notes.txt", "");
     home.write("logs/rejets/a_2025.csv", "");
     let run = home.tool(TOOL).args(["--keep", "2", "--dry-run"]).run().expect_code(0);
-    assert!(run.stdout.contains("6 supprimés"), "{run}");
+    assert!(run.stdout.contains("6 seraient supprimés"), "{run}");
     assert_eq!(home.list("logs").iter().filter(|name| name.ends_with(".gz")).count(), 10);
     home.tool(TOOL).args(["--keep", "2"]).run().expect_code(0);
     let left: Vec<String> = home.list("logs").into_iter().filter(|name| name.starts_with("a-")).collect();

@@ -157,7 +157,7 @@ fn a_dry_run_prints_ddl_that_makes_the_same() {
     let (dry_home, wet_home) = (Home::new(&dry), Home::new(&wet));
     let outcome = ensure(&dry_home, &["--dry-run"]).expect_code(0);
     assert!(tables(&dry).is_empty(), "{outcome}");
-    let ddl = &outcome.stdout[..outcome.stdout.rfind(';').unwrap()];
+    let ddl = &outcome.stdout[outcome.stdout.find("CREATE").unwrap()..outcome.stdout.rfind(';').unwrap()];
     for statement in ddl.split(";\n").filter(|s| !s.trim().is_empty()) {
         dry.exec(statement);
     }

@@ -12,7 +12,7 @@ fn the_limit_decides() {
         let at = SystemTime::now() - Duration::from_secs(days * 86_400);
         std::fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
     }
-    home.tool("cleanup-old-cache").arg("--dry-run").run().expect_code(0).expect_stdout("1 fichier supprimé");
+    home.tool("cleanup-old-cache").arg("--dry-run").run().expect_code(0).expect_stdout("1 fichier serait supprimé");
     assert_eq!(home.list("cache/infographie").len(), 3);
     home.tool("cleanup-old-cache").run().expect_code(0);
     assert_eq!(home.list("cache/infographie"), ["a.json", "b.json"]);

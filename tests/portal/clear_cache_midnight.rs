@@ -36,7 +36,7 @@ fn dry_run_shows_and_keeps() {
         .arg("--dry-run")
         .run()
         .expect_code(0)
-        .expect_stdout("4 fichiers à supprimer")
+        .expect_stdout("4 fichiers seraient supprimés")
         .expect_stdout("1,5 Kio");
     assert!(home.join("cache/infographie/2025/ete/b.json").exists());
 }

@@ -1,5 +1,6 @@
 //! Several tools in the order in which operators run them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod dry_run;
 mod import_hebdo;
 mod workflow;

@@ -13,7 +13,7 @@ use crate::domain::names::{Locality, Resolution, Resolver, fold, normalise};
 use crate::domain::reference;
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, number};
 use crate::schema::{self, Change, TableSpec};
 
 /// Which tables `ensure-schema` looks after.
@@ -78,7 +78,8 @@ pub(crate) struct Seeded {
 /// Report of `ensure-schema`.
 #[derive(Debug, Serialize)]
 pub struct SetupReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     tables: usize,
     changes: Vec<Change>,
     seeded: Vec<Seeded>,
@@ -134,7 +135,7 @@ pub fn ensure(database: &Database, options: SetupOptions) -> Result<SetupReport>
             });
         }
     }
-    Ok(SetupReport { dry_run: options.dry_run, tables: tables.len(), changes, seeded, failures })
+    Ok(SetupReport { done: Done::unless(options.dry_run), tables: tables.len(), changes, seeded, failures })
 }
 
 fn reference_count(dim: Dim) -> u64 {
@@ -322,7 +323,7 @@ fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
 
 impl Report for SetupReport {
     fn render(&self, page: &mut Page) {
-        if self.dry_run {
+        if !self.done.really() {
             for change in &self.changes {
                 page.line(format!("{};\n", change.ddl));
             }
@@ -332,7 +333,9 @@ impl Report for SetupReport {
             }
         }
         if !self.seeded.is_empty() {
-            let mut table = Table::new(&["dimension", ">lignes ajoutées", ">complétées"]);
+            let [added, completed] =
+                self.done.say([">lignes ajoutées", ">complétées"], [">lignes à ajouter", ">à compléter"]);
+            let mut table = Table::new(&["dimension", added, completed]);
             for seeded in &self.seeded {
                 table.row([seeded.table.into(), number(seeded.added), number(seeded.completed)]);
             }
@@ -343,13 +346,16 @@ impl Report for SetupReport {
         for failure in &self.failures {
             page.verdict(Verdict::Error, failure);
         }
-        let changes = plural(self.changes.len() as u64, "table changée", "tables changées");
-        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
-        page.verdict(self.verdict(), format!("{changes} sur {} contrôlées{would}", self.tables));
+        let changes = self.done.count(self.changes.len() as u64, ["table", "tables"], ["changée", "changées"]);
+        page.verdict(self.verdict(), format!("{changes} sur {} contrôlées", self.tables));
     }
 
     fn verdict(&self) -> Verdict {
         if self.failures.is_empty() { Verdict::Ok } else { Verdict::Error }
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 

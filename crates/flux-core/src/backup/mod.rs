@@ -27,7 +27,7 @@ use crate::failpoint;
 use crate::files::{self, Fence};
 use crate::ledger::lock;
 use crate::progress::Progress;
-use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::settings::Settings;
 use manifest::{Found, Manifest, PARTIAL, TableEntry, list};
 
@@ -49,7 +49,8 @@ pub struct BackupOptions {
 
 #[derive(Debug, Serialize)]
 struct BackupReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     kind: Kind,
     #[serde(serialize_with = "crate::report::path_text")]
     path: PathBuf,
@@ -102,7 +103,7 @@ pub fn backup(
     let mut findings = Vec::new();
     let tables = tables(database, &mut session, options.kind, &mut findings)?;
     let mut report = BackupReport {
-        dry_run: options.dry_run,
+        done: Done::unless(options.dry_run),
         kind: options.kind,
         path: dir.clone(),
         snapshot_at: None,
@@ -316,12 +317,13 @@ impl TableLine {
 
 impl Report for BackupReport {
     fn render(&self, page: &mut Page) {
-        if self.dry_run {
+        if !self.done.really() {
+            let saved = ["sauvegardée", "sauvegardées"];
             let what = match self.kind {
-                Kind::Dump => "toute la base".to_owned(),
-                _ => plural(self.tables.len() as u64, "table", "tables"),
+                Kind::Dump => format!("toute la base {}", self.done.verb(1, saved)),
+                _ => self.done.count(self.tables.len() as u64, ["table", "tables"], saved),
             };
-            page.line(format!("À blanc : {what} à sauvegarder dans {}", self.path.display()));
+            page.verdict(Verdict::Ok, format!("{what} dans {}", self.path.display()));
             for line in &self.tables {
                 page.line(format!("  {}", line.table));
             }
@@ -347,7 +349,7 @@ impl Report for BackupReport {
             page.verdict(Verdict::Ok, line);
         }
         for name in &self.removed {
-            let would = if self.dry_run { "serait retirée" } else { "retirée" };
+            let would = self.done.verb(1, ["retirée", "retirées"]);
             page.line(format!("  ancienne sauvegarde {would} : {name}"));
         }
         for finding in &self.findings {
@@ -357,5 +359,9 @@ impl Report for BackupReport {
 
     fn verdict(&self) -> Verdict {
         report::verdict(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }

@@ -516,7 +516,7 @@ impl RestoreReport {
 
     fn render_restored(&self, page: &mut Page) {
         let before = self.done.say(">lignes avant", ">lignes en place");
-        let titles = ["table", ">lignes sauvegardées", ">volume", before, ">écart", "ancienne table gardée sous"];
+        let titles = ["table", ">lignes de la sauvegarde", ">volume", before, ">écart", "ancienne table sous"];
         self.render_tables(page, &titles, |line| {
             let gap = line.rows.zip(line.rows_before).map(|(new, old)| number(i128::from(new) - i128::from(old)));
             vec![
@@ -543,7 +543,7 @@ impl RestoreReport {
         page.verdict(Verdict::Ok, format!("{name} est intacte : {tables}"));
         if kept {
             page.line(
-                "  Ce qui a été écrit depuis la sauvegarde ne serait plus en service : gardé jusqu'à --drop-old.",
+                "  Ce qui a été écrit depuis la sauvegarde ne serait plus en service ; il serait gardé jusqu'à --drop-old.",
             );
         }
         page.confirm(None);

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Entry, hash};
 use crate::progress::Progress;
-use crate::report::{Page, Report, Table, Verdict, bytes, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, bytes, plural};
 use crate::settings::Settings;
 use crate::signals;
 use memory::Memory;
@@ -79,7 +79,8 @@ struct ExtractReport {
     #[serde(serialize_with = "crate::report::path_text")]
     pub(crate) output: PathBuf,
     /// Whether nothing was left.
-    pub(crate) dry_run: bool,
+    #[serde(rename = "dry_run")]
+    pub(crate) done: Done,
     pub(crate) archives: Vec<ArchiveReport>,
 }
 
@@ -136,7 +137,7 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
     }
     bar.finish_and_clear();
     clear(scratch)?;
-    Ok(ExtractReport { output, dry_run: options.dry_run, archives: reports })
+    Ok(ExtractReport { output, done: Done::unless(options.dry_run), archives: reports })
 }
 
 /// Unpacks one archive; on a dry run, without `scratch`, it is read to its end all the same.
@@ -268,7 +269,7 @@ impl Report for ExtractReport {
         let mut table = Table::new(&["archive", "état", ">fichiers", ">taille"]);
         for archive in &self.archives {
             let (sign, state) = match archive.status {
-                Outcome::Extracted => (Verdict::Ok, "extraite"),
+                Outcome::Extracted => (Verdict::Ok, self.done.say("extraite", "à extraire")),
                 Outcome::Known => (Verdict::Ok, "déjà extraite"),
                 Outcome::Failed => (Verdict::Error, "refusée"),
             };
@@ -293,12 +294,11 @@ impl Report for ExtractReport {
             archive.render_left_behind(page);
         }
         let extracted = self.archives.iter().filter(|archive| archive.status == Outcome::Extracted).count() as u64;
-        let would = if self.dry_run { " (essai à blanc : rien n'a été déposé)" } else { "" };
         page.verdict(
             self.verdict(),
             format!(
-                "{} sur {}, vers {}{would}",
-                plural(extracted, "archive extraite", "archives extraites"),
+                "{} sur {}, vers {}",
+                self.done.count(extracted, ["archive", "archives"], ["extraite", "extraites"]),
                 self.archives.len(),
                 self.output.display()
             ),
@@ -313,6 +313,10 @@ impl Report for ExtractReport {
             (_, true) => Verdict::Attention,
             _ => Verdict::Ok,
         }
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 

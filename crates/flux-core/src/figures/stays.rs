@@ -11,7 +11,7 @@ use crate::figures::change::share;
 use crate::load::{self, ImportOptions, ImportReport};
 use crate::migrate::{MigrateReport, Pair};
 use crate::progress::Progress;
-use crate::report::{Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::report::{bar, percent};
 use crate::settings::Settings;
 
@@ -160,12 +160,19 @@ impl Report for ImportedStays {
         self.import.render(page);
         if let Some(spread) = &self.spread {
             page.gap();
+            if !self.done().really() {
+                page.line("Ce que la table contient aujourd'hui :");
+            }
             spread.render(page);
         }
     }
 
     fn verdict(&self) -> Verdict {
         self.import.verdict()
+    }
+
+    fn done(&self) -> Done {
+        self.import.done()
     }
 }
 
@@ -198,6 +205,10 @@ impl Report for MigratedStays {
     fn verdict(&self) -> Verdict {
         self.migration.verdict()
     }
+
+    fn done(&self) -> Done {
+        self.migration.done()
+    }
 }
 
 /// Imports the file that `options` names, then looks at its table.
@@ -227,7 +238,7 @@ pub fn import(
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -> Result<impl Report + use<>> {
-    let spreads = if migration.verdict() == Verdict::Ok && !migration.dry_run {
+    let spreads = if migration.verdict() == Verdict::Ok && migration.done.really() {
         main_spreads(&mut database.session()?, pairs)?
     } else {
         Vec::new()
@@ -279,6 +290,10 @@ impl Report for MeasuredImport {
 
     fn verdict(&self) -> Verdict {
         self.import.verdict()
+    }
+
+    fn done(&self) -> Done {
+        self.import.done()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::catalogue::Dataset;
 use crate::error::Error;
 use crate::ledger::history::Counts;
-use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, duration, number, plural};
 
 use crate::load::options::{ImportOptions, LoadMethod};
 use crate::load::rejects::{Motive, Rejects};
@@ -32,9 +32,9 @@ pub enum Status {
 }
 
 impl Status {
-    pub(crate) fn french(self) -> &'static str {
+    fn french(self, done: Done) -> &'static str {
         match self {
-            Status::Loaded => "chargé",
+            Status::Loaded => done.say("chargé", "à charger"),
             Status::Unchanged => "inchangé",
             Status::Missing => "absent",
             Status::Skipped => "écarté",
@@ -195,21 +195,58 @@ impl FileReport {
     }
 }
 
-/// One run.
+/// What a run tells of itself as a whole.
 #[derive(Debug, Serialize)]
-pub struct ImportReport {
+pub(crate) struct Header {
     /// Folder that was searched.
     #[serde(serialize_with = "crate::report::path_text")]
     pub(crate) folder: PathBuf,
-    /// Whether nothing was written.
-    pub(crate) dry_run: bool,
+    #[serde(rename = "dry_run")]
+    pub(crate) done: Done,
     /// How rows reached the server.
     pub(crate) load_method: &'static str,
+    #[serde(skip)]
+    elapsed: Duration,
+}
+
+impl Header {
+    pub(crate) fn new(folder: PathBuf, dry_run: bool, method: LoadMethod, elapsed: Duration) -> Self {
+        Self { folder, done: Done::unless(dry_run), load_method: method.name(), elapsed }
+    }
+
+    /// Titles of the columns of [`columns`].
+    pub(crate) fn titles(&self) -> [&'static str; 6] {
+        let [stored, deleted] = self.done.say([">enregistrées", ">remplacées"], [">à enregistrer", ">à remplacer"]);
+        [">lues", stored, deleted, ">doublons", ">conflits", ">rejets"]
+    }
+
+    /// Lines read and stored, time and speed.
+    pub(crate) fn summary(&self, counts: &Counts) -> String {
+        let seconds = self.elapsed.as_secs_f64();
+        let rate = (counts.lines_read as f64 / seconds.max(0.001)) as u64;
+        format!(
+            "{}, {}, en {} ({} lignes/s)",
+            plural(counts.lines_read, "ligne lue", "lignes lues"),
+            self.done.count(counts.stored, ["ligne", "lignes"], ["enregistrée", "enregistrées"]),
+            duration(seconds),
+            number(rate)
+        )
+    }
+}
+
+/// The counts that every import shows.
+pub(crate) fn columns(counts: &Counts) -> [u64; 6] {
+    [counts.lines_read, counts.stored, counts.deleted, counts.duplicates, counts.conflicts, counts.rejected]
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct ImportReport {
+    #[serde(flatten)]
+    header: Header,
     /// The files, in the order of the delivery.
     pub(crate) files: Vec<FileReport>,
     pub(crate) totals: Counts,
-    #[serde(skip)]
-    elapsed: Duration,
 }
 
 impl ImportReport {
@@ -224,57 +261,29 @@ impl ImportReport {
         for file in &files {
             totals.add(&file.counts);
         }
-        Self { folder, dry_run: options.dry_run, load_method: method.name(), files, totals, elapsed }
-    }
-
-    fn summary(&self) -> String {
-        let totals = &self.totals;
-        let stored = plural(totals.stored, "ligne enregistrée", "lignes enregistrées");
-        let seconds = self.elapsed.as_secs_f64();
-        let rate = (totals.lines_read as f64 / seconds.max(0.001)) as u64;
-        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
-        format!(
-            "{}, {stored}, en {} ({} lignes/s){would}",
-            plural(totals.lines_read, "ligne lue", "lignes lues"),
-            duration(seconds),
-            number(rate)
-        )
+        Self { header: Header::new(folder, options.dry_run, method, elapsed), files, totals }
     }
 }
 
 impl Report for ImportReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&[
-            "fichier",
-            "état",
-            ">lues",
-            ">enregistrées",
-            ">remplacées",
-            ">doublons",
-            ">conflits",
-            ">rejets",
-            ">filtrées",
-        ]);
+        let titles = [&["fichier", "état"][..], &self.header.titles(), &[">filtrées"]].concat();
+        let mut table = Table::new(&titles);
         for file in &self.files {
             let counts = &file.counts;
             let count =
                 |count: u64| if file.status == Status::Loaded || count > 0 { number(count) } else { "–".into() };
-            table.row([
+            let subject = [
                 file.file.trim_end_matches(".csv").to_owned(),
-                format!("{} {}", file.verdict().sign(), file.status.french()),
-                count(counts.lines_read),
-                count(counts.stored),
-                count(counts.deleted),
-                count(counts.duplicates),
-                count(counts.conflicts),
-                count(counts.rejected),
-                count(counts.filtered),
-            ]);
+                format!("{} {}", file.verdict().sign(), file.status.french(self.header.done)),
+            ];
+            let filtered = std::iter::once(count(counts.filtered));
+            table.row(subject.into_iter().chain(columns(counts).map(count)).chain(filtered));
         }
         page.table(&table);
         let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for file in &self.files {
-            render_details(page, file);
+            render_details(page, file, self.header.done);
             if let Some(note) = &file.note {
                 notes.entry(note).or_default().push(&file.file);
             }
@@ -287,13 +296,13 @@ impl Report for ImportReport {
             }
         }
         page.gap();
-        page.verdict(self.verdict(), self.summary());
+        page.verdict(self.verdict(), self.header.summary(&self.totals));
         let absent = self.files.iter().filter(|file| file.status == Status::Missing).count() as u64;
         if absent > 0 {
             page.line(format!(
                 "  {} dans {}",
                 plural(absent, "fichier absent", "fichiers absents"),
-                self.folder.display()
+                self.header.folder.display()
             ));
         }
     }
@@ -301,9 +310,13 @@ impl Report for ImportReport {
     fn verdict(&self) -> Verdict {
         self.files.iter().map(FileReport::verdict).max().unwrap_or(Verdict::Ok)
     }
+
+    fn done(&self) -> Done {
+        self.header.done
+    }
 }
 
-pub(crate) fn render_details(page: &mut Page, file: &FileReport) {
+pub(crate) fn render_details(page: &mut Page, file: &FileReport, done: Done) {
     let nothing = file.error.is_none()
         && file.rejects.is_empty()
         && file.conflict_examples.is_empty()
@@ -345,8 +358,9 @@ pub(crate) fn render_details(page: &mut Page, file: &FileReport) {
         page.verdict(
             Verdict::Attention,
             format!(
-                "{} n'est pas remplacé : {} dans le fichier contre {} en base",
+                "{} {} : {} dans le fichier contre {} en base",
                 date.date,
+                done.say("n'est pas remplacé", "ne serait pas remplacé"),
                 plural(date.incoming, "ligne", "lignes"),
                 number(date.stored)
             ),
@@ -359,6 +373,7 @@ pub(crate) fn render_details(page: &mut Page, file: &FileReport) {
         page.action("si ces dates sont vraiment réduites, relancez avec --force");
     }
     if !file.created.is_empty() {
-        page.line(format!("  créés : {}", file.created.join(", ")));
+        let created = done.verb(file.created.len() as u64, ["créé", "créés"]);
+        page.line(format!("  {created} : {}", file.created.join(", ")));
     }
 }

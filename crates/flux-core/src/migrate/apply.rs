@@ -9,7 +9,7 @@ use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::ledger::Lock;
 use crate::progress::Progress;
-use crate::report::{Page, Report, Table, Verdict, plural};
+use crate::report::{Done, Page, Report, Table, Verdict};
 use crate::schema::{self, Existing};
 
 use crate::migrate::{Dates, Moves, Pair, pairs};
@@ -85,8 +85,8 @@ impl MigratedTable {
 /// Report of a migration.
 #[derive(Debug, Serialize)]
 pub struct MigrateReport {
-    /// Whether nothing was written.
-    pub(crate) dry_run: bool,
+    #[serde(rename = "dry_run")]
+    pub(crate) done: Done,
     /// The pairs, in the order of the delivery.
     pub(crate) tables: Vec<MigratedTable>,
 }
@@ -112,7 +112,7 @@ pub fn migrate(database: &Database, options: &MigrateOptions, progress: &Progres
             Err(error) => migrated.push(MigratedTable::failed(pair, &error)),
         }
     }
-    Ok(MigrateReport { dry_run: options.dry_run, tables: migrated })
+    Ok(MigrateReport { done: Done::unless(options.dry_run), tables: migrated })
 }
 
 fn migrate_pair(
@@ -150,11 +150,10 @@ pub(super) fn migrate_dates(
 
 impl Report for MigrateReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&[&["table", "état"][..], &Moves::TITLES].concat());
+        let mut table = Table::new(&[&["table", "état"][..], &Moves::titles(self.done)].concat());
         for row in &self.tables {
             let (sign, state) = match row.status {
-                Status::Migrated if self.dry_run => (Verdict::Ok, "à migrer"),
-                Status::Migrated => (Verdict::Ok, "migrée"),
+                Status::Migrated => (Verdict::Ok, self.done.say("migrée", "à migrer")),
                 Status::Unchanged => (Verdict::Ok, "à jour"),
                 Status::Empty => (Verdict::Ok, "vide"),
                 Status::Failed => (Verdict::Error, "échec"),
@@ -172,26 +171,22 @@ impl Report for MigrateReport {
                 }
             }
             if row.moves.kept_withdrawn > 0 {
-                let lines = plural(
-                    row.moves.kept_withdrawn,
-                    "ligne retirée par Orange est gardée",
-                    "lignes retirées par Orange sont gardées",
-                );
+                let noun = ["ligne retirée par Orange", "lignes retirées par Orange"];
+                let lines = self.done.count(row.moves.kept_withdrawn, noun, ["gardée", "gardées"]);
                 page.line(format!("  {} : {lines} (--keep-withdrawn)", row.main));
             }
         }
         let sum = |count: fn(&MigratedTable) -> u64| self.tables.iter().map(count).sum::<u64>();
-        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
         page.verdict(
             self.verdict(),
             format!(
-                "{}, {}, {}{would}",
-                plural(sum(|t| t.moves.inserted), "ligne ajoutée", "lignes ajoutées"),
-                plural(sum(|t| t.moves.updated), "revue", "revues"),
-                plural(sum(|t| t.moves.removed), "retirée", "retirées")
+                "{}, {}, {}",
+                self.done.count(sum(|t| t.moves.inserted), ["ligne", "lignes"], ["ajoutée", "ajoutées"]),
+                self.done.more(sum(|t| t.moves.updated), ["revue", "revues"]),
+                self.done.more(sum(|t| t.moves.removed), ["retirée", "retirées"])
             ),
         );
-        if self.verdict() == Verdict::Ok && sum(|t| t.moves.temp_rows) > 0 && !self.dry_run {
+        if self.verdict() == Verdict::Ok && sum(|t| t.moves.temp_rows) > 0 && self.done.really() {
             page.action("contrôlez avec `verify-migration`, puis videz les tables temporaires avec `cleanup-temp`");
         }
     }
@@ -199,5 +194,9 @@ impl Report for MigrateReport {
     fn verdict(&self) -> Verdict {
         let failed = self.tables.iter().any(|table| table.status == Status::Failed);
         if failed { Verdict::Error } else { Verdict::Ok }
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::db::Database;
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, duration, number};
 use crate::schema;
 use crate::signals;
 
@@ -19,8 +19,8 @@ const MAX_DATES: usize = 100;
 /// Report of a migration by batches.
 #[derive(Debug, Serialize)]
 pub struct BatchReport {
-    /// Whether nothing was written.
-    pub(crate) dry_run: bool,
+    #[serde(rename = "dry_run")]
+    pub(crate) done: Done,
     pub(crate) temp: String,
     /// Main table.
     pub main: String,
@@ -67,7 +67,7 @@ pub fn migrate_batches(
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     Ok(BatchReport {
-        dry_run: options.dry_run,
+        done: Done::unless(options.dry_run),
         temp: pair.temp.clone(),
         main: pair.main.clone(),
         batches: batches.len(),
@@ -99,7 +99,7 @@ fn split(dates: &[(String, u64)], rows: u64) -> Vec<Vec<&str>> {
 
 impl Report for BatchReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&[&["table", ">lots"][..], &Moves::TITLES].concat());
+        let mut table = Table::new(&[&["table", ">lots"][..], &Moves::titles(self.done)].concat());
         let subject = [self.main.clone(), number(self.batches as u64)];
         table.row(subject.into_iter().chain(self.totals.cells()));
         page.table(&table);
@@ -108,20 +108,23 @@ impl Report for BatchReport {
             page.verdict(Verdict::Ok, format!("{} est vide", self.temp));
             return;
         }
-        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
         page.verdict(
             Verdict::Ok,
             format!(
-                "{}, dont {} déjà à jour, en {} ({} lignes/s){would}",
-                plural(self.batches as u64, "lot", "lots"),
+                "{}, dont {} déjà à jour, en {} ({} lignes/s)",
+                self.done.count(self.batches as u64, ["lot", "lots"], ["traité", "traités"]),
                 self.already_done,
                 duration(self.seconds),
                 number(self.rows_per_s)
             ),
         );
-        if !self.dry_run {
+        if self.done.really() {
             page.action("contrôlez avec `verify-migration --only fact_lieu_activite_soir`");
         }
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 

@@ -8,7 +8,7 @@ use crate::db::Database;
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result, codes};
 use crate::ledger::{Lock, history};
-use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing};
 
 use crate::migrate::{Comparison, Fingerprint, Pair, pairs};
@@ -58,7 +58,8 @@ pub(super) struct CleanedTable {
 /// Report of `cleanup-temp`.
 #[derive(Debug, Serialize)]
 pub struct CleanupReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     force: bool,
     tables: Vec<CleanedTable>,
 }
@@ -87,7 +88,7 @@ pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<CleanupR
             }
         }
     }
-    Ok(CleanupReport { dry_run: options.dry_run, force: options.force, tables })
+    Ok(CleanupReport { done: Done::unless(options.dry_run), force: options.force, tables })
 }
 
 impl CleanedTable {
@@ -171,10 +172,9 @@ impl Report for CleanupReport {
         let mut table = Table::new(&["table temporaire", "état", ">lignes", ">prouvées", ">absentes", ">différentes"]);
         for row in &self.tables {
             let (verdict, state) = match row.status {
-                Status::Cleaned if self.dry_run => (Verdict::Ok, "à vider"),
-                Status::Cleaned => (Verdict::Ok, "vidée"),
+                Status::Cleaned => (Verdict::Ok, self.done.say("vidée", "à vider")),
                 Status::Empty => (Verdict::Ok, "déjà vide"),
-                Status::Kept => (Verdict::Attention, "gardée"),
+                Status::Kept => (Verdict::Attention, self.done.say("gardée", "à garder")),
                 Status::Failed => (Verdict::Error, "échec"),
             };
             table.row([
@@ -192,7 +192,8 @@ impl Report for CleanupReport {
             match row.status {
                 Status::Kept => {
                     let lines = plural(row.missing + row.different, "ligne n'est", "lignes ne sont");
-                    page.verdict(Verdict::Attention, format!("{} gardée : {lines} pas dans {}", row.temp, row.main));
+                    let kept = self.done.verb(1, ["gardée", "gardées"]);
+                    page.verdict(Verdict::Attention, format!("{} {kept} : {lines} pas dans {}", row.temp, row.main));
                 }
                 Status::Failed => {
                     page.verdict(
@@ -211,12 +212,11 @@ impl Report for CleanupReport {
         }
         let cleaned: Vec<&CleanedTable> = self.tables.iter().filter(|row| row.status == Status::Cleaned).collect();
         let lines = cleaned.iter().map(|row| row.temp_rows).sum();
-        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
         page.verdict(
             self.verdict(),
             format!(
-                "{}, {}{would}",
-                plural(cleaned.len() as u64, "table vidée", "tables vidées"),
+                "{}, {}",
+                self.done.count(cleaned.len() as u64, ["table", "tables"], ["vidée", "vidées"]),
                 plural(lines, "ligne", "lignes")
             ),
         );
@@ -229,5 +229,9 @@ impl Report for CleanupReport {
             Status::Failed => Verdict::Error,
         };
         self.tables.iter().map(verdict).max().unwrap_or(Verdict::Ok)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::{Error, Result};
-use crate::report::number;
+use crate::report::{Done, number};
 
 use crate::migrate::{Comparison, Dates, MigrateOptions, Pair};
 
@@ -43,8 +43,12 @@ impl Moves {
     }
 
     /// Titles of [`Moves::cells`].
-    pub(super) const TITLES: [&str; 6] =
-        [">temporaires", ">ajoutées", ">revues", ">identiques", ">retirées", ">définitives gardées"];
+    pub(super) fn titles(done: Done) -> [&'static str; 6] {
+        done.say(
+            [">temporaires", ">ajoutées", ">revues", ">identiques", ">retirées", ">définitives gardées"],
+            [">temporaires", ">à ajouter", ">à revoir", ">identiques", ">à retirer", ">définitives à garder"],
+        )
+    }
 
     /// The counts as the columns of a table for people.
     pub(super) fn cells(&self) -> [String; 6] {

@@ -40,6 +40,11 @@ impl Done {
         format!("{} {} {}", number(count), noun[usize::from(count >= 2)], self.verb(count, participle))
     }
 
+    /// `3 enregistrées` or `3 seraient enregistrées`, further on in a list.
+    pub(crate) fn more(self, count: u64, participle: [&str; 2]) -> String {
+        format!("{} {}", number(count), self.verb(count, participle))
+    }
+
     /// The line that opens a report of which nothing was done.
     pub(crate) fn head(self, page: &mut Page) {
         if !self.really() {
@@ -66,6 +71,7 @@ mod tests {
         assert_eq!(lines(Done::Really, 1200), "1 200 lignes enregistrées");
         assert_eq!(lines(Done::Would, 0), "0 ligne serait enregistrée");
         assert_eq!(lines(Done::Would, 2), "2 lignes seraient enregistrées");
+        assert_eq!(Done::Would.more(2, ["revue", "revues"]), "2 seraient revues");
         assert_eq!(serde_json::json!([Done::Really, Done::Would]), serde_json::json!([false, true]));
     }
 

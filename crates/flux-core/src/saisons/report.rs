@@ -7,7 +7,7 @@ use chrono::{NaiveDateTime, SecondsFormat};
 use serde::Serialize;
 
 use crate::domain::calendar::saisons::{SaisonSpan, saisons_of};
-use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, verdict};
+use crate::report::{Done, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::saisons::check::{Anomaly, Verification};
 use crate::saisons::dates::DatesReport;
 use crate::saisons::plan::{Counts, PeriodeStep, Plan, SaisonStep};
@@ -124,7 +124,8 @@ impl Kept {
 /// Report of `update-saisons`.
 #[derive(Debug, Serialize)]
 pub struct UpdateReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     from: i32,
     to: i32,
     saisons: Counts,
@@ -150,7 +151,7 @@ impl UpdateReport {
             unknown.entry(*year).or_default().push(kind.code());
         }
         Self {
-            dry_run,
+            done: Done::unless(dry_run),
             from: *years.start(),
             to: *years.end(),
             saisons: plan.saison_counts(),
@@ -201,7 +202,9 @@ fn changes(plan: &Plan) -> Vec<Change> {
 
 impl Report for UpdateReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["table", ">ajoutées", ">corrigées", ">inchangées", ">gardées"]);
+        let [added, updated, kept] =
+            self.done.say([">ajoutées", ">corrigées", ">gardées"], [">à ajouter", ">à corriger", ">à garder"]);
+        let mut table = Table::new(&["table", added, updated, ">inchangées", kept]);
         let counts =
             |counts: &Counts| [number_of(counts.inserted), number_of(counts.updated), number_of(counts.unchanged)];
         table.row(std::iter::once("dim_saisons".to_owned()).chain(counts(&self.saisons)).chain(["0".to_owned()]));
@@ -210,7 +213,10 @@ impl Report for UpdateReport {
         table.row(std::iter::once("dim_periodes".to_owned()).chain(periodes));
         page.title(&format!("Années {} à {}", self.from, self.to));
         page.table(&table);
-        page.line(format!("Liens entre périodes et saisons changés : {}", number_of(self.links_changed)));
+        page.line(format!(
+            "Entre périodes et saisons : {}",
+            self.done.count(self.links_changed as u64, ["lien", "liens"], ["changé", "changés"])
+        ));
         for change in self.changes.iter().filter(|change| change.before.is_some()) {
             let Change { table, annee, code, before, after: [from, to] } = change;
             let [old_from, old_to] = before.as_ref().map_or(["", ""], |[from, to]| [from.as_str(), to.as_str()]);
@@ -235,12 +241,19 @@ impl Report for UpdateReport {
             }
         }
         page.gap();
-        let done = match (self.dry_run, self.changes.is_empty() && self.links_changed == 0) {
-            (_, true) => "dim_saisons et dim_periodes sont à jour",
-            (true, false) => "essai : rien n'a été écrit",
-            (false, false) => "dim_saisons et dim_periodes ont été mises à jour",
+        let done = if self.changes.is_empty() && self.links_changed == 0 {
+            "dim_saisons et dim_periodes sont à jour"
+        } else {
+            self.done.say(
+                "dim_saisons et dim_periodes ont été mises à jour",
+                "dim_saisons et dim_periodes seraient mises à jour",
+            )
         };
         page.verdict(Verdict::Ok, done);
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 
@@ -294,7 +307,8 @@ impl Report for StatusReport {
 /// What `verifier-saisons --repair` did to `dim_dates`, or would do.
 #[derive(Debug, Serialize)]
 struct Repair {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     corrected: usize,
     added: usize,
 }
@@ -333,14 +347,14 @@ impl VerificationReport {
     /// With what was repaired before it in `dim_dates`.
     #[must_use]
     pub fn repaired(mut self, report: &DatesReport) -> Self {
-        self.repair = Some(Repair { dry_run: false, corrected: report.wrong.len(), added: report.missing.len() });
+        self.repair = Some(Repair { done: Done::Really, corrected: report.wrong.len(), added: report.missing.len() });
         self
     }
 
     /// With what a repair would do.
     #[must_use]
     pub fn to_repair(mut self) -> Self {
-        self.repair = Some(Repair { dry_run: true, corrected: self.dates_wrong, added: self.dates_missing });
+        self.repair = Some(Repair { done: Done::Would, corrected: self.dates_wrong, added: self.dates_missing });
         self
     }
 }
@@ -368,11 +382,10 @@ impl Report for VerificationReport {
             let list: Vec<_> = self.changed_by_hand.iter().map(|(code, annee)| format!("{code} {annee}")).collect();
             page.line(format!("Périodes changées à la main, gardées : {}", list.join(", ")));
         }
-        if let Some(Repair { dry_run, corrected, added }) = &self.repair {
-            let corrected = plural(*corrected as u64, "jour corrigé", "jours corrigés");
-            let added = plural(*added as u64, "jour ajouté", "jours ajoutés");
-            let mode = if *dry_run { "essai, rien n'a été écrit : " } else { "" };
-            page.line(format!("Réparation de dim_dates : {mode}{corrected}, {added}"));
+        if let Some(Repair { done, corrected, added }) = &self.repair {
+            let corrected = done.count(*corrected as u64, ["jour", "jours"], ["corrigé", "corrigés"]);
+            let added = done.more(*added as u64, ["ajouté", "ajoutés"]);
+            page.line(format!("Réparation de dim_dates : {corrected}, {added}"));
         }
         page.gap();
         for finding in &status.findings {
@@ -385,6 +398,10 @@ impl Report for VerificationReport {
 
     fn verdict(&self) -> Verdict {
         self.status.verdict()
+    }
+
+    fn done(&self) -> Done {
+        self.repair.as_ref().map_or(Done::Really, |repair| repair.done)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::files::{self, Durability, Fence, gz, hash};
 use crate::ledger::history::{self, Last};
 use crate::load;
 use crate::migrate::Pair;
-use crate::report::{Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, bytes, plural};
 use crate::schema;
 use crate::settings::Settings;
 use crate::signals;
@@ -34,7 +34,8 @@ pub struct ArchiveOptions {
 
 #[derive(Debug, Serialize)]
 struct ArchiveReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     files: Vec<FileLine>,
 }
 
@@ -142,7 +143,7 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
             files.push(line);
         }
     }
-    Ok(ArchiveReport { dry_run: options.dry_run, files })
+    Ok(ArchiveReport { done: Done::unless(options.dry_run), files })
 }
 
 fn prove(
@@ -255,11 +256,10 @@ impl Report for ArchiveReport {
     fn render(&self, page: &mut Page) {
         let mut table = Table::new(&["fichier", "état", ">taille", "prouvé", "archive ou raison"]);
         for line in &self.files {
-            let state = match (line.status, self.dry_run) {
-                (Status::Archived, true) => "✓ à archiver",
-                (Status::Archived, false) => "✓ archivé",
-                (Status::Kept, _) => "⚠ gardé",
-                (Status::Failed, _) => "✗ échec",
+            let state = match line.status {
+                Status::Archived => self.done.say("✓ archivé", "✓ à archiver"),
+                Status::Kept => self.done.say("⚠ gardé", "⚠ à garder"),
+                Status::Failed => "✗ échec",
             };
             let archive = line.archive.as_ref().map(|path| path.display().to_string());
             let detail = line.reason.clone().or(archive).unwrap_or_default();
@@ -271,9 +271,9 @@ impl Report for ArchiveReport {
             page.gap();
         }
         let count = |status: Status| self.files.iter().filter(|line| line.status == status).count() as u64;
-        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
-        let archived = plural(count(Status::Archived), "fichier archivé", "fichiers archivés");
-        page.verdict(self.verdict(), format!("{archived}, {} gardés{would}", number(count(Status::Kept))));
+        let archived = self.done.count(count(Status::Archived), ["fichier", "fichiers"], ["archivé", "archivés"]);
+        let kept = self.done.more(count(Status::Kept), ["gardé", "gardés"]);
+        page.verdict(self.verdict(), format!("{archived}, {kept}"));
         let mut actions: Vec<&str> = self.files.iter().filter_map(|line| line.action.as_deref()).collect();
         actions.dedup();
         for action in actions {
@@ -288,5 +288,9 @@ impl Report for ArchiveReport {
             Status::Failed => Verdict::Error,
         };
         self.files.iter().map(verdict).max().unwrap_or(Verdict::Ok)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }

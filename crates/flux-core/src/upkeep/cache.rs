@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::files::{self, Entry, Fence};
-use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
+use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
 use crate::report::{render_findings, some_of};
 
 /// What to do.
@@ -197,7 +197,8 @@ fn is_broken(path: &Path, size: u64) -> bool {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ClearReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     #[serde(serialize_with = "crate::report::path_text")]
     path: PathBuf,
     files: u64,
@@ -277,7 +278,7 @@ pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport
         })
         .collect();
     Ok(ClearReport {
-        dry_run: options.dry_run,
+        done: Done::unless(options.dry_run),
         files: categories.iter().map(|category| category.files).sum(),
         bytes: categories.iter().map(|category| category.bytes).sum(),
         folders,
@@ -298,13 +299,8 @@ impl Report for ClearReport {
             page.table(&table);
             page.gap();
         }
-        let files = plural(self.files, "fichier", "fichiers");
-        if self.dry_run {
-            page.line(format!("À blanc : {files} à supprimer, {} à libérer", bytes(self.bytes)));
-        } else {
-            let removed = plural(self.files, "fichier supprimé", "fichiers supprimés");
-            page.verdict(Verdict::Ok, format!("{removed}, {} de moins", bytes(self.bytes)));
-        }
+        let removed = self.done.count(self.files, ["fichier", "fichiers"], ["supprimé", "supprimés"]);
+        page.verdict(Verdict::Ok, format!("{removed}, {} de moins", bytes(self.bytes)));
         for finding in &self.findings {
             page.finding(finding);
         }
@@ -312,6 +308,10 @@ impl Report for ClearReport {
 
     fn verdict(&self) -> Verdict {
         report::verdict(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 
@@ -321,7 +321,8 @@ struct CacheReport {
     #[serde(serialize_with = "crate::report::path_text")]
     folder: PathBuf,
     action: Action,
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     max_age_s: u64,
     categories: BTreeMap<String, Category>,
     removed: u64,
@@ -362,7 +363,7 @@ pub fn administer(home: &Path, options: &Options) -> Result<impl Report + use<>>
     }
     Ok(CacheReport {
         action: options.action,
-        dry_run: options.dry_run,
+        done: Done::unless(options.dry_run && options.action != Action::Stats),
         max_age_s: options.max_age.as_secs(),
         removed: categories.values().map(|category| category.removed).sum(),
         freed_bytes: categories.values().map(|category| category.freed_bytes).sum(),
@@ -376,8 +377,9 @@ pub fn administer(home: &Path, options: &Options) -> Result<impl Report + use<>>
 impl Report for CacheReport {
     fn render(&self, page: &mut Page) {
         page.line(format!("Caches : {}", self.folder.display()));
+        let removed = self.done.say(">supprimés", ">à supprimer");
         let mut table =
-            Table::new(&["catégorie", ">fichiers", ">taille", ">anciens", ">taille", "le plus ancien", ">supprimés"]);
+            Table::new(&["catégorie", ">fichiers", ">taille", ">anciens", ">taille", "le plus ancien", removed]);
         for (name, category) in &self.categories {
             table.row([
                 name.clone(),
@@ -393,16 +395,15 @@ impl Report for CacheReport {
             page.table(&table);
         }
         if self.left > 0 {
-            page.line(format!("  {} laissés : ce ne sont pas des caches", plural(self.left, "fichier", "fichiers")));
+            page.line(format!("  {} mis à part : ce ne sont pas des caches", plural(self.left, "fichier", "fichiers")));
         }
         let files: u64 = self.categories.values().map(|category| category.files).sum();
         let size: u64 = self.categories.values().map(|category| category.bytes).sum();
         let text = match self.action {
             Action::Stats => format!("{}, {}", plural(files, "fichier", "fichiers"), bytes(size)),
             _ => {
-                let would = if self.dry_run { " (essai à blanc : rien n'a été supprimé)" } else { "" };
-                let removed = plural(self.removed, "fichier supprimé", "fichiers supprimés");
-                format!("{removed}, {} de moins{would}", bytes(self.freed_bytes))
+                let removed = self.done.count(self.removed, ["fichier", "fichiers"], ["supprimé", "supprimés"]);
+                format!("{removed}, {} de moins", bytes(self.freed_bytes))
             }
         };
         page.gap();
@@ -414,6 +415,10 @@ impl Report for CacheReport {
 
     fn verdict(&self) -> Verdict {
         crate::report::verdict(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 

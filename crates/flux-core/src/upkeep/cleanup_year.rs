@@ -145,7 +145,8 @@ fn forget(database: &Database, own: &[&str], table: &str, first: &str, last: &st
 
 impl Report for CleanupReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["table", ">lignes", ">définitives", ">provisoires", ">volume", ">supprimées"]);
+        let deleted = self.done.say(">supprimées", ">à supprimer");
+        let mut table = Table::new(&["table", ">lignes", ">définitives", ">provisoires", ">volume", deleted]);
         for cleaned in self.tables.iter().filter(|cleaned| cleaned.rows > 0 || cleaned.deleted > 0) {
             table.row([
                 cleaned.table.clone(),
@@ -153,7 +154,7 @@ impl Report for CleanupReport {
                 number(cleaned.definitive),
                 number(cleaned.rows - cleaned.definitive),
                 number(cleaned.volume),
-                number(cleaned.deleted),
+                number(self.done.say(cleaned.deleted, cleaned.rows)),
             ]);
         }
         if !table.is_empty() {

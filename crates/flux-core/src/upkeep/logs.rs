@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::files::{self, Entry, Fence, gz};
-use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, plural};
+use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes};
 use crate::signals;
 
 /// Where logs lie under the home folder.
@@ -42,7 +42,8 @@ pub struct RotateOptions {
 
 #[derive(Debug, Serialize)]
 struct RotateReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     actions: Vec<Action>,
     findings: Vec<Finding>,
 }
@@ -50,7 +51,7 @@ struct RotateReport {
 #[derive(Debug, Serialize)]
 struct Action {
     file: String,
-    action: Done,
+    action: Fate,
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
@@ -58,7 +59,7 @@ struct Action {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Done {
+enum Fate {
     Rotated,
     Compressed,
     Removed,
@@ -71,7 +72,7 @@ enum Done {
 /// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses is in the report.
 pub fn rotate(root: &Path, options: &RotateOptions) -> Result<impl Report + use<>> {
     let fence = Fence::new(root)?;
-    let mut report = RotateReport { dry_run: options.dry_run, actions: Vec::new(), findings: Vec::new() };
+    let mut report = RotateReport { done: Done::unless(options.dry_run), actions: Vec::new(), findings: Vec::new() };
     for folder in FOLDERS {
         let dir = match fence.path(Path::new(folder)) {
             Ok(dir) => dir,
@@ -215,7 +216,7 @@ fn rename(
         fs::rename(path, &to).map_err(Error::io("renommage de", path))?;
     }
     let to = to.file_name().map(|name| name.to_string_lossy().into_owned());
-    report.actions.push(Action { file: show(fence, path), action: Done::Rotated, bytes: metadata.len(), to });
+    report.actions.push(Action { file: show(fence, path), action: Fate::Rotated, bytes: metadata.len(), to });
     Ok(())
 }
 
@@ -233,13 +234,13 @@ fn compress(
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(before.ctime()).unwrap_or(0));
     let rested = SystemTime::now().duration_since(changed).map_or(true, |age| age >= REST);
     if open.contains(&(before.dev(), before.ino())) || !(rested || options.force) {
-        act(Done::Waiting, before.len(), None);
+        act(Fate::Waiting, before.len(), None);
         return Ok(());
     }
     let target = path.with_extension("log.gz");
     let to = target.file_name().map(|name| name.to_string_lossy().into_owned());
     if options.dry_run {
-        act(Done::Compressed, before.len(), to);
+        act(Fate::Compressed, before.len(), to);
         return Ok(());
     }
     let partial = path.with_extension("log.gz.partial");
@@ -249,7 +250,7 @@ fn compress(
     let busy = open_files().contains(&(after.dev(), after.ino()));
     if busy || after.len() != size || after.mtime_nsec() != before.mtime_nsec() || after.mtime() != before.mtime() {
         fs::remove_file(&partial).map_err(wrap())?;
-        act(Done::Waiting, after.len(), None);
+        act(Fate::Waiting, after.len(), None);
         return Ok(());
     }
     fs::set_permissions(&partial, before.permissions()).map_err(wrap())?;
@@ -258,7 +259,7 @@ fn compress(
         files::sync_dir(dir)?;
     }
     fs::remove_file(path).map_err(wrap())?;
-    act(Done::Compressed, before.len(), to);
+    act(Fate::Compressed, before.len(), to);
     Ok(())
 }
 
@@ -293,7 +294,7 @@ fn prune(fence: &Fence, rotated: &[Rotated], options: &RotateOptions, report: &m
                 if !options.dry_run {
                     fs::remove_file(&file.path).map_err(Error::io("suppression de", &file.path))?;
                 }
-                let action = Action { file: show(fence, &file.path), action: Done::Removed, bytes: size, to: None };
+                let action = Action { file: show(fence, &file.path), action: Fate::Removed, bytes: size, to: None };
                 report.actions.push(action);
                 Ok(())
             });
@@ -303,16 +304,13 @@ fn prune(fence: &Fence, rotated: &[Rotated], options: &RotateOptions, report: &m
 
 impl Report for RotateReport {
     fn render(&self, page: &mut Page) {
-        if self.dry_run {
-            page.line("À blanc : rien n'a été écrit.");
-        }
         let mut table = Table::new(&["journal", "action", ">taille", "vers"]);
         for action in &self.actions {
             let word = match action.action {
-                Done::Rotated => "tourné",
-                Done::Compressed => "compressé",
-                Done::Removed => "supprimé",
-                Done::Waiting => "en attente (encore ouvert ou trop récent)",
+                Fate::Rotated => self.done.say("tourné", "à tourner"),
+                Fate::Compressed => self.done.say("compressé", "à compresser"),
+                Fate::Removed => self.done.say("supprimé", "à supprimer"),
+                Fate::Waiting => "en attente (encore ouvert ou trop récent)",
             };
             table.row([action.file.clone(), word.into(), bytes(action.bytes), action.to.clone().unwrap_or_default()]);
         }
@@ -320,12 +318,12 @@ impl Report for RotateReport {
             page.table(&table);
             page.gap();
         }
-        let count = |done: Done| self.actions.iter().filter(|action| action.action == done).count() as u64;
+        let count = |fate: Fate| self.actions.iter().filter(|action| action.action == fate).count() as u64;
         let line = format!(
             "{}, {}, {}",
-            plural(count(Done::Rotated), "journal tourné", "journaux tournés"),
-            plural(count(Done::Compressed), "compressé", "compressés"),
-            plural(count(Done::Removed), "supprimé", "supprimés"),
+            self.done.count(count(Fate::Rotated), ["journal", "journaux"], ["tourné", "tournés"]),
+            self.done.more(count(Fate::Compressed), ["compressé", "compressés"]),
+            self.done.more(count(Fate::Removed), ["supprimé", "supprimés"]),
         );
         page.verdict(Verdict::Ok, line);
         for finding in &self.findings {
@@ -335,6 +333,10 @@ impl Report for RotateReport {
 
     fn verdict(&self) -> Verdict {
         report::verdict(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 

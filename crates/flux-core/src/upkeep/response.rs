@@ -14,7 +14,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, number};
 use crate::schema::{self, Existing};
 use crate::signals;
 use crate::upkeep::cache::{self, ClearOptions};
@@ -41,7 +41,8 @@ pub struct ResponseOptions {
 
 #[derive(Debug, Serialize)]
 struct ResponseReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     tables: Vec<TableLine>,
     analyzed: u64,
     cache_files: u64,
@@ -74,6 +75,9 @@ struct Proposal {
     columns: Vec<&'static str>,
     estimated_bytes: u64,
     ddl: String,
+    /// Asked for, with `--apply`.
+    #[serde(skip)]
+    wanted: bool,
     created: bool,
 }
 
@@ -103,7 +107,7 @@ pub fn improve(
     let existing = schema::existing(&mut session)?;
     let sizes = index_sizes(&mut session);
     let mut report = ResponseReport {
-        dry_run: options.dry_run,
+        done: Done::unless(options.dry_run),
         tables: Vec::new(),
         analyzed: 0,
         cache_files: 0,
@@ -120,7 +124,9 @@ pub fn improve(
         if let Some(proposal) = line.missing.as_mut() {
             act(&mut session, &name, proposal, options, &mut report.findings)?;
         }
-        if !options.dry_run && !options.no_analyze {
+        if options.dry_run {
+            report.analyzed += u64::from(!options.no_analyze);
+        } else if !options.no_analyze {
             match session.rows::<Row>(&format!("statistiques de {name}"), &format!("ANALYZE TABLE {name}"), ()) {
                 Ok(_) => report.analyzed += 1,
                 Err(error) => report.findings.push(Finding::attention(Code::of(&error), &name, error.to_string())),
@@ -215,6 +221,7 @@ fn look(
         // Two ids, a date, the row's id, the record's head; pages are two thirds full.
         estimated_bytes: sample.rows * (4 + 4 + 3 + 8 + 6) * 3 / 2,
         ddl: format!("ALTER TABLE {name} ADD KEY {INDEX} ({}), ALGORITHM=INPLACE, LOCK=NONE", COLUMNS.join(", ")),
+        wanted: false,
         created: false,
     });
     let redundant = redundant(dataset, name, table, sizes);
@@ -296,6 +303,7 @@ fn act(
         findings.push(Finding::attention(Code::IndexMissing, table, what).action("lancez `improve-response --apply`"));
         return Ok(());
     }
+    proposal.wanted = true;
     if options.dry_run {
         return Ok(());
     }
@@ -317,9 +325,6 @@ fn act(
 
 impl Report for ResponseReport {
     fn render(&self, page: &mut Page) {
-        if self.dry_run {
-            page.line("À blanc : rien n'a été écrit.");
-        }
         let mut table = Table::new(&["table", "requête", "index", ">lignes lues"]);
         for line in &self.tables {
             for (at, query) in line.queries.iter().enumerate() {
@@ -342,7 +347,11 @@ impl Report for ResponseReport {
         for line in &self.tables {
             if let Some(proposal) = &line.missing {
                 let size = bytes(proposal.estimated_bytes);
-                let done = if proposal.created { "créé" } else { "proposé" };
+                let done = match (proposal.wanted, proposal.created) {
+                    (_, true) => "créé",
+                    (true, false) if !self.done.really() => "serait créé",
+                    _ => "proposé",
+                };
                 page.line(format!("{} : index {} {done}, environ {size}", line.table, proposal.index));
                 if !proposal.created {
                     page.line(format!("    {}", proposal.ddl));
@@ -360,9 +369,9 @@ impl Report for ResponseReport {
             page.finding(finding);
         }
         let line = format!(
-            "{} analysées, cache : {}, {}",
-            plural(self.analyzed, "table", "tables"),
-            plural(self.cache_files, "fichier", "fichiers"),
+            "{}, {}, {} de moins",
+            self.done.count(self.analyzed, ["table", "tables"], ["analysée", "analysées"]),
+            self.done.count(self.cache_files, ["fichier de cache", "fichiers de cache"], ["supprimé", "supprimés"]),
             bytes(self.cache_bytes)
         );
         page.verdict(self.verdict(), line);
@@ -370,5 +379,9 @@ impl Report for ResponseReport {
 
     fn verdict(&self) -> Verdict {
         crate::report::worst(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::names::normalise;
 use crate::domain::reference;
 use crate::error::Result;
 use crate::figures::zone::Zones;
-use crate::report::{Page, Report, Table, Verdict, plural};
+use crate::report::{Done, Page, Report, Table, Verdict};
 
 /// A zone of the reference.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,8 @@ pub(crate) struct Zone {
 
 #[derive(Debug, Serialize)]
 struct AddReport {
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     added: u64,
     zones: Vec<Zone>,
 }
@@ -68,29 +69,26 @@ fn plan(session: &mut Session) -> Result<Vec<Zone>> {
 }
 
 fn report(zones: Vec<Zone>, dry_run: bool) -> AddReport {
-    AddReport { dry_run, added: missing(&zones).count() as u64, zones }
+    AddReport { done: Done::unless(dry_run), added: missing(&zones).count() as u64, zones }
 }
 
 impl Report for AddReport {
     fn render(&self, page: &mut Page) {
         let mut table = Table::new(&["zone", "en base", ">id"]);
         for zone in &self.zones {
-            let state = match (&zone.stored_as, self.dry_run) {
-                (Some(name), _) if name == zone.zone => "✓".to_owned(),
-                (Some(name), _) => format!("✓ sous le nom {name}"),
-                (None, true) => "à ajouter".into(),
-                (None, false) => "ajoutée".into(),
+            let state = match &zone.stored_as {
+                Some(name) if name == zone.zone => "✓".to_owned(),
+                Some(name) => format!("✓ sous le nom {name}"),
+                None => self.done.say("ajoutée", "à ajouter").into(),
             };
             table.row([zone.zone.into(), state, zone.id_zone.map_or_else(String::new, |id| id.to_string())]);
         }
         page.table(&table);
         page.gap();
-        let would = if self.dry_run { " à ajouter (essai à blanc : rien n'a été écrit)" } else { "" };
-        let count = if self.dry_run {
-            plural(self.added, "zone", "zones")
-        } else {
-            plural(self.added, "zone ajoutée", "zones ajoutées")
-        };
-        page.verdict(Verdict::Ok, format!("{count}{would}"));
+        page.verdict(Verdict::Ok, self.done.count(self.added, ["zone", "zones"], ["ajoutée", "ajoutées"]));
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }

@@ -364,8 +364,9 @@ impl Report for MergeReport {
     fn render(&self, page: &mut Page) {
         for merge in &self.merges {
             page.title(&format!("{} (id {}) → {} (id {})", merge.from.1, merge.from.0, merge.into.1, merge.into.0));
+            let dropped = self.done.say(">volume écarté", ">volume à écarter");
             let mut table =
-                Table::new(&["table", ">lignes", ">volume", ">clés des deux côtés", ">identiques", ">écarté"]);
+                Table::new(&["table", ">lignes", ">volume", ">clés des deux côtés", ">identiques", dropped]);
             for found in &merge.tables {
                 table.row([
                     found.table.clone(),

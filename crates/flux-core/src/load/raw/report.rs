@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::domain::catalogue::DATASETS;
 use crate::ledger::history::Counts;
 use crate::load::options::LoadMethod;
-use crate::load::report::{FileReport, Status, render_details};
-use crate::report::{Page, Report, Table, Verdict, duration, number, plural};
+use crate::load::report::{FileReport, Header, Status, columns, render_details};
+use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
 
 use crate::load::raw::discover::{Ignored, RawFile};
 use crate::load::raw::etl::EtlOptions;
@@ -57,20 +57,13 @@ impl RawReport {
 /// One run.
 #[derive(Debug, Serialize)]
 pub struct EtlReport {
-    /// Folder that was searched.
-    #[serde(serialize_with = "crate::report::path_text")]
-    pub(crate) folder: PathBuf,
-    /// Whether nothing was written.
-    pub(crate) dry_run: bool,
-    /// How rows reached the server.
-    pub(crate) load_method: &'static str,
+    #[serde(flatten)]
+    header: Header,
     /// The exports, by place.
     pub(crate) files: Vec<RawReport>,
     /// Files that are no exports to load.
     pub(crate) ignored: Vec<Ignored>,
     pub(crate) totals: Totals,
-    #[serde(skip)]
-    elapsed: Duration,
 }
 
 /// Sums over all files.
@@ -103,22 +96,7 @@ impl EtlReport {
         for report in &files {
             totals.add(report);
         }
-        Self { folder, dry_run: options.dry_run, load_method: method.name(), files, ignored, totals, elapsed }
-    }
-
-    fn summary(&self) -> String {
-        let totals = &self.totals;
-        let seconds = self.elapsed.as_secs_f64();
-        let rate = (totals.counts.lines_read as f64 / seconds.max(0.001)) as u64;
-        let would = if self.dry_run { " (essai à blanc : rien n'a été écrit)" } else { "" };
-        format!(
-            "{}, {} lues, {}, en {} ({} lignes/s){would}",
-            plural(totals.files, "fichier", "fichiers"),
-            plural(totals.counts.lines_read, "ligne", "lignes"),
-            plural(totals.counts.stored, "enregistrée", "enregistrées"),
-            duration(seconds),
-            number(rate)
-        )
+        Self { header: Header::new(folder, options.dry_run, method, elapsed), files, ignored, totals }
     }
 }
 
@@ -138,21 +116,10 @@ impl Totals {
 
 impl Report for EtlReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&[
-            "famille",
-            ">fichiers",
-            ">chargés",
-            ">inchangés",
-            ">échecs",
-            ">lues",
-            ">enregistrées",
-            ">remplacées",
-            ">doublons",
-            ">conflits",
-            ">rejets",
-            ">volume ≤ 0",
-            ">dépassées",
-        ]);
+        let loaded = self.header.done.say(">chargés", ">à charger");
+        let files = ["famille", ">fichiers", loaded, ">inchangés", ">échecs"];
+        let titles = [&files[..], &self.header.titles(), &[">volume ≤ 0", ">dépassées"]].concat();
+        let mut table = Table::new(&titles);
         for dataset in DATASETS {
             let mut totals = Totals::default();
             for report in self.files.iter().filter(|report| report.family == dataset.family) {
@@ -160,22 +127,10 @@ impl Report for EtlReport {
                 totals.add(report);
             }
             if totals.files > 0 {
-                let counts = &totals.counts;
-                table.row([
-                    dataset.family.to_owned(),
-                    number(totals.files),
-                    number(totals.loaded),
-                    number(totals.unchanged),
-                    number(totals.failed),
-                    number(counts.lines_read),
-                    number(counts.stored),
-                    number(counts.deleted),
-                    number(counts.duplicates),
-                    number(counts.conflicts),
-                    number(counts.rejected),
-                    number(totals.not_positive),
-                    number(totals.superseded),
-                ]);
+                let files = [totals.files, totals.loaded, totals.unchanged, totals.failed];
+                let more = [totals.not_positive, totals.superseded];
+                let counts = files.into_iter().chain(columns(&totals.counts)).chain(more);
+                table.row(std::iter::once(dataset.family.to_owned()).chain(counts.map(number)));
             }
         }
         if !table.is_empty() {
@@ -185,7 +140,7 @@ impl Report for EtlReport {
         let mut told: Vec<&RawReport> = self.files.iter().filter(to_tell).collect();
         told.sort_by_key(|report| std::cmp::Reverse(report.verdict()));
         for report in told.iter().take(TOLD) {
-            render_details(page, &report.file);
+            render_details(page, &report.file, self.header.done);
             if let Some(note) = &report.file.note {
                 page.line(format!("{} : {note}", report.file.file));
             }
@@ -196,11 +151,12 @@ impl Report for EtlReport {
         self.render_created(page);
         self.render_ignored(page);
         page.gap();
-        page.verdict(self.verdict(), self.summary());
+        let files = plural(self.totals.files, "fichier", "fichiers");
+        page.verdict(self.verdict(), format!("{files}, {}", self.header.summary(&self.totals.counts)));
         if self.files.is_empty() {
             page.action(&format!(
                 "aucun export brut dans {} : voyez --data-path ou `extract-only`",
-                self.folder.display()
+                self.header.folder.display()
             ));
         }
     }
@@ -210,6 +166,10 @@ impl Report for EtlReport {
         let none = if blind { Verdict::Attention } else { Verdict::Ok };
         self.files.iter().map(RawReport::verdict).max().unwrap_or(Verdict::Ok).max(none)
     }
+
+    fn done(&self) -> Done {
+        self.header.done
+    }
 }
 
 impl EtlReport {
@@ -217,7 +177,8 @@ impl EtlReport {
         let silent = |report: &&RawReport| report.verdict() == Verdict::Ok && report.file.note.is_none();
         let created: u64 = self.files.iter().filter(silent).map(|report| report.file.created.len() as u64).sum();
         if created > 0 {
-            page.line(format!("{} dans les dimensions", plural(created, "nom créé", "noms créés")));
+            let names = self.header.done.count(created, ["nom", "noms"], ["créé", "créés"]);
+            page.line(format!("{names} dans les dimensions"));
         }
     }
 
