@@ -2,16 +2,14 @@
 
 use std::path::PathBuf;
 
-use flux_cli::{Context, LoadArgs, WriterArgs};
+use flux_cli::{Context, LoadArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue::{self, Space};
 use flux_core::error::Result;
 use flux_core::load::raw::{self, EtlOptions, EtlReport};
 
-/// One line of help.
-pub const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
+const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
 
-/// The help.
-pub const DETAILS: &str = "\
+const DETAILS: &str = "\
 Lit : les exports bruts famille_AAAABn_….csv sous data/data_extracted/ (sous-dossiers compris). Les autres
 fichiers (Semaine, Regions, Age, Geolife, autres familles…) sont comptés et nommés comme ignorés.
 Écrit : les 21 tables principales (is_provisional = 0), les dimensions, créées au fil des noms rencontrés,
@@ -31,12 +29,22 @@ Journal : logs/etl_fluxvision_production.log.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 3 fait mais à regarder
 (rejets, conflits, fichiers qui se recouvrent, dossier illisible, aucun fichier), 4 une autre exécution est en cours.";
 
-/// The name under which operators know the log.
-pub const LOG: &str = "etl_fluxvision_production";
+/// The tool under one of its names.
+pub const fn tool(name: &'static str) -> Tool {
+    Tool {
+        name,
+        about: ABOUT,
+        details: DETAILS,
+        // Under this name operators know the log.
+        log: Some("etl_fluxvision_production"),
+        command: flux_cli::command::<Args>,
+        run: |tool, arguments| flux_cli::run(tool, arguments, run),
+        ..Tool::DEFAULT
+    }
+}
 
-/// Arguments of both names.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+struct Args {
     /// Dossier des exports, au lieu de data/data_extracted/
     #[arg(long, value_name = "DOSSIER", alias = "data-dir")]
     data_path: Option<PathBuf>,
@@ -64,11 +72,7 @@ pub struct Args {
     writer: WriterArgs,
 }
 
-/// Loads what there is to load.
-///
-/// # Errors
-/// Those of [`raw::run`].
-pub fn run(args: Args, context: &Context) -> Result<EtlReport> {
+fn run(args: Args, context: &Context) -> Result<EtlReport> {
     let options = EtlOptions {
         data_path: args.data_path,
         only: args.only,

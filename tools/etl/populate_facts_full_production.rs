@@ -5,15 +5,7 @@ use std::process::ExitCode;
 use flux_cli::Tool;
 use flux_etl::populate;
 
-pub(crate) const TOOL: Tool = Tool {
-    name: "populate-facts-full-production",
-    about: populate::ABOUT,
-    details: populate::DETAILS,
-    log: Some(populate::LOG),
-    command: flux_cli::command::<populate::Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, populate::run),
-    ..Tool::DEFAULT
-};
+pub(crate) const TOOL: Tool = populate::tool("populate-facts-full-production");
 
 fn main() -> ExitCode {
     flux_cli::main(&TOOL)
