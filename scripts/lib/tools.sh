@@ -14,6 +14,12 @@ build_tools() {
   esac
 }
 
+# refuse_fail_points PROFILE PROGRAM: what is installed for operators must not die where an environment variable says.
+refuse_fail_points() {
+  [[ $1 != release ]] || ! grep -q FLUX_FAILPOINT "$2" ||
+    die "$2 contient les points de panne des tests (FLUX_FAILPOINT) : recompilez avec cargo build --release"
+}
+
 # link_tools PROFILE: prints a folder with flux and a link to it per tool, for scripts that call them by name.
 link_tools() {
   local from folder name

@@ -33,6 +33,30 @@ fn run(program: &Path, arguments: &[&str]) -> Outcome {
     Tool::program(program).args(arguments).run()
 }
 
+/// Debug builds, and only they, have the places where tests kill a tool.
+fn has_fail_points(program: &Path) -> bool {
+    fs::read(program).unwrap().windows(14).any(|bytes| bytes == b"FLUX_FAILPOINT")
+}
+
+#[test]
+fn a_release_with_fail_points_is_neither_installed_nor_packaged() {
+    let home = Home::without_db();
+    // A target folder whose release is what was built for the tests, which are in debug unless told otherwise.
+    let target = home.join("target");
+    fs::create_dir_all(target.join("release")).unwrap();
+    fs::copy(profile_dir().join("flux"), target.join("release/flux")).unwrap();
+    let code = i32::from(cfg!(debug_assertions));
+    for (name, option, place) in [("install", "--prefix", "prefix"), ("package-deb", "--output", "out")] {
+        if name == "package-deb" && Command::new("dpkg-deb").arg("--version").output().is_err() {
+            continue;
+        }
+        let run = script(&home, name).args(["--profile", "release", option]).arg(home.join(place));
+        let outcome = run.env("CARGO_TARGET_DIR", &target).run();
+        assert_eq!((outcome.code, home.join(place).exists()), (code, code == 0), "{outcome}");
+        assert_eq!(outcome.stderr.contains("FLUX_FAILPOINT"), code == 1, "{outcome}");
+    }
+}
+
 #[test]
 fn installed_run_from_there_and_removed() {
     let home = Home::without_db();
@@ -45,6 +69,7 @@ fn installed_run_from_there_and_removed() {
     let flux = prefix.join("bin/flux");
     run(&flux, &["dev", "simple_test", "--version"]).expect_code(0).expect_stdout("simple-test ");
     run(&flux, &["list"]).expect_code(0);
+    assert_eq!(has_fail_points(&flux), cfg!(debug_assertions));
     let all = files(&prefix);
     for file in [
         "bin/update-temp-tables",
@@ -97,6 +122,7 @@ fn the_package_is_installed_and_removed() {
     };
     dpkg("-i", &package);
     run(&system.join("usr/bin/flux"), &["dev", "simple_test", "--version"]).expect_code(0);
+    assert_eq!(has_fail_points(&system.join("usr/bin/flux")), cfg!(debug_assertions));
     run(&system.join("usr/bin/simple-test"), &["--version"]).expect_code(0).expect_stdout("simple-test ");
     for file in
         ["etc/fluxvision/fluxvision.env", "etc/logrotate.d/fluxvision", "lib/systemd/system/fluxvision-import.timer"]
