@@ -6,5 +6,6 @@ mod flux;
 mod flux_doctor;
 mod generate_sample_data;
 mod install;
+mod json;
 mod schedule;
 mod simple_test;

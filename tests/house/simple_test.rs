@@ -10,7 +10,7 @@ fn it_says_what_the_server_is_and_what_this_user_may_do() {
     let world = World::whole();
     let outcome = world.tool("simple-test").arg("--json").run().sane();
     let json = outcome.json();
-    assert_eq!(json["version"], Server::shared().version());
+    assert_eq!(json["server_version"], Server::shared().version());
     assert_eq!(json["server"], if is_mysql() { "MySQL" } else { "MariaDB" });
     let settings: Vec<&str> =
         json["settings"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();

@@ -25,7 +25,7 @@ use flux_core::report::Report;
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::signals;
 
-pub use output::{complain, print};
+pub use output::{DOCUMENT_VERSION, complain, print};
 pub use tool::{Category, Former, Tool};
 pub use usage::explain;
 

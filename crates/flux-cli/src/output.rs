@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{OutputArgs, Tool, logging};
 
+/// Version of every JSON document, its `version`: raised when a field goes or means something else, not when one is added.
+pub const DOCUMENT_VERSION: u32 = 1;
+
 /// Writes to stdout. A reader that went away (`| head`) is no reason to fail.
 ///
 /// # Errors
@@ -82,6 +85,7 @@ fn document<R: Report>(tool: &Tool, verdict: Verdict, code: u8, seconds: f64, re
 fn document_of(tool: &Tool, verdict: Verdict, code: u8, seconds: f64, document: Value) -> String {
     let mut fields = Map::new();
     fields.insert("tool".into(), tool.name.into());
+    fields.insert("version".into(), DOCUMENT_VERSION.into());
     fields.insert("status".into(), verdict.name().into());
     fields.insert("exit_code".into(), code.into());
     fields.insert("duration_s".into(), ((seconds * 1000.0).round() / 1000.0).into());

@@ -24,6 +24,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod db;
+mod described;
 mod home;
 mod instance;
 mod outcome;
@@ -32,6 +33,7 @@ mod shared;
 mod tool;
 
 pub use db::{Account, TestDb};
+pub use described::Described;
 pub use home::Home;
 pub use outcome::{Checked, Outcome};
 pub use server::{Server, is_mysql};

@@ -29,10 +29,18 @@ impl Outcome {
         Checked(self)
     }
 
-    /// The JSON document on standard output. Anything beside it there is a failure.
+    /// The JSON document on standard output. Anything beside it there is a failure, and so is a field of a tool's document that
+    /// `docs/json.md` does not describe, or not so.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("stdout is not one JSON document: {e}\n{self}"))
+        let document: serde_json::Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("stdout is not one JSON document: {e}\n{self}"));
+        if let Some(tool) = document["tool"].as_str() {
+            assert_eq!(document["version"], 1, "version of the document\n{self}");
+            let problems = crate::Described::get().problems(&document);
+            assert!(problems.is_empty(), "docs/json.md, section {tool}: {problems:#?}\n{self}");
+        }
+        document
     }
 
     /// Panics with the full dump unless standard output holds the text.

@@ -205,7 +205,7 @@ fn list(json: bool) -> Result<ExitCode> {
             })
         };
         let categories: Vec<_> = CATEGORIES.iter().map(category).collect();
-        let document = json!({"tool": "flux", "status": "ok", "exit_code": 0, "categories": categories});
+        let document = json!({"tool": "flux", "version": flux_cli::DOCUMENT_VERSION, "status": "ok", "exit_code": 0, "categories": categories});
         return print(&format!("{document:#}\n"));
     }
     let mut page = Page::for_stdout();

@@ -29,7 +29,7 @@ pub(crate) struct Check {
 /// Report of `flux doctor`.
 #[derive(Debug, Serialize)]
 pub struct DoctorReport {
-    version: String,
+    flux_version: String,
     checks: Vec<Check>,
 }
 
@@ -50,7 +50,7 @@ pub fn examine(settings: &Settings, version: &str, installed: Vec<Installed>) ->
             });
         }
     }
-    DoctorReport { version: version.to_owned(), checks }
+    DoctorReport { flux_version: version.to_owned(), checks }
 }
 
 fn of_error(place: &str, error: &Error) -> Finding {

@@ -21,7 +21,7 @@ pub(crate) struct Setting {
 #[derive(Debug, Serialize)]
 struct ServerReport {
     target: String,
-    version: String,
+    server_version: String,
     server: &'static str,
     encrypted: bool,
     latency_ms: f64,
@@ -50,7 +50,7 @@ pub fn check(database: &Database) -> Result<impl Report + use<>> {
     findings.extend(checks::engines(&mut session, Verdict::Attention, &is_ours)?);
     Ok(ServerReport {
         target: database.target().to_owned(),
-        version: database.version().to_owned(),
+        server_version: database.version().to_owned(),
         server: match database.flavour() {
             Flavour::MySql => "MySQL",
             Flavour::MariaDb => "MariaDB",
@@ -180,7 +180,7 @@ impl Report for ServerReport {
     fn render(&self, page: &mut Page) {
         let encrypted = if self.encrypted { "chiffrée" } else { "en clair" };
         page.verdict(Verdict::Ok, format!("connexion à {} ({encrypted}, {} ms)", self.target, self.latency_ms));
-        page.line(format!("  {} {}", self.server, self.version));
+        page.line(format!("  {} {}", self.server, self.server_version));
         page.title("Réglages du serveur");
         let mut table = Table::new(&["réglage", "valeur", "rôle"]);
         for setting in &self.settings.0 {

@@ -261,9 +261,9 @@ impl Report for UpdateReport {
 #[derive(Debug, Serialize)]
 pub struct StatusReport {
     saisons: usize,
-    annees: Option<(i32, i32)>,
+    years: Option<(i32, i32)>,
     periodes: usize,
-    calendrier_scolaire: Option<String>,
+    school_calendar_until: Option<String>,
     findings: Vec<Finding>,
 }
 
@@ -271,9 +271,9 @@ impl From<Verification> for StatusReport {
     fn from(verification: Verification) -> Self {
         Self {
             saisons: verification.saisons,
-            annees: verification.annees,
+            years: verification.annees,
             periodes: verification.periodes,
-            calendrier_scolaire: verification.calendrier_scolaire.map(|day| day.to_string()),
+            school_calendar_until: verification.calendrier_scolaire.map(|day| day.to_string()),
             findings: verification.anomalies.iter().map(Anomaly::finding).collect(),
         }
     }
@@ -282,10 +282,10 @@ impl From<Verification> for StatusReport {
 impl Report for StatusReport {
     fn render(&self, page: &mut Page) {
         let saisons = plural(self.saisons as u64, "saison", "saisons");
-        let years = self.annees.map_or_else(String::new, |(first, last)| format!(" {first}-{last}"));
+        let years = self.years.map_or_else(String::new, |(first, last)| format!(" {first}-{last}"));
         let periodes = plural(self.periodes as u64, "période", "périodes");
         let school =
-            self.calendrier_scolaire.as_ref().map_or_else(|| "inconnu".to_owned(), |day| format!("jusqu'au {day}"));
+            self.school_calendar_until.as_ref().map_or_else(|| "inconnu".to_owned(), |day| format!("jusqu'au {day}"));
         let verdict = match self.findings.first() {
             None => "rien à signaler".to_owned(),
             Some(first) => format!(
@@ -323,7 +323,7 @@ pub struct VerificationReport {
     dates_missing: usize,
     /// Days of `dim_dates` whose school holidays are not known, and were therefore not compared.
     dates_unknown: usize,
-    annees_faits: Vec<i32>,
+    fact_years: Vec<i32>,
     changed_by_hand: Vec<(String, i32)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repair: Option<Repair>,
@@ -337,7 +337,7 @@ impl VerificationReport {
             dates_wrong: verification.dates.wrong.len(),
             dates_missing: verification.dates.missing.len(),
             dates_unknown: verification.dates.unknown,
-            annees_faits: verification.annees_faits.iter().copied().collect(),
+            fact_years: verification.annees_faits.iter().copied().collect(),
             changed_by_hand: verification.modifiees.clone(),
             status: verification.into(),
             repair: None,
@@ -366,7 +366,7 @@ impl Report for VerificationReport {
         page.line(format!(
             "dim_saisons  : {}{}",
             number_of(status.saisons),
-            status.annees.map(years).unwrap_or_default()
+            status.years.map(years).unwrap_or_default()
         ));
         page.line(format!("dim_periodes : {}", number_of(status.periodes)));
         let unknown = match self.dates_unknown {
@@ -374,7 +374,7 @@ impl Report for VerificationReport {
             count => format!(", dont {} au calendrier scolaire inconnu", number_of(count)),
         };
         page.line(format!("dim_dates    : {}{unknown}", number_of(self.dates)));
-        match &status.calendrier_scolaire {
+        match &status.school_calendar_until {
             Some(day) => page.line(format!("Calendrier scolaire connu jusqu'au {day}")),
             None => page.line("Calendrier scolaire inconnu"),
         }
