@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Entry, hash};
 use crate::progress::Progress;
-use crate::report::{Done, Page, Report, Table, Verdict, bytes, plural};
+use crate::report::{Code, Done, Page, Report, Table, Verdict, bytes, plural};
 use crate::settings::Settings;
 use crate::signals;
 use memory::Memory;
@@ -70,6 +70,9 @@ pub(crate) struct ArchiveReport {
     pub(crate) left_out: u64,
     /// Other files of its folder, relative to it: of an earlier delivery or put there by hand. They are left alone.
     pub(crate) left_behind: Vec<String>,
+    /// Which kind of failure, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<Code>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }
@@ -119,6 +122,7 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
             bytes: 0,
             left_out: 0,
             left_behind: Vec::new(),
+            code: None,
             error: None,
         };
         match one(&archive, scratch, options, &mut memory, &mut report) {
@@ -129,6 +133,7 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
             }
             Err(error) => {
                 log::error!("{} : {error}", archive.display());
+                report.code = Some(Code::of(&error));
                 report.error = Some(error.to_string());
             }
         }

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::catalogue::Dataset;
 use crate::error::Error;
 use crate::ledger::history::Counts;
-use crate::report::{Done, Page, Report, Table, Verdict, duration, number, plural};
+use crate::report::{Code, Done, Page, Report, Table, Verdict, duration, number, plural};
 
 use crate::load::options::{ImportOptions, LoadMethod};
 use crate::load::rejects::{Motive, Rejects};
@@ -111,6 +111,9 @@ pub struct FileReport {
     /// A remark for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
+    /// Which kind of failure, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<Code>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     /// What to do about it.
@@ -139,6 +142,7 @@ impl FileReport {
             shrunk_dates: Vec::new(),
             created: Vec::new(),
             note: None,
+            code: None,
             error: None,
             hint: None,
         }
@@ -147,6 +151,7 @@ impl FileReport {
     pub(crate) fn fail(&mut self, error: &Error) {
         log::error!("{} : {error}", self.file);
         self.status = Status::Failed;
+        self.code = Some(Code::of(error));
         self.error = Some(error.to_string());
         self.hint = error.hint();
         self.counts.stored = 0;

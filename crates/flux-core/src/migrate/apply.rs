@@ -9,7 +9,7 @@ use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::ledger::Lock;
 use crate::progress::Progress;
-use crate::report::{Done, Page, Report, Table, Verdict};
+use crate::report::{Code, Done, Page, Report, Table, Verdict};
 use crate::schema::{self, Existing};
 
 use crate::migrate::{Dates, Moves, Pair, pairs};
@@ -52,6 +52,9 @@ pub struct MigratedTable {
     pub(crate) moves: Moves,
     /// What became of it.
     pub(crate) status: Status,
+    /// Which kind of failure, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<Code>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     /// What to do about it.
@@ -68,13 +71,14 @@ impl MigratedTable {
         } else {
             Status::Unchanged
         };
-        Self { temp: pair.temp.clone(), main: pair.main.clone(), moves, status, error: None, hint: None }
+        Self { temp: pair.temp.clone(), main: pair.main.clone(), moves, status, code: None, error: None, hint: None }
     }
 
     fn failed(pair: &Pair, error: &Error) -> Self {
         log::error!("{} : {error}", pair.main);
         Self {
             status: Status::Failed,
+            code: Some(Code::of(error)),
             error: Some(error.to_string()),
             hint: error.hint(),
             ..Self::planned(pair, Moves::default())

@@ -8,7 +8,7 @@ use crate::db::Database;
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result, codes};
 use crate::ledger::{Lock, history};
-use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Done, Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing};
 
 use crate::migrate::{Comparison, Fingerprint, Pair, pairs};
@@ -49,6 +49,9 @@ pub(super) struct CleanedTable {
     missing: u64,
     different: u64,
     status: Status,
+    /// Which kind of failure, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +84,7 @@ pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<CleanupR
             Err(error) => {
                 log::error!("{} : {error}", pair.temp);
                 tables.push(CleanedTable {
+                    code: Some(Code::of(&error)),
                     error: Some(error.to_string()),
                     hint: error.hint(),
                     ..CleanedTable::new(pair, &Comparison::default(), Status::Failed)
@@ -101,6 +105,7 @@ impl CleanedTable {
             missing: comparison.missing,
             different: comparison.different,
             status,
+            code: None,
             error: None,
             hint: None,
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Dim, Space};
 use crate::error::{Error, Result};
-use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Page, Report, Table, Verdict, number, plural};
 use crate::schema;
 
 use crate::migrate::{Comparison, Pair, pairs};
@@ -50,6 +50,9 @@ pub(super) struct VerifiedTable {
     comparison: Comparison,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     offenders: Vec<Offender>,
+    /// Which kind of failure, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +90,12 @@ pub fn verify(database: &Database, options: &VerifyOptions) -> Result<VerifyRepo
                 ..blank(&pair)
             },
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => VerifiedTable { error: Some(error.to_string()), hint: error.hint(), ..blank(&pair) },
+            Err(error) => VerifiedTable {
+                code: Some(Code::of(&error)),
+                error: Some(error.to_string()),
+                hint: error.hint(),
+                ..blank(&pair)
+            },
         });
     }
     Ok(VerifyReport { tables, limit: options.limit })
@@ -100,6 +108,7 @@ fn blank(pair: &Pair) -> VerifiedTable {
         status: "failed",
         comparison: Comparison::default(),
         offenders: Vec::new(),
+        code: None,
         error: None,
         hint: None,
     }
