@@ -8,6 +8,7 @@ pub mod diag;
 pub mod portal;
 pub mod raw;
 pub mod saisons;
+pub mod snapshot;
 pub mod trouble;
 pub mod versions;
 pub mod weekly;

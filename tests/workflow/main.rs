@@ -3,4 +3,5 @@
 
 mod dry_run;
 mod import_hebdo;
+mod reports;
 mod workflow;

@@ -485,7 +485,7 @@ impl RestoreReport {
             return;
         }
         let mut table =
-            Table::new(&["sauvegarde", "base", "serveur", "instantané", ">tables", ">lignes", ">taille", "état"]);
+            Table::new(&["sauvegarde", "?base", "??serveur", "?instantané", ">?tables", ">lignes", ">taille", "état"]);
         for backup in &self.backups {
             table.row([
                 backup.name.clone(),
@@ -495,13 +495,16 @@ impl RestoreReport {
                 number(backup.tables as u64),
                 number(backup.rows),
                 bytes(backup.bytes),
-                match &backup.problem {
-                    Some(problem) => format!("✗ {problem}"),
-                    None => "✓ complète".into(),
-                },
+                if backup.complete { "✓ complète" } else { "✗ incomplète" }.into(),
             ]);
         }
         page.table(&table);
+        page.gap();
+        for backup in &self.backups {
+            if let Some(problem) = &backup.problem {
+                page.verdict(Verdict::Error, format!("{} : {problem}", backup.name));
+            }
+        }
     }
 
     fn render_verified(&self, page: &mut Page) {

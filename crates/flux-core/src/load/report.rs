@@ -221,8 +221,8 @@ impl Header {
 
     /// Titles of the columns of [`columns`].
     pub(crate) fn titles(&self) -> [&'static str; 6] {
-        let [stored, deleted] = self.done.say([">enregistrées", ">remplacées"], [">à enregistrer", ">à remplacer"]);
-        [">lues", stored, deleted, ">doublons", ">conflits", ">rejets"]
+        let [stored, deleted] = self.done.say([">en base", ">??remplacées"], [">à charger", ">??à remplacer"]);
+        [">lues", stored, deleted, ">?doublons", ">conflits", ">rejets"]
     }
 
     /// Lines read and stored, time and speed.
@@ -272,7 +272,7 @@ impl ImportReport {
 
 impl Report for ImportReport {
     fn render(&self, page: &mut Page) {
-        let titles = [&["fichier", "état"][..], &self.header.titles(), &[">filtrées"]].concat();
+        let titles = [&["fichier", "état"][..], &self.header.titles(), &[">?filtrées"]].concat();
         let mut table = Table::new(&titles);
         for file in &self.files {
             let counts = &file.counts;

@@ -6,6 +6,7 @@ mod finding;
 pub(crate) mod html;
 mod numbers;
 mod page;
+mod wrap;
 
 use serde::Serialize;
 

@@ -6,6 +6,7 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle, Width,
 };
 
+use super::wrap::wrap;
 use super::{Finding, Verdict};
 
 /// Without the control characters that a damaged file or name may hold: they would move the cursor or colour the terminal.
@@ -19,19 +20,25 @@ fn plain(text: &str) -> Cow<'_, str> {
 pub struct Page {
     text: String,
     width: usize,
+    /// Whether lines are kept to the width, as tables are.
+    wraps: bool,
 }
 
 impl Page {
-    /// As wide as the terminal; 160 columns when stdout is none, so that names stay whole in logs and mails.
+    /// As wide as the terminal, else as `COLUMNS` says. Without either, tables take 160 columns and lines stay whole, so that names and
+    /// sentences do in logs and mails.
     pub fn for_stdout() -> Self {
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
-        Self::new(terminal.or(columns).unwrap_or(160))
+        match terminal.or(columns) {
+            Some(width) => Self::new(width),
+            None => Self { wraps: false, ..Self::new(160) },
+        }
     }
 
     /// With a given width.
     pub(crate) fn new(width: usize) -> Self {
-        Self { text: String::new(), width: width.max(40) }
+        Self { text: String::new(), width: width.max(40), wraps: true }
     }
 
     /// What was written.
@@ -39,8 +46,21 @@ impl Page {
         &self.text
     }
 
-    /// One line.
+    /// A line, wrapped between words where it is too wide.
     pub fn line(&mut self, line: impl AsRef<str>) {
+        if !self.wraps {
+            return self.verbatim(line);
+        }
+        for line in plain(line.as_ref()).split('\n') {
+            for part in wrap(line, self.width) {
+                self.text.push_str(&part);
+                self.text.push('\n');
+            }
+        }
+    }
+
+    /// A line that stays as it is, for programs.
+    pub(crate) fn verbatim(&mut self, line: impl AsRef<str>) {
         self.text.push_str(&plain(line.as_ref()));
         self.text.push('\n');
     }
@@ -121,7 +141,7 @@ impl Page {
                 cells.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
-        self.line(grid.trim_fmt());
+        self.verbatim(grid.trim_fmt());
     }
 }
 

@@ -58,9 +58,9 @@ impl InstantsReport {
 impl Report for InstantsReport {
     fn render(&self, page: &mut Page) {
         if self.csv {
-            page.line("annee;saison;instant_utc;instant_paris;date_fin;duree_jours");
+            page.verbatim("annee;saison;instant_utc;instant_paris;date_fin;duree_jours");
             for Instant { annee, saison, instant_utc, instant_paris, date_fin, duree_jours } in &self.saisons {
-                page.line(format!("{annee};{saison};{instant_utc};{instant_paris};{date_fin};{duree_jours}"));
+                page.verbatim(format!("{annee};{saison};{instant_utc};{instant_paris};{date_fin};{duree_jours}"));
             }
             return;
         }

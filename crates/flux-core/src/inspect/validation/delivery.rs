@@ -168,11 +168,11 @@ fn conserve(
         );
     }
     if conflicts > 0 {
-        let lines = plural(conflicts, "ligne écartée", "lignes écartées");
+        let lines = plural(conflicts, "ligne écartée car contraire", "lignes écartées car contraires");
         findings.push(Finding::attention(
             Code::ConflictingLines,
             check.file.as_str(),
-            format!("{lines} car contraires à une autre de même clé"),
+            format!("{lines} à une autre de même clé"),
         ));
     }
     if let Some((first, last)) = dates.filter(|_| cleaned_at.is_none()) {

@@ -140,16 +140,8 @@ fn day(text: &str) -> Option<NaiveDate> {
 impl Report for Validation {
     fn render(&self, page: &mut Page) {
         page.line(format!("Livraison : {}", self.folder));
-        let mut table = Table::new(&[
-            "fichier",
-            ">lignes",
-            ">enregistrées",
-            ">doublons",
-            ">conflits",
-            ">rejets",
-            ">filtrées",
-            "en table",
-        ]);
+        let mut table =
+            Table::new(&["fichier", ">lignes", ">en base", ">?doublons", ">conflits", ">rejets", ">?filtrées", "état"]);
         for file in &self.files {
             let counts = file.imported.unwrap_or_default();
             table.row([

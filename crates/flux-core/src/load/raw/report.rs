@@ -117,8 +117,8 @@ impl Totals {
 impl Report for EtlReport {
     fn render(&self, page: &mut Page) {
         let loaded = self.header.done.say(">chargés", ">à charger");
-        let files = ["famille", ">fichiers", loaded, ">inchangés", ">échecs"];
-        let titles = [&files[..], &self.header.titles(), &[">volume ≤ 0", ">dépassées"]].concat();
+        let files = ["famille", ">fichiers", loaded, ">?inchangés", ">échecs"];
+        let titles = [&files[..], &self.header.titles(), &[">?volume ≤ 0", ">?dépassées"]].concat();
         let mut table = Table::new(&titles);
         for dataset in DATASETS {
             let mut totals = Totals::default();
