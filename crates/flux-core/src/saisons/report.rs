@@ -64,7 +64,7 @@ impl Report for InstantsReport {
             }
             return;
         }
-        let mut table = Table::new(&["année", "saison", "début (UTC)", "début (Paris)", "fin (Paris)", ">jours"]);
+        let mut table = Table::new(&["année", "saison", "??début (UTC)", "début (Paris)", "fin (Paris)", ">jours"]);
         for row in &self.saisons {
             table.row([
                 row.annee.to_string(),
