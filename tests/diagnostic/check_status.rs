@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
-use support::trouble;
 use support::weekly::{BASE, FILES, Sane, World, table};
+use support::{codes, trouble};
 
 const TEMP: &str = "fact_nuitees_temp";
 
@@ -76,7 +76,8 @@ fn rejects_conflicts_and_failures_of_the_last_import_are_to_be_looked_at() {
     let json = status(&world, 3);
     let row = &table(&json, TEMP)["last_import"];
     assert_eq!(row["rejected"], 1);
-    assert!(json["findings"].to_string().contains("logs/rejets/frequentation_nuitee_"), "{json}");
+    assert_eq!(codes(&json), ["rejected-lines"]);
+    assert!(row["reject_file"].as_str().unwrap().contains("logs/rejets/frequentation_nuitee_"), "{row}");
 
     world.nights(&["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Cantal;Local;Touriste;2"]);
     world.import_nights(&[]).expect_code(3);
@@ -98,10 +99,10 @@ fn rows_that_came_from_nowhere_and_tables_that_lack_are_found() {
     let world = World::whole();
     world.db.exec("INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-07', 1, 1, 1, 1)");
     let json = status(&world, 3);
-    assert!(json["findings"].to_string().contains("sans historique"), "{json}");
+    assert_eq!((codes(&json), &json["findings"][0]["place"]), (vec!["rows-unrecorded"], &json!(TEMP)));
     world.db.exec("DELETE FROM fact_nuitees_temp; DROP TABLE fact_diurnes_temp");
     let json = status(&world, 3);
-    assert!(json["findings"].to_string().contains("fact_diurnes_temp"), "{json}");
+    assert_eq!((codes(&json), &json["findings"][0]["place"]), (vec!["table-missing"], &json!("fact_diurnes_temp")));
     next(&json, "ensure-schema");
 }
 
@@ -137,7 +138,8 @@ fn an_unprepared_database_is_a_failure_and_a_bad_argument_bad_usage() {
         world.tool("check-status").args(args).run().sane().expect_code(2);
     }
     world.db.exec("DROP TABLE flux_import_history");
-    world.tool("check-status").run().sane().expect_code(1).expect_stderr("ensure-schema");
+    let json = world.tool("check-status").arg("--json").run().sane().expect_code(1).json();
+    assert_eq!(json["error"]["code"], "table-missing");
 }
 
 #[test]
@@ -153,8 +155,8 @@ fn a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one() {
     set(0o755);
     let json = outcome.expect_code(3).json();
     assert_eq!(table(&json, TEMP)["file_state"], "unreadable");
-    let findings = json["findings"].as_array().unwrap();
-    assert!(findings.len() == 1 && findings[0]["message"].as_str().unwrap().contains("ferme"), "{json}");
-    let _ = import.expect_code(1).expect_stderr("ferme");
+    assert_eq!(codes(&json), ["io"]);
+    assert!(json["findings"][0]["message"].as_str().unwrap().contains("ferme"), "{json}");
+    assert_eq!(import.expect_code(1).json()["error"]["code"], "io");
     assert_eq!(world.db.count(TEMP), 0, "nothing is imported of a delivery that may be incomplete");
 }

@@ -2,7 +2,7 @@
 
 use flux_test::{Home, TestDb};
 use serde_json::{Value, json};
-use support::diag;
+use support::{codes, diag};
 
 /// Two days of a "fete" in each year; rows that the portal does not count stand beside.
 fn database() -> TestDb {
@@ -59,7 +59,7 @@ fn a_zone_in_two_rows_is_added_up_whatever_name_is_asked_for() {
         let json = home.tool("compare-mobility-2024-2023").args(args).run().expect_code(3).json();
         assert_eq!(json["current"]["total"], 33, "{zone}");
         // 2023 has nothing for it
-        assert!(json["findings"][0]["action"].as_str().unwrap().contains("diagnostic-mobility"));
+        assert_eq!(codes(&json), ["period-empty"]);
     }
 }
 
@@ -114,7 +114,8 @@ fn the_29_february_is_shown_and_is_no_anomaly() {
     assert_eq!((&json["current"]["total"], &json["reference"]["total"]), (&json!(63), &json!(20)));
     assert_eq!(json["leap_day"]["total"], 43);
     // 30 days against 29, other dates: not for the 29 February.
-    run(&["--period", "hiver"]).expect_code(3).expect_stdout("30 jours en 2024 contre 29 en 2023");
+    let json = run(&["--json", "--period", "hiver"]).expect_code(3).json();
+    assert!(codes(&json).contains(&"period-length-differs"), "{json}");
 }
 
 #[test]
@@ -128,7 +129,8 @@ fn unknown_names_and_years_say_what_is_known() {
     run(&["--period", "fete", "--category", "MARTIEN"]).expect_code(2);
     run(&["--from", "2024-07-06"]).expect_code(2);
     run(&["--from", "2024-07-06", "--to", "2024-07-01"]).expect_code(2);
-    run(&["--period", "fete", "--html", "nulle/part.html"]).expect_code(1).expect_stderr("introuvable");
+    let json = run(&["--json", "--period", "fete", "--html", "nulle/part.html"]).expect_code(1).json();
+    assert_eq!(json["error"]["code"], "io");
     db.exec("DROP TABLE fact_lieu_activite_soir");
-    run(&["--period", "fete"]).expect_code(1).expect_stderr("ensure-schema");
+    assert_eq!(run(&["--json", "--period", "fete"]).expect_code(1).json()["error"]["code"], "table-missing");
 }

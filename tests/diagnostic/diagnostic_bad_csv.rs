@@ -347,8 +347,9 @@ fn a_file_that_may_not_be_read_says_so() {
             let program = flux_test::bin_dir().join(tool);
             Tool::program("/usr/bin/setpriv").home(&home).args(drop).arg(program).arg("--json").run()
         };
-        let found = findings(&outcome.expect_code(3).json());
-        assert!(found.contains("accès refusé") && found.contains("droits"), "{tool}: {found}");
+        let json = outcome.expect_code(3).json();
+        assert!(support::codes(&json).contains(&"file-unusable"), "{tool}: {json}");
+        assert!(findings(&json).contains("droits"), "{tool}: the mend is named: {json}");
     }
 }
 
@@ -364,10 +365,10 @@ fn control_characters_of_names_do_not_reach_the_terminal() {
 #[test]
 fn an_empty_folder_is_no_success() {
     let home = Home::without_db();
-    let outcome = home.tool("analyse-zones-csv").run().expect_code(3);
-    outcome.expect_stdout("aucun des dix fichiers").expect_stdout("etat-csv-complet");
+    let json = home.tool("analyse-zones-csv").arg("--json").run().expect_code(3).json();
+    assert_eq!(support::codes(&json), ["file-missing"]);
     let json = home.tool("etat-csv-complet").arg("--json").run().expect_code(3).json();
-    assert_eq!(json["findings"].as_array().unwrap().len(), 10);
+    assert_eq!(support::codes(&json), ["file-missing"; 10]);
 }
 
 #[test]

@@ -67,8 +67,9 @@ fn a_query_with_results_and_bad_usage() {
     let db = database("('2024-07-06', 1, 2, 1, 1, 'samedi', 5)");
     let home = Home::new(&db);
     let run = |args: &[&str]| home.tool("diagnostic-mobility").args(args).run();
-    run(&["--year", "2024", "--period", "fete"]).expect_code(0).expect_stdout("a des résultats");
+    let json = run(&["--year", "2024", "--period", "fete", "--json"]).expect_code(0).json();
+    assert_eq!(json["total"], 5);
     run(&[]).expect_code(2);
     db.exec("DROP TABLE fact_lieu_activite_soir");
-    run(&["--year", "2024"]).expect_code(1).expect_stderr("ensure-schema");
+    assert_eq!(run(&["--year", "2024", "--json"]).expect_code(1).json()["error"]["code"], "table-missing");
 }

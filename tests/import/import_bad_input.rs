@@ -233,7 +233,7 @@ fn a_file_without_read_permission_is_refused() {
         trouble::without_privilege(&world, "update-temp-tables").args(args).run()
     };
     let json = outcome.sane().expect_code(1).json();
-    assert!(file(&json, NIGHTS)["error"].as_str().unwrap().contains("accès refusé"), "{json}");
+    assert_eq!(file(&json, NIGHTS)["code"], "io", "{json}");
 }
 
 #[test]
@@ -576,7 +576,7 @@ fn a_file_that_grows_while_it_is_read_is_not_loaded_and_the_next_run_takes_it() 
     conn.query_drop("UNLOCK TABLES").unwrap();
     let outcome = running.wait().sane().expect_code(1);
     let json = outcome.json();
-    assert!(file(&json, NIGHTS)["error"].as_str().unwrap().contains("changé"), "{outcome}");
+    assert_eq!(file(&json, NIGHTS)["code"], "file-changed", "{outcome}");
     assert_eq!(world.stored(), [GOOD_ROW]);
     world.import_nights(&[]).expect_code(0);
     assert_eq!(world.stored(), ["2025-07-07 1 1 1 2", "2025-07-07 5 1 1 3"]);

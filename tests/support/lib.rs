@@ -12,3 +12,9 @@ pub mod snapshot;
 pub mod trouble;
 pub mod versions;
 pub mod weekly;
+
+/// The codes of a document's findings.
+pub fn codes(document: &serde_json::Value) -> Vec<&str> {
+    let findings = document["findings"].as_array().unwrap_or_else(|| panic!("no findings: {document}"));
+    findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect()
+}
