@@ -1,7 +1,6 @@
 //! Databases for the diagnostics: chosen tables of the schema and a handful of names.
 
-use flux_core::domain::catalogue::{DATASETS, Space};
-use flux_core::schema;
+use flux_core::domain::catalogue::Space;
 use flux_core::setup::{self, Preset};
 use flux_test::TestDb;
 
@@ -35,8 +34,10 @@ pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
 
 /// The test tables as well.
 pub fn add_test_tables(db: &TestDb) {
-    for dataset in DATASETS {
-        db.exec(&schema::main_table(dataset, Space::Test).create());
+    for preset in [Preset::Facts, Preset::Sejours, Preset::Lieu] {
+        for spec in setup::tables(preset, Space::Test).iter().filter(|spec| spec.name.starts_with("fact_")) {
+            db.exec(&spec.create());
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::health::server::{self};
+use flux_core::health;
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -27,5 +27,5 @@ fn main() -> ExitCode {
 }
 
 fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
-    server::check(&context.database()?)
+    health::server(&context.database()?)
 }

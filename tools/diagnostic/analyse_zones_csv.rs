@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::inspect::zones_csv::{self, ZonesReport};
+use flux_core::inspect;
+use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "analyse-zones-csv",
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<ZonesReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let folder = args.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
-    zones_csv::analyse(&folder, context.optional_database(args.no_db), args.by_file, &context.progress)
+    inspect::zones_csv(&folder, context.optional_database(args.no_db), args.by_file, &context.progress)
 }

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::cache::{self, Action, Options};
+use flux_core::upkeep::{self, CacheAction, CacheOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cache-admin",
@@ -40,7 +40,7 @@ struct Args {
     #[arg(long, value_name = "NOM")]
     category: Option<String>,
     /// Âge à partir duquel un fichier est ancien : 90m, 24h, 7j
-    #[arg(long, value_name = "ÂGE", default_value = "24h", value_parser = cache::parse_age)]
+    #[arg(long, value_name = "ÂGE", default_value = "24h", value_parser = upkeep::parse_age)]
     max_age: Duration,
     #[command(flatten)]
     writer: WriterArgs,
@@ -52,10 +52,10 @@ fn main() -> ExitCode {
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let action = match args.action {
-        ActionArg::Stats => Action::Stats,
-        ActionArg::Cleanup => Action::Cleanup,
-        ActionArg::Purge => Action::Purge,
+        ActionArg::Stats => CacheAction::Stats,
+        ActionArg::Cleanup => CacheAction::Cleanup,
+        ActionArg::Purge => CacheAction::Purge,
     };
-    let options = Options { action, category: args.category, max_age: args.max_age, dry_run: args.writer.dry_run };
-    cache::administer(context.settings.home.root(), &options)
+    let options = CacheOptions { action, category: args.category, max_age: args.max_age, dry_run: args.writer.dry_run };
+    upkeep::administer_cache(context.settings.home.root(), &options)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::health::status::{self};
+use flux_core::health;
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -32,5 +32,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    status::status(&context.settings, &context.database()?, args.space.space())
+    health::status(&context.settings, &context.database()?, args.space.space())
 }

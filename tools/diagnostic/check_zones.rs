@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::zones::check::{self, Options};
+use flux_core::zones::{self, CheckOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-zones",
@@ -39,6 +39,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = Options { space: args.space.space(), csv: !args.no_csv, details: args.details };
-    check::check(&context.database()?, &context.settings.home, options, &context.progress)
+    let options = CheckOptions { space: args.space.space(), csv: !args.no_csv, details: args.details };
+    zones::check(&context.database()?, &context.settings.home, options, &context.progress)
 }

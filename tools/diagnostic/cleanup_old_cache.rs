@@ -6,7 +6,7 @@ use std::time::Duration;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::cache::{self, Action, Options};
+use flux_core::upkeep::{self, CacheAction, CacheOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-old-cache",
@@ -24,7 +24,7 @@ Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 3 un fichier n'a pas pu êt
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Âge à partir duquel un fichier est ancien : 90m, 24h, 7j
-    #[arg(long, value_name = "ÂGE", default_value = "7j", value_parser = cache::parse_age)]
+    #[arg(long, value_name = "ÂGE", default_value = "7j", value_parser = upkeep::parse_age)]
     max_age: Duration,
     #[command(flatten)]
     writer: WriterArgs,
@@ -35,7 +35,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options =
-        Options { action: Action::Cleanup, category: None, max_age: args.max_age, dry_run: args.writer.dry_run };
-    cache::administer(context.settings.home.root(), &options)
+    let options = CacheOptions {
+        action: CacheAction::Cleanup,
+        category: None,
+        max_age: args.max_age,
+        dry_run: args.writer.dry_run,
+    };
+    upkeep::administer_cache(context.settings.home.root(), &options)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use chrono::NaiveDate;
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::figures::compare::{self, Options};
+use flux_core::figures::{self, CompareOptions};
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     use chrono::Datelike;
     let days = args.from.zip(args.to);
-    let options = Options {
+    let options = CompareOptions {
         // Days that are given say their year themselves.
         year: days.map_or(args.year, |(from, _)| from.year()),
         reference: args.reference,
@@ -85,5 +85,5 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         html: args.html,
         space: args.space.space(),
     };
-    compare::compare(&context.database()?, &options)
+    figures::compare(&context.database()?, &options)
 }

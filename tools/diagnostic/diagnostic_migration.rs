@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::health::prerequisites::{self};
+use flux_core::health;
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -33,5 +33,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    prerequisites::check(&context.settings, context.database(), args.space.space())
+    health::prerequisites(&context.settings, context.database(), args.space.space())
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::figures::cause::{self, Options};
+use flux_core::figures::{self, CauseOptions};
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -45,12 +45,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = Options {
+    let options = CauseOptions {
         year: args.year,
         period: args.period,
         zone: args.zone,
         category: args.category,
         space: args.space.space(),
     };
-    cause::explain(&context.database()?, &options)
+    figures::explain(&context.database()?, &options)
 }

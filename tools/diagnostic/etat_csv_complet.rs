@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::inspect::state::{self, StateReport};
+use flux_core::inspect;
+use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "etat-csv-complet",
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<StateReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let folder = args.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
-    state::check(&folder, context.optional_database(args.no_db), &context.progress)
+    inspect::delivery(&folder, context.optional_database(args.no_db), &context.progress)
 }

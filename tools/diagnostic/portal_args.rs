@@ -7,7 +7,7 @@ use clap::Args;
 
 use flux_client::http::ClientOptions;
 use flux_client::{CheckOptions, Query};
-use flux_core::domain::calendar::paris;
+use flux_core::domain::calendar;
 
 /// How to reach the portal.
 #[derive(Debug, Clone, Args)]
@@ -62,7 +62,7 @@ pub struct QueryArgs {
 impl QueryArgs {
     /// The options that the core knows.
     pub fn options(self, client: PortalArgs, only: Vec<String>) -> CheckOptions {
-        let year = self.year.unwrap_or_else(|| chrono::Datelike::year(&paris::civil_time(chrono::Utc::now())));
+        let year = self.year.unwrap_or_else(|| chrono::Datelike::year(&calendar::civil_time(chrono::Utc::now())));
         CheckOptions {
             client: client.options(),
             query: Query { year, period: self.period, zone: self.zone, limit: self.limit },

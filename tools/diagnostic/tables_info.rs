@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::health::tables::{self, Kind, Options};
+use flux_core::health::{self, TableKind, TableOptions};
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -25,8 +25,8 @@ Codes de sortie : 0 rien ne manque, 1 échec, 2 mauvais usage, 3 à regarder.",
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Seulement ces types : dim, fact, temp, system
-    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',', value_parser = str::parse::<Kind>)]
-    kinds: Vec<Kind>,
+    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',', value_parser = str::parse::<TableKind>)]
+    kinds: Vec<TableKind>,
     /// Colonnes et index de chaque table
     #[arg(long)]
     structure: bool,
@@ -40,6 +40,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = Options { kinds: args.kinds, structure: args.structure, stats: args.stats };
-    tables::inventory(&context.database()?, &options)
+    let options = TableOptions { kinds: args.kinds, structure: args.structure, stats: args.stats };
+    health::tables(&context.database()?, &options)
 }

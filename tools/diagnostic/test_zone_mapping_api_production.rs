@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::zones::mapping;
+use flux_core::zones;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "test-zone-mapping-api-production",
@@ -35,5 +35,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    mapping::map(&context.database()?, &args.zones, args.space.space())
+    zones::map(&context.database()?, &args.zones, args.space.space())
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::inspect::validation::{self, Options, Validation};
+use flux_core::inspect::{self, ValidationOptions};
+use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "validation-complete-import",
@@ -53,9 +54,9 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<Validation> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let settings = &context.settings;
-    let options = Options {
+    let options = ValidationOptions {
         folder: args.data_dir.unwrap_or_else(|| settings.home.deliveries()),
         departement: settings.departement(),
         space: args.space.space(),
@@ -64,7 +65,7 @@ fn run(args: Args, context: &Context) -> Result<Validation> {
         threshold: args.threshold,
         html: args.html,
     };
-    validation::validate(&context.database()?, &options, &context.progress)
+    inspect::validate(&context.database()?, &options, &context.progress)
 }
 
 fn parse_percent(text: &str) -> Result<f64, String> {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::migrate::{self, VerifyOptions, VerifyReport};
+use flux_core::migrate::{self, VerifyOptions};
+use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "verify-migration",
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<VerifyReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = VerifyOptions { only: args.only, space: args.space.space(), limit: args.limit };
     migrate::verify(&context.database()?, &options)
 }

@@ -6,7 +6,7 @@ use flux_cli::{Context, DestroyerArgs, Former, SpaceArgs, Tool};
 use flux_core::domain::catalogue;
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::cleanup_year::{self, CleanupOptions};
+use flux_core::upkeep::{self, CleanupOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-year",
@@ -54,5 +54,5 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         space: args.space.space(),
         dry_run: args.destroyer.dry_run(),
     };
-    cleanup_year::cleanup_year(&context.database()?, &options, &context.progress)
+    upkeep::cleanup_year(&context.database()?, &options, &context.progress)
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::health::import_progress::{self, ProgressReport};
+use flux_core::health;
+use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-import-progress",
@@ -33,6 +34,6 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(_: Args, context: &Context) -> Result<ProgressReport> {
-    import_progress::check(&context.database()?, context.settings.home.root())
+fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
+    health::import_progress(&context.database()?, context.settings.home.root())
 }

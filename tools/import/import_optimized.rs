@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::figures::stays;
+use flux_core::load;
 use flux_core::report::Report;
 
 use flux_import::import_args::ImportArgs;
@@ -42,5 +42,5 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     if let Some(jobs) = args.jobs {
         options.jobs = usize::from(jobs);
     }
-    stays::measured(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    load::run_measured(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

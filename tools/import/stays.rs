@@ -2,7 +2,7 @@
 
 use flux_cli::Context;
 use flux_core::error::Result;
-use flux_core::figures::stays;
+use flux_core::figures;
 use flux_core::report::Report;
 
 use crate::import_args::ImportArgs;
@@ -20,5 +20,5 @@ pub struct Args {
 /// Imports the file of this short name, then looks at what its table holds.
 pub fn import(file: &str, args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = args.import.options(&[file], args.force);
-    stays::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    figures::import_stays(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flux_cli::{Context, LoadArgs, SpaceArgs, Tool, WriterArgs};
-use flux_core::domain::catalogue::{self, DIMS, Dim};
-use flux_core::error::{Error, Result};
+use flux_core::domain::catalogue;
+use flux_core::error::Result;
 use flux_core::load::{self, ImportOptions, ImportReport};
 
 pub(crate) const TOOL: Tool = Tool {
@@ -36,7 +36,7 @@ struct Args {
     #[arg(long, value_name = "TAILLE", num_args = 0..=1, default_missing_value = "100M", value_parser = parse_size)]
     skip_large: Option<u64>,
     /// Seulement ces fichiers : frequentation_nuitee,duree_sejour_fr,…
-    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = parse_file)]
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = catalogue::weekly_file)]
     only: Vec<String>,
     /// Charge aussi les fichiers inchangés et remplace les dates réduites
     #[arg(long)]
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<ImportReport> {
-    let create_missing = args.create_missing.iter().map(|name| dims_named(name)).collect::<Result<Vec<_>>>()?;
+    let defaults = ImportOptions::default();
     let options = ImportOptions {
         data_dir: args.data_dir,
         year: args.year,
@@ -77,10 +77,10 @@ fn run(args: Args, context: &Context) -> Result<ImportReport> {
         only: args.only,
         force: args.force,
         on_conflict: args.load.on_conflict,
-        create_missing: create_missing.into_iter().flatten().collect(),
+        create_missing: load::dimensions_named(&args.create_missing)?,
         max_rejects: args.load.max_rejects,
         max_shrink: args.max_shrink,
-        jobs: args.jobs.map_or_else(load::default_jobs, usize::from),
+        jobs: args.jobs.map_or(defaults.jobs, usize::from),
         load_method: args.load.load_method,
         batch_size: args.batch_size as usize,
         space: args.space.space(),
@@ -107,33 +107,4 @@ fn parse_size(text: &str) -> Result<u64, String> {
 fn parse_percent(text: &str) -> Result<f64, String> {
     let number = text.trim().trim_end_matches('%').trim_end().replace(',', ".").parse().unwrap_or(-1.0);
     if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("attendu : un pourcentage de 0 à 100".into()) }
-}
-
-/// A file of the delivery by its name, with or without `.csv`, or by its table.
-fn parse_file(text: &str) -> Result<String, String> {
-    let name = text.trim().to_lowercase();
-    let name = name.strip_suffix(".csv").unwrap_or(&name);
-    let table = name.strip_suffix("_temp").unwrap_or(name);
-    catalogue::weekly()
-        .find(|dataset| dataset.short_name() == name || dataset.main == table)
-        .map(|dataset| dataset.short_name().to_owned())
-        .ok_or_else(|| {
-            let names: Vec<&str> = catalogue::weekly().map(|dataset| dataset.short_name()).collect();
-            format!("fichiers possibles : {}", names.join(", "))
-        })
-}
-
-fn dims_named(name: &str) -> Result<Vec<Dim>> {
-    // EPCIs follow from the communes: no weekly file names one.
-    let dims = DIMS.iter().filter(|spec| spec.dim != Dim::Epci);
-    if name == "toutes" {
-        return Ok(dims.map(|spec| spec.dim).collect());
-    }
-    match dims.clone().find(|spec| spec.plural == name.trim().to_lowercase()) {
-        Some(spec) => Ok(vec![spec.dim]),
-        None => {
-            let names: Vec<&str> = dims.map(|spec| spec.plural).collect();
-            Err(Error::Usage(format!("--create-missing : « {name} » n'est pas une dimension ({})", names.join(", "))))
-        }
-    }
 }

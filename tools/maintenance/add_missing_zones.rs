@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::zones::add;
+use flux_core::zones;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "add-missing-zones",
@@ -31,5 +31,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    add::add(&context.database()?, args.writer.dry_run)
+    zones::add(&context.database()?, args.writer.dry_run)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::archive::{self, ArchiveOptions};
+use flux_core::upkeep::{self, ArchiveOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "archive-csv",
@@ -45,5 +45,5 @@ fn main() -> ExitCode {
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options =
         ArchiveOptions { data_dir: args.data_dir, accept_rejects: args.accept_rejects, dry_run: args.writer.dry_run };
-    archive::archive(&context.settings, &context.database()?, &options)
+    upkeep::archive(&context.settings, &context.database()?, &options)
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::migrate::{self, CleanupOptions, CleanupReport};
+use flux_core::migrate::{self, CleanupOptions};
+use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-temp",
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<CleanupReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options =
         CleanupOptions { only: args.only, force: args.force, space: args.space.space(), dry_run: args.writer.dry_run };
     migrate::cleanup(&context.database()?, &options)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::cache::{self, ClearOptions};
+use flux_core::upkeep::{self, ClearOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "clear-cache-midnight",
@@ -44,5 +44,5 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         older_than: args.older_than.map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
         dry_run: args.writer.dry_run,
     };
-    cache::clear(context.settings.home.root(), &options)
+    upkeep::clear_cache(context.settings.home.root(), &options)
 }

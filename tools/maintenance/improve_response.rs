@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::response::{self, ResponseOptions};
+use flux_core::upkeep::{self, ResponseOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "improve-response",
@@ -50,5 +50,5 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         no_cache: args.no_cache,
         dry_run: args.writer.dry_run,
     };
-    response::improve(context.settings.home.root(), &context.database()?, options, &context.progress)
+    upkeep::improve_response(context.settings.home.root(), &context.database()?, options, &context.progress)
 }

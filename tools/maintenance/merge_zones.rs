@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, DestroyerArgs, Tool};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::zones::merge::{self, Options, Rule};
+use flux_core::zones::{self, MergeOptions, Rule};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "merge-zones",
@@ -50,11 +50,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = Options {
+    let options = MergeOptions {
         pair: args.from.zip(args.into),
         rule: args.on_conflict,
         any_pair: args.any_pair,
         dry_run: args.destroyer.dry_run(),
     };
-    merge::merge(&context.database()?, &options)
+    zones::merge(&context.database()?, &options)
 }

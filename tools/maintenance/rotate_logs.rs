@@ -6,7 +6,7 @@ use std::time::Duration;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::logs::{self, RotateOptions};
+use flux_core::upkeep::{self, RotateOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "rotate-logs",
@@ -54,5 +54,5 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         force: args.force,
         dry_run: args.writer.dry_run,
     };
-    logs::rotate(context.settings.home.root(), &options)
+    upkeep::rotate_logs(context.settings.home.root(), &options)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::upkeep::security::{self, SecurityOptions};
+use flux_core::upkeep::{self, SecurityOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "security-cleanup-check",
@@ -42,5 +42,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    security::check(&context.settings, &SecurityOptions { path: args.path, rules: args.rules })
+    upkeep::security(&context.settings, &SecurityOptions { path: args.path, rules: args.rules })
 }

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
+use flux_core::report::Report;
 use flux_core::setup::Preset;
-use flux_core::setup::{self, SetupOptions, SetupReport};
+use flux_core::setup::{self, SetupOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "ensure-schema",
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<SetupReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let preset = match args.preset {
         PresetArg::All => Preset::All,
         PresetArg::Dims => Preset::Dims,

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
-use flux_core::domain::catalogue::{self, Space};
-use flux_core::error::{Error, Result};
-use flux_core::migrate::{self, BatchReport, Pair};
+use flux_core::error::Result;
+use flux_core::migrate;
+use flux_core::report::Report;
 
 use flux_migration::migration_args::MigrationArgs;
 
@@ -38,14 +38,7 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<BatchReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = args.migration.options(Vec::new());
-    let pair = pair(options.space)?;
-    migrate::migrate_batches(&context.database()?, &pair, args.batch_size, &options, &context.progress)
-}
-
-fn pair(space: Space) -> Result<Pair> {
-    let dataset = catalogue::weekly().find(|dataset| dataset.main == "fact_lieu_activite_soir");
-    let dataset = dataset.ok_or_else(|| Error::Invariant("fact_lieu_activite_soir n'est pas au catalogue".into()))?;
-    Ok(Pair::new(dataset, space))
+    migrate::migrate_batches(&context.database()?, args.batch_size, &options, &context.progress)
 }

@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
-use flux_core::domain::catalogue::{self, Kind};
 use flux_core::error::Result;
-use flux_core::figures::stays;
-use flux_core::migrate;
+use flux_core::figures;
 use flux_core::report::Report;
 
 use flux_migration::migration_args::MigrationArgs;
@@ -38,10 +36,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let database = context.database()?;
-    let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
-    let options = args.migration.options(stays.map(|dataset| dataset.main.to_owned()).collect());
-    let pairs = migrate::pairs(options.space, &options.only)?;
-    let migration = migrate::migrate(&database, &options, &context.progress)?;
-    stays::migrated(&database, migration, &pairs)
+    figures::migrate_stays(&context.database()?, args.migration.options(Vec::new()), &context.progress)
 }

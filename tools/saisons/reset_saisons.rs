@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use flux_cli::{Context, DestroyerArgs, Tool};
-use flux_core::domain::calendar::saisons::YEARS;
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::saisons::{reset, years};
+use flux_core::saisons;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "reset-saisons",
@@ -43,10 +42,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let bounds = years(args.from, args.to, (*YEARS.start(), *YEARS.end()))?;
-    // a bound that is not given leaves nothing out, not even rows outside the computed years
-    let from = args.from.map_or(i32::MIN, |_| *bounds.start());
-    let years = from..=args.to.map_or(i32::MAX, |_| *bounds.end());
-    let database = context.database()?;
-    reset::reset(&database, &years, args.periodes, args.destroyer.dry_run())
+    saisons::reset(&context.database()?, (args.from, args.to), args.periodes, args.destroyer.dry_run())
 }

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use chrono::Utc;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::saisons::report::InstantsReport;
-use flux_core::saisons::{default_years, years};
+use flux_core::report::Report;
+use flux_core::saisons;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "scrap-date",
@@ -40,7 +39,6 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, _: &Context) -> Result<InstantsReport> {
-    let years = years(args.from, args.to, default_years(Utc::now()))?;
-    Ok(InstantsReport::new(years, args.csv))
+fn run(args: Args, _: &Context) -> Result<impl Report + use<>> {
+    saisons::instants((args.from, args.to), args.csv)
 }

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use chrono::Utc;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::saisons::check;
-use flux_core::saisons::report::StatusReport;
+use flux_core::report::Report;
+use flux_core::saisons;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "status-saisons",
@@ -28,6 +27,6 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(_: Args, context: &Context) -> Result<StatusReport> {
-    Ok(check::verify(&context.database()?, Utc::now())?.into())
+fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
+    saisons::status(&context.database()?)
 }

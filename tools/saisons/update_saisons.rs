@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use chrono::Utc;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::ledger;
-use flux_core::saisons::report::UpdateReport;
-use flux_core::saisons::update;
+use flux_core::report::Report;
+use flux_core::saisons;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "update-saisons",
@@ -46,14 +44,6 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<UpdateReport> {
-    let database = context.database()?;
-    let years = update::years_or_needed(&database, args.from, args.to, Utc::now())?;
-    let plan = if args.writer.dry_run {
-        update::plan(&database, years.clone(), args.overwrite)?
-    } else {
-        let mut lock = ledger::lock(&database)?;
-        update::apply(&database, &mut lock, years.clone(), args.overwrite)?
-    };
-    Ok(UpdateReport::new(&plan, &years, args.writer.dry_run))
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    saisons::update(&context.database()?, (args.from, args.to), args.overwrite, args.writer.dry_run)
 }

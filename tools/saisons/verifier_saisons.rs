@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use chrono::Utc;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::ledger;
-use flux_core::saisons::report::VerificationReport;
-use flux_core::saisons::{check, dates};
+use flux_core::report::Report;
+use flux_core::saisons;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "verifier-saisons",
@@ -40,17 +38,6 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<VerificationReport> {
-    let database = context.database()?;
-    let repaired = if args.repair && !args.writer.dry_run {
-        Some(dates::repair(&database, &mut ledger::lock(&database)?)?)
-    } else {
-        None
-    };
-    let report = VerificationReport::new(check::verify(&database, Utc::now())?);
-    Ok(match repaired {
-        Some(repaired) => report.repaired(&repaired),
-        None if args.repair => report.to_repair(),
-        None => report,
-    })
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    saisons::verify(&context.database()?, args.repair, args.writer.dry_run)
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 const BATCH: usize = 100;
 
 /// Where the observatory of département `code` is.
-pub fn locality(code: &str) -> Locality {
+pub(crate) fn locality(code: &str) -> Locality {
     let neighbours = reference::neighbours(code).iter().map(|code| (*code).to_owned()).collect();
     Locality { own: code.to_owned(), neighbours }
 }
@@ -43,7 +43,7 @@ pub(crate) fn groups(dim: Dim) -> Vec<Group> {
 ///
 /// # Errors
 /// [`Error::EmptyDimension`] unless `may_be_empty`, [`Error::MissingTable`], [`Error::Sql`].
-pub fn load(session: &mut Session, dim: Dim, locality: &Locality, may_be_empty: bool) -> Result<Resolver> {
+pub(crate) fn load(session: &mut Session, dim: Dim, locality: &Locality, may_be_empty: bool) -> Result<Resolver> {
     let rows = if dim == Dim::Commune { load_communes(session)? } else { load_plain(session, dim)? };
     if rows.is_empty() && !may_be_empty {
         return Err(Error::EmptyDimension { table: dim.spec().table.into() });

@@ -36,27 +36,27 @@ pub enum Error {
     Connect {
         /// `user@host:port/database`, without the password.
         target: String,
-        /// The driver's error.
+        /// What the driver says, with the number of the error.
         source: Box<mysql::Error>,
     },
-    /// A statement failed.
+    /// The server refused or did not finish a statement.
     #[error("{doing} : {}", describe(source))]
     Sql {
         /// What was being done, table included.
         doing: String,
-        /// The driver's error.
+        /// What the driver says, with the number of the error.
         source: Box<mysql::Error>,
     },
     /// A table that the tool needs is not there.
     #[error("la table {table} n'existe pas")]
     MissingTable {
-        /// Its name.
+        /// Name as in the database.
         table: String,
     },
     /// A table has an older set of columns.
     #[error("la table {table} n'a pas la colonne {column}")]
     MissingColumn {
-        /// Its name.
+        /// Name as in the database.
         table: String,
         /// The first column that is missing.
         column: String,
@@ -64,7 +64,7 @@ pub enum Error {
     /// A table's key is not the natural key of its facts.
     #[error("la clé de la table {table} n'est pas ({expected})")]
     WrongKey {
-        /// Its name.
+        /// Name as in the database.
         table: String,
         /// The columns of the natural key.
         expected: String,
@@ -80,7 +80,7 @@ pub enum Error {
     /// A dimension has no row to resolve names against.
     #[error("la table {table} est vide")]
     EmptyDimension {
-        /// Its name.
+        /// Name as in the database.
         table: String,
     },
     /// Another run holds the named lock.
@@ -96,9 +96,9 @@ pub enum Error {
     Io {
         /// What was being done.
         doing: &'static str,
-        /// Where.
+        /// The file or folder it was done to.
         path: PathBuf,
-        /// The system's error.
+        /// What the system says.
         source: std::io::Error,
     },
     /// A CSV cannot be used as a whole.
@@ -110,7 +110,7 @@ pub enum Error {
     /// Too many lines were rejected.
     #[error("{rejected} lignes rejetées, plus que le maximum de {max} : rien n'a été chargé")]
     TooManyRejects {
-        /// Lines rejected.
+        /// Lines of the file that were rejected.
         rejected: u64,
         /// The limit in force.
         max: String,
@@ -118,7 +118,7 @@ pub enum Error {
     /// The tool's own accounting does not add up; nothing was committed.
     #[error("contrôle interne non satisfait, rien n'a été enregistré : {0}")]
     Invariant(String),
-    /// SIGINT or SIGTERM.
+    /// SIGINT or SIGTERM came; what was open is rolled back.
     #[error("interrompu à la demande, rien n'est resté à moitié fait")]
     Interrupted,
 }
@@ -209,7 +209,6 @@ impl From<crate::signals::Interrupted> for Error {
 
 /// Server error numbers that the tools tell apart (MySQL and MariaDB agree on them, where not said otherwise).
 pub(crate) mod codes {
-    /// Table doesn't exist.
     pub(crate) const NO_SUCH_TABLE: u16 = 1146;
     /// Query execution was interrupted (`KILL QUERY`).
     pub(crate) const QUERY_INTERRUPTED: u16 = 1317;

@@ -2,16 +2,16 @@
 //! `tests/house/architecture.rs` enforces.
 //!
 //! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`report`], [`progress`]
-//! 2. [`domain`], [`csv`], [`files`]
-//! 3. [`db`], [`schema`], [`ledger`], [`dims`]
+//! 2. [`domain`], `csv`, [`files`]
+//! 3. [`db`], `schema`, [`ledger`], `dims`
 //! 4. [`load`], [`saisons`], [`extract`], [`migrate`], [`figures`]
 //! 5. [`inspect`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod backup;
-pub mod csv;
+mod csv;
 pub mod db;
-pub mod dims;
+mod dims;
 pub mod domain;
 pub mod error;
 pub mod extract;
@@ -26,7 +26,7 @@ pub mod migrate;
 pub mod progress;
 pub mod report;
 pub mod saisons;
-pub mod schema;
+mod schema;
 pub mod settings;
 pub mod setup;
 pub mod signals;

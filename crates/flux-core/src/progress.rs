@@ -42,10 +42,9 @@ impl Unit {
     }
 }
 
-/// Where a bar stands.
+/// How far a bar is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Its name.
     pub name: String,
     /// Bytes or things done.
     pub(crate) position: u64,
@@ -134,7 +133,7 @@ impl Progress {
         bar
     }
 
-    /// Prints in between.
+    /// Runs `print` while the bars are off the screen, so that neither spoils the other.
     pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bars.suspend(print)
     }

@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 /// A column and its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
-    /// Name.
     pub name: &'static str,
     /// DDL after the name.
     pub(crate) ddl: &'static str,
@@ -30,7 +29,7 @@ pub(crate) struct Index {
 /// A table as it should be.
 #[derive(Debug, Clone)]
 pub struct TableSpec {
-    /// Name.
+    /// Name as in the database, the suffix of test tables included.
     pub name: String,
     pub(crate) columns: Vec<Column>,
     /// Indexes, primary key first.
@@ -57,7 +56,7 @@ pub(crate) fn key(name: &'static str, columns: Vec<&'static str>) -> Index {
 }
 
 /// The main table of a dataset.
-pub fn main_table(dataset: &Dataset, space: Space) -> TableSpec {
+pub(crate) fn main_table(dataset: &Dataset, space: Space) -> TableSpec {
     let id =
         if dataset.kind == Kind::Sejour { "INT NOT NULL AUTO_INCREMENT" } else { "BIGINT NOT NULL AUTO_INCREMENT" };
     let mut columns = vec![column("id", id)];
@@ -158,7 +157,7 @@ pub(crate) fn dimension_tables() -> Vec<TableSpec> {
 }
 
 impl TableSpec {
-    /// `CREATE TABLE`.
+    /// The `CREATE TABLE` statement, in InnoDB and utf8mb4.
     pub fn create(&self) -> String {
         let mut parts: Vec<String> = self.columns.iter().map(|c| format!("  {} {}", c.name, c.ddl)).collect();
         parts.extend(self.indexes.iter().map(|index| format!("  {}", index.definition())));
@@ -228,7 +227,6 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
 /// What is to be done to one table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Change {
-    /// Table.
     pub table: String,
     pub(crate) what: String,
     pub(crate) ddl: String,

@@ -14,13 +14,13 @@ use crate::error::{Error, Result};
 pub struct ConnectionOptions {
     /// Server name or address.
     pub host: Option<String>,
-    /// TCP port.
+    /// TCP port; `DB_PORT` where it is not given.
     pub port: Option<u16>,
-    /// Unix socket.
+    /// Path of the Unix socket; `DB_SOCKET` where it is not given.
     pub socket: Option<PathBuf>,
-    /// User name.
+    /// Name of the account; `DB_USERNAME` where it is not given.
     pub user: Option<String>,
-    /// Database name.
+    /// Name of the database; `DB_DATABASE` where it is not given.
     pub database: Option<String>,
     /// File whose first line is the password.
     pub password_file: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub struct ConnectionOptions {
     pub env_file: Option<PathBuf>,
 }
 
-/// Code of the département whose observatory this is, unless told otherwise: Cantal.
+/// Code of the département whose observatory this is, where no setting names another: Cantal.
 pub(crate) const DEPARTEMENT: &str = "15";
 
 /// Where a value comes from, strongest last.
@@ -69,7 +69,7 @@ pub struct Settings {
     variables: Variables,
 }
 
-/// The home folder and what stands under it.
+/// The home folder and the paths under it.
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
@@ -81,7 +81,7 @@ impl Home {
         Self { root }
     }
 
-    /// The folder itself.
+    /// The home folder itself, which all other paths start from.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -94,12 +94,12 @@ impl Home {
         if legacy.is_dir() && !holds_any(&current) { legacy } else { current }
     }
 
-    /// Where raw exports stand: `data/data_extracted/`.
+    /// Where raw exports are unpacked: `data/data_extracted/`.
     pub fn extracted(&self) -> PathBuf {
         self.root.join("data/data_extracted")
     }
 
-    /// `logs/`.
+    /// Where logs and rejected lines are written, `logs/`.
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }

@@ -20,9 +20,9 @@ use crate::schema::{self, Change, TableSpec};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
-    /// All of them.
+    /// All tables, those of the tools included.
     All,
-    /// Dimensions.
+    /// The dimensions (`dim_*`), which test and production share.
     Dims,
     /// Main tables of nights and days.
     Facts,
@@ -54,14 +54,14 @@ pub fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
     tables
 }
 
-/// What to ensure.
+/// Which tables to complete, and whether to fill the dimensions.
 #[derive(Debug, Clone, Copy)]
 pub struct SetupOptions {
-    /// Which tables.
+    /// The group of tables.
     pub preset: Preset,
     /// Production or test tables.
     pub space: Space,
-    /// Fill the dimensions.
+    /// Adds the reference data that the dimensions lack.
     pub seed: bool,
     /// Only say what would be done.
     pub dry_run: bool,
@@ -75,9 +75,8 @@ pub(crate) struct Seeded {
     completed: u64,
 }
 
-/// Report of `ensure-schema`.
 #[derive(Debug, Serialize)]
-pub struct SetupReport {
+pub(crate) struct SetupReport {
     #[serde(rename = "dry_run")]
     done: Done,
     tables: usize,
@@ -89,8 +88,8 @@ pub struct SetupReport {
 /// Ensures tables and, if asked, their reference data.
 ///
 /// # Errors
-/// Those of the connection and the lock; a change that one table refuses stands in the report and does not stop the others.
-pub fn ensure(database: &Database, options: SetupOptions) -> Result<SetupReport> {
+/// Those of the connection and the lock; a change that one table refuses is reported and does not stop the others.
+pub fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report + use<>> {
     let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
@@ -252,7 +251,7 @@ fn ids(session: &mut Session, dim: Dim) -> Result<impl Fn(&str) -> Option<u32> +
     })
 }
 
-/// Communes are told apart by their INSEE code. A stored row without one takes it from the only commune of its name.
+/// Communes are identified by their INSEE code. A stored row without one takes it from the only commune of its name.
 fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
     let departement = ids(session, Dim::Departement)?;
     let departements: HashMap<&str, Option<u32>> =

@@ -7,7 +7,7 @@ use crate::format::{Format, Layout};
 use crate::names::{PROVENANCES, ZONES};
 use crate::plan::Plan;
 use crate::rows::{Row, Slice};
-use flux_core::domain::calendar::days::Day;
+use flux_core::domain::calendar::Day;
 
 /// How often the `Volume` column stands in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

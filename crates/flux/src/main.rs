@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use flux_cli::{Category, Context, Tool};
 use flux_core::error::{Error, Result};
-use flux_core::health::doctor::{self, DoctorReport};
-use flux_core::report::{Code, Page, plural};
+use flux_core::health;
+use flux_core::report::{Code, Page, Report, plural};
 use serde_json::json;
 
 use pages::ShellArg;
@@ -220,14 +220,14 @@ fn list_category(page: &mut Page, category: &Category) {
     }
 }
 
-fn doctor(context: &Context) -> DoctorReport {
+fn doctor(context: &Context) -> impl Report + use<> {
     let problem = |name: &str| match tools::link(name) {
         Link::Own => None,
         Link::Missing => Some((Code::ToolMissing, "l'outil n'est pas installé".to_owned())),
         Link::Foreign(path) => Some((Code::ToolForeign, format!("{} n'est pas ce programme", path.display()))),
     };
     let installed = tools::all().map(|(_, tool)| (tool.name, problem(tool.name))).collect();
-    doctor::examine(&context.settings, env!("CARGO_PKG_VERSION"), installed)
+    health::doctor(&context.settings, env!("CARGO_PKG_VERSION"), installed)
 }
 
 fn help() -> String {

@@ -11,7 +11,7 @@ const SEPARATORS: [u8; 3] = [b';', b',', b'\t'];
 pub(crate) struct Header {
     /// The separator, one ASCII byte.
     pub(crate) separator: u8,
-    /// The first line as it stands.
+    /// The first line, unchanged.
     pub(crate) raw: Vec<u8>,
     columns: Vec<String>,
 }
@@ -20,7 +20,7 @@ impl Header {
     /// Reads the header with the separator that finds most of the `required` columns, each given by its alternatives.
     ///
     /// # Errors
-    /// [`Error::BadFile`] that names what is missing or stands twice.
+    /// [`Error::BadFile`] that names the columns that are missing or present twice.
     pub(crate) fn parse(line: &[u8], required: &[&[&str]]) -> Result<Self> {
         if line.contains(&0) {
             let text = "pas d'en-tête : octets nuls (fichier binaire, ou UTF-16 sans marque d'ordre des octets)";

@@ -182,7 +182,7 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The file, decoded to UTF-8 when it is UTF-16, and hashed as it stands on disk.
+/// The file, decoded to UTF-8 when it is UTF-16, and hashed as it is on disk.
 struct Input {
     file: File,
     path: PathBuf,

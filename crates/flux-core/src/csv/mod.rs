@@ -86,9 +86,9 @@ pub(crate) enum Shape<'a> {
     TooLong,
 }
 
-/// What is said of a line of [`Shape::TooLong`].
+/// Reason for rejecting a line of [`Shape::TooLong`].
 pub(crate) const TOO_LONG: &str = "ligne de plus de 65 536 octets";
-/// What is said of a line of [`Shape::Count`].
+/// Reason for rejecting a line of [`Shape::Count`].
 pub(crate) const OTHER_COUNT: &str = "nombre de champs différent de l'en-tête";
 
 impl Source {

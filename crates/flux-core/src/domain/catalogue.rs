@@ -8,17 +8,17 @@ use std::fmt;
 /// A dimension that fact rows refer to by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dim {
-    /// Zone of observation.
+    /// Zone of observation, for which visitors are counted.
     Zone,
     /// Provenance of the visitors (local, non local, abroad).
     Provenance,
-    /// Visitor category.
+    /// Visitor category: tourist, resident, excursionist, ….
     Categorie,
     /// French département of residence (or of the place visited, for `Lieu*`).
     Departement,
-    /// Country of residence.
+    /// Country of residence, of visitors from abroad.
     Pays,
-    /// Length of stay.
+    /// Length of stay, by classes of nights.
     Duree,
     /// Intercommunal body of the place.
     Epci,
@@ -28,17 +28,16 @@ pub enum Dim {
 
 /// The table and the columns of one dimension.
 #[derive(Debug)]
-pub struct DimSpec {
+pub(crate) struct DimSpec {
     /// Which dimension this is.
-    pub dim: Dim,
-    /// Table name.
-    pub table: &'static str,
+    pub(crate) dim: Dim,
+    pub(crate) table: &'static str,
     /// Primary key, also the name of the column in the fact tables.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// Column that holds the name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Plural used in options (`--create-missing zones,pays`) and messages.
-    pub plural: &'static str,
+    pub(crate) plural: &'static str,
     /// Columns that may hold the name in a CSV; the first present and filled one counts.
     pub(crate) csv: &'static [&'static str],
     /// DDL of the columns after id and name.
@@ -66,7 +65,7 @@ macro_rules! dim {
 }
 
 /// All dimensions, in the order of [`Dim`].
-pub const DIMS: &[DimSpec] = &[
+pub(crate) const DIMS: &[DimSpec] = &[
     dim!(Zone, "dim_zones_observation", "id_zone", "nom_zone", "zones", ["ZoneObservation"]),
     dim!(Provenance, "dim_provenances", "id_provenance", "nom_provenance", "provenances", ["Provenance"]),
     dim!(Categorie, "dim_categories_visiteur", "id_categorie", "nom_categorie", "categories", ["CategorieVisiteur"]),
@@ -173,7 +172,7 @@ pub(crate) const BASE: [Dim; 3] = [Dim::Zone, Dim::Provenance, Dim::Categorie];
 
 impl Dim {
     /// The table and columns of this dimension.
-    pub fn spec(self) -> &'static DimSpec {
+    pub(crate) fn spec(self) -> &'static DimSpec {
         &DIMS[self as usize]
     }
 }
@@ -198,7 +197,7 @@ impl fmt::Display for Dim {
 pub enum Kind {
     /// Nights and days (`fact_nuitees*`, `fact_diurnes*`).
     Frequentation,
-    /// Stays by length.
+    /// Stays by their length (`fact_sejours_duree*`).
     Sejour,
     /// Places visited; these tables also hold `jour_semaine`.
     Lieu,
@@ -211,11 +210,11 @@ pub struct Dataset {
     pub family: &'static str,
     /// File of the weekly delivery, where the family is part of it.
     pub weekly_file: Option<&'static str>,
-    /// Main table.
+    /// Main table, without the suffix of a space: `fact_nuitees`.
     pub main: &'static str,
     /// Breakdown dimensions after the base ones, in the order of the natural key.
     pub breakdown: &'static [Dim],
-    /// Kind of fact.
+    /// What its rows count.
     pub kind: Kind,
 }
 
@@ -261,10 +260,10 @@ pub const DATASETS: &[Dataset] = &[
 /// Which set of tables a tool works on: the operators' own, or the `_test` ones beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Space {
-    /// `fact_nuitees`, `fact_nuitees_temp`.
+    /// The tables of everyday work: `fact_nuitees`, `fact_nuitees_temp`.
     #[default]
     Production,
-    /// `fact_nuitees_test`, `fact_nuitees_temp_test`.
+    /// The tables for trials: `fact_nuitees_test`, `fact_nuitees_temp_test`.
     Test,
 }
 
@@ -334,6 +333,26 @@ pub fn family(text: &str) -> Result<&'static str, String> {
     DATASETS.iter().find(is_named).map(|dataset| dataset.family).ok_or_else(|| {
         let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.family).collect();
         format!("familles possibles : {}", names.join(", "))
+    })
+}
+
+/// The weekly dataset of that file (with or without `.csv`) or of that table, main, temporary or for tests, without regard to case.
+pub(crate) fn weekly_named(text: &str) -> Option<&'static Dataset> {
+    let name = text.trim().to_lowercase();
+    let name = name.strip_suffix(".csv").unwrap_or(&name);
+    let name = name.strip_suffix("_test").unwrap_or(name);
+    let name = name.strip_suffix("_temp").unwrap_or(name);
+    weekly().find(|dataset| dataset.short_name() == name || dataset.main == name)
+}
+
+/// The short name of a weekly file, which may be called by its table as well.
+///
+/// # Errors
+/// The short names that there are.
+pub fn weekly_file(text: &str) -> Result<String, String> {
+    weekly_named(text).map(|dataset| dataset.short_name().to_owned()).ok_or_else(|| {
+        let names: Vec<&str> = weekly().map(Dataset::short_name).collect();
+        format!("fichiers possibles : {}", names.join(", "))
     })
 }
 

@@ -4,4 +4,4 @@ pub mod calendar;
 pub mod catalogue;
 pub mod names;
 pub mod reference;
-pub mod values;
+pub(crate) mod values;

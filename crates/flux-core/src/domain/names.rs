@@ -16,10 +16,9 @@ const MAX_NAME: usize = 255;
 
 /// What a name resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resolution {
+pub(crate) enum Resolution {
     /// Exactly one row, by its position in [`Resolver::rows`].
     Found(u32),
-    /// No row.
     Unknown,
     /// Several rows; at most five of their names, for the message.
     Ambiguous(Vec<String>),
@@ -27,7 +26,7 @@ pub enum Resolution {
 
 /// One row of a dimension.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Its id in the database; `None` while the row is still to be created.
     pub id: Option<u32>,
     /// Its name as stored.
@@ -47,14 +46,14 @@ impl Row {
     }
 
     /// A row of a dimension that is not `dim_communes`.
-    pub fn new(id: u32, name: impl Into<String>) -> Self {
+    pub(crate) fn new(id: u32, name: impl Into<String>) -> Self {
         Self { id: Some(id), name: name.into(), departement: None, epci: 0, insee: None }
     }
 }
 
 /// Where the observatory is: decides between communes of the same name.
 #[derive(Debug, Clone, Default)]
-pub struct Locality {
+pub(crate) struct Locality {
     /// Code of its own département.
     pub own: String,
     /// Codes of the neighbouring ones.
@@ -62,7 +61,7 @@ pub struct Locality {
 }
 
 /// Names of one group: the first is the preferred one.
-pub type Group = Vec<String>;
+pub(crate) type Group = Vec<String>;
 
 /// Rows that a normalised name leads to.
 #[derive(Debug, Clone)]
@@ -100,7 +99,7 @@ fn add(index: &mut Index, name: String, row: u32) {
 
 /// Resolves names against the rows of one dimension.
 #[derive(Debug, Clone)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     dim: Dim,
     rows: Vec<Row>,
     locality: Locality,
@@ -124,7 +123,7 @@ pub(crate) fn digest_of(id: u32, name: &str) -> u128 {
 
 impl Resolver {
     /// Prepares `rows` (sorted by id by the caller) with the equivalences of `groups`.
-    pub fn new(dim: Dim, rows: Vec<Row>, groups: &[Group], locality: Locality) -> Self {
+    pub(crate) fn new(dim: Dim, rows: Vec<Row>, groups: &[Group], locality: Locality) -> Self {
         let code = |(row, index): (&Row, u32)| Some((row.insee.as_deref()?.into(), index));
         let codes = rows.iter().zip(0..).filter_map(code).collect();
         let index = || Index::with_capacity_and_hasher(rows.len(), <_>::default());
@@ -206,12 +205,12 @@ impl Resolver {
     }
 
     /// All rows, those still to be created last.
-    pub fn rows(&self) -> &[Row] {
+    pub(crate) fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// Resolves one name as it stands in a CSV.
-    pub fn resolve(&self, raw: &str) -> Resolution {
+    /// Resolves one name as a CSV writes it.
+    pub(crate) fn resolve(&self, raw: &str) -> Resolution {
         self.choose(&self.hits(raw))
     }
 
@@ -357,7 +356,7 @@ impl Resolver {
     }
 
     /// Names of the rows nearest to an unknown one, for the message.
-    pub fn nearest(&self, raw: &str, count: usize) -> Vec<&str> {
+    pub(crate) fn nearest(&self, raw: &str, count: usize) -> Vec<&str> {
         let name = fold(&normalise(self.dim, raw));
         let mut scored: Vec<(usize, &str)> = self
             .rows
@@ -451,7 +450,7 @@ pub(crate) fn without_accents(name: &str) -> String {
     plain
 }
 
-/// `ST`, `STE` as whole words stand for `SAINT`, `SAINTE`; `None` where the name holds neither.
+/// `ST`, `STE` as whole words mean `SAINT`, `SAINTE`; `None` where the name holds neither.
 fn saint(name: &str) -> Option<String> {
     if !name.contains("ST") {
         return None;
@@ -486,9 +485,9 @@ fn is_damaged(name: &str) -> bool {
     name.contains(is_damage)
 }
 
-/// Step 4: each damaged character stands for any one letter, or none.
+/// Step 4: a damaged character matches any one letter, or none.
 fn matches(pattern: &[char], name: &str) -> bool {
-    // reached[i]: the pattern's first i characters may stand for what was read of the name so far.
+    // reached[i]: the pattern's first i characters can match what was read of the name so far.
     let mut reached = vec![false; pattern.len() + 1];
     reached[0] = true;
     let skip_damage = |reached: &mut [bool]| {

@@ -1,7 +1,7 @@
 //! The reference data that seeds the dimensions, embedded from `reference/*.csv` (sources and licences in its README).
 //!
 //! Names are those of the files; whoever stores them puts them in upper case. Each list is parsed once, on first use.
-//! The school holidays are in [`crate::domain::calendar::school`].
+//! The school holidays are in `domain::calendar::school`.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 pub struct Nom {
     /// The name that is stored.
     pub nom: &'static str,
-    /// Its other names.
+    /// Spellings in deliveries and older databases that mean the same row.
     pub equivalents: Vec<&'static str>,
 }
 
@@ -19,24 +19,24 @@ pub struct Nom {
 pub struct ZoneGroup {
     /// First name of the group, the one that a new database gets.
     pub zone: &'static str,
-    /// Its other names.
+    /// Spellings in deliveries and older databases that mean the same row.
     pub equivalents: Vec<&'static str>,
 }
 
-/// A French département.
+/// A French département, of the official list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departement {
-    /// `15`, `2A`, `971`.
+    /// Official code: `15`, `2A`, `971`.
     pub code: &'static str,
-    /// Name.
+    /// Official name, with its accents: `Puy-de-Dôme`.
     pub nom: &'static str,
-    /// Region until 2015.
+    /// Name of its region until 2015: `Auvergne`.
     pub ancienne_region: &'static str,
-    /// Region since 2016.
+    /// Name of its region since 2016: `Auvergne-Rhône-Alpes`.
     pub nouvelle_region: &'static str,
 }
 
-/// A French commune.
+/// A commune of the INSEE list, overseas territories included, and its intercommunal body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commune {
     /// INSEE code, five characters.
@@ -58,7 +58,7 @@ pub struct Duree {
     pub libelle: &'static str,
     /// Number of nights, the least one for the last entry.
     pub nb_nuits: u32,
-    /// Rank, from 1.
+    /// Rank in lists, from 1 for the shortest stay.
     pub ordre: u32,
     /// Its other names (`1 NUITS`, `1N`).
     pub equivalents: &'static [&'static str],
@@ -159,7 +159,7 @@ pub fn departements() -> &'static [Departement] {
 }
 
 /// What deliveries write in place of a département for the overseas territories that are none.
-pub fn autres_departements() -> &'static [Nom] {
+pub(crate) fn autres_departements() -> &'static [Nom] {
     &AUTRES_DEPARTEMENTS
 }
 
@@ -178,7 +178,7 @@ pub fn durees() -> &'static [Duree] {
     DUREES
 }
 
-/// The three provenances.
+/// The three provenances: local, non local, abroad.
 pub fn provenances() -> &'static [Nom] {
     &PROVENANCES
 }
@@ -315,7 +315,7 @@ fn fields<const N: usize>(line: &'static str) -> [&'static str; N] {
     })
 }
 
-/// Where the first field of `line` ends: at the first separator that stands outside quotes.
+/// Where the first field of `line` ends: at the first separator outside quotes.
 fn field_end(line: &str) -> usize {
     let mut quoted = false;
     for (index, byte) in line.bytes().enumerate() {

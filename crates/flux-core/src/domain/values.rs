@@ -9,7 +9,7 @@ pub(crate) const LAST_YEAR: i32 = 2100;
 
 /// A day, in days since 1970-01-01. Small, ordered, and cheap to pack into a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(pub u16);
+pub(crate) struct Day(pub u16);
 
 impl Day {
     /// The day of a calendar date between [`FIRST_YEAR`] and [`LAST_YEAR`].
@@ -35,7 +35,7 @@ impl std::fmt::Display for Day {
 ///
 /// # Errors
 /// The reason, in French.
-pub fn parse_date(text: &str) -> Result<Day, &'static str> {
+pub(crate) fn parse_date(text: &str) -> Result<Day, &'static str> {
     let text = text.trim();
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<u32> {
@@ -59,7 +59,7 @@ pub fn parse_date(text: &str) -> Result<Day, &'static str> {
 ///
 /// # Errors
 /// The reason, in French.
-pub fn parse_volume(text: &str) -> Result<u32, &'static str> {
+pub(crate) fn parse_volume(text: &str) -> Result<u32, &'static str> {
     let text = text.trim();
     if text.is_empty() {
         return Err("volume vide");

@@ -1,13 +1,13 @@
 //! How much an archive may hold.
 
-/// What is refused.
+/// What an archive may not exceed; one that does is refused as a whole.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes unpacked from one archive, inner ones included.
     pub total: u64,
     /// Unpacked bytes for each packed one, once more than 16 MiB were unpacked.
     pub ratio: u64,
-    /// Archives within archives.
+    /// Archives within archives, in levels.
     pub depth: u32,
     /// Entries, inner ones included.
     pub entries: u64,

@@ -32,7 +32,7 @@ pub struct ExtractOptions {
     pub sources: Vec<PathBuf>,
     /// Where to, instead of the home's.
     pub output: Option<PathBuf>,
-    /// What is refused.
+    /// What an archive may not exceed.
     pub limits: Limits,
     /// Unpacks archives that were unpacked before, too.
     pub force: bool,

@@ -17,16 +17,16 @@ use crate::report::{render_findings, some_of};
 
 /// The query to explain.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// Year.
+pub struct CauseOptions {
+    /// Year of `dim_periodes`.
     pub year: i32,
     /// Code or name of a period.
     pub period: String,
-    /// Zone of observation.
+    /// Zone of observation, by any of its names.
     pub zone: String,
-    /// Visitor category.
+    /// Visitor category, by any of its names.
     pub category: String,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
 }
 
@@ -81,7 +81,7 @@ fn place_of(step: &str, unknown: &Unknown) -> String {
 ///
 /// # Errors
 /// Those of the connection, [`Error::MissingTable`].
-pub fn explain(database: &Database, options: &Options) -> Result<impl Report + use<>> {
+pub fn explain(database: &Database, options: &CauseOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let table = mobility::table(options.space);
     let mut report = CauseReport { table, steps: Vec::new(), total: None, findings: Vec::new() };
@@ -132,7 +132,7 @@ pub fn explain(database: &Database, options: &Options) -> Result<impl Report + u
 }
 
 /// The table and the year; false when the table is empty, where nothing further is worth asking.
-fn years(session: &mut Session, options: &Options, report: &mut CauseReport) -> Result<bool> {
+fn years(session: &mut Session, options: &CauseOptions, report: &mut CauseReport) -> Result<bool> {
     let table = report.table;
     let years: Vec<(i32, u64)> = session.rows(
         &format!("lecture de {table}"),
@@ -165,7 +165,7 @@ fn years(session: &mut Session, options: &Options, report: &mut CauseReport) -> 
 }
 
 /// Rows that wait in the temporary table, of a period or in all.
-fn waiting(session: &mut Session, options: &Options, period: Option<&Period>) -> Result<u64> {
+fn waiting(session: &mut Session, options: &CauseOptions, period: Option<&Period>) -> Result<u64> {
     let temp = match options.space {
         Space::Production => "fact_lieu_activite_soir_temp",
         Space::Test => "fact_lieu_activite_soir_temp_test",
@@ -227,7 +227,7 @@ fn funnel(
 
 /// A query that leaves nothing.
 struct Search<'a> {
-    options: &'a Options,
+    options: &'a CauseOptions,
     filter: &'a Filter,
     period: &'a Period,
     days: &'a StoredDays,

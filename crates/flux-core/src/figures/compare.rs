@@ -18,28 +18,28 @@ use crate::report::html::{self, Document};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{bar, render_findings};
 
-/// What to compare.
+/// The two periods, and of which visitors.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CompareOptions {
     /// The year looked at.
     pub year: i32,
     /// The year it is compared with.
     pub reference: i32,
-    /// Code or name of a period of `dim_periodes`; else [`Options::days`].
+    /// Code or name of a period of `dim_periodes`; else [`CompareOptions::days`].
     pub period: String,
     /// First and last day in place of the period.
     pub days: Option<(NaiveDate, NaiveDate)>,
-    /// Zone of observation.
+    /// Zone of observation, by any of its names.
     pub zone: String,
-    /// Visitor category.
+    /// Visitor category, by any of its names.
     pub category: String,
-    /// Communes per list.
+    /// Communes shown in each list.
     pub limit: usize,
     /// Writes the whole comparison there.
     pub csv: Option<PathBuf>,
     /// Writes a page there.
     pub html: Option<PathBuf>,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
 }
 
@@ -114,7 +114,7 @@ struct MobilityReport {
 ///
 /// # Errors
 /// [`Error::Usage`] for an unknown zone, period or category; those of the connection and of the files to write.
-pub fn compare(database: &Database, options: &Options) -> Result<impl Report + use<>> {
+pub fn compare(database: &Database, options: &CompareOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let period = match options.days {
         Some((debut, fin)) => period::Asked::Days(debut, fin),
@@ -189,7 +189,7 @@ fn leap_day(session: &mut Session, filter: &Filter, (now, before): (&Side, &Side
     Ok(Some(LeapDay { date: day.to_string(), total, evolution_pct: without.change() }))
 }
 
-fn findings(current: &Side, reference: &Side, options: &Options) -> Vec<Finding> {
+fn findings(current: &Side, reference: &Side, options: &CompareOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     for side in [current, reference] {
         let place = format!("{} ({})", side.year, side.name);

@@ -1,7 +1,7 @@
 //! Mobility: the visitors that a zone sends to each commune in the evening. Counted are the rows of `fact_lieu_activite_soir` of a
 //! category (`TOURISTE` on the portal), not `LOCAL`, in a known commune, summed over EPCIs and over all stored rows of the zone.
 //!
-//! [`Filter`] is the only place of that definition: `compare-mobility-2024-2023` shows it, `diagnostic-mobility` explains it condition by
+//! `Filter` is the only place of that definition: `compare-mobility-2024-2023` shows it, `diagnostic-mobility` explains it condition by
 //! condition, `test-api-mobilite-directe` holds the portal's answer against it.
 
 use std::cmp::Reverse;
@@ -21,7 +21,7 @@ use crate::figures::period::{self, Period};
 use crate::figures::unknown::{Named, Unknown};
 use crate::figures::zone::{Zone, Zones};
 
-/// What to count.
+/// Which visits to count.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// The period, with its year.
@@ -30,9 +30,9 @@ pub struct Asked {
     pub reference: i32,
     /// Zone of observation, under any of its names.
     pub zone: String,
-    /// Visitor category.
+    /// Visitor category, by any of its names.
     pub category: String,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
 }
 
@@ -40,7 +40,7 @@ pub struct Asked {
 #[derive(Debug, Clone, Serialize)]
 pub struct Commune {
     id_commune: u32,
-    /// As stored.
+    /// Name as stored in `dim_communes`.
     pub nom_commune: String,
     /// `None` for a commune that is stored without one.
     pub code_insee: Option<String>,
@@ -65,7 +65,7 @@ impl Commune {
 /// The answer for one period.
 #[derive(Debug, Clone)]
 pub struct Side {
-    /// Its days.
+    /// The days that were counted.
     pub period: Period,
     /// Days of the period that hold a counted row.
     pub(crate) days_with_data: u64,
@@ -82,7 +82,7 @@ pub struct Mobility {
     pub n: Side,
     /// The same in the reference year.
     pub n_1: Named<Side>,
-    /// All of them.
+    /// Communes with a visit in either period, the largest of the first one first.
     pub communes: Vec<Commune>,
 }
 
@@ -113,7 +113,7 @@ impl Mobility {
 /// Counts a period and the same one of the reference year.
 ///
 /// # Errors
-/// Those of [`period::find`]; [`crate::error::Error::MissingTable`], [`crate::error::Error::EmptyDimension`],
+/// Those of `period::find`; [`crate::error::Error::MissingTable`], [`crate::error::Error::EmptyDimension`],
 /// [`crate::error::Error::Sql`].
 pub fn between(session: &mut Session, asked: &Asked) -> Result<Named<Mobility>> {
     let (period, filter) = match (period::find(session, &asked.period)?, Filter::find(session, asked)?) {

@@ -17,14 +17,14 @@ use crate::figures::unknown::{Named, Unknown};
 /// The code of 1 January to 31 December, which needs no row.
 const WHOLE_YEAR: &str = "annee_complete";
 
-/// Days asked for.
+/// The days asked for, before the database is asked what they are.
 #[derive(Debug, Clone)]
 pub enum Asked {
     /// A code or a name, and its year.
     Named {
-        /// `periode`
+        /// Code or name in `dim_periodes`, or `annee_complete`, which needs no row.
         name: String,
-        /// `annee`
+        /// Year of `dim_periodes`.
         year: i32,
     },
     /// First and last day, both included.
@@ -50,7 +50,6 @@ pub(crate) enum Origin {
     Periode,
     /// The whole year, without a row.
     Annee,
-    /// `dim_saisons`.
     Saison,
     /// The dates that were asked for.
     Intervalle,
@@ -63,10 +62,10 @@ pub struct Period {
     pub(crate) code: String,
     /// Its name, for people.
     pub(crate) label: String,
-    /// First day.
+    /// First day, counted in.
     #[serde(serialize_with = "day_text")]
     pub debut: NaiveDate,
-    /// Last day.
+    /// Last day, counted in.
     #[serde(serialize_with = "day_text")]
     pub fin: NaiveDate,
     /// Where the days come from.
@@ -83,7 +82,6 @@ impl Period {
         Self { code: String::new(), label: format!("{debut} → {fin}"), debut, fin, origin: Origin::Intervalle }
     }
 
-    /// Number of days.
     pub(crate) fn days(&self) -> u64 {
         (self.fin - self.debut).num_days().max(0) as u64 + 1
     }

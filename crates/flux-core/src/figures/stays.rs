@@ -5,14 +5,13 @@
 use serde::Serialize;
 
 use crate::db::{Database, Session};
-use crate::domain::catalogue::{self, Dataset, Dim};
+use crate::domain::catalogue::{self, Dataset, Dim, Kind};
 use crate::error::Result;
 use crate::figures::change::share;
 use crate::load::{self, ImportOptions, ImportReport};
-use crate::migrate::{MigrateReport, Pair};
+use crate::migrate::{self, MigrateOptions, MigrateReport, Pair, pairs};
 use crate::progress::Progress;
-use crate::report::{Done, Page, Report, Table, Verdict, bytes, number, plural};
-use crate::report::{bar, percent};
+use crate::report::{Done, Page, Report, Table, Verdict, bar, number, percent, plural};
 use crate::settings::Settings;
 
 /// Names shown of a breakdown.
@@ -21,7 +20,6 @@ const TOP: u32 = 10;
 /// One name of a breakdown.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Share {
-    /// Its name.
     pub name: String,
     pub(crate) volume: u64,
     /// Percent of the whole.
@@ -31,7 +29,6 @@ pub(crate) struct Share {
 /// What a table of stays holds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Spread {
-    /// Table.
     pub table: String,
     pub(crate) rows: u64,
     pub(crate) volume: u64,
@@ -215,7 +212,7 @@ impl Report for MigratedStays {
 ///
 /// # Errors
 /// Those of the import; a table that cannot be read afterwards leaves the spread out.
-pub fn import(
+pub fn import_stays(
     tool: &'static str,
     settings: &Settings,
     database: &Database,
@@ -233,68 +230,22 @@ pub fn import(
     Ok(ImportedStays { import, spread })
 }
 
-/// Adds to a migration what the main tables hold.
+/// Migrates the tables of stays (`only` of the options is theirs), then looks at what the main tables hold for the same dates,
+/// where all went well.
 ///
 /// # Errors
-/// [`crate::error::Error::Sql`].
-pub fn migrated(database: &Database, migration: MigrateReport, pairs: &[Pair]) -> Result<impl Report + use<>> {
+/// Those of the migration, [`crate::error::Error::Sql`].
+pub fn migrate_stays(database: &Database, options: MigrateOptions, progress: &Progress) -> Result<impl Report + use<>> {
+    let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
+    let options = MigrateOptions { only: stays.map(|dataset| dataset.main.to_owned()).collect(), ..options };
+    let pairs = pairs(options.space, &options.only)?;
+    let migration = migrate::migrate(database, &options, progress)?;
     let spreads = if migration.verdict() == Verdict::Ok && migration.done.really() {
-        main_spreads(&mut database.session()?, pairs)?
+        main_spreads(&mut database.session()?, &pairs)?
     } else {
         Vec::new()
     };
     Ok(MigratedStays { migration, spreads })
-}
-
-/// An import with what it cost.
-#[derive(Debug, Serialize)]
-struct MeasuredImport {
-    #[serde(flatten)]
-    pub(crate) import: ImportReport,
-    /// Lines read per second, over the whole run.
-    pub(crate) lines_per_s: u64,
-    /// Largest resident memory of this process; absent where the system does not tell.
-    pub(crate) peak_memory_bytes: Option<u64>,
-}
-
-/// Imports and measures.
-///
-/// # Errors
-/// Those of the import.
-pub fn measured(
-    tool: &'static str,
-    settings: &Settings,
-    database: &Database,
-    options: &ImportOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let started = std::time::Instant::now();
-    let import = load::run(tool, settings, database, options, progress)?;
-    let seconds = started.elapsed().as_secs_f64().max(0.001);
-    let lines_per_s = (import.totals.lines_read as f64 / seconds) as u64;
-    Ok(MeasuredImport { import, lines_per_s, peak_memory_bytes: peak_memory() })
-}
-
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
-}
-
-impl Report for MeasuredImport {
-    fn render(&self, page: &mut Page) {
-        self.import.render(page);
-        let memory = self.peak_memory_bytes.map_or("inconnue".into(), bytes);
-        page.line(format!("  {} lignes/s, mémoire maximale {memory}", number(self.lines_per_s)));
-    }
-
-    fn verdict(&self) -> Verdict {
-        self.import.verdict()
-    }
-
-    fn done(&self) -> Done {
-        self.import.done()
-    }
 }
 
 #[cfg(test)]

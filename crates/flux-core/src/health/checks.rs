@@ -2,6 +2,10 @@
 //! database, and which tables an interrupted run could leave half written.
 
 use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::db::{Database, Session};
 use crate::error::Result;
@@ -197,6 +201,41 @@ fn like(pattern: &str, name: &str) -> bool {
             }
         }
     }
+}
+
+/// A folder that a tool reads or writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folder {
+    Usable,
+    /// Not there yet; the tool that writes it can create it.
+    ToCreate,
+    /// Not there, and only read: nobody creates it.
+    Missing,
+}
+
+/// Whether a folder can be listed, and written to if `write`, by trying: rights may come from groups, ACLs or a read-only mount, and a
+/// disk may be full. A folder that is not there yet is tried in the nearest one above it.
+///
+/// # Errors
+/// The finding, where it cannot.
+pub(crate) fn folder(folder: &Path, write: bool) -> std::result::Result<Folder, Finding> {
+    if !write && !folder.exists() {
+        return Ok(Folder::Missing);
+    }
+    let nearest = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
+    let refused = |what: &str, error: io::Error| {
+        let owner = fs::metadata(nearest).map(|m| format!(" (propriétaire {})", m.uid())).unwrap_or_default();
+        let message = format!("{what} impossible dans {}{owner} : {error}", nearest.display());
+        Finding::error(Code::FolderNotWritable, folder.display().to_string(), message)
+            .action("donnez ce dossier à l'utilisateur qui lance les outils (chown, chmod), ou libérez de la place")
+    };
+    if write {
+        // An anonymous file: nothing is ever seen in the folder.
+        let mut file = tempfile::tempfile_in(nearest).map_err(|error| refused("écriture", error))?;
+        file.write_all(b"essai").map_err(|error| refused("écriture", error))?;
+    }
+    fs::read_dir(nearest).map_err(|error| refused("lecture", error))?;
+    Ok(if nearest == folder { Folder::Usable } else { Folder::ToCreate })
 }
 
 /// Engines whose tables keep their rows when they are converted; of a table that is a view of others (FEDERATED, MERGE, SPIDER…) only

@@ -1,16 +1,15 @@
 //! `flux doctor`: is the installation ready? Folders, `.env`, database, rights, versions, in one go; each finding with what to do.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
 
 use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
-use crate::health::checks::{self, Rights};
-use crate::health::server;
+use crate::health::checks::{self, Folder, Rights};
+use crate::health::server as server_checks;
 use crate::report::{Code, Finding, Page, Report, Verdict, number, plural, worst};
 use crate::schema;
 use crate::settings::Settings;
@@ -28,16 +27,16 @@ pub(crate) struct Check {
 
 /// Report of `flux doctor`.
 #[derive(Debug, Serialize)]
-pub struct DoctorReport {
+pub(crate) struct DoctorReport {
     flux_version: String,
     checks: Vec<Check>,
 }
 
 /// Name of a tool, and what is wrong with its installation.
-pub type Installed = (&'static str, Option<(Code, String)>);
+pub(crate) type Installed = (&'static str, Option<(Code, String)>);
 
 /// Looks at everything; what cannot be looked at is a finding.
-pub fn examine(settings: &Settings, version: &str, installed: Vec<Installed>) -> DoctorReport {
+pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> impl Report + use<> {
     let mut checks = vec![tools(version, &installed), home(settings), env_file(settings), folders(settings)];
     match Database::connect(settings, "flux") {
         Ok(database) => checks.extend(database_checks(&database)),
@@ -126,49 +125,31 @@ fn env_file(settings: &Settings) -> Check {
 /// Where the tools read, and where they write.
 fn folders(settings: &Settings) -> Check {
     let root = settings.home.root();
-    let mut findings = Vec::new();
-    let deliveries = settings.home.deliveries();
-    if !deliveries.is_dir() {
-        findings.push(
-            Finding::attention(Code::FolderMissing, "data/data_temp", "le dossier des livraisons n'existe pas")
-                .action(format!("mkdir -p {}", deliveries.display())),
-        );
-    }
+    let read = (settings.home.deliveries(), false);
     let written = [
-        ("logs", settings.home.logs()),
-        ("logs/rejets", settings.home.rejects()),
-        ("data/backups", root.join("data/backups")),
-        ("data/archive", root.join("data/archive")),
-        ("cache", root.join("cache")),
+        settings.home.logs(),
+        settings.home.rejects(),
+        root.join("data/backups"),
+        root.join("data/archive"),
+        root.join("cache"),
     ];
+    let total = written.len();
     let mut usable = 0;
-    for (name, folder) in &written {
-        // A folder that is not there yet is created by the tool, in the nearest one that is.
-        let nearest = folder.ancestors().find(|folder| folder.exists()).unwrap_or(root);
-        match try_to_write(nearest) {
-            Ok(()) => usable += 1,
-            Err(error) => {
-                let owner = fs::metadata(nearest).map(|m| format!(" (propriétaire {})", m.uid())).unwrap_or_default();
-                findings.push(
-                    Finding::error(
-                        Code::FolderNotWritable,
-                        *name,
-                        format!("écriture impossible dans {}{owner} : {error}", nearest.display()),
-                    )
-                    .action("donnez ce dossier à l'utilisateur qui lance les outils (chown), ou libérez de la place"),
-                );
+    let mut findings = Vec::new();
+    for (folder, write) in std::iter::once(read).chain(written.into_iter().map(|folder| (folder, true))) {
+        match checks::folder(&folder, write) {
+            Ok(Folder::Missing) => findings.push(
+                Finding::attention(Code::FolderMissing, "data/data_temp", "le dossier des livraisons n'existe pas")
+                    .action(format!("mkdir -p {}", folder.display())),
+            ),
+            Ok(Folder::Usable | Folder::ToCreate) => usable += usize::from(write),
+            Err(finding) => {
+                let place = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
+                findings.push(Finding { place, ..finding });
             }
         }
     }
-    Check { subject: "dossiers", state: format!("écriture possible dans {usable} sur {}", written.len()), findings }
-}
-
-fn try_to_write(folder: &Path) -> std::io::Result<()> {
-    if !folder.is_dir() {
-        return Err(std::io::Error::other("ce n'est pas un dossier"));
-    }
-    let file = tempfile::Builder::new().prefix(".flux-doctor-").tempfile_in(folder)?;
-    fs::write(file.path(), b"essai")
+    Check { subject: "dossiers", state: format!("écriture possible dans {usable} sur {total}"), findings }
 }
 
 fn database_checks(database: &Database) -> Vec<Check> {
@@ -227,8 +208,8 @@ fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
 
 fn server(database: &Database, session: &mut Session) -> Result<Vec<Finding>> {
     let tables = database.tables(session)?.len();
-    let mut findings = server::findings(database, &server::Settings::read(session)?, tables);
-    findings.extend(checks::engines(session, Verdict::Attention, &server::is_ours)?);
+    let mut findings = server_checks::findings(database, &server_checks::Settings::read(session)?, tables);
+    findings.extend(checks::engines(session, Verdict::Attention, &server_checks::is_ours)?);
     Ok(findings)
 }
 

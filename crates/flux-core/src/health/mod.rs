@@ -1,9 +1,16 @@
 //! Is everything ready and in order: server, rights, prerequisites, tables, the weekly tables, the installation.
 
 mod checks;
-pub mod doctor;
-pub mod import_progress;
-pub mod prerequisites;
-pub mod server;
-pub mod status;
-pub mod tables;
+mod doctor;
+mod import_progress;
+mod prerequisites;
+mod server;
+mod status;
+mod tables;
+
+pub use doctor::doctor;
+pub use import_progress::import_progress;
+pub use prerequisites::prerequisites;
+pub use server::server;
+pub use status::status;
+pub use tables::{TableKind, TableOptions, tables};

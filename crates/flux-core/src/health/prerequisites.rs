@@ -1,13 +1,13 @@
 //! `diagnostic-migration`: paths, rights, tables, columns, indexes and settings that import and migration need, each with what to do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
-use crate::health::checks::{self, Rights};
+use crate::health::checks::{self, Folder, Rights};
 use crate::health::server::Settings;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Verdict, bytes};
@@ -41,7 +41,11 @@ impl PrerequisitesReport {
 ///
 /// # Errors
 /// Those of queries once connected.
-pub fn check(settings: &settings::Settings, database: Result<Database>, space: Space) -> Result<impl Report + use<>> {
+pub fn prerequisites(
+    settings: &settings::Settings,
+    database: Result<Database>,
+    space: Space,
+) -> Result<impl Report + use<>> {
     let home = settings.home.root().to_path_buf();
     let mut report = PrerequisitesReport { home, target: None, passed: Vec::new(), findings: Vec::new() };
     paths(settings, &mut report);
@@ -69,46 +73,16 @@ fn paths(settings: &settings::Settings, report: &mut PrerequisitesReport) {
     let home = &settings.home;
     for (folder, write) in [(home.deliveries(), false), (home.logs(), true), (home.rejects(), true)] {
         let place = folder.display().to_string();
-        match access(&folder, write) {
-            Ok(()) => report.pass("dossiers", place),
-            Err(Problem::Missing) if write => {
-                // Created when first needed; what matters is that it can be.
-                match folder.ancestors().find(|dir| dir.is_dir()).map(|dir| access(dir, true)) {
-                    Some(Ok(())) => report.pass("dossiers", format!("{place} (sera créé)")),
-                    _ => report.findings.push(
-                        Finding::error(Code::FolderMissing, place, "n'existe pas et ne peut être créé")
-                            .action("créez-le ou donnez le droit d'écriture sur le dossier de travail"),
-                    ),
-                }
-            }
-            Err(Problem::Missing) => report.findings.push(
+        match checks::folder(&folder, write) {
+            Ok(Folder::Usable) => report.pass("dossiers", place),
+            Ok(Folder::ToCreate) => report.pass("dossiers", format!("{place} (sera créé)")),
+            Ok(Folder::Missing) => report.findings.push(
                 Finding::attention(Code::FolderMissing, place.clone(), "n'existe pas")
                     .action(format!("mkdir -p {place}, puis déposez-y les CSV")),
             ),
-            Err(Problem::Denied(what)) => report.findings.push(
-                Finding::error(Code::FolderNotWritable, place, format!("pas de droit {what}"))
-                    .action("donnez ce droit à l'utilisateur qui lance les outils (chown, chmod)"),
-            ),
+            Err(finding) => report.findings.push(finding),
         }
     }
-}
-
-enum Problem {
-    Missing,
-    Denied(&'static str),
-}
-
-/// Whether a folder can be listed, and written to, by trying: rights may come from groups, ACLs or a read-only mount.
-fn access(folder: &Path, write: bool) -> std::result::Result<(), Problem> {
-    if !folder.is_dir() {
-        return Err(Problem::Missing);
-    }
-    std::fs::read_dir(folder).map_err(|_| Problem::Denied("de lecture"))?;
-    if write {
-        // An anonymous file: nothing is ever seen in the folder.
-        tempfile::tempfile_in(folder).map_err(|_| Problem::Denied("d'écriture"))?;
-    }
-    Ok(())
 }
 
 fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport) -> Result<()> {

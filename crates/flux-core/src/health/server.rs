@@ -35,7 +35,7 @@ struct ServerReport {
 ///
 /// # Errors
 /// Those of the connection.
-pub fn check(database: &Database) -> Result<impl Report + use<>> {
+pub fn server(database: &Database) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let started = std::time::Instant::now();
     session.exec("essai", "DO 1", ())?;

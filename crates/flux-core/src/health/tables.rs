@@ -17,60 +17,60 @@ const CHEAP: u64 = 200_000;
 /// What a table is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Dimension.
+pub enum TableKind {
+    /// A dimension (`dim_*`).
     Dim,
-    /// Main fact table.
+    /// A main table of facts (`fact_*`).
     Fact,
-    /// Temporary fact table.
+    /// A temporary table of facts (`fact_*_temp`).
     Temp,
     /// Everything else: the tools' own tables, the portal's.
     System,
 }
 
-impl Kind {
+impl TableKind {
     /// By the name of a table.
     pub(crate) fn of(table: &str) -> Self {
         let plain = table.strip_suffix("_test").unwrap_or(table);
         if plain.starts_with("dim_") {
-            Kind::Dim
+            TableKind::Dim
         } else if plain.starts_with("fact_") {
-            if plain.ends_with("_temp") { Kind::Temp } else { Kind::Fact }
+            if plain.ends_with("_temp") { TableKind::Temp } else { TableKind::Fact }
         } else {
-            Kind::System
+            TableKind::System
         }
     }
 
     fn french(self) -> &'static str {
         match self {
-            Kind::Dim => "dimension",
-            Kind::Fact => "faits",
-            Kind::Temp => "temporaire",
-            Kind::System => "système",
+            TableKind::Dim => "dimension",
+            TableKind::Fact => "faits",
+            TableKind::Temp => "temporaire",
+            TableKind::System => "système",
         }
     }
 }
 
-impl std::str::FromStr for Kind {
+impl std::str::FromStr for TableKind {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         match text {
-            "dim" => Ok(Kind::Dim),
-            "fact" => Ok(Kind::Fact),
-            "temp" => Ok(Kind::Temp),
-            "system" => Ok(Kind::System),
+            "dim" => Ok(TableKind::Dim),
+            "fact" => Ok(TableKind::Fact),
+            "temp" => Ok(TableKind::Temp),
+            "system" => Ok(TableKind::System),
             _ => Err("choix : dim, fact, temp, system".into()),
         }
     }
 }
 
-/// What to show.
+/// Which tables to list, and how much of each.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct TableOptions {
     /// Only these kinds; all when empty.
-    pub kinds: Vec<Kind>,
-    /// Columns and indexes.
+    pub kinds: Vec<TableKind>,
+    /// Lists columns and indexes as well.
     pub structure: bool,
     /// Exact counts, dates, volumes, provisional and definitive rows.
     pub stats: bool,
@@ -104,7 +104,7 @@ pub(crate) struct Stats {
 #[derive(Debug, Serialize)]
 pub(crate) struct Info {
     name: String,
-    kind: Kind,
+    kind: TableKind,
     /// Exact, or the server's estimate.
     rows: u64,
     exact: bool,
@@ -133,7 +133,7 @@ struct Inventory {
 ///
 /// # Errors
 /// Those of the connection.
-pub fn inventory(database: &Database, options: &Options) -> Result<impl Report + use<>> {
+pub fn tables(database: &Database, options: &TableOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     if database.flavour() == Flavour::MySql {
         // MySQL 8+ answers from a cache of up to a day otherwise.
@@ -149,7 +149,7 @@ pub fn inventory(database: &Database, options: &Options) -> Result<impl Report +
     let existing = schema::existing(&mut session)?;
     let mut tables = Vec::new();
     for (name, engine, estimate, data, index, collation) in rows {
-        let kind = Kind::of(&name);
+        let kind = TableKind::of(&name);
         if !options.kinds.is_empty() && !options.kinds.contains(&kind) {
             continue;
         }
@@ -187,7 +187,7 @@ pub fn inventory(database: &Database, options: &Options) -> Result<impl Report +
     tables.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let mut findings = Vec::new();
     for spec in setup::tables(Preset::All, Space::Production) {
-        let kind = Kind::of(&spec.name);
+        let kind = TableKind::of(&spec.name);
         if !options.kinds.is_empty() && !options.kinds.contains(&kind) {
             continue;
         }
@@ -196,7 +196,7 @@ pub fn inventory(database: &Database, options: &Options) -> Result<impl Report +
             findings.push(Finding::attention(Code::SchemaIncomplete, spec.name, what).action("lancez `ensure-schema`"));
         }
     }
-    let ours = |name: &str| tables.iter().any(|table| table.name == name && table.kind != Kind::System);
+    let ours = |name: &str| tables.iter().any(|table| table.name == name && table.kind != TableKind::System);
     findings.extend(checks::engines(&mut session, Verdict::Attention, &ours)?);
     let total_bytes = tables.iter().map(|table| table.data_bytes + table.index_bytes).sum();
     Ok(Inventory {
@@ -317,10 +317,10 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_by_what_they_are_for() {
-        assert_eq!(Kind::of("dim_pays"), Kind::Dim);
-        assert_eq!(Kind::of("fact_nuitees"), Kind::Fact);
-        assert_eq!(Kind::of("fact_nuitees_temp_test"), Kind::Temp);
-        assert_eq!(Kind::of("fact_nuitees_test"), Kind::Fact);
-        assert_eq!(Kind::of("users"), Kind::System);
+        assert_eq!(TableKind::of("dim_pays"), TableKind::Dim);
+        assert_eq!(TableKind::of("fact_nuitees"), TableKind::Fact);
+        assert_eq!(TableKind::of("fact_nuitees_temp_test"), TableKind::Temp);
+        assert_eq!(TableKind::of("fact_nuitees_test"), TableKind::Fact);
+        assert_eq!(TableKind::of("users"), TableKind::System);
     }
 }

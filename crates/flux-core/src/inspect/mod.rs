@@ -1,6 +1,10 @@
 //! What a delivery holds and whether it is complete and plausible.
 
 pub(crate) mod scan;
-pub mod state;
-pub mod validation;
-pub mod zones_csv;
+mod state;
+mod validation;
+pub(crate) mod zones_csv;
+
+pub use state::delivery;
+pub use validation::{ValidationOptions, validate};
+pub use zones_csv::zones_csv;

@@ -40,7 +40,7 @@ pub(crate) struct NameUse {
     pub(crate) lines: u64,
     /// First line that holds it.
     pub(crate) line: u64,
-    /// First and last date that it stands with.
+    /// First and last date of its lines.
     pub(crate) days: Option<(Day, Day)>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct NameUse {
 #[derive(Debug)]
 pub(crate) struct FileScan {
     pub(crate) dataset: &'static Dataset,
-    /// Where it was found; several when it stands twice in the delivery.
+    /// Where it was found; several when the delivery holds it twice.
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) size: u64,
     /// When it was written, in local time.
@@ -178,7 +178,7 @@ fn required(dataset: &Dataset) -> Vec<&'static str> {
     ["Date", "Volume"].into_iter().chain(names).collect()
 }
 
-/// Scans all ten files of a delivery, in its order; what is wrong with one stands in its entry.
+/// Scans all ten files of a delivery, in its order; what is wrong with one is in its entry.
 ///
 /// # Errors
 /// When the folder does not exist, or on a stop.

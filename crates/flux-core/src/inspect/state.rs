@@ -53,9 +53,8 @@ pub(crate) struct FileState {
     pub(crate) error: Option<String>,
 }
 
-/// Report of `etat-csv-complet`.
 #[derive(Debug, Serialize)]
-pub struct StateReport {
+pub(crate) struct StateReport {
     folder: String,
     files: Vec<FileState>,
     lines: u64,
@@ -69,11 +68,11 @@ pub struct StateReport {
 ///
 /// # Errors
 /// When the folder does not exist, or on a stop.
-pub fn check(
+pub fn delivery(
     folder: &Path,
     database: std::result::Result<Database, String>,
     progress: &Progress,
-) -> Result<StateReport> {
+) -> Result<impl Report + use<>> {
     let scans = scan::delivery(folder, progress)?;
     let (hashes, database) = match database {
         Ok(database) => match loaded_hashes(&database) {

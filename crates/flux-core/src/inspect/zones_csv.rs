@@ -19,7 +19,7 @@ use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural}
 /// A name as the delivery writes it.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ZoneName {
-    /// As written.
+    /// The name as the file writes it.
     pub name: String,
     /// The stored (or reference) zone that it leads to.
     pub zone: Option<String>,
@@ -36,13 +36,12 @@ pub(crate) struct ZoneName {
     /// First and last date.
     pub(crate) dates: Option<(String, String)>,
     pub(crate) files: BTreeMap<&'static str, u64>,
-    /// Where it stands first: file and line.
+    /// File and line where it occurs first.
     pub(crate) first: (&'static str, u64),
 }
 
-/// Report of `analyse-zones-csv`.
 #[derive(Debug, Serialize)]
-pub struct ZonesReport {
+pub(crate) struct ZonesReport {
     folder: String,
     /// `database` or `reference`: what names were resolved against.
     resolved_against: &'static str,
@@ -160,12 +159,12 @@ fn look(scans: &[FileScan], folder: &Path, findings: &mut Vec<Finding>) {
 ///
 /// # Errors
 /// When the folder does not exist, or on a stop.
-pub fn analyse(
+pub fn zones_csv(
     folder: &Path,
     database: std::result::Result<Database, String>,
     by_file: bool,
     progress: &Progress,
-) -> Result<ZonesReport> {
+) -> Result<impl Report + use<>> {
     let scans = scan::delivery(folder, progress)?;
     let stored = database.and_then(|database| {
         let loaded =

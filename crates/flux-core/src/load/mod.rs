@@ -1,10 +1,11 @@
 //! The weekly import: CSV files into their temporary tables, as `domain.md` §4 says.
 //!
-//! [`pipeline`] is the engine; `weekly` and [`raw`] are its targets, and those who only look at files read through its first stage.
+//! `pipeline` is the engine; `weekly` and [`raw`] are its targets, and those who only look at files read through its first stage.
 
 mod kept;
 pub(crate) mod layout;
 pub(crate) mod mapper;
+mod measured;
 mod naming;
 mod options;
 mod pipeline;
@@ -30,7 +31,8 @@ use std::time::Instant;
 
 pub(crate) use kept::Kept;
 pub(crate) use mapper::required;
-pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, default_jobs};
+pub use measured::run_measured;
+pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_named};
 pub use report::{FileReport, ImportReport, Status};
 use run::Run;
 pub(crate) use run::scratch_folder;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::domain::catalogue::{Dataset, Dim, Space};
+use crate::domain::catalogue::{DIMS, Dataset, Dim, Space};
+use crate::error::{Error, Result};
 
 /// Which volume counts where lines of one key disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,9 +50,9 @@ pub enum LoadMethod {
     /// LOAD DATA LOCAL, or INSERT where the server forbids it.
     #[default]
     Auto,
-    /// LOAD DATA LOCAL.
+    /// `LOAD DATA LOCAL INFILE`; fails where the server forbids it.
     Infile,
-    /// Multi-row INSERT.
+    /// `INSERT` of many rows, which every server takes.
     Insert,
 }
 
@@ -147,7 +148,7 @@ pub struct ImportOptions {
     pub load_method: LoadMethod,
     /// Rows of one INSERT.
     pub batch_size: usize,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Reads and checks, writes nothing.
     pub dry_run: bool,
@@ -174,8 +175,30 @@ impl Default for ImportOptions {
     }
 }
 
+/// The dimensions of these plural names (`zones`, `pays`, …); `toutes` stands for all that a weekly file names.
+///
+/// # Errors
+/// [`Error::Usage`] for a name that is none.
+pub fn dimensions_named(names: &[String]) -> Result<BTreeSet<Dim>> {
+    // EPCIs follow from the communes: no weekly file names one.
+    let dims = || DIMS.iter().filter(|spec| spec.dim != Dim::Epci);
+    let mut named = BTreeSet::new();
+    for name in names {
+        let asked = name.trim().to_lowercase();
+        let found: Vec<Dim> =
+            dims().filter(|spec| name == "toutes" || spec.plural == asked).map(|spec| spec.dim).collect();
+        if found.is_empty() {
+            let names: Vec<&str> = dims().map(|spec| spec.plural).collect();
+            let message = format!("--create-missing : « {name} » n'est pas une dimension ({})", names.join(", "));
+            return Err(Error::Usage(message));
+        }
+        named.extend(found);
+    }
+    Ok(named)
+}
+
 /// As many files at a time as there are processors, at most four.
-pub fn default_jobs() -> usize {
+fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).min(4)
 }
 

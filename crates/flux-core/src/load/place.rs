@@ -20,7 +20,6 @@ pub(crate) struct Place {
 /// A stored commune without INSEE code that a file has told the code of.
 #[derive(Debug, Clone)]
 pub(crate) struct Completion {
-    /// Its id.
     pub id: u32,
     pub(crate) insee: String,
 }

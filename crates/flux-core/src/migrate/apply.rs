@@ -23,9 +23,9 @@ pub struct MigrateOptions {
     pub overwrite_definitive: bool,
     /// Leaves provisional rows whose key is gone.
     pub keep_withdrawn: bool,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
-    /// Plans, writes nothing.
+    /// Counts what would be done, writes nothing.
     pub dry_run: bool,
 }
 
@@ -42,11 +42,10 @@ pub(crate) enum Status {
     Failed,
 }
 
-/// One table pair.
+/// What became of one pair, and of how many rows.
 #[derive(Debug, Clone, Serialize)]
-pub struct MigratedTable {
+pub(crate) struct MigratedTable {
     pub(crate) temp: String,
-    /// Main table.
     pub main: String,
     #[serde(flatten)]
     pub(crate) moves: Moves,

@@ -4,25 +4,24 @@
 use serde::Serialize;
 
 use crate::db::Database;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::report::{Done, Page, Report, Table, Verdict, duration, number};
 use crate::schema;
 use crate::signals;
 
 use crate::migrate::apply::migrate_dates;
-use crate::migrate::{Dates, MigrateOptions, Moves, Pair};
+use crate::migrate::{Dates, MigrateOptions, Moves, pairs};
 
 /// Dates that one batch may hold, for the length of its statements.
 const MAX_DATES: usize = 100;
 
 /// Report of a migration by batches.
 #[derive(Debug, Serialize)]
-pub struct BatchReport {
+pub(crate) struct BatchReport {
     #[serde(rename = "dry_run")]
     pub(crate) done: Done,
     pub(crate) temp: String,
-    /// Main table.
     pub main: String,
     pub(crate) batches: usize,
     /// Batches that had nothing left to do.
@@ -35,18 +34,22 @@ pub struct BatchReport {
     seconds: f64,
 }
 
-/// Migrates one pair by batches of about `rows` rows, at least one date each.
+/// The table whose deliveries are large enough for batches.
+const TABLE: &str = "fact_lieu_activite_soir";
+
+/// Migrates `fact_lieu_activite_soir` by batches of about `rows` rows, at least one date each.
 ///
 /// # Errors
 /// Those of the connection, the lock, and of a batch; batches before it stay done.
 pub fn migrate_batches(
     database: &Database,
-    pair: &Pair,
     rows: u64,
     options: &MigrateOptions,
     progress: &Progress,
-) -> Result<BatchReport> {
+) -> Result<impl Report + use<>> {
     let started = std::time::Instant::now();
+    let pairs = pairs(options.space, &[TABLE.to_owned()])?;
+    let pair = pairs.first().ok_or_else(|| Error::Invariant(format!("{TABLE} n'est pas au catalogue")))?;
     let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     pair.require(options.space, &schema::existing(&mut session)?)?;
@@ -119,7 +122,7 @@ impl Report for BatchReport {
             ),
         );
         if self.done.really() {
-            page.action("contrôlez avec `verify-migration --only fact_lieu_activite_soir`");
+            page.action(&format!("contrôlez avec `verify-migration --only {TABLE}`"));
         }
     }
 

@@ -18,11 +18,11 @@ use crate::migrate::{Comparison, Fingerprint, Pair, pairs};
 pub struct CleanupOptions {
     /// Tables to empty; all when empty.
     pub only: Vec<String>,
-    /// Empties without proof.
+    /// Empties without proof: rows that main lacks are lost.
     pub force: bool,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
-    /// Checks, writes nothing.
+    /// Proves which tables could be emptied, writes nothing.
     pub dry_run: bool,
 }
 
@@ -58,9 +58,8 @@ pub(super) struct CleanedTable {
     hint: Option<String>,
 }
 
-/// Report of `cleanup-temp`.
 #[derive(Debug, Serialize)]
-pub struct CleanupReport {
+pub(crate) struct CleanupReport {
     #[serde(rename = "dry_run")]
     done: Done,
     force: bool,
@@ -71,7 +70,7 @@ pub struct CleanupReport {
 ///
 /// # Errors
 /// Those that concern the run as a whole.
-pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<CleanupReport> {
+pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Report + use<>> {
     let pairs = pairs(options.space, &options.only)?;
     let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let existing = schema::existing(&mut database.session()?)?;

@@ -1,6 +1,6 @@
 //! From the temporary tables to the main ones: migration, its proof, and the cleanup that rests on the proof.
 //!
-//! All three look at a table pair the same way ([`Pair::compare`]), so that what the migration promises is what the verification
+//! All three look at a table pair the same way (`Pair::compare`), so that what the migration promises is what the verification
 //! proves and what the cleanup asks for.
 
 mod apply;
@@ -14,11 +14,11 @@ use std::collections::HashMap;
 use mysql::{Params, Value};
 use serde::Serialize;
 
-pub use apply::{MigrateOptions, MigrateReport, MigratedTable, migrate};
-pub use batches::{BatchReport, migrate_batches};
-pub use cleanup::{CleanupOptions, CleanupReport, cleanup};
+pub use apply::{MigrateOptions, MigrateReport, migrate};
+pub use batches::migrate_batches;
+pub use cleanup::{CleanupOptions, cleanup};
 pub(crate) use moves::Moves;
-pub use verify::{VerifyOptions, VerifyReport, verify};
+pub use verify::{VerifyOptions, verify};
 
 use crate::db::Session;
 use crate::db::marks;
@@ -28,14 +28,13 @@ use crate::schema::{self, Existing};
 
 /// The temporary and the main table of one weekly dataset.
 #[derive(Debug, Clone)]
-pub struct Pair {
+pub(crate) struct Pair {
     pub(crate) dataset: &'static Dataset,
     pub(crate) temp: String,
-    /// Main table.
-    pub main: String,
+    pub(crate) main: String,
 }
 
-/// How the rows of a temporary table stand to those of its main table.
+/// How the rows of a temporary table compare with those of its main table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Comparison {
     /// Rows of the temporary table.
@@ -66,7 +65,7 @@ impl Comparison {
         self.missing == 0 && self.different == 0 && self.surplus == 0
     }
 
-    /// Every row of the temporary table is in main, or a definitive one stands in its place.
+    /// Every row of the temporary table is in main, or main has a definitive row of its key.
     pub(crate) fn is_migrated(&self) -> bool {
         self.missing == 0 && self.different == 0
     }
@@ -76,25 +75,16 @@ impl Comparison {
 ///
 /// # Errors
 /// [`Error::Usage`] for a name that is none.
-pub fn pairs(space: Space, only: &[String]) -> Result<Vec<Pair>> {
-    for name in only {
-        if !catalogue::weekly().any(|dataset| is_named(dataset, name)) {
+pub(crate) fn pairs(space: Space, only: &[String]) -> Result<Vec<Pair>> {
+    let wanted = |name: &String| {
+        catalogue::weekly_named(name).map(|dataset| dataset.main).ok_or_else(|| {
             let names: Vec<&str> = catalogue::weekly().map(|dataset| dataset.main).collect();
-            return Err(Error::Usage(format!("« {name} » n'est pas une table ({})", names.join(", "))));
-        }
-    }
-    Ok(catalogue::weekly()
-        .filter(|dataset| only.is_empty() || only.iter().any(|name| is_named(dataset, name)))
-        .map(|dataset| Pair::new(dataset, space))
-        .collect())
-}
-
-fn is_named(dataset: &Dataset, name: &str) -> bool {
-    let name = name.trim().to_lowercase();
-    let name = name.strip_suffix(".csv").unwrap_or(&name);
-    let name = name.strip_suffix("_test").unwrap_or(name);
-    let name = name.strip_suffix("_temp").unwrap_or(name);
-    name == dataset.short_name() || name == dataset.main
+            Error::Usage(format!("« {name} » n'est pas une table ({})", names.join(", ")))
+        })
+    };
+    let wanted = only.iter().map(wanted).collect::<Result<Vec<&str>>>()?;
+    let asked = catalogue::weekly().filter(|dataset| wanted.is_empty() || wanted.contains(&dataset.main));
+    Ok(asked.map(|dataset| Pair::new(dataset, space)).collect())
 }
 
 /// Tells whether a table has changed: its rows and the sum of their checksums.
@@ -131,7 +121,7 @@ impl Dates<'_> {
 
 impl Pair {
     /// The pair of a dataset.
-    pub fn new(dataset: &'static Dataset, space: Space) -> Self {
+    pub(crate) fn new(dataset: &'static Dataset, space: Space) -> Self {
         Self { dataset, temp: dataset.temp_table(space), main: dataset.main_table(space) }
     }
 

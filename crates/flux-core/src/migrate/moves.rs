@@ -22,7 +22,7 @@ pub(crate) struct Moves {
     pub(crate) removed: u64,
     /// Provisional rows whose key is gone, left because of `--keep-withdrawn`.
     pub(crate) kept_withdrawn: u64,
-    /// Temporary rows that a definitive one stands in for.
+    /// Temporary rows left out, as main has a definitive row of their key.
     pub(crate) kept_definitive: u64,
 }
 
@@ -42,7 +42,6 @@ impl Moves {
         }
     }
 
-    /// Titles of [`Moves::cells`].
     pub(super) fn titles(done: Done) -> [&'static str; 6] {
         done.say(
             [">temporaires", ">ajoutées", ">revues", ">identiques", ">retirées", ">définitives gardées"],

@@ -15,7 +15,7 @@ use crate::migrate::{Comparison, Pair, pairs};
 pub struct VerifyOptions {
     /// Tables to verify; all when empty.
     pub only: Vec<String>,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Offending keys listed, per table and kind.
     pub limit: u32,
@@ -59,9 +59,8 @@ pub(super) struct VerifiedTable {
     hint: Option<String>,
 }
 
-/// Report of `verify-migration`.
 #[derive(Debug, Serialize)]
-pub struct VerifyReport {
+pub(crate) struct VerifyReport {
     tables: Vec<VerifiedTable>,
     limit: u32,
 }
@@ -70,7 +69,7 @@ pub struct VerifyReport {
 ///
 /// # Errors
 /// Those that concern the run as a whole.
-pub fn verify(database: &Database, options: &VerifyOptions) -> Result<VerifyReport> {
+pub fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     let mut tables = Vec::new();

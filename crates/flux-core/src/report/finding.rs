@@ -10,14 +10,14 @@ use super::{Code, Page};
 pub enum Verdict {
     /// Done, nothing to look at.
     Ok,
-    /// Done, but look.
+    /// Done or right, but somebody should look at it (exit code 3).
     Attention,
     /// Failed, nothing half-done left.
     Error,
 }
 
 impl Verdict {
-    /// Exit code.
+    /// The exit code of a run that ends so: 0, 1 or 3.
     pub fn code(self) -> u8 {
         match self {
             Verdict::Ok => 0,
@@ -26,7 +26,7 @@ impl Verdict {
         }
     }
 
-    /// `"status"` in JSON.
+    /// Value of `status` in JSON: `ok`, `attention` or `error`.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Ok => "ok",
@@ -35,7 +35,7 @@ impl Verdict {
         }
     }
 
-    /// ✓ ⚠ ✗
+    /// The sign before a line of text: ✓, ⚠ or ✗.
     pub fn sign(self) -> &'static str {
         match self {
             Verdict::Ok => "✓",
@@ -49,13 +49,13 @@ impl Verdict {
 #[derive(Debug, Clone, Serialize)]
 #[must_use]
 pub struct Finding {
-    /// How bad.
+    /// How bad it is; decides the exit code with the others.
     pub severity: Verdict,
     /// Which kind, for programs.
     pub code: Code,
     /// Where: table, file, line, name.
     pub(crate) place: String,
-    /// What.
+    /// What is wrong, in French, without the place.
     pub message: String,
     /// What to do; a command where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ pub fn verdict(findings: &[Finding]) -> Verdict {
 }
 
 /// Findings, or that there are none.
-pub fn render_findings(page: &mut Page, findings: &[Finding], nothing: &str) {
+pub(crate) fn render_findings(page: &mut Page, findings: &[Finding], nothing: &str) {
     page.gap();
     for finding in findings {
         page.finding(finding);

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 pub use code::Code;
 pub use done::Done;
-pub use finding::{Finding, Verdict, render_findings, verdict, worst};
+pub(crate) use finding::render_findings;
+pub use finding::{Finding, Verdict, verdict, worst};
 pub use numbers::{bar, bytes, duration, number, path_text, path_text_if_any, percent, plural, ranges, some_of};
 pub use page::{Page, Table};
 

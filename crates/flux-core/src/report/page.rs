@@ -41,12 +41,12 @@ impl Page {
         Self { text: String::new(), width: width.max(40), wraps: true }
     }
 
-    /// What was written.
+    /// The text so far, lines ended by `\n`.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// A line, wrapped between words where it is too wide.
+    /// Writes a line, wrapped between words where it is too wide; control characters, which a terminal would obey, are shown.
     pub fn line(&mut self, line: impl AsRef<str>) {
         if !self.wraps {
             return self.verbatim(line);
@@ -65,14 +65,14 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// An empty line.
+    /// Leaves one empty line, unless there is one or nothing stands above.
     pub fn gap(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
     }
 
-    /// A heading.
+    /// Writes a heading, an empty line above it.
     pub fn title(&mut self, title: &str) {
         self.gap();
         self.line(title);
@@ -180,7 +180,7 @@ impl Table {
         Self { head: titles.iter().map(column).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row.
+    /// Adds a row, one cell for each title.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(|cell| plain(&cell).into_owned()).collect());
     }

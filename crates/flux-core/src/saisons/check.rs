@@ -145,7 +145,7 @@ fn date(value: Option<NaiveDateTime>) -> String {
 /// What a verification looked at and found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
-pub struct Verification {
+pub(crate) struct Verification {
     pub(crate) saisons: usize,
     /// First and last year of `dim_saisons`.
     pub(crate) annees: Option<(i32, i32)>,
@@ -165,7 +165,7 @@ pub struct Verification {
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn verify(database: &Database, now: DateTime<Utc>) -> Result<Verification> {
+pub(crate) fn verify(database: &Database, now: DateTime<Utc>) -> Result<Verification> {
     let mut session = database.session()?;
     let tables = database.tables(&mut session)?;
     let stored = Stored::load(&mut session, &tables)?;

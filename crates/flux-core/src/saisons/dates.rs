@@ -21,7 +21,7 @@ pub(crate) struct WrongDay {
 
 /// What was found in `dim_dates`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DatesReport {
+pub(crate) struct DatesReport {
     pub(crate) rows: usize,
     /// Rows that differ from the calendar, by date.
     pub(crate) wrong: Vec<WrongDay>,
@@ -62,7 +62,7 @@ pub(crate) fn inspect(session: &mut Session, days: &BTreeSet<NaiveDate>) -> Resu
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Locked`], [`crate::error::Error::Sql`].
-pub fn repair(database: &Database, lock: &mut Lock) -> Result<DatesReport> {
+pub(crate) fn repair(database: &Database, lock: &mut Lock) -> Result<DatesReport> {
     database.transaction(|session| {
         let days = store::days_of_facts(database, session)?;
         let report = inspect(session, &days)?;

@@ -34,7 +34,6 @@ pub(crate) enum PeriodeStep {
 /// A link from a period to its season that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkStep {
-    /// `code_periode`.
     pub code: String,
     /// `annee` of the period.
     pub(crate) annee: i32,
@@ -42,10 +41,10 @@ pub(crate) struct LinkStep {
     pub(crate) saison: Option<SaisonKey>,
 }
 
-/// The whole plan.
+/// What an update of both tables changes, and what it keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Seasons of the years asked for, and the winter before them.
     pub(crate) saisons: Vec<SaisonStep>,
     /// Computed periods of the years asked for.
@@ -181,7 +180,7 @@ fn written(stored: &Stored, steps: &[PeriodeStep]) -> Vec<(PeriodeKind, i32, Day
     written
 }
 
-/// Links of all periods, as they will stand after the steps, that differ from the stored ones.
+/// Links of all periods, as they will be after the steps, that differ from the stored ones.
 pub(super) fn links(stored: &Stored, plan: &Plan) -> Vec<LinkStep> {
     let mut seasons: BTreeMap<SaisonKey, (NaiveDateTime, NaiveDateTime)> =
         stored.saisons.iter().filter_map(|row| Some((row.key, (row.debut?, row.fin?)))).collect();

@@ -37,9 +37,8 @@ impl From<SaisonSpan> for Instant {
     }
 }
 
-/// Report of `scrap-date`.
 #[derive(Debug, Serialize)]
-pub struct InstantsReport {
+pub(crate) struct InstantsReport {
     from: i32,
     to: i32,
     saisons: Vec<Instant>,
@@ -49,7 +48,7 @@ pub struct InstantsReport {
 
 impl InstantsReport {
     /// Equinoxes and solstices of `years`; as CSV or as a table for people.
-    pub fn new(years: RangeInclusive<i32>, csv: bool) -> Self {
+    pub(crate) fn new(years: RangeInclusive<i32>, csv: bool) -> Self {
         let (from, to) = (*years.start(), *years.end());
         Self { from, to, saisons: years.flat_map(saisons_of).map(Instant::from).collect(), csv }
     }
@@ -121,9 +120,8 @@ impl Kept {
     }
 }
 
-/// Report of `update-saisons`.
 #[derive(Debug, Serialize)]
-pub struct UpdateReport {
+pub(crate) struct UpdateReport {
     #[serde(rename = "dry_run")]
     done: Done,
     from: i32,
@@ -140,7 +138,7 @@ pub struct UpdateReport {
 
 impl UpdateReport {
     /// What `plan` did, or would do.
-    pub fn new(plan: &Plan, years: &RangeInclusive<i32>, dry_run: bool) -> Self {
+    pub(crate) fn new(plan: &Plan, years: &RangeInclusive<i32>, dry_run: bool) -> Self {
         let changed_by_hand: Vec<_> = plan
             .changed_by_hand()
             .map(|(row, periode)| Kept::new(row, Some((periode.premier_jour, periode.dernier_jour))))
@@ -259,7 +257,7 @@ impl Report for UpdateReport {
 
 /// Report of `status-saisons`: one line.
 #[derive(Debug, Serialize)]
-pub struct StatusReport {
+pub(crate) struct StatusReport {
     saisons: usize,
     years: Option<(i32, i32)>,
     periodes: usize,
@@ -313,9 +311,8 @@ struct Repair {
     added: usize,
 }
 
-/// Report of `verifier-saisons`.
 #[derive(Debug, Serialize)]
-pub struct VerificationReport {
+pub(crate) struct VerificationReport {
     #[serde(flatten)]
     status: StatusReport,
     dates: usize,
@@ -330,8 +327,13 @@ pub struct VerificationReport {
 }
 
 impl VerificationReport {
-    /// What a verification found.
-    pub fn new(verification: Verification) -> Self {
+    /// What a verification found; with `repair`, also what was `repaired` before it in `dim_dates`, or would be.
+    pub(crate) fn new(verification: Verification, repair: bool, repaired: Option<&DatesReport>) -> Self {
+        let of = |dates: &DatesReport, dry_run| Repair {
+            done: Done::unless(dry_run),
+            corrected: dates.wrong.len(),
+            added: dates.missing.len(),
+        };
         Self {
             dates: verification.dates.rows,
             dates_wrong: verification.dates.wrong.len(),
@@ -339,23 +341,9 @@ impl VerificationReport {
             dates_unknown: verification.dates.unknown,
             fact_years: verification.annees_faits.iter().copied().collect(),
             changed_by_hand: verification.modifiees.clone(),
+            repair: repair.then(|| repaired.map_or_else(|| of(&verification.dates, true), |dates| of(dates, false))),
             status: verification.into(),
-            repair: None,
         }
-    }
-
-    /// With what was repaired before it in `dim_dates`.
-    #[must_use]
-    pub fn repaired(mut self, report: &DatesReport) -> Self {
-        self.repair = Some(Repair { done: Done::Really, corrected: report.wrong.len(), added: report.missing.len() });
-        self
-    }
-
-    /// With what a repair would do.
-    #[must_use]
-    pub fn to_repair(mut self) -> Self {
-        self.repair = Some(Repair { done: Done::Would, corrected: self.dates_wrong, added: self.dates_missing });
-        self
     }
 }
 

@@ -63,7 +63,7 @@ struct ResetReport {
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`], [`crate::error::Error::Locked`].
-pub fn reset(
+pub(crate) fn reset(
     database: &Database,
     years: &RangeInclusive<i32>,
     periodes: bool,

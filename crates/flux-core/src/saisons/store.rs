@@ -14,7 +14,6 @@ use crate::saisons::SaisonKey;
 /// A row of `dim_saisons`. A date is `None` when it is NULL or not a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SaisonRow {
-    /// `id`.
     pub id: u32,
     pub(crate) key: SaisonKey,
     pub(crate) debut: Option<NaiveDateTime>,
@@ -25,9 +24,7 @@ pub(crate) struct SaisonRow {
 /// A row of `dim_periodes`. A date is `None` when it is NULL or not a date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PeriodeRow {
-    /// `id_periode`.
     pub id: u32,
-    /// `code_periode`.
     pub code: String,
     pub(crate) annee: i32,
     pub(crate) debut: Option<NaiveDateTime>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use mysql::Value;
 
 use crate::db::{Database, Session};
@@ -12,36 +12,13 @@ use crate::error::{Error, Result};
 use crate::ledger::{Lock, periodes};
 use crate::saisons::SaisonKey;
 use crate::saisons::plan::{PeriodeStep, Plan, SaisonStep};
-use crate::saisons::store::{self, Stored};
-
-/// The years to fill when `from` or `to` was not given: the usual ones, those of the facts and of the periods.
-///
-/// # Errors
-/// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Sql`].
-pub fn years_or_needed(
-    database: &Database,
-    from: Option<i32>,
-    to: Option<i32>,
-    now: DateTime<Utc>,
-) -> Result<RangeInclusive<i32>> {
-    let default = crate::saisons::default_years(now);
-    if from.is_some() && to.is_some() {
-        return crate::saisons::years(from, to, default);
-    }
-    let mut session = database.session()?;
-    let tables = database.tables(&mut session)?;
-    let mut needed = Stored::load(&mut session, &tables)?.years_of_periodes();
-    needed.extend(store::years_of(&store::days_of_facts(database, &mut session)?));
-    let first = needed.first().map_or(default.0, |year| default.0.min(*year));
-    let last = needed.last().map_or(default.1, |year| default.1.max(*year));
-    crate::saisons::years(from, to, (first, last))
-}
+use crate::saisons::store::Stored;
 
 /// The plan for `years`; writes nothing.
 ///
 /// # Errors
 /// [`Error::MissingTable`], [`Error::Sql`].
-pub fn plan(database: &Database, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
+pub(crate) fn plan(database: &Database, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
     let mut session = database.session()?;
     let tables = database.tables(&mut session)?;
     Ok(Plan::new(&Stored::load(&mut session, &tables)?, years, overwrite))
@@ -52,7 +29,7 @@ pub fn plan(database: &Database, years: RangeInclusive<i32>, overwrite: bool) ->
 ///
 /// # Errors
 /// [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
-pub fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
+pub(crate) fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
     let mut session = database.session()?;
     let mut tables = database.tables(&mut session)?;
     if tables.insert(periodes::TABLE.to_owned()) {

@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::signals;
 use crate::upkeep::proof::{self, Proof, Prover};
 
-/// What to archive.
+/// Which files of the delivery go into the archive.
 #[derive(Debug, Clone, Default)]
 pub struct ArchiveOptions {
     /// Folder of the deliveries, `data/data_temp/` if `None`.

@@ -15,28 +15,28 @@ use crate::files::{self, Entry, Fence};
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
 use crate::report::{render_findings, some_of};
 
-/// What to do.
+/// What to do with the files of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Only looks.
+pub enum CacheAction {
+    /// Counts files and bytes, removes nothing.
     Stats,
     /// Removes what is older than the limit.
     Cleanup,
-    /// Removes everything.
+    /// Removes all files of the cache.
     Purge,
 }
 
 /// How `cache-admin` and `cleanup-old-cache` do it.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// What to do.
-    pub action: Action,
+pub struct CacheOptions {
+    /// What to do with the files.
+    pub action: CacheAction,
     /// Only this category; all when `None`.
     pub category: Option<String>,
     /// Age from which a file is old.
     pub max_age: Duration,
-    /// Removes nothing.
+    /// Counts what would go, removes nothing.
     pub dry_run: bool,
 }
 
@@ -47,7 +47,7 @@ pub struct ClearOptions {
     pub only: Vec<String>,
     /// Only files that were not written for this long.
     pub older_than: Option<Duration>,
-    /// Removes nothing.
+    /// Counts what would go, removes nothing.
     pub dry_run: bool,
 }
 
@@ -73,7 +73,7 @@ const PARSED: u64 = 16 << 20;
 /// One walk through the caches, for either report.
 struct Sweep<'a> {
     root: &'a Path,
-    action: Action,
+    action: CacheAction,
     max_age: Duration,
     wanted: &'a dyn Fn(&str) -> bool,
     dry_run: bool,
@@ -89,7 +89,13 @@ struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    fn new(root: &'a Path, action: Action, max_age: Duration, wanted: &'a dyn Fn(&str) -> bool, dry_run: bool) -> Self {
+    fn new(
+        root: &'a Path,
+        action: CacheAction,
+        max_age: Duration,
+        wanted: &'a dyn Fn(&str) -> bool,
+        dry_run: bool,
+    ) -> Self {
         Self {
             root,
             action,
@@ -139,7 +145,7 @@ impl<'a> Sweep<'a> {
         // A date in the future (a clock that was set back) is no age.
         let age = data.modified().ok().and_then(|time| self.now.duration_since(time).ok()).unwrap_or_default();
         let old = age >= self.max_age;
-        if wanted && self.action == Action::Stats && is_broken(path, data.len()) {
+        if wanted && self.action == CacheAction::Stats && is_broken(path, data.len()) {
             self.findings.push(
                 Finding::attention(
                     Code::CacheDamaged,
@@ -149,7 +155,7 @@ impl<'a> Sweep<'a> {
                 .action("`cache-admin purge` le retire ; le portail le refera"),
             );
         }
-        let remove = wanted && (self.action == Action::Purge || (self.action == Action::Cleanup && old));
+        let remove = wanted && (self.action == CacheAction::Purge || (self.action == CacheAction::Cleanup && old));
         let removed = match if remove && !self.dry_run { fs::remove_file(path) } else { Ok(()) } {
             Ok(()) => remove,
             // Somebody else has removed it meanwhile.
@@ -232,7 +238,7 @@ impl ClearReport {
 ///
 /// # Errors
 /// [`Error::Config`] when `cache/` leads out of the home folder, [`Error::Usage`] for an unknown category.
-pub fn clear(root: &Path, options: &ClearOptions) -> Result<impl Report + use<>> {
+pub fn clear_cache(root: &Path, options: &ClearOptions) -> Result<impl Report + use<>> {
     cleared(root, options)
 }
 
@@ -254,7 +260,7 @@ pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport
     let wanted = |category: &str| {
         options.only.is_empty() || options.only.iter().any(|name| Path::new(name).starts_with(category))
     };
-    let action = if options.older_than.is_some() { Action::Cleanup } else { Action::Purge };
+    let action = if options.older_than.is_some() { CacheAction::Cleanup } else { CacheAction::Purge };
     let sweep = Sweep::new(&dir, action, options.older_than.unwrap_or_default(), &wanted, options.dry_run).walk()?;
     let mut findings = sweep.findings;
     findings.extend(sweep.others.iter().map(|path| {
@@ -320,7 +326,7 @@ impl Report for ClearReport {
 struct CacheReport {
     #[serde(serialize_with = "crate::report::path_text")]
     folder: PathBuf,
-    action: Action,
+    action: CacheAction,
     #[serde(rename = "dry_run")]
     done: Done,
     max_age_s: u64,
@@ -336,7 +342,7 @@ struct CacheReport {
 ///
 /// # Errors
 /// [`Error::Usage`] for a category that is not there, [`Error::Interrupted`]; a file that cannot be removed is a finding.
-pub fn administer(home: &Path, options: &Options) -> Result<impl Report + use<>> {
+pub fn administer_cache(home: &Path, options: &CacheOptions) -> Result<impl Report + use<>> {
     let folder = home.join("cache");
     let wanted = |category: &str| options.category.as_deref().is_none_or(|only| only == category);
     let mut sweep = Sweep::new(&folder, options.action, options.max_age, &wanted, options.dry_run);
@@ -363,7 +369,7 @@ pub fn administer(home: &Path, options: &Options) -> Result<impl Report + use<>>
     }
     Ok(CacheReport {
         action: options.action,
-        done: Done::unless(options.dry_run && options.action != Action::Stats),
+        done: Done::unless(options.dry_run && options.action != CacheAction::Stats),
         max_age_s: options.max_age.as_secs(),
         removed: categories.values().map(|category| category.removed).sum(),
         freed_bytes: categories.values().map(|category| category.freed_bytes).sum(),
@@ -400,7 +406,7 @@ impl Report for CacheReport {
         let files: u64 = self.categories.values().map(|category| category.files).sum();
         let size: u64 = self.categories.values().map(|category| category.bytes).sum();
         let text = match self.action {
-            Action::Stats => format!("{}, {}", plural(files, "fichier", "fichiers"), bytes(size)),
+            CacheAction::Stats => format!("{}, {}", plural(files, "fichier", "fichiers"), bytes(size)),
             _ => {
                 let removed = self.done.count(self.removed, ["fichier", "fichiers"], ["supprimé", "supprimés"]);
                 format!("{removed}, {} de moins", bytes(self.freed_bytes))

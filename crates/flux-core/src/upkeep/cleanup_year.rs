@@ -14,16 +14,16 @@ use crate::signals;
 
 use crate::ledger::ownership::{self, PROGRESS};
 
-/// What to delete.
+/// Which facts to delete.
 #[derive(Debug, Clone)]
 pub struct CleanupOptions {
-    /// The year.
+    /// The year whose dates are deleted.
     pub year: i32,
     /// Families; all when empty.
     pub only: Vec<&'static str>,
     /// Rows of one transaction.
     pub batch_size: usize,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Only say what would be deleted.
     pub dry_run: bool,
@@ -31,7 +31,6 @@ pub struct CleanupOptions {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct CleanedTable {
-    /// Its name.
     pub table: String,
     /// Rows of the year.
     pub(crate) rows: u64,

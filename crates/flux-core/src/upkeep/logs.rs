@@ -70,7 +70,7 @@ enum Fate {
 ///
 /// # Errors
 /// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses is in the report.
-pub fn rotate(root: &Path, options: &RotateOptions) -> Result<impl Report + use<>> {
+pub fn rotate_logs(root: &Path, options: &RotateOptions) -> Result<impl Report + use<>> {
     let fence = Fence::new(root)?;
     let mut report = RotateReport { done: Done::unless(options.dry_run), actions: Vec::new(), findings: Vec::new() };
     for folder in FOLDERS {

@@ -1,9 +1,16 @@
 //! What keeps the installation in order: archives, caches, logs, indexes, security, the facts of old years.
 
-pub mod archive;
-pub mod cache;
-pub mod cleanup_year;
-pub mod logs;
+mod archive;
+mod cache;
+mod cleanup_year;
+mod logs;
 mod proof;
-pub mod response;
-pub mod security;
+mod response;
+mod security;
+
+pub use archive::{ArchiveOptions, archive};
+pub use cache::{CacheAction, CacheOptions, ClearOptions, administer_cache, clear_cache, parse_age};
+pub use cleanup_year::{CleanupOptions, cleanup_year};
+pub use logs::{RotateOptions, rotate_logs};
+pub use response::{ResponseOptions, improve_response};
+pub use security::{SecurityOptions, security};

@@ -26,7 +26,7 @@ const COLUMNS: [&str; 3] = ["id_zone", "id_categorie", "date"];
 /// Days of a usual question.
 const SPAN: i64 = 62;
 
-/// What to do.
+/// What to do beside looking.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ResponseOptions {
     /// Create the missing indexes.
@@ -95,7 +95,7 @@ struct Redundant {
 ///
 /// # Errors
 /// Those of the connection and the lock; an index that cannot be created is a finding.
-pub fn improve(
+pub fn improve_response(
     home: &Path,
     database: &Database,
     options: ResponseOptions,

@@ -35,7 +35,7 @@ pub(crate) struct Zone {
     pub name: Option<String>,
     /// Rows in all tables.
     pub(crate) rows: u64,
-    /// What stands in each table.
+    /// The rows of the zone in each table.
     pub(crate) tables: BTreeMap<String, Presence>,
 }
 
@@ -54,8 +54,8 @@ struct ZonesReport {
 
 /// What to look at.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// Which tables.
+pub struct CheckOptions {
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Whether the delivery is read as well.
     pub csv: bool,
@@ -67,7 +67,12 @@ pub struct Options {
 ///
 /// # Errors
 /// Those of the connection; [`Error::MissingTable`] without `dim_zones_observation`.
-pub fn check(database: &Database, home: &Home, options: Options, progress: &Progress) -> Result<impl Report + use<>> {
+pub fn check(
+    database: &Database,
+    home: &Home,
+    options: CheckOptions,
+    progress: &Progress,
+) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let tables = database.tables(&mut session)?;
     let spec = Dim::Zone.spec();

@@ -15,7 +15,7 @@ use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural}
 /// The tables that the dashboards read by zone.
 const TABLES: [&str; 4] = ["fact_nuitees", "fact_diurnes", "fact_sejours_duree", "fact_lieu_activite_soir"];
 
-/// What stands behind a zone in one table.
+/// The rows of a zone in one table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Behind {
     rows: u64,

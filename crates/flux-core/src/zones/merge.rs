@@ -44,9 +44,9 @@ impl std::str::FromStr for Rule {
     }
 }
 
-/// What to merge.
+/// Which zones to merge, and by which rule.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct MergeOptions {
     /// Zone that goes and zone that stays; all split groups of the reference when `None`.
     pub pair: Option<(String, String)>,
     /// What becomes of keys that exist on both sides.
@@ -60,7 +60,6 @@ pub struct Options {
 /// What moves in one table.
 #[derive(Debug, Clone, Serialize)]
 struct Move {
-    /// Table.
     pub table: String,
     /// Rows of the zone that goes.
     pub(crate) rows: u64,
@@ -96,11 +95,11 @@ struct MergeReport {
     findings: Vec<Finding>,
 }
 
-/// Plans the merge and, unless [`Options::dry_run`], does it.
+/// Plans the merge and, unless [`MergeOptions::dry_run`], does it.
 ///
 /// # Errors
 /// [`Error::Usage`] for zones that are not there or not the same; [`Error::Invariant`] when volumes do not add up, nothing written.
-pub fn merge(database: &Database, options: &Options) -> Result<impl Report + use<>> {
+pub fn merge(database: &Database, options: &MergeOptions) -> Result<impl Report + use<>> {
     let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let pairs = pairs(&mut session, options)?;
@@ -136,7 +135,7 @@ type Row = (u32, String);
 type Pair = (Row, Row);
 
 /// The rows to merge: those named, or every further member of each split group into the preferred one.
-fn pairs(session: &mut Session, options: &Options) -> Result<Vec<Pair>> {
+fn pairs(session: &mut Session, options: &MergeOptions) -> Result<Vec<Pair>> {
     let zones = Zones::load(session)?;
     if let Some((from, into)) = &options.pair {
         let pair = (stored(&zones, from)?, stored(&zones, into)?);

@@ -11,11 +11,10 @@ use crate::domain::calendar::easter::easter_sunday;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PublicHoliday {
     pub(crate) date: NaiveDate,
-    /// Its French name.
     pub name: &'static str,
 }
 
-/// Where a holiday stands in the year.
+/// How the date of a holiday is found in a year.
 enum Place {
     /// A month and a day of the month.
     Fixed(u32, u32),

@@ -2,11 +2,14 @@
 //! solstices, and the rows of `dim_saisons` and `dim_periodes`.
 
 pub(crate) mod astro;
-pub mod days;
+pub(crate) mod days;
 pub(crate) mod easter;
 pub(crate) mod holidays;
-pub mod paris;
+pub(crate) mod paris;
 pub(crate) mod periodes;
 mod saison;
-pub mod saisons;
+pub(crate) mod saisons;
 pub(crate) mod school;
+
+pub use days::Day;
+pub use paris::civil_time;

@@ -98,7 +98,6 @@ impl PeriodeKind {
 /// A row of `dim_periodes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Periode {
-    /// Which period.
     pub kind: PeriodeKind,
     /// Year in which it begins.
     pub(crate) annee: i32,

@@ -1,4 +1,4 @@
-//! The four seasons.
+//! The four seasons and their names in `dim_saisons`.
 
 /// One of the four seasons, in the order of the year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -22,7 +22,7 @@ pub(crate) struct SaisonSpan {
 }
 
 /// The years of which every season is computed.
-pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
+pub(crate) const YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
 
 /// `saison` of `year`; `None` where its beginning or its end is outside [`astro::YEARS`].
 pub(crate) fn saison_of(year: i32, saison: Saison) -> Option<SaisonSpan> {

@@ -38,9 +38,7 @@ pub(crate) enum SchoolHolidayKind {
 /// The holidays of one zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SchoolHoliday {
-    /// The zone.
     pub zone: SchoolZone,
-    /// Which holidays.
     pub kind: SchoolHolidayKind,
     /// First day without school.
     pub(crate) start: NaiveDate,

@@ -19,9 +19,9 @@ use crate::report::{bar, percent};
 
 use others::EtlProgress;
 
-/// Seconds without a sign of life after which an import that still holds the lock is said to be stuck.
+/// Seconds without a sign of life after which an import that still holds the lock is reported as stuck.
 const SILENCE: f64 = 15.0;
-/// Seconds without any advance after which an import that gives signs of life is said to be stuck: a commit may take its time.
+/// Seconds without any advance after which an import that gives signs of life is reported as stuck: a commit may take its time.
 const STANDSTILL: f64 = 120.0;
 /// Seconds within which a sign of life counts though the lock is in other hands: it may have been taken again just now.
 const CHANGEOVER: f64 = 3.0;
@@ -86,9 +86,8 @@ pub(crate) struct Statement {
     sql: String,
 }
 
-/// Report of `check-import-progress`.
 #[derive(Debug, Default, Serialize)]
-pub struct ProgressReport {
+pub(crate) struct ProgressReport {
     state: State,
     import_tool: Option<String>,
     /// `processus 1234 sur serveur1`
@@ -121,7 +120,7 @@ pub struct ProgressReport {
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`] on an older schema, those of the connection.
-pub fn check(database: &Database, home: &Path) -> Result<ProgressReport> {
+pub fn import_progress(database: &Database, home: &Path) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let mut report = ProgressReport::default();
     let head = progress::last_run(&mut session)?;

@@ -1,4 +1,4 @@
-//! Who else holds the lock of the writers, and where the ETL stands.
+//! Who else holds the lock of the writers, and how far the ETL is.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ struct Totals {
     stored: u64,
 }
 
-/// Where the ETL stands.
+/// How far the ETL is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum EtlState {

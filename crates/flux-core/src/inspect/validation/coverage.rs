@@ -10,7 +10,7 @@ use crate::dims;
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
 use crate::error::Result;
-use crate::inspect::validation::{Options, day};
+use crate::inspect::validation::{ValidationOptions, day};
 use crate::report::{Code, Finding, number, plural};
 use crate::report::{ranges, some_of};
 
@@ -50,7 +50,6 @@ impl Names {
 /// Coverage of one table.
 #[derive(Debug, Serialize)]
 pub(crate) struct TableCoverage {
-    /// Table.
     pub table: String,
     /// What is looked at: `jour × zone × catégorie`, or `jour × zone` for tables with a breakdown.
     pub(crate) by: &'static str,
@@ -77,7 +76,6 @@ pub(crate) struct Coverage {
 /// A date that has far fewer rows than the main table holds for it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shrunk {
-    /// Temporary table.
     pub table: String,
     pub(crate) date: String,
     pub(crate) rows: u64,
@@ -213,7 +211,7 @@ pub(crate) fn shrunk(
     session: &mut Session,
     tables: &HashSet<String>,
     contents: &[Content],
-    options: &Options,
+    options: &ValidationOptions,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Shrunk>> {
     let mut all = Vec::new();

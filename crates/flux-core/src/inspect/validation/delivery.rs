@@ -19,7 +19,6 @@ use crate::report::{Code, Finding, Verdict, number, plural};
 #[derive(Debug, Serialize)]
 pub(crate) struct FileCheck {
     pub(crate) file: String,
-    /// Temporary table.
     pub table: String,
     /// Records of the file.
     pub(crate) lines: u64,

@@ -24,14 +24,14 @@ use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 use crate::report::{render_findings, some_of};
 
-/// How strict.
+/// What to validate, and from where a difference counts as a finding.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ValidationOptions {
     /// Folder of the delivery.
     pub folder: PathBuf,
     /// Code of the observatory's département, which decides between communes of one name.
     pub departement: String,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// A date that would lose a larger share of its rows is reported, in percent.
     pub max_shrink: f64,
@@ -50,9 +50,8 @@ pub(crate) struct Reason {
     lines: u64,
 }
 
-/// Report of `validation-complete-import`.
 #[derive(Debug, Serialize)]
-pub struct Validation {
+pub(crate) struct Validation {
     folder: String,
     conclusion: &'static str,
     files: Vec<FileCheck>,
@@ -73,7 +72,7 @@ pub struct Validation {
 ///
 /// # Errors
 /// Those of the connection; a table that is missing is a finding.
-pub fn validate(database: &Database, options: &Options, progress: &Progress) -> Result<Validation> {
+pub fn validate(database: &Database, options: &ValidationOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let tables = database.tables(&mut session)?;
     let mut findings = Vec::new();

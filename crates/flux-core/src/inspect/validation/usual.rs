@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::db::Session;
 use crate::error::Result;
 use crate::inspect::validation::coverage::{Content, Names, same_weekdays, span};
-use crate::inspect::validation::{Options, day};
+use crate::inspect::validation::{ValidationOptions, day};
 use crate::report::some_of;
 use crate::report::{Code, Finding, number, plural};
 
@@ -19,9 +19,7 @@ const FEWEST: usize = 4;
 /// A volume out of its band.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Unusual {
-    /// Table.
     pub table: String,
-    /// Zone.
     pub zone: String,
     pub(crate) date: String,
     pub(crate) volume: u64,
@@ -39,9 +37,7 @@ pub(crate) type SeriesDay = (NaiveDate, Option<u64>, Option<(f64, f64)>);
 /// Volumes of one table and zone, day by day, with their bands.
 #[derive(Debug)]
 pub(crate) struct Series {
-    /// Table.
     pub table: String,
-    /// Zone.
     pub zone: String,
     pub(crate) days: Vec<SeriesDay>,
 }
@@ -72,7 +68,7 @@ pub(crate) fn unusual(
     tables: &HashSet<String>,
     contents: &[Content],
     names: &Names,
-    options: &Options,
+    options: &ValidationOptions,
     findings: &mut Vec<Finding>,
 ) -> Result<(Vec<Series>, Vec<Unusual>)> {
     let (mut series, mut all) = (Vec::new(), Vec::new());
@@ -120,7 +116,7 @@ pub(crate) fn unusual(
         }
         tell(content, &found, findings);
         all.extend(found);
-        // The zone with most visitors stands for the others in the chart.
+        // The chart has room for one zone: the one with most visitors.
         let total = |series: &Series| series.days.iter().filter_map(|(_, volume, _)| *volume).sum::<u64>();
         series.extend(by_zone.into_values().max_by_key(total));
     }

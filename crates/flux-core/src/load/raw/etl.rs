@@ -37,7 +37,7 @@ pub struct EtlOptions {
     pub max_rejects: Option<MaxRejects>,
     /// How rows reach the server.
     pub load_method: LoadMethod,
-    /// Which tables.
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Reads and checks, writes nothing.
     pub dry_run: bool,

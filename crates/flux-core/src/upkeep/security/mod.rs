@@ -66,7 +66,7 @@ struct Problem {
 ///
 /// # Errors
 /// [`Error::Config`] for bad rules, [`Error::Io`] when the folder cannot be read.
-pub fn check(settings: &Settings, options: &SecurityOptions) -> Result<impl Report + use<>> {
+pub fn security(settings: &Settings, options: &SecurityOptions) -> Result<impl Report + use<>> {
     let home = settings.home.root();
     let root = options.path.as_deref().unwrap_or(home);
     fs::read_dir(root).map_err(Error::io("lecture de", root))?;
@@ -133,7 +133,7 @@ fn file_name(relative: &str) -> String {
     relative.rsplit('/').next().unwrap_or_default().to_lowercase()
 }
 
-/// Whether values stand without quotes in a file.
+/// Whether a file writes values without quotes.
 fn is_settings(name: &str) -> bool {
     let ends = [".ini", ".cnf", ".conf", ".yml", ".yaml", ".properties", ".sh", ".toml", ".txt", ".cfg"];
     name.contains(".env") || ends.iter().any(|end| name.ends_with(end))

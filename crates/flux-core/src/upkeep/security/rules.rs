@@ -148,7 +148,7 @@ impl Rules {
         })
     }
 
-    /// What a line holds. `settings` says that values stand without quotes, as in `.env`, `.ini` and `.yml`.
+    /// What a line holds. `settings`: values are written without quotes, as in `.env`, `.ini` and `.yml`.
     pub(crate) fn look(&self, line: &str, settings: bool) -> Vec<Hit> {
         let mut hits: Vec<Hit> = Vec::new();
         for (rule, what, regex) in &self.forms {
