@@ -92,7 +92,7 @@ fn gaps_unknown_names_bad_lines_and_unusual_volumes_are_found() {
     let has = |words: &[&str]| findings.iter().any(|finding| words.iter().all(|word| finding.contains(word)));
     assert!(has(&["duree_sejour_int.csv", "absent"]), "{findings:#?}");
     assert!(has(&["fact_diurnes_temp", "1 combinaison absente", "CANTAL : 2025-07-08"]), "{findings:#?}");
-    assert!(has(&["noms de départements", "1 ligne", "Atlantide (1)", "--create-missing"]), "{findings:#?}");
+    assert!(has(&["noms de départements", "1 ligne", "Atlantide (1)", "ensure-schema --seed"]), "{findings:#?}");
     assert!(has(&["duree_sejour.csv", "volume négatif", "ligne 2 : -1"]), "{findings:#?}");
     assert!(has(&["duree_sejour.csv", "1 ligne rejetée à l'import", "rejets"]), "{findings:#?}");
     // 97 … 104: median 100.5, spread 0.05 × 100.5 at least; 110 is within five of it, 900 is not

@@ -272,7 +272,7 @@ fn the_first_present_and_filled_column_of_each_list_counts() {
             // The code counts, not the name.
             "2024-07-08;Cantal;NonLocal;Resident;;;15014;;Saint-Flour;;;6",
             // Two neighbours of that name, no code: ambiguous.
-            "2024-07-08;Cantal;NonLocal;Excursionniste;;;;;Saint-Victor;;;7",
+            "2024-07-08;Cantal;NonLocal;Excursionniste;;;;;Saint-Pargoire;;;7",
         ],
     );
     let json = world.etl(&[]).expect_code(3).json();

@@ -451,11 +451,11 @@ fn unknown_and_ambiguous_names_are_rejected_and_named() {
         MOBILITY,
         "export_mobilite.csv",
         "fact_lieu_activite_soir_temp",
-        &["2025-07-07;Cantal;Local;Touriste;Sainte-Marie;1", "2025-07-07;Cantal;Local;Touriste;Saint-Victor;1"],
+        &["2025-07-07;Cantal;Local;Touriste;Sainte-Colombe;1", "2025-07-07;Cantal;Local;Touriste;Saint-Pargoire;1"],
         "2025-07-07;Cantal;Local;Touriste;Saint-Flour;1",
     );
     let reasons = mobility["rejects"].to_string();
-    assert!(reasons.contains("ambigu") && reasons.contains("SAINTE-MARIE") && reasons.contains("(63)"), "{reasons}");
+    assert!(reasons.contains("ambigu") && reasons.contains("SAINTE-COLOMBE") && reasons.contains("(63)"), "{reasons}");
 }
 
 #[test]

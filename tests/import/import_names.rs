@@ -301,12 +301,12 @@ fn communes_and_their_homonyms() {
         ("St Georges", Some(3)),
         ("Saint?Georges", Some(3)),
         // None here; that of Aveyron, the only neighbour, before that of Charente.
-        ("Saint-Simon", Some(5)),
-        ("ST SIMON", Some(5)),
+        ("Saint-Affrique", Some(5)),
+        ("ST AFFRIQUE", Some(5)),
         // Two neighbours, or none: never guessed.
-        ("Saint-Victor", None),
-        ("Sainte-Marie", None),
-        ("Ste Marie", None),
+        ("Saint-Pargoire", None),
+        ("Sainte-Colombe", None),
+        ("Ste Colombe", None),
         ("Ste-Flour", None),
         ("Stflour", None),
     ];
@@ -326,7 +326,7 @@ fn the_observatory_of_another_departement_has_its_own_homonyms() {
     world.csv(
         "export_mobilite.csv",
         MOBILITY,
-        &["2025-07-07;Cantal;Local;Touriste;Saint-Georges;1", "2025-07-07;Cantal;Local;Touriste;Saint-Victor;2"],
+        &["2025-07-07;Cantal;Local;Touriste;Saint-Georges;1", "2025-07-07;Cantal;Local;Touriste;Saint-Pargoire;2"],
     );
     let tool =
         world.tool("update-temp-tables").args(["--only", "export_mobilite"]).env("OBSERVATOIRE_DEPARTEMENT", "16");
@@ -454,4 +454,139 @@ fn the_reference_data_knows_what_is_delivered() {
     assert_eq!(stored, ["15014", "15187", "15188", "15258", "15265"]);
     let without_epci = "SELECT COUNT(*) FROM fact_lieu_activite_soir_temp WHERE id_epci = 0";
     assert_eq!(world.db.scalar(without_epci), "0");
+}
+
+#[test]
+fn communes_answer_to_their_former_names_and_those_that_are_gone_are_rows_of_their_own() {
+    let world = World::new();
+    // As a base of the older scripts has them: by code only, under a former name, under today's; and a namesake in Gironde.
+    world.db.exec(
+        "INSERT INTO dim_communes (id_commune, nom_commune, code_insee, id_departement) VALUES (21, '', '15120', 1),
+         (22, 'LE ROUGET', '15268', 1), (23, 'NEUVÉGLISE-SUR-TRUYÈRE', '15142', 1), (24, 'CALVINET', '15027', 1), (25, 'MOURJOU', '15136', 1),
+         (26, 'MAURIAC', '33278', NULL), (27, 'MURAT', '03191', NULL), (28, 'GAP', '05061', NULL), (29, 'SAINTE-COLOMBE', '05135', NULL)",
+    );
+    let names = [
+        ("Mauriac", Some(21)),
+        ("Le Rouget-Pers", Some(22)),
+        ("Le Rouget", Some(22)),
+        ("Neuvéglise", Some(23)),
+        // Puycapel today.
+        ("Puycapel", Some(24)),
+        ("Mourjou", Some(25)),
+        // Murat of the Cantal is not in this base: that of the Allier is another one.
+        ("Murat", None),
+        // Only one commune of the country bears this name.
+        ("Gap", Some(28)),
+    ];
+    let line = |raw: &str| format!("Cantal;Local;Touriste;{raw}");
+    expect(&world, "export_mobilite.csv", "fact_lieu_activite_soir_temp", "id_commune", MOBILITY, line, &names);
+    let json = world.import("export_mobilite", &["--force"]).json();
+    let mobility = file(&json, "export_mobilite.csv");
+    assert_eq!(mobility["far_communes"], serde_json::json!(["GAP (05)"]), "{json:#}");
+    let missed = &mobility["missed_names"];
+    assert_eq!((&missed[0]["code"], &missed[0]["name"]), (&"name-unknown".into(), &"Murat".into()), "{json:#}");
+    // The reference brings what the base lacks, once, and fills no name twice.
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let murat = world.db.scalar("SELECT id_commune FROM dim_communes WHERE code_insee = '15138'").parse().unwrap();
+    expect(
+        &world,
+        "export_mobilite.csv",
+        "fact_lieu_activite_soir_temp",
+        "id_commune",
+        MOBILITY,
+        line,
+        &[("Murat", Some(murat))],
+    );
+}
+
+#[test]
+fn the_epci_of_a_weekly_row_is_the_one_of_the_newest_definitive_rows() {
+    let world = World::whole();
+    world.db.exec(
+        "INSERT INTO dim_epci (id_epci, nom_epci) VALUES (3, 'CC DU PAYS DE MURAT'), (4, 'CC HAUTES TERRES');
+         INSERT INTO fact_lieu_activite_soir (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume, is_provisional) VALUES
+         ('2022-05-01', 1, 1, 1, 3, 1, 'dimanche', 10, 0), ('2023-05-01', 1, 1, 1, 4, 1, 'lundi', 10, 0), ('2024-05-01', 1, 1, 1, 2, 1, 'mercredi', 10, 1),
+         ('2023-05-01', 1, 1, 1, 0, 2, 'lundi', 10, 0)",
+    );
+    world.csv(
+        "export_mobilite.csv",
+        MOBILITY,
+        &[
+            "2025-07-07;Cantal;Local;Touriste;Aurillac;1",
+            "2025-07-07;Cantal;Local;Touriste;Saint-Flour;2",
+            "2025-07-07;Cantal;Local;Touriste;Saint-Affrique;3",
+        ],
+    );
+    world.import("export_mobilite", &[]).expect_code(0);
+    // Newest definitive: 4, not the provisional 2; none but 0: that of dim_communes; none at all: 0.
+    assert_eq!(world.keys("fact_lieu_activite_soir_temp", "id_epci"), ["0 3", "2 2", "4 1"]);
+}
+
+#[test]
+fn countries_meet_whatever_name_is_stored_and_are_not_doubled() {
+    let world = World::new();
+    world.db.exec("INSERT INTO dim_pays (id_pays, nom_pays) VALUES (11, 'TCHÈQUE (RÉPUBLIQUE)'), (12, 'DOMINIQUE'), (13, 'HOLLANDE')");
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    assert_eq!(
+        world.db.scalar("SELECT COUNT(*) FROM dim_pays WHERE nom_pays IN ('TCHÉQUIE', 'RÉPUBLIQUE TCHÈQUE')"),
+        "0"
+    );
+    let id = |name: &str| {
+        Some(world.db.scalar(&format!("SELECT id_pays FROM dim_pays WHERE nom_pays = '{name}'")).parse().unwrap())
+    };
+    let names = [
+        ("République tchèque", Some(11)),
+        ("Tchéquie", Some(11)),
+        ("Dominicaine; République", id("RÉPUBLIQUE DOMINICAINE")),
+        ("Dominique", Some(12)),
+        // Two rows of one country, PAYS-BAS and HOLLANDE: the first name of the group wins.
+        ("Pays-Bas", Some(4)),
+        ("Hollande", Some(4)),
+        ("Guadeloupe; Martinique", id("GUADELOUPE, MARTINIQUE")),
+        ("Océan Indien (La Réunion; Mayotte; TAAF)", id("OCÉAN INDIEN (LA RÉUNION, MAYOTTE, TAAF)")),
+        ("Autres pays", id("AUTRES PAYS")),
+        ("Royaume du Nord", None),
+    ];
+    let line = |raw: &str| format!("Cantal;Etranger;Touriste;\"{raw}\"");
+    expect(&world, "frequentation_nuitee_int.csv", "fact_nuitees_pays_temp", "id_pays", INT, line, &names);
+}
+
+#[test]
+fn an_observatory_has_its_own_zones() {
+    let world = World::new();
+    world.db.exec("DELETE FROM dim_zones_observation; INSERT INTO dim_zones_observation (id_zone, nom_zone) VALUES (1, 'GÉVAUDAN'), (2, 'CABA')");
+    world.home.write(
+        "reference/zones.csv",
+        "zone;noms_equivalents;visible\nCœur de Lozère;CABA;oui\nGévaudan;Terres de Gévaudan;oui\nMargeride;;non\n",
+    );
+    zones(&world, &[("Cœur de Lozère", Some(2)), ("Terres de Gevaudan", Some(1)), ("Pays d'Aurillac", None)]);
+    // What is offered, not what is only known.
+    world.tool("add-missing-zones").run().sane().expect_code(0);
+    assert_eq!(world.db.count("dim_zones_observation"), 2);
+    world.home.write("reference/zones.csv", "zone;noms_equivalents\nAubrac;\nMargeride;AUBRAC\n");
+    let refused = world.tool("update-temp-tables").run().expect_code(1);
+    assert!(refused.stderr.contains("lignes 2 et 3"), "{refused}");
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_listed_once_over_all_files_with_its_nearest() {
+    let world = World::new();
+    let zone = |rest: &str| (7..10).map(|day| format!("2025-07-{day:02};Vall Truyère;{rest}")).collect::<Vec<_>>();
+    let lines = |rows: Vec<String>| rows.iter().map(String::as_str).map(str::to_owned).collect::<Vec<_>>();
+    for (name, header, rows) in [
+        ("frequentation_nuitee.csv", BASE, lines(zone("Local;Touriste;1"))),
+        ("frequentation_nuitee_fr.csv", FR, lines(zone("Local;Touriste;Loire;1"))),
+    ] {
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        world.csv(name, header, &rows);
+    }
+    let outcome = world
+        .tool("update-temp-tables")
+        .args(["--only", "frequentation_nuitee,frequentation_nuitee_fr"])
+        .run()
+        .expect_code(3);
+    // Three lines in each of two files.
+    let shown: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("« Vall Truyère »")).collect();
+    assert_eq!(shown.len(), 1, "{outcome}");
+    assert!(shown[0].contains("6 lignes") && outcome.stdout.contains("VAL TRUYÈRE"), "{outcome}");
 }

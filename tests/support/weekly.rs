@@ -46,9 +46,9 @@ INSERT INTO dim_durees_sejour (id_duree, libelle, nb_nuits, ordre) VALUES (1, '1
 INSERT INTO dim_epci (id_epci, nom_epci) VALUES (1, 'CA DU BASSIN D''AURILLAC'), (2, 'SAINT-FLOUR COMMUNAUTÉ');
 INSERT INTO dim_communes (id_commune, nom_commune, code_insee, id_departement, id_epci) VALUES
   (1, 'AURILLAC', '15014', 1, 1), (2, 'SAINT-FLOUR', '15187', 1, 2), (3, 'SAINT-GEORGES', '15188', 1, 2),
-  (4, 'SAINT-GEORGES', '16321', 7, NULL), (5, 'SAINT-SIMON', '12999', 3, NULL), (6, 'SAINT-SIMON', '16351', 7, NULL),
-  (7, 'SAINT-VICTOR', '12998', 3, NULL), (8, 'SAINT-VICTOR', '63998', 2, NULL), (9, 'SAINTE-MARIE', '35294', NULL, NULL),
-  (10, 'SAINTE-MARIE', '08390', NULL, NULL);
+  (4, 'SAINT-GEORGES', '16321', 7, NULL), (5, 'SAINT-AFFRIQUE', '12208', 3, NULL), (6, 'SAINT-AFFRIQUE', '16351', 7, NULL),
+  (7, 'SAINT-PARGOIRE', '12998', 3, NULL), (8, 'SAINT-PARGOIRE', '63998', 2, NULL), (9, 'SAINTE-COLOMBE', '35294', NULL, NULL),
+  (10, 'SAINTE-COLOMBE', '08390', NULL, NULL);
 ";
 
 /// A database with tables and [`DIMENSIONS`], and a home for its tools.

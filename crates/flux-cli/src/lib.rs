@@ -226,5 +226,7 @@ fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress
     if let Err(error) = signals::install() {
         log::warn!("signaux non interceptés : {error}");
     }
-    settings
+    let settings = settings?;
+    flux_core::dims::use_own_zones(settings.home.root())?;
+    Ok(settings)
 }

@@ -1,6 +1,9 @@
 //! The dimensions in the database: loading them for name resolution, creating rows, filling `dim_dates`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use chrono::NaiveDate;
 use mysql::Value;
@@ -11,7 +14,7 @@ use crate::domain::calendar::days;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{Group, Locality, Resolver, Row, fold, nights};
 use crate::domain::reference;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 
 /// Rows of one multi-row INSERT into a dimension: few enough for the smallest max_allowed_packet.
 const BATCH: usize = 100;
@@ -35,7 +38,8 @@ pub(crate) fn groups(dim: Dim) -> Vec<Group> {
             reference::autres_departements().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect()
         }
         Dim::Duree => reference::durees().iter().map(|duree| group(duree.libelle, duree.equivalents)).collect(),
-        Dim::Pays | Dim::Epci | Dim::Commune => Vec::new(),
+        Dim::Pays => reference::pays().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect(),
+        Dim::Epci | Dim::Commune => Vec::new(),
     }
 }
 
@@ -49,6 +53,61 @@ pub(crate) fn load(session: &mut Session, dim: Dim, locality: &Locality, may_be_
         return Err(Error::EmptyDimension { table: dim.spec().table.into() });
     }
     Ok(Resolver::new(dim, rows, &groups(dim), locality.clone()))
+}
+
+/// Loads a dimension for the names of a weekly file, which says of a commune neither its code nor its EPCI: the EPCI is the one under
+/// which definitive rows of the commune are stored, so that no visitor is counted under two.
+///
+/// # Errors
+/// Those of [`load`].
+pub(crate) fn load_weekly(
+    session: &mut Session,
+    dim: Dim,
+    locality: &Locality,
+    may_be_empty: bool,
+) -> Result<Resolver> {
+    let mut resolver = load(session, dim, locality, may_be_empty)?;
+    if dim == Dim::Commune {
+        resolver.set_epcis(&stored_epcis(session)?);
+    }
+    Ok(resolver)
+}
+
+/// EPCI of the newest definitive rows of each commune, by the commune's id.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn stored_epcis(session: &mut Session) -> Result<HashMap<u32, u32>> {
+    let sql = "SELECT id_commune, id_epci FROM fact_lieu_activite_soir WHERE is_provisional = 0 AND id_epci <> 0 \
+               GROUP BY id_commune, id_epci ORDER BY MAX(date), id_epci";
+    let rows: Result<Vec<(u32, u32)>> = session.rows("EPCI des lignes définitives", sql, ());
+    match rows {
+        // The newest comes last and stays.
+        Ok(rows) => Ok(rows.into_iter().collect()),
+        // An older base may have neither the table nor the columns, and then knows no EPCI.
+        Err(Error::MissingTable { .. }) => Ok(HashMap::new()),
+        Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Ok(HashMap::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes `reference/zones.csv` of the home folder, where there is one, in place of the built-in zones, for the rest of the process.
+///
+/// # Errors
+/// [`Error::Config`] for a file that cannot be read, or that says two things of one name.
+pub fn use_own_zones(home: &Path) -> Result<()> {
+    let path = home.join("reference/zones.csv");
+    let refuse = |message: String| Error::Config {
+        message: format!("{} : {message}", path.display()),
+        hint:
+            "une ligne par zone : zone;noms_equivalents;visible, les équivalents séparés par |, visible vaut oui ou non"
+                .into(),
+    };
+    match fs::read(&path) {
+        Ok(bytes) => reference::use_zones(&bytes).map_err(refuse),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(refuse(error.to_string())),
+    }
 }
 
 fn load_plain(session: &mut Session, dim: Dim) -> Result<Vec<Row>> {

@@ -11,7 +11,7 @@
 pub mod backup;
 mod csv;
 pub mod db;
-mod dims;
+pub mod dims;
 pub mod domain;
 pub mod error;
 pub mod extract;

@@ -9,6 +9,7 @@ use crate::db::marks;
 use crate::db::{Database, Session};
 use crate::dims;
 use crate::domain::catalogue::{self, DATASETS, Dim, Kind, Space};
+use crate::domain::communes;
 use crate::domain::names::{Locality, Resolution, Resolver, fold, normalise};
 use crate::domain::reference;
 use crate::error::{Error, Result};
@@ -139,7 +140,7 @@ pub fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report 
 
 fn reference_count(dim: Dim) -> u64 {
     match dim {
-        Dim::Commune => reference::communes().len() as u64,
+        Dim::Commune => (reference::communes().len() + communes::gone().count()) as u64,
         Dim::Epci => epcis().len() as u64,
         dim => reference_rows(dim).len() as u64,
     }
@@ -160,10 +161,10 @@ fn seed(database: &Database, dim: Dim, dry_run: bool) -> Result<Seeded> {
 fn reference_rows(dim: Dim) -> Vec<(String, Vec<(&'static str, Value)>)> {
     let plain = |name: &str| (normalise(dim, name), Vec::new());
     match dim {
-        Dim::Zone => reference::zones().iter().map(|zone| plain(zone.zone)).collect(),
+        Dim::Zone => reference::zones().iter().filter(|zone| zone.visible).map(|zone| plain(zone.zone)).collect(),
         Dim::Provenance => reference::provenances().iter().map(|nom| plain(nom.nom)).collect(),
         Dim::Categorie => reference::categories().iter().map(|nom| plain(nom.nom)).collect(),
-        Dim::Pays => reference::pays().iter().map(|nom| plain(nom)).collect(),
+        Dim::Pays => reference::pays().iter().map(|nom| plain(nom.nom)).collect(),
         Dim::Departement => {
             let region = |text: &str| Value::from(normalise(dim, text));
             let known = reference::departements().iter().map(|departement| {
@@ -257,6 +258,7 @@ fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
     let departements: HashMap<&str, Option<u32>> =
         reference::departements().iter().map(|known| (known.code, departement(known.nom))).collect();
     let epci = ids(session, Dim::Epci)?;
+    let stored_epcis = dims::stored_epcis(session)?;
     type Stored = (u32, String, Option<String>, Option<u32>, Option<u32>);
     let sql = "SELECT id_commune, COALESCE(nom_commune, ''), code_insee, id_departement, id_epci FROM dim_communes";
     let stored: Vec<Stored> = session.rows("lecture de dim_communes", sql, ())?;
@@ -265,20 +267,16 @@ fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
     for row in stored.iter().filter(|row| row.2.is_none()) {
         nameless.entry(fold(&row.1)).or_default().push(row);
     }
-    let mut homonyms: HashMap<String, u32> = HashMap::new();
-    for commune in reference::communes() {
-        *homonyms.entry(fold(commune.nom)).or_default() += 1;
-    }
     let mut completed = 0;
     let mut missing: Vec<[Value; 4]> = Vec::new();
-    for commune in reference::communes() {
+    for commune in reference::communes().iter().cloned().chain(communes::gone()) {
         let id_departement = departements.get(commune.departement).copied().flatten();
         let id_epci = if commune.nom_epci.is_empty() { None } else { epci(commune.nom_epci) };
         let name = fold(commune.nom);
         let adopted = nameless.get(&name).and_then(|rows| {
             rows.iter().find(|row| match row.3 {
                 Some(id) => Some(id) == id_departement,
-                None => homonyms.get(&name) == Some(&1),
+                None => communes::bearers(&communes::key(commune.nom)).len() == 1,
             })
         });
         match by_code.get(commune.code_insee).copied().or(adopted.copied()) {
@@ -288,6 +286,8 @@ fn seed_communes(session: &mut Session, dry_run: bool) -> Result<(u64, u64)> {
                     || (row.4.is_none() && id_epci.is_some()) =>
             {
                 completed += 1;
+                // What is stored of the commune comes before what the reference says of it.
+                let id_epci = stored_epcis.get(&row.0).copied().or(id_epci);
                 if !dry_run {
                     let sql = "UPDATE dim_communes SET code_insee = ?, id_departement = COALESCE(id_departement, ?), \
                                id_epci = COALESCE(id_epci, ?) WHERE id_commune = ?";

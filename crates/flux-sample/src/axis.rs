@@ -121,11 +121,11 @@ fn pays(dataset: &Dataset, two: bool) -> Axis {
         .iter()
         .enumerate()
         .map(|(i, nom)| {
-            let rank = match PAYS_FIRST.iter().position(|first| first == nom) {
+            let rank = match PAYS_FIRST.iter().position(|first| *first == nom.nom) {
                 Some(position) => (position as u64, 5),
                 None => (40 + i as u64, 60),
             };
-            Member { cells: vec![(*nom).to_owned()], rank }
+            Member { cells: vec![nom.nom.to_owned()], rank }
         })
         .collect();
     let usual = match dataset.kind {

@@ -151,7 +151,7 @@ mod tests {
                         .unwrap_or_else(|| panic!("{name} belongs to no zone"))
                 })
                 .collect();
-            assert_eq!(groups.len(), reference::zones().len());
+            assert_eq!(groups.len(), reference::zones().iter().filter(|zone| zone.visible).count());
         }
         assert_eq!(ZONES[1].name(ZoneStyle::Old), "CABA");
     }
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn the_first_countries_and_departements_exist() {
         for pays in PAYS_FIRST {
-            assert!(reference::pays().contains(pays), "{pays}");
+            assert!(reference::pays().iter().any(|known| known.nom == *pays), "{pays}");
         }
         for code in DEPARTEMENTS_FIRST {
             assert!(reference::departements().iter().any(|d| d.code == *code), "{code}");

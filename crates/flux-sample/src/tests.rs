@@ -187,7 +187,7 @@ fn names(dim: Dim) -> HashMap<String, u32> {
     let rows: Vec<Vec<String>> = match dim {
         Dim::Zone => reference::zones().iter().map(|zone| with(zone.zone, &zone.equivalents)).collect(),
         Dim::Departement => reference::departements().iter().map(|d| with(d.nom, &[])).collect(),
-        Dim::Pays => reference::pays().iter().map(|nom| with(nom, &[])).collect(),
+        Dim::Pays => reference::pays().iter().map(|nom| with(nom.nom, &[])).collect(),
         Dim::Duree => reference::durees().iter().map(|duree| with(duree.libelle, &[])).collect(),
         Dim::Commune => reference::communes().iter().map(|commune| with(commune.nom, &[])).collect(),
         Dim::Provenance => reference::provenances().iter().map(|nom| with(nom.nom, &nom.equivalents)).collect(),

@@ -2,6 +2,8 @@
 
 pub mod calendar;
 pub mod catalogue;
+pub(crate) mod communes;
 pub mod names;
 pub mod reference;
+mod spelling;
 pub(crate) mod values;

@@ -6,10 +6,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
-
 use crate::domain::catalogue::Dim;
+use crate::domain::communes;
+use crate::domain::spelling::saint;
+
+pub use crate::domain::spelling::fold;
+pub(crate) use crate::domain::spelling::{nights, normalise, without_accents};
 
 /// Names longer than the column of any dimension are unknown without a further look.
 const MAX_NAME: usize = 255;
@@ -115,8 +117,16 @@ pub(crate) struct Resolver {
 }
 
 /// Hash of one stored row of a dimension.
-pub(crate) fn digest_of(id: u32, name: &str) -> u128 {
-    let hash = blake3::Hasher::new().update(&id.to_le_bytes()).update(name.as_bytes()).finalize();
+pub(crate) fn digest_of(id: u32, row: &Row) -> u128 {
+    digest(&[&id.to_le_bytes(), row.name.as_bytes(), row.insee.as_deref().unwrap_or_default().as_bytes()])
+}
+
+fn digest(parts: &[&[u8]]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&part.len().to_le_bytes()).update(part);
+    }
+    let hash = hasher.finalize();
     let (half, _) = hash.as_bytes().split_at(16);
     half.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
@@ -152,6 +162,7 @@ impl Resolver {
                 Some(group) => members.entry(*group).or_default().push(index),
                 None => resolver.insert(&name, index),
             }
+            resolver.insert_names_of_code(index);
         }
         for (group, rows) in members {
             resolver.insert_group(&groups[group], &rows);
@@ -182,7 +193,19 @@ impl Resolver {
         }
     }
 
+    /// A commune answers to the names that its code bears and bore, whatever name is stored.
+    fn insert_names_of_code(&mut self, row: u32) {
+        let code = self.rows[row as usize].insee.clone();
+        for name in code.as_deref().map(communes::names_of).unwrap_or_default() {
+            add(&mut self.folded, communes::key(name), row);
+        }
+    }
+
     fn insert(&mut self, name: &str, row: u32) {
+        // An older base may hold communes of which it knows the code only.
+        if name.is_empty() {
+            return;
+        }
         add(&mut self.exact, name.to_owned(), row);
         let equivalent = self.equivalent_of(name);
         add(&mut self.folded, fold(equivalent.as_deref().unwrap_or(name)), row);
@@ -196,11 +219,14 @@ impl Resolver {
         if self.dim == Dim::Commune { saint(name) } else { None }
     }
 
-    /// Sum of [`digest_of`] over the stored rows: the same in any order, and rows that are created later add to it.
+    /// Hash of all that decides what a name leads to: the sum of [`digest_of`] over the stored rows, the same in any order, to which
+    /// rows that are created later add, with the equivalences and the place of the observatory.
     pub(crate) fn digest(&self) -> u128 {
         *self.digest.get_or_init(|| {
-            let stored = self.rows.iter().filter_map(|row| Some(digest_of(row.id?, &row.name)));
-            stored.fold(0, u128::wrapping_add)
+            let stored = self.rows.iter().filter_map(|row| Some(digest_of(row.id?, row)));
+            let groups = self.groups.iter().flatten().map(|name| digest(&[name.as_bytes()]));
+            let own = digest(&[self.locality.own.as_bytes()]);
+            stored.chain(groups).fold(own, u128::wrapping_add)
         })
     }
 
@@ -211,7 +237,7 @@ impl Resolver {
 
     /// Resolves one name as a CSV writes it.
     pub(crate) fn resolve(&self, raw: &str) -> Resolution {
-        self.choose(&self.hits(raw))
+        self.choose(&self.hits(raw), raw)
     }
 
     /// The rows that the first successful step finds.
@@ -223,11 +249,14 @@ impl Resolver {
         if name.is_empty() || name.chars().count() > MAX_NAME {
             return Cow::Borrowed(&[]);
         }
-        if let Some(hits) = self.exact.get(name.as_str()) {
+        // Where a commune lies counts before the step that finds it: see `choose_commune`.
+        let exact = if self.dim == Dim::Commune { None } else { self.exact.get(name.as_str()) };
+        if let Some(hits) = exact {
             return Cow::Borrowed(hits.rows());
         }
         let name = self.equivalent_of(&name).unwrap_or(name);
-        if let Some(hits) = self.equivalent.get(name.as_str()).or_else(|| self.exact.get(name.as_str())) {
+        let equivalent = || self.equivalent.get(name.as_str()).or_else(|| self.exact.get(name.as_str()));
+        if let Some(hits) = if self.dim == Dim::Commune { None } else { equivalent() } {
             return Cow::Borrowed(hits.rows());
         }
         let folded = fold(&name);
@@ -259,7 +288,16 @@ impl Resolver {
             .filter(|row| departement.is_some() && row_of(row).departement.as_deref() == departement)
             .copied()
             .collect();
-        self.choose(if certain.is_empty() { &rows } else { &certain })
+        // Where the file says which commune it means, its namesakes do not matter.
+        if insee.is_some() || departement.is_some() {
+            let rows = if certain.is_empty() { rows } else { certain };
+            return match self.best(&rows, &normalise(self.dim, name)).as_slice() {
+                [] => Resolution::Unknown,
+                [row] => Resolution::Found(*row),
+                several => self.ambiguous(several),
+            };
+        }
+        self.choose(&rows, name)
     }
 
     /// Rows whose folded name matches a damaged one.
@@ -282,30 +320,79 @@ impl Resolver {
         rows
     }
 
-    /// One row is found; among several communes the observatory's own département decides, then its neighbours.
-    fn choose(&self, rows: &[u32]) -> Resolution {
+    fn choose(&self, rows: &[u32], raw: &str) -> Resolution {
         match rows {
-            [] => return Resolution::Unknown,
-            [row] => return Resolution::Found(*row),
-            _ => {}
+            [] => Resolution::Unknown,
+            _ if self.dim == Dim::Commune => self.choose_commune(rows, raw),
+            [row] => Resolution::Found(*row),
+            _ => self.ambiguous(rows),
         }
-        if self.dim == Dim::Commune {
-            let within = |codes: &[String]| -> Vec<u32> {
-                let near = |row: &&u32| {
-                    let departement = self.rows[**row as usize].departement.as_ref();
-                    departement.is_some_and(|code| codes.contains(code))
-                };
-                rows.iter().filter(near).copied().collect()
-            };
-            for codes in [std::slice::from_ref(&self.locality.own), &self.locality.neighbours] {
-                match within(codes).as_slice() {
-                    [] => {}
-                    [row] => return Resolution::Found(*row),
-                    several => return self.ambiguous(several),
-                }
+    }
+
+    /// The observatory's own département decides, then its neighbours; a commune farther away is taken only where no other one of
+    /// the country bears the name, or ever did.
+    fn choose_commune(&self, rows: &[u32], raw: &str) -> Resolution {
+        let name = normalise(self.dim, raw);
+        let key = communes::key(&name);
+        for codes in [std::slice::from_ref(&self.locality.own), &self.locality.neighbours] {
+            let near =
+                |row: &&u32| self.rows[**row as usize].departement.as_ref().is_some_and(|code| codes.contains(code));
+            let near: Vec<u32> = rows.iter().filter(near).copied().collect();
+            match self.best(&near, &name).as_slice() {
+                [] => {}
+                [row] => return Resolution::Found(*row),
+                several => return self.ambiguous(several),
+            }
+            // The base lacks the commune that is meant; its namesakes are others.
+            if codes.iter().any(|code| *code == self.locality.own && communes::is_borne_in(&key, code)) {
+                return Resolution::Unknown;
             }
         }
-        self.ambiguous(rows)
+        match self.best(rows, &name).as_slice() {
+            [row] if self.is_alone(*row, &key) => Resolution::Found(*row),
+            rows => self.ambiguous(rows),
+        }
+    }
+
+    /// Whether no other commune of the country bears the name. A row that says neither code nor département is taken as it is.
+    fn is_alone(&self, row: u32, key: &str) -> bool {
+        let row = &self.rows[row as usize];
+        row.departement.is_none() || {
+            let today = row.insee.as_deref().map(communes::today);
+            communes::bearers(key).iter().all(|code| Some(communes::today(code)) == today)
+        }
+    }
+
+    /// Of communes equally near: those of just that name before those whose code bears it, these before those that only fold to it;
+    /// then the living before those that are gone.
+    fn best(&self, rows: &[u32], name: &str) -> Vec<u32> {
+        if rows.len() < 2 {
+            return rows.to_vec();
+        }
+        let long = self.equivalent_of(name);
+        let long = long.as_deref().unwrap_or(name);
+        let rank = |row: &u32| {
+            let row = &self.rows[*row as usize];
+            let stored = normalise(self.dim, &row.name);
+            let names = row.insee.as_deref().map(communes::names_of).unwrap_or_default();
+            let step = if stored == name {
+                0
+            } else if stored == long || names.iter().any(|other| normalise(self.dim, other) == long) {
+                1
+            } else {
+                2
+            };
+            (step, row.insee.as_deref().is_some_and(communes::is_gone))
+        };
+        let Some(best) = rows.iter().map(rank).min() else { return Vec::new() };
+        rows.iter().filter(|row| rank(row) == best).copied().collect()
+    }
+
+    /// Département of a commune that is neither in the observatory's own nor in a neighbouring one.
+    pub(crate) fn far(&self, row: u32) -> Option<&str> {
+        let departement = self.rows[row as usize].departement.as_ref()?;
+        let near = departement == &self.locality.own || self.locality.neighbours.contains(departement);
+        (!near).then_some(departement)
     }
 
     fn ambiguous(&self, rows: &[u32]) -> Resolution {
@@ -346,13 +433,24 @@ impl Resolver {
             Some(group) => self.insert_group(&group, &[index]),
             None => self.insert(&name, index),
         }
+        self.insert_names_of_code(index);
         index
+    }
+
+    /// Gives communes the EPCIs under which they are stored, by the id of the commune.
+    pub(crate) fn set_epcis(&mut self, epcis: &HashMap<u32, u32>) {
+        for row in &mut self.rows {
+            if let Some(epci) = row.id.and_then(|id| epcis.get(&id)) {
+                row.epci = *epci;
+            }
+        }
     }
 
     /// Remembers the INSEE code of a commune that was stored without.
     pub(crate) fn learn_code(&mut self, row: u32, code: &str) {
         self.codes.insert(code.into(), row);
         self.rows[row as usize].insee = Some(code.to_owned());
+        self.insert_names_of_code(row);
     }
 
     /// Names of the rows nearest to an unknown one, for the message.
@@ -367,114 +465,6 @@ impl Resolver {
         scored.sort_unstable();
         scored.into_iter().take(count).map(|(_, name)| name).collect()
     }
-}
-
-/// Step 1: composed, upper case, trimmed, inner spaces collapsed, typographic signs made plain, surrounding quotes dropped.
-pub(crate) fn normalise(dim: Dim, raw: &str) -> String {
-    if is_plain(raw) {
-        return raw.to_owned();
-    }
-    let mut plain = String::with_capacity(raw.len());
-    // In capitals first: that of « ŉ » is written with an apostrophe of its own.
-    for c in raw.nfc().flat_map(char::to_uppercase) {
-        match c {
-            '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => {
-                plain.push('\'')
-            }
-            '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{00AB}' | '\u{00BB}' => plain.push('"'),
-            '\u{FEFF}' | '\u{200B}' | '\u{00AD}' => {}
-            '\u{2010}' | '\u{2011}' => plain.push('-'),
-            ';' if dim == Dim::Pays => plain.push(','),
-            c if c.is_whitespace() => plain.push(' '),
-            c => plain.push(c),
-        }
-    }
-    // Some capitals of precomposed letters come decomposed.
-    let plain: String = plain.nfc().collect();
-    let mut name = plain.trim();
-    while let Some(inner) = unquoted(name) {
-        name = inner.trim();
-    }
-    let mut collapsed = String::with_capacity(name.len());
-    for word in name.split(' ').filter(|word| !word.is_empty()) {
-        if !collapsed.is_empty() {
-            collapsed.push(' ');
-        }
-        collapsed.push_str(word);
-    }
-    collapsed
-}
-
-/// Whether a name is as [`normalise`] leaves it, as far as a look at its bytes can tell: most stored names are.
-fn is_plain(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'\'' | b' ');
-    let ends = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-    let bytes = name.as_bytes();
-    bytes.iter().all(|byte| inner(*byte)) && ends(bytes.first()) && ends(bytes.last()) && !name.contains("  ")
-}
-
-fn unquoted(name: &str) -> Option<&str> {
-    ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote))
-}
-
-/// Step 3: accents, hyphens, apostrophes and spaces folded away; ligatures spelled out.
-pub fn fold(name: &str) -> String {
-    let mut folded = String::with_capacity(name.len());
-    if name.is_ascii() {
-        folded.extend(name.chars().filter(|c| !matches!(c, '-' | '\'' | ' ')).map(|c| c.to_ascii_uppercase()));
-        return folded;
-    }
-    for c in name.nfd() {
-        match c {
-            '-' | '\'' | ' ' | '\u{2019}' | '\u{2013}' => {}
-            'Œ' | 'œ' => folded.push_str("OE"),
-            'Æ' | 'æ' => folded.push_str("AE"),
-            c if is_combining_mark(c) => {}
-            c => folded.extend(c.to_uppercase()),
-        }
-    }
-    folded
-}
-
-/// A name without its accents, otherwise as it is.
-pub(crate) fn without_accents(name: &str) -> String {
-    let mut plain = String::with_capacity(name.len());
-    for c in name.nfd() {
-        match c {
-            'Œ' => plain.push_str("OE"),
-            'Æ' => plain.push_str("AE"),
-            c if is_combining_mark(c) => {}
-            c => plain.push(c),
-        }
-    }
-    plain
-}
-
-/// `ST`, `STE` as whole words mean `SAINT`, `SAINTE`; `None` where the name holds neither.
-fn saint(name: &str) -> Option<String> {
-    if !name.contains("ST") {
-        return None;
-    }
-    let mut changed = false;
-    let mut result = String::with_capacity(name.len() + 4);
-    for piece in name.split_inclusive([' ', '-', '\'']) {
-        let word = piece.trim_end_matches([' ', '-', '\'']);
-        let long = match word {
-            "ST" => "SAINT",
-            "STE" => "SAINTE",
-            other => other,
-        };
-        changed |= long != word;
-        result.push_str(long);
-        result.push_str(&piece[word.len()..]);
-    }
-    changed.then_some(result)
-}
-
-/// Number of nights that a stay's label begins with.
-pub(crate) fn nights(label: &str) -> Option<u32> {
-    let digits: String = label.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok().filter(|nights| (1..=999).contains(nights))
 }
 
 fn is_damage(c: char) -> bool {
@@ -604,25 +594,18 @@ mod tests {
         let resolver = communes(&[
             ("SAINT-GEORGES", "15"),
             ("SAINT-GEORGES", "63"),
-            ("SAINT-SIMON", "12"),
-            ("SAINT-SIMON", "02"),
-            ("SAINT-VICTOR", "12"),
-            ("SAINT-VICTOR", "63"),
-            ("SAINTE-MARIE", "08"),
-            ("SAINTE-MARIE", "35"),
+            // Names that no commune of the Cantal bears or bore.
+            ("SAINT-AFFRIQUE", "12"),
+            ("SAINT-AFFRIQUE", "02"),
+            ("SAINT-PARGOIRE", "12"),
+            ("SAINT-PARGOIRE", "63"),
+            ("SAINTE-COLOMBE", "05"),
+            ("SAINTE-COLOMBE", "35"),
         ]);
         assert_eq!(resolver.resolve("St Georges"), Resolution::Found(0));
-        assert_eq!(resolver.resolve("ST-SIMON"), Resolution::Found(2));
-        assert!(matches!(resolver.resolve("Saint-Victor"), Resolution::Ambiguous(names) if names.len() == 2));
-        assert!(matches!(resolver.resolve("Ste-Marie"), Resolution::Ambiguous(_)));
-    }
-
-    #[test]
-    fn st_is_a_word_of_its_own() {
-        assert_eq!(saint("ST-FLOUR").as_deref(), Some("SAINT-FLOUR"));
-        assert_eq!(saint("NEUVEGLISE-SUR-TRUYERE STE MARIE").as_deref(), Some("NEUVEGLISE-SUR-TRUYERE SAINTE MARIE"));
-        assert_eq!(saint("STAINS"), None);
-        assert_eq!(saint("EST"), None);
+        assert_eq!(resolver.resolve("ST-AFFRIQUE"), Resolution::Found(2));
+        assert!(matches!(resolver.resolve("Saint-Pargoire"), Resolution::Ambiguous(names) if names.len() == 2));
+        assert!(matches!(resolver.resolve("Ste-Colombe"), Resolution::Ambiguous(_)));
     }
 
     #[test]
@@ -635,6 +618,64 @@ mod tests {
     #[test]
     fn a_capital_that_brings_an_apostrophe_gets_a_plain_one() {
         assert_eq!(normalise(Dim::Zone, "\u{149}dole"), "'NDOLE");
+    }
+
+    /// Codes and names by hand, from the INSEE's lists.
+    fn coded(rows: &[(&str, &str)]) -> Resolver {
+        let row = |(i, (name, code)): (usize, &(&str, &str))| Row {
+            departement: Some(code[..2].into()),
+            insee: Some((*code).into()),
+            ..Row::new(i as u32 + 1, *name)
+        };
+        let near = Locality { own: "15".into(), neighbours: vec!["12".into(), "63".into()] };
+        Resolver::new(Dim::Commune, rows.iter().enumerate().map(row).collect(), &[], near)
+    }
+
+    #[test]
+    fn a_commune_answers_to_the_names_of_its_code_whatever_name_is_stored() {
+        // Known by code only; under today's name; under a former one.
+        let resolver =
+            coded(&[("", "15120"), ("NEUSSARGUES-MOISSAC", "15141"), ("LE ROUGET", "15268"), ("MAURIAC", "33278")]);
+        for (name, row) in [
+            ("Mauriac", 0),
+            ("Neussargues en Pinatelle", 1),
+            ("Neussargues-Moissac", 1),
+            ("Le Rouget-Pers", 2),
+            ("LE ROUGET", 2),
+        ] {
+            assert_eq!(resolver.resolve(name), Resolution::Found(row), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_namesake_elsewhere_does_not_stand_in_for_a_commune_that_the_base_lacks() {
+        // Murat is in the Cantal (15138), in the Allier (03191) and in the Tarn's Murat-sur-Vèbre, which is another name.
+        let resolver = coded(&[("MURAT", "03191"), ("PARIS", "75056"), ("SAINT-JUST", "63390"), ("CHASTEL", "43070")]);
+        assert_eq!(resolver.resolve("Murat"), Resolution::Unknown);
+        assert_eq!(resolver.resolve("Paris"), Resolution::Found(1));
+        assert_eq!(resolver.far(1), Some("75"));
+        // A commune of the Cantal until 2015: its neighbour of that name is another one.
+        assert_eq!(resolver.resolve("Saint-Just"), Resolution::Unknown);
+    }
+
+    #[test]
+    fn a_commune_far_away_is_taken_only_where_no_other_bears_its_name() {
+        let resolver = coded(&[("SAINTE-COLOMBE", "05135"), ("GAP", "05061")]);
+        assert_eq!(resolver.resolve("Gap"), Resolution::Found(1));
+        assert!(matches!(resolver.resolve("Sainte-Colombe"), Resolution::Ambiguous(_)));
+    }
+
+    #[test]
+    fn within_a_departement_the_living_wins_over_the_gone_and_the_stored_name_over_the_former_one() {
+        // Les Trois Lacs: 27676 today, 27058 until 2022.
+        let near = Locality { own: "27".into(), neighbours: Vec::new() };
+        let row = |id, code: &str| Row {
+            departement: Some("27".into()),
+            insee: Some(code.into()),
+            ..Row::new(id, "LES TROIS LACS")
+        };
+        let resolver = Resolver::new(Dim::Commune, vec![row(1, "27058"), row(2, "27676")], &[], near);
+        assert_eq!(resolver.resolve("Les Trois Lacs"), Resolution::Found(1));
     }
 
     proptest! {

@@ -3,7 +3,11 @@
 //! Names are those of the files; whoever stores them puts them in upper case. Each list is parsed once, on first use.
 //! The school holidays are in `domain::calendar::school`.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
+
+use crate::domain::catalogue::Dim;
+use crate::domain::spelling::{fold, normalise};
 
 /// A name with the other names under which deliveries write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub struct ZoneGroup {
     pub zone: &'static str,
     /// Spellings in deliveries and older databases that mean the same row.
     pub equivalents: Vec<&'static str>,
+    /// Whether the portal offers it in its filters; it can be asked for by name in any case.
+    pub visible: bool,
 }
 
 /// A French département, of the official list.
@@ -51,6 +57,26 @@ pub struct Commune {
     pub nom_epci: &'static str,
 }
 
+/// A name that a French commune bore until it changed its name or merged into another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FormerCommune {
+    /// INSEE code under which it bore the name.
+    pub(crate) code_insee: &'static str,
+    pub(crate) nom: &'static str,
+    pub(crate) departement: &'static str,
+    /// Last year in which it bore the name.
+    pub(crate) derniere_annee: &'static str,
+    /// Code of today's commune: `code_insee` itself where that still exists, else the one it went into.
+    pub(crate) code_actuel: &'static str,
+}
+
+impl FormerCommune {
+    /// Whether the commune itself is gone; else it has only changed its name.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.code_insee != self.code_actuel
+    }
+}
+
 /// A length of stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duree {
@@ -64,11 +90,64 @@ pub struct Duree {
     pub equivalents: &'static [&'static str],
 }
 
-static ZONES: LazyLock<Vec<ZoneGroup>> = LazyLock::new(|| {
-    rows(include_str!("../../../../reference/zones.csv"))
-        .map(|[zone, others]| ZoneGroup { zone, equivalents: others.split('|').filter(|s| !s.is_empty()).collect() })
-        .collect()
-});
+static ZONES: LazyLock<Vec<ZoneGroup>> =
+    LazyLock::new(|| zone_groups(include_str!("../../../../reference/zones.csv")).collect());
+
+/// The zones of the observatory itself, once [`use_zones`] has read them.
+static OWN_ZONES: OnceLock<Vec<ZoneGroup>> = OnceLock::new();
+
+/// Takes the zones of an observatory in place of the built-in ones, for the rest of the process. `file` is a `zones.csv`: zone;
+/// equivalents with a bar between them; `non` for a zone that is not offered in filters. UTF-8, or Windows-1252 as spreadsheets write it.
+///
+/// # Errors
+/// Why the file is refused.
+pub(crate) fn use_zones(file: &[u8]) -> Result<(), String> {
+    let zones = own_zones(file)?;
+    // A second call in one process, as a test may make it, changes nothing.
+    let _ = OWN_ZONES.set(zones);
+    Ok(())
+}
+
+fn own_zones(file: &[u8]) -> Result<Vec<ZoneGroup>, String> {
+    let (text, _) = match std::str::from_utf8(file) {
+        Ok(text) => (text.trim_start_matches('\u{feff}').into(), false),
+        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(file),
+    };
+    let mut reader = csv::ReaderBuilder::new().delimiter(b';').flexible(true).from_reader(text.as_bytes());
+    let mut zones: Vec<ZoneGroup> = Vec::new();
+    let mut owners: HashMap<String, u64> = HashMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| format!("ligne illisible ({error})"))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let field = |at: usize| record.get(at).unwrap_or_default().trim();
+        let names: Vec<&str> = std::iter::once(field(0)).chain(field(1).split('|')).map(str::trim).collect();
+        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        if field(0).is_empty() {
+            return Err(format!("ligne {line} : zone sans nom"));
+        }
+        for name in &names {
+            let owner = *owners.entry(fold(&normalise(Dim::Zone, name))).or_insert(line);
+            if owner != line {
+                return Err(format!("« {name} » figure aux lignes {owner} et {line}"));
+            }
+        }
+        // They live as long as the program, as the built-in ones do.
+        let mut names = names.into_iter().map(|name| &*normalise(Dim::Zone, name).leak());
+        let zone = names.next().unwrap_or_default();
+        zones.push(ZoneGroup { zone, equivalents: names.collect(), visible: !field(2).eq_ignore_ascii_case("non") });
+    }
+    if zones.is_empty() { Err("aucune zone".into()) } else { Ok(zones) }
+}
+
+/// The groups of a `zones.csv`.
+fn zone_groups(text: &'static str) -> impl Iterator<Item = ZoneGroup> {
+    rows(text).map(|[zone, others, visible]| ZoneGroup { zone, equivalents: listed(others), visible: visible != "non" })
+}
+
+/// Names of a field, which stand with a bar between them.
+fn listed(field: &'static str) -> Vec<&'static str> {
+    field.split('|').filter(|name| !name.is_empty()).collect()
+}
 
 static DEPARTEMENTS: LazyLock<Vec<Departement>> = LazyLock::new(|| {
     rows(include_str!("../../../../reference/departements.csv"))
@@ -100,8 +179,23 @@ static COMMUNES: LazyLock<Vec<Commune>> = LazyLock::new(|| {
         .collect()
 });
 
-static PAYS: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| rows(include_str!("../../../../reference/pays.csv")).map(|[nom]| nom).collect());
+static FORMER_COMMUNES: LazyLock<Vec<FormerCommune>> = LazyLock::new(|| {
+    rows(include_str!("../../../../reference/communes_historiques.csv"))
+        .map(|[code_insee, nom, departement, derniere_annee, code_actuel]| FormerCommune {
+            code_insee,
+            nom,
+            departement,
+            derniere_annee,
+            code_actuel,
+        })
+        .collect()
+});
+
+static PAYS: LazyLock<Vec<Nom>> = LazyLock::new(|| {
+    rows(include_str!("../../../../reference/pays.csv"))
+        .map(|[nom, others]| Nom { nom, equivalents: listed(others) })
+        .collect()
+});
 
 static PROVENANCES: LazyLock<Vec<Nom>> = LazyLock::new(|| {
     vec![
@@ -148,9 +242,9 @@ const fn duree(nb_nuits: u32, libelle: &'static str, equivalents: &'static [&'st
     Duree { libelle, nb_nuits, ordre: nb_nuits, equivalents }
 }
 
-/// The zones of observation, in the order of the file.
+/// The zones of observation, in the order of their file: the observatory's own, else the built-in ones.
 pub fn zones() -> &'static [ZoneGroup] {
-    &ZONES
+    OWN_ZONES.get().unwrap_or(&ZONES)
 }
 
 /// The 101 départements, by code.
@@ -168,8 +262,13 @@ pub fn communes() -> &'static [Commune] {
     &COMMUNES
 }
 
-/// The foreign countries, in French alphabetical order.
-pub fn pays() -> &'static [&'static str] {
+/// The names that communes bore until they changed them or merged (INSEE, 2011 to 2026), by INSEE code; a code may have had several.
+pub(crate) fn former_communes() -> &'static [FormerCommune] {
+    &FORMER_COMMUNES
+}
+
+/// The foreign countries, and the territories that the networks count as such, in French alphabetical order.
+pub fn pays() -> &'static [Nom] {
     &PAYS
 }
 
@@ -387,30 +486,60 @@ mod tests {
 
     #[test]
     fn lists_have_their_known_sizes_and_no_two_names_that_fold_to_one() {
-        assert_eq!(zones().len(), 11);
-        assert_eq!(pays().len(), 230);
+        assert_eq!(zones().iter().filter(|zone| zone.visible).count(), 11);
+        assert_eq!(pays().len(), 243);
+        assert_eq!(former_communes().len(), 2711);
+        assert_eq!(former_communes().iter().filter(|former| former.is_gone()).count(), 1846);
         assert_eq!(durees().len(), 13);
         assert_eq!(provenances().len(), 3);
         assert_eq!(categories().len(), 10);
         assert_distinct(zones().iter().map(|zone| zone.zone));
-        assert_distinct(pays().iter().copied());
+        assert_distinct(pays().iter().map(|pays| pays.nom));
         assert_distinct(departements().iter().map(|d| d.nom).chain(autres_departements().iter().map(|d| d.nom)));
         assert_distinct(durees().iter().map(|duree| duree.libelle));
         assert_distinct(categories().iter().map(|categorie| categorie.nom));
     }
 
     #[test]
-    fn a_name_of_a_zone_belongs_to_one_group() {
-        let mut owners: BTreeMap<String, &str> = BTreeMap::new();
-        for group in zones() {
-            for name in group.equivalents.iter().chain([&group.zone]) {
-                let owner = owners.entry(folded(name)).or_insert(group.zone);
-                assert_eq!(*owner, group.zone, "{name}");
+    fn a_name_of_a_zone_or_country_belongs_to_one_group() {
+        let zones_and_countries = [
+            ZONES.iter().map(|zone| (zone.zone, &zone.equivalents)).collect::<Vec<_>>(),
+            pays().iter().map(|pays| (pays.nom, &pays.equivalents)).collect(),
+        ];
+        for groups in zones_and_countries {
+            let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+            for (first, equivalents) in groups {
+                for name in equivalents.iter().chain([&first]) {
+                    let owner = owners.entry(folded(name)).or_insert(first);
+                    assert_eq!(*owner, first, "{name}");
+                }
             }
         }
         let aurillac = zones().iter().find(|group| group.zone == "PAYS D'AURILLAC").unwrap();
         assert_eq!(aurillac.equivalents, ["CABA", "CA DU BASSIN D'AURILLAC", "PAYS D AURILLAC", "PAYS DAURILLAC"]);
         assert!(zones()[0].equivalents.is_empty(), "CANTAL has none");
+    }
+
+    #[test]
+    fn an_observatory_brings_its_own_zones_in_the_encoding_of_its_spreadsheet() {
+        let zones = own_zones(
+            "\u{feff}zone;noms_equivalents;visible\nGévaudan;gevaudan | Mende Cœur;oui\nAubrac;;non\n".as_bytes(),
+        )
+        .unwrap();
+        assert_eq!(
+            (zones[0].zone, zones[0].equivalents.as_slice()),
+            ("GÉVAUDAN", ["GEVAUDAN", "MENDE CŒUR"].as_slice())
+        );
+        assert!(zones[0].visible && !zones[1].visible);
+        assert_eq!(own_zones(b"zone;noms_equivalents\nG\xe9vaudan;\n").unwrap()[0].zone, "GÉVAUDAN");
+        for (file, blame) in [
+            ("zone\n", "aucune zone"),
+            ("zone;noms\n;CABA\n", "ligne 2"),
+            ("zone;noms\nAubrac;\nMargeride;AUBRAC\n", "lignes 2 et 3"),
+        ] {
+            let refused = own_zones(file.as_bytes()).unwrap_err();
+            assert!(refused.contains(blame), "{refused}");
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::domain::values::{Day, is_negative, parse_date, parse_volume};
 use crate::error::Result;
 
 use crate::load::layout::{Layout, Slice};
-use crate::load::naming::{Named, Naming, Room, first_filled, resolve};
+use crate::load::missed::{Missed, MissedName};
+use crate::load::naming::{self, Named, Naming, Room, first_filled, resolve};
 use crate::load::place::{self, Completion, Place};
 
 /// What becomes of a line.
@@ -135,6 +136,7 @@ pub(crate) struct Part {
     strip_accents: bool,
     pub(crate) created: usize,
     details: Vec<Detail>,
+    missed: Missed,
 }
 
 impl Part {
@@ -228,6 +230,7 @@ impl Mapper {
                 strip_accents: reading.strip_accents,
                 created: 0,
                 details: Vec::new(),
+                missed: Missed::default(),
             });
         }
         let position = |dim: Dim| parts.iter().position(|part: &Part| part.dim == dim);
@@ -300,7 +303,7 @@ impl Mapper {
             };
             let (resolver, reasons, created) = (&mut part.resolver, &mut part.reasons, &mut part.created);
             let encodings = &mut self.encodings;
-            let completions = &mut self.completions;
+            let (completions, missed) = (&mut self.completions, &mut part.missed);
             let may_create = part.may_create && *created < part.most_created;
             let room = &part.room;
             let (optional, is_place, strip) = (part.optional, part.place.is_some(), part.strip_accents);
@@ -310,10 +313,15 @@ impl Mapper {
                 encodings.1 |= !ansi && !raw.is_ascii();
                 let mut naming = Naming { resolver, reasons, may_create, room, strip, created };
                 if is_place {
-                    place::resolve(&mut naming, raw, completions)
-                } else {
-                    resolve(&mut naming, &text, optional)
+                    return place::resolve(&mut naming, raw, completions);
                 }
+                let named = resolve(&mut naming, &text, optional);
+                if let Named::Row(row) = named
+                    && let Some(departement) = resolver.far(row)
+                {
+                    missed.note_far(&resolver.rows()[row as usize].name, departement);
+                }
+                named
             });
             if part.created > part.details.len() {
                 // The EPCI comes before the commune.
@@ -324,9 +332,13 @@ impl Mapper {
                 Named::Row(row) => self.values[index] = row + 1,
                 Named::Blank => self.values[index] = 0,
                 Named::Bad(reason) => {
-                    let part = &self.parts[index];
+                    let part = &mut self.parts[index];
                     let value = decode(raw).0.replace('\0', " ").trim().to_owned();
-                    return Outcome::Rejected { reason: &part.reasons[reason as usize], column: &part.column, value };
+                    let reason = part.reasons[reason as usize].as_str();
+                    if !value.is_empty() {
+                        part.missed.add(&value, naming::rows_of(reason));
+                    }
+                    return Outcome::Rejected { reason, column: &part.column, value };
                 }
             }
         }
@@ -380,6 +392,16 @@ impl Mapper {
         self.new_rows().into_iter().flat_map::<Vec<String>, _>(named).collect()
     }
 
+    /// Names that lines were rejected for, dimension by dimension.
+    pub(crate) fn missed_names(&self) -> Vec<MissedName> {
+        self.parts.iter().flat_map(|part| part.missed.names(part.dim, &part.resolver)).collect()
+    }
+
+    /// Communes that were found outside of the own and the neighbouring départements, `NAME (code)`.
+    pub(crate) fn far_communes(&self) -> Vec<String> {
+        self.parts.iter().flat_map(|part| part.missed.far.iter().cloned()).collect()
+    }
+
     /// The ids behind the packed values, part by part; `None` for a part that is packed as its id. `created` are the ids of the names
     /// of [`Mapper::new_rows`], in its order.
     pub(crate) fn ids(&self, created: &[(Dim, Vec<u32>)]) -> Vec<Option<Vec<u32>>> {
@@ -398,7 +420,7 @@ impl Mapper {
             let Some(ids) = ids else { continue };
             let stored = part.resolver.rows().len() - part.created;
             let created = part.resolver.rows()[stored..].iter().zip(&ids[1 + stored..]);
-            let created = created.map(|(row, id)| names::digest_of(*id, &row.name));
+            let created = created.map(|(row, id)| names::digest_of(*id, row));
             hasher.update(&created.fold(part.resolver.digest(), u128::wrapping_add).to_le_bytes());
         }
         hasher.finalize().to_hex().to_string()

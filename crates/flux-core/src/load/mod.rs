@@ -6,6 +6,7 @@ mod kept;
 pub(crate) mod layout;
 pub(crate) mod mapper;
 mod measured;
+pub(crate) mod missed;
 mod naming;
 mod options;
 mod pipeline;

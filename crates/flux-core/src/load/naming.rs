@@ -23,6 +23,15 @@ const AMBIGUOUS: u32 = 2;
 /// Different reasons kept; beyond them the plain one is given.
 const REASONS: usize = 1000;
 
+/// Between the reason for an ambiguous name and the rows that it may mean.
+const ROWS: &str = " : ";
+
+/// The rows that an ambiguous name may mean, as its reason gives them; `None` for an unknown name.
+pub(crate) fn rows_of(reason: &str) -> Option<&str> {
+    let (what, rows) = reason.split_once(ROWS).unwrap_or((reason, ""));
+    what.ends_with("ambigu").then_some(rows)
+}
+
 /// Memory for names that are to be created, of all files of a run together: what a file invents must not fill it.
 #[derive(Debug, Clone)]
 pub(crate) struct Room(Arc<AtomicUsize>);
@@ -86,7 +95,7 @@ impl Naming<'_> {
         if self.reasons.len() >= REASONS {
             return Named::Bad(AMBIGUOUS);
         }
-        self.reasons.push(format!("{} : {}", self.reasons[AMBIGUOUS as usize], names.join(", ")));
+        self.reasons.push(format!("{}{ROWS}{}", self.reasons[AMBIGUOUS as usize], names.join(", ")));
         Named::Bad(self.reasons.len() as u32 - 1)
     }
 }

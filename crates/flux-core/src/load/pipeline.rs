@@ -108,6 +108,8 @@ fn sort(
     source.show_on(job.run.progress.bytes(&report.file, job.size));
     let read = read::sort_records(source, &content.hash, mapper, rejects, sorter, &mut report.counts);
     report.note_rejects(rejects);
+    report.missed_names = mapper.missed_names();
+    report.far_communes = mapper.far_communes();
     report.counts.rejected = rejects.count;
     let read = read?;
     report.encoding = Some(read.encoding.to_owned());

@@ -1,6 +1,6 @@
 //! What an import did, file by file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::ledger::history::Counts;
 use crate::report::{Code, Done, Page, Report, Table, Verdict, duration, number, plural};
 
+use crate::load::missed::{self, MissedName};
 use crate::load::options::{ImportOptions, LoadMethod};
 use crate::load::rejects::{Motive, Rejects};
 use crate::load::sorter::Record;
@@ -105,6 +106,12 @@ pub struct FileReport {
     pub(crate) conflict_examples: Vec<ConflictExample>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) shrunk_dates: Vec<ShrunkDate>,
+    /// Names that lines were rejected for, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) missed_names: Vec<MissedName>,
+    /// Communes outside of the own and the neighbouring départements, `NAME (code)`: the only ones of their name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) far_communes: Vec<String>,
     /// Names created, `dimension: name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) created: Vec<String>,
@@ -140,6 +147,8 @@ impl FileReport {
             rejects: Vec::new(),
             conflict_examples: Vec::new(),
             shrunk_dates: Vec::new(),
+            missed_names: Vec::new(),
+            far_communes: Vec::new(),
             created: Vec::new(),
             note: None,
             code: None,
@@ -293,6 +302,9 @@ impl Report for ImportReport {
                 notes.entry(note).or_default().push(&file.file);
             }
         }
+        missed::render(page, &missed::together(self.files.iter().map(|file| file.missed_names.as_slice())));
+        let far: BTreeSet<&String> = self.files.iter().flat_map(|file| &file.far_communes).collect();
+        missed::render_far(page, &far);
         page.gap();
         for (note, files) in notes {
             match files.as_slice() {

@@ -117,7 +117,9 @@ impl Target for Weekly<'_> {
         };
         let database = self.run.database;
         Mapper::new(self.dataset, header, reading, |dim, may_be_empty| {
-            database.with_session(|session| dims::load(session, dim, &self.run.locality, may_be_empty)).map(Arc::new)
+            database
+                .with_session(|session| dims::load_weekly(session, dim, &self.run.locality, may_be_empty))
+                .map(Arc::new)
         })
     }
 

@@ -89,7 +89,7 @@ impl Prover {
         let policy = policy_of(claim.options)?;
         let source = Source::open(path, &load::required(pair.dataset))?;
         let kept = Kept::read(source, pair.dataset, &self.scratch, |dim, may_be_empty| {
-            dims::load(session, dim, &self.locality, may_be_empty).map(Arc::new)
+            dims::load_weekly(session, dim, &self.locality, may_be_empty).map(Arc::new)
         })?;
         if kept.hash.to_hex().as_str() != claim.hash {
             return Err(Error::FileChanged);

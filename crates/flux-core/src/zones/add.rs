@@ -61,7 +61,8 @@ fn missing(zones: &[Zone]) -> impl Iterator<Item = &Zone> {
 
 fn plan(session: &mut Session) -> Result<Vec<Zone>> {
     let zones = Zones::load(session)?;
-    let of_reference = reference::zones().iter().map(|zone| match zones.preferred(zone.zone) {
+    let visible = reference::zones().iter().filter(|zone| zone.visible);
+    let of_reference = visible.map(|zone| match zones.preferred(zone.zone) {
         Ok(row) => Zone { zone: zone.zone, stored_as: Some(row.name.clone()), id_zone: row.id },
         Err(_) => Zone { zone: zone.zone, stored_as: None, id_zone: None },
     });

@@ -196,7 +196,7 @@ fn splits(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
 fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     let absent: Vec<String> = reference::zones()
         .iter()
-        .filter(|zone| matches!(stored.preferred(zone.zone), Err(Unknown::Name { .. })))
+        .filter(|zone| zone.visible && matches!(stored.preferred(zone.zone), Err(Unknown::Name { .. })))
         .map(|zone| zone.zone.to_owned())
         .collect();
     if !absent.is_empty() && !stored.rows().is_empty() {

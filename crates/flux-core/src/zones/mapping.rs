@@ -53,7 +53,7 @@ pub fn map(database: &Database, names: &[String], space: Space) -> Result<impl R
         let of_group = |zone: &reference::ZoneGroup| {
             std::iter::once(zone.zone).chain(zone.equivalents.iter().copied()).map(str::to_owned).collect::<Vec<_>>()
         };
-        reference::zones().iter().flat_map(of_group).collect()
+        reference::zones().iter().filter(|zone| zone.visible).flat_map(of_group).collect()
     } else {
         names.to_vec()
     };

@@ -123,7 +123,7 @@ mod tests {
         for (index, line) in SOURCE.lines().enumerate().skip(1) {
             assert!(parse_line(line).is_some(), "line {}: {line}", index + 1);
         }
-        assert_eq!(school_holidays().len(), 222);
+        assert_eq!(school_holidays().len(), 249);
     }
 
     #[test]
@@ -162,9 +162,10 @@ mod tests {
 
     #[test]
     fn outside_the_calendar_nothing_is_known() {
-        assert_eq!(known_span(), Some((day("2015-02-06"), day("2028-08-31"))));
-        assert_eq!(zones("2015-02-05"), None);
-        assert_eq!(zones("2015-02-06"), Some((true, false, false)));
+        assert_eq!(known_span(), Some((day("2014-12-20"), day("2028-08-31"))));
+        assert_eq!(zones("2014-12-19"), None);
+        assert_eq!(zones("2014-12-20"), Some((true, true, true)));
+        assert_eq!(zones("2015-02-06"), Some((false, false, false)));
         assert_eq!(zones("2028-08-31"), Some((true, true, true)));
         assert_eq!(zones("2028-09-01"), None);
     }

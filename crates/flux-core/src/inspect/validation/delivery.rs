@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::inspect::scan::FileScan;
 use crate::inspect::validation::Reason;
 use crate::ledger::history::{self, Counts};
+use crate::load::missed;
 use crate::report::some_of;
 use crate::report::{Code, Finding, Verdict, number, plural};
 
@@ -237,28 +238,30 @@ pub(crate) fn resolution(
             resolved: 0,
             unresolved: Vec::new(),
         };
-        let mut unresolved: Vec<(u64, &str)> = Vec::new();
+        // Unknown ones, then ambiguous ones: what helps against one does not against the other.
+        let mut unresolved: [Vec<(u64, &str)>; 2] = Default::default();
         for (name, lines) in lines_of {
             match resolver.resolve(name) {
                 Resolution::Found(_) => resolved.resolved += lines,
-                Resolution::Unknown | Resolution::Ambiguous(_) => unresolved.push((lines, name)),
+                Resolution::Unknown => unresolved[0].push((lines, name)),
+                Resolution::Ambiguous(_) => unresolved[1].push((lines, name)),
             }
         }
-        unresolved.sort_by_key(|(lines, name)| (std::cmp::Reverse(*lines), *name));
-        resolved.unresolved = unresolved.iter().map(|(lines, name)| format!("{name} ({})", number(*lines))).collect();
-        if !resolved.unresolved.is_empty() {
-            let lost = plural(resolved.lines - resolved.resolved, "ligne", "lignes");
-            findings.push(
-                Finding::attention(
-                    Code::NameUnknown,
-                    format!("noms de {}", in_french(spec.plural)),
-                    format!("{lost} sans ligne de {} : {}", spec.table, some_of(&resolved.unresolved, 5)),
-                )
-                .action(format!(
-                    "corrigez les noms, ou s'ils sont nouveaux : `update-temp-tables --create-missing {}`",
-                    spec.plural
-                )),
-            );
+        let kinds = [
+            (Code::NameUnknown, "sans ligne de", missed::unknown_hint(spec.dim)),
+            (Code::NameAmbiguous, "avec plusieurs lignes possibles de", missed::ambiguous_hint(spec.dim)),
+        ];
+        for ((code, what, hint), mut names) in kinds.into_iter().zip(unresolved) {
+            if names.is_empty() {
+                continue;
+            }
+            names.sort_by_key(|(lines, name)| (std::cmp::Reverse(*lines), *name));
+            let lost = plural(names.iter().map(|(lines, _)| lines).sum::<u64>(), "ligne", "lignes");
+            let names: Vec<String> = names.iter().map(|(lines, name)| format!("{name} ({})", number(*lines))).collect();
+            let message = format!("{lost} {what} {} : {}", spec.table, some_of(&names, 5));
+            findings
+                .push(Finding::attention(code, format!("noms de {}", in_french(spec.plural)), message).action(hint));
+            resolved.unresolved.extend(names);
         }
         all.push(resolved);
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::domain::catalogue::DATASETS;
 use crate::ledger::history::Counts;
+use crate::load::missed;
 use crate::load::options::LoadMethod;
 use crate::load::report::{FileReport, Header, Status, columns, render_details};
 use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
@@ -148,6 +149,7 @@ impl Report for EtlReport {
         if told.len() > TOLD {
             page.line(format!("… et {} autres fichiers à signaler (--json les donne tous)", told.len() - TOLD));
         }
+        missed::render(page, &missed::together(self.files.iter().map(|report| report.file.missed_names.as_slice())));
         self.render_created(page);
         self.render_ignored(page);
         page.gap();

@@ -1,0 +1,113 @@
+//! Which communes of France bear or bore a name, and which names a code has had: communes merge, split and change their names.
+//!
+//! Source: `reference/communes.csv` and `reference/communes_historiques.csv` (INSEE, Etalab).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use crate::domain::catalogue::Dim;
+use crate::domain::reference::{self, Commune, FormerCommune};
+use crate::domain::spelling::{fold, normalise, saint};
+
+/// Codes by the key of each name that they bear or bore.
+static BEARERS: LazyLock<HashMap<String, Vec<&str>>> = LazyLock::new(|| {
+    let mut bearers: HashMap<String, Vec<&str>> = HashMap::new();
+    for (code, name) in named() {
+        let codes = bearers.entry(key(name)).or_default();
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    bearers
+});
+
+/// Names by code, today's first.
+static NAMES: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+    let mut names: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (code, name) in named() {
+        names.entry(code).or_default().push(name);
+    }
+    names
+});
+
+fn named() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let living = reference::communes().iter().map(|commune| (commune.code_insee, commune.nom));
+    living.chain(reference::former_communes().iter().map(|former| (former.code_insee, former.nom)))
+}
+
+/// What two spellings of one commune's name have in common.
+pub(crate) fn key(name: &str) -> String {
+    let name = normalise(Dim::Commune, name);
+    fold(saint(&name).as_deref().unwrap_or(&name))
+}
+
+/// INSEE codes of the communes, living or gone, that bear or bore the name of that key.
+pub(crate) fn bearers(key: &str) -> &'static [&'static str] {
+    BEARERS.get(key).map_or(&[], Vec::as_slice)
+}
+
+/// Whether a commune of that département bears or bore the name of that key.
+pub(crate) fn is_borne_in(key: &str, departement: &str) -> bool {
+    bearers(key).iter().any(|code| reference::departement_of_insee(code) == departement)
+}
+
+/// The names that a code bears and bore; none for an unknown code.
+pub(crate) fn names_of(code: &str) -> &'static [&'static str] {
+    NAMES.get(code).map_or(&[], Vec::as_slice)
+}
+
+/// Whether the commune of that code went into another one.
+pub(crate) fn is_gone(code: &str) -> bool {
+    GONE.contains_key(code)
+}
+
+/// The code of the commune that it is part of today: its own unless it is gone.
+pub(crate) fn today(code: &str) -> &str {
+    TODAY.get(code).copied().unwrap_or(code)
+}
+
+static TODAY: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    reference::former_communes().iter().map(|former| (former.code_insee, former.code_actuel)).collect()
+});
+
+/// The communes that are gone, by code, each under its last name; the EPCI is that of the commune that it went into.
+pub(crate) fn gone() -> impl Iterator<Item = Commune> {
+    GONE.values().cloned()
+}
+
+static GONE: LazyLock<BTreeMap<&str, Commune>> = LazyLock::new(|| {
+    let living: HashMap<&str, &Commune> =
+        reference::communes().iter().map(|commune| (commune.code_insee, commune)).collect();
+    let mut gone: Vec<&FormerCommune> = reference::former_communes().iter().filter(|former| former.is_gone()).collect();
+    // Of several names of a code the last one stays.
+    gone.sort_by_key(|former| former.derniere_annee);
+    let last_names = gone.into_iter().map(|former| {
+        let (code_epci, nom_epci) =
+            living.get(former.code_actuel).map_or(("", ""), |today| (today.code_epci, today.nom_epci));
+        let FormerCommune { code_insee, nom, departement, .. } = *former;
+        (code_insee, Commune { code_insee, nom, departement, code_epci, nom_epci })
+    });
+    last_names.collect()
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand, from the two files.
+    #[test]
+    fn a_code_keeps_its_former_names_and_a_commune_that_is_gone_is_one_of_its_own() {
+        assert_eq!(names_of("15141"), ["Neussargues-Moissac", "Neussargues en Pinatelle"]);
+        assert_eq!(bearers(&key("Mourjou")), ["15136"]);
+        assert!(is_gone("15136") && !is_gone("15141") && !is_gone("15014") && !is_gone("99999"));
+        let mourjou = gone().find(|commune| commune.code_insee == "15136").unwrap();
+        assert_eq!((mourjou.nom, mourjou.departement), ("Mourjou", "15"));
+        assert_eq!(gone().count(), 1831);
+        let conques = gone().find(|commune| commune.code_insee == "12076").unwrap();
+        assert_eq!(conques.nom, "Conques-en-Rouergue");
+        assert_eq!((today("15136"), today("15014"), today("99999")), ("15027", "15014", "99999"));
+        // Gone in the Cantal, living elsewhere.
+        assert!(is_borne_in(&key("St Just"), "15") && bearers(&key("Saint-Just")).len() > 3);
+        assert!(!is_borne_in(&key("Mourjou"), "12"));
+    }
+}

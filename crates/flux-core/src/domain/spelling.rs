@@ -1,0 +1,127 @@
+//! How names are spelt: what is the same name written another way. Source: `domain.md` §3, steps 1 to 3.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::domain::catalogue::Dim;
+
+/// Step 1: composed, upper case, trimmed, inner spaces collapsed, typographic signs made plain, surrounding quotes dropped.
+pub(crate) fn normalise(dim: Dim, raw: &str) -> String {
+    if is_plain(raw) {
+        return raw.to_owned();
+    }
+    let mut plain = String::with_capacity(raw.len());
+    // In capitals first: that of « ŉ » is written with an apostrophe of its own.
+    for c in raw.nfc().flat_map(char::to_uppercase) {
+        match c {
+            '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => {
+                plain.push('\'')
+            }
+            '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{00AB}' | '\u{00BB}' => plain.push('"'),
+            '\u{FEFF}' | '\u{200B}' | '\u{00AD}' => {}
+            '\u{2010}' | '\u{2011}' => plain.push('-'),
+            ';' if dim == Dim::Pays => plain.push(','),
+            c if c.is_whitespace() => plain.push(' '),
+            c => plain.push(c),
+        }
+    }
+    // Some capitals of precomposed letters come decomposed.
+    let plain: String = plain.nfc().collect();
+    let mut name = plain.trim();
+    while let Some(inner) = unquoted(name) {
+        name = inner.trim();
+    }
+    let mut collapsed = String::with_capacity(name.len());
+    for word in name.split(' ').filter(|word| !word.is_empty()) {
+        if !collapsed.is_empty() {
+            collapsed.push(' ');
+        }
+        collapsed.push_str(word);
+    }
+    collapsed
+}
+
+/// Whether a name is as [`normalise`] leaves it, as far as a look at its bytes can tell: most stored names are.
+fn is_plain(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'\'' | b' ');
+    let ends = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let bytes = name.as_bytes();
+    bytes.iter().all(|byte| inner(*byte)) && ends(bytes.first()) && ends(bytes.last()) && !name.contains("  ")
+}
+
+fn unquoted(name: &str) -> Option<&str> {
+    ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote))
+}
+
+/// Step 3: accents, hyphens, apostrophes and spaces folded away; ligatures spelled out.
+pub fn fold(name: &str) -> String {
+    let mut folded = String::with_capacity(name.len());
+    if name.is_ascii() {
+        folded.extend(name.chars().filter(|c| !matches!(c, '-' | '\'' | ' ')).map(|c| c.to_ascii_uppercase()));
+        return folded;
+    }
+    for c in name.nfd() {
+        match c {
+            '-' | '\'' | ' ' | '\u{2019}' | '\u{2013}' => {}
+            'Œ' | 'œ' => folded.push_str("OE"),
+            'Æ' | 'æ' => folded.push_str("AE"),
+            c if is_combining_mark(c) => {}
+            c => folded.extend(c.to_uppercase()),
+        }
+    }
+    folded
+}
+
+/// A name without its accents, otherwise as it is.
+pub(crate) fn without_accents(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for c in name.nfd() {
+        match c {
+            'Œ' => plain.push_str("OE"),
+            'Æ' => plain.push_str("AE"),
+            c if is_combining_mark(c) => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// `ST`, `STE` as whole words stand for `SAINT`, `SAINTE`; `None` where the name holds neither.
+pub(crate) fn saint(name: &str) -> Option<String> {
+    if !name.contains("ST") {
+        return None;
+    }
+    let mut changed = false;
+    let mut result = String::with_capacity(name.len() + 4);
+    for piece in name.split_inclusive([' ', '-', '\'']) {
+        let word = piece.trim_end_matches([' ', '-', '\'']);
+        let long = match word {
+            "ST" => "SAINT",
+            "STE" => "SAINTE",
+            other => other,
+        };
+        changed |= long != word;
+        result.push_str(long);
+        result.push_str(&piece[word.len()..]);
+    }
+    changed.then_some(result)
+}
+
+/// Number of nights that a stay's label begins with.
+pub(crate) fn nights(label: &str) -> Option<u32> {
+    let digits: String = label.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().filter(|nights| (1..=999).contains(nights))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn st_is_a_word_of_its_own() {
+        assert_eq!(saint("ST-FLOUR").as_deref(), Some("SAINT-FLOUR"));
+        assert_eq!(saint("NEUVEGLISE-SUR-TRUYERE STE MARIE").as_deref(), Some("NEUVEGLISE-SUR-TRUYERE SAINTE MARIE"));
+        assert_eq!(saint("STAINS"), None);
+        assert_eq!(saint("EST"), None);
+    }
+}
