@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of `flux-core` from the lowest up: each may import only those before it.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 25] = [
     "signals",
     "error",
     "failpoint",
@@ -31,6 +31,7 @@ const LAYERS: [&str; 24] = [
     "backup",
     "upkeep",
     "health",
+    "adoption",
 ];
 
 fn root() -> PathBuf {

@@ -51,8 +51,11 @@ const GUIDE: &[(&str, &[&str])] = &[
 /// Tools of the specification beside the guide's.
 const BESIDE: &[(&str, &[&str])] = &[
     ("import", &["check_import_progress"]),
-    ("migration", &["ensure_schema"]),
-    ("maintenance", &["restore_critical", "rotate_logs", "archive_csv", "add_missing_zones", "merge_zones"]),
+    ("migration", &["adopt_database", "ensure_schema"]),
+    (
+        "maintenance",
+        &["restore_critical", "rotate_logs", "archive_csv", "add_missing_zones", "merge_dimension", "merge_zones"],
+    ),
     ("saisons", &["reset_saisons", "verifier_saisons"]),
     ("etl", &["populate_facts_optimized", "cleanup_year", "extract_only"]),
     ("dev", &["generate_sample_data"]),

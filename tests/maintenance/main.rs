@@ -5,6 +5,7 @@ mod add_missing_zones;
 mod archive_csv;
 mod cleanup_temp;
 mod improve_response;
+mod merge_dimension;
 mod merge_zones;
 mod merge_zones_killed;
 mod rotate_logs;

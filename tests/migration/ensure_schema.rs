@@ -185,6 +185,9 @@ fn older_tables_are_completed_and_keep_their_rows() {
          CREATE TABLE dim_zones_observation (id_zone INT AUTO_INCREMENT PRIMARY KEY, nom_zone VARCHAR(255) UNIQUE) ENGINE=InnoDB;
          INSERT INTO dim_zones_observation VALUES (42, 'CABA')",
     );
+    let refused = ensure(&home, &["--seed", "--json"]).expect_code(1).json();
+    assert_eq!(refused["error"]["code"], "not-adopted", "nobody has looked at this database yet");
+    home.tool("adopt-database").arg("--apply").run().sane().expect_code(0);
     ensure(&home, &["--seed"]).expect_code(0);
     assert_eq!(db.rows("SELECT volume, note, is_provisional FROM fact_nuitees"), [["5", "gardée", "0"]]);
     assert_eq!(db.rows("SELECT volume, id_pays, is_provisional FROM fact_nuitees_pays_temp"), [["7", "0", "1"]]);

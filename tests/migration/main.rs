@@ -1,6 +1,7 @@
 //! The schema, and the way from the temporary to the main tables.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod adopt_database;
 mod ensure_schema;
 mod isolation;
 mod migrate_optimized;

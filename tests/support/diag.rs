@@ -25,6 +25,9 @@ pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
     for spec in &specs {
         db.exec(&spec.create());
     }
+    if specs.iter().any(|spec| spec.name == "flux_schema_version") {
+        db.exec("INSERT INTO flux_schema_version (version) VALUES (3)");
+    }
     for (table, sql) in NAMES {
         if specs.iter().any(|spec| spec.name == *table) {
             db.exec(sql);

@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod diag;
+pub mod legacy;
 pub mod portal;
 pub mod raw;
 pub mod saisons;

@@ -7,6 +7,7 @@ mod backup_critical;
 mod cleanup_temp;
 mod clear_cache_midnight;
 mod improve_response;
+mod merge_dimension;
 mod merge_zones;
 mod restore_critical;
 mod rotate_logs;
@@ -25,6 +26,7 @@ pub const CATEGORY: Category = Category {
         cleanup_temp::TOOL,
         clear_cache_midnight::TOOL,
         improve_response::TOOL,
+        merge_dimension::TOOL,
         merge_zones::TOOL,
         restore_critical::TOOL,
         rotate_logs::TOOL,

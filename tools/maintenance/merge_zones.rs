@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use flux_cli::{Context, DestroyerArgs, Tool};
-use flux_core::error::Result;
+use flux_core::error::{Error, Result};
 use flux_core::report::Report;
 use flux_core::zones::{self, MergeOptions, Rule};
 
@@ -32,8 +32,11 @@ struct Args {
     /// Zone qui part
     #[arg(long, value_name = "NOM", requires = "into")]
     from: Option<String>,
+    /// Numéro d'une zone dont la ligne n'existe plus : ses faits sont rattachés à --into
+    #[arg(long, value_name = "ID", requires = "into", conflicts_with = "from")]
+    from_id: Option<u32>,
     /// Zone qui reste
-    #[arg(long, value_name = "NOM", requires = "from")]
+    #[arg(long, value_name = "NOM")]
     into: Option<String>,
     /// Règle pour les clés qui existent des deux côtés : refuse, sum, target, source
     #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = str::parse::<Rule>)]
@@ -50,8 +53,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    if args.into.is_some() && args.from.is_none() && args.from_id.is_none() {
+        return Err(Error::Usage("donnez aussi la zone qui part : --from ou --from-id".into()));
+    }
     let options = MergeOptions {
-        pair: args.from.zip(args.into),
+        pair: args.from.zip(args.into.clone()),
+        gone: args.from_id.zip(args.into),
         rule: args.on_conflict,
         any_pair: args.any_pair,
         dry_run: args.destroyer.dry_run(),

@@ -6,8 +6,7 @@ use clap::ValueEnum;
 use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::setup::Preset;
-use flux_core::setup::{self, SetupOptions};
+use flux_core::setup::{self, Keep, Preset, SetupOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "ensure-schema",
@@ -16,10 +15,14 @@ pub(crate) const TOOL: Tool = Tool {
 Lit : la structure de la base. Écrit : les tables, colonnes et index absents ; avec --seed, les lignes
 absentes des dimensions (zones, provenances, catégories, départements, pays, durées, EPCI, communes).
 Rien n'est jamais effacé ni réduit. Une clé qui ignore une ventilation est élargie à la clé naturelle.
-Une zone n'est ajoutée que si aucun de ses noms équivalents n'existe déjà.
+Un nom n'est ajouté que si aucune ligne n'y répond, sous un nom équivalent ou abîmé. Une commune sans nom ou sans EPCI les reçoit
+(de son code, des faits définitifs, puis de la référence) avant tout ajout.
+Le plan est essayé sur les lignes : une clé que des doubles empêchent est dite avec leur nombre et leurs numéros, le reste est fait.
+--resolve-duplicates les règle en une transaction : newest (la dernière ligne écrite reste), oldest, sum (volumes ajoutés),
+definitive (la définitive reste). Une base née d'anciens scripts passe d'abord par adopt-database.
 Coût : quelques secondes ; un ajout de colonne à une grande table peut prendre quelques minutes.
 Peut être relancé à volonté : ce qui existe est laissé tel quel.
-Codes de sortie : 0 fait, 1 une table n'a pas pu être changée, 4 une autre exécution est en cours.",
+Codes de sortie : 0 fait, 1 une table n'a pas pu être changée, 3 fait mais des lignes s'opposent à une clé, 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT
@@ -43,6 +46,9 @@ struct Args {
     /// Ajoute aux dimensions les données de référence qui manquent
     #[arg(long)]
     seed: bool,
+    /// Règle les clés en double : newest, oldest, sum, definitive
+    #[arg(long, value_name = "RÈGLE", value_parser = str::parse::<Keep>)]
+    resolve_duplicates: Option<Keep>,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -62,6 +68,12 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         PresetArg::Lieu => Preset::Lieu,
         PresetArg::Temp => Preset::Temp,
     };
-    let options = SetupOptions { preset, space: args.space.space(), seed: args.seed, dry_run: args.writer.dry_run };
+    let options = SetupOptions {
+        preset,
+        space: args.space.space(),
+        seed: args.seed,
+        resolve: args.resolve_duplicates,
+        dry_run: args.writer.dry_run,
+    };
     setup::ensure(&context.database()?, options)
 }

@@ -4,6 +4,7 @@
 // The path of what the tools share is the same in the library and in each program.
 extern crate self as flux_migration;
 
+mod adopt_database;
 mod ensure_schema;
 mod migrate_optimized;
 mod migrate_sejours_duree;
@@ -16,5 +17,11 @@ use flux_cli::Category;
 pub const CATEGORY: Category = Category {
     name: "migration",
     purpose: "passer des tables temporaires aux tables principales",
-    tools: &[ensure_schema::TOOL, migrate_optimized::TOOL, migrate_sejours_duree::TOOL, migrate_temp_to_main::TOOL],
+    tools: &[
+        adopt_database::TOOL,
+        ensure_schema::TOOL,
+        migrate_optimized::TOOL,
+        migrate_sejours_duree::TOOL,
+        migrate_temp_to_main::TOOL,
+    ],
 };

@@ -1,5 +1,8 @@
 //! The dimensions in the database: loading them for name resolution, creating rows, filling `dim_dates`.
 
+pub(crate) mod merge;
+pub(crate) mod numbers;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::ErrorKind;
@@ -183,16 +186,34 @@ pub(crate) fn fill_dates(session: &mut Session, dates: &BTreeSet<NaiveDate>) -> 
     )?;
     let known: BTreeSet<NaiveDate> = known.iter().filter_map(|text| text.parse().ok()).collect();
     let missing: Vec<NaiveDate> = dates.difference(&known).copied().collect();
-    for batch in missing.chunks(session.fitting(BATCH, 100)) {
+    let days: Vec<days::Day> = missing.iter().map(|date| days::Day::of(*date)).collect();
+    let unknown: Vec<&days::Day> = days.iter().filter(|day| day.vacances_a.is_none()).collect();
+    let none_allowed = !unknown.is_empty() && refuses_null(session)?;
+    if let (true, Some(first), Some(last)) = (none_allowed, unknown.first(), unknown.last()) {
+        log::warn!(
+            "dim_dates n'admet pas « non connu » : 0 pour les vacances de {} à {}, que le calendrier scolaire ne donne pas encore",
+            first.date,
+            last.date
+        );
+    }
+    for batch in days.chunks(session.fitting(BATCH, 100)) {
         let sql = format!(
             "INSERT INTO dim_dates (date, vacances_a, vacances_b, vacances_c, ferie, jour_semaine, mois, annee, trimestre, semaine) \
              VALUES {} ON DUPLICATE KEY UPDATE date = dim_dates.date",
             marks(batch.len(), 10)
         );
-        let params: Vec<Value> = batch.iter().flat_map(|date| day_values(&days::Day::of(*date))).collect();
+        let value = |value: Value| if none_allowed && value == Value::NULL { Value::from(0) } else { value };
+        let params: Vec<Value> = batch.iter().flat_map(|day| day_values(day).map(value)).collect();
         session.exec("ajout dans dim_dates", &sql, params)?;
     }
     Ok(missing.len() as u64)
+}
+
+/// Whether `dim_dates` is of those older ones that ask for every value.
+fn refuses_null(session: &mut Session) -> Result<bool> {
+    let sql = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'dim_dates' \
+               AND column_name LIKE 'vacances%' AND is_nullable = 'NO'";
+    Ok(session.first::<u64>("lecture de dim_dates", sql, ())?.unwrap_or(0) > 0)
 }
 
 /// A row of `dim_dates`, the date first.

@@ -83,6 +83,27 @@ pub enum Error {
         /// Name as in the database.
         table: String,
     },
+    /// Older scripts made the database, and its adoption was not done to the end.
+    #[error(
+        "la base {database} vient d'anciens scripts {}",
+        if *begun { "et son adoption n'est pas terminée" } else { "et n'a pas été adoptée" }
+    )]
+    NotAdopted {
+        /// Its name.
+        database: String,
+        /// Whether the adoption has begun.
+        begun: bool,
+    },
+    /// A table that no transaction protects: nothing could be promised of what is written there.
+    #[error("la table {table} a le moteur {engine}, sans transaction : un arrêt y laisserait des dates à moitié")]
+    UnsafeEngine {
+        /// Its name.
+        table: String,
+        /// Its engine.
+        engine: String,
+        /// The statement that converts it, where that does no harm.
+        mend: Option<String>,
+    },
     /// Another run holds the named lock.
     #[error("une autre exécution est en cours (verrou {name}, {holder})")]
     Locked {
@@ -149,6 +170,18 @@ impl Error {
             }
             Error::SchemaVersion { .. } => {
                 "installez des outils au moins aussi récents que ceux qui ont préparé cette base"
+            }
+            Error::NotAdopted { begun: false, .. } => {
+                "lancez `adopt-database`, qui montre ce qui est à régler sans rien écrire, puis `adopt-database --apply`"
+            }
+            Error::NotAdopted { begun: true, .. } => {
+                "lancez `adopt-database`, qui dit ce qui reste à régler et dans quel ordre"
+            }
+            Error::UnsafeEngine { mend, .. } => {
+                return Some(match mend {
+                    Some(mend) => format!("faites convertir la table : {mend}"),
+                    None => "demandez à l'administrateur une table InnoDB pour ces données".into(),
+                });
             }
             Error::EmptyDimension { .. } => "lancez `ensure-schema --seed`",
             Error::Locked { .. } => "attendez la fin de l'autre exécution, puis relancez",

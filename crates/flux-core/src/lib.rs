@@ -5,9 +5,10 @@
 //! 2. [`domain`], `csv`, [`files`]
 //! 3. [`db`], `schema`, [`ledger`], `dims`
 //! 4. [`load`], [`saisons`], [`extract`], [`migrate`], [`figures`]
-//! 5. [`inspect`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`]
+//! 5. [`inspect`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`], [`adoption`]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod adoption;
 pub mod backup;
 mod csv;
 pub mod db;

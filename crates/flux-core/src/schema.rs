@@ -1,6 +1,6 @@
 //! The tables, derived from the catalogue; what a database lacks of them, and the DDL that adds it. Nothing is dropped or narrowed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -157,6 +157,17 @@ pub(crate) fn dimension_tables() -> Vec<TableSpec> {
 }
 
 impl TableSpec {
+    /// The columns and the key that a fact table has, whichever of the dataset's four it is: what [`require`] asks for.
+    pub(crate) fn of_fact(table: &str, dataset: &Dataset) -> Self {
+        let columns = fact_columns(dataset);
+        Self { name: table.to_owned(), columns, indexes: vec![unique("uk_cle", dataset.key())] }
+    }
+
+    /// The unique key that tells the rows apart: the last one, for a main table has a number of its own as well.
+    pub(crate) fn natural_key(&self) -> Option<&Index> {
+        self.indexes.iter().rev().find(|index| index.unique)
+    }
+
     /// The `CREATE TABLE` statement, in InnoDB and utf8mb4.
     pub fn create(&self) -> String {
         let mut parts: Vec<String> = self.columns.iter().map(|c| format!("  {} {}", c.name, c.ddl)).collect();
@@ -187,13 +198,38 @@ impl Index {
     }
 }
 
+/// A column as the server has it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shape {
+    /// Its type in full, as DDL writes it: `varchar(10)`, `bigint(20) unsigned`.
+    pub(crate) column_type: String,
+    /// Its type without length: `varchar`.
+    pub(crate) data_type: String,
+    pub(crate) nullable: bool,
+    /// Whether a row may leave it out: a default, a number of its own, a computed value.
+    pub(crate) has_default: bool,
+    /// Of texts.
+    pub(crate) collation: Option<String>,
+}
+
 /// A table as the server has it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Existing {
     /// Column names, in lower case.
     pub(crate) columns: Vec<String>,
+    /// The columns by their names in lower case.
+    pub(crate) shapes: HashMap<String, Shape>,
     /// Index name → (unique, columns in lower case).
     pub(crate) indexes: HashMap<String, (bool, Vec<String>)>,
+}
+
+/// Names of the tables and views of the database.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn names(session: &mut Session) -> Result<HashSet<String>> {
+    let sql = "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE()";
+    Ok(session.rows::<String>("liste des tables", sql, ())?.into_iter().collect())
 }
 
 /// Reads columns and indexes of all tables of the database.
@@ -202,14 +238,26 @@ pub(crate) struct Existing {
 /// [`Error::Sql`].
 pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing>> {
     let mut tables: HashMap<String, Existing> = HashMap::new();
-    let columns: Vec<(String, String)> = session.rows(
+    type Column = (String, String, String, String, u8, u8, Option<String>);
+    let columns: Vec<Column> = session.rows(
         "lecture des colonnes",
-        "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = DATABASE() \
-         ORDER BY table_name, ordinal_position",
+        "SELECT table_name AS t, column_name AS c, CAST(column_type AS CHAR) AS ct, CAST(data_type AS CHAR) AS dt, \
+         is_nullable = 'YES' AS n, column_default IS NOT NULL OR extra LIKE '%auto_increment%' \
+         OR LOWER(extra) LIKE '%generated%' AND LOWER(extra) NOT LIKE '%default_generated%' AS d, collation_name AS co \
+         FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position",
         (),
     )?;
-    for (table, column) in columns {
-        tables.entry(table).or_default().columns.push(column.to_lowercase());
+    for (table, column, column_type, data_type, nullable, has_default, collation) in columns {
+        let shape = Shape {
+            column_type,
+            data_type: data_type.to_lowercase(),
+            nullable: nullable != 0,
+            has_default: has_default != 0,
+            collation,
+        };
+        let entry = tables.entry(table).or_default();
+        entry.columns.push(column.to_lowercase());
+        entry.shapes.insert(column.to_lowercase(), shape);
     }
     let indexes: Vec<(String, String, u8, String)> = session.rows(
         "lecture des index",
@@ -224,6 +272,52 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
     Ok(tables)
 }
 
+/// Engines whose tables keep their rows when they are converted; of a table that is a view of others (FEDERATED, MERGE, SPIDER…) only
+/// its owner knows what to do.
+const CONVERTIBLE: [&str; 5] = ["MyISAM", "Aria", "MEMORY", "CSV", "ARCHIVE"];
+
+/// A table whose engine knows no transactions.
+#[derive(Debug, Clone)]
+pub(crate) struct UnsafeEngine {
+    pub(crate) table: String,
+    pub(crate) engine: String,
+}
+
+impl UnsafeEngine {
+    /// The statement that converts it; `None` where that could do harm.
+    pub(crate) fn mend(&self) -> Option<String> {
+        let convertible = CONVERTIBLE.iter().any(|name| name.eq_ignore_ascii_case(&self.engine));
+        convertible.then(|| format!("ALTER TABLE {} ENGINE=InnoDB", quoted(&self.table)))
+    }
+}
+
+/// The tables whose engine, as the server says, knows no transactions.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn unsafe_engines(session: &mut Session) -> Result<Vec<UnsafeEngine>> {
+    let sql = "SELECT t.table_name AS t, t.engine AS e FROM information_schema.tables t \
+               JOIN information_schema.engines e ON e.engine = t.engine \
+               WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND COALESCE(e.transactions, 'NO') <> 'YES' \
+               ORDER BY t.table_name";
+    let tables: Vec<(String, String)> = session.rows("moteurs des tables", sql, ())?;
+    Ok(tables.into_iter().map(|(table, engine)| UnsafeEngine { table, engine }).collect())
+}
+
+/// Whether a table bears a name of ours. Others of the base belong to the portal or to people.
+pub(crate) fn is_ours(table: &str) -> bool {
+    ["dim_", "fact_", "flux_"].iter().any(|prefix| table.starts_with(prefix))
+}
+
+/// An identifier of the catalogue as a statement writes it: bare where it needs no quotes.
+pub(crate) fn quoted(name: &str) -> String {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        name.to_owned()
+    } else {
+        format!("`{}`", name.replace('`', "``"))
+    }
+}
+
 /// What is to be done to one table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Change {
@@ -234,12 +328,42 @@ pub(crate) struct Change {
 
 /// The change that brings a table to its specification; `None` when it lacks nothing.
 pub(crate) fn change(spec: &TableSpec, existing: Option<&Existing>) -> Option<Change> {
+    change_as_far(spec, existing, &Obstacles::default())
+}
+
+/// What the rows of a table do not allow.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Obstacles {
+    /// Keys that stand twice: no unique key.
+    pub(crate) doubled: bool,
+    /// Columns of the key that are NULL somewhere.
+    pub(crate) empty: Vec<String>,
+}
+
+/// [`change`], less what the rows do not allow.
+pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obstacles: &Obstacles) -> Option<Change> {
     let Some(existing) = existing else {
         return Some(Change { table: spec.name.clone(), what: "créée".into(), ddl: spec.create() });
     };
     let mut actions = Vec::new();
     let mut added = Vec::new();
+    let other_primary =
+        existing.indexes.contains_key("PRIMARY") && spec.indexes.first().is_some_and(|i| i.columns == ["id"]);
+    for (column, action) in relaxed(spec, existing) {
+        added.push(format!("valeur par défaut de {column}"));
+        actions.push(action);
+    }
+    for column in nullable_keys(spec, existing).into_iter().filter(|name| !obstacles.empty.iter().any(|e| e == name)) {
+        let Some(shape) = existing.shapes.get(column) else { continue };
+        let default = if is_optional(spec, column) { " DEFAULT 0" } else { "" };
+        actions.push(format!("MODIFY COLUMN {column} {} NOT NULL{default}", shape.in_full()));
+        added.push(format!("{column} jamais NULL"));
+    }
     for column in &spec.columns {
+        // Another primary key leaves no place for a number of its own, which nothing needs.
+        if other_primary && column.name == "id" {
+            continue;
+        }
         if !existing.columns.iter().any(|name| name == column.name) {
             actions.push(format!("ADD COLUMN {} {}", column.name, column.ddl));
             added.push(format!("colonne {}", column.name));
@@ -249,10 +373,14 @@ pub(crate) fn change(spec: &TableSpec, existing: Option<&Existing>) -> Option<Ch
         if existing.indexes.values().any(|(unique, columns)| index.is_served_by(*unique, columns)) {
             continue;
         }
+        let primary_id = index.name == "PRIMARY" && index.columns == ["id"];
+        if index.unique && obstacles.doubled && !primary_id {
+            continue;
+        }
         let mut index = index.clone();
         // A key that lacks a breakdown column forbids rows that the natural key allows: it gives way to the wider one.
         for (name, (is_unique, columns)) in &existing.indexes {
-            if *is_unique && index.unique && is_strict_subset(columns, &index.columns) {
+            if *is_unique && index.unique && !primary_id && is_strict_subset(columns, &index.columns) {
                 match name.as_str() {
                     "PRIMARY" if index.name == "PRIMARY" => actions.push("DROP PRIMARY KEY".into()),
                     "PRIMARY" => {}
@@ -277,6 +405,75 @@ pub(crate) fn change(spec: &TableSpec, existing: Option<&Existing>) -> Option<Ch
     finish(spec, actions, added)
 }
 
+/// Columns that refuse rows which the tools write, because they ask for a value that these leave out; each with the action that
+/// gives one. The days of `dim_dates` are not among them: the tools give theirs.
+pub(crate) fn relaxed(spec: &TableSpec, existing: &Existing) -> Vec<(String, String)> {
+    if spec.name == "dim_dates" {
+        return Vec::new();
+    }
+    let mut found: Vec<(String, String)> = Vec::new();
+    for name in &existing.columns {
+        let Some(shape) = existing.shapes.get(name) else { continue };
+        let wanted = spec.columns.iter().find(|column| column.name == name);
+        if shape.nullable || shape.has_default || wanted.is_some_and(|column| column.is_always_given()) {
+            continue;
+        }
+        let column = quoted(name);
+        let alone = existing.indexes.values().any(|(unique, columns)| *unique && columns.as_slice() == [name.clone()]);
+        let nulls_come = wanted.is_some_and(|column| !column.ddl.contains("NOT NULL"));
+        let action = match shape.data_type.as_str() {
+            "enum" => continue,
+            "timestamp" => format!("MODIFY COLUMN {column} {} NOT NULL DEFAULT CURRENT_TIMESTAMP", shape.column_type),
+            "varchar" | "char" if !alone => format!("ALTER COLUMN {column} SET DEFAULT ''"),
+            number if is_number(number) && !alone && !nulls_come => {
+                let value = wanted.is_some_and(|column| column.ddl.ends_with("DEFAULT 1"));
+                format!("ALTER COLUMN {column} SET DEFAULT {}", u8::from(value))
+            }
+            _ => format!("MODIFY COLUMN {column} {} NULL", shape.in_full()),
+        };
+        found.push((name.clone(), action));
+    }
+    found
+}
+
+/// Columns of the natural key of a fact table that may be NULL, which no key tells apart and no comparison finds.
+pub(crate) fn nullable_keys(spec: &TableSpec, existing: &Existing) -> Vec<&'static str> {
+    let Some(natural) = spec.natural_key().filter(|_| spec.name.starts_with("fact_")) else { return Vec::new() };
+    let may_be_null = |column: &&&str| existing.shapes.get(**column).is_some_and(|shape| shape.nullable);
+    natural.columns.iter().filter(may_be_null).copied().collect()
+}
+
+/// Whether 0 stands for "not known" in this column.
+pub(crate) fn is_optional(spec: &TableSpec, column: &str) -> bool {
+    spec.columns.iter().any(|wanted| wanted.name == column && wanted.ddl.ends_with("DEFAULT 0"))
+}
+
+fn is_number(data_type: &str) -> bool {
+    ["tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit"].contains(&data_type)
+}
+
+impl Shape {
+    /// The type with its collation, for a MODIFY that leaves both as they are.
+    pub(crate) fn in_full(&self) -> String {
+        match &self.collation {
+            Some(collation) => {
+                let charset = collation.split('_').next().unwrap_or_default();
+                // Newer collations of MariaDB go with several character sets and do not name theirs.
+                let charset = if charset == "uca1400" { "utf8mb4" } else { charset };
+                format!("{} CHARACTER SET {charset} COLLATE {collation}", self.column_type)
+            }
+            None => self.column_type.clone(),
+        }
+    }
+}
+
+impl Column {
+    /// Whether every row that the tools write has a value for it.
+    fn is_always_given(&self) -> bool {
+        self.ddl.contains("NOT NULL") && !self.ddl.contains("DEFAULT")
+    }
+}
+
 fn finish(spec: &TableSpec, actions: Vec<String>, added: Vec<String>) -> Option<Change> {
     if actions.is_empty() {
         return None;
@@ -287,7 +484,7 @@ fn finish(spec: &TableSpec, actions: Vec<String>, added: Vec<String>) -> Option<
 
 impl Index {
     /// Whether an index that is there does the work of this one. A unique key serves with its columns in any order.
-    fn is_served_by(&self, unique: bool, columns: &[String]) -> bool {
+    pub(crate) fn is_served_by(&self, unique: bool, columns: &[String]) -> bool {
         if self.unique {
             let mut wanted: Vec<&str> = self.columns.clone();
             let mut found: Vec<&str> = columns.iter().map(String::as_str).collect();
@@ -329,8 +526,7 @@ pub(crate) fn require(spec: &TableSpec, tables: &HashMap<String, Existing>) -> R
             return Err(Error::MissingColumn { table: spec.name.clone(), column: column.name.into() });
         }
     }
-    let natural = spec.indexes.iter().rev().find(|index| index.unique);
-    match natural {
+    match spec.natural_key() {
         Some(index) if !existing.indexes.values().any(|(unique, columns)| index.is_served_by(*unique, columns)) => {
             Err(Error::WrongKey { table: spec.name.clone(), expected: index.columns.join(", ") })
         }
@@ -355,6 +551,7 @@ mod tests {
                 .iter()
                 .map(|i| (i.name.to_owned(), (i.unique, i.columns.iter().map(|c| (*c).to_owned()).collect())))
                 .collect(),
+            ..Existing::default()
         }
     }
 

@@ -471,7 +471,7 @@ fn is_damage(c: char) -> bool {
     c == '?' || c == char::REPLACEMENT_CHARACTER
 }
 
-fn is_damaged(name: &str) -> bool {
+pub(crate) fn is_damaged(name: &str) -> bool {
     name.contains(is_damage)
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::db::{Database, Session};
 use crate::error::Result;
 use crate::report::{Code, Finding, Verdict};
+use crate::schema;
 
 /// A right, and which of the tools need it.
 #[derive(Debug, Clone, Copy)]
@@ -238,30 +239,17 @@ pub(crate) fn folder(folder: &Path, write: bool) -> std::result::Result<Folder, 
     Ok(if nearest == folder { Folder::Usable } else { Folder::ToCreate })
 }
 
-/// Engines whose tables keep their rows when they are converted; of a table that is a view of others (FEDERATED, MERGE, SPIDER…) only
-/// its owner knows what to do.
-const CONVERTIBLE: [&str; 5] = ["MyISAM", "Aria", "MEMORY", "CSV", "ARCHIVE"];
-
 /// The tables among `wanted` whose engine, as the server says, knows no transactions.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn engines(session: &mut Session, severity: Verdict, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Finding>> {
-    let sql = "SELECT t.table_name AS t, t.engine AS e FROM information_schema.tables t \
-               JOIN information_schema.engines e ON e.engine = t.engine \
-               WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND COALESCE(e.transactions, 'NO') <> 'YES' \
-               ORDER BY t.table_name";
-    let tables: Vec<(String, String)> = session.rows("moteurs des tables", sql, ())?;
-    let tables = tables.into_iter().filter(|(table, _)| wanted(table));
+    let tables = schema::unsafe_engines(session)?.into_iter().filter(|found| wanted(&found.table));
     Ok(tables
-        .map(|(table, engine)| {
-            let message = format!("moteur {engine} : sans transaction, un arrêt laisse des dates à moitié");
-            let finding = Finding { severity, ..Finding::attention(Code::EngineUnsafe, &table, message) };
-            if CONVERTIBLE.iter().any(|name| name.eq_ignore_ascii_case(&engine)) {
-                finding.action(format!("ALTER TABLE {table} ENGINE=InnoDB"))
-            } else {
-                finding
-            }
+        .map(|found| {
+            let message = format!("moteur {} : sans transaction, un arrêt laisse des dates à moitié", found.engine);
+            let finding = Finding { severity, ..Finding::attention(Code::EngineUnsafe, &found.table, message) };
+            found.mend().into_iter().fold(finding, Finding::action)
         })
         .collect())
 }

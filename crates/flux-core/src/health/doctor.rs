@@ -209,7 +209,7 @@ fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
 fn server(database: &Database, session: &mut Session) -> Result<Vec<Finding>> {
     let tables = database.tables(session)?.len();
     let mut findings = server_checks::findings(database, &server_checks::Settings::read(session)?, tables);
-    findings.extend(checks::engines(session, Verdict::Attention, &server_checks::is_ours)?);
+    findings.extend(checks::engines(session, Verdict::Attention, &schema::is_ours)?);
     Ok(findings)
 }
 

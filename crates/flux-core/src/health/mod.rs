@@ -1,6 +1,6 @@
 //! Is everything ready and in order: server, rights, prerequisites, tables, the weekly tables, the installation.
 
-mod checks;
+pub(crate) mod checks;
 mod doctor;
 mod import_progress;
 mod prerequisites;

@@ -6,6 +6,7 @@ use crate::db::{Database, Flavour, Session};
 use crate::error::Result;
 use crate::health::checks::{self, Rights};
 use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes};
+use crate::schema;
 
 /// The oldest releases that the tools are tested with.
 const OLDEST: [(Flavour, (u32, u32)); 2] = [(Flavour::MySql, (8, 0)), (Flavour::MariaDb, (10, 6))];
@@ -47,7 +48,7 @@ pub fn server(database: &Database) -> Result<impl Report + use<>> {
     let existing = database.tables(&mut session)?;
     let mut findings = findings(database, &settings, existing.len());
     findings.extend(rights.missing());
-    findings.extend(checks::engines(&mut session, Verdict::Attention, &is_ours)?);
+    findings.extend(checks::engines(&mut session, Verdict::Attention, &schema::is_ours)?);
     Ok(ServerReport {
         target: database.target().to_owned(),
         server_version: database.version().to_owned(),
@@ -78,12 +79,6 @@ pub(crate) fn findings(database: &Database, settings: &Settings, tables: usize) 
     }
     findings
 }
-
-/// Tables that the tools write: others in the same database are the portal's.
-pub(crate) fn is_ours(table: &str) -> bool {
-    ["dim_", "fact_", "flux_"].iter().any(|prefix| table.starts_with(prefix))
-}
-
 /// The version and the oldest tested one, when it is older.
 fn too_old(database: &Database) -> Option<(String, String)> {
     // MariaDB may hide its version behind the prefix `5.5.5-`.

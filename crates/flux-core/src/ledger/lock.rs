@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::db::{self, Database, NamedLock, Session};
 use crate::error::{Error, Result, codes};
+use crate::ledger::adoption;
 use crate::ledger::history::unique_id;
 use crate::schema::{TableSpec, column, primary};
 
@@ -67,7 +68,7 @@ impl Lock {
     /// Takes the lock for a new run.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`] where later tools have been at work.
+    /// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`], [`Error::NotAdopted`], [`Error::UnsafeEngine`].
     pub(super) fn take(database: &Database) -> Result<Self> {
         Self::take_for(database, unique_id())
     }
@@ -78,6 +79,7 @@ impl Lock {
             return Err(locked(&mut database.session()?, name));
         };
         super::refuse_later_version(held.session())?;
+        adoption::require(database, held.session())?;
         // The row is for others to read. A run does not fail for want of it: in a database that `ensure-schema` has not brought up
         // to date, or without the right to write there, its tool is unknown to them.
         if let Err(error) = announce(database, held.session(), &run) {

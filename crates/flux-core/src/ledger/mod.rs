@@ -1,5 +1,6 @@
 //! The tools' own memory in the database, the `flux_*` tables: their definition, their version, and the only SQL on them.
 
+pub(crate) mod adoption;
 pub(crate) mod history;
 pub(crate) mod lock;
 pub(crate) mod ownership;
@@ -13,7 +14,7 @@ use crate::schema::{TableSpec, column, key, primary, unique};
 pub use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
-/// adds `flux_lock`.
+/// adds `flux_lock` and `flux_adoption`.
 const VERSION: u32 = 3;
 
 /// Table of the versions that a database has had.
@@ -34,7 +35,8 @@ pub(crate) fn record_version(session: &mut Session) -> Result<()> {
 /// Takes the lock of the writers, on a database that these tools know how to write to. There is no other way to it.
 ///
 /// # Errors
-/// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`] where later tools have been at work.
+/// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`] where later tools have been at work, [`Error::NotAdopted`] where
+/// older scripts have and nobody has looked, [`Error::UnsafeEngine`] where a table of ours knows no transactions.
 pub fn lock(database: &Database) -> Result<Lock> {
     Lock::take(database)
 }
@@ -135,5 +137,6 @@ pub(crate) fn tables() -> Vec<TableSpec> {
         },
         periodes::spec(),
         lock::spec(),
+        adoption::spec(),
     ]
 }

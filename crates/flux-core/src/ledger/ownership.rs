@@ -48,6 +48,19 @@ pub(crate) fn forget(session: &mut Session, table: &str, first: &str, last: &str
     Ok(())
 }
 
+/// Gives what is known of a zone to another one, which keeps what it has.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn move_zone(session: &mut Session, from: u32, into: u32) -> Result<()> {
+    let doing = "écriture de flux_etl_progress";
+    let sql = "DELETE a FROM flux_etl_progress a JOIN flux_etl_progress b ON b.table_name = a.table_name AND b.date = a.date \
+               WHERE a.id_zone = ? AND b.id_zone = ?";
+    session.exec(doing, sql, (from, into))?;
+    session.exec(doing, "UPDATE flux_etl_progress SET id_zone = ? WHERE id_zone = ?", (into, from))?;
+    Ok(())
+}
+
 /// Makes `owner` the owner of dates of a zone.
 pub(crate) fn take(session: &mut Session, table: &str, zone: u32, days: &[Day], owner: &Owner) -> Result<()> {
     // A row holds two hashes, a run, the name of a table and their marks.

@@ -6,11 +6,11 @@
 //! that has others is theirs.
 
 mod check;
-mod dates;
+pub(crate) mod dates;
 mod plan;
 mod report;
 mod reset;
-mod store;
+pub(crate) mod store;
 mod tools;
 mod update;
 

@@ -80,7 +80,7 @@ fn load_saisons(session: &mut Session) -> Result<Vec<SaisonRow>> {
     let mut saisons = Vec::with_capacity(rows.len());
     for (id, annee, code, debut, fin, duree_jours) in rows {
         // what MySQL stores for a value outside the ENUM when it is not strict
-        let Some(saison) = Saison::from_code(&code) else {
+        let Some(saison) = Saison::from_code(&code.to_lowercase()) else {
             log::warn!("dim_saisons : la ligne {id} a une saison inconnue, « {code} » ; elle est laissée de côté");
             continue;
         };

@@ -1,0 +1,374 @@
+//! What there is to know of a database before the tools write to it. Reads only.
+
+use std::collections::HashMap;
+
+use crate::adoption::{Found, Rank, marks, mend};
+use crate::db::{Database, Session};
+use crate::dims::{self, numbers};
+use crate::domain::catalogue::{self, DIMS, Dim, Space};
+use crate::domain::names::Locality;
+use crate::error::{Error, Result};
+use crate::health::checks::{self, Rights};
+use crate::ledger::adoption::Origin;
+use crate::ledger::history;
+use crate::report::{Code, Finding, Verdict, number, plural};
+use crate::saisons::{dates, store};
+use crate::schema::{self, Existing};
+use crate::setup::{self, Preset, SetupOptions, names};
+
+/// Examples listed for a finding.
+const EXAMPLES: usize = 5;
+
+/// Everything, in the order of [`Rank`].
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(super) fn look(database: &Database, session: &mut Session, origin: Origin) -> Result<Vec<Found>> {
+    let present = schema::existing(session)?;
+    let mut found = Vec::new();
+    if origin == Origin::Empty {
+        return Ok(found);
+    }
+    structure(database, &present, &mut found)?;
+    let changes = found.iter().any(|found: &Found| found.blocking);
+    rights(database, session, changes || origin == Origin::Foreign, &mut found)?;
+    engines(session, &mut found)?;
+    foreign_keys(session, &mut found)?;
+    breakdowns(session, &present, &mut found)?;
+    for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
+        crate::signals::check()?;
+        dimension(session, spec.dim, &mut found)?;
+    }
+    for orphans in numbers::orphans(session, &present)? {
+        orphaned(&orphans, &mut found);
+    }
+    if matches!(origin, Origin::Foreign | Origin::Begun) {
+        marked(session, &present, &mut found)?;
+        unrecorded(session, &present, &mut found)?;
+    }
+    calendar(database, session, &present, &mut found)?;
+    found.sort_by_key(|found| found.rank);
+    Ok(found)
+}
+
+/// Something in the way, and how many there are of it.
+fn blocking(rank: Rank, finding: Finding, count: u64) -> Found {
+    Found {
+        finding: Finding { severity: Verdict::Error, ..finding },
+        count,
+        examples: Vec::new(),
+        rank,
+        blocking: true,
+    }
+}
+
+/// Something to know.
+fn note(finding: Finding, count: u64) -> Found {
+    let finding = Finding { severity: Verdict::Attention, ..finding };
+    Found { finding, count, examples: Vec::new(), rank: Rank::Later, blocking: false }
+}
+
+impl Found {
+    fn with(mut self, examples: impl IntoIterator<Item = String>) -> Self {
+        self.examples = examples.into_iter().take(EXAMPLES).collect();
+        self
+    }
+}
+
+/// Tables, columns and keys that lack, tried against the rows.
+fn structure(database: &Database, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
+    let options =
+        SetupOptions { preset: Preset::All, space: Space::Production, seed: false, resolve: None, dry_run: true };
+    let report = setup::carry_out(database, options)?;
+    let changes = report.changes.iter().filter(|change| !change.table.starts_with("flux_"));
+    let (missing, older): (Vec<_>, Vec<_>) = changes.partition(|change| !present.contains_key(&change.table));
+    if !missing.is_empty() {
+        let count = missing.len() as u64;
+        let message = plural(count, "table manque", "tables manquent");
+        let finding = Finding::attention(Code::TableMissing, "structure", message).action(mend::APPLY);
+        found.push(blocking(Rank::Structure, finding, count).with(missing.iter().map(|change| change.table.clone())));
+    }
+    if !older.is_empty() {
+        let count = older.len() as u64;
+        let message = plural(count, "table est à compléter", "tables sont à compléter");
+        let finding = Finding::attention(Code::SchemaIncomplete, "structure", message).action(mend::APPLY);
+        let examples = older.iter().map(|change| format!("{} : {}", change.table, change.what));
+        found.push(blocking(Rank::Structure, finding, count).with(examples));
+    }
+    let specs = setup::tables(Preset::All, Space::Production);
+    let strict: Vec<String> = specs
+        .iter()
+        .filter_map(|spec| Some((spec, present.get(&spec.name)?)))
+        .flat_map(|(spec, existing)| {
+            let columns = schema::relaxed(spec, existing).into_iter();
+            columns.map(|(column, _)| format!("{}.{column}", spec.name))
+        })
+        .collect();
+    if !strict.is_empty() {
+        let count = strict.len() as u64;
+        let message = format!(
+            "{} une valeur que les outils ne donnent pas : un nouveau nom serait refusé",
+            plural(count, "colonne exige", "colonnes exigent")
+        );
+        let finding = Finding::attention(Code::ColumnRefuses, "structure", message).action(mend::APPLY);
+        found.push(blocking(Rank::Structure, finding, count).with(strict));
+    }
+    for finding in report.findings_of(Code::ColumnRefuses) {
+        found.push(blocking(Rank::Keys, finding, 1));
+    }
+    for doubles in report.duplicates {
+        let dimension = DIMS.iter().any(|spec| spec.table == doubles.table);
+        // Twins of a dimension are told by name below.
+        if !dimension {
+            found.push(blocking(Rank::Duplicates, doubles.finding(), doubles.keys).with(doubles.examples));
+        }
+    }
+    Ok(())
+}
+
+/// What this account may not do; in the way only of what is still to be changed.
+fn rights(database: &Database, session: &mut Session, changes: bool, found: &mut Vec<Found>) -> Result<()> {
+    for finding in Rights::read(database, session)?.missing() {
+        let needed = changes || finding.severity == Verdict::Error;
+        found.push(if needed { blocking(Rank::Rights, finding, 1) } else { note(finding, 1) });
+    }
+    Ok(())
+}
+
+fn engines(session: &mut Session, found: &mut Vec<Found>) -> Result<()> {
+    for finding in checks::engines(session, Verdict::Error, &schema::is_ours)? {
+        let action =
+            if finding.action.is_some() { mend::APPLY } else { "demandez une table InnoDB à l'administrateur" };
+        found.push(blocking(Rank::Engines, finding.action(action), 1));
+    }
+    for (table, collation) in mend::narrow_tables(session)? {
+        let message = format!("jeu de caractères trop étroit ({collation}) : des noms y perdraient des lettres");
+        let finding = Finding::attention(Code::CollationUnsafe, table, message).action(mend::APPLY);
+        found.push(blocking(Rank::Structure, finding, 1));
+    }
+    Ok(())
+}
+
+/// Foreign keys that refuse 0, which stands for a place that is not known.
+fn foreign_keys(session: &mut Session, found: &mut Vec<Found>) -> Result<()> {
+    let sql = "SELECT table_name AS t, column_name AS c, constraint_name AS n, referenced_table_name AS r \
+               FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL \
+               AND table_name LIKE 'fact%' ORDER BY table_name, column_name";
+    let keys: Vec<(String, String, String, String)> = session.rows("clés étrangères", sql, ())?;
+    for (table, column, name, other) in keys {
+        let Some(spec) = DIMS.iter().find(|spec| spec.optional && spec.id == column && spec.table == other) else {
+            continue;
+        };
+        let doing = format!("lecture de {}", spec.table);
+        let zero: Option<u8> = session.first(&doing, &format!("SELECT 1 FROM {other} WHERE {column} = 0"), ())?;
+        if zero.is_some() {
+            continue;
+        }
+        let message = format!("la clé étrangère {name} refuse {column} = 0, « lieu non connu »");
+        let finding = Finding::attention(Code::KeyRefuses, &table, message)
+            .action(format!("ALTER TABLE {table} DROP FOREIGN KEY {}", schema::quoted(&name)));
+        found.push(blocking(Rank::Keys, finding, 1));
+    }
+    Ok(())
+}
+
+/// Temporary rows whose département, country or stay was never stored.
+fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
+    for dataset in catalogue::weekly() {
+        let table = dataset.temp_table(Space::Production);
+        let Some(existing) = present.get(&table) else { continue };
+        for dim in dataset.breakdown.iter().filter(|dim| !dim.spec().optional) {
+            let column = dim.spec().id;
+            let condition = if existing.columns.iter().any(|name| name == column) {
+                format!("WHERE {column} = 0 OR {column} IS NULL")
+            } else {
+                String::new()
+            };
+            let sql = format!("SELECT COUNT(*) FROM {table} {condition}");
+            let rows: u64 = session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or(0);
+            if rows > 0 {
+                let message = format!(
+                    "{} sans {column} : ce qu'elles disent ne se retrouve pas",
+                    plural(rows, "ligne", "lignes")
+                );
+                let finding = Finding::attention(Code::BreakdownMissing, &table, message).action(format!(
+                    "après l'adoption, réimportez leurs fichiers, ou videz la table : cleanup-temp --force --only {}",
+                    dataset.main
+                ));
+                found.push(note(finding, rows));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names of one dimension: none, damaged, twice.
+fn dimension(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<()> {
+    let spec = dim.spec();
+    let stored = names::stored(session, dim)?;
+    let nameless: Vec<String> = stored
+        .iter()
+        .filter(|(_, name, _)| name.trim().is_empty())
+        .map(|(id, _, code)| format!("id {id}, code {}", code.as_deref().unwrap_or("inconnu")))
+        .collect();
+    if !nameless.is_empty() {
+        let count = nameless.len() as u64;
+        let known = if dim == Dim::Commune { names::nameless_communes(session)?.len() } else { 0 };
+        let message = format!("{} sans nom", plural(count, "ligne", "lignes"));
+        let finding = Finding::attention(Code::NameEmpty, spec.table, message);
+        if known > 0 {
+            found.push(blocking(Rank::Names, finding.action(mend::APPLY), count).with(nameless));
+        } else {
+            found.push(note(finding.action("donnez-leur un nom à la main, ou laissez-les"), count).with(nameless));
+        }
+    }
+    let damaged = names::damaged(session, dim)?;
+    let twins = names::twins(session, dim)?;
+    let twin = |id: u32| twins.iter().any(|rows| rows.iter().any(|(other, _)| *other == id));
+    let alone = damaged.known.iter().filter(|(id, ..)| !twin(*id)).count() as u64;
+    if let Some(finding) = damaged.finding() {
+        // A damaged name beside its sound twin is told as a twin.
+        if alone > 0 {
+            found.push(blocking(Rank::Names, finding.action(mend::APPLY), alone));
+        } else if damaged.known.is_empty() {
+            found.push(note(finding, damaged.unknown.len() as u64));
+        }
+    }
+    for rows in &twins {
+        let named: Vec<String> = rows.iter().map(|(id, name)| format!("« {name} » (id {id})")).collect();
+        let message =
+            format!("{} pour une seule chose : {}", plural(rows.len() as u64, "ligne", "lignes"), named.join(", "));
+        let (keep, gone) = (rows.first().map_or(0, |(id, _)| *id), rows.last().map_or(0, |(id, _)| *id));
+        let finding = Finding::attention(Code::DimensionTwins, spec.table, message)
+            .action(format!("merge-dimension --dim {} --from-id {gone} --into-id {keep}, puis --yes", spec.plural));
+        found.push(blocking(Rank::Twins, finding, rows.len() as u64));
+    }
+    splits(session, dim, &twins, found)
+}
+
+/// Names that the reference holds for one thing and the database in several rows: tools take the first, history stays with the others.
+fn splits(session: &mut Session, dim: Dim, twins: &[names::Twins], found: &mut Vec<Found>) -> Result<()> {
+    let groups = dims::groups(dim);
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let resolver = dims::load(session, dim, &Locality::default(), true)?;
+    let spec = dim.spec();
+    for group in groups {
+        let mut rows: Vec<String> = Vec::new();
+        for row in resolver.rows() {
+            let is_member = group.iter().any(|name| {
+                crate::domain::names::normalise(dim, name) == crate::domain::names::normalise(dim, &row.name)
+            });
+            let is_twin = twins.iter().any(|twin| twin.iter().any(|(id, _)| row.id == Some(*id)));
+            if is_member && !is_twin {
+                rows.push(format!("{} (id {})", row.name, row.id.unwrap_or(0)));
+            }
+        }
+        if rows.len() > 1 {
+            let message = format!("une même chose sous plusieurs noms : {}", rows.join(", "));
+            let tool = if dim == Dim::Zone {
+                "merge-zones".to_owned()
+            } else {
+                format!("merge-dimension --dim {}", spec.plural)
+            };
+            let code = if dim == Dim::Zone { Code::ZoneSplit } else { Code::DimensionTwins };
+            let finding =
+                Finding::attention(code, spec.table, message).action(format!("{tool} montre ce qui serait réuni"));
+            found.push(note(finding, rows.len() as u64));
+        }
+    }
+    Ok(())
+}
+
+fn orphaned(orphans: &numbers::Orphans, found: &mut Vec<Found>) {
+    let count = orphans.ids.len() as u64;
+    if orphans.reusable {
+        let message = "un nouveau nom prendrait le numéro de faits dont la ligne n'existe plus";
+        let finding = Finding::attention(Code::NumberReusable, orphans.table, message).action(mend::APPLY);
+        found.push(blocking(Rank::Numbers, finding, count));
+    }
+    found.push(note(orphans.finding(), count));
+}
+
+fn marked(session: &mut Session, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
+    let marked = marks::marked(session, present)?;
+    let rows: u64 = marked.iter().map(|table| table.rows).sum();
+    if rows > 0 {
+        let message = format!(
+            "{} provisoires et pourtant revues : des volumes définitifs, que la prochaine migration remplacerait",
+            plural(rows, "ligne marquée", "lignes marquées")
+        );
+        let finding = Finding::attention(Code::DefinitiveMarked, "is_provisional", message).action(
+            "adopt-database --apply --definitive-marks flag (elles sont définitives) ou keep (elles restent provisoires)",
+        );
+        let example = |table: marks::Marked| {
+            let (rows, volume) = (number(table.rows), table.volume);
+            format!("{} : {rows} lignes, volume {volume}, {} → {}", table.table, table.first, table.last)
+        };
+        found.push(blocking(Rank::Marks, finding, rows).with(marked.into_iter().map(example)));
+    }
+    Ok(())
+}
+
+/// Rows of temporary tables that no import of ours brought.
+fn unrecorded(session: &mut Session, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
+    for table in catalogue::weekly().map(|dataset| dataset.temp_table(Space::Production)) {
+        if !present.contains_key(&table) {
+            continue;
+        }
+        let recorded = match history::last_attempt(session, &table) {
+            Err(Error::MissingTable { .. }) => None,
+            attempt => attempt?,
+        };
+        let sql = format!(
+            "SELECT COUNT(*), COUNT(DISTINCT date), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}"
+        );
+        let row: Option<(u64, u64, Option<String>, Option<String>)> =
+            session.first(&format!("lecture de {table}"), &sql, ())?;
+        let Some((rows, dates, Some(first), Some(last))) = row else { continue };
+        if rows > 0 && recorded.is_none() {
+            let message = format!(
+                "{} de {} ({first} → {last}) que nul import connu n'a apportées : elles ne changeront pas les tables principales",
+                plural(rows, "ligne", "lignes"),
+                plural(dates, "date", "dates")
+            );
+            let finding = Finding::attention(Code::RowsUnrecorded, &table, message).action(
+                "après l'adoption, videz-la (`cleanup-temp --force`) si ses dates sont dans la table principale",
+            );
+            found.push(note(finding, rows));
+        }
+    }
+    Ok(())
+}
+
+/// The days, where they are not those of the calendar.
+fn calendar(
+    database: &Database,
+    session: &mut Session,
+    present: &HashMap<String, Existing>,
+    found: &mut Vec<Found>,
+) -> Result<()> {
+    if !present.contains_key("dim_dates") {
+        return Ok(());
+    }
+    let days = store::days_of_facts(database, session)?;
+    let report = match dates::inspect(session, &days) {
+        // Columns that are still to be added.
+        Err(Error::Sql { .. }) => return Ok(()),
+        report => report?,
+    };
+    let count = (report.wrong.len() + report.missing.len()) as u64;
+    if count > 0 {
+        let message = format!(
+            "{} du calendrier, {} sans ligne",
+            plural(report.wrong.len() as u64, "jour diffère", "jours diffèrent"),
+            plural(report.missing.len() as u64, "jour de faits", "jours de faits")
+        );
+        let finding = Finding::attention(Code::CalendarWrong, "dim_dates", message)
+            .action("après l'adoption : verifier-saisons --repair");
+        let examples = report.wrong.iter().map(|day| format!("{} : {}", day.date, day.columns.join(", ")));
+        found.push(note(finding, count).with(examples));
+    }
+    Ok(())
+}

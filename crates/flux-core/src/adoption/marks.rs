@@ -1,0 +1,101 @@
+//! Rows that were written definitive and still bear the mark of provisional ones: older scripts never kept it right. A true provisional
+//! row was inserted once and never changed; one that was changed had taken a definitive volume.
+
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{DATASETS, Space};
+use crate::error::Result;
+use crate::ledger::adoption;
+use crate::schema::Existing;
+use std::collections::HashMap;
+
+/// What becomes of the rows that bear the mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Marks {
+    /// They are definitive: flagged 0.
+    Flag,
+    /// They are provisional as they say.
+    Keep,
+}
+
+impl std::str::FromStr for Marks {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "flag" => Ok(Marks::Flag),
+            "keep" => Ok(Marks::Keep),
+            _ => Err("choix : flag, keep".into()),
+        }
+    }
+}
+
+/// Under which the decision is remembered.
+const DECIDED: &str = "marks";
+
+const CONDITION: &str = "is_provisional <> 0 AND updated_at IS NOT NULL";
+
+/// Rows of one main table that bear the mark.
+#[derive(Debug)]
+pub(super) struct Marked {
+    pub(super) table: String,
+    pub(super) rows: u64,
+    pub(super) volume: i64,
+    pub(super) first: String,
+    pub(super) last: String,
+}
+
+/// Counts them; nothing once it was decided what they are.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(super) fn marked(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Vec<Marked>> {
+    let mut found = Vec::new();
+    if adoption::is_recorded(session, DECIDED)? {
+        return Ok(found);
+    }
+    for table in DATASETS.iter().map(|dataset| dataset.main_table(Space::Production)) {
+        let Some(existing) = present.get(&table) else { continue };
+        let has = |name: &str| existing.columns.iter().any(|column| column == name);
+        if !has("is_provisional") || !has("updated_at") {
+            continue;
+        }
+        let sql = format!(
+            "SELECT COUNT(*), CAST(COALESCE(SUM(volume), 0) AS SIGNED), COALESCE(CAST(MIN(date) AS CHAR), ''), \
+             COALESCE(CAST(MAX(date) AS CHAR), '') FROM {table} WHERE {CONDITION}"
+        );
+        let row: Option<(u64, i64, String, String)> = session.first(&format!("lecture de {table}"), &sql, ())?;
+        let (rows, volume, first, last) = row.unwrap_or_default();
+        if rows > 0 {
+            found.push(Marked { table, rows, volume, first, last });
+        }
+    }
+    Ok(found)
+}
+
+/// Carries the decision out in one transaction, and remembers it; gives the tables with the rows that were flagged.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(super) fn decide(
+    database: &Database,
+    present: &HashMap<String, Existing>,
+    marks: Marks,
+) -> Result<Vec<(String, u64)>> {
+    database.transaction(|session| {
+        let mut flagged = Vec::new();
+        for found in marked(session, present)? {
+            if marks == Marks::Flag {
+                let sql =
+                    format!("UPDATE {} SET is_provisional = 0, updated_at = updated_at WHERE {CONDITION}", found.table);
+                let rows = session.exec(&format!("marques de {}", found.table), &sql, ())?;
+                flagged.push((found.table, rows));
+            }
+        }
+        let detail = if marks == Marks::Flag { "flag" } else { "keep" };
+        adoption::record(session, DECIDED, "", detail, flagged.iter().map(|(_, rows)| rows).sum())?;
+        Ok(flagged)
+    })
+}

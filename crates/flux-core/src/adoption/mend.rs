@@ -1,0 +1,141 @@
+//! What is done to a database without losing anything, in the order in which it works. Each step is done whole or not at all, is said,
+//! and is recorded.
+
+use crate::adoption::{AdoptOptions, Step, marks};
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{DIMS, Dim, Space};
+use crate::error::{Error, Result};
+use crate::ledger::adoption::Origin;
+use crate::ledger::{self, Lock, adoption};
+use crate::schema;
+use crate::setup::{self, Preset, SetupOptions, names};
+
+/// The command that does all this.
+pub(super) const APPLY: &str = "adopt-database --apply";
+
+/// Mends.
+///
+/// # Errors
+/// Those that concern the run as a whole; what one step meets stands in its [`Step`].
+pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &mut Lock) -> Result<Vec<Step>> {
+    let mut session = database.session()?;
+    let mut steps = Vec::new();
+    let origin = adoption::origin(&mut session)?;
+    engines(&mut session, &mut steps)?;
+    ledger_tables(&mut session, &mut steps)?;
+    if origin == Origin::Foreign {
+        adoption::begin(&mut session)?;
+    }
+    character_sets(&mut session, &mut steps)?;
+    structure(database, &mut steps)?;
+    lock.ensure(database)?;
+    let present = schema::existing(&mut session)?;
+    if present.contains_key(Dim::Commune.spec().table) {
+        let result = database.transaction(names::name_communes);
+        push(&mut steps, Dim::Commune.spec().table, "noms donnés d'après le code INSEE", result)?;
+    }
+    for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
+        let result = database.transaction(|session| names::repair(session, spec.dim));
+        push(&mut steps, spec.table, "noms abîmés réparés", result)?;
+    }
+    if let Some(choice) = options.marks.filter(|_| matches!(origin, Origin::Foreign | Origin::Begun)) {
+        match marks::decide(database, &present, choice) {
+            Ok(flagged) => {
+                for (table, rows) in flagged {
+                    push(&mut steps, &table, "lignes définitives marquées comme telles", Ok(rows))?;
+                }
+            }
+            Err(error) => push(&mut steps, "is_provisional", "lignes définitives marquées comme telles", Err(error))?,
+        }
+    }
+    lock.ensure(database)?;
+    for step in steps.iter().filter(|step| step.error.is_none()) {
+        adoption::record(&mut session, "step", &step.place, &step.what, step.rows)?;
+    }
+    Ok(steps)
+}
+
+/// Adds what a step did, unless there was nothing to do.
+fn push(steps: &mut Vec<Step>, place: &str, what: &str, result: Result<u64>) -> Result<()> {
+    let step = |rows, error| Step { what: what.to_owned(), place: place.to_owned(), rows, error };
+    match result {
+        Ok(0) => {}
+        Ok(rows) => steps.push(step(rows, None)),
+        Err(error @ (Error::Interrupted | Error::Connect { .. } | Error::Locked { .. })) => return Err(error),
+        Err(error) => {
+            log::error!("{place} : {error}");
+            let hint = error.hint().map_or_else(String::new, |hint| format!(" (→ {hint})"));
+            steps.push(step(0, Some(format!("{error}{hint}"))));
+        }
+    }
+    Ok(())
+}
+
+/// Does one statement of DDL.
+fn alter(session: &mut Session, steps: &mut Vec<Step>, table: &str, what: &str, ddl: &str) -> Result<()> {
+    crate::signals::check()?;
+    log::info!("{ddl}");
+    match session.exec(&format!("changement de {table}"), ddl, ()) {
+        Ok(_) => {
+            steps.push(Step { what: what.to_owned(), place: table.to_owned(), rows: 0, error: None });
+            Ok(())
+        }
+        Err(error) => push(steps, table, what, Err(error)),
+    }
+}
+
+/// Transactions first: all that follows relies on them.
+fn engines(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
+    for found in schema::unsafe_engines(session)?.into_iter().filter(|found| schema::is_ours(&found.table)) {
+        if let Some(ddl) = found.mend() {
+            alter(session, steps, &found.table, &format!("{} → InnoDB", found.engine), &ddl)?;
+        }
+    }
+    Ok(())
+}
+
+fn ledger_tables(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
+    let present = schema::existing(session)?;
+    for spec in ledger::tables() {
+        if let Some(change) = schema::change(&spec, present.get(&spec.name)) {
+            session.exec(&format!("création de {}", spec.name), &change.ddl, ())?;
+            steps.push(Step { what: change.what, place: change.table, rows: 0, error: None });
+        }
+    }
+    Ok(())
+}
+
+/// Dimensions whose character set has no place for every name.
+pub(super) fn narrow_tables(session: &mut Session) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT table_name AS t, table_collation AS c FROM information_schema.tables \
+               WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_collation NOT LIKE 'utf8%' \
+               AND table_collation NOT LIKE 'uca1400%' ORDER BY table_name";
+    let tables: Vec<(String, String)> = session.rows("jeux de caractères", sql, ())?;
+    Ok(tables.into_iter().filter(|(table, _)| DIMS.iter().any(|spec| spec.table == table)).collect())
+}
+
+/// The statement that makes room.
+pub(super) fn widening(table: &str) -> String {
+    format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+}
+
+fn character_sets(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
+    for (table, collation) in narrow_tables(session)? {
+        alter(session, steps, &table, &format!("{collation} → utf8mb4_unicode_ci"), &widening(&table))?;
+    }
+    Ok(())
+}
+
+/// Tables, columns and keys, as far as the rows allow.
+fn structure(database: &Database, steps: &mut Vec<Step>) -> Result<()> {
+    let options =
+        SetupOptions { preset: Preset::All, space: Space::Production, seed: false, resolve: None, dry_run: false };
+    let report = setup::carry_out(database, options)?;
+    for change in report.changes {
+        steps.push(Step { what: change.what, place: change.table, rows: 0, error: None });
+    }
+    for failure in report.failures {
+        steps.push(Step { what: "structure".into(), place: "ensure-schema".into(), rows: 0, error: Some(failure) });
+    }
+    Ok(())
+}

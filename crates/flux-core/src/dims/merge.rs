@@ -1,0 +1,437 @@
+//! Two rows of one dimension made one. The facts of all tables move in one transaction; per table and date the total volume is proved
+//! equal before and after, less what an explicit rule drops; else everything is rolled back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::db::{Database, Session, quote};
+use crate::domain::catalogue::{Dataset, Dim, fact_tables};
+use crate::error::{Error, Result};
+use crate::ledger::ownership;
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{render_findings, some_of};
+use crate::schema::{self, Existing, TableSpec};
+
+/// Offending keys listed per table.
+const EXAMPLES: usize = 5;
+
+/// What becomes of a key that exists on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// Nothing is merged while there is one.
+    Refuse,
+    /// Both volumes are added.
+    Sum,
+    /// The row of the zone that stays is kept.
+    Target,
+    /// The row of the zone that goes is kept.
+    Source,
+}
+
+impl std::str::FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "refuse" => Ok(Rule::Refuse),
+            "sum" => Ok(Rule::Sum),
+            "target" => Ok(Rule::Target),
+            "source" => Ok(Rule::Source),
+            _ => Err("choix : refuse, sum, target, source".into()),
+        }
+    }
+}
+
+/// What moves in one table.
+#[derive(Debug, Clone, Serialize)]
+struct Move {
+    /// Table.
+    pub table: String,
+    /// Rows of the zone that goes.
+    pub(crate) rows: u64,
+    pub(crate) volume: u64,
+    /// Keys that exist on both sides.
+    pub(crate) conflicts: u64,
+    /// Of these, keys with the same volume on both sides.
+    pub(crate) identical: u64,
+    /// The first such keys: `date … : source ≠ target`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) examples: Vec<String>,
+    /// Volume that the rule drops.
+    pub(crate) dropped: u64,
+}
+
+/// One pair of rows.
+#[derive(Debug, Serialize)]
+struct Merge {
+    /// Row that goes: id, name.
+    from: Row,
+    /// Row that stays: id, name.
+    into: Row,
+    tables: Vec<Move>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MergeReport {
+    #[serde(rename = "dry_run")]
+    done: Done,
+    dimension: &'static str,
+    applied: bool,
+    rule: Rule,
+    merges: Vec<Merge>,
+    findings: Vec<Finding>,
+}
+
+/// Id and name of a stored row; the name of one that is gone says so.
+pub(crate) type Row = (u32, String);
+/// The one that goes and the one that stays.
+pub(crate) type Pair = (Row, Row);
+
+/// What stands for the name of a row that is gone.
+pub(crate) fn gone(id: u32) -> String {
+    format!("n° {id}, sans ligne")
+}
+
+/// What to do with the pairs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) dim: Dim,
+    /// What becomes of keys that exist on both sides.
+    pub(crate) rule: Rule,
+    /// Only show the plan.
+    pub(crate) dry_run: bool,
+}
+
+/// Plans and, unless [`How::dry_run`], does the merge of the pairs that `choose` finds, under the lock.
+///
+/// # Errors
+/// Those of `choose`; [`Error::WrongKey`] for a table whose keys are not told apart; [`Error::Invariant`] when volumes do not add up,
+/// nothing written.
+pub(crate) fn merge(
+    database: &Database,
+    how: How,
+    choose: impl FnOnce(&mut Session) -> Result<Vec<Pair>>,
+) -> Result<MergeReport> {
+    let mut lock = if how.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+    let mut session = database.session()?;
+    let pairs = choose(&mut session)?;
+    let existing = schema::existing(&mut session)?;
+    let mut findings = foreign_tables(&mut session, how.dim, &pairs, &existing)?;
+    let merges = plan(&mut session, how, &pairs, &existing)?;
+    drop(session);
+    for merge in &merges {
+        let conflicts: u64 = merge.tables.iter().map(|table| table.conflicts).sum();
+        if conflicts > 0 && how.rule == Rule::Refuse {
+            findings.push(
+                Finding::attention(
+                    Code::MergeBlocked,
+                    format!("{} → {}", merge.from.1, merge.into.1),
+                    format!(
+                        "{} existent des deux côtés : rien n'est réuni sans règle",
+                        plural(conflicts, "clé", "clés")
+                    ),
+                )
+                .action("choisissez --on-conflict sum (ajouter), target (garder la ligne qui reste) ou source"),
+            );
+        }
+    }
+    let applied = !how.dry_run && findings.is_empty() && !merges.is_empty();
+    if applied {
+        apply(database, &merges, how, &existing, || lock.as_mut().map_or(Ok(()), |lock| lock.ensure(database)))?;
+    }
+    let dimension = how.dim.spec().table;
+    Ok(MergeReport { done: Done::unless(how.dry_run), dimension, applied, rule: how.rule, merges, findings })
+}
+
+/// Dimensions that refer to this one.
+fn referring(dim: Dim, existing: &HashMap<String, Existing>) -> Option<&'static str> {
+    let table = Dim::Commune.spec().table;
+    let refers = matches!(dim, Dim::Departement | Dim::Epci);
+    let has = existing.get(table).is_some_and(|found| found.columns.iter().any(|column| column == dim.spec().id));
+    (refers && has).then_some(table)
+}
+
+/// Tables beside ours that hold rows of one that goes, by a column of its name or a foreign key: they would be left behind, or go too.
+fn foreign_tables(
+    session: &mut Session,
+    dim: Dim,
+    pairs: &[Pair],
+    existing: &HashMap<String, Existing>,
+) -> Result<Vec<Finding>> {
+    let spec = dim.spec();
+    let mut known: Vec<String> = fact_tables().map(|(table, _)| table).collect();
+    known.extend([spec.table.to_owned(), ownership::PROGRESS.to_owned()]);
+    known.extend(referring(dim, existing).map(str::to_owned));
+    let columns: Vec<(String, String)> = session.rows(
+        "tables qui portent la dimension",
+        "SELECT c.table_name AS t, c.column_name AS c FROM information_schema.columns c JOIN information_schema.tables t \
+         ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+         WHERE c.table_schema = DATABASE() AND c.column_name = ? AND t.table_type = 'BASE TABLE' \
+         UNION SELECT table_name, column_name FROM information_schema.key_column_usage \
+         WHERE table_schema = DATABASE() AND referenced_table_name = ? ORDER BY 1",
+        (spec.id, spec.table),
+    )?;
+    let mut findings = Vec::new();
+    for (table, column) in columns.iter().filter(|(name, _)| !known.contains(name)) {
+        for (from, _) in pairs {
+            let sql = format!("SELECT COUNT(*) FROM {} WHERE {} = ?", quote(table), quote(column));
+            let rows: u64 = session.first(&format!("lecture de {table}"), &sql, (from.0,))?.unwrap_or(0);
+            if rows > 0 {
+                findings.push(
+                    Finding::attention(
+                        Code::MergeBlocked,
+                        table.as_str(),
+                        format!(
+                            "{} de {}, mais la table n'est pas de celles que les outils connaissent",
+                            plural(rows, "ligne", "lignes"),
+                            from.1
+                        ),
+                    )
+                    .action("déplacez ou supprimez ces lignes vous-même, puis relancez"),
+                );
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// The fact tables that are there and have a column for this dimension.
+fn tables_of(dim: Dim, existing: &HashMap<String, Existing>) -> Vec<(String, &'static Dataset)> {
+    let has = |table: &String| {
+        existing.get(table).is_some_and(|found| found.columns.iter().any(|column| column == dim.spec().id))
+    };
+    fact_tables().filter(|(table, _)| has(table)).collect()
+}
+
+/// `a.date = b.date AND …` over the natural key without this dimension.
+fn same_key(dataset: &Dataset, dim: Dim) -> String {
+    let columns = dataset.key().into_iter().filter(|column| *column != dim.spec().id);
+    columns.map(|column| format!("a.{column} = b.{column}")).collect::<Vec<_>>().join(" AND ")
+}
+
+fn plan(session: &mut Session, how: How, pairs: &[Pair], existing: &HashMap<String, Existing>) -> Result<Vec<Merge>> {
+    let mut merges = Vec::new();
+    for (from, into) in pairs {
+        let mut tables = Vec::new();
+        for (table, dataset) in tables_of(how.dim, existing) {
+            let found = moves(session, &table, dataset, (from.0, into.0), how)?;
+            if found.rows > 0 {
+                // Rows that nothing tells apart cannot be compared one by one.
+                schema::require(&TableSpec::of_fact(&table, dataset), existing)?;
+                tables.push(found);
+            }
+        }
+        merges.push(Merge { from: from.clone(), into: into.clone(), tables });
+    }
+    Ok(merges)
+}
+
+fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u32, u32), how: How) -> Result<Move> {
+    let id = how.dim.spec().id;
+    let doing = format!("lecture de {table}");
+    let sql = format!("SELECT COUNT(*), CAST(COALESCE(SUM(volume), 0) AS UNSIGNED) FROM {table} WHERE {id} = ?");
+    let (rows, volume) = session.first::<(u64, u64)>(&doing, &sql, (from,))?.unwrap_or_default();
+    let mut found =
+        Move { table: table.to_owned(), rows, volume, conflicts: 0, identical: 0, examples: Vec::new(), dropped: 0 };
+    if rows == 0 {
+        return Ok(found);
+    }
+    let join =
+        format!("FROM {table} a JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ?", same_key(dataset, how.dim));
+    let sql = format!(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(a.volume = b.volume), 0) AS UNSIGNED), \
+         CAST(COALESCE(SUM(a.volume), 0) AS UNSIGNED), CAST(COALESCE(SUM(b.volume), 0) AS UNSIGNED) {join}"
+    );
+    let (conflicts, identical, source, target) =
+        session.first::<(u64, u64, u64, u64)>(&doing, &sql, (from, into))?.unwrap_or_default();
+    found.conflicts = conflicts;
+    found.identical = identical;
+    found.dropped = match how.rule {
+        Rule::Target => source,
+        Rule::Source => target,
+        Rule::Sum | Rule::Refuse => 0,
+    };
+    if conflicts > 0 {
+        let rest: String = dataset
+            .dims()
+            .filter(|dim| *dim != how.dim)
+            .map(|dim| format!(", ' {} ', a.{}", dim.spec().id, dim.spec().id))
+            .collect();
+        let sql = format!(
+            "SELECT CONCAT(CAST(a.date AS CHAR){rest}, ' : ', a.volume, ' / ', b.volume) {join} \
+             ORDER BY a.volume = b.volume, a.date LIMIT {EXAMPLES}"
+        );
+        found.examples = session.rows(&doing, &sql, (from, into))?;
+    }
+    Ok(found)
+}
+
+fn apply(
+    database: &Database,
+    merges: &[Merge],
+    how: How,
+    existing: &HashMap<String, Existing>,
+    mut still_ours: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let spec = how.dim.spec();
+    database.transaction(|session| {
+        for merge in merges {
+            let pair = (merge.from.0, merge.into.0);
+            for found in &merge.tables {
+                let Some((_, dataset)) = fact_tables().find(|(table, _)| *table == found.table) else { continue };
+                let Some(existing) = existing.get(&found.table) else { continue };
+                move_facts(session, dataset, existing, pair, (&found.table, how))?;
+            }
+            if how.dim == Dim::Zone && existing.contains_key(ownership::PROGRESS) {
+                ownership::move_zone(session, pair.0, pair.1)?;
+            }
+            if let Some(table) = referring(how.dim, existing) {
+                let sql = format!("UPDATE {table} SET {id} = ? WHERE {id} = ?", id = spec.id);
+                session.exec(&format!("réunion dans {table}"), &sql, (pair.1, pair.0))?;
+            }
+            let sql = format!("DELETE FROM {} WHERE {} = ?", spec.table, spec.id);
+            session.exec("suppression de la ligne réunie", &sql, (pair.0,))?;
+        }
+        still_ours()
+    })
+}
+
+/// Volume by date of both rows together.
+type Totals = BTreeMap<String, u64>;
+
+fn totals(session: &mut Session, table: &str, id: &str, pair: (u32, u32)) -> Result<Totals> {
+    let sql = format!(
+        "SELECT CAST(date AS CHAR), CAST(SUM(volume) AS UNSIGNED) FROM {table} WHERE {id} IN (?, ?) GROUP BY date"
+    );
+    let rows: Vec<(String, u64)> = session.rows(&format!("volumes de {table}"), &sql, pair)?;
+    Ok(rows.into_iter().collect())
+}
+
+fn move_facts(
+    session: &mut Session,
+    dataset: &Dataset,
+    existing: &Existing,
+    pair: (u32, u32),
+    (table, how): (&str, How),
+) -> Result<()> {
+    let (from, into) = pair;
+    let (id, rule) = (how.dim.spec().id, how.rule);
+    // When a row was last changed tells a definitive row from a provisional one in older databases: it stays.
+    let dated = existing.columns.iter().any(|column| column == "updated_at");
+    let (when_b, when) = if dated { (", b.updated_at = b.updated_at", ", updated_at = updated_at") } else { ("", "") };
+    let doing = format!("réunion dans {table}");
+    let mut expected = totals(session, table, id, pair)?;
+    let key = same_key(dataset, how.dim);
+    let both = format!("{key} AND a.{id} = {from} AND b.{id} = {into}");
+    // a: the row that goes, b: the one that stays.
+    let dropped = match rule {
+        Rule::Target => Some("a"),
+        Rule::Source => Some("b"),
+        Rule::Sum | Rule::Refuse => None,
+    };
+    if let Some(side) = dropped {
+        let sql = format!(
+            "SELECT CAST(a.date AS CHAR), CAST(SUM({side}.volume) AS UNSIGNED) FROM {table} a JOIN {table} b ON {both} \
+             GROUP BY a.date"
+        );
+        let rows: Vec<(String, u64)> = session.rows(&doing, &sql, ())?;
+        for (date, volume) in rows {
+            let total = expected.entry(date).or_default();
+            *total = total.saturating_sub(volume);
+        }
+        let sql = format!("DELETE {side} FROM {table} a JOIN {table} b ON {both}");
+        session.exec(&doing, &sql, ())?;
+    } else if rule == Rule::Sum {
+        // A sum of which one part is provisional is provisional.
+        let sql = format!(
+            "UPDATE {table} a JOIN {table} b ON {both} SET b.volume = b.volume + a.volume, \
+             b.is_provisional = GREATEST(a.is_provisional, b.is_provisional){when_b}"
+        );
+        session.exec(&doing, &sql, ())?;
+        session.exec(&doing, &format!("DELETE a FROM {table} a JOIN {table} b ON {both}"), ())?;
+    }
+    session.exec(&doing, &format!("UPDATE {table} SET {id} = ?{when} WHERE {id} = ?"), (into, from))?;
+    prove(&expected, &totals(session, table, id, pair)?, table)?;
+    let left: Option<u8> = session.first(&doing, &format!("SELECT 1 FROM {table} WHERE {id} = ? LIMIT 1"), (from,))?;
+    match left {
+        None => Ok(()),
+        Some(_) => Err(Error::Invariant(format!("{table} : des lignes de celle qui part sont restées"))),
+    }
+}
+
+fn prove(expected: &Totals, found: &Totals, table: &str) -> Result<()> {
+    let total = |totals: &Totals, date: &str| totals.get(date).copied().unwrap_or(0);
+    let wrong: Vec<String> = expected
+        .keys()
+        .chain(found.keys())
+        .filter(|date| total(expected, date) != total(found, date))
+        .map(|date| format!("{date} : {} au lieu de {}", total(found, date), total(expected, date)))
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Invariant(format!("{table} : le volume change à ces dates : {}", some_of(&wrong, 3))))
+}
+
+impl Report for MergeReport {
+    fn render(&self, page: &mut Page) {
+        for merge in &self.merges {
+            page.title(&format!("{} (id {}) → {} (id {})", merge.from.1, merge.from.0, merge.into.1, merge.into.0));
+            let dropped = self.done.say(">volume écarté", ">volume à écarter");
+            let mut table =
+                Table::new(&["table", ">lignes", ">volume", ">clés des deux côtés", ">identiques", dropped]);
+            for found in &merge.tables {
+                table.row([
+                    found.table.clone(),
+                    number(found.rows),
+                    number(found.volume),
+                    number(found.conflicts),
+                    number(found.identical),
+                    number(found.dropped),
+                ]);
+            }
+            if table.is_empty() {
+                page.line("  aucune ligne de faits : seule la ligne de la dimension disparaît");
+            } else {
+                page.table(&table);
+            }
+            for found in merge.tables.iter().filter(|found| !found.examples.is_empty()) {
+                page.line(format!("  {} (volume qui part / qui reste) :", found.table));
+                for example in &found.examples {
+                    page.line(format!("    {example}"));
+                }
+            }
+        }
+        if !self.findings.is_empty() {
+            render_findings(page, &self.findings, "");
+            return;
+        }
+        page.gap();
+        if self.merges.is_empty() {
+            page.verdict(
+                Verdict::Ok,
+                if self.dimension == Dim::Zone.spec().table {
+                    "aucune zone n'est en plusieurs lignes"
+                } else {
+                    "rien n'est en plusieurs lignes"
+                },
+            );
+        } else if self.applied {
+            page.verdict(Verdict::Ok, "réunies ; par table et par date, le volume est prouvé égal");
+        } else {
+            let pairs = self.merges.len() as u64;
+            page.verdict(Verdict::Ok, self.done.count(pairs, ["paire", "paires"], ["réunie", "réunies"]));
+            page.confirm(Some("sauvegardez avec `backup-critical --all`"));
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        crate::report::verdict(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
+    }
+}

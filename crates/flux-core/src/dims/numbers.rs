@@ -1,0 +1,147 @@
+//! The numbers of the dimensions as the facts use them: rows that are gone, and numbers that must not be given again.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::domain::catalogue::{DIMS, Dim, DimSpec, fact_tables};
+use crate::error::Result;
+use crate::report::{Code, Finding, number, plural, some_of};
+use crate::schema::Existing;
+
+/// Facts whose row of a dimension is gone, by number.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Orphans {
+    /// The dimension's table.
+    pub(crate) table: &'static str,
+    pub(crate) ids: Vec<Orphan>,
+    /// Whether the dimension could give one of these numbers to a new name.
+    pub(crate) reusable: bool,
+}
+
+/// One number that facts use and the dimension lacks.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Orphan {
+    pub(crate) id: u64,
+    pub(crate) rows: u64,
+    pub(crate) volume: i64,
+    /// Fact tables that use it.
+    pub(crate) tables: Vec<String>,
+}
+
+/// Which columns of the fact tables present lead to a dimension; test tables share the dimensions.
+fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
+    let uses =
+        |table: &String| present.get(table).is_some_and(|found| found.columns.iter().any(|name| name == spec.id));
+    fact_tables().map(|(table, _)| table).filter(uses).collect()
+}
+
+/// Looks for orphans of every dimension that is there. Reads each fact table once per dimension.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn orphans(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Vec<Orphans>> {
+    let mut found = Vec::new();
+    for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
+        let doing = format!("lecture de {}", spec.table);
+        let rows: Vec<u64> = session.rows(&doing, &format!("SELECT {} FROM {}", spec.id, spec.table), ())?;
+        let known: HashSet<u64> = rows.into_iter().collect();
+        let mut ids: BTreeMap<u64, Orphan> = BTreeMap::new();
+        for table in users(spec, present) {
+            crate::signals::check()?;
+            // A volume of an older database may be negative; a number is not.
+            let sql = format!(
+                "SELECT CAST({id} AS UNSIGNED), COUNT(*), CAST(COALESCE(SUM(volume), 0) AS SIGNED) FROM {table} \
+                 WHERE {id} IS NOT NULL GROUP BY {id}",
+                id = spec.id
+            );
+            let used: Vec<(u64, u64, i64)> = session.rows(&format!("lecture de {table}"), &sql, ())?;
+            for (id, rows, volume) in used.into_iter().filter(|(id, ..)| !known.contains(id)) {
+                if id == 0 && spec.optional {
+                    continue;
+                }
+                let orphan = ids.entry(id).or_insert_with(|| Orphan { id, rows: 0, volume: 0, tables: Vec::new() });
+                orphan.rows += rows;
+                orphan.volume += volume;
+                orphan.tables.push(table.clone());
+            }
+        }
+        if ids.is_empty() {
+            continue;
+        }
+        let next = next_number(session, spec)?;
+        let reusable = ids.keys().any(|id| *id >= next);
+        found.push(Orphans { table: spec.table, ids: ids.into_values().collect(), reusable });
+    }
+    Ok(found)
+}
+
+impl Orphans {
+    /// What was found, and what mends it.
+    pub(crate) fn finding(&self) -> Finding {
+        let rows: u64 = self.ids.iter().map(|orphan| orphan.rows).sum();
+        let examples: Vec<String> = self
+            .ids
+            .iter()
+            .map(|orphan| format!("id {} ({} lignes, {})", orphan.id, number(orphan.rows), some_of(&orphan.tables, 2)))
+            .collect();
+        let message = format!(
+            "{} dont la ligne de {} n'existe plus : {}",
+            plural(rows, "fait", "faits"),
+            self.table,
+            some_of(&examples, 5)
+        );
+        let dim = DIMS.iter().find(|spec| spec.table == self.table).map_or("zones", |spec| spec.plural);
+        let id = self.ids.first().map_or(0, |orphan| orphan.id);
+        Finding::attention(Code::OrphanRows, self.table, message).action(format!(
+            "merge-dimension --dim {dim} --from-id {id} --into NOM les rattache, si vous savez de quoi il s'agit"
+        ))
+    }
+}
+
+/// The number that a dimension gives to its next row, as the table itself says: the catalogue of the server may be a day old.
+fn next_number(session: &mut Session, spec: &DimSpec) -> Result<u64> {
+    let sql = format!("SHOW CREATE TABLE {}", spec.table);
+    let row: Option<(String, String)> = session.first(&format!("lecture de {}", spec.table), &sql, ())?;
+    let text = row.map(|(_, text)| text).unwrap_or_default();
+    let digits = text.rsplit_once("AUTO_INCREMENT=").map(|(_, rest)| rest);
+    let digits = digits.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+    Ok(digits.and_then(|digits| digits.parse().ok()).unwrap_or(1))
+}
+
+/// Raises the counters of the dimensions above every number that facts use; gives the tables concerned with their new number.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn raise(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Vec<(&'static str, u64)>> {
+    let mut highest: HashMap<Dim, u64> = HashMap::new();
+    for (table, dataset) in fact_tables() {
+        let Some(existing) = present.get(&table) else { continue };
+        crate::signals::check()?;
+        let has = |dim: &Dim| existing.columns.iter().any(|name| name == dim.spec().id);
+        let dims: Vec<Dim> = dataset.dims().filter(has).collect();
+        let parts: Vec<String> =
+            dims.iter().map(|dim| format!("CAST(COALESCE(MAX({}), 0) AS CHAR)", dim.spec().id)).collect();
+        if parts.is_empty() {
+            continue;
+        }
+        let sql = format!("SELECT CONCAT_WS(' ', {}) FROM {table}", parts.join(", "));
+        let maxima: Option<String> = session.first(&format!("lecture de {table}"), &sql, ())?;
+        for (dim, text) in dims.iter().zip(maxima.unwrap_or_default().split(' ')) {
+            let id = text.parse().unwrap_or(0);
+            let held = highest.entry(*dim).or_default();
+            *held = id.max(*held);
+        }
+    }
+    let mut raised = Vec::new();
+    for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
+        let used = highest.get(&spec.dim).copied().unwrap_or(0);
+        if used > 0 && next_number(session, spec)? <= used {
+            let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {}", spec.table, used + 1);
+            session.exec(&format!("numérotation de {}", spec.table), &sql, ())?;
+            raised.push((spec.table, used + 1));
+        }
+    }
+    Ok(raised)
+}

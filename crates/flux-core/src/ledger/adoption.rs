@@ -1,0 +1,144 @@
+//! `flux_adoption`: what was done to a database that older scripts made before the tools write to it, and whether it was done to the end.
+//!
+//! No writer touches a database that was neither created by these tools nor adopted: [`require`] stands at the writers' lock.
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{DIMS, fact_tables};
+use crate::error::{Error, Result};
+use crate::schema::{self, TableSpec, column, primary};
+
+/// Name of the table.
+pub(crate) const TABLE: &str = "flux_adoption";
+
+/// Tools that mend a database on its way to being adopted.
+const MENDERS: [&str; 5] = ["adopt-database", "ensure-schema", "merge-dimension", "merge-zones", "restore-critical"];
+
+/// Steps that say how far an adoption is; others say what was done.
+const BEGUN: &str = "begun";
+const ADOPTED: &str = "adopted";
+
+/// Where a database comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    /// None of the tables holds a row: nothing can be lost.
+    Empty,
+    /// These tools made it.
+    Own,
+    /// Others made it, and nobody has looked at it yet.
+    Foreign,
+    /// Its adoption has begun; something is left to be mended.
+    Begun,
+    /// Looked at, mended, recorded.
+    Adopted,
+}
+
+pub(crate) fn spec() -> TableSpec {
+    TableSpec {
+        name: TABLE.into(),
+        columns: vec![
+            column("id", "BIGINT NOT NULL AUTO_INCREMENT"),
+            column("step", "VARCHAR(32) NOT NULL"),
+            column("place", "VARCHAR(190) NOT NULL"),
+            column("detail", "TEXT NOT NULL"),
+            column("changed_rows", "BIGINT NOT NULL DEFAULT 0"),
+            column("done_at", "TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP"),
+        ],
+        indexes: vec![primary(vec!["id"])],
+    }
+}
+
+/// Where the database comes from.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn origin(session: &mut Session) -> Result<Origin> {
+    let doing = "origine de la base";
+    let sql = format!("SELECT step FROM {TABLE} WHERE step IN (?, ?) ORDER BY id DESC LIMIT 1");
+    let last: Option<String> = if_there(session.first(doing, &sql, (BEGUN, ADOPTED)))?;
+    if let Some(step) = last {
+        return Ok(if step == ADOPTED { Origin::Adopted } else { Origin::Begun });
+    }
+    let version: Option<u32> =
+        if_there(session.first(doing, &format!("SELECT version FROM {} LIMIT 1", super::VERSIONS), ()))?;
+    if version.is_some() {
+        return Ok(Origin::Own);
+    }
+    let present = schema::names(session)?;
+    let dims = DIMS.iter().map(|spec| spec.table.to_owned());
+    for table in dims.chain(fact_tables().map(|(table, _)| table)).filter(|table| present.contains(table)) {
+        let row: Option<u8> = session.first(doing, &format!("SELECT 1 FROM {table} LIMIT 1"), ())?;
+        if row.is_some() {
+            return Ok(Origin::Foreign);
+        }
+    }
+    Ok(Origin::Empty)
+}
+
+/// What a table that may not be there answers.
+fn if_there<T>(answer: Result<Option<T>>) -> Result<Option<T>> {
+    match answer {
+        Err(Error::MissingTable { .. }) => Ok(None),
+        answer => answer,
+    }
+}
+
+/// Refuses a database that nobody has adopted, and tables that no transaction protects.
+///
+/// # Errors
+/// [`Error::NotAdopted`], [`Error::UnsafeEngine`], [`Error::Sql`].
+pub(super) fn require(database: &Database, session: &mut Session) -> Result<()> {
+    let mender = MENDERS.contains(&database.tool());
+    match origin(session)? {
+        Origin::Foreign if database.tool() != "adopt-database" => {
+            return Err(Error::NotAdopted { database: database.name().to_owned(), begun: false });
+        }
+        Origin::Begun if !mender => {
+            return Err(Error::NotAdopted { database: database.name().to_owned(), begun: true });
+        }
+        _ => {}
+    }
+    if mender {
+        return Ok(());
+    }
+    let found = schema::unsafe_engines(session)?.into_iter().find(|found| schema::is_ours(&found.table));
+    found.map_or(Ok(()), |found| {
+        let mend = found.mend();
+        Err(Error::UnsafeEngine { table: found.table, engine: found.engine, mend })
+    })
+}
+
+/// Begins an adoption: from here on only the tools that mend may write.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn begin(session: &mut Session) -> Result<()> {
+    record(session, BEGUN, "", "", 0)
+}
+
+/// Ends it: the database is ours as if we had made it.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn complete(session: &mut Session) -> Result<()> {
+    record(session, ADOPTED, "", "", 0)
+}
+
+/// Remembers something that was done, or decided.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn record(session: &mut Session, step: &str, place: &str, detail: &str, rows: u64) -> Result<()> {
+    let sql = format!("INSERT INTO {TABLE} (step, place, detail, changed_rows) VALUES (?, ?, ?, ?)");
+    session.exec("écriture de l'adoption", &sql, (step, place, detail, rows))?;
+    Ok(())
+}
+
+/// Whether a step was recorded.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn is_recorded(session: &mut Session, step: &str) -> Result<bool> {
+    let sql = format!("SELECT 1 FROM {TABLE} WHERE step = ? LIMIT 1");
+    Ok(if_there(session.first::<u8>("lecture de l'adoption", &sql, (step,)))?.is_some())
+}

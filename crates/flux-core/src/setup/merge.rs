@@ -1,0 +1,103 @@
+//! `merge-dimension`: rows of one dimension that mean the same thing made one, in any dimension.
+
+use crate::db::{Database, Session};
+use crate::dims::merge::{self, How, Pair, Row, Rule};
+use crate::domain::catalogue::{DIMS, Dim};
+use crate::domain::names::normalise;
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::setup::names;
+
+/// A row, as people name it.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// By its number; the row itself may be gone.
+    Id(u32),
+    /// By the name that it bears.
+    Name(String),
+}
+
+/// What to merge.
+#[derive(Debug, Clone)]
+pub struct MergeOptions {
+    /// In which dimension.
+    pub dim: Dim,
+    /// Row that goes and row that stays; all twins when `None`.
+    pub pair: Option<(Which, Which)>,
+    /// What becomes of keys that exist on both sides.
+    pub rule: Rule,
+    /// Only show the plan.
+    pub dry_run: bool,
+}
+
+/// The dimension of that plural (`departements`, `pays`, …) or table.
+///
+/// # Errors
+/// Those that there are.
+pub fn dimension(text: &str) -> std::result::Result<Dim, String> {
+    let wanted = text.trim().to_lowercase();
+    let found = DIMS.iter().find(|spec| spec.plural == wanted || spec.table == wanted);
+    found.map(|spec| spec.dim).ok_or_else(|| {
+        let names: Vec<&str> = DIMS.iter().map(|spec| spec.plural).collect();
+        format!("dimensions possibles : {}", names.join(", "))
+    })
+}
+
+/// Plans the merge and, unless [`MergeOptions::dry_run`], does it.
+///
+/// # Errors
+/// [`Error::Usage`] for rows that are not there or not told apart; [`Error::Invariant`] when volumes do not add up, nothing written.
+pub fn merge(database: &Database, options: &MergeOptions) -> Result<impl Report + use<>> {
+    let how = How { dim: options.dim, rule: options.rule, dry_run: options.dry_run };
+    merge::merge(database, how, |session| pairs(session, options))
+}
+
+fn pairs(session: &mut Session, options: &MergeOptions) -> Result<Vec<Pair>> {
+    let Some((from, into)) = &options.pair else {
+        let of_twins = |mut rows: names::Twins| {
+            let into = rows.remove(0);
+            rows.into_iter().map(move |from| (from, into.clone()))
+        };
+        return Ok(names::twins(session, options.dim)?.into_iter().flat_map(of_twins).collect());
+    };
+    let rows: Vec<Row> = names::stored(session, options.dim)?.into_iter().map(|(id, name, _)| (id, name)).collect();
+    let from = match from {
+        Which::Id(id) if !rows.iter().any(|(known, _)| known == id) => (*id, merge::gone(*id)),
+        which => pick(&rows, options.dim, which)?,
+    };
+    let into = pick(&rows, options.dim, into)?;
+    if from.0 == into.0 {
+        return Err(Error::Usage("les deux désignent la même ligne".into()));
+    }
+    if from.0 == 0 && options.dim.spec().optional {
+        return Err(Error::Usage("0 veut dire « non connu » : ces faits ne se rattachent pas en bloc".into()));
+    }
+    Ok(vec![(from, into)])
+}
+
+fn pick(rows: &[Row], dim: Dim, which: &Which) -> Result<Row> {
+    let table = dim.spec().table;
+    let found: Vec<&Row> = match which {
+        Which::Id(id) => rows.iter().filter(|(known, _)| known == id).collect(),
+        Which::Name(name) => {
+            let exact: Vec<&Row> = rows.iter().filter(|(_, stored)| stored == name).collect();
+            let wanted = normalise(dim, name);
+            let same = |(_, stored): &&Row| normalise(dim, stored) == wanted;
+            if exact.is_empty() { rows.iter().filter(same).collect() } else { exact }
+        }
+    };
+    match found.as_slice() {
+        [row] => Ok((*row).clone()),
+        [] => Err(Error::Usage(match which {
+            Which::Id(id) => format!("{table} n'a pas de ligne {id}"),
+            Which::Name(name) => format!("{table} n'a pas de ligne « {name} »"),
+        })),
+        several => {
+            let ids: Vec<String> = several.iter().map(|(id, _)| id.to_string()).collect();
+            Err(Error::Usage(format!(
+                "plusieurs lignes de {table} portent ce nom (id {}) : donnez --from-id et --into-id",
+                ids.join(", ")
+            )))
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! `ensure-schema`: creates what the database lacks and seeds the dimensions with the reference data. Safe to rerun.
+//!
+//! The plan is tried against the rows: what they do not allow is told with its mend, and stops neither the other tables nor the seed.
+
+pub(crate) mod doubles;
+mod merge;
+pub(crate) mod names;
+mod rows;
+mod seed;
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use doubles::Doubles;
+pub use doubles::Keep;
+pub use merge::{MergeOptions, Which, dimension, merge};
+
+use crate::db::{Database, Session};
+use crate::dims;
+use crate::domain::catalogue::{self, DATASETS, DIMS, Dim, Kind, Space};
+use crate::error::{Error, Result};
+use crate::ledger;
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, render_findings};
+use crate::schema::{self, Change, Existing, Obstacles, TableSpec};
+
+/// Which tables `ensure-schema` looks after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// All tables, those of the tools included.
+    All,
+    /// The dimensions (`dim_*`), which test and production share.
+    Dims,
+    /// Main tables of nights and days.
+    Facts,
+    /// Main tables of stays.
+    Sejours,
+    /// Main tables of places.
+    Lieu,
+    /// Temporary tables of the weekly delivery.
+    Temp,
+}
+
+/// The tables of a preset. Test tables are those of the facts only: dimensions are shared.
+pub fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
+    let wants = |preset_of: Preset| preset == Preset::All || preset == preset_of;
+    let mut tables = ledger::tables();
+    if wants(Preset::Dims) && space == Space::Production {
+        tables.extend(schema::dimension_tables());
+    }
+    for (kind, preset_of) in
+        [(Kind::Frequentation, Preset::Facts), (Kind::Sejour, Preset::Sejours), (Kind::Lieu, Preset::Lieu)]
+    {
+        if wants(preset_of) {
+            tables.extend(DATASETS.iter().filter(|d| d.kind == kind).map(|dataset| schema::main_table(dataset, space)));
+        }
+    }
+    if wants(Preset::Temp) {
+        tables.extend(catalogue::weekly().map(|dataset| schema::temp_table(dataset, space)));
+    }
+    tables
+}
+
+/// Which tables to complete, and whether to fill the dimensions.
+#[derive(Debug, Clone, Copy)]
+pub struct SetupOptions {
+    /// The group of tables.
+    pub preset: Preset,
+    /// Production or test tables.
+    pub space: Space,
+    /// Adds the reference data that the dimensions lack.
+    pub seed: bool,
+    /// Settles keys that stand twice.
+    pub resolve: Option<Keep>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Rows added to a dimension.
+#[derive(Debug, Serialize)]
+pub(crate) struct Seeded {
+    table: &'static str,
+    added: u64,
+    completed: u64,
+}
+
+/// Doubled keys that were settled.
+#[derive(Debug, Serialize)]
+struct Settled {
+    table: String,
+    keys: u64,
+    /// Rows that went.
+    removed: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SetupReport {
+    #[serde(rename = "dry_run")]
+    done: Done,
+    tables: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settled: Vec<Settled>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) duplicates: Vec<Doubles>,
+    seeded: Vec<Seeded>,
+    pub(crate) failures: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+/// Ensures tables and, if asked, their reference data.
+///
+/// # Errors
+/// Those of the connection and the lock; a change that one table refuses stands in the report and does not stop the others.
+pub fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report + use<>> {
+    let _lock = if options.dry_run { None } else { Some(ledger::lock(database)?) };
+    carry_out(database, options)
+}
+
+/// [`ensure`] for those who hold the lock already.
+pub(crate) fn carry_out(database: &Database, options: SetupOptions) -> Result<SetupReport> {
+    let mut session = database.session()?;
+    let tables = tables(options.preset, options.space);
+    let mut report = SetupReport {
+        done: Done::unless(options.dry_run),
+        tables: tables.len(),
+        settled: Vec::new(),
+        changes: Vec::new(),
+        duplicates: Vec::new(),
+        seeded: Vec::new(),
+        failures: Vec::new(),
+        findings: Vec::new(),
+    };
+    let existing = schema::existing(&mut session)?;
+    let settling = match options.resolve {
+        Some(keep) => settle(database, &tables, &existing, keep, &mut report)?,
+        None => Vec::new(),
+    };
+    let mut broken = Vec::new();
+    for spec in &tables {
+        crate::signals::check()?;
+        let settled = options.dry_run && settling.contains(&spec.name);
+        if let Err(error) = bring(&mut session, spec, existing.get(&spec.name), settled, &mut report) {
+            if matches!(error, Error::Interrupted) {
+                return Err(error);
+            }
+            log::error!("{error}");
+            let hint = error.hint().map_or_else(String::new, |hint| format!(" ({hint})"));
+            report.failures.push(format!("{} : {error}{hint}", spec.name));
+            broken.push(spec.name.as_str());
+        }
+    }
+    let own = ledger::tables();
+    if !options.dry_run && !own.iter().any(|spec| broken.contains(&spec.name.as_str())) {
+        ledger::record_version(&mut session)?;
+    }
+    let present = if options.dry_run { existing } else { schema::existing(&mut session)? };
+    if !options.dry_run {
+        dims::numbers::raise(&mut session, &present)?;
+    }
+    if options.seed {
+        sow(database, options, &present, &mut report)?;
+    }
+    report.findings.extend(report.duplicates.iter().map(Doubles::finding));
+    Ok(report)
+}
+
+/// Brings one table to its specification, as far as its rows allow.
+fn bring(
+    session: &mut Session,
+    spec: &TableSpec,
+    existing: Option<&Existing>,
+    settled: bool,
+    report: &mut SetupReport,
+) -> Result<()> {
+    let mut obstacles = Obstacles::default();
+    let mut fills = Vec::new();
+    if let Some(existing) = existing {
+        if let Some(doubles) = doubles::count(session, spec, existing)? {
+            obstacles.doubled = !settled;
+            if !settled {
+                report.duplicates.push(doubles);
+            }
+        }
+        for column in schema::nullable_keys(spec, existing) {
+            let doing = format!("lecture de {}", spec.name);
+            let sql = format!("SELECT COUNT(*) FROM {} WHERE {column} IS NULL", spec.name);
+            let rows: u64 = session.first(&doing, &sql, ())?.unwrap_or(0);
+            if rows > 0 && schema::is_optional(spec, column) && !obstacles.doubled {
+                fills.push((column, rows));
+            } else if rows > 0 {
+                obstacles.empty.push(column.to_owned());
+                report.findings.push(unfilled(spec, column, rows));
+            }
+        }
+    }
+    let Some(change) = schema::change_as_far(spec, existing, &obstacles) else { return Ok(()) };
+    if report.done.really() {
+        for (column, rows) in &fills {
+            // When a row was last changed tells a definitive row from a provisional one in older databases.
+            let dated = existing.is_some_and(|table| table.shapes.contains_key("updated_at"));
+            let when = if dated { ", updated_at = updated_at" } else { "" };
+            let sql = format!("UPDATE {} SET {column} = 0{when} WHERE {column} IS NULL", spec.name);
+            session.exec(&format!("complément de {}", spec.name), &sql, ())?;
+            log::info!("{} : {rows} lignes sans {column} prennent 0, « non connu »", spec.name);
+        }
+        session.exec(&format!("changement de {}", spec.name), &change.ddl, ())?;
+    }
+    report.changes.push(change);
+    Ok(())
+}
+
+fn unfilled(spec: &TableSpec, column: &str, rows: u64) -> Finding {
+    Finding::attention(
+        Code::ColumnRefuses,
+        format!("{}.{column}", spec.name),
+        format!("NULL dans {} : la clé ne les distingue pas", plural(rows, "ligne", "lignes")),
+    )
+    .action(if schema::is_optional(spec, column) {
+        "réglez d'abord les doubles de cette table (--resolve-duplicates)".to_owned()
+    } else {
+        format!("retrouvez la valeur de ces lignes ou retirez-les : SELECT * FROM {} WHERE {column} IS NULL", spec.name)
+    })
+}
+
+/// Settles the doubled keys of all fact tables in one transaction; gives the tables concerned.
+fn settle(
+    database: &Database,
+    tables: &[TableSpec],
+    existing: &HashMap<String, Existing>,
+    keep: Keep,
+    report: &mut SetupReport,
+) -> Result<Vec<String>> {
+    let mut session = database.session()?;
+    let mut wanted = Vec::new();
+    for spec in tables.iter().filter(|spec| spec.name.starts_with("fact_")) {
+        let Some(existing) = existing.get(&spec.name) else { continue };
+        if let Some(found) = doubles::count(&mut session, spec, existing)? {
+            wanted.push((spec, existing, found));
+        }
+    }
+    drop(session);
+    let unsafe_tables = schema::unsafe_engines(&mut database.session()?)?;
+    if let Some(found) = unsafe_tables.iter().find(|found| wanted.iter().any(|(spec, ..)| spec.name == found.table)) {
+        return Err(Error::UnsafeEngine {
+            table: found.table.clone(),
+            engine: found.engine.clone(),
+            mend: found.mend(),
+        });
+    }
+    let removed: Vec<u64> = if !report.done.really() {
+        wanted.iter().map(|(.., found)| found.surplus).collect()
+    } else {
+        database.transaction(|session| {
+            wanted.iter().map(|(spec, existing, _)| doubles::settle(session, spec, existing, keep)).collect()
+        })?
+    };
+    for ((spec, _, found), removed) in wanted.iter().zip(removed) {
+        report.settled.push(Settled { table: spec.name.clone(), keys: found.keys, removed });
+    }
+    Ok(wanted.into_iter().map(|(spec, ..)| spec.name.clone()).collect())
+}
+
+/// Seeds each dimension in its transaction; one that fails does not stop the others.
+fn sow(
+    database: &Database,
+    options: SetupOptions,
+    present: &HashMap<String, Existing>,
+    report: &mut SetupReport,
+) -> Result<()> {
+    // Départements and EPCIs before the communes that refer to them.
+    let order =
+        [Dim::Zone, Dim::Provenance, Dim::Categorie, Dim::Departement, Dim::Pays, Dim::Duree, Dim::Epci, Dim::Commune];
+    for dim in order {
+        let table = dim.spec().table;
+        let seeded = match present.get(table) {
+            // On a dry run a table that would be created is empty.
+            None if options.dry_run => Ok(Seeded { table, added: seed::reference_count(dim), completed: 0 }),
+            _ => seed::seed(database, dim, present, options.dry_run),
+        };
+        match seeded {
+            Ok(seeded) => report.seeded.push(seeded),
+            Err(error @ (Error::Interrupted | Error::Connect { .. })) => return Err(error),
+            Err(error) => {
+                log::error!("{table} : {error}");
+                report.failures.push(format!("{table} : {error}"));
+            }
+        }
+    }
+    let mut session = database.session()?;
+    for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
+        report.findings.extend(names::damaged(&mut session, spec.dim)?.finding());
+    }
+    Ok(())
+}
+
+impl SetupReport {
+    /// The findings of one kind.
+    pub(crate) fn findings_of(&self, code: Code) -> impl Iterator<Item = Finding> + use<> {
+        self.findings.clone().into_iter().filter(move |finding| finding.code == code)
+    }
+}
+
+impl Report for SetupReport {
+    fn render(&self, page: &mut Page) {
+        for settled in &self.settled {
+            let keys = self.done.count(settled.keys, ["clé en double", "clés en double"], ["réglée", "réglées"]);
+            let rows = self.done.count(settled.removed, ["ligne", "lignes"], ["retirée", "retirées"]);
+            page.verdict(Verdict::Ok, format!("{} : {keys}, {rows}", settled.table));
+        }
+        if !self.done.really() {
+            for change in &self.changes {
+                page.line(format!("{};\n", change.ddl));
+            }
+        } else {
+            for change in &self.changes {
+                page.verdict(Verdict::Ok, format!("{} : {}", change.table, change.what));
+            }
+        }
+        if !self.seeded.is_empty() {
+            let [added, completed] =
+                self.done.say([">lignes ajoutées", ">complétées"], [">lignes à ajouter", ">à compléter"]);
+            let mut table = Table::new(&["dimension", added, completed]);
+            for seeded in &self.seeded {
+                table.row([seeded.table.into(), number(seeded.added), number(seeded.completed)]);
+            }
+            page.gap();
+            page.table(&table);
+            page.gap();
+        }
+        if !self.findings.is_empty() {
+            render_findings(page, &self.findings, "");
+        }
+        for failure in &self.failures {
+            page.verdict(Verdict::Error, failure);
+        }
+        let changes = self.done.count(self.changes.len() as u64, ["table", "tables"], ["changée", "changées"]);
+        page.verdict(self.verdict(), format!("{changes} sur {} contrôlées", self.tables));
+    }
+
+    fn verdict(&self) -> Verdict {
+        match (self.failures.is_empty(), self.findings.is_empty()) {
+            (true, true) => Verdict::Ok,
+            (true, false) => Verdict::Attention,
+            (false, _) => Verdict::Error,
+        }
+    }
+
+    fn done(&self) -> Done {
+        self.done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_42_tables_of_the_schema_and_seven_of_the_ledger() {
+        assert_eq!(tables(Preset::All, Space::Production).len(), 11 + 21 + 10 + 7);
+        assert_eq!(tables(Preset::Temp, Space::Test).len(), 10 + 7);
+    }
+
+    #[test]
+    fn names_of_tables_are_unique() {
+        let names: HashSet<String> = tables(Preset::All, Space::Production).into_iter().map(|spec| spec.name).collect();
+        assert_eq!(names.len(), tables(Preset::All, Space::Production).len());
+    }
+}

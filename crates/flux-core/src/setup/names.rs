@@ -1,0 +1,257 @@
+//! Names as older scripts left them in the dimensions: damaged, empty, or one thing in two rows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use mysql::Value;
+
+use crate::db::Session;
+use crate::dims;
+use crate::domain::catalogue::Dim;
+use crate::domain::names::{Locality, Resolution, Resolver, Row, fold, is_damaged, normalise};
+use crate::domain::reference;
+use crate::error::Result;
+use crate::report::{Code, Finding, plural, some_of};
+use crate::setup::rows;
+
+/// Rows of one dimension whose names lost letters or were read in a wrong encoding.
+#[derive(Debug)]
+pub(crate) struct Damaged {
+    dim: Dim,
+    /// Id, stored name, sound name, where one thing alone can be meant.
+    pub(crate) known: Vec<(u32, String, String)>,
+    /// Those that could mean several things, or none.
+    pub(crate) unknown: Vec<(u32, String)>,
+    folded: HashSet<String>,
+}
+
+/// The names of a stored dimension, by id; those of communes with their INSEE code.
+pub(crate) fn stored(session: &mut Session, dim: Dim) -> Result<Vec<(u32, String, Option<String>)>> {
+    let spec = dim.spec();
+    let code = if dim == Dim::Commune { "NULLIF(code_insee, '')" } else { "NULL" };
+    let sql =
+        format!("SELECT {id}, COALESCE({}, ''), {code} FROM {} ORDER BY {id}", spec.name, spec.table, id = spec.id);
+    session.rows(&format!("lecture de {}", spec.table), &sql, ())
+}
+
+/// Reads the names and finds the damaged ones.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub(crate) fn damaged(session: &mut Session, dim: Dim) -> Result<Damaged> {
+    let rows: Vec<_> =
+        stored(session, dim)?.into_iter().filter(|(_, name, _)| is_damaged(name) || misread(name).is_some()).collect();
+    let mut found = Damaged { dim, known: Vec::new(), unknown: Vec::new(), folded: HashSet::new() };
+    if rows.is_empty() {
+        return Ok(found);
+    }
+    let reference = Reference::of(dim);
+    for (id, name, code) in rows {
+        match reference.meaning(&name, code.as_deref()) {
+            Some(sound) => found.known.push((id, name, sound)),
+            None => found.unknown.push((id, name)),
+        }
+    }
+    found.folded = found.known.iter().map(|(_, _, sound)| fold(sound)).collect();
+    Ok(found)
+}
+
+impl Damaged {
+    /// Whether a damaged row is meant for this name.
+    pub(crate) fn stands_for(&self, name: &str) -> bool {
+        self.folded.contains(&fold(&normalise(self.dim, name)))
+    }
+
+    /// What was found, and what mends it.
+    pub(crate) fn finding(&self) -> Option<Finding> {
+        let table = self.dim.spec().table;
+        let known: Vec<String> =
+            self.known.iter().map(|(id, name, sound)| format!("« {name} » (id {id}) → {sound}")).collect();
+        let unknown: Vec<String> = self.unknown.iter().map(|(id, name)| format!("« {name} » (id {id})")).collect();
+        let finding = |message: String| Finding::attention(Code::NameDamaged, table, message);
+        if !known.is_empty() {
+            let count = plural(known.len() as u64, "nom abîmé", "noms abîmés");
+            return Some(
+                finding(format!("{count} dans la base : {}", some_of(&known, 5)))
+                    .action("adopt-database --apply les répare"),
+            );
+        }
+        if unknown.is_empty() {
+            return None;
+        }
+        let count = plural(unknown.len() as u64, "nom abîmé", "noms abîmés");
+        let message = format!("{count} dont rien ne dit le sens : {}", some_of(&unknown, 5));
+        Some(finding(message).action("corrigez-les à la main d'après les fichiers d'Orange"))
+    }
+}
+
+/// The sound names, to be asked what a damaged one means.
+struct Reference {
+    dim: Dim,
+    resolver: Resolver,
+}
+
+impl Reference {
+    fn of(dim: Dim) -> Self {
+        let named = |names: Vec<String>| names.into_iter().zip(1..).map(|(name, id)| Row::new(id, name)).collect();
+        let rows: Vec<Row> = match dim {
+            Dim::Commune => (1..)
+                .zip(reference::communes())
+                .map(|(id, commune)| Row {
+                    id: Some(id),
+                    name: normalise(dim, commune.nom),
+                    departement: Some(commune.departement.to_owned()),
+                    epci: 0,
+                    insee: Some(commune.code_insee.to_owned()),
+                })
+                .collect(),
+            Dim::Epci => named(rows::epcis()),
+            // Every name of a group is a name to be restored as it was.
+            dim => {
+                let groups = dims::groups(dim).into_iter().flatten().map(|name| normalise(dim, &name));
+                let mut seen = HashSet::new();
+                let all = rows::reference_rows(dim).into_iter().map(|(name, _)| name).chain(groups);
+                named(all.filter(|name| seen.insert(fold(name))).collect())
+            }
+        };
+        Self { dim, resolver: Resolver::new(dim, rows, &[], Locality::default()) }
+    }
+
+    /// The sound name that this one was.
+    fn meaning(&self, name: &str, code: Option<&str>) -> Option<String> {
+        if let Some(read) = misread(name) {
+            let sound = normalise(self.dim, &read);
+            if !is_damaged(&sound) {
+                return Some(self.found(&sound, code).unwrap_or(sound));
+            }
+        }
+        self.found(name, code)
+    }
+
+    fn found(&self, name: &str, code: Option<&str>) -> Option<String> {
+        let resolution = match self.dim {
+            Dim::Commune => self.resolver.resolve_commune(code, name, None),
+            _ => self.resolver.resolve(name),
+        };
+        match resolution {
+            Resolution::Found(row) => self.resolver.rows().get(row as usize).map(|row| row.name.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// What a name was before somebody read its UTF-8 as Windows-1252: `TRUYÃˆRE` was `TRUYÈRE`.
+pub(crate) fn misread(name: &str) -> Option<String> {
+    if name.is_ascii() {
+        return None;
+    }
+    let (bytes, _, unmappable) = encoding_rs::WINDOWS_1252.encode(name);
+    let read = if unmappable { None } else { std::str::from_utf8(&bytes).ok() };
+    read.filter(|read| *read != name).map(str::to_owned)
+}
+
+/// Writes the sound names, in the transaction of `session`; one whose sound name another row bears is left, for the two are to be
+/// merged. Returns how many were mended.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn repair(session: &mut Session, dim: Dim) -> Result<u64> {
+    let spec = dim.spec();
+    let found = damaged(session, dim)?;
+    let taken: HashSet<String> =
+        stored(session, dim)?.into_iter().map(|(_, name, _)| fold(&normalise(dim, &name))).collect();
+    let mut mended = 0;
+    let mut given = HashSet::new();
+    for (id, _, sound) in &found.known {
+        let free = dim == Dim::Commune || (!taken.contains(&fold(sound)) && given.insert(fold(sound)));
+        if free {
+            let sql = format!("UPDATE {} SET {} = ? WHERE {} = ?", spec.table, spec.name, spec.id);
+            let params: Vec<Value> = vec![sound.into(), (*id).into()];
+            mended += session.exec(&format!("réparation dans {}", spec.table), &sql, params)?;
+        }
+    }
+    Ok(mended)
+}
+
+/// Names of the communes that lack theirs, from their INSEE code: id and name.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn nameless_communes(session: &mut Session) -> Result<Vec<(u32, String)>> {
+    let rows: Vec<_> =
+        stored(session, Dim::Commune)?.into_iter().filter(|(_, name, _)| name.trim().is_empty()).collect();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: HashMap<&str, &str> = reference::communes().iter().map(|known| (known.code_insee, known.nom)).collect();
+    let named =
+        |(id, _, code): (u32, String, Option<String>)| Some((id, normalise(Dim::Commune, names.get(code?.trim())?)));
+    Ok(rows.into_iter().filter_map(named).collect())
+}
+
+/// Gives them, in the transaction of `session`; returns how many.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn name_communes(session: &mut Session) -> Result<u64> {
+    let named = nameless_communes(session)?;
+    for (id, name) in &named {
+        let sql = "UPDATE dim_communes SET nom_commune = ? WHERE id_commune = ?";
+        session.exec("noms de dim_communes", sql, (name, id))?;
+    }
+    Ok(named.len() as u64)
+}
+
+/// Rows of one dimension that mean the same thing, the one to keep first: id and name.
+pub(crate) type Twins = Vec<(u32, String)>;
+
+/// Finds them. Names that the reference holds for one thing are no twins unless they are the same name; communes share theirs.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub(crate) fn twins(session: &mut Session, dim: Dim) -> Result<Vec<Twins>> {
+    if dim == Dim::Commune {
+        return Ok(Vec::new());
+    }
+    let damaged = damaged(session, dim)?;
+    let sound = |id: u32| damaged.known.iter().find(|(known, ..)| *known == id).map(|(_, _, sound)| sound.clone());
+    let mut same: BTreeMap<String, Vec<(bool, u32, String)>> = BTreeMap::new();
+    for (id, name, _) in stored(session, dim)? {
+        let meant = sound(id);
+        let plain = fold(&meant.clone().unwrap_or_else(|| normalise(dim, &name)));
+        if plain.is_empty() {
+            continue;
+        }
+        same.entry(plain).or_default().push((meant.is_some(), id, name));
+    }
+    let several = same.into_values().filter(|rows| rows.len() > 1);
+    Ok(several
+        .map(|mut rows| {
+            rows.sort();
+            rows.into_iter().map(|(_, id, name)| (id, name)).collect()
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utf_8_read_as_windows_1252_is_read_again() {
+        assert_eq!(misread("VAL TRUYÃˆRE").as_deref(), Some("VAL TRUYÈRE"));
+        assert_eq!(misread("CHÃ‚TAIGNERAIE").as_deref(), Some("CHÂTAIGNERAIE"));
+        assert_eq!(misread("CHÂTAIGNERAIE"), None);
+        assert_eq!(misread("CORR?ZE"), None);
+        assert_eq!(misread("MAURIAC"), None);
+    }
+
+    #[test]
+    fn a_damaged_name_means_the_only_one_that_fits() {
+        let departements = Reference::of(Dim::Departement);
+        assert_eq!(departements.meaning("CORR?ZE", None).as_deref(), Some("CORRÈZE"));
+        assert_eq!(departements.meaning("PUY-DE-D\u{fffd}ME", None).as_deref(), Some("PUY-DE-DÔME"));
+        assert_eq!(departements.meaning("LOIRE?", None), None, "LOIRE or LOIRET");
+        let communes = Reference::of(Dim::Commune);
+        assert_eq!(communes.meaning("VIC-SUR-C?RE", Some("15258")).as_deref(), Some("VIC-SUR-CÈRE"));
+    }
+}

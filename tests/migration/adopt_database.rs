@@ -1,0 +1,291 @@
+//! `adopt-database`: each generation of older databases is looked at without a write, mended in the order that is told, adopted, and
+//! then imported into and migrated; what stands there is compared by name with what was worked out by hand.
+
+use flux_test::{Home, Outcome, TestDb};
+use support::legacy::{self, codes, everything, found, refused};
+use support::weekly::Sane;
+
+fn adopt(home: &Home, args: &[&str]) -> Outcome {
+    home.tool("adopt-database").arg("--json").args(args).run().sane()
+}
+
+fn run(home: &Home, tool: &str, args: &[&str]) -> Outcome {
+    home.tool(tool).args(args).run().sane()
+}
+
+/// `date zone provenance category volume provisional` of a table of nights or days, by name.
+fn by_name(db: &TestDb, table: &str) -> Vec<String> {
+    db.column(&format!(
+        "SELECT CONCAT_WS(' ', f.date, z.nom_zone, p.nom_provenance, c.nom_categorie, f.volume, f.is_provisional) FROM {table} f
+         JOIN dim_zones_observation z USING (id_zone) JOIN dim_provenances p USING (id_provenance)
+         JOIN dim_categories_visiteur c USING (id_categorie) ORDER BY f.date, z.nom_zone, f.volume"
+    ))
+}
+
+const NIGHTS: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n";
+const NIGHTS_FR: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;NomDepartement;Volume\n";
+const MOBILITY: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;ZoneMobilite;Volume\n";
+
+#[test]
+fn the_second_generation_is_adopted_and_keeps_its_definitive_volumes() {
+    let db = legacy::database("v2");
+    let home = Home::new(&db);
+    let before = everything(&db);
+    home.write_csv(
+        "frequentation_nuitee.csv",
+        format!(
+            "{NIGHTS}2025-07-07;Pays d'Aurillac;NonLocal;Touriste;701\n2025-07-08;Haut Cantal;NonLocal;Touriste;720\n"
+        ),
+    );
+    for tool in ["update-temp-tables", "migrate-temp-to-main", "ensure-schema", "update-saisons", "add-missing-zones"] {
+        refused(run(&home, tool, &["--json"]));
+    }
+    let json = adopt(&home, &[]).expect_code(3).json();
+    assert_eq!(everything(&db), before, "looking writes nothing");
+    assert_eq!((&json["origin"], &json["ready"]), (&"foreign".into(), &false.into()));
+    assert_eq!(
+        codes(&json["findings"]),
+        ["column-refuses", "definitive-marked", "duplicate-keys", "name-empty", "schema-incomplete", "table-missing"]
+    );
+    assert_eq!(found(&json, "findings", "definitive-marked")["count"], 2);
+    assert_eq!(found(&json, "findings", "name-empty")["count"], 3);
+    assert_eq!(found(&json, "findings", "duplicate-keys")["place"], "fact_nuitees_temp");
+    assert_eq!(codes(&json["notes"]), ["breakdown-missing", "calendar-wrong", "rows-unrecorded"]);
+
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(json["origin"], "begun");
+    assert_eq!(codes(&json["findings"]), ["definitive-marked", "duplicate-keys"]);
+    assert_eq!(
+        db.rows("SELECT code_insee, nom_commune FROM dim_communes ORDER BY 1"),
+        [["15014", "AURILLAC"], ["15120", "MAURIAC"], ["15138", "MURAT"], ["15187", "SAINT-FLOUR"]]
+    );
+    refused(run(&home, "update-temp-tables", &["--json"]));
+    run(&home, "ensure-schema", &["--resolve-duplicates", "newest"]).expect_code(0);
+    assert_eq!(db.column("SELECT volume FROM fact_nuitees_temp ORDER BY 1"), ["598", "599"]);
+    let json = adopt(&home, &["--apply", "--definitive-marks"]).expect_code(0).json();
+    assert_eq!((&json["origin"], &json["ready"]), (&"adopted".into(), &true.into()));
+    adopt(&home, &[]).expect_code(0);
+    // The EPCI of the newest definitive rows, not the first nor the reference's; the others are those of the reference.
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    assert_eq!(db.scalar("SELECT id_epci FROM dim_communes WHERE code_insee = '15120'"), "2");
+    assert_eq!(
+        db.scalar("SELECT COUNT(*) FROM dim_communes WHERE nom_commune = 'MAURIAC' AND code_insee LIKE '15%'"),
+        "1"
+    );
+
+    home.write_csv(
+        "export_mobilite.csv",
+        format!(
+            "{MOBILITY}2025-07-08;Cantal;NonLocal;Touriste;Mauriac;14\n2025-07-08;Cantal;NonLocal;Touriste;Murat;15\n"
+        ),
+    );
+    run(&home, "update-temp-tables", &["--only", "frequentation_nuitee,export_mobilite"]).expect_code(0);
+    let _ = run(&home, "migrate-temp-to-main", &[]);
+    let expected = [
+        "2024-07-01 CABA NONLOCAL TOURISTE 500 0",
+        "2025-06-01 CABA NONLOCAL TOURISTE 610 0",
+        "2025-06-01 CANTAL LOCAL TOURISTE 620 0",
+        "2025-07-07 CABA NONLOCAL TOURISTE 701 1",
+        "2025-07-08 GENTIANE NONLOCAL TOURISTE 720 1",
+    ];
+    let stored = by_name(&db, "fact_nuitees");
+    let stored: Vec<&String> = stored.iter().filter(|row| !row.ends_with(" 710 1")).collect();
+    assert_eq!(stored, expected, "a zone that the delivery does not name is another matter");
+    let places = "SELECT CONCAT_WS(' ', f.date, c.code_insee, f.id_epci, f.volume) FROM fact_lieu_activite_soir f JOIN dim_communes c USING (id_commune)
+         WHERE f.is_provisional = 1 AND f.date = '2025-07-08' ORDER BY c.code_insee";
+    let places = db.column(places);
+    assert!(places[0].starts_with("2025-07-08 15120 2 14") && places[1].contains(" 15138 "), "{places:?}");
+    assert_eq!(db.count("shared_spaces"), 1);
+    assert_eq!(db.scalar("SELECT nom_periode FROM dim_periodes WHERE id_periode = 1"), "Vacances d'été 2024");
+}
+
+#[test]
+fn the_first_generation_needs_a_choice_for_its_doubles_and_its_twins() {
+    let db = legacy::database("v1");
+    let home = Home::new(&db);
+    let before = everything(&db);
+    let json = adopt(&home, &[]).expect_code(3).json();
+    assert_eq!(everything(&db), before);
+    assert_eq!(
+        codes(&json["findings"]),
+        ["column-refuses", "dimension-twins", "duplicate-keys", "schema-incomplete", "table-missing"]
+    );
+    let doubles = found(&json, "findings", "duplicate-keys");
+    assert_eq!((&doubles["place"], &doubles["count"]), (&"fact_nuitees".into(), &3.into()));
+    assert!(doubles["message"].as_str().unwrap().contains("2 identiques, 1 contradictoire"), "{doubles}");
+    let twins = found(&json, "findings", "dimension-twins");
+    assert_eq!(twins["place"], "dim_departements");
+    assert!(twins["action"].as_str().unwrap().contains("--from-id 3 --into-id 2"), "{twins}");
+
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["dimension-twins", "duplicate-keys"]);
+    let plan = run(&home, "ensure-schema", &["--dry-run", "--json"]).expect_code(3).json();
+    let plan = plan["duplicates"].as_array().unwrap().iter().map(|d| format!("{} {}", d["table"], d["surplus"]));
+    assert_eq!(plan.collect::<Vec<_>>(), ["\"dim_departements\" 1", "\"fact_nuitees\" 3"]);
+    // The département in two rows is still to be united, by another tool.
+    run(&home, "ensure-schema", &["--resolve-duplicates", "newest"]).expect_code(3);
+    run(&home, "merge-dimension", &["--dim", "departements", "--from-id", "3", "--into-id", "2", "--yes"])
+        .expect_code(0);
+    adopt(&home, &["--apply"]).expect_code(0);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+
+    home.write_csv("frequentation_nuitee.csv", format!("{NIGHTS}2035-07-07;Hautes Terres;Local;Touriste;90\n"));
+    home.write_csv(
+        "frequentation_nuitee_fr.csv",
+        format!(
+            "{NIGHTS_FR}2025-07-07;Cantal;NonLocal;Touriste;Rhône;77\n2025-07-07;Cantal;NonLocal;Touriste;Creuse;3\n"
+        ),
+    );
+    run(&home, "update-temp-tables", &["--only", "frequentation_nuitee,frequentation_nuitee_fr"]).expect_code(0);
+    run(&home, "migrate-temp-to-main", &[]).expect_code(0);
+    let expected = [
+        "2019-07-01 CABA NONLOCAL TOURISTE 40 0",
+        "2019-07-01 CANTAL LOCAL TOURISTE 100 0",
+        "2019-07-02 CABA NONLOCAL TOURISTE 45 0",
+        "2019-07-02 CANTAL LOCAL TOURISTE 112 0",
+        "2035-07-07 HTC LOCAL TOURISTE 90 1",
+    ];
+    assert_eq!(by_name(&db, "fact_nuitees"), expected);
+    let departements = db.column(
+        "SELECT CONCAT_WS(' ', f.date, d.nom_departement, f.volume, f.is_provisional) FROM fact_nuitees_departements f
+         JOIN dim_departements d USING (id_departement) ORDER BY f.date, f.volume",
+    );
+    let expected = [
+        "2019-07-01 RHÔNE 30 0",
+        "2019-07-02 CANTAL 5 0",
+        "2019-07-02 RHÔNE 31 0",
+        "2025-07-07 CREUSE 3 1",
+        "2025-07-07 RHÔNE 77 1",
+    ];
+    assert_eq!(departements, expected);
+    // No school calendar goes that far: 0 where NULL is not allowed.
+    assert_eq!(db.rows("SELECT vacances_a, jour_semaine FROM dim_dates WHERE date = '2035-07-07'"), [["0", "samedi"]]);
+}
+
+#[test]
+fn the_fourth_generation_gets_its_keys_and_new_names_take_no_number_of_orphans() {
+    let db = legacy::database("v4");
+    let home = Home::new(&db);
+    let json = adopt(&home, &[]).expect_code(3).json();
+    assert_eq!(
+        codes(&json["findings"]),
+        ["column-refuses", "duplicate-keys", "number-reusable", "schema-incomplete", "table-missing"]
+    );
+    assert_eq!(codes(&json["notes"]), ["orphan-rows"]);
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["duplicate-keys"]);
+    run(&home, "ensure-schema", &["--resolve-duplicates", "sum"]).expect_code(0);
+    adopt(&home, &["--apply"]).expect_code(0);
+    assert_eq!(
+        db.rows("SELECT date, id_zone, id_departement, volume FROM fact_nuitees_departements ORDER BY 1, 2"),
+        [["2022-05-01", "1", "1", "14"], ["2022-05-01", "40", "1", "6"], ["2022-05-02", "1", "77", "9"]]
+    );
+    assert_eq!(
+        db.rows("SELECT date, id_epci, id_commune, volume FROM fact_lieu_activite_soir_departement ORDER BY volume"),
+        [["2022-05-02", "1", "0", "1"], ["2022-05-01", "1", "1", "2"], ["2022-05-01", "0", "0", "3"]]
+    );
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_zones_observation WHERE id_zone <= 40"), "1");
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_departements WHERE id_departement <= 77"), "1");
+    assert_eq!(db.scalar("SELECT MIN(id_departement) FROM dim_departements WHERE id_departement > 1"), "78");
+}
+
+#[test]
+fn zones_under_two_names_are_told_and_stand_in_nobody_s_way() {
+    let db = legacy::database("v2s");
+    let home = Home::new(&db);
+    adopt(&home, &["--apply", "--definitive-marks", "keep"]).expect_code(3);
+    run(&home, "ensure-schema", &["--resolve-duplicates", "newest"]).expect_code(0);
+    let json = adopt(&home, &["--apply"]).expect_code(0).json();
+    let splits = json["notes"].as_array().unwrap().iter().filter(|note| note["code"] == "zone-split").count();
+    assert_eq!(splits, 3);
+    assert_eq!(
+        db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE is_provisional = 1 AND updated_at IS NOT NULL"),
+        "2",
+        "kept as decided"
+    );
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_zones_observation"), "13");
+}
+
+#[test]
+fn damaged_names_are_repaired_and_a_damaged_twin_is_told() {
+    let db = legacy::database("v2");
+    db.exec(
+        "UPDATE dim_zones_observation SET nom_zone = 'CH?TAIGNERAIE' WHERE id_zone = 6;
+         UPDATE dim_zones_observation SET nom_zone = 'VAL TRUYÃˆRE' WHERE id_zone = 7;
+         INSERT INTO dim_departements (id_departement, nom_departement) VALUES (10, 'CORR?ZE'), (11, 'PUY-DE-D?ME'), (12, 'PUY-DE-DÔME');
+         UPDATE dim_communes SET nom_commune = 'SAINT-FLO?R' WHERE code_insee = '15187';
+         INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES ('2024-08-01', 6, 1, 1, 4, 0)",
+    );
+    let home = Home::new(&db);
+    let json = adopt(&home, &["--apply", "--definitive-marks"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["dimension-twins", "duplicate-keys"]);
+    assert!(
+        found(&json, "findings", "dimension-twins")["action"].as_str().unwrap().contains("--from-id 11 --into-id 12")
+    );
+    assert_eq!(
+        db.rows("SELECT id_zone, nom_zone FROM dim_zones_observation WHERE id_zone IN (6, 7) ORDER BY 1"),
+        [["6", "CHÂTAIGNERAIE"], ["7", "VAL TRUYÈRE"]]
+    );
+    assert_eq!(db.scalar("SELECT nom_departement FROM dim_departements WHERE id_departement = 10"), "CORRÈZE");
+    assert_eq!(db.scalar("SELECT nom_commune FROM dim_communes WHERE code_insee = '15187'"), "SAINT-FLOUR");
+}
+
+#[test]
+fn other_engines_and_character_sets_are_converted_and_wide_numbers_work() {
+    let db = legacy::database("v2");
+    db.exec(
+        "ALTER TABLE fact_nuitees ENGINE=MyISAM;
+         ALTER TABLE dim_zones_observation CONVERT TO CHARACTER SET latin1 COLLATE latin1_swedish_ci;
+         ALTER TABLE dim_zones_observation MODIFY id_zone BIGINT UNSIGNED NOT NULL AUTO_INCREMENT;
+         ALTER TABLE fact_nuitees MODIFY id_zone BIGINT UNSIGNED NOT NULL;
+         ALTER TABLE fact_lieu_activite_soir DROP INDEX unique_fact, DROP COLUMN id_epci,
+           ADD UNIQUE KEY unique_fact (date, id_zone, id_provenance, id_categorie, id_commune)",
+    );
+    let home = Home::new(&db);
+    let json = adopt(&home, &[]).expect_code(3).json();
+    assert!(codes(&json["findings"]).contains(&"engine-unsafe".to_owned()), "{json}");
+    assert!(codes(&json["findings"]).contains(&"collation-unsafe".to_owned()), "{json}");
+    adopt(&home, &["--apply", "--definitive-marks"]).expect_code(3);
+    run(&home, "ensure-schema", &["--resolve-duplicates", "oldest"]).expect_code(0);
+    adopt(&home, &["--apply"]).expect_code(0);
+    assert_eq!(db.scalar("SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'fact_nuitees'"), "InnoDB");
+    assert_eq!(db.scalar("SELECT nom_zone FROM dim_zones_observation WHERE id_zone = 6"), "CHÂTAIGNERAIE");
+    assert_eq!(db.column("SELECT volume FROM fact_lieu_activite_soir ORDER BY 1"), ["8", "9", "90"]);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    home.write_csv("frequentation_nuitee.csv", format!("{NIGHTS}2025-07-09;Châtaigneraie;Local;Touriste;31\n"));
+    run(&home, "update-temp-tables", &["--only", "frequentation_nuitee"]).expect_code(0);
+    let _ = run(&home, "migrate-temp-to-main", &["--only", "fact_nuitees"]);
+    assert!(by_name(&db, "fact_nuitees").contains(&"2025-07-09 CHÂTAIGNERAIE LOCAL TOURISTE 31 1".to_owned()));
+}
+
+#[test]
+fn an_account_without_the_rights_is_told_and_leaves_nothing_half_done() {
+    let db = legacy::database("v2");
+    let home = Home::new(&db);
+    let before = everything(&db);
+    let account = db.restricted_user(&["SELECT, INSERT, UPDATE, DELETE ON {db}.*"]);
+    let tool = |args: &[&str]| {
+        let tool = home.tool("adopt-database").arg("--json").args(args);
+        tool.env("DB_USERNAME", &account.user).env("DB_PASSWORD", &account.password).run().sane()
+    };
+    let json = tool(&[]).expect_code(3).json();
+    let rights = json["findings"].as_array().unwrap().iter().filter(|found| found["code"] == "right-missing").count();
+    assert_eq!(rights, 4, "CREATE, ALTER, INDEX, DROP: {json}");
+    assert_eq!(json["findings"][0]["code"], "right-missing", "first of all");
+    tool(&["--apply"]).expect_code(1);
+    assert_eq!(everything(&db), before);
+}
+
+#[test]
+fn our_own_and_empty_databases_are_ready() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    assert_eq!(adopt(&home, &[]).expect_code(0).json()["origin"], "empty");
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    let json = adopt(&home, &[]).expect_code(0).json();
+    assert_eq!((&json["origin"], &json["ready"]), (&"own".into(), &true.into()));
+    assert_eq!((codes(&json["findings"]).len(), codes(&json["notes"]).len()), (0, 0), "{json}");
+    adopt(&home, &["--definitive-marks", "flag"]).expect_code(2);
+    adopt(&home, &["--apply", "--definitive-marks", "perhaps"]).expect_code(2);
+}

@@ -1,0 +1,75 @@
+//! `merge-dimension`: two rows of one département, country, commune… made one, without losing a visitor.
+
+use std::process::ExitCode;
+
+use flux_cli::{Context, DestroyerArgs, Tool};
+use flux_core::domain::catalogue::Dim;
+use flux_core::error::{Error, Result};
+use flux_core::report::Report;
+use flux_core::setup::{self, MergeOptions, Which};
+use flux_core::zones::Rule;
+
+pub(crate) const TOOL: Tool = Tool {
+    name: "merge-dimension",
+    about: "Réunit deux lignes d'un même département, pays, commune… : déplace les faits de toutes les tables, volumes prouvés",
+    details: "\
+Lit : la dimension de --dim (zones, provenances, categories, departements, pays, durees, epci, communes) et toutes
+les tables de faits (principales, temporaires, _test). Sans --yes, montre le plan et n'écrit rien. Sans --from,
+traite chaque nom qui est en plusieurs lignes, celui qui est abîmé allant vers celui qui ne l'est pas. --from-id
+rattache aussi des faits dont la ligne n'existe plus. Pour les zones et leurs noms équivalents, voir merge-zones.
+Écrit avec --yes, en une seule transaction sous le verrou : déplace les faits, applique la règle aux clés qui
+existent des deux côtés, rattache les communes (departements, epci), supprime la ligne vidée. Le volume total par
+table et par date est comparé avant et après ; au moindre écart, tout est annulé.
+Clés des deux côtés (--on-conflict) : refuse (rien n'est fait), sum (volumes ajoutés), target (garde la ligne qui
+reste), source (garde celle qui part). Avec sum, une ligne est provisoire si l'une des deux l'était.
+Coût : une lecture de chaque table qui porte la dimension. Peut être relancé : il n'y a alors plus rien à réunir.
+Codes de sortie : 0 réuni ou plan montré, 1 échec (tout annulé), 2 mauvais usage, 3 à décider, 4 autre exécution
+en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Dimension : zones, provenances, categories, departements, pays, durees, epci, communes
+    #[arg(long, value_name = "DIMENSION", value_parser = setup::dimension)]
+    dim: Dim,
+    /// Nom de la ligne qui part
+    #[arg(long, value_name = "NOM", conflicts_with = "from_id")]
+    from: Option<String>,
+    /// Numéro de la ligne qui part, même si elle n'existe plus
+    #[arg(long, value_name = "ID")]
+    from_id: Option<u32>,
+    /// Nom de la ligne qui reste
+    #[arg(long, value_name = "NOM", conflicts_with = "into_id")]
+    into: Option<String>,
+    /// Numéro de la ligne qui reste
+    #[arg(long, value_name = "ID")]
+    into_id: Option<u32>,
+    /// Règle pour les clés qui existent des deux côtés : refuse, sum, target, source
+    #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = str::parse::<Rule>)]
+    on_conflict: Rule,
+    #[command(flatten)]
+    destroyer: DestroyerArgs,
+}
+
+fn main() -> ExitCode {
+    flux_cli::main(&TOOL)
+}
+
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    let from = args.from_id.map(Which::Id).or(args.from.map(Which::Name));
+    let into = args.into_id.map(Which::Id).or(args.into.map(Which::Name));
+    let pair = match (from, into) {
+        (Some(from), Some(into)) => Some((from, into)),
+        (None, None) => None,
+        _ => {
+            return Err(Error::Usage(
+                "donnez la ligne qui part (--from, --from-id) et celle qui reste (--into, --into-id)".into(),
+            ));
+        }
+    };
+    let options = MergeOptions { dim: args.dim, pair, rule: args.on_conflict, dry_run: args.destroyer.dry_run() };
+    setup::merge(&context.database()?, &options)
+}

@@ -1,0 +1,50 @@
+//! `adopt-database`: a database of older scripts looked at, mended and recorded, before any tool writes to it.
+
+use std::process::ExitCode;
+
+use flux_cli::{Context, Tool, WriterArgs};
+use flux_core::adoption::{self, AdoptOptions, Marks};
+use flux_core::error::Result;
+use flux_core::report::Report;
+
+pub(crate) const TOOL: Tool = Tool {
+    name: "adopt-database",
+    about: "Examine une base née d'anciens scripts, répare ce qui ne perd rien et l'enregistre comme adoptée",
+    details: "\
+Lit : toute la base (structure, clés, dimensions, faits). Sans --apply, n'écrit rien : chaque constat vient avec son
+nombre, des exemples et la commande qui le règle ; à la fin, « prête » ou l'ordre dans lequel régler.
+Écrit avec --apply, sous le verrou, chaque étape entière ou pas du tout : moteurs et jeux de caractères, tables,
+colonnes et clés que les lignes permettent, noms de communes d'après leur code, noms abîmés, numérotation des
+dimensions au-dessus des faits. Rien n'est effacé. Quand plus rien ne s'oppose, l'adoption est enregistrée : les
+autres outils refusent d'écrire avant. Les doubles et les lignes jumelles demandent un choix : ensure-schema
+--resolve-duplicates, merge-dimension, merge-zones.
+Les lignes provisoires qui ont été revues sont des volumes définitifs mal marqués : --definitive-marks flag les
+marque définitives, keep les laisse ; sans ce choix, l'adoption attend.
+Coût : chaque table de faits est lue une fois par dimension ; une clé ajoutée à une grande table prend des minutes.
+Peut être relancé à volonté.
+Codes de sortie : 0 prête, 1 une étape a échoué (rien n'en reste), 3 à régler, 4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Répare ce qui ne perd rien, et enregistre l'adoption quand plus rien ne s'y oppose
+    #[arg(long)]
+    apply: bool,
+    /// Lignes provisoires qui ont été revues : flag (définitives), keep (provisoires)
+    #[arg(long, value_name = "CHOIX", num_args = 0..=1, default_missing_value = "flag", requires = "apply", value_parser = str::parse::<Marks>)]
+    definitive_marks: Option<Marks>,
+    #[command(flatten)]
+    writer: WriterArgs,
+}
+
+fn main() -> ExitCode {
+    flux_cli::main(&TOOL)
+}
+
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    let options = AdoptOptions { apply: args.apply && !args.writer.dry_run, marks: args.definitive_marks };
+    adoption::adopt(&context.database()?, options)
+}
