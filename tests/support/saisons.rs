@@ -3,6 +3,8 @@
 use flux_test::TestDb;
 
 const TABLES: &str = "
+CREATE TABLE flux_schema_version (version INT NOT NULL PRIMARY KEY, applied_at TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB;
+INSERT INTO flux_schema_version (version) VALUES (3);
 CREATE TABLE dim_saisons (
   id INT AUTO_INCREMENT PRIMARY KEY, annee SMALLINT NOT NULL,
   saison ENUM('printemps','ete','automne','hiver') NOT NULL,
