@@ -13,6 +13,7 @@ fn arguments(tool: &str) -> &'static [&'static str] {
         "cleanup-year" => &["--year", "2024"],
         "ensure-schema" => &["--seed"],
         "improve-response" => &["--apply"],
+        "merge-dimension" => &["--dim", "zones", "--on-conflict", "sum"],
         "merge-zones" => &["--on-conflict", "sum"],
         "rotate-logs" => &["--force"],
         "verifier-saisons" => &["--repair"],

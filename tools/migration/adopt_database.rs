@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Context, Tool};
 use flux_core::adoption::{self, AdoptOptions, Marks};
 use flux_core::error::Result;
 use flux_core::report::Report;
@@ -36,8 +36,6 @@ struct Args {
     /// Lignes provisoires qui ont été revues : flag (définitives), keep (provisoires)
     #[arg(long, value_name = "CHOIX", num_args = 0..=1, default_missing_value = "flag", requires = "apply", value_parser = str::parse::<Marks>)]
     definitive_marks: Option<Marks>,
-    #[command(flatten)]
-    writer: WriterArgs,
 }
 
 fn main() -> ExitCode {
@@ -45,6 +43,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = AdoptOptions { apply: args.apply && !args.writer.dry_run, marks: args.definitive_marks };
+    let options = AdoptOptions { apply: args.apply, marks: args.definitive_marks };
     adoption::adopt(&context.database()?, options)
 }
