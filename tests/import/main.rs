@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod check_import_progress;
+mod dates_of_a_load;
 mod import_bad_input;
 mod import_database_trouble;
 mod import_kill;

@@ -11,7 +11,7 @@ use crate::backup::load;
 use crate::backup::manifest::{Found, Kind, Manifest, TableEntry, list};
 use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
-use crate::ledger::history;
+use crate::ledger::{dates, history};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number};
 use crate::signals;
@@ -255,7 +255,7 @@ fn select<'a>(
     // The history says what the temporary tables hold: an older one would make the next import pass over a delivery.
     let with_temporary = entries.iter().any(|entry| entry.table.ends_with("_temp"));
     if !with_temporary && live.contains(history::TABLE) && !history::is_empty(session)? {
-        entries.retain(|entry| entry.table != history::TABLE);
+        entries.retain(|entry| ![history::TABLE, dates::TABLE].contains(&entry.table.as_str()));
         log::info!("{} garde son contenu : elle décrit les tables temporaires en place", history::TABLE);
     }
     Ok(entries)

@@ -287,11 +287,11 @@ pub(crate) fn was_committed(session: &mut Session, attempt: &str) -> Result<bool
     Ok(session.first::<u8>(READING, sql, (attempt,))?.is_some())
 }
 
-/// Writes an entry.
+/// Writes an entry; gives its id.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn insert(session: &mut Session, entry: &Entry<'_>) -> Result<()> {
+pub(crate) fn insert(session: &mut Session, entry: &Entry<'_>) -> Result<u64> {
     let sql = "INSERT INTO flux_import_history (attempt, run, tool, table_name, file_name, file_path, file_size, file_hash, \
                options, dims_hash, status, message, encoding, first_date, last_date, lines_read, rows_stored, rows_deleted, duplicates, \
                conflicts, rejected, filtered, reject_file, started_at, finished_at) \
@@ -325,7 +325,7 @@ pub(crate) fn insert(session: &mut Session, entry: &Entry<'_>) -> Result<()> {
         entry.started_at.format("%Y-%m-%d %H:%M:%S%.3f").to_string().into(),
     ];
     session.exec("écriture de l'historique des imports", sql, params)?;
-    Ok(())
+    Ok(session.conn().last_insert_id())
 }
 
 /// Remembers that `table` was emptied after its rows were migrated.

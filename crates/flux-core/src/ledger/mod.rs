@@ -1,6 +1,7 @@
 //! The tools' own memory in the database, the `flux_*` tables: their definition, their version, and the only SQL on them.
 
 pub(crate) mod adoption;
+pub(crate) mod dates;
 pub(crate) mod history;
 pub(crate) mod lock;
 pub(crate) mod ownership;
@@ -14,8 +15,8 @@ use crate::schema::{TableSpec, column, key, primary, unique};
 pub use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
-/// adds `flux_lock` and `flux_adoption`.
-const VERSION: u32 = 3;
+/// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`.
+const VERSION: u32 = 4;
 
 /// Table of the versions that a database has had.
 const VERSIONS: &str = "flux_schema_version";
@@ -135,6 +136,7 @@ pub(crate) fn tables() -> Vec<TableSpec> {
             ],
             indexes: vec![primary(vec!["table_name", "id_zone", "date"])],
         },
+        dates::spec(),
         periodes::spec(),
         lock::spec(),
         adoption::spec(),

@@ -28,6 +28,8 @@ pub(crate) enum Outcome<'a> {
         reason: &'a str,
         column: &'a str,
         value: String,
+        /// Its date, where that can be read.
+        day: Option<Day>,
     },
 }
 
@@ -276,7 +278,10 @@ impl Mapper {
         let day = match self.dates.get(raw, |raw| read_day(raw, year)) {
             Ok((day, true)) => day,
             Ok((_, false)) => return Outcome::Filtered,
-            Err(reason) => return Outcome::Rejected { reason, column: "Date", value: decode(raw).0.into_owned() },
+            Err(reason) => {
+                let value = decode(raw).0.into_owned();
+                return Outcome::Rejected { reason, column: "Date", value, day: None };
+            }
         };
         let positive = match self.raw {
             true => match read_positive(fields.get(line, self.volume)) {
@@ -284,7 +289,7 @@ impl Mapper {
                 Ok(None) => return self.not_positive(line, fields, day),
                 Err(reason) => {
                     let value = decode(fields.get(line, self.volume)).0.into_owned();
-                    return Outcome::Rejected { reason, column: "Volume", value };
+                    return Outcome::Rejected { reason, column: "Volume", value, day: Some(day) };
                 }
             },
             false => 0,
@@ -338,7 +343,7 @@ impl Mapper {
                     if !value.is_empty() {
                         part.missed.add(&value, naming::rows_of(reason));
                     }
-                    return Outcome::Rejected { reason, column: &part.column, value };
+                    return Outcome::Rejected { reason, column: &part.column, value, day: Some(day) };
                 }
             }
         }
@@ -352,7 +357,10 @@ impl Mapper {
         let raw = fields.get(line, self.volume);
         match read_volume(raw) {
             Ok(volume) => Outcome::Row { key: self.layout.pack(day, &self.values), volume },
-            Err(reason) => Outcome::Rejected { reason, column: "Volume", value: decode(raw).0.into_owned() },
+            Err(reason) => {
+                let value = decode(raw).0.into_owned();
+                Outcome::Rejected { reason, column: "Volume", value, day: Some(day) }
+            }
         }
     }
 

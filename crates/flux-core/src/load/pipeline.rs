@@ -3,11 +3,13 @@
 //! Opened and hashed → known already? → read, mapped, sorted → counted by slice → guarded → accounted for → late rejects → limits →
 //! stored in one transaction with its line of history. Memory is bounded by the sorter; the database sees rows in key order.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::csv::Source;
+use crate::domain::values::Day;
 use crate::error::{Error, Result};
 use crate::files::hash;
 use crate::ledger::history::Counts;
@@ -84,10 +86,11 @@ fn find<T: Target>(job: &Job<'_>, target: &T, report: &mut FileReport) -> Result
     }
     let reject_folder = (!job.run.options.dry_run).then_some(job.run.reject_folder.as_path());
     let mut rejects = Rejects::new(&file_name(job.path, report), reject_folder);
-    let sorted = sort(job, source, &content, &mut mapper, &mut rejects, report)?;
+    let (sorted, rejected) = sort(job, source, &content, &mut mapper, &mut rejects, report)?;
     let tally = Tally::of(&sorted, mapper.layout(), job.run.options.on_conflict)?;
     report.note_conflicts(&tally.examples);
-    Ok(Some((Found { content, mapper, sorted: Arc::new(sorted), tally, is_known: known.is_some() }, rejects)))
+    let sorted = Arc::new(sorted);
+    Ok(Some((Found { content, mapper, sorted, tally, rejected, is_known: known.is_some() }, rejects)))
 }
 
 /// Name of the file for the reject file: that of the delivery, whose letters the file system may have changed.
@@ -103,7 +106,7 @@ fn sort(
     mapper: &mut Mapper,
     rejects: &mut Rejects,
     report: &mut FileReport,
-) -> Result<Sorted> {
+) -> Result<(Sorted, BTreeMap<Option<Day>, u64>)> {
     let sorter = Sorter::new(&job.run.scratch, job.run.sort_limit);
     source.show_on(job.run.progress.bytes(&report.file, job.size));
     let read = read::sort_records(source, &content.hash, mapper, rejects, sorter, &mut report.counts);
@@ -116,7 +119,7 @@ fn sort(
     if report.counts.lines_read == 0 {
         report.note = Some("un en-tête et aucune ligne : rien n'est remplacé".to_owned());
     }
-    Ok(read.sorted)
+    Ok((read.sorted, read.rejected))
 }
 
 /// The accounting of a file: every line read is a row, a duplicate, a conflict, a reject or filtered.
@@ -168,7 +171,13 @@ mod tests {
 
     /// Three slices of 10, 20 and 40 lines: a row in four is a duplicate, one line of the last is a conflict.
     fn tally() -> Tally {
-        let slice = |rows, lines, duplicates, conflicts| SliceTally { rows, lines, duplicates, conflicts };
+        let slice = |rows, lines, duplicates, conflicts| SliceTally {
+            rows,
+            lines,
+            duplicates,
+            conflicts,
+            ..SliceTally::default()
+        };
         let slices = [(1, slice(8, 10, 2, 0)), (2, slice(15, 20, 5, 0)), (3, slice(29, 40, 10, 1))];
         Tally { slices: slices.into_iter().map(|(at, counts)| (Slice(at), counts)).collect(), examples: Vec::new() }
     }

@@ -1,9 +1,10 @@
 //! The first stage of the engine: the lines of a file become sorted keys and volumes, or rejected lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::csv::{Lines, OTHER_COUNT, Shape, Source, TOO_LONG};
+use crate::domain::values::Day;
 use crate::error::{Error, Result};
 use crate::ledger::history::Counts;
 use crate::load::layout::{Layout, Slice};
@@ -18,6 +19,8 @@ pub(crate) struct Reading {
     pub(crate) sorted: Sorted,
     /// Name of the encoding met.
     pub(crate) encoding: &'static str,
+    /// Rejected lines by their date; under `None` those whose date cannot be read.
+    pub(crate) rejected: BTreeMap<Option<Day>, u64>,
 }
 
 /// Reads, maps and sorts all lines. `counts` tells how far the reading came, even when it fails.
@@ -48,21 +51,24 @@ pub(crate) fn sort_unhashed(
     counts: &mut Counts,
 ) -> Result<(Reading, blake3::Hash)> {
     let columns = source.header.columns().len();
+    let mut rejected: BTreeMap<Option<Day>, u64> = BTreeMap::new();
     while let Some(record) = source.next()? {
         counts.lines_read += 1;
         let line = record.line;
-        let mut reject = |reason: &str, column: &str, value: &str| {
+        let mut reject = |reason: &str, column: &str, value: &str, day: Option<Day>| {
+            *rejected.entry(day).or_default() += 1;
             rejects.add(&Rejection { line, reason, column, value }, record.bytes)
         };
         match record.shape {
             Shape::Fields(fields) => match mapper.map(record.bytes, fields) {
                 Outcome::Row { key, volume } => sorter.push(Record { key, volume, line })?,
                 Outcome::Filtered | Outcome::NotPositive => counts.filtered += 1,
-                Outcome::Rejected { reason, column, value } => reject(reason, column, &value)?,
+                Outcome::Rejected { reason, column, value, day } => reject(reason, column, &value, day)?,
             },
-            Shape::Count(count) => reject(OTHER_COUNT, "", &format!("{count} champs au lieu de {columns}"))?,
-            Shape::Broken(reason) => reject(reason, "", "")?,
+            Shape::Count(count) => reject(OTHER_COUNT, "", &format!("{count} champs au lieu de {columns}"), None)?,
+            Shape::Broken(reason) => reject(reason, "", "", None)?,
             Shape::TooLong => {
+                *rejected.entry(None).or_default() += 1;
                 rejects.begin(&Rejection { line, reason: TOO_LONG, column: "", value: "" })?;
                 rejects.piece(record.bytes)?;
                 // It may be larger than memory: its bytes go to the reject file piece by piece.
@@ -76,7 +82,7 @@ pub(crate) fn sort_unhashed(
     let (ansi, utf8) = mapper.encodings;
     let encoding = source.encoding().name(ansi, utf8);
     let hash = source.finish()?;
-    Ok((Reading { sorted: sorter.finish(), encoding }, hash))
+    Ok((Reading { sorted: sorter.finish(), encoding, rejected }, hash))
 }
 
 /// Reasons of [`late_rejects`], by the volume of their records.

@@ -1,10 +1,13 @@
 //! The last stage of the engine: the transactions that replace what is stored by what a file holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
+use crate::domain::values::Day;
 use crate::error::{Error, Result};
+use crate::ledger::dates::DateCounts;
 use crate::ledger::history::{self, Counts};
 use crate::load::layout::Slice;
 use crate::load::report::FileReport;
@@ -58,14 +61,14 @@ impl<'a, T: Target> Store<'a, T> {
     pub(crate) fn run(&self, plan: &Plan) -> Result<(u64, String)> {
         let days = plan.days.iter().map(|day| day.date()).collect();
         self.job.run.database.with_session(|session| dims::fill_dates(session, &days))?;
-        let result = self.batches(&plan.replaced);
+        let result = self.batches(&plan.replaced, &plan.dates);
         self.bar.finish_and_clear();
         result
     }
 
     /// One transaction, or one for each batch; the last one writes the line of history, so that what is half stored is not taken for
     /// a file that was loaded.
-    fn batches(&self, slices: &[Slice]) -> Result<(u64, String)> {
+    fn batches(&self, slices: &[Slice], dates: &BTreeMap<Day, DateCounts>) -> Result<(u64, String)> {
         let mapper = &self.found.mapper;
         // Held over the first transaction on purpose: until its names are committed, another file that looks for them would create
         // them a second time. Files that create nothing do not wait.
@@ -75,7 +78,7 @@ impl<'a, T: Target> Store<'a, T> {
         let (mut deleted, mut dims_hash) = (0, String::new());
         for (index, batch) in batches.iter().enumerate() {
             let is_last = index + 1 == batches.len();
-            let outcome = self.batch(batch, known.as_ref(), is_last.then_some(deleted))?;
+            let outcome = self.batch(batch, known.as_ref(), is_last.then_some((deleted, dates)))?;
             deleted += outcome.deleted;
             dims_hash = outcome.dims_hash;
             if known.replace(outcome.created).is_none() {
@@ -87,9 +90,14 @@ impl<'a, T: Target> Store<'a, T> {
         Ok((deleted, dims_hash))
     }
 
-    /// One transaction. `known` are the ids of names that an earlier one created; `before` is how many rows those before have deleted,
-    /// where this is the last one.
-    fn batch(&self, slices: &[Slice], known: Option<&Created>, before: Option<u64>) -> Result<Outcome> {
+    /// One transaction. `known` are the ids of names that an earlier one created; `last` is how many rows those before have deleted
+    /// and what is remembered of the dates, where this is the last one.
+    fn batch(
+        &self,
+        slices: &[Slice],
+        known: Option<&Created>,
+        last: Option<(u64, &BTreeMap<Day, DateCounts>)>,
+    ) -> Result<Outcome> {
         let run = self.job.run;
         let attempt = history::unique_id();
         let mut result = Outcome::default();
@@ -108,10 +116,10 @@ impl<'a, T: Target> Store<'a, T> {
             let deleted = self.target.delete(session, self.found, slices, &created)?;
             self.send(session, slices, ids)?;
             self.target.own(session, self.found, slices, &created)?;
-            if let Some(before) = before {
+            if let Some((before, dates)) = last {
                 let counts = Counts { deleted: before + deleted, ..self.report.counts };
                 let content = &self.found.content;
-                let line = Line { attempt: &attempt, content, dims_hash: &dims_hash, counts };
+                let line = Line { attempt: &attempt, content, dims_hash: &dims_hash, counts, dates };
                 self.job.remember(session, self.report, &line)?;
             }
             result = Outcome { deleted, dims_hash, created };

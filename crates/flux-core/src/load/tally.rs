@@ -106,6 +106,8 @@ pub(crate) fn for_each_group(
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SliceTally {
     pub(crate) rows: u64,
+    /// Sum of the volumes stored.
+    pub(crate) volume: u64,
     pub(crate) lines: u64,
     pub(crate) duplicates: u64,
     pub(crate) conflicts: u64,
@@ -134,8 +136,10 @@ impl Tally {
                 tally.slices.insert(slice, counts);
             }
             let counts = &mut current.1;
-            let stored = u64::from(group.volume(policy)?.is_some());
+            let volume = group.volume(policy)?;
+            let stored = u64::from(volume.is_some());
             counts.rows += stored;
+            counts.volume += u64::from(volume.unwrap_or(0));
             counts.lines += group.lines;
             counts.duplicates += group.lines - group.distinct;
             counts.conflicts += group.distinct - stored;

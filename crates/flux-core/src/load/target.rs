@@ -1,6 +1,6 @@
 //! What the engine asks of a target: where the rows of a file go, and by which rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, MutexGuard};
 
@@ -11,6 +11,7 @@ use crate::db::Session;
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::values::Day;
 use crate::error::{Error, Result};
+use crate::ledger::dates::{self, DateCounts};
 use crate::ledger::history::{self, Counts, Entry};
 use crate::load::layout::Slice;
 use crate::load::mapper::Mapper;
@@ -51,6 +52,8 @@ pub(crate) struct Found {
     pub(crate) mapper: Mapper,
     pub(crate) sorted: Arc<Sorted>,
     pub(crate) tally: Tally,
+    /// Rejected lines by their date; under `None` those whose date cannot be read.
+    pub(crate) rejected: BTreeMap<Option<Day>, u64>,
     /// The same bytes were loaded before, with rejected lines that are worth another look.
     pub(crate) is_known: bool,
 }
@@ -82,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) days: BTreeSet<Day>,
     /// First and last day that the file speaks of.
     pub(crate) span: Option<(Day, Day)>,
+    /// What the history keeps of each date, where the target replaces by date.
+    pub(crate) dates: BTreeMap<Day, DateCounts>,
 }
 
 /// Ids of created rows, by dimension in the order of the mapper's parts.
@@ -159,6 +164,7 @@ pub(crate) struct Line<'a> {
     pub(crate) content: &'a Content,
     pub(crate) dims_hash: &'a str,
     pub(crate) counts: Counts,
+    pub(crate) dates: &'a BTreeMap<Day, DateCounts>,
 }
 
 impl Job<'_> {
@@ -175,7 +181,8 @@ impl Job<'_> {
             file_size: self.size,
             ..self.entry(report, &path, reject_file.as_deref())
         };
-        history::insert(session, &entry)
+        let id = history::insert(session, &entry)?;
+        dates::insert(session, id, &report.table, line.dates)
     }
 
     /// Leaves a trace of a failure for `check-status`; that it cannot be written is no further failure.
@@ -187,7 +194,8 @@ impl Job<'_> {
         let (attempt, message) = (history::unique_id(), error.to_string());
         let entry =
             Entry { attempt: &attempt, message: Some(&message), ..self.entry(report, &path, reject_file.as_deref()) };
-        let written = self.run.database.session().and_then(|mut session| history::insert(&mut session, &entry));
+        let written =
+            self.run.database.session().and_then(|mut session| history::insert(&mut session, &entry).map(drop));
         if let Err(error) = written {
             log::debug!("échec non noté dans l'historique : {error}");
         }

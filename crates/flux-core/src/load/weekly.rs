@@ -1,5 +1,6 @@
 //! The weekly file: it replaces dates of its temporary table, unless a date would lose too many rows.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,10 +12,12 @@ use crate::dims;
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::values::Day;
 use crate::error::{Error, Result};
+use crate::ledger::dates::DateCounts;
 use crate::ledger::history;
 use crate::load::layout::Slice;
 use crate::load::mapper::{Mapper, Reading, required};
 use crate::load::naming::Room;
+use crate::load::options::OnConflict;
 use crate::load::pipeline;
 use crate::load::report::{Earlier, FileReport, ShrunkDate, Status};
 use crate::load::run::Run;
@@ -151,7 +154,8 @@ impl Target for Weekly<'_> {
             .collect();
         let days = days_of(found, &replaced);
         let span = days.first().copied().zip(days.last().copied());
-        Plan { replaced, days: days.into_iter().collect(), span }
+        let dates = dates_of(found, guarded, self.run.options.on_conflict);
+        Plan { replaced, days: days.into_iter().collect(), span, dates }
     }
 
     fn would_replace(&self, found: &Found, plan: &Plan) -> Result<u64> {
@@ -176,6 +180,32 @@ impl Target for Weekly<'_> {
 
 fn days_of(found: &Found, slices: &[Slice]) -> Vec<Day> {
     slices.iter().map(|slice| found.mapper.layout().day(*slice)).collect()
+}
+
+/// What is remembered of each date of the file: rows that are missing here, for whatever reason, are none that the supplier withdrew.
+/// A line whose date cannot be read may be of any of them.
+fn dates_of(found: &Found, guarded: &Guarded, policy: OnConflict) -> BTreeMap<Day, DateCounts> {
+    let layout = found.mapper.layout();
+    let undated = found.rejected.get(&None).copied().unwrap_or(0);
+    let mut dates: BTreeMap<Day, DateCounts> = BTreeMap::new();
+    for (slice, counts) in &found.tally.slices {
+        let date = dates.entry(layout.day(*slice)).or_default();
+        if guarded.refused.contains(slice) {
+            date.held += counts.lines;
+            continue;
+        }
+        date.stored += counts.rows;
+        date.volume += counts.volume;
+        // Only then does a contradiction leave its key without a row.
+        date.held += if policy == OnConflict::Reject { counts.conflicts } else { 0 };
+    }
+    for (day, lines) in &found.rejected {
+        if let Some(day) = day {
+            dates.entry(*day).or_default().rejected += lines;
+        }
+    }
+    dates.values_mut().for_each(|date| date.rejected += undated);
+    dates
 }
 
 /// Whether a date would lose more than `most` percent of its rows.

@@ -141,6 +141,7 @@ impl Target for Raw<'_> {
             replaced: all.iter().filter(is_free).filter(|slice| !guarded.done.contains(slice)).copied().collect(),
             span: spoken.first().copied().zip(spoken.last().copied()),
             days,
+            dates: BTreeMap::new(),
         }
     }
 
