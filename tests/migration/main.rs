@@ -7,5 +7,7 @@ mod isolation;
 mod migrate_optimized;
 mod migrate_sejours_duree;
 mod migrate_temp_to_main;
+mod never_on_doubt;
 mod schema_version;
+mod undo;
 mod verify_migration;

@@ -47,7 +47,9 @@ fn revisions_withdrawals_and_definitive_rows_are_as_in_the_plain_migration() {
     let db = diag::database();
     fill(&db, 5, 20);
     let home = Home::new(&db);
-    let run = |extra: &[&str]| home.tool("migrate-optimized").args(["--json", "--batch-size", "40"]).args(extra).run();
+    let run = |extra: &[&str]| {
+        home.tool("migrate-optimized").args(["--json", "--include-unrecorded", "--batch-size", "40"]).args(extra).run()
+    };
     let dry = run(&["--dry-run"]).expect_code(0).json();
     assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_lieu_activite_soir"), "21");
     let json = run(&[]).expect_code(0).json();
@@ -70,7 +72,7 @@ fn killed_at_many_points_each_batch_is_whole_and_the_next_run_goes_on() {
     let db = diag::database();
     fill(&db, days, rows);
     let home = Home::new(&db);
-    let run = || home.tool("migrate-optimized").args(["--json", "--batch-size", "400"]);
+    let run = || home.tool("migrate-optimized").args(["--json", "--include-unrecorded", "--batch-size", "400"]);
     let places =
         ["db.statement:3", "db.commit:1", "db.committed:1", "db.commit:3", "db.committed:4", "db.statement:25"];
     for place in places {

@@ -16,9 +16,10 @@ fn stays_are_migrated_others_stay_where_they_are() {
          INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-01', 1, 1, 1, 9)",
     );
     let home = Home::new(&db);
-    home.tool("migrate-sejours-duree").arg("--dry-run").run().expect_code(0);
+    let migrate = || home.tool("migrate-sejours-duree").args(["--json", "--include-unrecorded"]);
+    migrate().arg("--dry-run").run().expect_code(0);
     assert_eq!(db.count("fact_sejours_duree"), 2);
-    let json = home.tool("migrate-sejours-duree").arg("--json").run().expect_code(0).json();
+    let json = migrate().run().expect_code(0).json();
     assert_eq!(json["tables"].as_array().unwrap().len(), 3);
     assert_eq!((&json["tables"][0]["inserted"], &json["tables"][0]["updated"]), (&1.into(), &1.into()));
     assert_eq!(db.scalar("SELECT SUM(volume) FROM fact_sejours_duree WHERE date = '2025-07-01'"), "40");
@@ -28,7 +29,7 @@ fn stays_are_migrated_others_stay_where_they_are() {
     assert_eq!(spread["volume"], 40);
     assert_eq!(spread["durations"][0]["percent"], 75.0);
     assert_eq!(json["spreads"][2]["top"][0]["name"], "ESPAGNE");
-    let again = home.tool("migrate-sejours-duree").arg("--json").run().expect_code(0).json();
+    let again = migrate().run().expect_code(0).json();
     assert_eq!(again["tables"][0]["unchanged"], 2);
 }
 

@@ -58,7 +58,7 @@ fn writers_refuse_a_database_of_later_tools_and_readers_do_not() {
 fn version_1() -> World {
     let world = World::whole();
     world.db.exec(
-        "DROP TABLE flux_periodes, flux_lock;
+        "DROP TABLE flux_periodes, flux_lock, flux_import_dates, flux_migrations, flux_migration_cells, flux_row_history;
          ALTER TABLE flux_import_progress DROP COLUMN unit, DROP COLUMN lines_read;
          DELETE FROM flux_schema_version; INSERT INTO flux_schema_version (version) VALUES (1)",
     );
@@ -72,14 +72,21 @@ fn a_database_of_version_1_serves_until_ensure_schema_brings_it_up_to_date() {
     world.import_nights(&[]).expect_code(0);
     assert_eq!(world.stored(), ["2025-07-07 1 1 1 5"]);
 
+    // No migration writes without its history.
+    let json = world.tool("migrate-temp-to-main").arg("--json").run().sane().expect_code(1).json();
+    assert_eq!(json["error"]["code"], "table-missing", "{json}");
+    assert!(json["error"]["hint"].as_str().unwrap().contains("ensure-schema"), "{json}");
+
     // The lock holds as ever; only the tool is unknown.
-    let mut running = paused_migration(&world);
+    let import = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee", "--force"]);
+    let mut running = import.fail_at("db.commit", "pause").spawn();
+    running.wait_paused();
     let connection = holder(&world);
     assert_eq!(lock(&world), serde_json::json!({"connection": connection.parse::<u64>().unwrap(), "tool": null}));
     let json = world.tool("ensure-schema").arg("--json").run().sane().expect_code(4).json();
     assert_eq!(json["error"]["code"], "locked");
     let message = json["error"]["message"].as_str().unwrap();
-    assert!(message.contains(&format!("connexion {connection} ")) && !message.contains("migrate-temp"), "{message}");
+    assert!(message.contains(&format!("connexion {connection} ")) && !message.contains("update-temp"), "{message}");
     running.resume();
     running.wait().sane().expect_code(0);
 
@@ -94,10 +101,13 @@ fn a_database_of_version_1_serves_until_ensure_schema_brings_it_up_to_date() {
     assert_eq!(world.db.count("dim_saisons"), 0);
 
     world.tool("ensure-schema").run().sane().expect_code(0);
-    assert_eq!(world.db.scalar("SELECT MAX(version) FROM flux_schema_version"), "3");
+    assert_eq!(world.db.scalar("SELECT MAX(version) FROM flux_schema_version"), "4");
     assert!(world.db.has_table("flux_periodes") && world.db.has_table("flux_lock"));
     world.tool("update-saisons").args(["--from", "2025", "--to", "2025"]).run().sane().expect_code(0);
+    // What was loaded meanwhile is known by the span of its file.
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
     world.tool("verify-migration").run().sane().expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees"), 1);
 }
 
 #[test]

@@ -38,7 +38,7 @@ struct Args {
     #[arg(long, value_name = "FICHIER")]
     html: Option<PathBuf>,
     /// Part des lignes qu'une date peut perdre sans être signalée
-    #[arg(long, value_name = "N%", default_value = "50%", value_parser = parse_percent)]
+    #[arg(long, value_name = "N%", default_value = "50%", value_parser = flux_cli::parse_percent)]
     max_shrink: f64,
     /// Semaines qui font l'habitude
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(4..=104))]
@@ -66,11 +66,6 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         html: args.html,
     };
     inspect::validate(&context.database()?, &options, &context.progress)
-}
-
-fn parse_percent(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim_end().replace(',', ".").parse().unwrap_or(-1.0);
-    if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("attendu : un pourcentage de 0 à 100".into()) }
 }
 
 fn parse_threshold(text: &str) -> Result<f64, String> {

@@ -14,8 +14,11 @@ pub(crate) const TOOL: Tool = Tool {
 Lit : les tables temporaires et principales. N'écrit rien.
 Pour chaque date de la table temporaire, principale = temporaire, lignes définitives à part : lignes
 absentes, volumes différents et lignes provisoires en trop sont comptés, et les premières clés listées.
+Ce que la migration laisse de côté (retraits suspendus, dates qui perdraient trop, lignes d'aucun import, lignes
+sans ventilation) est nommé, et n'est pas prouvé tant qu'il reste.
 Coût : deux lectures par index ; mémoire constante. Peut être relancé à volonté.
-Codes de sortie : 0 prouvé (ou rien à comparer), 1 une table n'a pas pu être lue, 3 des écarts.",
+Codes de sortie : 0 prouvé (ou rien à comparer), 1 une table n'a pas pu être lue, 3 des écarts,
+ou quelque chose est laissé de côté.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

@@ -47,7 +47,7 @@ struct Args {
     #[arg(long, value_name = "DIMENSION,…", num_args = 0..=1, default_missing_value = "toutes", value_delimiter = ',')]
     create_missing: Vec<String>,
     /// Une date qui perdrait une plus grande part de ses lignes n'est pas remplacée
-    #[arg(long, value_name = "N%", default_value = "50%", value_parser = parse_percent)]
+    #[arg(long, value_name = "N%", default_value = "50%", value_parser = flux_cli::parse_percent)]
     max_shrink: f64,
     /// Fichiers chargés en même temps (par défaut, un par processeur, au plus quatre)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
@@ -102,9 +102,4 @@ fn parse_size(text: &str) -> Result<u64, String> {
     };
     let number: u64 = digits.parse().map_err(|_| "attendu : un nombre, suivi ou non de K, M ou G".to_owned())?;
     number.checked_mul(factor).ok_or_else(|| "trop grand".to_owned())
-}
-
-fn parse_percent(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim_end().replace(',', ".").parse().unwrap_or(-1.0);
-    if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("attendu : un pourcentage de 0 à 100".into()) }
 }

@@ -4,19 +4,22 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::migrate::{self, CleanupOptions};
+use flux_core::migrate::{self, CleanupOptions, KEEP_HISTORY};
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-temp",
     about: "Vide les tables temporaires dont chaque ligne est prouvée migrée",
     details: "\
-Lit : les tables temporaires et principales. Écrit : vide les tables temporaires prouvées, et le note
-dans l'historique des imports, pour que les mêmes fichiers ne soient pas rechargés.
-Une table dont une seule ligne manque à la table principale est gardée, avec la raison.
-Une table qui change entre la preuve et le vidage est gardée aussi : elle est verrouillée et comparée avant d'être vidée.
-Coût : deux lectures par index, puis un vidage immédiat. Peut être relancé à volonté.
-Codes de sortie : 0 fait, 1 une table n'a pas pu être lue ou vidée, 3 une table est gardée,
+Lit : les tables temporaires et principales, et l'historique. Écrit : vide les tables temporaires prouvées, et le
+note dans l'historique des imports, dans la même transaction : les mêmes fichiers ne seront pas rechargés.
+Une table dont une seule ligne manque à la table principale est gardée, avec la raison. Les dates dont un retrait
+est suspendu, ou qui perdraient trop, restent ; les autres dates de la table partent.
+Les lignes effacées sont celles que la table principale a à cet instant : si quelqu'un a écrit entre la preuve et
+l'effacement, rien n'est effacé.
+Oublie aussi les lignes gardées pour annuler les migrations de plus de --keep-history jours.
+Coût : deux lectures par index, puis un DELETE. Peut être relancé à volonté.
+Codes de sortie : 0 fait, 1 une table n'a pas pu être lue ou vidée, 3 une table ou des dates sont gardées,
 4 une autre exécution est en cours.",
     formerly: &[Former { name: "cleanup_temp_tables", arguments: &[] }],
     command: flux_cli::command::<Args>,
@@ -32,6 +35,9 @@ struct Args {
     /// Vide même sans preuve : les lignes non migrées sont perdues
     #[arg(long)]
     force: bool,
+    /// Jours pendant lesquels les lignes changées par les migrations sont gardées, pour pouvoir les annuler
+    #[arg(long, value_name = "JOURS", default_value_t = KEEP_HISTORY, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    keep_history: u32,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -43,7 +49,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options =
-        CleanupOptions { only: args.only, force: args.force, space: args.space.space(), dry_run: args.writer.dry_run };
+    let options = CleanupOptions {
+        only: args.only,
+        force: args.force,
+        space: args.space.space(),
+        keep_history: Some(args.keep_history),
+        dry_run: args.writer.dry_run,
+    };
     migrate::cleanup(&context.database()?, &options)
 }

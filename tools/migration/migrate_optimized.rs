@@ -19,7 +19,7 @@ après un arrêt, même brutal, une nouvelle exécution reprend au premier lot q
 Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes ; les verrous ne durent qu'un lot ; mémoire constante.
 Peut être relancé à volonté : une seconde fois ne change rien.
 Codes de sortie : 0 fait, 1 échec (les lots d'avant sont faits, le lot en cause est annulé), 2 mauvais usage,
-4 une autre exécution est en cours.",
+3 fait, mais une partie est laissée de côté, 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

@@ -18,8 +18,8 @@ une transaction, par les mêmes règles que `migrate-temp-to-main` (révisions r
 Montre ensuite, pour les dates migrées, la répartition par durée, par département ou pays et par région, toutes
 zones confondues.
 Peut être relancé à volonté : une seconde fois ne change rien.
-Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 mauvais usage, 4 une autre exécution est
-en cours.",
+Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 mauvais usage,
+3 fait, mais une partie est laissée de côté, 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

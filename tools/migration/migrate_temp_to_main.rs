@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::migrate::{self, MigrateReport};
+use flux_core::migrate::{self, UndoOptions};
+use flux_core::report::Report;
 
 use flux_migration::migration_args::MigrationArgs;
 
@@ -16,9 +17,18 @@ Lit : les tables temporaires. Écrit : les tables principales, chacune dans une 
 Une clé connue prend le nouveau volume, une nouvelle clé est ajoutée, une ligne provisoire dont la clé
 n'est plus livrée (aux dates de la table temporaire) est retirée. Les lignes définitives sont gardées,
 sauf --overwrite-definitive. Temporaires = ajoutées + revues + identiques + définitives gardées.
-Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes ; mémoire constante.
+Une ligne n'est retirée que s'il est établi qu'Orange l'a retirée :
+  - une date dont des lignes ont été rejetées ou retenues à l'import ne retire rien (« suspendu ») ;
+  - une date, ou une date d'une zone, qui perdrait plus que --max-shrink de ses lignes ou de son volume
+    reste telle quelle, en entier ; --force la migre ;
+  - des lignes qu'aucun import enregistré n'a apportées ne changent rien, sauf --include-unrecorded ;
+  - des lignes sans ventilation (département, pays ou durée 0) sont signalées et ne sont pas migrées.
+Chaque ligne retirée ou revue est gardée dans l'historique : --undo EXÉCUTION montre ce qu'une annulation
+rendrait, --yes l'exécute, sauf où les lignes ont changé depuis.
+Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes, deux au plus si tout est revu ; mémoire constante.
 Peut être relancé à volonté : une seconde fois ne change rien.
-Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 4 une autre exécution est en cours.",
+Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 3 fait, mais une partie est laissée de
+côté, 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT
@@ -31,12 +41,20 @@ struct Args {
     only: Vec<String>,
     #[command(flatten)]
     migration: MigrationArgs,
+    /// Annule une migration : son exécution, telle que le rapport et l'historique la nomment (plan, --yes agit)
+    #[arg(long, value_name = "EXÉCUTION", conflicts_with_all = ["only", "overwrite_definitive", "keep_withdrawn", "force", "include_unrecorded", "test"])]
+    undo: Option<String>,
+    /// Agit, au lieu de montrer ce qui serait annulé
+    #[arg(long, requires = "undo")]
+    yes: bool,
 }
 
 fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<MigrateReport> {
-    migrate::migrate(&context.database()?, &args.migration.options(args.only), &context.progress)
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    let options = args.migration.options(args.only);
+    let undo = args.undo.map(|run| UndoOptions { run, yes: args.yes && !options.dry_run });
+    migrate::migrate_or_undo(&context.database()?, &options, undo.as_ref(), &context.progress)
 }

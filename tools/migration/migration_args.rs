@@ -12,6 +12,15 @@ pub struct MigrationArgs {
     /// Garde les lignes provisoires dont la clé n'est plus livrée
     #[arg(long)]
     keep_withdrawn: bool,
+    /// Part de ses lignes ou de son volume qu'une date, ou une date d'une zone, peut perdre ; au-delà elle reste telle quelle
+    #[arg(long, value_name = "N%", default_value = "50%", value_parser = flux_cli::parse_percent)]
+    max_shrink: f64,
+    /// Migre aussi ce qui perd davantage (--max-shrink)
+    #[arg(long)]
+    force: bool,
+    /// Migre aussi les lignes temporaires qu'aucun import enregistré n'a apportées
+    #[arg(long)]
+    include_unrecorded: bool,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -25,6 +34,9 @@ impl MigrationArgs {
             only,
             overwrite_definitive: self.overwrite_definitive,
             keep_withdrawn: self.keep_withdrawn,
+            max_shrink: Some(self.max_shrink),
+            force: self.force,
+            include_unrecorded: self.include_unrecorded,
             space: self.space.space(),
             dry_run: self.writer.dry_run,
         }

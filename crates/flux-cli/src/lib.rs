@@ -29,6 +29,15 @@ pub use output::{DOCUMENT_VERSION, complain, print};
 pub use tool::{Category, Former, Tool};
 pub use usage::explain;
 
+/// `50`, `12,5 %`: a share from 0 to 100, for clap.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_percent(text: &str) -> std::result::Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim_end().replace(',', ".").parse().unwrap_or(-1.0);
+    if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("attendu : un pourcentage de 0 à 100".into()) }
+}
+
 /// How to reach the database. Flattened into every tool.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connexion (avant l'environnement et .env)")]

@@ -240,7 +240,7 @@ pub fn migrate_stays(database: &Database, options: MigrateOptions, progress: &Pr
     let options = MigrateOptions { only: stays.map(|dataset| dataset.main.to_owned()).collect(), ..options };
     let pairs = pairs(options.space, &options.only)?;
     let migration = migrate::migrate(database, &options, progress)?;
-    let spreads = if migration.verdict() == Verdict::Ok && migration.done.really() {
+    let spreads = if migration.verdict() != Verdict::Error && migration.done.really() {
         main_spreads(&mut database.session()?, &pairs)?
     } else {
         Vec::new()

@@ -8,7 +8,7 @@ use mysql::Value;
 
 use crate::db::{Session, marks};
 use crate::domain::values::Day;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::{TableSpec, column, key, primary};
 
 /// Name of the table.
@@ -68,4 +68,119 @@ pub(crate) fn insert(
         session.exec("écriture de flux_import_dates", &sql, params)?;
     }
     Ok(())
+}
+
+/// What the history knows of a date of a temporary table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    /// The newest load that speaks of the date.
+    pub(crate) history: u64,
+    /// Whether a load brought its rows.
+    pub(crate) is_recorded: bool,
+    /// How many rows it brought, and their volume; `None` for loads of before this table.
+    pub(crate) stored: Option<(u64, i64)>,
+    /// Lines of it that the newest load could not read, and those that it kept back.
+    pub(crate) rejected: u64,
+    pub(crate) held: u64,
+    /// Where they are.
+    pub(crate) reject_file: Option<String>,
+}
+
+impl Evidence {
+    /// Lines that may be what a row that is gone has become.
+    pub(crate) fn missing_lines(&self) -> u64 {
+        self.rejected + self.held
+    }
+}
+
+/// A load in the order of the history: its dates, or only the span of a load of before this table.
+struct Told {
+    history: u64,
+    dates: (String, String),
+    stored: Option<(u64, i64)>,
+    rejected: u64,
+    held: u64,
+    reject_file: Option<String>,
+}
+
+/// What the loads whose rows are still in `table` say of its dates. Nothing is known where the history's tables are not there.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn evidence(session: &mut Session, table: &str) -> Result<BTreeMap<String, Evidence>> {
+    let mut told = spans(session, table)?;
+    told.extend(dated(session, table)?);
+    told.sort_by(|a, b| (a.history, &a.dates).cmp(&(b.history, &b.dates)));
+    let mut known: BTreeMap<String, Evidence> = BTreeMap::new();
+    for one in told {
+        for date in days(&one.dates) {
+            let evidence = known.entry(date).or_default();
+            (evidence.history, evidence.rejected, evidence.held) = (one.history, one.rejected, one.held);
+            evidence.reject_file.clone_from(&one.reject_file);
+            if one.stored.is_none_or(|(rows, _)| rows > 0) {
+                (evidence.is_recorded, evidence.stored) = (true, one.stored);
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// The days from the first to the last.
+fn days((first, last): &(String, String)) -> Vec<String> {
+    let parse = |text: &str| text.parse::<chrono::NaiveDate>().ok();
+    match (first == last, parse(first).zip(parse(last))) {
+        (false, Some((first, last))) => {
+            first.iter_days().take_while(|day| *day <= last).map(|day| day.to_string()).collect()
+        }
+        _ => vec![first.clone()],
+    }
+}
+
+const READING: &str = "lecture de flux_import_dates";
+
+fn dated(session: &mut Session, table: &str) -> Result<Vec<Told>> {
+    type Fields = (String, u64, u64, i64, u64, u64, Option<String>);
+    let sql = "SELECT CAST(d.date AS CHAR), d.history, d.rows_stored, d.volume, d.rejected, d.held, h.reject_file \
+               FROM flux_import_dates d JOIN flux_import_history h ON h.id = d.history \
+               WHERE d.table_name = ? AND d.cleaned_at IS NULL AND h.status = 'loaded'";
+    let rows: Vec<Fields> = known(session.rows(READING, sql, (table,)))?;
+    let told = |(date, history, rows, volume, rejected, held, reject_file): Fields| Told {
+        history,
+        dates: (date.clone(), date),
+        stored: Some((rows, volume)),
+        rejected,
+        held,
+        reject_file,
+    };
+    Ok(rows.into_iter().map(told).collect())
+}
+
+/// Loads that have no dates: of before this table.
+fn spans(session: &mut Session, table: &str) -> Result<Vec<Told>> {
+    type Fields = (u64, String, String, u64, Option<String>);
+    let columns = "SELECT h.id, CAST(h.first_date AS CHAR), CAST(h.last_date AS CHAR), h.rejected, h.reject_file \
+                   FROM flux_import_history h WHERE h.table_name = ? AND h.status = 'loaded' AND h.cleaned_at IS NULL \
+                   AND h.rows_stored > 0 AND h.first_date IS NOT NULL AND h.last_date IS NOT NULL";
+    let dateless = format!("{columns} AND NOT EXISTS (SELECT 1 FROM flux_import_dates d WHERE d.history = h.id)");
+    let rows: Vec<Fields> = match session.rows(READING, &dateless, (table,)) {
+        Err(Error::MissingTable { .. }) => known(session.rows(READING, columns, (table,)))?,
+        result => result?,
+    };
+    let told = |(history, first, last, rejected, reject_file): Fields| Told {
+        history,
+        dates: (first, last),
+        stored: None,
+        rejected,
+        held: 0,
+        reject_file,
+    };
+    Ok(rows.into_iter().map(told).collect())
+}
+
+/// Nothing, where the table is not there.
+fn known<T>(rows: Result<Vec<T>>) -> Result<Vec<T>> {
+    match rows {
+        Err(Error::MissingTable { .. }) => Ok(Vec::new()),
+        rows => rows,
+    }
 }

@@ -5,7 +5,7 @@ use mysql::prelude::FromValue;
 use mysql::{Row, Value};
 use serde::Serialize;
 
-use crate::db::Session;
+use crate::db::{Session, marks};
 use crate::error::{Error, Result};
 
 /// Name of the table.
@@ -328,14 +328,41 @@ pub(crate) fn insert(session: &mut Session, entry: &Entry<'_>) -> Result<u64> {
     Ok(session.conn().last_insert_id())
 }
 
-/// Remembers that `table` was emptied after its rows were migrated.
+/// The newest line of `table`, 0 where there is none.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn mark_cleaned(session: &mut Session, table: &str) -> Result<()> {
-    let sql = "UPDATE flux_import_history SET cleaned_at = UTC_TIMESTAMP(3) \
-               WHERE table_name = ? AND status = 'loaded' AND cleaned_at IS NULL";
-    session.exec("écriture de l'historique des imports", sql, (table,))?;
+pub(crate) fn newest(session: &mut Session, table: &str) -> Result<u64> {
+    let sql = "SELECT COALESCE(MAX(id), 0) FROM flux_import_history WHERE table_name = ?";
+    Ok(session.first(READING, sql, (table,))?.unwrap_or(0))
+}
+
+/// Remembers that rows of `dates` were taken out of `table` after they were migrated: of the loads up to `newest`, which are those
+/// that were proved. A load is cleaned once all its dates are.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`] on an older schema, [`crate::error::Error::Sql`].
+pub(crate) fn mark_cleaned(session: &mut Session, table: &str, dates: &[&str], newest: u64) -> Result<()> {
+    let doing = "écriture de l'historique des imports";
+    for dates in dates.chunks(1000) {
+        let sql = format!(
+            "UPDATE flux_import_dates SET cleaned_at = UTC_TIMESTAMP(3) \
+             WHERE table_name = ? AND history <= ? AND cleaned_at IS NULL AND date IN {}",
+            marks(1, dates.len())
+        );
+        let mut params: Vec<Value> = vec![table.into(), newest.into()];
+        params.extend(dates.iter().map(|date| Value::from(*date)));
+        session.exec(doing, &sql, params)?;
+    }
+    // A load of before the dates were kept is cleaned once the table holds nothing of its span.
+    let sql = format!(
+        "UPDATE flux_import_history h SET h.cleaned_at = UTC_TIMESTAMP(3) \
+         WHERE h.table_name = ? AND h.id <= ? AND h.status = 'loaded' AND h.cleaned_at IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM flux_import_dates d WHERE d.history = h.id AND d.rows_stored > 0 AND d.cleaned_at IS NULL) \
+         AND (EXISTS (SELECT 1 FROM flux_import_dates d WHERE d.history = h.id) \
+         OR NOT EXISTS (SELECT 1 FROM {table} t WHERE t.date BETWEEN h.first_date AND h.last_date))"
+    );
+    session.exec(doing, &sql, (table, newest))?;
     Ok(())
 }
 

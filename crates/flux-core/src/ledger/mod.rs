@@ -4,9 +4,11 @@ pub(crate) mod adoption;
 pub(crate) mod dates;
 pub(crate) mod history;
 pub(crate) mod lock;
+pub(crate) mod migrations;
 pub(crate) mod ownership;
 pub(crate) mod periodes;
 pub(crate) mod progress;
+pub(crate) mod rows;
 
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
@@ -15,7 +17,7 @@ use crate::schema::{TableSpec, column, key, primary, unique};
 pub use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
-/// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`.
+/// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells` and `flux_row_history`.
 const VERSION: u32 = 4;
 
 /// Table of the versions that a database has had.
@@ -59,7 +61,7 @@ fn refuse_later_version(session: &mut Session) -> Result<()> {
 
 /// The ledger's tables, part of every preset.
 pub(crate) fn tables() -> Vec<TableSpec> {
-    vec![
+    let mut tables = vec![
         TableSpec {
             name: VERSIONS.into(),
             columns: vec![
@@ -140,5 +142,8 @@ pub(crate) fn tables() -> Vec<TableSpec> {
         periodes::spec(),
         lock::spec(),
         adoption::spec(),
-    ]
+        rows::spec(),
+    ];
+    tables.extend(migrations::specs());
+    tables
 }

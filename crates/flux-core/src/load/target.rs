@@ -182,6 +182,11 @@ impl Job<'_> {
             ..self.entry(report, &path, reject_file.as_deref())
         };
         let id = history::insert(session, &entry)?;
+        // A schema of before this table is known by the span of the file and its rejects.
+        if !self.run.tables.contains_key(dates::TABLE) {
+            log::debug!("{} manque : `ensure-schema` la crée", dates::TABLE);
+            return Ok(());
+        }
         dates::insert(session, id, &report.table, line.dates)
     }
 

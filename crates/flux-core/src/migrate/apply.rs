@@ -1,18 +1,26 @@
-//! The migration: planned by comparison, applied in one transaction per table, every count checked against the plan.
+//! The migration: planned by comparison and by what the history knows, applied in one transaction per table, every count checked
+//! against the plan.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::db::Database;
+use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
-use crate::ledger::Lock;
+use crate::ledger::history::unique_id;
+use crate::ledger::migrations::{self, Migration};
+use crate::ledger::rows::{Ledgered, Planned};
+use crate::ledger::{Lock, dates};
 use crate::progress::Progress;
-use crate::report::{Code, Done, Page, Report, Table, Verdict};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict};
 use crate::schema::{self, Existing};
 
-use crate::migrate::{Dates, Moves, Pair, pairs};
+use crate::migrate::aside;
+use crate::migrate::compare::{Dates, compare, has_breakdown};
+use crate::migrate::moves::{Moves, Rules};
+use crate::migrate::plan::{Aside, Plan, plan};
+use crate::migrate::{Pair, pairs};
 
 /// Options of a migration.
 #[derive(Debug, Clone, Default)]
@@ -23,22 +31,42 @@ pub struct MigrateOptions {
     pub overwrite_definitive: bool,
     /// Leaves provisional rows whose key is gone.
     pub keep_withdrawn: bool,
+    /// Share of its rows or volume, in percent, that a date or a date of a zone may lose; the usual one when `None`.
+    pub max_shrink: Option<f64>,
+    /// Migrates dates that lose more than that.
+    pub force: bool,
+    /// Migrates rows that no recorded import brought.
+    pub include_unrecorded: bool,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Counts what would be done, writes nothing.
     pub dry_run: bool,
 }
 
+impl MigrateOptions {
+    pub(super) fn rules(&self) -> Rules {
+        let usual = Rules::default();
+        Rules {
+            overwrite_definitive: self.overwrite_definitive,
+            keep_withdrawn: self.keep_withdrawn,
+            max_shrink: if self.force { None } else { self.max_shrink.or(usual.max_shrink) },
+            include_unrecorded: self.include_unrecorded,
+        }
+    }
+}
+
 /// What became of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
-    /// Main took what the temporary table holds.
+    /// Main took what the temporary table holds, or what may be taken of it.
     Migrated,
     /// Main had it all.
     Unchanged,
     /// The temporary table is empty.
     Empty,
+    /// Nothing could be taken of what differs.
+    Held,
     Failed,
 }
 
@@ -51,6 +79,9 @@ pub(crate) struct MigratedTable {
     pub(crate) moves: Moves,
     /// What became of it.
     pub(crate) status: Status,
+    /// Dates, and dates of zones, that were left aside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aside: Vec<Aside>,
     /// Which kind of failure, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<Code>,
@@ -62,15 +93,26 @@ pub(crate) struct MigratedTable {
 }
 
 impl MigratedTable {
-    fn planned(pair: &Pair, moves: Moves) -> Self {
+    fn done(pair: &Pair, Taken { moves, aside }: Taken) -> Self {
         let status = if moves.temp_rows == 0 {
             Status::Empty
         } else if moves.writes() {
             Status::Migrated
-        } else {
+        } else if aside.is_empty() && moves.without_breakdown == 0 {
             Status::Unchanged
+        } else {
+            Status::Held
         };
-        Self { temp: pair.temp.clone(), main: pair.main.clone(), moves, status, code: None, error: None, hint: None }
+        Self {
+            temp: pair.temp.clone(),
+            main: pair.main.clone(),
+            moves,
+            status,
+            aside,
+            code: None,
+            error: None,
+            hint: None,
+        }
     }
 
     fn failed(pair: &Pair, error: &Error) -> Self {
@@ -80,75 +122,141 @@ impl MigratedTable {
             code: Some(Code::of(error)),
             error: Some(error.to_string()),
             hint: error.hint(),
-            ..Self::planned(pair, Moves::default())
+            ..Self::done(pair, Taken::default())
         }
     }
 }
 
 /// Report of a migration.
 #[derive(Debug, Serialize)]
-pub struct MigrateReport {
+pub(crate) struct MigrateReport {
     #[serde(rename = "dry_run")]
     pub(crate) done: Done,
+    /// Name of the run, by which it can be undone.
+    pub(crate) run: String,
     /// The pairs, in the order of the delivery.
     pub(crate) tables: Vec<MigratedTable>,
+    /// What was left aside, by table and cause.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// A run of a migration.
+pub(super) struct Run<'a> {
+    pub(super) database: &'a Database,
+    pub(super) options: &'a MigrateOptions,
+    pub(super) id: String,
+    lock: Option<Lock>,
+}
+
+impl<'a> Run<'a> {
+    /// # Errors
+    /// [`Error::MissingTable`] on an older schema: nothing is changed that could not be undone.
+    pub(super) fn begin(
+        database: &'a Database,
+        options: &'a MigrateOptions,
+        tables: &HashMap<String, Existing>,
+    ) -> Result<Self> {
+        if !options.dry_run && !tables.contains_key(migrations::TABLE) {
+            return Err(Error::MissingTable { table: migrations::TABLE.into() });
+        }
+        let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+        Ok(Self { database, options, id: unique_id(), lock })
+    }
+}
+
+/// What was done, and what was left.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) moves: Moves,
+    pub(super) aside: Vec<Aside>,
 }
 
 /// Migrates the temporary tables, each in its own transaction; one that fails does not stop the others.
 ///
 /// # Errors
 /// Those that concern the run as a whole: connection, lock, unknown name.
-pub fn migrate(database: &Database, options: &MigrateOptions, progress: &Progress) -> Result<MigrateReport> {
+pub(crate) fn migrate(database: &Database, options: &MigrateOptions, progress: &Progress) -> Result<MigrateReport> {
     let pairs = pairs(options.space, &options.only)?;
-    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
-    let tables = schema::existing(&mut database.session()?)?;
-    let mut migrated = Vec::with_capacity(pairs.len());
+    let existing = schema::existing(&mut database.session()?)?;
+    let mut run = Run::begin(database, options, &existing)?;
+    let mut tables = Vec::with_capacity(pairs.len());
+    let mut findings = Vec::new();
     for pair in &pairs {
         crate::signals::check()?;
         let bar = progress.step(&pair.main);
-        let result = migrate_pair(database, pair, options, &tables, &mut lock);
+        let result = migrate_pair(&mut run, pair, &existing);
         bar.finish_and_clear();
         match result {
-            Ok(table) => migrated.push(table),
+            Ok(done) => {
+                findings.extend(aside::findings(pair, &done.aside, &done.moves));
+                tables.push(MigratedTable::done(pair, done));
+            }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error @ Error::Locked { .. }) => return Err(error),
-            Err(error) => migrated.push(MigratedTable::failed(pair, &error)),
+            Err(error) => tables.push(MigratedTable::failed(pair, &error)),
         }
     }
-    Ok(MigrateReport { done: Done::unless(options.dry_run), tables: migrated })
+    Ok(MigrateReport { done: Done::unless(options.dry_run), run: run.id, tables, findings })
 }
 
-fn migrate_pair(
-    database: &Database,
-    pair: &Pair,
-    options: &MigrateOptions,
-    tables: &HashMap<String, Existing>,
-    lock: &mut Option<Lock>,
-) -> Result<MigratedTable> {
-    pair.require(options.space, tables)?;
-    let moves = migrate_dates(database, pair, &Dates::All, options, lock)?;
-    Ok(MigratedTable::planned(pair, moves))
+fn migrate_pair(run: &mut Run<'_>, pair: &Pair, tables: &HashMap<String, Existing>) -> Result<Taken> {
+    pair.require(run.options.space, tables)?;
+    let mut done = migrate_dates(run, pair, &Dates::All)?;
+    aside::name_zones(&mut run.database.session()?, &mut done.aside)?;
+    Ok(done)
+}
+
+/// The plan of some dates of a pair.
+pub(super) fn planned(session: &mut Session, pair: &Pair, dates: &Dates<'_>, rules: &Rules) -> Result<Plan> {
+    let cells = compare(session, pair, dates)?;
+    Ok(plan(&cells, &dates::evidence(session, &pair.temp)?, rules))
 }
 
 /// Migrates some dates of a pair in one transaction, or plans it on a dry run.
-pub(super) fn migrate_dates(
-    database: &Database,
-    pair: &Pair,
-    dates: &Dates<'_>,
-    options: &MigrateOptions,
-    lock: &mut Option<Lock>,
-) -> Result<Moves> {
+pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -> Result<Taken> {
+    let (database, options) = (run.database, run.options);
+    let rules = options.rules();
     if options.dry_run {
-        return Ok(Moves::planned(&pair.compare_dates(&mut database.session()?, dates)?, options));
+        let plan = planned(&mut database.session()?, pair, dates, &rules)?;
+        return Ok(Taken { moves: plan.moves, aside: plan.aside });
     }
+    let attempt = unique_id();
+    let mut last = None;
+    let (id, lock) = (&run.id, &mut run.lock);
     database.transaction(|session| {
-        let moves = Moves::planned(&pair.compare_dates(session, dates)?, options);
-        moves.apply(session, pair, dates, options.overwrite_definitive)?;
-        if let Some(lock) = lock {
-            lock.ensure(database)?;
+        // A commit whose answer was lost went through all the same; `last` is that try's plan.
+        if last.is_some() && migrations::was_committed(session, &attempt)? {
+            return Ok(());
         }
-        Ok(moves)
-    })
+        let plan = planned(session, pair, dates, &rules)?;
+        apply(session, pair, &plan, (&attempt, id, database.tool()), rules.overwrite_definitive)?;
+        last = Some(Taken { moves: plan.moves, aside: plan.aside });
+        lock.as_mut().map_or(Ok(()), |lock| lock.ensure(database))
+    })?;
+    last.ok_or_else(|| Error::Invariant(format!("{} : rien n'a été fait", pair.main)))
+}
+
+/// Carries a plan out, in the transaction in which it was made. A plan that changes nothing leaves no trace.
+fn apply(
+    session: &mut Session,
+    pair: &Pair,
+    plan: &Plan,
+    (attempt, run, tool): (&str, &str, &str),
+    overwrite: bool,
+) -> Result<()> {
+    let Moves { inserted, updated, removed, suspended, blocked, unrecorded, .. } = plan.moves;
+    if !plan.moves.writes() {
+        return Ok(());
+    }
+    let (temp, main) = (pair.temp.as_str(), pair.main.as_str());
+    let dates = plan.span();
+    let migration =
+        Migration { attempt, run, tool, temp, main, dates, inserted, updated, removed, suspended, blocked, unrecorded };
+    let id = migrations::insert(session, &migration, &plan.cells)?;
+    let (key, columns, whole) = (pair.dataset.key(), pair.dataset.columns(), has_breakdown(pair));
+    let ledgered = Ledgered { id, temp, main, key: &key, columns: &columns, whole: &whole };
+    let planned = Planned { inserted, inserted_known: plan.inserted_known(), updated, removed, all_new: plan.all_new };
+    ledgered.carry_out(session, &planned, overwrite)
 }
 
 impl Report for MigrateReport {
@@ -156,10 +264,15 @@ impl Report for MigrateReport {
         let mut table = Table::new(&[&["table", "état"][..], &Moves::titles(self.done)].concat());
         for row in &self.tables {
             let (sign, state) = match row.status {
-                Status::Migrated => (Verdict::Ok, self.done.say("migrée", "à migrer")),
-                Status::Unchanged => (Verdict::Ok, "à jour"),
-                Status::Empty => (Verdict::Ok, "vide"),
                 Status::Failed => (Verdict::Error, "échec"),
+                Status::Held => (Verdict::Attention, "laissée"),
+                Status::Empty => (Verdict::Ok, "vide"),
+                Status::Unchanged => (Verdict::Ok, "à jour"),
+                Status::Migrated => {
+                    let aside = !row.aside.is_empty() || row.moves.without_breakdown > 0;
+                    let sign = if aside { Verdict::Attention } else { Verdict::Ok };
+                    (sign, self.done.say("migrée", "à migrer"))
+                }
             };
             let subject = [row.main.clone(), format!("{} {state}", sign.sign())];
             table.row(subject.into_iter().chain(row.moves.cells()));
@@ -179,6 +292,7 @@ impl Report for MigrateReport {
                 page.line(format!("  {} : {lines} (--keep-withdrawn)", row.main));
             }
         }
+        self.findings.iter().for_each(|finding| page.finding(finding));
         let sum = |count: fn(&MigratedTable) -> u64| self.tables.iter().map(count).sum::<u64>();
         page.verdict(
             self.verdict(),
@@ -189,6 +303,14 @@ impl Report for MigrateReport {
                 self.done.more(sum(|t| t.moves.removed), ["retirée", "retirées"])
             ),
         );
+        let wrote = self.tables.iter().any(|table| table.moves.writes());
+        if wrote && self.done.really() {
+            page.line(format!(
+                "  exécution {} (`migrate-temp-to-main --undo {}` montre ce qu'une annulation ferait)",
+                self.run,
+                &self.run[..8]
+            ));
+        }
         if self.verdict() == Verdict::Ok && sum(|t| t.moves.temp_rows) > 0 && self.done.really() {
             page.action("contrôlez avec `verify-migration`, puis videz les tables temporaires avec `cleanup-temp`");
         }
@@ -196,7 +318,7 @@ impl Report for MigrateReport {
 
     fn verdict(&self) -> Verdict {
         let failed = self.tables.iter().any(|table| table.status == Status::Failed);
-        if failed { Verdict::Error } else { Verdict::Ok }
+        if failed { Verdict::Error } else { crate::report::verdict(&self.findings) }
     }
 
     fn done(&self) -> Done {

@@ -6,12 +6,15 @@ use serde::Serialize;
 use crate::db::Database;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::report::{Done, Page, Report, Table, Verdict, duration, number};
+use crate::report::{Done, Finding, Page, Report, Table, Verdict, duration, number, verdict};
 use crate::schema;
 use crate::signals;
 
-use crate::migrate::apply::migrate_dates;
-use crate::migrate::{Dates, MigrateOptions, Moves, pairs};
+use crate::migrate::apply::{Run, Taken, migrate_dates};
+use crate::migrate::compare::Dates;
+use crate::migrate::moves::Moves;
+use crate::migrate::plan::Aside;
+use crate::migrate::{MigrateOptions, aside, pairs};
 
 /// Dates that one batch may hold, for the length of its statements.
 const MAX_DATES: usize = 100;
@@ -21,6 +24,8 @@ const MAX_DATES: usize = 100;
 pub(crate) struct BatchReport {
     #[serde(rename = "dry_run")]
     pub(crate) done: Done,
+    /// Name of the run, by which it can be undone.
+    pub(crate) run: String,
     pub(crate) temp: String,
     pub main: String,
     pub(crate) batches: usize,
@@ -28,6 +33,11 @@ pub(crate) struct BatchReport {
     pub(crate) already_done: usize,
     /// Rows by what became of them.
     pub(crate) totals: Moves,
+    /// Dates, and dates of zones, that were left aside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aside: Vec<Aside>,
+    /// What was left aside, by cause.
+    pub(crate) findings: Vec<Finding>,
     /// Rows of the temporary table per second.
     pub(crate) rows_per_s: u64,
     #[serde(skip)]
@@ -50,33 +60,40 @@ pub fn migrate_batches(
     let started = std::time::Instant::now();
     let pairs = pairs(options.space, &[TABLE.to_owned()])?;
     let pair = pairs.first().ok_or_else(|| Error::Invariant(format!("{TABLE} n'est pas au catalogue")))?;
-    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
-    pair.require(options.space, &schema::existing(&mut session)?)?;
+    let existing = schema::existing(&mut session)?;
+    let mut run = Run::begin(database, options, &existing)?;
+    pair.require(options.space, &existing)?;
     let sql = format!("SELECT CAST(date AS CHAR), COUNT(*) FROM {} GROUP BY date ORDER BY date", pair.temp);
     let dates: Vec<(String, u64)> = session.rows(&format!("dates de {}", pair.temp), &sql, ())?;
     drop(session);
     let batches = split(&dates, rows);
     let bar = progress.count(&pair.main, dates.iter().map(|(_, rows)| rows).sum());
-    let mut totals = Moves::default();
+    let (mut totals, mut aside) = (Moves::default(), Vec::new());
     let mut already_done = 0;
     for batch in &batches {
         signals::check()?;
-        let moves = migrate_dates(database, pair, &Dates::These(batch), options, &mut lock)?;
+        let Taken { moves, aside: left } = migrate_dates(&mut run, pair, &Dates::These(batch))?;
+        aside.extend(left);
         already_done += usize::from(!moves.writes());
         totals.add(&moves);
         bar.inc(moves.temp_rows);
     }
     bar.finish_and_clear();
+    aside::name_zones(&mut database.session()?, &mut aside)?;
+    let findings = aside::findings(pair, &aside, &totals);
     let seconds = started.elapsed().as_secs_f64();
     Ok(BatchReport {
         done: Done::unless(options.dry_run),
+        run: run.id,
         temp: pair.temp.clone(),
         main: pair.main.clone(),
         batches: batches.len(),
         already_done,
         rows_per_s: (totals.temp_rows as f64 / seconds.max(0.001)) as u64,
         totals,
+        aside,
+        findings,
         seconds,
     })
 }
@@ -111,8 +128,9 @@ impl Report for BatchReport {
             page.verdict(Verdict::Ok, format!("{} est vide", self.temp));
             return;
         }
+        self.findings.iter().for_each(|finding| page.finding(finding));
         page.verdict(
-            Verdict::Ok,
+            self.verdict(),
             format!(
                 "{}, dont {} déjà à jour, en {} ({} lignes/s)",
                 self.done.count(self.batches as u64, ["lot", "lots"], ["traité", "traités"]),
@@ -124,6 +142,10 @@ impl Report for BatchReport {
         if self.done.really() {
             page.action(&format!("contrôlez avec `verify-migration --only {TABLE}`"));
         }
+    }
+
+    fn verdict(&self) -> Verdict {
+        verdict(&self.findings)
     }
 
     fn done(&self) -> Done {

@@ -1,17 +1,22 @@
-//! The cleanup: a temporary table is emptied only when every row of it is proved to be in the main table.
+//! The cleanup: a temporary table is emptied only when every row of it is proved to be in the main table. The rows that are deleted are
+//! those that main has at that moment, in one transaction with the mark in the history.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::db::Database;
+use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
-use crate::error::{Error, Result, codes};
-use crate::ledger::{Lock, history};
-use crate::report::{Code, Done, Page, Report, Table, Verdict, number, plural};
+use crate::error::{Error, Result};
+use crate::ledger::{Lock, history, migrations};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing};
 
-use crate::migrate::{Comparison, Fingerprint, Pair, pairs};
+use crate::migrate::apply::planned;
+use crate::migrate::compare::{Comparison, Dates, on_dates};
+use crate::migrate::moves::{Moves, Rules};
+use crate::migrate::plan::{Aside, Plan};
+use crate::migrate::{Pair, aside, pairs};
 
 /// Options of a cleanup.
 #[derive(Debug, Clone, Default)]
@@ -22,9 +27,14 @@ pub struct CleanupOptions {
     pub force: bool,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
-    /// Proves which tables could be emptied, writes nothing.
+    /// Days for which the rows that migrations changed are kept, so that they can be undone.
+    pub keep_history: Option<u32>,
+    /// Checks, writes nothing.
     pub dry_run: bool,
 }
+
+/// [`CleanupOptions::keep_history`] unless told otherwise.
+pub const KEEP_HISTORY: u32 = 400;
 
 /// What became of a temporary table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,6 +42,8 @@ pub struct CleanupOptions {
 pub(super) enum Status {
     /// Emptied (on a dry run: would be).
     Cleaned,
+    /// Emptied but for dates of which something is left aside.
+    Partial,
     Empty,
     /// Left, for lack of proof.
     Kept,
@@ -48,6 +60,10 @@ pub(super) struct CleanedTable {
     proved: u64,
     missing: u64,
     different: u64,
+    /// Rows deleted.
+    emptied: u64,
+    /// Rows of dates of which something is left aside.
+    left: u64,
     status: Status,
     /// Which kind of failure, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,6 +80,10 @@ pub(crate) struct CleanupReport {
     done: Done,
     force: bool,
     tables: Vec<CleanedTable>,
+    /// What stays, by table and cause.
+    findings: Vec<Finding>,
+    /// Migrations whose rows are kept no longer.
+    forgotten: u64,
 }
 
 /// Empties the temporary tables that are proved to be migrated.
@@ -74,11 +94,15 @@ pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Rep
     let pairs = pairs(options.space, &options.only)?;
     let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let existing = schema::existing(&mut database.session()?)?;
-    let mut tables = Vec::new();
+    let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for pair in &pairs {
         crate::signals::check()?;
         match clean(database, pair, options, &existing, &mut lock) {
-            Ok(table) => tables.push(table),
+            Ok((table, mut aside)) => {
+                aside::name_zones(&mut database.session()?, &mut aside)?;
+                findings.extend(aside::findings(pair, &aside, &Moves::default()));
+                tables.push(table);
+            }
             Err(error @ (Error::Interrupted | Error::Locked { .. })) => return Err(error),
             Err(error) => {
                 log::error!("{} : {error}", pair.temp);
@@ -86,23 +110,27 @@ pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Rep
                     code: Some(Code::of(&error)),
                     error: Some(error.to_string()),
                     hint: error.hint(),
-                    ..CleanedTable::new(pair, &Comparison::default(), Status::Failed)
+                    ..CleanedTable::new(pair, &Comparison::default(), Status::Failed, 0)
                 });
             }
         }
     }
-    Ok(CleanupReport { done: Done::unless(options.dry_run), force: options.force, tables })
+    let keep = options.keep_history.unwrap_or(KEEP_HISTORY);
+    let forgotten = if options.dry_run { 0 } else { migrations::forget(database, keep)? };
+    Ok(CleanupReport { done: Done::unless(options.dry_run), force: options.force, tables, findings, forgotten })
 }
 
 impl CleanedTable {
-    fn new(pair: &Pair, comparison: &Comparison, status: Status) -> Self {
+    fn new(pair: &Pair, comparison: &Comparison, status: Status, emptied: u64) -> Self {
         Self {
             temp: pair.temp.clone(),
             main: pair.main.clone(),
             temp_rows: comparison.temp_rows,
             proved: comparison.same + comparison.definitive,
-            missing: comparison.missing,
+            missing: comparison.missing + comparison.without_breakdown,
             different: comparison.different,
+            emptied,
+            left: comparison.temp_rows - emptied,
             status,
             code: None,
             error: None,
@@ -117,58 +145,73 @@ fn clean(
     options: &CleanupOptions,
     existing: &HashMap<String, Existing>,
     lock: &mut Option<Lock>,
-) -> Result<CleanedTable> {
+) -> Result<(CleanedTable, Vec<Aside>)> {
     pair.require(options.space, existing)?;
-    let print = database.retried(|| pair.fingerprint(&mut database.session()?))?;
-    let comparison = database.retried(|| pair.compare(&mut database.session()?))?;
-    if comparison.temp_rows == 0 {
-        return Ok(CleanedTable::new(pair, &comparison, Status::Empty));
+    if options.dry_run {
+        let plan = planned(&mut database.session()?, pair, &Dates::All, &Rules::default())?;
+        return Ok(judged(pair, plan, options.force));
     }
-    if !comparison.is_migrated() && !options.force {
-        return Ok(CleanedTable::new(pair, &comparison, Status::Kept));
-    }
-    if !options.dry_run {
-        if let Some(lock) = lock {
-            lock.ensure(database)?;
+    database.transaction(|session| {
+        let plan = planned(session, pair, &Dates::All, &Rules::default())?;
+        let newest = history::newest(session, &pair.temp)?;
+        let settled: Vec<&str> = plan.settled.keys().map(String::as_str).collect();
+        let proved = options.force || plan.total.is_migrated();
+        if proved && plan.total.temp_rows > 0 && (options.force || !settled.is_empty()) {
+            empty(session, pair, &plan.settled)?;
+            if options.force {
+                session.exec(&format!("vidage de {}", pair.temp), &format!("DELETE FROM {}", pair.temp), ())?;
+            }
+            // Rows thrown away without proof are nowhere: their file must not count as done.
+            history::mark_cleaned(session, &pair.temp, &settled, newest)?;
+            if let Some(lock) = lock {
+                lock.ensure(database)?;
+            }
         }
-        let proved = (!options.force).then_some(&print);
-        database.retried(|| empty(database, pair, proved))?;
-        // Rows thrown away without proof are nowhere: their file must not count as done.
-        if comparison.is_migrated() {
-            database.retried(|| history::mark_cleaned(&mut database.session()?, &pair.temp))?;
-        }
-    }
-    Ok(CleanedTable::new(pair, &comparison, Status::Cleaned))
+        Ok(judged(pair, plan, options.force))
+    })
 }
 
-/// Seconds to wait for those who are using the table.
-const PATIENCE: u32 = 60;
+/// What a plan makes of a temporary table.
+fn judged(pair: &Pair, plan: Plan, force: bool) -> (CleanedTable, Vec<Aside>) {
+    let rows = plan.total.temp_rows;
+    let settled: u64 = plan.settled.values().sum();
+    let (status, emptied) = match () {
+        () if rows == 0 => (Status::Empty, 0),
+        () if force || settled == rows => (Status::Cleaned, rows),
+        () if plan.total.is_migrated() && settled > 0 => (Status::Partial, settled),
+        () => (Status::Kept, 0),
+    };
+    (CleanedTable::new(pair, &plan.total, status, emptied), plan.aside)
+}
 
-/// Empties a table that nobody else can write to meanwhile, provided that it still holds what was proved.
-fn empty(database: &Database, pair: &Pair, proved: Option<&Fingerprint>) -> Result<()> {
+/// Dates of one statement.
+const MANY_DATES: usize = 1000;
+
+/// Deletes the rows of dates that are proved. What is deleted is what main has at that moment, whatever a snapshot says: that it is
+/// all that was proved, and that nothing else is left of these dates, shows that nobody has written meanwhile.
+fn empty(session: &mut Session, pair: &Pair, settled: &BTreeMap<String, u64>) -> Result<()> {
     let doing = format!("vidage de {}", pair.temp);
-    // The table is free again when this session ends.
-    let mut session = database.session()?;
-    session.exec(&doing, &format!("SET SESSION lock_wait_timeout = {PATIENCE}"), ())?;
-    match session.exec(&doing, &format!("LOCK TABLES {} WRITE", pair.temp), ()) {
-        Err(error) if !error.has_code(codes::ACCESS_DENIED) => return Err(error),
-        // Without that right the table is looked at just before.
-        Err(error) => log::info!("{} sans verrou de table : {error}", pair.temp),
-        Ok(_) => {}
-    }
-    if let Some(proved) = proved
-        && pair.fingerprint(&mut session)? != *proved
-    {
-        let what = format!("{} a changé pendant le contrôle et n'est pas vidée, relancez", pair.temp);
-        return Err(Error::Invariant(what));
-    }
-    match session.exec(&doing, &format!("TRUNCATE TABLE {}", pair.temp), ()) {
-        Err(error) if error.has_code(codes::ACCESS_DENIED) => {
-            session.exec(&doing, &format!("DELETE FROM {}", pair.temp), ())
+    let changed =
+        || Error::Invariant(format!("{} a changé pendant le contrôle et n'est pas vidée, relancez", pair.temp));
+    let dates: Vec<String> = settled.keys().cloned().collect();
+    for dates in dates.chunks(MANY_DATES) {
+        let (of_dates, values) = on_dates("t", dates);
+        let sql = format!(
+            "DELETE t FROM {} t STRAIGHT_JOIN {} m ON {} WHERE {of_dates} AND (m.is_provisional = 0 OR m.volume = t.volume)",
+            pair.temp,
+            pair.main,
+            pair.on_key()
+        );
+        let expected: u64 = dates.iter().filter_map(|date| settled.get(date)).sum();
+        if session.exec(&doing, &sql, values.clone())? != expected {
+            return Err(changed());
         }
-        result => result,
+        let left = format!("SELECT 1 FROM {} t WHERE {of_dates} LIMIT 1 FOR UPDATE", pair.temp);
+        if session.first::<u8>(&doing, &left, values)?.is_some() {
+            return Err(changed());
+        }
     }
-    .map(drop)
+    Ok(())
 }
 
 impl Report for CleanupReport {
@@ -177,6 +220,7 @@ impl Report for CleanupReport {
         for row in &self.tables {
             let (verdict, state) = match row.status {
                 Status::Cleaned => (Verdict::Ok, self.done.say("vidée", "à vider")),
+                Status::Partial => (Verdict::Attention, self.done.say("vidée en partie", "à vider en partie")),
                 Status::Empty => (Verdict::Ok, "déjà vide"),
                 Status::Kept => (Verdict::Attention, self.done.say("gardée", "à garder")),
                 Status::Failed => (Verdict::Error, "échec"),
@@ -194,10 +238,14 @@ impl Report for CleanupReport {
         page.gap();
         for row in &self.tables {
             match row.status {
-                Status::Kept => {
+                Status::Kept if row.missing + row.different > 0 => {
                     let lines = plural(row.missing + row.different, "ligne n'est", "lignes ne sont");
                     let kept = self.done.verb(1, ["gardée", "gardées"]);
                     page.verdict(Verdict::Attention, format!("{} {kept} : {lines} pas dans {}", row.temp, row.main));
+                }
+                Status::Kept | Status::Partial => {
+                    let lines = plural(row.left, "ligne reste", "lignes restent");
+                    page.verdict(Verdict::Attention, format!("{} : {lines}, de dates laissées de côté", row.temp));
                 }
                 Status::Failed => {
                     page.verdict(
@@ -211,11 +259,16 @@ impl Report for CleanupReport {
                 Status::Cleaned | Status::Empty => {}
             }
         }
-        if self.tables.iter().any(|row| row.status == Status::Kept) {
+        self.findings.iter().for_each(|finding| page.finding(finding));
+        if self.tables.iter().any(|row| row.status == Status::Kept && row.missing + row.different > 0) {
             page.action("lancez `migrate-temp-to-main`, puis de nouveau `cleanup-temp` (--force vide sans preuve)");
         }
-        let cleaned: Vec<&CleanedTable> = self.tables.iter().filter(|row| row.status == Status::Cleaned).collect();
-        let lines = cleaned.iter().map(|row| row.temp_rows).sum();
+        if self.forgotten > 0 {
+            let migrations = plural(self.forgotten, "migration ancienne n'est", "migrations anciennes ne sont");
+            page.line(format!("  {migrations} plus annulable (--keep-history)"));
+        }
+        let cleaned: Vec<&CleanedTable> = self.tables.iter().filter(|row| row.emptied > 0).collect();
+        let lines = cleaned.iter().map(|row| row.emptied).sum();
         page.verdict(
             self.verdict(),
             format!(
@@ -229,7 +282,7 @@ impl Report for CleanupReport {
     fn verdict(&self) -> Verdict {
         let verdict = |row: &CleanedTable| match row.status {
             Status::Cleaned | Status::Empty => Verdict::Ok,
-            Status::Kept => Verdict::Attention,
+            Status::Kept | Status::Partial => Verdict::Attention,
             Status::Failed => Verdict::Error,
         };
         self.tables.iter().map(verdict).max().unwrap_or(Verdict::Ok)

@@ -5,10 +5,14 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Dim, Space};
 use crate::error::{Error, Result};
-use crate::report::{Code, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema;
 
-use crate::migrate::{Comparison, Pair, pairs};
+use crate::migrate::apply::planned;
+use crate::migrate::compare::{Comparison, Dates};
+use crate::migrate::moves::{Moves, Rules};
+use crate::migrate::plan::{Aside, Plan};
+use crate::migrate::{Pair, aside, pairs};
 
 /// Options of a verification.
 #[derive(Debug, Clone)]
@@ -48,6 +52,12 @@ pub(super) struct VerifiedTable {
     status: &'static str,
     #[serde(flatten)]
     comparison: Comparison,
+    /// Main rows that stay though they are gone, or that nothing was changed of; temporary rows that were not taken.
+    suspended: u64,
+    blocked: u64,
+    unrecorded: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aside: Vec<Aside>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     offenders: Vec<Offender>,
     /// Which kind of failure, for programs.
@@ -63,6 +73,8 @@ pub(super) struct VerifiedTable {
 pub(crate) struct VerifyReport {
     tables: Vec<VerifiedTable>,
     limit: u32,
+    /// What was left aside, by table and cause.
+    findings: Vec<Finding>,
 }
 
 /// Verifies the pairs. Reads only.
@@ -72,22 +84,16 @@ pub(crate) struct VerifyReport {
 pub fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
-    let mut tables = Vec::new();
+    let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for pair in pairs(options.space, &options.only)? {
         crate::signals::check()?;
         let result =
             pair.require(options.space, &existing).and_then(|()| verify_pair(&mut session, &pair, options.limit));
         tables.push(match result {
-            Ok((comparison, offenders)) => VerifiedTable {
-                status: match comparison {
-                    Comparison { temp_rows: 0, .. } => "empty",
-                    comparison if comparison.invariant_holds() => "ok",
-                    _ => "different",
-                },
-                comparison,
-                offenders,
-                ..blank(&pair)
-            },
+            Ok((plan, offenders)) => {
+                findings.extend(aside::findings(&pair, &plan.aside, &plan.moves));
+                verified(&pair, plan, offenders)
+            }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => VerifiedTable {
                 code: Some(Code::of(&error)),
@@ -97,7 +103,20 @@ pub fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Repor
             },
         });
     }
-    Ok(VerifyReport { tables, limit: options.limit })
+    Ok(VerifyReport { tables, limit: options.limit, findings })
+}
+
+/// Proved is what a migration would leave as it is, and of which nothing is left aside.
+fn verified(pair: &Pair, plan: Plan, offenders: Vec<Offender>) -> VerifiedTable {
+    let Moves { suspended, blocked, unrecorded, .. } = plan.moves;
+    let status = match () {
+        () if plan.total.temp_rows == 0 => "empty",
+        () if plan.moves.writes() => "different",
+        () if !plan.aside.is_empty() || plan.moves.without_breakdown > 0 => "aside",
+        () => "ok",
+    };
+    let comparison = plan.total;
+    VerifiedTable { status, comparison, suspended, blocked, unrecorded, aside: plan.aside, offenders, ..blank(pair) }
 }
 
 fn blank(pair: &Pair) -> VerifiedTable {
@@ -106,6 +125,10 @@ fn blank(pair: &Pair) -> VerifiedTable {
         main: pair.main.clone(),
         status: "failed",
         comparison: Comparison::default(),
+        suspended: 0,
+        blocked: 0,
+        unrecorded: 0,
+        aside: Vec::new(),
         offenders: Vec::new(),
         code: None,
         error: None,
@@ -113,21 +136,22 @@ fn blank(pair: &Pair) -> VerifiedTable {
     }
 }
 
-fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<(Comparison, Vec<Offender>)> {
-    // One snapshot, so that both directions speak of the same rows.
+fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<(Plan, Vec<Offender>)> {
+    // One snapshot, so that both directions and the history speak of the same rows.
     session.snapshot(|session| {
-        let comparison = pair.compare(session)?;
+        let mut plan = planned(session, pair, &Dates::All, &Rules::default())?;
+        aside::name_zones(session, &mut plan.aside)?;
         let mut offenders = Vec::new();
         for (kind, count) in [
-            (Kind::Missing, comparison.missing),
-            (Kind::Different, comparison.different),
-            (Kind::Surplus, comparison.surplus),
+            (Kind::Missing, plan.total.missing),
+            (Kind::Different, plan.total.different),
+            (Kind::Surplus, plan.total.surplus),
         ] {
             if count > 0 && limit > 0 {
                 offenders.extend(list(session, pair, kind, limit)?);
             }
         }
-        Ok((comparison, offenders))
+        Ok((plan, offenders))
     })
 }
 
@@ -201,6 +225,7 @@ impl Report for VerifyReport {
                 "ok" => (Verdict::Ok, "conforme"),
                 "empty" => (Verdict::Ok, "vide"),
                 "different" => (Verdict::Attention, "écarts"),
+                "aside" => (Verdict::Attention, "laissée en partie"),
                 _ => (Verdict::Error, "échec"),
             };
             table.row([
@@ -245,6 +270,7 @@ impl Report for VerifyReport {
             render_offenders(page, row, self.limit);
         }
         page.gap();
+        self.findings.iter().for_each(|finding| page.finding(finding));
         let total: u64 = self.tables.iter().map(|row| row.comparison.temp_rows).sum();
         match self.verdict() {
             Verdict::Ok if total == 0 => page.verdict(Verdict::Ok, "rien n'attend d'être migré"),
@@ -252,9 +278,13 @@ impl Report for VerifyReport {
                 Verdict::Ok,
                 format!("migration prouvée : {}, aucun écart", plural(total, "ligne comparée", "lignes comparées")),
             ),
-            verdict => {
+            verdict if self.tables.iter().any(|row| ["different", "failed"].contains(&row.status)) => {
                 page.verdict(verdict, "la migration n'est pas prouvée");
                 page.action("lancez `migrate-temp-to-main`, puis de nouveau `verify-migration`");
+            }
+            verdict => {
+                let what = plural(total, "ligne comparée", "lignes comparées");
+                page.verdict(verdict, format!("{what}, aucun écart hors de ce qui est laissé de côté (ci-dessus)"));
             }
         }
     }
@@ -262,7 +292,7 @@ impl Report for VerifyReport {
     fn verdict(&self) -> Verdict {
         let verdict = |row: &VerifiedTable| match row.status {
             "ok" | "empty" => Verdict::Ok,
-            "different" => Verdict::Attention,
+            "different" | "aside" => Verdict::Attention,
             _ => Verdict::Error,
         };
         self.tables.iter().map(verdict).max().unwrap_or(Verdict::Ok)

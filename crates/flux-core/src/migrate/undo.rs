@@ -1,0 +1,267 @@
+//! A migration undone: rows that it added go, volumes and states return, rows that it withdrew are back. Only where main still holds
+//! what it left.
+
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::{self, Space};
+use crate::error::{Error, Result};
+use crate::ledger::history::unique_id;
+use crate::ledger::migrations::{self, Made};
+use crate::ledger::rows::{Ledgered, Planned};
+use crate::migrate::{MigrateOptions, MigrateReport, Pair, migrate};
+use crate::progress::Progress;
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, verdict};
+
+/// What to undo.
+#[derive(Debug, Clone)]
+pub struct UndoOptions {
+    /// Name of the run, or its first characters.
+    pub run: String,
+    /// Undoes; a plan otherwise.
+    pub yes: bool,
+}
+
+/// What becomes of the migration of one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// Can be undone.
+    Planned,
+    Undone,
+    /// Was undone before.
+    Already,
+    /// Main has changed since.
+    Refused,
+    Failed,
+}
+
+#[derive(Debug, Serialize)]
+struct UndoneTable {
+    main: String,
+    finished_at: String,
+    /// Rows that the migration added, changed and withdrew.
+    added: u64,
+    reverted: u64,
+    restored: u64,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// What a run did: a migration, or the undoing of one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Migrated(MigrateReport),
+    Undone(UndoReport),
+}
+
+impl Report for Outcome {
+    fn render(&self, page: &mut Page) {
+        match self {
+            Self::Migrated(report) => report.render(page),
+            Self::Undone(report) => report.render(page),
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Migrated(report) => report.verdict(),
+            Self::Undone(report) => report.verdict(),
+        }
+    }
+
+    fn done(&self) -> Done {
+        match self {
+            Self::Migrated(report) => report.done(),
+            Self::Undone(report) => report.done(),
+        }
+    }
+}
+
+/// Migrates, or undoes what a migration did where `undo` names one.
+///
+/// # Errors
+/// Those of [`migrate`]; [`Error::Usage`] where no run, or more than one, is named so.
+pub fn migrate_or_undo(
+    database: &Database,
+    options: &MigrateOptions,
+    undo: Option<&UndoOptions>,
+    progress: &Progress,
+) -> Result<impl Report + use<>> {
+    match undo {
+        Some(options) => self::undo(database, options).map(Outcome::Undone),
+        None => migrate(database, options, progress).map(Outcome::Migrated),
+    }
+}
+
+/// Report of an undoing.
+#[derive(Debug, Serialize)]
+struct UndoReport {
+    undo: String,
+    #[serde(rename = "dry_run")]
+    done: Done,
+    tables: Vec<UndoneTable>,
+    findings: Vec<Finding>,
+}
+
+/// Undoes the migrations of a run, the newest first, each in its own transaction; one that cannot be undone does not stop the others.
+///
+/// # Errors
+/// [`Error::Usage`] where no run, or more than one, is named so; those of the connection and of the lock.
+fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
+    let prefix = options.run.trim().to_ascii_lowercase();
+    if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Error::Usage(format!(
+            "--undo « {} » : attendu, le nom d'une exécution (4 chiffres hexadécimaux au moins)",
+            options.run
+        )));
+    }
+    let mut lock = if options.yes { Some(crate::ledger::lock(database)?) } else { None };
+    let made = database.with_session(|session| migrations::of_runs(session, &prefix))?;
+    let Some(run) = made.first().map(|made| made.run.clone()) else {
+        return Err(Error::Usage(format!("aucune migration ne porte le nom « {prefix} »")));
+    };
+    if made.iter().any(|made| made.run != run) {
+        return Err(Error::Usage(format!(
+            "plusieurs exécutions commencent par « {prefix} » : donnez-en plus de chiffres"
+        )));
+    }
+    let by = unique_id();
+    let (mut tables, mut findings) = (Vec::new(), Vec::new());
+    for made in &made {
+        crate::signals::check()?;
+        let (status, reason) = if options.yes {
+            let done = database.transaction(|session| {
+                if migrations::was_undone(session, made.id, &by)? {
+                    return Ok((Status::Undone, None));
+                }
+                let judged = judge(session, made, true)?;
+                if judged.0 == Status::Undone {
+                    migrations::mark_undone(session, made.id, &by)?;
+                    lock.as_mut().map_or(Ok(()), |lock| lock.ensure(database))?;
+                }
+                Ok(judged)
+            });
+            match done {
+                Err(error @ (Error::Interrupted | Error::Locked { .. })) => return Err(error),
+                Err(error) => (Status::Failed, Some(error.to_string())),
+                Ok(judged) => judged,
+            }
+        } else {
+            judge(&mut database.session()?, made, false)?
+        };
+        if let (Status::Refused, Some(reason)) = (status, &reason) {
+            findings.push(refusal(made, reason));
+        }
+        tables.push(UndoneTable {
+            main: made.main.clone(),
+            finished_at: made.finished_at.clone(),
+            added: made.inserted,
+            reverted: made.updated,
+            restored: made.removed,
+            status,
+            reason,
+        });
+    }
+    Ok(UndoReport { undo: run, done: Done::unless(!options.yes), tables, findings })
+}
+
+fn refusal(made: &Made, reason: &str) -> Finding {
+    let action = "annulez d'abord ce qui a suivi, ou rétablissez la table avec `restore-critical`";
+    Finding::attention(Code::UndoRefused, &made.main, format!("non annulée : {reason}")).action(action)
+}
+
+/// Looks whether a migration can be undone, and undoes it with `act`.
+fn judge(session: &mut Session, made: &Made, act: bool) -> Result<(Status, Option<String>)> {
+    let refused = |reason: String| Ok((Status::Refused, Some(reason)));
+    if let Some(when) = &made.undone_at {
+        return Ok((Status::Already, Some(format!("annulée le {when} UTC"))));
+    }
+    if made.forgotten_at.is_some() {
+        return refused("trop ancienne, ses lignes ne sont plus gardées (--keep-history de `cleanup-temp`)".into());
+    }
+    if let Some(run) = migrations::later(session, made)? {
+        return refused(format!("l'exécution {} a changé les mêmes dates depuis", &run[..8.min(run.len())]));
+    }
+    let spaces = [Space::Production, Space::Test];
+    let mut pairs = catalogue::weekly().flat_map(|dataset| spaces.map(|space| Pair::new(dataset, space)));
+    let Some(pair) = pairs.find(|pair| pair.main == made.main) else {
+        return refused("cette table n'est pas au catalogue".into());
+    };
+    let (key, columns) = (pair.dataset.key(), pair.dataset.columns());
+    let ledgered =
+        Ledgered { id: made.id, temp: &made.temp, main: &made.main, key: &key, columns: &columns, whole: "TRUE" };
+    let planned = Planned {
+        inserted: made.inserted,
+        inserted_known: ledgered.inserted_known(session)?,
+        updated: made.updated,
+        removed: made.removed,
+        all_new: false,
+    };
+    if let Some(obstacle) = ledgered.obstacle(session, &planned)? {
+        return refused(obstacle);
+    }
+    if !act {
+        return Ok((Status::Planned, None));
+    }
+    ledgered.undo(session, &planned)?;
+    Ok((Status::Undone, None))
+}
+
+impl Report for UndoReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&[
+            "table",
+            "état",
+            "migrée le (UTC)",
+            ">ajoutées à retirer",
+            ">volumes à rendre",
+            ">retirées à remettre",
+        ]);
+        for row in &self.tables {
+            let (sign, state) = match row.status {
+                Status::Planned => (Verdict::Ok, "annulable"),
+                Status::Undone => (Verdict::Ok, "annulée"),
+                Status::Already => (Verdict::Ok, "déjà annulée"),
+                Status::Refused => (Verdict::Attention, "refusée"),
+                Status::Failed => (Verdict::Error, "échec"),
+            };
+            let counts = [row.added, row.reverted, row.restored].map(number);
+            let subject = [row.main.clone(), format!("{} {state}", sign.sign()), row.finished_at.clone()];
+            table.row(subject.into_iter().chain(counts));
+        }
+        page.table(&table);
+        page.gap();
+        self.findings.iter().for_each(|finding| page.finding(finding));
+        for row in self.tables.iter().filter(|row| row.status == Status::Failed) {
+            page.verdict(Verdict::Error, format!("{} : {}", row.main, row.reason.as_deref().unwrap_or_default()));
+        }
+        let count = |status: Status| self.tables.iter().filter(|row| row.status == status).count() as u64;
+        if !self.done.really() {
+            let planned = plural(count(Status::Planned), "migration annulable", "migrations annulables");
+            page.verdict(self.verdict(), planned);
+            if count(Status::Planned) > 0 {
+                page.action(&format!("`migrate-temp-to-main --undo {} --yes` les annule", &self.undo[..8]));
+            }
+            return;
+        }
+        let undone = plural(count(Status::Undone), "migration annulée", "migrations annulées");
+        page.verdict(self.verdict(), undone);
+        if count(Status::Undone) > 0 {
+            page.action(
+                "les lignes temporaires sont encore là : la prochaine migration les reprendrait (`cleanup-temp --force` les écarte)",
+            );
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let failed = self.tables.iter().any(|table| table.status == Status::Failed);
+        if failed { Verdict::Error } else { verdict(&self.findings) }
+    }
+
+    fn done(&self) -> Done {
+        self.done
+    }
+}
