@@ -23,6 +23,11 @@ impl Comparison {
     }
 }
 
+/// The change of a number that is not whole, by the same formula.
+pub(crate) fn change_of(n: f64, n_1: f64) -> Option<f64> {
+    (n_1 > 0.0).then(|| tenths((n - n_1) * 100.0, n_1))
+}
+
 /// Percent of the whole breakdown, one decimal; 0 of nothing.
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { tenths(part as f64 * 100.0, whole as f64) }

@@ -4,11 +4,19 @@
 mod cause;
 pub(crate) mod change;
 mod compare;
+pub(crate) mod daily;
+pub(crate) mod feasts;
+pub mod indicators;
+pub mod lengths;
+pub mod meta;
 pub mod mobility;
 pub mod period;
+pub mod rankings;
+pub mod scope;
+pub mod series;
 mod stays;
-pub(crate) mod unknown;
-pub(crate) mod zone;
+pub mod unknown;
+pub mod zone;
 
 pub use cause::{CauseOptions, explain};
 pub use compare::{CompareOptions, compare};

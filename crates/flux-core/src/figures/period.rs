@@ -45,7 +45,7 @@ impl Asked {
 /// means elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Origin {
+pub enum Origin {
     /// A row of `dim_periodes`.
     Periode,
     /// The whole year, without a row.
@@ -59,9 +59,9 @@ pub(crate) enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Period {
     /// Code as stored; empty for a free interval.
-    pub(crate) code: String,
+    pub code: String,
     /// Its name, for people.
-    pub(crate) label: String,
+    pub label: String,
     /// First day, counted in.
     #[serde(serialize_with = "day_text")]
     pub debut: NaiveDate,
@@ -69,7 +69,7 @@ pub struct Period {
     #[serde(serialize_with = "day_text")]
     pub fin: NaiveDate,
     /// Where the days come from.
-    pub(crate) origin: Origin,
+    pub origin: Origin,
 }
 
 /// A day as JSON holds it: `2025-07-05`.
@@ -77,17 +77,35 @@ pub(crate) fn day_text<S: serde::Serializer>(day: &NaiveDate, serializer: S) -> 
     serializer.collect_str(day)
 }
 
+/// The same of a day that may be absent.
+pub(crate) fn optional_day_text<S: serde::Serializer>(
+    day: &Option<NaiveDate>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    match day {
+        Some(day) => serializer.collect_str(day),
+        None => serializer.serialize_none(),
+    }
+}
+
 impl Period {
     pub(crate) fn interval(debut: NaiveDate, fin: NaiveDate) -> Self {
         Self { code: String::new(), label: format!("{debut} → {fin}"), debut, fin, origin: Origin::Intervalle }
     }
 
-    pub(crate) fn days(&self) -> u64 {
+    /// Number of days.
+    pub fn days(&self) -> u64 {
         (self.fin - self.debut).num_days().max(0) as u64 + 1
     }
 
+    /// Its days, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NaiveDate> + use<> {
+        let last = self.fin;
+        self.debut.iter_days().take_while(move |day| *day <= last)
+    }
+
     /// Code, or the dates of a free interval.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         if self.code.is_empty() { &self.label } else { &self.code }
     }
 }

@@ -9,7 +9,9 @@ pub enum Unknown {
     /// No period of that year has this code or name.
     #[error("la période « {name} » de {year} n'existe pas ({})", known(codes, *year))]
     Period {
+        /// As asked.
         name: String,
+        /// The year looked into.
         year: i32,
         /// Codes of `dim_periodes` for that year.
         codes: Vec<String>,
@@ -19,6 +21,7 @@ pub enum Unknown {
     Name {
         /// Where it was looked up.
         dim: Dim,
+        /// As asked.
         name: String,
         /// The nearest names, or all where none is near.
         near: Vec<String>,
@@ -28,7 +31,9 @@ pub enum Unknown {
     Ambiguous {
         /// Where it was looked up.
         dim: Dim,
+        /// As asked.
         name: String,
+        /// The rows that have it.
         names: Vec<String>,
     },
 }
@@ -72,4 +77,4 @@ impl From<Unknown> for Error {
 }
 
 /// What a name leads to, once the database has answered.
-pub(crate) type Named<T> = std::result::Result<T, Unknown>;
+pub type Named<T> = std::result::Result<T, Unknown>;

@@ -14,11 +14,11 @@ use crate::figures::unknown::{Named, Unknown};
 
 /// A zone and every stored row that is the same zone under another name.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Zone {
+pub struct Zone {
     /// The preferred stored name.
-    pub(crate) name: String,
+    pub name: String,
     /// Ids and names of its rows, the preferred one first.
-    pub(crate) rows: Vec<(u32, String)>,
+    pub rows: Vec<(u32, String)>,
 }
 
 /// The zones of the database, in groups.

@@ -1,0 +1,370 @@
+//! The key figures: each with a stable id, one source and one definition, in N and the years it is compared with.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::db::Session;
+use crate::error::Result;
+use crate::figures::change::{Comparison, change_of};
+use crate::figures::daily::{Daily, Origin};
+use crate::figures::feasts::{Feast, saturday};
+use crate::figures::lengths::{self, Lengths, Stays};
+use crate::figures::meta::Source;
+use crate::figures::period::Period;
+use crate::figures::rankings::{Breakdown, Breakdowns};
+use crate::figures::scope::{Scope, Visitors, YEARS, Year};
+use crate::figures::stays::mean;
+
+/// How a figure is worked out of what a year holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// All days of the period.
+    Sum(Origin),
+    /// The days of a feast.
+    On(Feast),
+    /// The day with the largest volume.
+    Peak,
+    /// A Saturday of the period.
+    Saturday(usize),
+    /// The largest names of a breakdown, of each year its own.
+    Largest(Breakdown, usize),
+    /// Σ(nights × volume) / Σ volume.
+    MeanStay(Origin),
+}
+
+/// The definition of a figure.
+#[derive(Debug)]
+pub struct Definition {
+    /// Stable.
+    pub id: &'static str,
+    /// The number that the old API sends.
+    pub numero: f64,
+    /// Its name, for people.
+    pub indicateur: &'static str,
+    /// What exactly is counted, for people.
+    pub definition: &'static str,
+    /// Whom it counts.
+    pub visitors: Visitors,
+    rule: Rule,
+}
+
+impl Definition {
+    /// The table that it is worked out from.
+    pub fn table(&self) -> &'static str {
+        match self.rule {
+            Rule::Largest(breakdown, _) => breakdown.table(self.visitors),
+            Rule::MeanStay(_) => lengths::TABLE,
+            _ => self.visitors.table(),
+        }
+    }
+
+    /// What is counted.
+    pub fn unit(&self) -> &'static str {
+        if matches!(self.rule, Rule::MeanStay(_)) { "nuits" } else { self.visitors.unit() }
+    }
+}
+
+const fn nights(
+    id: &'static str,
+    numero: f64,
+    indicateur: &'static str,
+    definition: &'static str,
+    rule: Rule,
+) -> Definition {
+    Definition { id, numero, indicateur, definition, visitors: Visitors::Touristes, rule }
+}
+
+const fn presences(
+    id: &'static str,
+    numero: f64,
+    indicateur: &'static str,
+    definition: &'static str,
+    rule: Rule,
+) -> Definition {
+    Definition { id, numero, indicateur, definition, visitors: Visitors::Excursionnistes, rule }
+}
+
+/// All figures, by number.
+#[rustfmt::skip]
+pub const DEFINITIONS: &[Definition] = &[
+    nights("nuitees_total", 1.0, "Nuitées totales", "Nuits de tous les touristes, français et internationaux", Rule::Sum(Origin::Total)),
+    nights("nuitees_francais", 2.0, "Nuitées françaises", "Nuits des touristes français qui ne résident pas dans la zone", Rule::Sum(Origin::Francais)),
+    nights("nuitees_internationaux", 3.0, "Nuitées internationales", "Nuits des touristes venus de l'étranger", Rule::Sum(Origin::Internationaux)),
+    nights("nuitees_top15_departements", 4.0, "Nuitées des 15 premiers départements", "Nuits des touristes français venus des 15 départements qui en comptent le plus ; chaque année a les siens", Rule::Largest(Breakdown::Departements, 15)),
+    nights("nuitees_top5_pays", 5.0, "Nuitées des 5 premiers pays", "Nuits des touristes venus des 5 pays qui en comptent le plus ; chaque année a les siens", Rule::Largest(Breakdown::Pays, 5)),
+    nights("nuitees_weekend_paques", 6.0, "Nuitées du week-end de Pâques", "Du samedi au lundi de Pâques de chaque année", Rule::On(Feast::WeekendPaques)),
+    nights("nuitees_1er_mai", 7.0, "Nuitées du 1er mai", "Le 1er mai de chaque année", Rule::On(Feast::PremierMai)),
+    nights("nuitees_weekend_ascension", 8.0, "Nuitées du week-end de l'Ascension", "Du jeudi de l'Ascension au dimanche de chaque année", Rule::On(Feast::WeekendAscension)),
+    nights("nuitees_weekend_pentecote", 9.0, "Nuitées du week-end de la Pentecôte", "Du samedi au lundi de Pentecôte de chaque année", Rule::On(Feast::WeekendPentecote)),
+    presences("pic_excursionnistes", 10.0, "Pic d'excursionnistes", "Le jour de la période qui compte le plus d'excursionnistes", Rule::Peak),
+    presences("excursionnistes_francais", 15.0, "Excursionnistes français", "Présences des excursionnistes français qui ne résident pas dans la zone", Rule::Sum(Origin::Francais)),
+    presences("excursionnistes_internationaux", 15.5, "Excursionnistes internationaux", "Présences des excursionnistes venus de l'étranger", Rule::Sum(Origin::Internationaux)),
+    presences("excursionnistes_total", 16.0, "Excursionnistes", "Présences de tous les excursionnistes, français et internationaux", Rule::Sum(Origin::Total)),
+    presences("excursionnistes_2e_samedi", 17.0, "Excursionnistes du 2e samedi", "Le deuxième samedi de la période de chaque année", Rule::Saturday(2)),
+    presences("excursionnistes_3e_samedi", 18.0, "Excursionnistes du 3e samedi", "Le troisième samedi de la période de chaque année", Rule::Saturday(3)),
+    presences("excursionnistes_weekend_paques", 19.0, "Excursionnistes du week-end de Pâques", "Du samedi au lundi de Pâques de chaque année", Rule::On(Feast::WeekendPaques)),
+    presences("excursionnistes_1er_mai", 20.0, "Excursionnistes du 1er mai", "Le 1er mai de chaque année", Rule::On(Feast::PremierMai)),
+    presences("excursionnistes_weekend_ascension", 21.0, "Excursionnistes du week-end de l'Ascension", "Du jeudi de l'Ascension au dimanche de chaque année", Rule::On(Feast::WeekendAscension)),
+    presences("excursionnistes_weekend_pentecote", 22.0, "Excursionnistes du week-end de la Pentecôte", "Du samedi au lundi de Pentecôte de chaque année", Rule::On(Feast::WeekendPentecote)),
+    presences("excursionnistes_14_juillet", 23.0, "Excursionnistes du 14 juillet", "Le 14 juillet de chaque année", Rule::On(Feast::QuatorzeJuillet)),
+    presences("excursionnistes_15_aout", 24.0, "Excursionnistes du 15 août", "Le 15 août de chaque année", Rule::On(Feast::QuinzeAout)),
+    nights("duree_moyenne_total", 25.0, "Durée moyenne de séjour", "Nuits par séjour, de tous les touristes ; 13 nuits et plus comptent pour 13", Rule::MeanStay(Origin::Total)),
+    nights("duree_moyenne_francais", 26.0, "Durée moyenne de séjour des Français", "Nuits par séjour, des touristes français ; 13 nuits et plus comptent pour 13", Rule::MeanStay(Origin::Francais)),
+    nights("duree_moyenne_internationaux", 27.0, "Durée moyenne de séjour des internationaux", "Nuits par séjour, des touristes venus de l'étranger ; 13 nuits et plus comptent pour 13", Rule::MeanStay(Origin::Internationaux)),
+];
+
+/// A number of a year.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// Nights or presences.
+    Count(u64),
+    /// Nights per stay, two decimals.
+    Mean(f64),
+}
+
+/// A figure of a year, with what is to be said of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Value {
+    figure: Option<Figure>,
+    /// The day, of figures that are of one day.
+    date: Option<NaiveDate>,
+    /// Days with data, and days that the figure is of, of those that are not of the whole period.
+    days: Option<(u64, u64)>,
+}
+
+/// A key figure with its history.
+#[derive(Debug, Clone)]
+pub struct Indicator {
+    /// What it is.
+    pub definition: &'static Definition,
+    /// N, N−1 (or the year to compare with), N−2, N−3, N−4; `None` where the year has no data.
+    pub values: [Option<Figure>; YEARS],
+    /// The day of each, of figures that are of one day.
+    pub dates: [Option<NaiveDate>; YEARS],
+    /// What is to be known before comparing.
+    pub remarque: Option<String>,
+}
+
+impl Indicator {
+    /// Change of N against another of its years, in percent.
+    pub fn change(&self, against: usize) -> Option<f64> {
+        match (self.values[0]?, (*self.values.get(against)?)?) {
+            (Figure::Count(n), Figure::Count(before)) => Comparison { n: Some(n), n_1: Some(before) }.change(),
+            (Figure::Mean(n), Figure::Mean(before)) => change_of(n, before),
+            _ => None,
+        }
+    }
+}
+
+impl Serialize for Indicator {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let definition = self.definition;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", definition.id)?;
+        // 15.5 is the one that is not whole.
+        if definition.numero.fract() == 0.0 {
+            map.serialize_entry("numero", &(definition.numero as u64))?;
+        } else {
+            map.serialize_entry("numero", &definition.numero)?;
+        }
+        map.serialize_entry("indicateur", definition.indicateur)?;
+        for (name, value) in ["N", "N_1", "N_2", "N_3", "N_4"].into_iter().zip(&self.values) {
+            map.serialize_entry(name, value)?;
+        }
+        for (name, against) in
+            ["evolution_pct", "evolution_pct_N1", "evolution_pct_N2", "evolution_pct_N3"].iter().zip(1..)
+        {
+            map.serialize_entry(name, &self.change(against))?;
+        }
+        map.serialize_entry("unite", definition.unit())?;
+        map.serialize_entry("remarque", &self.remarque)?;
+        if let Some(date) = self.dates[0] {
+            map.serialize_entry("date", &date.to_string())?;
+            map.serialize_entry("date_N1", &self.dates[1].map(|date| date.to_string()))?;
+        }
+        map.end()
+    }
+}
+
+/// The key figures of an answer.
+#[derive(Debug, Clone)]
+pub struct Indicators {
+    /// The years of the columns.
+    pub annees: [i32; YEARS],
+    /// By number. A feast is there when it lies in the period, a Saturday when the period has it.
+    pub rows: Vec<Indicator>,
+    /// The stays, which the means are worked out of.
+    pub stays: Stays,
+    /// The tables behind them.
+    pub sources: Vec<Source>,
+}
+
+/// What a year holds, as far as the figures need it.
+struct Held {
+    period: Option<Period>,
+    nights: Daily,
+    presences: Daily,
+    stays: Option<Lengths>,
+    departements: Option<u64>,
+    pays: Option<u64>,
+}
+
+/// Works all figures out.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub fn indicators(session: &mut Session, scope: &Scope) -> Result<Indicators> {
+    let feasts = feasts_of(scope);
+    let mut held = Vec::with_capacity(YEARS);
+    for year in &scope.years {
+        held.push(hold(session, scope, year, &feasts)?);
+    }
+    let mut rows = Vec::new();
+    for definition in DEFINITIONS {
+        let feast = match definition.rule {
+            Rule::On(feast) => match feasts.iter().find(|(found, _)| *found == feast) {
+                Some((_, year)) => Some(*year),
+                None => continue,
+            },
+            Rule::Saturday(rank) if saturday(scope.period(), rank).is_none() => continue,
+            _ => None,
+        };
+        let shift = feast.map(|year| year - scope.years[0].year);
+        let of_year = |(year, held): (&Year, &Held)| value(definition, held, shift.map(|shift| year.year + shift));
+        rows.push(indicator(definition, scope.years.iter().zip(&held).map(of_year).collect()));
+    }
+    let (stays, sources) = described(session, &held)?;
+    Ok(Indicators { annees: [0, 1, 2, 3, 4].map(|at| scope.years[at].year), rows, stays, sources })
+}
+
+/// The feasts that lie in the period, each with the year that it lies in.
+fn feasts_of(scope: &Scope) -> Vec<(Feast, i32)> {
+    let of = |definition: &Definition| match definition.rule {
+        Rule::On(feast) => Some((feast, feast.year_within(scope.period())?)),
+        _ => None,
+    };
+    DEFINITIONS.iter().filter_map(of).collect()
+}
+
+fn hold(session: &mut Session, scope: &Scope, year: &Year, feasts: &[(Feast, i32)]) -> Result<Held> {
+    let period = year.period.as_ref().ok();
+    let shift = year.year - scope.years[0].year;
+    let of_feasts =
+        feasts.iter().filter_map(|(feast, in_year)| feast.days(in_year + shift)).flat_map(|days| days.iter());
+    let days: BTreeSet<NaiveDate> = period.into_iter().flat_map(Period::iter).chain(of_feasts).collect();
+    let largest = |session: &mut Session, breakdown, count| -> Result<Option<u64>> {
+        let question = Breakdowns { scope, visitors: Visitors::Touristes, breakdown };
+        Ok(period.map(|period| question.count(session, period)).transpose()?.and_then(|counted| counted.largest(count)))
+    };
+    Ok(Held {
+        nights: Daily::load(session, scope, Visitors::Touristes, &days)?,
+        presences: Daily::load(session, scope, Visitors::Excursionnistes, &days)?,
+        stays: period.map(|period| Lengths::count(session, scope, period)).transpose()?,
+        departements: largest(session, Breakdown::Departements, 15)?,
+        pays: largest(session, Breakdown::Pays, 5)?,
+        period: period.cloned(),
+    })
+}
+
+fn value(definition: &Definition, held: &Held, feast_year: Option<i32>) -> Value {
+    value_of(definition, held, feast_year).unwrap_or_default()
+}
+
+fn value_of(definition: &Definition, held: &Held, feast_year: Option<i32>) -> Option<Value> {
+    let daily = match definition.visitors {
+        Visitors::Touristes => &held.nights,
+        Visitors::Excursionnistes => &held.presences,
+    };
+    let count = |volume: Option<u64>| volume.map(Figure::Count);
+    let on = |days: &Period| Value {
+        figure: count(daily.sum(days, Origin::Total)),
+        date: (days.days() == 1).then_some(days.debut),
+        days: Some((daily.coverage(days).days, days.days())),
+    };
+    Some(match definition.rule {
+        Rule::Sum(origin) => Value { figure: count(daily.sum(held.period.as_ref()?, origin)), ..Value::default() },
+        Rule::On(feast) => on(&feast.days(feast_year?)?),
+        Rule::Saturday(rank) => {
+            let day = saturday(held.period.as_ref()?, rank)?;
+            on(&Period::interval(day, day))
+        }
+        Rule::Peak => {
+            let (day, volume) = daily.peak(held.period.as_ref()?, Origin::Total)?;
+            Value { figure: Some(Figure::Count(volume)), date: Some(day), days: None }
+        }
+        Rule::Largest(Breakdown::Pays, _) => Value { figure: count(held.pays), ..Value::default() },
+        Rule::Largest(..) => Value { figure: count(held.departements), ..Value::default() },
+        Rule::MeanStay(origin) => {
+            let mean = mean(&held.stays.as_ref()?.by_nights(origin))?;
+            Value { figure: Some(Figure::Mean(mean)), ..Value::default() }
+        }
+    })
+}
+
+fn indicator(definition: &'static Definition, values: Vec<Value>) -> Indicator {
+    let mut indicator = Indicator { definition, values: [None; YEARS], dates: [None; YEARS], remarque: None };
+    let mut partial = Vec::new();
+    for (at, value) in values.iter().enumerate().take(YEARS) {
+        indicator.values[at] = value.figure;
+        indicator.dates[at] = value.date;
+        if let Some((with_data, days)) = value.days.filter(|(with_data, days)| *with_data > 0 && with_data < days) {
+            let name = if at == 0 { "N".to_owned() } else { format!("N−{at}") };
+            partial.push(format!("{name} : {with_data} jours avec données sur {days}"));
+        }
+    }
+    indicator.remarque = (!partial.is_empty()).then(|| partial.join(" ; "));
+    indicator
+}
+
+/// The stays of N and N−1, and the tables behind the figures.
+fn described(session: &mut Session, held: &[Held]) -> Result<(Stays, Vec<Source>)> {
+    let none = Lengths::default();
+    let stays_of = |at: usize| held.get(at).and_then(|held| held.stays.as_ref());
+    let stays = Stays::of(session, stays_of(0).unwrap_or(&none), stays_of(1))?;
+    let mut sources = Vec::new();
+    for visitors in [Visitors::Touristes, Visitors::Excursionnistes] {
+        let coverage = |at: usize| {
+            let held = held.get(at)?;
+            let daily = if visitors == Visitors::Touristes { &held.nights } else { &held.presences };
+            Some(daily.coverage(held.period.as_ref()?))
+        };
+        sources.push(Source::new(session, visitors.table(), coverage(0).unwrap_or_default(), coverage(1))?);
+    }
+    Ok((stays, sources))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_numbers_are_unique_and_in_order() {
+        let ids: BTreeSet<&str> = DEFINITIONS.iter().map(|definition| definition.id).collect();
+        assert_eq!((ids.len(), DEFINITIONS.len()), (24, 24));
+        assert!(DEFINITIONS.is_sorted_by(|a, b| a.numero < b.numero));
+    }
+
+    #[test]
+    fn changes_are_against_each_year_and_none_from_nothing() {
+        let figures = |values: [Option<u64>; YEARS]| Indicator {
+            definition: &DEFINITIONS[11],
+            values: values.map(|value| value.map(Figure::Count)),
+            dates: [None; YEARS],
+            remarque: None,
+        };
+        let json = serde_json::to_value(figures([Some(150), Some(100), Some(0), None, Some(300)])).unwrap();
+        assert_eq!(json["numero"], 15.5);
+        assert_eq!((&json["N"], &json["N_3"]), (&150.into(), &serde_json::Value::Null));
+        assert_eq!(json["evolution_pct"], 50.0);
+        assert_eq!(
+            (&json["evolution_pct_N1"], &json["evolution_pct_N2"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        assert_eq!(json["evolution_pct_N3"], -50.0);
+        assert!(json.get("date").is_none());
+    }
+}

@@ -1,0 +1,268 @@
+//! Where visitors come from: départements, regions, countries, in N and N−1.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use mysql::Value;
+use serde::Serialize;
+
+use crate::db::{Session, marks};
+use crate::domain::catalogue::Dim;
+use crate::domain::names::fold;
+use crate::error::Result;
+use crate::figures::change::{Comparison, share};
+use crate::figures::meta::{Coverage, Source};
+use crate::figures::period::Period;
+use crate::figures::scope::{Scope, Visitors};
+
+/// What visitors are broken down by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breakdown {
+    /// French visitors by département.
+    Departements,
+    /// French visitors by region of today: départements summed.
+    Regions,
+    /// Visitors from abroad by country.
+    Pays,
+}
+
+impl Breakdown {
+    fn dim(self) -> Dim {
+        match self {
+            Self::Departements | Self::Regions => Dim::Departement,
+            Self::Pays => Dim::Pays,
+        }
+    }
+
+    /// Table of the volumes by day.
+    pub fn table(self, visitors: Visitors) -> &'static str {
+        match (visitors, self.dim()) {
+            (Visitors::Touristes, Dim::Pays) => "fact_nuitees_pays",
+            (Visitors::Touristes, _) => "fact_nuitees_departements",
+            (Visitors::Excursionnistes, Dim::Pays) => "fact_diurnes_pays",
+            (Visitors::Excursionnistes, _) => "fact_diurnes_departements",
+        }
+    }
+}
+
+/// One name of a ranking, in both years.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rank {
+    /// As stored.
+    pub nom: String,
+    /// N; `None` where the period has no data at all.
+    pub n: Option<u64>,
+    /// N−1; `None` where the reference period is unknown or has no data at all.
+    pub n_1: Option<u64>,
+    /// `None` for a name without visitors in the reference period.
+    pub delta_pct: Option<f64>,
+    /// Share of the whole breakdown of N.
+    pub part_pct: Option<f64>,
+    /// Share of the whole breakdown of N−1.
+    pub part_pct_n1: Option<f64>,
+    /// Place in N, from 1; `None` without visitors.
+    pub rang: Option<usize>,
+    /// Place in N−1, from 1; `None` without visitors.
+    pub rang_n1: Option<usize>,
+}
+
+/// The whole breakdown, largest of N first.
+#[derive(Debug, Clone)]
+pub struct Ranking {
+    /// Every name that N or N−1 knows.
+    pub rows: Vec<Rank>,
+    /// Visitors of the whole breakdown in N, names that are not shown included.
+    pub total: Option<u64>,
+    /// The same in N−1.
+    pub total_n1: Option<u64>,
+    /// The table behind it.
+    pub source: Source,
+}
+
+impl Ranking {
+    /// The names that are among the `limit` first of N or of N−1, so that one that fell out is seen.
+    pub fn ranked(&self, limit: usize) -> Vec<&Rank> {
+        let among = |rank: Option<usize>| rank.is_some_and(|rank| rank <= limit);
+        self.rows.iter().filter(|row| among(row.rang) || among(row.rang_n1)).collect()
+    }
+}
+
+/// The ranking of N and N−1.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub fn ranking(session: &mut Session, scope: &Scope, visitors: Visitors, breakdown: Breakdown) -> Result<Ranking> {
+    let question = Breakdowns { scope, visitors, breakdown };
+    let now = question.count(session, scope.period())?;
+    let before = scope.before().map(|period| question.count(session, period)).transpose()?;
+    let table = breakdown.table(visitors);
+    let source = Source::new(session, table, now.coverage, before.as_ref().map(|before| before.coverage))?;
+    Ok(Ranking {
+        rows: join(&now, before.as_ref()),
+        total: now.total(),
+        total_n1: before.as_ref().and_then(Counted::total),
+        source,
+    })
+}
+
+/// What is counted.
+pub(crate) struct Breakdowns<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) visitors: Visitors,
+    pub(crate) breakdown: Breakdown,
+}
+
+/// What one period holds.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    coverage: Coverage,
+    volumes: BTreeMap<String, u64>,
+}
+
+impl Counted {
+    /// `None` where no day has data, which is not 0.
+    fn total(&self) -> Option<u64> {
+        (self.coverage.days > 0).then_some(self.coverage.volume)
+    }
+
+    /// Sum of the `count` largest.
+    pub(crate) fn largest(&self, count: usize) -> Option<u64> {
+        self.total()?;
+        let mut volumes: Vec<u64> = self.volumes.values().copied().collect();
+        volumes.sort_unstable_by_key(|volume| Reverse(*volume));
+        Some(volumes.into_iter().take(count).sum())
+    }
+}
+
+/// `CUMUL` and the empty name are sums of the others.
+fn is_total(name: &str) -> bool {
+    let name = fold(name);
+    name.is_empty() || name == "CUMUL"
+}
+
+impl Breakdowns<'_> {
+    /// Visitors of a period by name.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+    pub(crate) fn count(&self, session: &mut Session, period: &Period) -> Result<Counted> {
+        let (scope, spec, table) = (self.scope, self.breakdown.dim().spec(), self.breakdown.table(self.visitors));
+        let name = if self.breakdown == Breakdown::Regions { "nom_nouvelle_region" } else { spec.name };
+        let days: Vec<NaiveDate> = period.iter().collect();
+        let counted = format!(
+            "f.date IN {} AND f.id_zone IN {} AND f.id_provenance = ? AND f.id_categorie = ?",
+            marks(1, days.len()),
+            marks(1, scope.zone.rows.len())
+        );
+        let provenance = if self.breakdown == Breakdown::Pays { scope.ids.etranger } else { scope.ids.nonlocal };
+        let mut params: Vec<Value> = days.iter().map(|day| day.to_string().into()).collect();
+        params.extend(scope.zones().map(Value::from));
+        params.extend([provenance, scope.ids.category(self.visitors)].map(Value::from));
+        let doing = format!("lecture de {table}");
+        // Summed first: the names are then looked up once each, and not once for each row.
+        let sql = format!(
+            "SELECT d.{own}, COALESCE(d.{name}, ''), CAST(f.volume AS UNSIGNED), CAST(f.provisional AS UNSIGNED) FROM \
+             (SELECT f.{id}, SUM(f.volume) AS volume, SUM(f.volume * f.is_provisional) AS provisional FROM {table} f \
+             WHERE {counted} GROUP BY f.{id}) f JOIN {dim} d ON d.{id} = f.{id}",
+            own = spec.name,
+            id = spec.id,
+            dim = spec.table
+        );
+        let rows: Vec<(String, String, u64, u64)> = session.rows(&doing, &sql, params.clone())?;
+        let sql = format!("SELECT COUNT(DISTINCT f.date) FROM {table} f WHERE {counted}");
+        let mut found = Counted::default();
+        found.coverage.days = session.first(&doing, &sql, params)?.unwrap_or_default();
+        for (own, name, volume, provisional) in rows {
+            if is_total(&own) {
+                continue;
+            }
+            found.coverage.volume += volume;
+            found.coverage.provisional += provisional;
+            // A département of no known region counts in the whole, and in no region.
+            if volume > 0 && !name.trim().is_empty() {
+                *found.volumes.entry(name).or_default() += volume;
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn join(now: &Counted, before: Option<&Counted>) -> Vec<Rank> {
+    let (places, places_before) = (places(&now.volumes), before.map(|before| self::places(&before.volumes)));
+    let names = now.volumes.keys().chain(before.into_iter().flat_map(|before| before.volumes.keys()));
+    let mut names: Vec<&String> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    // Without any data a side says nothing of a name; with data, a name that it lacks had no visitors.
+    let of = |side: Option<&Counted>, name: &str| -> Option<u64> {
+        let side = side.filter(|side| side.total().is_some())?;
+        Some(side.volumes.get(name).copied().unwrap_or(0))
+    };
+    let part = |volume: Option<u64>, side: Option<&Counted>| Some(share(volume?, side?.total()?));
+    let rank = |name: &String| {
+        let volumes = Comparison { n: of(Some(now), name), n_1: of(before, name) };
+        Rank {
+            nom: name.clone(),
+            n: volumes.n,
+            n_1: volumes.n_1,
+            delta_pct: volumes.change(),
+            part_pct: part(volumes.n, Some(now)),
+            part_pct_n1: part(volumes.n_1, before),
+            rang: places.get(name.as_str()).copied(),
+            rang_n1: places_before.as_ref().and_then(|places| places.get(name.as_str()).copied()),
+        }
+    };
+    let mut rows: Vec<Rank> = names.into_iter().map(rank).collect();
+    // The sort is stable: equals stay in the order of their names.
+    rows.sort_by_key(|row| Reverse((row.n, row.n_1)));
+    rows
+}
+
+/// Place of each name, the largest first; equals in the order of their names.
+fn places(volumes: &BTreeMap<String, u64>) -> BTreeMap<&str, usize> {
+    let mut order: Vec<(&str, u64)> = volumes.iter().map(|(name, volume)| (name.as_str(), *volume)).collect();
+    order.sort_by_key(|(_, volume)| Reverse(*volume));
+    order.into_iter().zip(1..).map(|((name, _), place)| (name, place)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(volumes: &[(&str, u64)], unnamed: u64) -> Counted {
+        let volumes: BTreeMap<String, u64> = volumes.iter().map(|(name, v)| ((*name).to_owned(), *v)).collect();
+        let volume = volumes.values().sum::<u64>() + unnamed;
+        Counted { coverage: Coverage { days: u64::from(volume > 0), volume, provisional: 0 }, volumes }
+    }
+
+    #[test]
+    fn shares_are_of_the_whole_and_both_years_rank() {
+        let now = counted(&[("A", 60), ("B", 30), ("C", 30)], 30);
+        let before = counted(&[("D", 40), ("B", 20)], 0);
+        let rows = join(&now, Some(&before));
+        let shown: Vec<_> = rows.iter().map(|r| (r.nom.as_str(), r.n, r.n_1, r.delta_pct, r.part_pct)).collect();
+        // 60 / 150, 30 / 150; (30 − 20) / 20; 40 → 0
+        let expected = [
+            ("A", Some(60), Some(0), None, Some(40.0)),
+            ("B", Some(30), Some(20), Some(50.0), Some(20.0)),
+            ("C", Some(30), Some(0), None, Some(20.0)),
+            ("D", Some(0), Some(40), Some(-100.0), Some(0.0)),
+        ];
+        assert_eq!(shown, expected);
+        let places: Vec<_> = rows.iter().map(|row| (row.rang, row.rang_n1)).collect();
+        assert_eq!(places, [(Some(1), None), (Some(2), Some(2)), (Some(3), None), (None, Some(1))]);
+        assert_eq!((now.largest(2), now.largest(9), counted(&[], 0).largest(2)), (Some(90), Some(120), None));
+    }
+
+    #[test]
+    fn a_year_without_data_is_null() {
+        let rows = join(&counted(&[("A", 60)], 0), Some(&counted(&[], 0)));
+        assert_eq!((rows[0].n_1, rows[0].delta_pct, rows[0].part_pct_n1), (None, None, None));
+    }
+
+    #[test]
+    fn sums_of_the_others_are_no_names() {
+        assert!(is_total("Cumul") && is_total("") && is_total("  ") && !is_total("CUMULUS"));
+    }
+}
