@@ -20,6 +20,7 @@ const LAYERS: [&str; 25] = [
     "schema",
     "ledger",
     "dims",
+    "accounts",
     "load",
     "saisons",
     "extract",

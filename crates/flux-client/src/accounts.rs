@@ -1,14 +1,10 @@
 //! The portal's `users` table: is there an active administrator, and how are the passwords kept? No password is ever shown.
 
+use flux_core::accounts::{ACTIVE, PASSWORD, ROLE, is_active, is_admin};
 use flux_core::db::{Database, Session};
 use flux_core::error::Result;
 use flux_core::report::{Code, Finding, plural};
 use serde::Serialize;
-
-/// Names that these columns have in the versions of the portal.
-const ROLE: &[&str] = &["role", "user_role", "is_admin", "type"];
-const ACTIVE: &[&str] = &["active", "is_active", "actif", "enabled", "status", "statut"];
-const PASSWORD: &[&str] = &["password", "password_hash", "mot_de_passe", "hash"];
 
 /// Accounts named one by one.
 const LISTED: usize = 20;
@@ -128,15 +124,6 @@ fn columns(session: &mut Session) -> Result<Vec<String>> {
     session.rows("structure de users", sql, ())
 }
 
-fn is_admin(column: &str, value: &str) -> bool {
-    let value = value.trim().to_lowercase();
-    if column == "is_admin" { value == "1" } else { value.contains("admin") }
-}
-
-fn is_active(value: &str) -> bool {
-    matches!(value.trim().to_lowercase().as_str(), "1" | "active" | "actif" | "enabled" | "yes" | "oui" | "true")
-}
-
 fn classify(hash: &str) -> Stored {
     let hash = hash.trim_end();
     if hash.is_empty() {
@@ -194,16 +181,5 @@ mod tests {
         );
         assert_eq!(classify("Cantal2024!"), Stored::Clear);
         assert_eq!(classify("  "), Stored::Empty);
-    }
-
-    #[test]
-    fn roles_and_states() {
-        assert!(
-            is_admin("role", "Administrateur")
-                && is_admin("is_admin", "1")
-                && !is_admin("is_admin", "0")
-                && !is_admin("role", "user")
-        );
-        assert!(is_active("1") && is_active("Actif") && !is_active("0") && !is_active("inactive") && !is_active(""));
     }
 }

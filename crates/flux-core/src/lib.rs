@@ -3,11 +3,12 @@
 //!
 //! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`report`], [`progress`]
 //! 2. [`domain`], `csv`, [`files`]
-//! 3. [`db`], `schema`, [`ledger`], `dims`
+//! 3. [`db`], `schema`, [`ledger`], `dims`, [`accounts`]
 //! 4. [`load`], [`saisons`], [`extract`], [`migrate`], [`figures`]
 //! 5. [`inspect`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`], [`adoption`]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod accounts;
 pub mod adoption;
 pub mod backup;
 mod csv;

@@ -40,6 +40,13 @@ enum Origin {
     Option,
 }
 
+/// Who connects: the portal may have an account of its own (`DB_USER_PORTAL`, `DB_PASSWORD_PORTAL` …), with fewer rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    Tools,
+    Portal,
+}
+
 /// The variables of `.env` and of the environment.
 #[derive(Debug, Default)]
 struct Variables {
@@ -148,11 +155,16 @@ impl Settings {
         self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| DEPARTEMENT.into())
     }
 
-    /// Looks up `DB_<name>_<LOCAL|PROD>`, then the plain names.
-    fn database_variable(&self, name: &str, plain: &[&str]) -> Option<(String, Origin)> {
+    /// Looks up the names of the account, then `DB_<name>_<LOCAL|PROD>`, then the plain names.
+    fn database_variable(&self, account: Account, name: &str, plain: &[&str]) -> Option<(String, Origin)> {
         let production = self.get("APP_ENV").is_some_and(|env| env.eq_ignore_ascii_case("production"));
         let suffix = if production { "PROD" } else { "LOCAL" };
-        let mut names = vec![format!("DB_{name}_{suffix}")];
+        let mut names = Vec::new();
+        if account == Account::Portal {
+            names.push(format!("DB_{name}_PORTAL"));
+            names.extend(plain.iter().map(|plain| format!("{plain}_PORTAL")));
+        }
+        names.push(format!("DB_{name}_{suffix}"));
         names.extend(plain.iter().map(|plain| (*plain).to_owned()));
         self.variables.get(&names)
     }
@@ -162,23 +174,31 @@ impl Settings {
     /// # Errors
     /// [`Error::Config`] when the database or the user is not set, or a value makes no sense.
     pub(crate) fn connection(&self) -> Result<Connection> {
+        self.connection_as(Account::Tools)
+    }
+
+    /// The same for one of the accounts.
+    ///
+    /// # Errors
+    /// As [`Settings::connection`].
+    pub(crate) fn connection_as(&self, account: Account) -> Result<Connection> {
         let option = |value: Option<String>| value.map(|value| (value, Origin::Option));
-        let host = option(self.options.host.clone()).or_else(|| self.database_variable("HOST", &["DB_HOST"]));
+        let host = option(self.options.host.clone()).or_else(|| self.database_variable(account, "HOST", &["DB_HOST"]));
         let port = option(self.options.port.map(|port| port.to_string()))
-            .or_else(|| self.database_variable("PORT", &["DB_PORT"]));
+            .or_else(|| self.database_variable(account, "PORT", &["DB_PORT"]));
         let socket = option(self.options.socket.as_ref().map(|path| path.display().to_string()))
-            .or_else(|| self.database_variable("SOCKET", &["DB_SOCKET"]));
+            .or_else(|| self.database_variable(account, "SOCKET", &["DB_SOCKET"]));
         let user = option(self.options.user.clone())
-            .or_else(|| self.database_variable("USER", &["DB_USERNAME", "DB_USER"]))
+            .or_else(|| self.database_variable(account, "USER", &["DB_USERNAME", "DB_USER"]))
             .map(|(value, _)| value)
             .ok_or_else(|| missing("DB_USERNAME"))?;
         let database = option(self.options.database.clone())
-            .or_else(|| self.database_variable("NAME", &["DB_DATABASE", "DB_NAME"]))
+            .or_else(|| self.database_variable(account, "NAME", &["DB_DATABASE", "DB_NAME"]))
             .map(|(value, _)| value)
             .ok_or_else(|| missing("DB_DATABASE"))?;
         let password = match &self.options.password_file {
             Some(path) => Some(read_password(path)?),
-            None => self.database_variable("PASSWORD", &["DB_PASSWORD"]).map(|(value, _)| value),
+            None => self.database_variable(account, "PASSWORD", &["DB_PASSWORD"]).map(|(value, _)| value),
         };
         let timeout: u64 = self.number("DB_TIMEOUT")?.unwrap_or(10);
         let port_number: Option<u16> = match &port {

@@ -6,12 +6,13 @@ mod session;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, Opts, OptsBuilder};
 
 use crate::error::{Error, Result};
-use crate::settings::{Connection, Settings, TlsMode};
+use crate::settings::{Account, Connection, Settings, TlsMode};
 
 pub(crate) use lock::{NamedLock, holder};
 use retry::Budget;
@@ -39,7 +40,12 @@ pub struct Database {
     budget: Budget,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
     idle: Arc<Mutex<Vec<Conn>>>,
+    /// Whether a stop that is asked for lets statements come to their end.
+    finishes: bool,
 }
+
+/// What the network may add to the time of a statement.
+const NETWORK: Duration = Duration::from_secs(5);
 
 impl Database {
     /// Connects once, to learn about the server and to fail early with a clear message.
@@ -47,7 +53,32 @@ impl Database {
     /// # Errors
     /// [`Error::Config`] for missing settings, [`Error::Connect`] when the server refuses or does not answer.
     pub fn connect(settings: &Settings, tool: &'static str) -> Result<Self> {
-        let connection = settings.connection()?;
+        Self::open(settings.connection()?, tool)
+    }
+
+    /// For a program that answers many others and must never hold the server up: under the portal's own account where there is one,
+    /// the server ends a read after `limit`, an answer that never comes is not waited for, and a stop lets what runs finish.
+    ///
+    /// # Errors
+    /// As [`Database::connect`].
+    pub fn connect_portal(settings: &Settings, tool: &'static str, limit: Duration) -> Result<Self> {
+        let database = Self::open(settings.connection_as(Account::Portal)?, tool)?;
+        let session = match database.flavour {
+            // Statistics of tables are otherwise those of a day ago, and the state of the data is read from them.
+            Flavour::MySql => format!(
+                "SET SESSION max_execution_time = {}, SESSION information_schema_stats_expiry = 0",
+                limit.as_millis()
+            ),
+            Flavour::MariaDb => format!("SET SESSION max_statement_time = {}", limit.as_secs_f64()),
+        };
+        let opts = OptsBuilder::from_opts(database.opts.clone())
+            .init(vec![session])
+            .read_timeout(Some(limit + NETWORK))
+            .write_timeout(Some(limit + NETWORK));
+        Ok(Self { opts: opts.into(), finishes: true, ..database })
+    }
+
+    fn open(connection: Connection, tool: &'static str) -> Result<Self> {
         let (opts, mut conn) = open(&connection)?;
         let (version, packet): (String, usize) = conn
             .query_first("SELECT VERSION(), @@max_allowed_packet")
@@ -65,6 +96,7 @@ impl Database {
             packet,
             budget: Budget::default(),
             idle: Arc::default(),
+            finishes: false,
         })
     }
 
@@ -99,7 +131,7 @@ impl Database {
     pub fn session(&self) -> Result<Session> {
         while let Some(mut conn) = self.idle().pop() {
             if conn.ping().is_ok() {
-                return Ok(Session::new(conn, &self.opts, self.packet));
+                return Ok(self.session_on(conn));
             }
         }
         let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
@@ -113,7 +145,12 @@ impl Database {
         .map_err(wrap)?;
         // Proofs read one snapshot, whatever the server's default is. The variable of this name is not the same on every server.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").map_err(wrap)?;
-        Ok(Session::new(conn, &self.opts, self.packet))
+        Ok(self.session_on(conn))
+    }
+
+    fn session_on(&self, conn: Conn) -> Session {
+        let cancelled_by = (!self.finishes).then_some(&self.opts);
+        Session::new(conn, cancelled_by, self.packet)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
@@ -123,7 +160,7 @@ impl Database {
     /// Keeps a connection for the next [`Database::session`]: for those who work through many files, to whom a connection with its
     /// prepared statements each time would be a cost. Only for sessions that have no transaction open and hold no lock, and whose
     /// settings were left alone.
-    pub(crate) fn give_back(&self, session: Session) {
+    pub fn give_back(&self, session: Session) {
         self.idle().push(session.into_conn());
     }
 

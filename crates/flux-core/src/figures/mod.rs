@@ -16,6 +16,7 @@ pub mod scope;
 pub mod series;
 mod stays;
 pub mod unknown;
+pub mod version;
 pub mod zone;
 
 pub use cause::{CauseOptions, explain};

@@ -9,6 +9,7 @@ pub(crate) mod ownership;
 pub(crate) mod periodes;
 pub(crate) mod progress;
 pub(crate) mod rows;
+pub mod sessions;
 
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
@@ -143,6 +144,7 @@ pub(crate) fn tables() -> Vec<TableSpec> {
         lock::spec(),
         adoption::spec(),
         rows::spec(),
+        sessions::spec(),
     ];
     tables.extend(migrations::specs());
     tables
