@@ -3,6 +3,7 @@
 
 mod cause;
 pub(crate) mod change;
+pub mod choices;
 mod compare;
 pub(crate) mod daily;
 pub(crate) mod feasts;

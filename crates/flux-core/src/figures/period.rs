@@ -139,6 +139,15 @@ pub(crate) fn in_year(session: &mut Session, period: &Period, (from, to): (i32, 
     Ok(Ok(Period::interval(shift(period.debut)?, shift(period.fin)?)))
 }
 
+/// Every period that a year has, in the order in which they begin: rows of `dim_periodes`, the whole year, and the seasons whose name no
+/// row bears.
+///
+/// # Errors
+/// [`Error::MissingTable`], [`Error::Sql`].
+pub(crate) fn of_year(session: &mut Session, year: i32) -> Result<Vec<Period>> {
+    Ok(Year::load(session, year)?.all())
+}
+
 /// The same day of another year; 29 February becomes 28 where there is none.
 fn shifted(day: NaiveDate, years: i32) -> Option<NaiveDate> {
     let year = day.year().checked_add(years)?;
@@ -201,6 +210,17 @@ impl Year {
         }
         let computed = if wanted == folded(WHOLE_YEAR) { self.whole() } else { self.season(&wanted) };
         Ok(computed.ok_or_else(|| self.unknown(name)))
+    }
+
+    fn all(&self) -> Vec<Period> {
+        let rows = self.rows.iter().filter_map(|row| self.days_of_row(row).ok());
+        let seasons = Saison::ALL.into_iter().filter_map(|saison| self.season(&folded(saison.code())));
+        let computed = self.whole().into_iter().chain(seasons);
+        // What bears the code or the name of a row is that row.
+        let found = |period: &Period| matches!(self.find(&period.code), Ok(Ok(found)) if found == *period);
+        let mut all: Vec<Period> = rows.chain(computed.filter(found)).collect();
+        all.sort_by_key(|period| (period.debut, std::cmp::Reverse(period.fin)));
+        all
     }
 
     /// What `period` of another year is in this one.
@@ -363,6 +383,19 @@ mod tests {
         assert!(Year { year: 2024, ..Year::default() }.find("hiver").unwrap().is_err());
         for name in ["sans_fin", "envers"] {
             assert!(matches!(year().find(name), Err(Error::Invariant(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_year_offers_is_what_is_found_by_its_code() {
+        let year = year();
+        let offered = year.all();
+        let codes: Vec<&str> = offered.iter().map(|period| period.code.as_str()).collect();
+        // the rows without two dates in order are none, and the row `fete` has the name of the spring
+        let expected = ["annee_complete", "fete", "ete", "vacances_ete", "automne", "foire_1", "foire_2", "hiver"];
+        assert_eq!(codes, expected);
+        for period in &offered {
+            assert_eq!(&year.find(&period.code).unwrap().unwrap(), period);
         }
     }
 

@@ -1,0 +1,64 @@
+//! What can be asked for: the years that have data, the periods of each, the zones.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::error::Result;
+use crate::figures::period::{self, Period, optional_day_text};
+use crate::figures::scope::Visitors;
+use crate::figures::zone::{Zone, Zones};
+
+/// Everything that a form of filters offers.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    /// Years with data, the newest first.
+    pub annees: Vec<i32>,
+    /// Periods of these years, year by year.
+    pub periodes: Vec<(i32, Vec<Period>)>,
+    /// Zones, by name.
+    pub zones: Vec<Zone>,
+    /// First and last date of the data.
+    pub dates: Dates,
+}
+
+/// First and last date of the data.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Dates {
+    /// First.
+    #[serde(serialize_with = "optional_day_text")]
+    pub date_min: Option<NaiveDate>,
+    /// Last.
+    #[serde(serialize_with = "optional_day_text")]
+    pub date_max: Option<NaiveDate>,
+}
+
+/// Reads what can be asked for.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub fn choices(session: &mut Session) -> Result<Choices> {
+    let (mut annees, mut dates) = (BTreeSet::new(), Dates::default());
+    for table in [Visitors::Touristes, Visitors::Excursionnistes].map(Visitors::table) {
+        let doing = format!("dates de {table}");
+        let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
+        let (first, last) = session.first::<(Option<String>, Option<String>)>(&doing, &sql, ())?.unwrap_or_default();
+        let day = |text: Option<String>| text.and_then(|text| text.parse::<NaiveDate>().ok());
+        let (Some(first), Some(last)) = (day(first), day(last)) else { continue };
+        dates.date_min = Some(dates.date_min.map_or(first, |known| known.min(first)));
+        dates.date_max = Some(dates.date_max.map_or(last, |known| known.max(last)));
+        // From day to day in the index: the table itself is not read.
+        let sql = format!("SELECT DISTINCT YEAR(date) FROM (SELECT DISTINCT date FROM {table}) d");
+        annees.extend(session.rows::<i32>(&doing, &sql, ())?);
+    }
+    let annees: Vec<i32> = annees.into_iter().rev().collect();
+    let mut periodes = Vec::with_capacity(annees.len());
+    for year in &annees {
+        periodes.push((*year, period::of_year(session, *year)?));
+    }
+    let mut zones = Zones::load(session)?.groups();
+    zones.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Choices { annees, periodes, zones, dates })
+}
