@@ -222,6 +222,11 @@ impl Error {
         matches!(&**source, mysql::Error::MySqlError(server) if numbers.contains(&server.code))
     }
 
+    /// Whether the server was away or had no time, so that the same question may be answered later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Error::Connect { .. }) || self.is_transient() || self.has_code(codes::OUT_OF_TIME)
+    }
+
     /// Whether running the same transaction again may succeed: deadlock, lock wait timeout, lost connection.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
@@ -247,6 +252,8 @@ pub(crate) mod codes {
     pub(crate) const UNKNOWN_COLUMN: &[u16] = &[1054];
     /// Query execution was interrupted (`KILL QUERY`).
     pub(crate) const QUERY_INTERRUPTED: u16 = 1317;
+    /// A statement that ran into its time limit (1969 by MariaDB, 3024 by MySQL) or was cancelled by others.
+    pub(crate) const OUT_OF_TIME: &[u16] = &[QUERY_INTERRUPTED, 1969, 3024];
     /// LOAD DATA LOCAL refused: 1148 by MariaDB and old MySQL, 3948 and 2068 by MySQL 8+, 4166 by MariaDB 10.5+.
     pub(crate) const LOCAL_INFILE_REFUSED: &[u16] = &[1148, 2068, 3948, 4166];
     /// Access denied to a table, a column or an operation.

@@ -16,6 +16,7 @@ pub(crate) const CATEGORIES: &[Category] = &[
     flux_maintenance::CATEGORY,
     flux_saisons::CATEGORY,
     flux_etl::CATEGORY,
+    flux_tools_portal::CATEGORY,
     flux_dev::CATEGORY,
 ];
 

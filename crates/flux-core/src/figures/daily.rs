@@ -7,9 +7,9 @@ use mysql::Value;
 
 use crate::db::{Session, marks};
 use crate::error::Result;
-use crate::figures::meta::Coverage;
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
+use crate::figures::source::Coverage;
 
 /// Whom a figure counts. `LOCAL` never counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

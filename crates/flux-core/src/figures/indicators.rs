@@ -12,10 +12,10 @@ use crate::figures::change::{Comparison, change_of};
 use crate::figures::daily::{Daily, Origin};
 use crate::figures::feasts::{Feast, saturday};
 use crate::figures::lengths::{self, Lengths, Stays};
-use crate::figures::meta::Source;
 use crate::figures::period::Period;
 use crate::figures::rankings::{Breakdown, Breakdowns};
 use crate::figures::scope::{Scope, Visitors, YEARS, Year};
+use crate::figures::source::Source;
 use crate::figures::stays::mean;
 
 /// How a figure is worked out of what a year holds.

@@ -10,9 +10,9 @@ use crate::db::{Session, marks};
 use crate::error::Result;
 use crate::figures::change::{Comparison, share};
 use crate::figures::daily::Origin;
-use crate::figures::meta::{Coverage, Source};
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
+use crate::figures::source::{Coverage, Source};
 
 /// Table of the lengths of stay.
 pub const TABLE: &str = "fact_sejours_duree";

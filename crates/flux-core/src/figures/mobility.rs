@@ -18,6 +18,7 @@ use crate::domain::names::{Locality, Resolution};
 use crate::error::Result;
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::{self, Period};
+use crate::figures::source::{Coverage, Source};
 use crate::figures::unknown::{Named, Unknown};
 use crate::figures::zone::{Zone, Zones};
 
@@ -50,7 +51,7 @@ pub struct Commune {
     pub total_visiteurs_n1: Option<u64>,
     pub(crate) difference: Option<i64>,
     /// Share of all communes of the period.
-    part_pct: f64,
+    pub part_pct: f64,
     /// `None` for a commune without visitors in the reference period.
     pub evolution_pct: Option<f64>,
 }
@@ -72,6 +73,14 @@ pub struct Side {
     /// Visitors in all communes; `None` where no day has data, which is not 0.
     pub total: Option<u64>,
     pub(crate) communes: usize,
+    /// Part of the total that is provisional.
+    provisional: u64,
+}
+
+impl Side {
+    fn coverage(&self) -> Coverage {
+        Coverage { days: self.days_with_data, volume: self.total.unwrap_or(0), provisional: self.provisional }
+    }
 }
 
 /// The answer: every commune that N or N−1 knows, so that one that fell out is seen; largest of N first.
@@ -90,6 +99,14 @@ impl Mobility {
     /// Stored name of the zone.
     pub fn zone(&self) -> &str {
         &self.filter.zone.name
+    }
+
+    /// The table behind the answer.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+    pub fn source(&self, session: &mut Session) -> Result<Source> {
+        Source::new(session, self.filter.table, self.n.coverage(), self.n_1.as_ref().ok().map(Side::coverage))
     }
 
     /// Change of the total.
@@ -225,13 +242,14 @@ impl Filter {
         let params = days.params(self.zones().chain(conditions.into_iter().filter_map(|(_, value)| value)));
         // Summed first: the communes are then looked up once each, and not once for each row.
         let sql = format!(
-            "SELECT c.id_commune, c.nom_commune, c.code_insee, CAST(f.volume AS UNSIGNED) FROM \
-             (SELECT f.id_commune, SUM(f.volume) AS volume FROM {} f WHERE {} AND {counted} GROUP BY f.id_commune) f \
-             LEFT JOIN dim_communes c ON c.id_commune = f.id_commune WHERE {known} AND f.volume > 0",
+            "SELECT c.id_commune, c.nom_commune, c.code_insee, CAST(f.volume AS UNSIGNED), CAST(f.provisional AS UNSIGNED) FROM \
+             (SELECT f.id_commune, SUM(f.volume) AS volume, SUM(f.volume * f.is_provisional) AS provisional FROM {} f \
+             WHERE {} AND {counted} GROUP BY f.id_commune) f LEFT JOIN dim_communes c ON c.id_commune = f.id_commune WHERE {known} AND f.volume > 0",
             self.table,
             days.condition()
         );
-        let rows: Vec<(u32, String, Option<String>, u64)> = session.rows(&doing, &sql, params.clone())?;
+        let rows: Vec<(u32, String, Option<String>, u64, u64)> = session.rows(&doing, &sql, params.clone())?;
+        let provisional = rows.iter().map(|(.., provisional)| provisional).sum();
         // One row is enough for a day to have data.
         let sql = format!(
             "SELECT COUNT(*) FROM (SELECT DISTINCT f.date FROM {} f WHERE {}) d \
@@ -242,9 +260,10 @@ impl Filter {
         );
         let days_with_data: u64 = session.first(&doing, &sql, params)?.unwrap_or_default();
         let volumes: BTreeMap<_, _> =
-            rows.into_iter().map(|(id, name, insee, volume)| (id, (name, insee, volume))).collect();
+            rows.into_iter().map(|(id, name, insee, volume, _)| (id, (name, insee, volume))).collect();
         let total = (days_with_data > 0).then(|| volumes.values().map(|(_, _, volume)| *volume).sum());
-        Ok(Counted { side: Side { period, days_with_data, total, communes: volumes.len() }, volumes })
+        let side = Side { period, days_with_data, total, communes: volumes.len(), provisional };
+        Ok(Counted { side, volumes })
     }
 }
 
@@ -318,7 +337,8 @@ mod tests {
         let total = (!volumes.is_empty()).then(|| volumes.values().map(|(_, _, volume)| volume).sum());
         let period = Period::interval(day, day);
         let communes = volumes.len();
-        Counted { side: Side { period, days_with_data: total.map_or(0, |_: u64| 1), total, communes }, volumes }
+        let days_with_data = total.map_or(0, |_: u64| 1);
+        Counted { side: Side { period, days_with_data, total, communes, provisional: 0 }, volumes }
     }
 
     /// Id, N, N−1, change, share.

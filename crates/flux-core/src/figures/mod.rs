@@ -15,6 +15,7 @@ pub mod period;
 pub mod rankings;
 pub mod scope;
 pub mod series;
+pub mod source;
 mod stays;
 pub mod unknown;
 pub mod version;

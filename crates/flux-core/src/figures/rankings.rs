@@ -12,9 +12,9 @@ use crate::domain::catalogue::Dim;
 use crate::domain::names::fold;
 use crate::error::Result;
 use crate::figures::change::{Comparison, share};
-use crate::figures::meta::{Coverage, Source};
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
+use crate::figures::source::{Coverage, Source};
 
 /// What visitors are broken down by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use crate::domain::calendar::days::{Day, weekday_name};
 use crate::domain::calendar::holidays::public_holidays;
 use crate::error::Result;
 use crate::figures::daily::{Daily, Origin, Volume};
-use crate::figures::meta::{Coverage, Source};
 use crate::figures::period::{Period, day_text, optional_day_text};
 use crate::figures::scope::{Scope, Visitors, same_date};
+use crate::figures::source::{Coverage, Source};
 
 /// A day of the period.
 #[derive(Debug, Clone, Serialize)]

@@ -1,0 +1,181 @@
+//! What a request asks for: its parameters, each judged before anything else is done with it.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use flux_core::figures::period::Asked;
+use flux_core::figures::scope::Question;
+
+use crate::failure::Failure;
+
+/// Characters of a parameter.
+const LONGEST: usize = 255;
+/// Years that can be asked for.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
+/// Rows of a ranking.
+const LIMITS: std::ops::RangeInclusive<usize> = 1..=500;
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Format {
+    Json,
+    Csv,
+    Xlsx,
+}
+
+/// The parameters of a request, in the order of their names. An empty one is as good as none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    /// # Errors
+    /// [`Failure::BadRequest`] for a parameter that is given twice, too long, or no text.
+    pub(crate) fn parse(query: &str) -> Result<Self, Failure> {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let value = value.trim().to_owned();
+            if value.is_empty() {
+                continue;
+            }
+            if value.chars().count() > LONGEST || name.len() > LONGEST {
+                return Err(bad("un paramètre est trop long"));
+            }
+            if value.chars().any(|c| c.is_control()) || name.chars().any(|c| c.is_control()) {
+                return Err(bad("un paramètre contient un caractère de contrôle"));
+            }
+            if parameters.insert(name.clone().into_owned(), value).is_some() {
+                return Err(Failure::BadRequest(format!("le paramètre {name} est donné deux fois")));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// # Errors
+    /// [`Failure::BadRequest`] where it is missing.
+    pub(crate) fn needed(&self, name: &str) -> Result<&str, Failure> {
+        self.text(name).ok_or_else(|| Failure::BadRequest(format!("le paramètre {name} manque")))
+    }
+
+    /// # Errors
+    /// [`Failure::BadRequest`] for anything but a year from 2000 to 2100.
+    pub(crate) fn year(&self, name: &str) -> Result<Option<i32>, Failure> {
+        let year = |text: &str| text.parse().ok().filter(|year| YEARS.contains(year));
+        let wrong = || Failure::BadRequest(format!("{name} : une année de 2000 à 2100 est attendue"));
+        self.text(name).map(|text| year(text).ok_or_else(wrong)).transpose()
+    }
+
+    /// # Errors
+    /// [`Failure::BadRequest`] for anything but a date `AAAA-MM-JJ` of these years.
+    pub(crate) fn day(&self, name: &str) -> Result<Option<NaiveDate>, Failure> {
+        let day = |text: &str| {
+            let parsed = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+            parsed.filter(|day| text.len() == 10 && YEARS.contains(&chrono::Datelike::year(day)))
+        };
+        let wrong = || Failure::BadRequest(format!("{name} : une date AAAA-MM-JJ est attendue"));
+        self.text(name).map(|text| day(text).ok_or_else(wrong)).transpose()
+    }
+
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`Failure::BadRequest`] for anything but a number from 1 to 500.
+    pub(crate) fn limit(&self, usual: usize) -> Result<usize, Failure> {
+        let Some(text) = self.text("limit") else { return Ok(usual) };
+        text.parse().ok().filter(|limit| LIMITS.contains(limit)).ok_or_else(|| bad("limit : un nombre de 1 à 500 est attendu"))
+    }
+
+    /// `format`.
+    ///
+    /// # Errors
+    /// [`Failure::BadRequest`] for a format that there is not.
+    pub(crate) fn format(&self) -> Result<Format, Failure> {
+        match self.text("format") {
+            None | Some("json") => Ok(Format::Json),
+            Some("csv") => Ok(Format::Csv),
+            Some("xlsx") => Ok(Format::Xlsx),
+            Some(_) => Err(bad("format : json, csv ou xlsx est attendu")),
+        }
+    }
+
+    /// `annee` and `periode`, or `debut` and `fin`; `zone`; `compare_annee`. The dates win where both are given, and every answer says
+    /// which days it used.
+    ///
+    /// # Errors
+    /// [`Failure::BadRequest`] for what is missing or makes no sense.
+    pub(crate) fn question(&self) -> Result<Question, Failure> {
+        self.question_of("")
+    }
+
+    /// The same with a suffix on each name: `annee_a`.
+    ///
+    /// # Errors
+    /// As [`Parameters::question`].
+    pub(crate) fn question_of(&self, suffix: &str) -> Result<Question, Failure> {
+        let name = |name: &str| format!("{name}{suffix}");
+        let year = self.year(&name("annee"))?;
+        let period = match (self.day(&name("debut"))?, self.day(&name("fin"))?) {
+            (Some(debut), Some(fin)) if debut > fin => {
+                return Err(Failure::BadRequest(format!("debut ({debut}) est après fin ({fin})")));
+            }
+            (Some(debut), Some(fin)) => Asked::Days(debut, fin),
+            (None, None) => {
+                let year = year.ok_or_else(|| Failure::BadRequest(format!("le paramètre {} manque", name("annee"))))?;
+                Asked::Named { name: self.needed(&name("periode"))?.to_owned(), year }
+            }
+            _ => return Err(bad("debut et fin vont ensemble")),
+        };
+        let compare = self.year(&name("compare_annee"))?;
+        let question = Question { period, compare, zone: self.needed(&name("zone"))?.to_owned() };
+        if question.reference() == question.year() {
+            return Err(bad("compare_annee : une autre année que celle demandée est attendue"));
+        }
+        Ok(question)
+    }
+}
+
+fn bad(message: &str) -> Failure {
+    Failure::BadRequest(message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(query: &str) -> Result<Question, Failure> {
+        Parameters::parse(query)?.question()
+    }
+
+    #[test]
+    fn a_period_by_name_or_by_dates() {
+        let named = question("annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC").unwrap();
+        assert!(matches!(named.period, Asked::Named { ref name, year: 2025 } if name == "vacances_ete"));
+        assert_eq!((named.zone.as_str(), named.reference()), ("PAYS D'AURILLAC", 2024));
+        let dates = question("annee=2025&periode=ete&debut=2024-07-01&fin=2024-07-01&zone=x&compare_annee=2019").unwrap();
+        assert!(matches!(dates.period, Asked::Days(..)));
+        assert_eq!((dates.year(), dates.reference()), (2024, 2019));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said() {
+        for query in [
+            "", "annee=2025&periode=x", "annee=2025&zone=x", "periode=x&zone=x", "annee=25&periode=x&zone=x", "annee=2025.0&periode=x&zone=x",
+            "annee=2025&periode=x&zone=", "debut=2025-07-01&zone=x&annee=2025&periode=x", "debut=2025-07-02&fin=2025-07-01&zone=x",
+            "debut=01/07/2025&fin=2025-07-02&zone=x", "debut=2025-7-1&fin=2025-07-02&zone=x", "debut=2025-02-30&fin=2025-03-01&zone=x",
+            "debut=1999-01-01&fin=2025-03-01&zone=x", "annee=2025&annee=2024&periode=x&zone=x", "annee=2025&periode=x&zone=%00",
+            "annee=2025&periode=a%0d%0aX:y&zone=x", "annee=2025&periode=x&zone=x&compare_annee=2025", "annee=2025&periode=x&zone=x&compare_annee=x",
+        ] {
+            assert!(matches!(question(query), Err(Failure::BadRequest(_))), "{query}: {:?}", question(query));
+        }
+        let long = format!("annee=2025&periode=x&zone={}", "é".repeat(256));
+        assert!(matches!(question(&long), Err(Failure::BadRequest(_))));
+        for limit in ["0", "501", "-1", "x", "1e2"] {
+            assert!(Parameters::parse(&format!("limit={limit}")).unwrap().limit(10).is_err(), "{limit}");
+        }
+        assert_eq!(Parameters::parse("limit=500").unwrap().limit(10), Ok(500));
+        assert_eq!(Parameters::parse("").unwrap().limit(15), Ok(15));
+    }
+}
