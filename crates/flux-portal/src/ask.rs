@@ -31,13 +31,33 @@ impl Parameters {
     /// # Errors
     /// [`Failure::BadRequest`] for a parameter that is given twice, too long, or no text.
     pub(crate) fn parse(query: &str) -> Result<Self, Failure> {
+        Self::read(query, LONGEST, true)
+    }
+
+    /// The same where a value may hold a whole address.
+    ///
+    /// # Errors
+    /// As [`Parameters::parse`].
+    pub(crate) fn parse_long(query: &str) -> Result<Self, Failure> {
+        Self::read(query, 4_096, true)
+    }
+
+    /// A form: values as they were typed, passwords with their spaces.
+    ///
+    /// # Errors
+    /// As [`Parameters::parse`].
+    pub(crate) fn parse_form(form: &str) -> Result<Self, Failure> {
+        Self::read(form, 4_096, false)
+    }
+
+    fn read(query: &str, longest: usize, trimmed: bool) -> Result<Self, Failure> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let value = value.trim().to_owned();
+            let value = if trimmed { value.trim().to_owned() } else { value.into_owned() };
             if value.is_empty() {
                 continue;
             }
-            if value.chars().count() > LONGEST || name.len() > LONGEST {
+            if value.chars().count() > longest || name.len() > LONGEST {
                 return Err(bad("un paramètre est trop long"));
             }
             if value.chars().any(|c| c.is_control()) || name.chars().any(|c| c.is_control()) {
@@ -48,6 +68,13 @@ impl Parameters {
             }
         }
         Ok(Self(parameters))
+    }
+
+    /// The same with others in place of those of these names.
+    pub(crate) fn with(&self, others: &[(&str, &str)]) -> Self {
+        let mut all = self.0.clone();
+        all.extend(others.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self(all)
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
@@ -85,7 +112,10 @@ impl Parameters {
     /// [`Failure::BadRequest`] for anything but a number from 1 to 500.
     pub(crate) fn limit(&self, usual: usize) -> Result<usize, Failure> {
         let Some(text) = self.text("limit") else { return Ok(usual) };
-        text.parse().ok().filter(|limit| LIMITS.contains(limit)).ok_or_else(|| bad("limit : un nombre de 1 à 500 est attendu"))
+        text.parse()
+            .ok()
+            .filter(|limit| LIMITS.contains(limit))
+            .ok_or_else(|| bad("limit : un nombre de 1 à 500 est attendu"))
     }
 
     /// `format`.
@@ -154,7 +184,8 @@ mod tests {
         let named = question("annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC").unwrap();
         assert!(matches!(named.period, Asked::Named { ref name, year: 2025 } if name == "vacances_ete"));
         assert_eq!((named.zone.as_str(), named.reference()), ("PAYS D'AURILLAC", 2024));
-        let dates = question("annee=2025&periode=ete&debut=2024-07-01&fin=2024-07-01&zone=x&compare_annee=2019").unwrap();
+        let dates =
+            question("annee=2025&periode=ete&debut=2024-07-01&fin=2024-07-01&zone=x&compare_annee=2019").unwrap();
         assert!(matches!(dates.period, Asked::Days(..)));
         assert_eq!((dates.year(), dates.reference()), (2024, 2019));
     }
@@ -162,11 +193,24 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_said() {
         for query in [
-            "", "annee=2025&periode=x", "annee=2025&zone=x", "periode=x&zone=x", "annee=25&periode=x&zone=x", "annee=2025.0&periode=x&zone=x",
-            "annee=2025&periode=x&zone=", "debut=2025-07-01&zone=x&annee=2025&periode=x", "debut=2025-07-02&fin=2025-07-01&zone=x",
-            "debut=01/07/2025&fin=2025-07-02&zone=x", "debut=2025-7-1&fin=2025-07-02&zone=x", "debut=2025-02-30&fin=2025-03-01&zone=x",
-            "debut=1999-01-01&fin=2025-03-01&zone=x", "annee=2025&annee=2024&periode=x&zone=x", "annee=2025&periode=x&zone=%00",
-            "annee=2025&periode=a%0d%0aX:y&zone=x", "annee=2025&periode=x&zone=x&compare_annee=2025", "annee=2025&periode=x&zone=x&compare_annee=x",
+            "",
+            "annee=2025&periode=x",
+            "annee=2025&zone=x",
+            "periode=x&zone=x",
+            "annee=25&periode=x&zone=x",
+            "annee=2025.0&periode=x&zone=x",
+            "annee=2025&periode=x&zone=",
+            "debut=2025-07-01&zone=x&annee=2025&periode=x",
+            "debut=2025-07-02&fin=2025-07-01&zone=x",
+            "debut=01/07/2025&fin=2025-07-02&zone=x",
+            "debut=2025-7-1&fin=2025-07-02&zone=x",
+            "debut=2025-02-30&fin=2025-03-01&zone=x",
+            "debut=1999-01-01&fin=2025-03-01&zone=x",
+            "annee=2025&annee=2024&periode=x&zone=x",
+            "annee=2025&periode=x&zone=%00",
+            "annee=2025&periode=a%0d%0aX:y&zone=x",
+            "annee=2025&periode=x&zone=x&compare_annee=2025",
+            "annee=2025&periode=x&zone=x&compare_annee=x",
         ] {
             assert!(matches!(question(query), Err(Failure::BadRequest(_))), "{query}: {:?}", question(query));
         }

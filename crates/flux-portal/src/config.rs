@@ -56,11 +56,8 @@ pub(crate) struct Config {
     pub(crate) cors: Vec<String>,
     pub(crate) frames: Vec<String>,
     pub(crate) observatory: String,
-    pub(crate) home: PathBuf,
     pub(crate) audit_log: PathBuf,
     pub(crate) access_log: PathBuf,
-    /// Whether the portal itself speaks TLS.
-    pub(crate) tls: bool,
 }
 
 /// Calls of one token or address, unless told otherwise.
@@ -74,15 +71,21 @@ impl Config {
             let text = settings.get(name).unwrap_or_default();
             text.split([',', ' ']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
         };
-        let networks = |name: &str| Networks::parse(&list(name)).map_err(|item| {
+        let networks = |name: &str| {
+            Networks::parse(&list(name)).map_err(|item| {
             let hint = "donnez des adresses ou des réseaux IPv4 ou IPv6, séparés par des virgules : 192.0.2.7, 2001:db8::/32";
             bad(format!("{name} : « {item} » n'est pas une adresse"), hint)
-        });
+        })
+        };
         let allowed = networks("API_IP_ALLOWLIST")?;
         let home = settings.home.root().to_path_buf();
         let audit_log = settings.get("API_AUDIT_LOG").map(|path| home.join(path)).unwrap_or_else(|| {
             let of_the_guide = home.join("api/database/storage/logs");
-            if of_the_guide.is_dir() { of_the_guide.join("portail.log") } else { settings.home.logs().join("portail-audit.log") }
+            if of_the_guide.is_dir() {
+                of_the_guide.join("portail.log")
+            } else {
+                settings.home.logs().join("portail-audit.log")
+            }
         });
         Ok(Self {
             base: base_path(&options.base_path)?,
@@ -97,8 +100,6 @@ impl Config {
             observatory: settings.get("OBSERVATOIRE_NOM").unwrap_or_else(|| "Observatoire du tourisme".into()),
             access_log: settings.home.logs().join("portail-acces.log"),
             audit_log,
-            home,
-            tls: options.tls.is_some(),
         })
     }
 
@@ -129,7 +130,10 @@ fn flag(settings: &Settings, name: &str) -> Result<bool> {
 fn base_path(text: &str) -> Result<String> {
     let base = text.trim().trim_end_matches('/');
     let segment = |part: &str| {
-        !part.is_empty() && part != "." && part != ".." && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
     };
     if base.is_empty() || (base.starts_with('/') && base[1..].split('/').all(segment)) {
         Ok(base.to_owned())
@@ -140,7 +144,12 @@ fn base_path(text: &str) -> Result<String> {
 
 /// `120/60`: calls / seconds; `120` stands for a minute, `0` for no limit.
 fn rate(text: Option<&str>) -> Result<Option<Rate>> {
-    let wrong = |text: &str| bad(format!("API_RATE_LIMIT vaut « {text} »"), "écrivez appels/secondes, par exemple 120/60 ; 0 pour aucune limite");
+    let wrong = |text: &str| {
+        bad(
+            format!("API_RATE_LIMIT vaut « {text} »"),
+            "écrivez appels/secondes, par exemple 120/60 ; 0 pour aucune limite",
+        )
+    };
     let (calls, seconds) = match text {
         None => RATE,
         Some(text) => {
@@ -173,7 +182,9 @@ fn origins(name: &str, list: Vec<String>) -> Result<Vec<String>> {
         !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]*".contains(&b))
     };
     match list.iter().find(|text| !is_origin(text)) {
-        Some(wrong) => Err(bad(format!("{name} : « {wrong} » n'est pas une origine"), "écrivez-la ainsi : https://www.exemple.fr")),
+        Some(wrong) => {
+            Err(bad(format!("{name} : « {wrong} » n'est pas une origine"), "écrivez-la ainsi : https://www.exemple.fr"))
+        }
         None => Ok(list),
     }
 }
@@ -196,7 +207,10 @@ mod tests {
     #[test]
     fn base_paths() {
         let parsed = |text| base_path(text).ok();
-        assert_eq!((parsed("/"), parsed(""), parsed("/a/b/")), (Some(String::new()), Some(String::new()), Some("/a/b".into())));
+        assert_eq!(
+            (parsed("/"), parsed(""), parsed("/a/b/")),
+            (Some(String::new()), Some(String::new()), Some("/a/b".into()))
+        );
         for wrong in ["a", "//a", "/a//b", "/..", "/a?b", "/é", "/a b"] {
             assert_eq!(parsed(wrong), None, "{wrong}");
         }

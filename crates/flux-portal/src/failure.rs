@@ -81,7 +81,9 @@ impl Failure {
     /// One sentence.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::BadRequest(text) | Self::Forbidden(text) | Self::NotFound(text) | Self::Unavailable(text) => text.clone(),
+            Self::BadRequest(text) | Self::Forbidden(text) | Self::NotFound(text) | Self::Unavailable(text) => {
+                text.clone()
+            }
             Self::Unauthorized => "connectez-vous, ou donnez un jeton (Authorization: Bearer)".into(),
             Self::NotAllowed => "cette adresse n'accepte pas cette méthode".into(),
             Self::TooSlow => "la demande n'est pas arrivée à temps".into(),

@@ -25,6 +25,7 @@ mod pool;
 mod serve;
 mod session;
 mod throttle;
+pub mod users;
 
 pub use config::Options;
 pub use serve::serve;

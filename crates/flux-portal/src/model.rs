@@ -29,7 +29,11 @@ fn scope(session: &mut Session, question: &Question) -> Result<Scope, Failure> {
 ///
 /// # Errors
 /// [`Failure::NotFound`] for a zone or a period, [`Failure::BadRequest`], those of the database; so of all that follow.
-pub(crate) fn key_figures(session: &mut Session, question: &Question, version: &Version) -> Result<Answer<Indicators>, Failure> {
+pub(crate) fn key_figures(
+    session: &mut Session,
+    question: &Question,
+    version: &Version,
+) -> Result<Answer<Indicators>, Failure> {
     let scope = scope(session, question)?;
     let value = indicators(session, &scope)?;
     let meta = Meta::new(&scope, value.sources.clone(), &version.to_string());
@@ -50,7 +54,11 @@ pub(crate) fn origins(
 }
 
 /// Where tourists go in the evening, commune by commune.
-pub(crate) fn communes(session: &mut Session, question: &Question, version: &Version) -> Result<Answer<Mobility>, Failure> {
+pub(crate) fn communes(
+    session: &mut Session,
+    question: &Question,
+    version: &Version,
+) -> Result<Answer<Mobility>, Failure> {
     let scope = scope(session, question)?;
     let asked = mobility::Asked {
         period: question.period.clone(),

@@ -41,12 +41,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new(database: Database, connections: usize) -> Self {
-        Self {
-            database,
-            turns: Arc::new(Semaphore::new(connections)),
-            stamp: RwLock::default(),
-            known: Arc::default(),
-        }
+        Self { database, turns: Arc::new(Semaphore::new(connections)), stamp: RwLock::default(), known: Arc::default() }
     }
 
     /// Runs `work` on a connection, when its turn comes.

@@ -126,6 +126,17 @@ pub enum Figure {
     Mean(f64),
 }
 
+impl Figure {
+    /// Change of `n` against `before`, in percent; `None` where either is absent, or where there is nothing to change from.
+    pub fn change(n: Option<Self>, before: Option<Self>) -> Option<f64> {
+        match (n?, before?) {
+            (Self::Count(n), Self::Count(before)) => Comparison { n: Some(n), n_1: Some(before) }.change(),
+            (Self::Mean(n), Self::Mean(before)) => change_of(n, before),
+            _ => None,
+        }
+    }
+}
+
 /// A figure of a year, with what is to be said of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Value {
@@ -152,11 +163,7 @@ pub struct Indicator {
 impl Indicator {
     /// Change of N against another of its years, in percent.
     pub fn change(&self, against: usize) -> Option<f64> {
-        match (self.values[0]?, (*self.values.get(against)?)?) {
-            (Figure::Count(n), Figure::Count(before)) => Comparison { n: Some(n), n_1: Some(before) }.change(),
-            (Figure::Mean(n), Figure::Mean(before)) => change_of(n, before),
-            _ => None,
-        }
+        Figure::change(self.values[0], *self.values.get(against)?)
     }
 }
 

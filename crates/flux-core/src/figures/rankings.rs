@@ -78,9 +78,21 @@ pub struct Ranking {
     pub total_n1: Option<u64>,
     /// The table behind it.
     pub source: Source,
+    now: Counted,
 }
 
 impl Ranking {
+    /// The same names beside those of another period or zone, which stands in the place of N−1.
+    pub fn against(&self, other: &Self) -> Self {
+        Self {
+            rows: join(&self.now, Some(&other.now)),
+            total: self.total,
+            total_n1: other.total,
+            source: self.source.clone(),
+            now: self.now.clone(),
+        }
+    }
+
     /// The names that are among the `limit` first of N or of N−1, so that one that fell out is seen.
     pub fn ranked(&self, limit: usize) -> Vec<&Rank> {
         let among = |rank: Option<usize>| rank.is_some_and(|rank| rank <= limit);
@@ -103,6 +115,7 @@ pub fn ranking(session: &mut Session, scope: &Scope, visitors: Visitors, breakdo
         total: now.total(),
         total_n1: before.as_ref().and_then(Counted::total),
         source,
+        now,
     })
 }
 
@@ -114,7 +127,7 @@ pub(crate) struct Breakdowns<'a> {
 }
 
 /// What one period holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Counted {
     coverage: Coverage,
     volumes: BTreeMap<String, u64>,

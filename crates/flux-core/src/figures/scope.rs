@@ -176,16 +176,3 @@ impl Scope {
 pub(crate) fn same_date(day: NaiveDate, years: i32) -> Option<NaiveDate> {
     day.with_year(day.year().checked_add(years)?)
 }
-
-/// Runs `work` on one state of the database, so that no figure of an answer is older than another.
-///
-/// # Errors
-/// Those of `work`.
-pub fn in_snapshot<T>(session: &mut Session, work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
-    session.exec("début de lecture", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", ())?;
-    let result = work(session);
-    let ended = session.exec("fin de lecture", "ROLLBACK", ());
-    let value = result?;
-    ended?;
-    Ok(value)
-}

@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 mod doctor;
+pub mod freshness;
 mod import_progress;
 mod prerequisites;
 mod server;

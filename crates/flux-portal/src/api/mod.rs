@@ -1,0 +1,112 @@
+//! The JSON addresses: one table of what each answers and who may ask.
+
+mod choices;
+mod figures;
+mod state;
+
+use flux_core::db::Session;
+use flux_core::figures::version::Version;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::ask::Parameters;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::list::Row;
+use flux_core::db::Database;
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever has logged in or has a token; everyone where the portal is public.
+    Readers,
+    /// Whoever has logged in or has a token.
+    Known,
+    /// Nobody: the old portal's feature is not served.
+    Nobody,
+}
+
+/// What an answer is worked out with.
+pub(crate) struct Context<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) database: &'a Database,
+    pub(crate) config: &'a Config,
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) version: &'a Version,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) body: Value,
+    /// Its list, for spreadsheets.
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Document {
+    /// # Errors
+    /// [`Failure::Internal`] for what JSON cannot say.
+    fn new(body: Value, rows: &[impl Serialize]) -> Result<Self, Failure> {
+        Ok(Self { body, rows: rows.iter().map(row).collect::<Result<_, _>>()? })
+    }
+}
+
+fn json_of(value: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| {
+        log::error!("JSON : {error}");
+        Failure::Internal
+    })
+}
+
+fn row(value: &impl Serialize) -> Result<Row, Failure> {
+    match json_of(value)? {
+        Value::Object(row) => Ok(row),
+        other => Ok(json!({"valeur": other}).as_object().cloned().unwrap_or_default()),
+    }
+}
+
+/// An address.
+pub(crate) struct Endpoint {
+    /// Below the base, without `.php`.
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    /// Whether it tells of the moment, and is never kept.
+    pub(crate) live: bool,
+    pub(crate) answer: fn(&mut Context<'_>) -> Result<Document, Failure>,
+}
+
+const fn figures(path: &'static str, answer: fn(&mut Context<'_>) -> Result<Document, Failure>) -> Endpoint {
+    Endpoint { path, access: Access::Readers, live: false, answer }
+}
+
+const fn closed(path: &'static str) -> Endpoint {
+    Endpoint { path, access: Access::Nobody, live: true, answer: |_| Err(Failure::Internal) }
+}
+
+/// All addresses.
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    figures("/api/infographie/infographie_indicateurs_cles", figures::key_figures),
+    figures("/api/infographie/infographie_departements_touristes", figures::departements_touristes),
+    figures("/api/infographie/infographie_departements_excursionnistes", figures::departements_excursionnistes),
+    figures("/api/infographie/infographie_regions_touristes", figures::regions_touristes),
+    figures("/api/infographie/infographie_regions_excursionnistes", figures::regions_excursionnistes),
+    figures("/api/infographie/infographie_pays_touristes", figures::pays_touristes),
+    figures("/api/infographie/infographie_pays_excursionnistes", figures::pays_excursionnistes),
+    figures("/api/infographie/infographie_communes_excursion", figures::communes),
+    figures("/api/infographie/infographie_duree_sejour", figures::lengths),
+    figures("/api/infographie/infographie_series", figures::days),
+    figures("/api/infographie/infographie_periodes", choices::periods),
+    figures("/api/filters/get_periodes", choices::periods),
+    figures("/api/filters/filters_mysql", choices::filters),
+    figures("/api/legacy/blocks/bloc_a", figures::bloc_a),
+    figures("/api/analytics/communes_excursion", figures::communes),
+    figures("/api/analytics/comparison_detailed", figures::comparison),
+    figures("/api/analytics/comparison_departements", figures::comparison_departements),
+    Endpoint { path: "/api/database/tables_info", access: Access::Known, live: true, answer: state::tables },
+    Endpoint { path: "/api/etat", access: Access::Readers, live: true, answer: state::state },
+    closed("/api/shared-spaces/spaces"),
+    closed("/api/shared-spaces/members"),
+    closed("/api/shared-spaces/infographics"),
+    closed("/api/shared-spaces/router"),
+];

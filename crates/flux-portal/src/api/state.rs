@@ -1,0 +1,54 @@
+//! What the database holds, and what is going on in it.
+
+use flux_core::health;
+use serde_json::{Value, json};
+
+use crate::api::{Context, Document, json_of, row};
+use crate::failure::Failure;
+
+/// The inventory, page by page.
+pub(super) fn tables(context: &mut Context<'_>) -> Result<Document, Failure> {
+    let parameters = context.parameters;
+    let kinds = match parameters.text("type") {
+        None | Some("all") => Vec::new(),
+        Some(kind) => vec![
+            kind.parse()
+                .map_err(|_| Failure::BadRequest("type : all, dim, fact, temp ou system est attendu".into()))?,
+        ],
+    };
+    let number = |name: &str, usual: usize, most: usize| match parameters.text(name) {
+        None => Ok(usual),
+        Some(text) => text
+            .parse::<usize>()
+            .ok()
+            .filter(|number| *number <= most)
+            .ok_or_else(|| Failure::BadRequest(format!("{name} : un nombre jusqu'à {most} est attendu"))),
+    };
+    let (limit, offset) = (number("limit", 1_000, 1_000)?.max(1), number("offset", 0, 100_000)?);
+    let options = health::TableOptions { kinds, stats: false, structure: false };
+    let inventory = json_of(&health::tables(context.database, &options)?)?;
+    let mut all: Vec<Value> = inventory["tables"].as_array().cloned().unwrap_or_default();
+    for table in &mut all {
+        table["table_name"] = table["name"].clone();
+    }
+    let count = all.len();
+    let page: Vec<Value> = all.into_iter().skip(offset).take(limit).collect();
+    let next = offset + page.len();
+    let body = json!({
+        "success": true,
+        "tables": page,
+        "count": page.len(),
+        "total": count,
+        "total_bytes": inventory["total_bytes"],
+        "next_offset": (next < count).then_some(next),
+    });
+    Ok(Document { body, rows: page.iter().map(row).collect::<Result<_, _>>()? })
+}
+
+/// Freshness, the last import, what runs.
+pub(super) fn state(context: &mut Context<'_>) -> Result<Document, Failure> {
+    let freshness = health::freshness::freshness(context.database)?;
+    let mut body = json_of(&freshness)?;
+    body["version_des_donnees"] = Value::String(context.version.to_string());
+    Document::new(body, &freshness.tables)
+}

@@ -1,0 +1,152 @@
+//! What happens to a request: who asks, whether they may, what is kept of earlier answers, what every answer says beside its content.
+
+mod answers;
+mod entry;
+mod guard;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::get;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use moka::sync::Cache;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::api::ENDPOINTS;
+use crate::caller::Sessions;
+use crate::config::{Config, Rate};
+use crate::failure::Failure;
+use crate::journal::Journal;
+use crate::pages::PAGES;
+use crate::pool::{Pool, Stamp};
+use crate::throttle::Throttle;
+
+/// Bytes of a request's body: the form of login is the largest.
+const BODY: usize = 16 * 1_024;
+/// How long a request may take in all.
+const TIME: Duration = Duration::from_secs(40);
+/// Bytes of answers that are kept.
+const KEPT: u64 = 32 * 1_024 * 1_024;
+/// How long an answer is kept that nobody asks for.
+const IDLE: Duration = Duration::from_secs(3_600);
+/// Passwords that are checked at the same time: each takes up to 64 MiB where PHP made its hash.
+const PASSWORDS: usize = 1;
+
+/// An answer that can be given again.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    content_type: &'static str,
+    /// Name of a file, for what is to be saved.
+    file: Option<String>,
+    /// Title of a page.
+    title: Option<String>,
+    bytes: Bytes,
+    /// Tells it from every other.
+    tag: String,
+}
+
+/// What was asked, and of which state of the data.
+type Key = (String, Stamp);
+
+/// Everything that the handlers share.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) pool: Pool,
+    kept: Cache<Key, Arc<Kept>>,
+    sessions: Sessions,
+    throttle: Throttle,
+    passwords: Semaphore,
+    limiter: Option<DefaultKeyedRateLimiter<String>>,
+    access: Journal,
+    audit: Journal,
+}
+
+impl App {
+    /// # Errors
+    /// When a log cannot be written.
+    pub(crate) fn new(config: Config, pool: Pool) -> std::io::Result<Self> {
+        let limiter = config.rate.and_then(quota).map(RateLimiter::keyed);
+        Ok(Self {
+            access: Journal::open(&config.access_log)?,
+            audit: Journal::open(&config.audit_log)?,
+            kept: Cache::builder()
+                .max_capacity(KEPT)
+                .weigher(|key: &Key, kept: &Arc<Kept>| {
+                    u32::try_from(key.0.len() + kept.bytes.len() + 256).unwrap_or(u32::MAX)
+                })
+                .time_to_idle(IDLE)
+                .build(),
+            sessions: Sessions::new(),
+            throttle: Throttle::new(),
+            passwords: Semaphore::new(PASSWORDS),
+            limiter,
+            config,
+            pool,
+        })
+    }
+
+    /// Forgets callers who have long kept to the limit.
+    pub(crate) fn tidy(&self) {
+        if let Some(limiter) = &self.limiter {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+    }
+}
+
+fn quota(rate: Rate) -> Option<Quota> {
+    let each = Duration::from_secs(u64::from(rate.seconds.get())) / rate.calls.get();
+    Some(Quota::with_period(each)?.allow_burst(NonZeroU32::new(rate.calls.get())?))
+}
+
+/// All addresses.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for endpoint in ENDPOINTS {
+        let answer = move |state, who, query, headers| answers::api(endpoint, state, who, query, headers);
+        router = router.route(endpoint.path, get(answer)).route(&format!("{}.php", endpoint.path), get(answer));
+    }
+    for page in PAGES {
+        let answer = move |state, who, query, headers| answers::page(page, state, who, query, headers);
+        router = router.route(page.path, get(answer)).route(&format!("{}.php", page.path), get(answer));
+    }
+    let inner = router
+        .route("/", get(entry::home))
+        .route("/login", get(entry::form).post(entry::login))
+        .route("/login.php", get(entry::form).post(entry::login))
+        .route("/logout", axum::routing::post(entry::logout))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(RequestBodyLimitLayer::new(BODY))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .route("/healthz", get(entry::alive))
+        .route("/readyz", get(entry::ready));
+    let outer = if app.config.base.is_empty() {
+        inner
+    } else {
+        let home = app.config.path("/");
+        Router::new()
+            .nest(&app.config.base, inner)
+            .route(&home, get(entry::home))
+            .route("/healthz", get(entry::alive))
+            .route("/readyz", get(entry::ready))
+    };
+    outer
+        .with_state(app.clone())
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(app.clone(), guard::dress))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME))
+        .layer(CatchPanicLayer::custom(|_| {
+            use axum::response::IntoResponse;
+            log::error!("une demande a arrêté son traitement");
+            (Failure::Internal.status(), Failure::Internal.message()).into_response()
+        }))
+}

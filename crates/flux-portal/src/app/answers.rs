@@ -1,0 +1,192 @@
+//! Answers that are worked out from the database, and given again while the data do not change.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, RawQuery, State};
+use axum::http::header::{self, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use flux_core::db::Session;
+
+use crate::api::{Access, Context, Endpoint};
+use crate::app::guard::{Framed, Who};
+use crate::app::{App, Kept};
+use crate::ask::{Format, Parameters};
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::list;
+use crate::pages::{Content, Frame, Page, frame};
+use crate::pool::Stamp;
+
+const JSON: &str = "application/json; charset=utf-8";
+const CSV: &str = "text/csv; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+type App_ = State<Arc<App>>;
+
+/// A JSON address.
+pub(crate) async fn api(
+    endpoint: &'static Endpoint,
+    State(app): App_,
+    Extension(who): Extension<Who>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let known = who.caller.is_known();
+    match endpoint.access {
+        Access::Readers if known || app.config.public => {}
+        Access::Known if known => {}
+        Access::Nobody if known => {
+            return Err(Failure::Forbidden("les espaces partagés ne sont pas servis par ce portail".into()));
+        }
+        _ => return Err(Failure::Unauthorized),
+    }
+    let parameters = Parameters::parse(&query.unwrap_or_default())?;
+    let format = parameters.format()?;
+    if format == Format::Xlsx {
+        return Err(Failure::BadRequest("format : json ou csv est attendu".into()));
+    }
+    let kept = kept(&app, endpoint.path, parameters, endpoint.live, move |context| {
+        let document = (endpoint.answer)(context)?;
+        let name = endpoint.path.rsplit('/').next().unwrap_or_default();
+        match format {
+            Format::Csv => {
+                let bytes = list::csv(&document.rows).map_err(|error| {
+                    log::error!("CSV : {error}");
+                    Failure::Internal
+                })?;
+                Ok(Made { content_type: CSV, file: Some(format!("{name}.csv")), title: None, bytes })
+            }
+            _ => {
+                Ok(Made { content_type: JSON, file: None, title: None, bytes: document.body.to_string().into_bytes() })
+            }
+        }
+    })
+    .await?;
+    Ok(given(&kept, &headers))
+}
+
+/// A page.
+pub(crate) async fn page(
+    page: &'static Page,
+    State(app): App_,
+    Extension(who): Extension<Who>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let query = query.unwrap_or_default();
+    if !who.caller.is_known() && !app.config.public {
+        let asked = if query.is_empty() { page.path.to_owned() } else { format!("{}?{query}", page.path) };
+        let redirect: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+        return Ok(Redirect::to(&format!("{}?redirect={redirect}", app.config.path("/login"))).into_response());
+    }
+    let parameters = Parameters::parse(&query)?;
+    let embedded = page.path == "/infographie" && parameters.text("embed") == Some("1");
+    let kept = kept(&app, page.path, parameters, page.path == "/etat", move |context| {
+        let content = (page.content)(context)?;
+        Ok(Made {
+            content_type: HTML,
+            file: None,
+            title: Some(content.title),
+            bytes: content.body.into_string().into_bytes(),
+        })
+    })
+    .await?;
+    let mut response = framed(&app, &who, &kept, &headers)?;
+    if embedded {
+        response.extensions_mut().insert(Framed);
+    }
+    Ok(response)
+}
+
+/// What a handler has made.
+struct Made {
+    content_type: &'static str,
+    file: Option<String>,
+    title: Option<String>,
+    bytes: Vec<u8>,
+}
+
+/// The answer that is kept, else a new one.
+async fn kept(
+    app: &Arc<App>,
+    path: &'static str,
+    parameters: Parameters,
+    live: bool,
+    make: impl Fn(&mut Context<'_>) -> Result<Made, Failure> + Send + 'static,
+) -> Result<Arc<Kept>, Failure> {
+    let stamp = app.pool.stamp().await?;
+    let key = (format!("{path} {parameters:?}"), stamp.clone());
+    if !live && let Some(kept) = app.kept.get(&key) {
+        return Ok(kept);
+    }
+    let shared = app.clone();
+    app.pool
+        .run(move |session: &mut Session| {
+            // Whoever had the turn before may have made it.
+            if !live && let Some(kept) = shared.kept.get(&key) {
+                return Ok(kept);
+            }
+            let Stamp { version, .. } = &stamp;
+            let made = session.snapshot(|session| {
+                Ok(make(&mut Context {
+                    session,
+                    database: &shared.pool.database,
+                    config: &shared.config,
+                    parameters: &parameters,
+                    version,
+                }))
+            })??;
+            let tag = blake3::hash(&made.bytes).to_hex()[..32].to_owned();
+            let bytes = Bytes::from(made.bytes);
+            let kept =
+                Arc::new(Kept { content_type: made.content_type, file: made.file, title: made.title, bytes, tag });
+            if !live && version.settled {
+                shared.kept.insert(key, kept.clone());
+            }
+            Ok(kept)
+        })
+        .await
+}
+
+/// The answer, or that the caller has it already.
+fn given(kept: &Kept, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", kept.tag);
+    let has_it = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|tags| tags.to_str().ok())
+        .is_some_and(|tags| tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+    let mut response = if has_it {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, kept.content_type)], kept.bytes.clone()).into_response()
+    };
+    let map = response.headers_mut();
+    map.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    map.append(header::VARY, HeaderValue::from_static("Authorization, X-Api-Key, Cookie"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        map.insert(header::ETAG, tag);
+    }
+    if let Some(file) = &kept.file
+        && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{file}\""))
+    {
+        map.insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+/// A page with the frame of its reader; other content as it is.
+fn framed(app: &App, who: &Who, kept: &Kept, headers: &HeaderMap) -> Result<Response, Failure> {
+    let Some(title) = &kept.title else { return Ok(given(kept, headers)) };
+    let form_token = who.cookies.session.as_ref().map(|secret| secret.form_token()).transpose()?;
+    let account = match &who.caller {
+        Caller::Account(account) => Some(account),
+        _ => None,
+    };
+    // What is kept was made by the templates.
+    let body = maud::PreEscaped(String::from_utf8_lossy(&kept.bytes).into_owned());
+    let around = Frame { config: &app.config, account, form_token: form_token.as_deref() };
+    let page = frame(&around, &Content { title: title.clone(), body }).into_string();
+    Ok(([(header::CONTENT_TYPE, HTML)], page).into_response())
+}

@@ -1,0 +1,119 @@
+//! Two files: the access log in the common format of web servers, and the audit log, which says who was let in and who was not.
+//! Neither ever holds a token, a cookie or a password.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Lines that wait to be written; when a disk does not keep up, further ones are lost and said to be.
+const WAITING: usize = 10_000;
+
+/// A file that lines are added to by a thread of its own: requests never wait for the disk. Opened for each batch, so that it can be
+/// rotated at any time.
+pub(crate) struct Journal {
+    lines: Option<SyncSender<String>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Journal {
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        append(path, "")?;
+        let (lines, waiting) = sync_channel(WAITING);
+        let path = path.to_path_buf();
+        let writer = std::thread::Builder::new().name("journal".into()).spawn(move || write(&path, &waiting))?;
+        Ok(Self { lines: Some(lines), writer: Some(writer) })
+    }
+
+    pub(crate) fn line(&self, line: String) {
+        if let Some(lines) = &self.lines
+            && lines.try_send(line).is_err()
+        {
+            log::warn!("journal saturé : une ligne est perdue");
+        }
+    }
+}
+
+impl Drop for Journal {
+    /// Writes what waits.
+    fn drop(&mut self) {
+        self.lines = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write(path: &Path, waiting: &Receiver<String>) {
+    loop {
+        let mut batch = match waiting.recv_timeout(Duration::from_secs(1)) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        batch.push('\n');
+        while batch.len() < 65_536
+            && let Ok(line) = waiting.try_recv()
+        {
+            batch.push_str(&line);
+            batch.push('\n');
+        }
+        if let Err(error) = append(path, &batch) {
+            log::warn!("journal {} : {error}", path.display());
+        }
+    }
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    // Addresses and names of people: not for everybody.
+    options.mode(0o640);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+/// Text of a stranger in a line: one line, no quotes that end it, not for ever.
+pub(crate) fn tame(text: &str) -> String {
+    text.chars().take(500).map(|c| if c.is_control() || c == '"' || c == '\\' { '.' } else { c }).collect()
+}
+
+/// A query as it may be kept: values that look like secrets are not.
+pub(crate) fn without_secrets(query: &str) -> String {
+    let pair = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if ["token", "key", "pass", "secret"].iter().any(|word| name.to_lowercase().contains(word)) => {
+            format!("{name}=...")
+        }
+        _ => pair.to_owned(),
+    };
+    query.split('&').map(pair).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_cannot_write_a_line_of_their_own() {
+        assert_eq!(tame("a\r\n127.0.0.1 \"GET\\ \u{1b}[0m"), "a..127.0.0.1 .GET. .[0m");
+        assert_eq!(without_secrets("zone=X&api_key=abc&Token=d"), "zone=X&api_key=...&Token=...");
+    }
+
+    #[test]
+    fn lines_are_written_in_order_and_all_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b.log");
+        let journal = Journal::open(&path).unwrap();
+        (0..1000).for_each(|n| journal.line(n.to_string()));
+        drop(journal);
+        let expected: String = (0..1000).map(|n| format!("{n}\n")).collect();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+    }
+}

@@ -1,0 +1,207 @@
+//! `portal-users`: the accounts of the portal.
+
+use flux_core::accounts::{Account, Accounts};
+use flux_core::db::{Database, Session};
+use flux_core::error::{Error, Result};
+use flux_core::ledger::sessions;
+use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, plural, verdict};
+use serde::Serialize;
+
+use crate::password;
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A new account, with the role `user` unless told otherwise.
+    Add {
+        /// Its role.
+        role: Option<String>,
+    },
+    /// All accounts.
+    List,
+    /// Another password.
+    Password,
+    /// May no longer log in.
+    Disable,
+    /// May log in again.
+    Enable,
+    /// Another role.
+    Role(String),
+}
+
+impl Action {
+    /// Whether a password is to be asked for.
+    pub fn needs_password(&self) -> bool {
+        matches!(self, Self::Add { .. } | Self::Password)
+    }
+}
+
+/// What was done, and the accounts as they are then.
+#[derive(Debug, Serialize)]
+struct UsersReport {
+    /// `add`, `list` …
+    action: &'static str,
+    username: Option<String>,
+    dry_run: bool,
+    /// Sessions that were ended.
+    sessions_ended: u64,
+    accounts: Vec<Account>,
+    findings: Vec<Finding>,
+}
+
+/// Does it. `name` and `password` are there where the action needs them.
+///
+/// # Errors
+/// [`Error::Usage`] for an account that is not there, or is there already, a name or a password that will not do; those of the database.
+pub fn administer(
+    database: &Database,
+    action: &Action,
+    name: Option<&str>,
+    password: Option<&str>,
+    dry_run: bool,
+) -> Result<impl Report + use<>> {
+    let mut session = database.session()?;
+    let mut report = UsersReport {
+        action: action_name(action),
+        username: name.map(str::to_owned),
+        dry_run,
+        sessions_ended: 0,
+        accounts: Vec::new(),
+        findings: Vec::new(),
+    };
+    if let Action::Add { .. } = action
+        && !dry_run
+    {
+        Accounts::create(&mut session)?;
+    }
+    let accounts = Accounts::open(&mut session)?;
+    if *action != Action::List {
+        let name = name.ok_or_else(|| Error::Usage("le nom du compte manque".into()))?;
+        change(&mut session, &accounts, action, (name, password), &mut report)?;
+    }
+    report.accounts = accounts.all(&mut session)?;
+    if !report.accounts.iter().any(|account| account.admin && account.active) {
+        let finding = Finding::attention(Code::NoAdministrator, "users", "aucun administrateur actif");
+        report.findings.push(finding.action("`portal-users role NOM --role admin`, ou `portal-users enable NOM`"));
+    }
+    Ok(report)
+}
+
+fn action_name(action: &Action) -> &'static str {
+    match action {
+        Action::Add { .. } => "add",
+        Action::List => "list",
+        Action::Password => "passwd",
+        Action::Disable => "disable",
+        Action::Enable => "enable",
+        Action::Role(_) => "role",
+    }
+}
+
+fn change(
+    session: &mut Session,
+    accounts: &Accounts,
+    action: &Action,
+    (name, password): (&str, Option<&str>),
+    report: &mut UsersReport,
+) -> Result<()> {
+    let hash = || password::hash(password.unwrap_or_default());
+    if let Action::Add { role } = action {
+        let role = checked_role(role.as_deref().unwrap_or("user"))?;
+        let (name, hash) = (checked_name(name)?, hash()?);
+        if !report.dry_run {
+            accounts.add(session, name, &hash, role)?;
+        }
+        return Ok(());
+    }
+    let unknown = || Error::Usage(format!("le compte {name} n'existe pas (`portal-users list`)"));
+    let account = accounts.by_name(session, name)?.ok_or_else(unknown)?;
+    let hash = if *action == Action::Password { hash()? } else { String::new() };
+    if let Action::Role(role) = action {
+        checked_role(role)?;
+    }
+    if report.dry_run {
+        return Ok(());
+    }
+    match action {
+        Action::Password => accounts.set_hash(session, account.id, &hash)?,
+        Action::Disable => accounts.set_active(session, account.id, false)?,
+        Action::Enable => return accounts.set_active(session, account.id, true),
+        Action::Role(role) => accounts.set_role(session, account.id, role)?,
+        Action::Add { .. } | Action::List => {}
+    }
+    // What was opened with the old password or the old rights is closed.
+    report.sessions_ended = match sessions::end_all(session, account.id) {
+        Err(Error::MissingTable { .. }) => 0,
+        ended => ended?,
+    };
+    Ok(())
+}
+
+fn checked_name(name: &str) -> Result<&str> {
+    let plain = |c: char| c.is_alphanumeric() || ".-_@+".contains(c);
+    if !name.is_empty() && name.chars().count() <= 100 && name.chars().all(plain) {
+        return Ok(name);
+    }
+    Err(Error::Usage("un nom de compte a de 1 à 100 lettres, chiffres, ou . - _ @ +".into()))
+}
+
+fn checked_role(role: &str) -> Result<&str> {
+    if !role.is_empty() && role.len() <= 32 && role.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+        return Ok(role);
+    }
+    Err(Error::Usage("un rôle a de 1 à 32 lettres ou chiffres : user, admin".into()))
+}
+
+impl Report for UsersReport {
+    fn render(&self, page: &mut Page) {
+        if self.dry_run {
+            page.line("À blanc : rien n'a été écrit.");
+        }
+        let mut table = Table::new(&["compte", "rôle", "actif", "dernière connexion"]);
+        for account in &self.accounts {
+            table.row([
+                account.username.clone(),
+                account.role.clone(),
+                if account.active { "oui" } else { "non" }.into(),
+                account.last_login.clone().unwrap_or_else(|| "–".into()),
+            ]);
+        }
+        if !table.is_empty() {
+            page.table(&table);
+            page.gap();
+        }
+        for finding in &self.findings {
+            page.finding(finding);
+        }
+        if self.findings.is_empty() {
+            let ended = plural(self.sessions_ended, "session fermée", "sessions fermées");
+            page.verdict(
+                Verdict::Ok,
+                match (self.action, self.sessions_ended) {
+                    ("list", _) => plural(self.accounts.len() as u64, "compte", "comptes"),
+                    (_, 0) => "fait".into(),
+                    _ => format!("fait, {ended}"),
+                },
+            );
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        verdict(&self.findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_roles() {
+        assert!(checked_name("anne.dupont@exemple.fr").is_ok() && checked_name("Hélène").is_ok());
+        for wrong in ["", "a b", "a;b", "a\n", &"x".repeat(101)] {
+            assert!(checked_name(wrong).is_err(), "{wrong}");
+        }
+        assert!(checked_role("admin").is_ok() && checked_role("").is_err() && checked_role("a b").is_err());
+    }
+}
