@@ -9,6 +9,7 @@ pub mod legacy;
 pub mod portal;
 pub mod raw;
 pub mod saisons;
+pub mod served;
 pub mod snapshot;
 pub mod trouble;
 pub mod versions;

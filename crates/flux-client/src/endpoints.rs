@@ -9,8 +9,10 @@ pub enum Kind {
     Count,
     /// A whole number ≥ 0, or null where the year has no data.
     CountOrNull,
-    /// Any number.
-    Number,
+    /// Text that is not empty, or null where there is none.
+    TextOrNull,
+    /// A number ≥ 0.
+    Positive,
     /// Any number, or null where there is nothing to compare with.
     NumberOrNull,
     /// A date, or a date and a time.
@@ -84,8 +86,8 @@ macro_rules! ranking {
     ($name:literal, $volume:literal, $before:literal) => {
         &[
             field($name, Kind::Text),
-            field($volume, Kind::Count),
-            field($before, Kind::Count),
+            field($volume, Kind::CountOrNull),
+            field($before, Kind::CountOrNull),
             field("delta_pct", Kind::NumberOrNull),
             field("part_pct", Kind::NumberOrNull),
         ]
@@ -100,7 +102,12 @@ const INDICATEURS: &[Field] = &[
     field("fin", Kind::Date),
     field(
         "bloc_a",
-        Kind::Rows(&[field("numero", Kind::Count), field("indicateur", Kind::Text), field("N", Kind::Number)]),
+        Kind::Rows(&[
+            field("numero", Kind::Positive),
+            field("indicateur", Kind::Text),
+            field("N", Kind::NumberOrNull),
+            field("N_1", Kind::NumberOrNull),
+        ]),
     ),
     field("status", Kind::Text),
 ];
@@ -108,8 +115,8 @@ const INDICATEURS: &[Field] = &[
 const STAYS: Kind = Kind::Rows(&[
     field("duree", Kind::Text),
     field("nb_nuits", Kind::Count),
-    field("volume", Kind::Count),
-    field("volume_n1", Kind::Count),
+    field("volume", Kind::CountOrNull),
+    field("volume_n1", Kind::CountOrNull),
     field("part_pct", Kind::NumberOrNull),
     field("delta_pct", Kind::NumberOrNull),
 ]);
@@ -132,8 +139,8 @@ const MOBILITE: &[Field] = &[
         "destinations",
         Kind::Rows(&[
             field("nom_commune", Kind::Text),
-            field("code_insee", Kind::Text),
-            field("total_visiteurs", Kind::Count),
+            field("code_insee", Kind::TextOrNull),
+            field("total_visiteurs", Kind::CountOrNull),
             field("total_visiteurs_n1", Kind::CountOrNull),
             field("evolution_pct", Kind::NumberOrNull),
         ]),

@@ -242,11 +242,13 @@ fn each_row(rows: &[Value], fields: &[Field], path: &str, problems: &mut Vec<Str
 fn mismatch(value: &Value, kind: Kind) -> Option<&'static str> {
     let number = || value.as_f64().or_else(|| value.as_str()?.trim().parse::<f64>().ok()).filter(|n| n.is_finite());
     let is_count = || number().is_some_and(|n| n >= 0.0 && n.fract() == 0.0);
+    let is_text = || value.as_str().is_some_and(|text| !text.trim().is_empty()) || value.is_boolean();
     let (fits, expected) = match kind {
-        Kind::Text => (value.as_str().is_some_and(|text| !text.trim().is_empty()) || value.is_boolean(), "un texte"),
+        Kind::Text => (is_text(), "un texte"),
+        Kind::TextOrNull => (value.is_null() || is_text(), "un texte ou null"),
         Kind::Count => (is_count(), "un nombre entier positif ou nul"),
         Kind::CountOrNull => (value.is_null() || is_count(), "un nombre entier positif ou nul, ou null"),
-        Kind::Number => (number().is_some(), "un nombre"),
+        Kind::Positive => (number().is_some_and(|n| n >= 0.0), "un nombre positif ou nul"),
         Kind::NumberOrNull => (value.is_null() || number().is_some(), "un nombre ou null"),
         Kind::Date => (value.as_str().is_some_and(is_date), "une date AAAA-MM-JJ"),
         Kind::Map | Kind::Rows(_) => (true, ""),

@@ -158,7 +158,8 @@ fn compare_header(document: &Value, mobility: &Mobility, zone: &str, findings: &
         }
     }
     let got = document["zone_observation"].as_str().unwrap_or_default();
-    if fold(got) != fold(zone) {
+    // Any name of the zone is its name.
+    if fold(got) != fold(zone) && !mobility.zone_names().any(|name| fold(name) == fold(got)) {
         let message = format!("zone_observation : {got}, mais {zone} a été demandée");
         findings.push(
             Finding::attention(Code::FigureDiffers, place, message)

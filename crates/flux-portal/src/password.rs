@@ -59,13 +59,13 @@ pub(crate) fn verify_nobody(password: &str, hash_of_somebody: Option<&str>) {
 mod tests {
     use super::*;
 
-    /// The first two are the examples of PHP's manual for `password_verify` and of the bcrypt paper's implementation; the third was
-    /// made by the reference implementation of Argon2 (`echo -n motdepasse-solide | argon2 selselselsel -id -t 4 -m 12 -p 1 -e`).
+    /// Made by `crypt(3)` of the system's libxcrypt; the last is a test vector of crypt_blowfish.
     #[test]
     fn hashes_as_php_writes_them() {
-        let php = "$2y$07$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq";
+        let php = "$2y$07$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTpOq";
         assert!(verify("rasmuslerdorf", php));
         assert!(!verify("rasmuslerdorg", php));
+        assert!(verify("rasmuslerdorf", "$2y$10$abcdefghijklmnopqrstuuEgbDRB5I9WLsNZPLyPus3O95uZTC.ta"));
         assert!(verify("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"));
     }
 
@@ -84,7 +84,7 @@ mod tests {
             "",
             "secret",
             "5f4dcc3b5aa765d61d8327deb882cf99",
-            "$2y$31$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq",
+            "$2y$31$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTpOq",
             "$argon2id$v=19$m=9999999,t=4,p=1$c2Fsc2Fsc2Fs$aGFzaGhhc2hoYXNo",
             "$2y$",
         ] {

@@ -4,7 +4,7 @@ use crate::instance::{send_signal, send_signal_to_group};
 use crate::{Home, Outcome, home};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -43,6 +43,7 @@ pub struct Tool {
     env: Vec<(OsString, OsString)>,
     cwd: Option<PathBuf>,
     limit: Duration,
+    stdin: Vec<u8>,
 }
 
 impl Tool {
@@ -58,7 +59,14 @@ impl Tool {
         let env =
             [("PATH", std::env::var_os("PATH").unwrap_or_default()), ("TZ", "UTC".into()), ("LANG", "C.UTF-8".into())];
         let env = env.into_iter().map(|(k, v)| (k.into(), v)).collect();
-        Self { program: program.into(), args: Vec::new(), env, cwd: None, limit: Duration::from_secs(60) }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env,
+            cwd: None,
+            limit: Duration::from_secs(60),
+            stdin: Vec::new(),
+        }
     }
 
     /// Runs in this home, with its database in the environment.
@@ -117,6 +125,12 @@ impl Tool {
         self
     }
 
+    /// What it reads on its standard input; nothing where none is given.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
     /// Runs it to its end. A tool that outlives the time limit is killed and fails the test.
     #[track_caller]
     pub fn run(self) -> Outcome {
@@ -132,12 +146,16 @@ impl Tool {
             .env_clear()
             .envs(self.env)
             .current_dir(&cwd)
-            .stdin(Stdio::null())
+            .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {}: {e}", self.program.display()));
+        if let Some(mut input) = child.stdin.take() {
+            // A tool may end without reading it.
+            let _ = input.write_all(&self.stdin);
+        }
         let name = self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let args: Vec<String> = self.args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         Running {

@@ -101,6 +101,11 @@ impl Mobility {
         &self.filter.zone.name
     }
 
+    /// All stored names of the zone.
+    pub fn zone_names(&self) -> impl Iterator<Item = &str> {
+        self.filter.zone.rows.iter().map(|(_, name)| name.as_str())
+    }
+
     /// The table behind the answer.
     ///
     /// # Errors
