@@ -58,6 +58,7 @@ const BESIDE: &[(&str, &[&str])] = &[
     ),
     ("saisons", &["reset_saisons", "verifier_saisons"]),
     ("etl", &["populate_facts_optimized", "cleanup_year", "extract_only"]),
+    ("portal", &["portal_users", "serve_portal"]),
     ("dev", &["generate_sample_data"]),
 ];
 
@@ -308,7 +309,7 @@ fn the_stanzas_of_the_manifests_are_the_list() {
 fn the_table_of_the_readme_is_the_list() {
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
     let table = &flux().arg("docs").run().expect_code(0).stdout;
-    assert_eq!(table.lines().count(), 2 + 7);
+    assert_eq!(table.lines().count(), 2 + 8);
     assert!(readme.contains(table.as_str()), "the table of README.md is stale: run scripts/gen-docs");
 }
 
