@@ -56,7 +56,7 @@ fn a_wrong_field_in_one_of_ten_is_named() {
     });
     let run = run(&portal, &[]).expect_code(3).expect_stdout("9 appels corrects sur 10");
     let run = run.expect_stdout("champ absent : n_nuitees_n1");
-    run.expect_stdout("[0].n_nuitees : un nombre entier positif ou nul attendu, pas « douze »");
+    run.expect_stdout("[0].n_nuitees : un nombre entier positif ou nul, ou null attendu, pas « douze »");
 }
 
 #[test]

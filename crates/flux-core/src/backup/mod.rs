@@ -25,7 +25,7 @@ use crate::domain::catalogue::{self, DIMS, Space};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Fence};
-use crate::ledger::lock;
+use crate::ledger::{lock, sessions};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::settings::Settings;
@@ -179,8 +179,9 @@ fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut
     let prefixes: &[&str] = if kind == Kind::Critique { &["flux_"] } else { &["dim_", "fact_", "flux_"] };
     for table in present {
         let wanted = prefixes.iter().any(|prefix| table.starts_with(prefix));
-        // Who holds the lock is nothing to keep, and a restoration holds it itself.
-        if wanted && table != lock::TABLE && !ddl::is_beside(&table) && !chosen.contains(&table) {
+        // Who holds the lock or looks at the portal is nothing to keep, and a restoration holds the lock itself.
+        let passing = [lock::TABLE, sessions::TABLE].contains(&table.as_str());
+        if wanted && !passing && !ddl::is_beside(&table) && !chosen.contains(&table) {
             chosen.push(table);
         }
     }

@@ -50,6 +50,7 @@ pub enum Origin {
     Periode,
     /// The whole year, without a row.
     Annee,
+    /// A season of `dim_saisons`.
     Saison,
     /// The dates that were asked for.
     Intervalle,
