@@ -367,6 +367,15 @@ fn an_answer_says_what_it_stands_on() {
         meta["calcule_le"].as_str().unwrap().ends_with('Z')
             && meta["version_des_donnees"].as_str().unwrap().len() == 16
     );
+    let tables =
+        ["fact_nuitees", "fact_diurnes", "fact_nuitees_departements", "fact_nuitees_pays", "fact_sejours_duree"];
+    let sources: Vec<_> = meta["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|source| (source["table"].as_str().unwrap(), source["jours_avec_donnees"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(sources, tables.map(|table| (table, 29)));
     // July and August of 2025: August is provisional.
     let meta =
         ask("infographie/infographie_pays_touristes", "debut=2025-07-01&fin=2025-08-31&zone=CABA")["meta"].clone();
@@ -530,6 +539,28 @@ fn what_can_be_asked_for() {
         assert_eq!(codes, ["annee_complete", "vacances_ete"]);
         assert_eq!(ask(path, "action=list")["periodes"].as_array().unwrap().len(), 3);
     }
+}
+
+/// What `zones.csv` of the home hides is not offered, and answers all the same.
+#[test]
+fn a_zone_that_is_hidden_can_be_asked_for() {
+    let db = database();
+    let home = flux_test::Home::new(&db);
+    home.write(
+        "reference/zones.csv",
+        "zone;noms_equivalents;visible\nCANTAL;;non\nPAYS D'AURILLAC;CABA;oui\nCHÂTAIGNERAIE;;oui\n",
+    );
+    let served = Served::at(home, &[], &[]);
+    assert_eq!(
+        served.api("/api/filters/filters_mysql").expect(200).json()["zones"],
+        json!(["CHÂTAIGNERAIE", "PAYS D'AURILLAC"])
+    );
+    let answer = served
+        .api("/api/infographie/infographie_pays_touristes?annee=2025&periode=vacances_ete&zone=Cantal")
+        .expect(200)
+        .json();
+    assert_eq!(answer["meta"]["zone"], "CANTAL");
+    assert!(answer["total"].as_u64().unwrap() > 0);
 }
 
 #[test]

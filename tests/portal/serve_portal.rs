@@ -780,7 +780,7 @@ fn a_stop_lets_what_runs_finish() {
 }
 
 #[test]
-fn below_a_path_and_over_tls() {
+fn below_a_path() {
     let db = database();
     let served = with_accounts(&db, &[], &["--base-path", "/portail/"]);
     assert_eq!(served.get("/portail/").expect(303).header("location").as_deref(), Some("/portail/dashboard"));
@@ -809,6 +809,56 @@ fn below_a_path_and_over_tls() {
     assert_eq!(login.header("location").as_deref(), Some("/portail/tables"));
     assert_eq!(served.api(&format!("/portail{FIGURES}")).status, 200);
     assert_eq!((served.api(FIGURES).status, served.get("/healthz").status), (404, 200));
+}
+
+/// A certificate of its own authority, and its key.
+fn certificate(home: &Home) -> bool {
+    let args = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "cert.pem",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ];
+    let openssl = std::process::Command::new("openssl").args(args).current_dir(home.path()).output();
+    openssl.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn tls_by_itself() {
+    let db = database();
+    let home = Home::new(&db);
+    if !certificate(&home) {
+        return flux_test::skip("openssl is not installed");
+    }
+    let served = Served::at(home, &[], &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    let port = served.address.rsplit(':').next().unwrap();
+    let check = |base: String| {
+        let tool = served.home.tool("test-infographie-apis").args(["--json", "--base-url", &base]);
+        tool.args(["--year", "2025", "--period", "vacances_ete", "--zone", "CABA"])
+            .env("API_TOKEN", TOKEN)
+            .env("PORTAL_CA", "cert.pem")
+            .run()
+    };
+    check(format!("https://localhost:{port}")).expect_code(0);
+    // Plain http on that port is no answer, and a client that never shakes hands holds nobody up.
+    let _silent = served.connect();
+    check(format!("http://127.0.0.1:{port}")).expect_code(1);
+    check(format!("https://localhost:{port}")).expect_code(0);
 }
 
 #[test]

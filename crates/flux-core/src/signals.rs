@@ -9,12 +9,20 @@ use signal_hook::iterator::Signals;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether what runs comes to its end when a stop is asked for.
+static FINISHES: AtomicBool = AtomicBool::new(false);
+
 /// What cancels work that waits for somebody else, such as a statement of the server.
 static CANCEL: OnceLock<fn()> = OnceLock::new();
 
 /// A stop was asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Interrupted;
+
+/// From now on a stop lets what runs come to its end: for a program that answers others. It is told so in its own words.
+pub fn finish_first() {
+    FINISHES.store(true, Ordering::Relaxed);
+}
 
 /// Whether a stop was asked for.
 pub fn requested() -> bool {
@@ -57,6 +65,9 @@ pub fn install() -> std::io::Result<()> {
         for signal in signals.forever() {
             if REQUESTED.swap(true, Ordering::Relaxed) {
                 std::process::exit(128 + signal);
+            }
+            if FINISHES.load(Ordering::Relaxed) {
+                continue;
             }
             log::warn!("arrêt demandé : le travail en cours est annulé proprement");
             if let Some(cancel) = CANCEL.get() {

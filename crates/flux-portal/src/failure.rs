@@ -126,6 +126,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Usage(message) => Self::BadRequest(message),
+            Error::Interrupted => Self::Unavailable("le portail s'arrête".into()),
             error if error.is_passing() => {
                 log::warn!("{error}");
                 Self::Unavailable("la base de données ne répond pas, ou pas à temps".into())

@@ -36,7 +36,7 @@ pub(crate) fn key_figures(
 ) -> Result<Answer<Indicators>, Failure> {
     let scope = scope(session, question)?;
     let value = indicators(session, &scope)?;
-    let meta = Meta::new(&scope, value.sources.clone(), &version.to_string());
+    let meta = Meta::new(&scope, &value.sources, &value.further, &version.to_string());
     Ok(Answer { value, meta })
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn origins(
 ) -> Result<Answer<Ranking>, Failure> {
     let scope = scope(session, question)?;
     let value = ranking(session, &scope, visitors, breakdown)?;
-    let meta = Meta::new(&scope, vec![value.source.clone()], &version.to_string());
+    let meta = Meta::new(&scope, std::slice::from_ref(&value.source), &[], &version.to_string());
     Ok(Answer { value, meta })
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn communes(
     };
     let value = mobility::between(session, &asked)??;
     let source = value.source(session)?;
-    let meta = Meta::new(&scope, vec![source], &version.to_string());
+    let meta = Meta::new(&scope, &[source], &[], &version.to_string());
     Ok(Answer { value, meta })
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn communes(
 pub(crate) fn lengths(session: &mut Session, question: &Question, version: &Version) -> Result<Answer<Stays>, Failure> {
     let scope = scope(session, question)?;
     let value = stays(session, &scope)?;
-    let meta = Meta::new(&scope, vec![value.source.clone()], &version.to_string());
+    let meta = Meta::new(&scope, std::slice::from_ref(&value.source), &[], &version.to_string());
     Ok(Answer { value, meta })
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn days(
 ) -> Result<Answer<Series>, Failure> {
     let scope = scope(session, question)?;
     let value = series(session, &scope, visitors)?;
-    let meta = Meta::new(&scope, vec![value.source.clone()], &version.to_string());
+    let meta = Meta::new(&scope, std::slice::from_ref(&value.source), &[], &version.to_string());
     Ok(Answer { value, meta })
 }
 

@@ -55,6 +55,7 @@ pub fn serve(
     listening: fn(&str),
 ) -> Result<impl Report + use<>> {
     let config = Config::new(settings, options)?;
+    signals::finish_first();
     let tls = options.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
     let database = Database::connect_portal(settings, tool, options.statement_limit)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

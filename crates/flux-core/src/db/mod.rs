@@ -40,8 +40,6 @@ pub struct Database {
     budget: Budget,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
     idle: Arc<Mutex<Vec<Conn>>>,
-    /// Whether a stop that is asked for lets statements come to their end.
-    finishes: bool,
 }
 
 /// What the network may add to the time of a statement.
@@ -57,7 +55,7 @@ impl Database {
     }
 
     /// For a program that answers many others and must never hold the server up: under the portal's own account where there is one,
-    /// the server ends a read after `limit`, an answer that never comes is not waited for, and a stop lets what runs finish.
+    /// the server ends a read after `limit`, and an answer that never comes is not waited for.
     ///
     /// # Errors
     /// As [`Database::connect`].
@@ -75,7 +73,7 @@ impl Database {
             .init(vec![session])
             .read_timeout(Some(limit + NETWORK))
             .write_timeout(Some(limit + NETWORK));
-        Ok(Self { opts: opts.into(), finishes: true, ..database })
+        Ok(Self { opts: opts.into(), ..database })
     }
 
     fn open(connection: Connection, tool: &'static str) -> Result<Self> {
@@ -96,7 +94,6 @@ impl Database {
             packet,
             budget: Budget::default(),
             idle: Arc::default(),
-            finishes: false,
         })
     }
 
@@ -131,7 +128,7 @@ impl Database {
     pub fn session(&self) -> Result<Session> {
         while let Some(mut conn) = self.idle().pop() {
             if conn.ping().is_ok() {
-                return Ok(self.session_on(conn));
+                return Ok(Session::new(conn, &self.opts, self.packet));
             }
         }
         let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
@@ -145,12 +142,7 @@ impl Database {
         .map_err(wrap)?;
         // Proofs read one snapshot, whatever the server's default is. The variable of this name is not the same on every server.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").map_err(wrap)?;
-        Ok(self.session_on(conn))
-    }
-
-    fn session_on(&self, conn: Conn) -> Session {
-        let cancelled_by = (!self.finishes).then_some(&self.opts);
-        Session::new(conn, cancelled_by, self.packet)
+        Ok(Session::new(conn, &self.opts, self.packet))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {

@@ -15,7 +15,7 @@ use crate::signals;
 pub struct Session {
     conn: Conn,
     packet: usize,
-    _busy: Option<Busy>,
+    _busy: Busy,
 }
 
 /// Connections that may be busy with a statement: server connection id → how to reach that server again.
@@ -51,9 +51,8 @@ fn cancel_statements() {
 }
 
 impl Session {
-    /// `cancelled_by` is the way to the server on which a signal cancels what runs; without one it comes to its end.
-    pub(super) fn new(conn: Conn, cancelled_by: Option<&Opts>, packet: usize) -> Self {
-        let busy = cancelled_by.map(|opts| Busy::new(conn.connection_id(), opts));
+    pub(super) fn new(conn: Conn, opts: &Opts, packet: usize) -> Self {
+        let busy = Busy::new(conn.connection_id(), opts);
         Self { conn, packet, _busy: busy }
     }
 
@@ -113,7 +112,6 @@ impl Session {
     pub fn first<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
         Ok(self.rows(doing, sql, params)?.into_iter().next())
     }
-
     /// Runs `read` in one snapshot that nothing can write to: all its statements see the rows of one moment.
     ///
     /// # Errors

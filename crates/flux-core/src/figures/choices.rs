@@ -1,11 +1,13 @@
 //! What can be asked for: the years that have data, the periods of each, the zones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::db::Session;
+use crate::domain::names::fold;
+use crate::domain::reference::{self, ZoneGroup};
 use crate::error::Result;
 use crate::figures::period::{self, Period, optional_day_text};
 use crate::figures::scope::Visitors;
@@ -18,7 +20,7 @@ pub struct Choices {
     pub annees: Vec<i32>,
     /// Periods of these years, year by year.
     pub periodes: Vec<(i32, Vec<Period>)>,
-    /// Zones, by name.
+    /// Zones, by name; those that `zones.csv` hides are not offered, and can be asked for all the same.
     pub zones: Vec<Zone>,
     /// First and last date of the data.
     pub dates: Dates,
@@ -58,7 +60,15 @@ pub fn choices(session: &mut Session) -> Result<Choices> {
     for year in &annees {
         periodes.push((*year, period::of_year(session, *year)?));
     }
+    let hidden = hidden();
     let mut zones = Zones::load(session)?.groups();
+    zones.retain(|zone| !zone.rows.iter().any(|(_, name)| hidden.contains(&fold(name))));
     zones.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Choices { annees, periodes, zones, dates })
+}
+
+/// All names of the zones that `zones.csv` hides.
+fn hidden() -> HashSet<String> {
+    let names = |group: &'static ZoneGroup| std::iter::once(group.zone).chain(group.equivalents.iter().copied());
+    reference::zones().iter().filter(|group| !group.visible).flat_map(names).map(fold).collect()
 }

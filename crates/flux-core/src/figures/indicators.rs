@@ -13,9 +13,9 @@ use crate::figures::daily::{Daily, Origin};
 use crate::figures::feasts::{Feast, saturday};
 use crate::figures::lengths::{self, Lengths, Stays};
 use crate::figures::period::Period;
-use crate::figures::rankings::{Breakdown, Breakdowns};
+use crate::figures::rankings::{Breakdown, Breakdowns, Counted};
 use crate::figures::scope::{Scope, Visitors, YEARS, Year};
-use crate::figures::source::Source;
+use crate::figures::source::{Coverage, Source};
 use crate::figures::stays::mean;
 
 /// How a figure is worked out of what a year holds.
@@ -206,8 +206,10 @@ pub struct Indicators {
     pub rows: Vec<Indicator>,
     /// The stays, which the means are worked out of.
     pub stays: Stays,
-    /// The tables behind them.
+    /// The tables of nights and of presences.
     pub sources: Vec<Source>,
+    /// The tables of the breakdowns and of the stays.
+    pub further: Vec<Source>,
 }
 
 /// What a year holds, as far as the figures need it.
@@ -216,8 +218,8 @@ struct Held {
     nights: Daily,
     presences: Daily,
     stays: Option<Lengths>,
-    departements: Option<u64>,
-    pays: Option<u64>,
+    departements: Option<Counted>,
+    pays: Option<Counted>,
 }
 
 /// Works all figures out.
@@ -244,8 +246,8 @@ pub fn indicators(session: &mut Session, scope: &Scope) -> Result<Indicators> {
         let of_year = |(year, held): (&Year, &Held)| value(definition, held, shift.map(|shift| year.year + shift));
         rows.push(indicator(definition, scope.years.iter().zip(&held).map(of_year).collect()));
     }
-    let (stays, sources) = described(session, &held)?;
-    Ok(Indicators { annees: [0, 1, 2, 3, 4].map(|at| scope.years[at].year), rows, stays, sources })
+    let (stays, sources, further) = described(session, &held)?;
+    Ok(Indicators { annees: [0, 1, 2, 3, 4].map(|at| scope.years[at].year), rows, stays, sources, further })
 }
 
 /// The feasts that lie in the period, each with the year that it lies in.
@@ -263,16 +265,16 @@ fn hold(session: &mut Session, scope: &Scope, year: &Year, feasts: &[(Feast, i32
     let of_feasts =
         feasts.iter().filter_map(|(feast, in_year)| feast.days(in_year + shift)).flat_map(|days| days.iter());
     let days: BTreeSet<NaiveDate> = period.into_iter().flat_map(Period::iter).chain(of_feasts).collect();
-    let largest = |session: &mut Session, breakdown, count| -> Result<Option<u64>> {
+    let count = |session: &mut Session, breakdown| -> Result<Option<Counted>> {
         let question = Breakdowns { scope, visitors: Visitors::Touristes, breakdown };
-        Ok(period.map(|period| question.count(session, period)).transpose()?.and_then(|counted| counted.largest(count)))
+        period.map(|period| question.count(session, period)).transpose()
     };
     Ok(Held {
         nights: Daily::load(session, scope, Visitors::Touristes, &days)?,
         presences: Daily::load(session, scope, Visitors::Excursionnistes, &days)?,
         stays: period.map(|period| Lengths::count(session, scope, period)).transpose()?,
-        departements: largest(session, Breakdown::Departements, 15)?,
-        pays: largest(session, Breakdown::Pays, 5)?,
+        departements: count(session, Breakdown::Departements)?,
+        pays: count(session, Breakdown::Pays)?,
         period: period.cloned(),
     })
 }
@@ -303,8 +305,10 @@ fn value_of(definition: &Definition, held: &Held, feast_year: Option<i32>) -> Op
             let (day, volume) = daily.peak(held.period.as_ref()?, Origin::Total)?;
             Value { figure: Some(Figure::Count(volume)), date: Some(day), days: None }
         }
-        Rule::Largest(Breakdown::Pays, _) => Value { figure: count(held.pays), ..Value::default() },
-        Rule::Largest(..) => Value { figure: count(held.departements), ..Value::default() },
+        Rule::Largest(breakdown, most) => {
+            let counted = if breakdown == Breakdown::Pays { &held.pays } else { &held.departements };
+            Value { figure: count(counted.as_ref()?.largest(most)), ..Value::default() }
+        }
         Rule::MeanStay(origin) => {
             let mean = mean(&held.stays.as_ref()?.by_nights(origin))?;
             Value { figure: Some(Figure::Mean(mean)), ..Value::default() }
@@ -327,21 +331,27 @@ fn indicator(definition: &'static Definition, values: Vec<Value>) -> Indicator {
     indicator
 }
 
-/// The stays of N and N−1, and the tables behind the figures.
-fn described(session: &mut Session, held: &[Held]) -> Result<(Stays, Vec<Source>)> {
+/// The stays of N and N−1, the tables of nights and presences, and the other tables behind the figures.
+fn described(session: &mut Session, held: &[Held]) -> Result<(Stays, Vec<Source>, Vec<Source>)> {
     let none = Lengths::default();
     let stays_of = |at: usize| held.get(at).and_then(|held| held.stays.as_ref());
     let stays = Stays::of(session, stays_of(0).unwrap_or(&none), stays_of(1))?;
-    let mut sources = Vec::new();
-    for visitors in [Visitors::Touristes, Visitors::Excursionnistes] {
-        let coverage = |at: usize| {
-            let held = held.get(at)?;
-            let daily = if visitors == Visitors::Touristes { &held.nights } else { &held.presences };
-            Some(daily.coverage(held.period.as_ref()?))
-        };
-        sources.push(Source::new(session, visitors.table(), coverage(0).unwrap_or_default(), coverage(1))?);
-    }
-    Ok((stays, sources))
+    let mut source = |table, of: &dyn Fn(&Held) -> Option<Coverage>| {
+        let at = |place: usize| held.get(place).and_then(of);
+        Source::new(session, table, at(0).unwrap_or_default(), at(1))
+    };
+    let daily = |held: &Held, daily: &Daily| Some(daily.coverage(held.period.as_ref()?));
+    let sources = vec![
+        source(Visitors::Touristes.table(), &|held| daily(held, &held.nights))?,
+        source(Visitors::Excursionnistes.table(), &|held| daily(held, &held.presences))?,
+    ];
+    let tables = [Breakdown::Departements, Breakdown::Pays].map(|breakdown| breakdown.table(Visitors::Touristes));
+    let further = vec![
+        source(tables[0], &|held| held.departements.as_ref().map(Counted::coverage))?,
+        source(tables[1], &|held| held.pays.as_ref().map(Counted::coverage))?,
+        stays.source.clone(),
+    ];
+    Ok((stays, sources, further))
 }
 
 #[cfg(test)]

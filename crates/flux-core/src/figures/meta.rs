@@ -7,7 +7,7 @@ use crate::figures::period::{day_text, optional_day_text};
 use crate::figures::scope::Scope;
 use crate::figures::source::Source;
 
-/// The `meta` of an answer. Where it stands on several tables, it says the worst of them, and each in `sources`.
+/// The `meta` of an answer. Where it stands on several tables of one weight, it says the worst of them; `sources` has each.
 #[derive(Debug, Clone, Serialize)]
 pub struct Meta {
     /// Preferred name of the zone.
@@ -58,8 +58,9 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Describes an answer that stands on `sources`; `version` is the state of the data that it was read from.
-    pub fn new(scope: &Scope, sources: Vec<Source>, version: &str) -> Self {
+    /// Describes an answer that stands on `sources`, and in parts on `further` ones; `version` is the state of the data that it was read
+    /// from.
+    pub fn new(scope: &Scope, sources: &[Source], further: &[Source], version: &str) -> Self {
         let (period, before) = (scope.period(), scope.before());
         let now: DateTime<Utc> = Utc::now();
         Self {
@@ -80,7 +81,7 @@ impl Meta {
             jours_avec_donnees_n1: sources.iter().filter_map(|source| source.jours_avec_donnees_n1).min(),
             donnees_jusqu_au: sources.iter().filter_map(|source| source.donnees_jusqu_au).min(),
             provisoire_pct: sources.iter().filter_map(|source| source.provisoire_pct).reduce(f64::max),
-            sources,
+            sources: sources.iter().chain(further).cloned().collect(),
             calcule_le: now.to_rfc3339_opts(SecondsFormat::Secs, true),
             version_des_donnees: version.to_owned(),
         }

@@ -134,6 +134,10 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
+    pub(crate) fn coverage(&self) -> Coverage {
+        self.coverage
+    }
+
     /// `None` where no day has data, which is not 0.
     fn total(&self) -> Option<u64> {
         (self.coverage.days > 0).then_some(self.coverage.volume)

@@ -7,7 +7,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{Space, weekly};
 use crate::error::{Error, Result, codes};
 use crate::figures::period::optional_day_text;
-use crate::ledger::{history, lock, progress};
+use crate::ledger::{history, lock, migrations, progress};
 
 /// A main table of the weekly delivery.
 #[derive(Debug, Serialize)]
@@ -46,7 +46,9 @@ pub struct Freshness {
     pub donnees_jusqu_au: Option<NaiveDate>,
     /// Last import of a file, in UTC.
     pub dernier_import: Option<String>,
-    /// Last change of a main table, in UTC.
+    /// Last migration, in UTC.
+    pub derniere_migration: Option<String>,
+    /// Last change of a main table, in UTC, whoever made it.
     pub derniere_modification: Option<String>,
     /// What is being written now.
     pub en_cours: Option<Running>,
@@ -76,6 +78,7 @@ pub fn freshness(database: &Database) -> Result<Freshness> {
     let freshness = Freshness {
         donnees_jusqu_au: tables.iter().filter_map(|table| table.donnees_jusqu_au).min(),
         dernier_import: tables.iter().filter_map(|table| table.dernier_import.clone()).max(),
+        derniere_migration: optional(migrations::last_finished(&mut session))?.flatten(),
         derniere_modification: tables.iter().filter_map(|table| table.modifiee_le.clone()).max(),
         en_cours: running(database, &mut session)?,
         tables,

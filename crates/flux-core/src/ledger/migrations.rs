@@ -177,6 +177,16 @@ pub(crate) fn of_runs(session: &mut Session, prefix: &str) -> Result<Vec<Made>> 
     Ok(rows.into_iter().map(made).collect())
 }
 
+/// When the last migration was made, in UTC.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`] on an older schema, [`crate::error::Error::Sql`].
+pub(crate) fn last_finished(session: &mut Session) -> Result<Option<String>> {
+    let sql = "SELECT CAST(MAX(finished_at) AS CHAR) FROM flux_migrations WHERE undone_at IS NULL";
+    let last: Option<Option<String>> = session.first(READING, sql, ())?;
+    Ok(last.flatten().map(|time| time.chars().take(19).collect()))
+}
+
 /// The run of a later migration that wrote to a date and zone of this one and was not undone.
 ///
 /// # Errors
