@@ -170,10 +170,10 @@ fn memory_does_not_grow_with_the_length() {
 #[test]
 fn a_stop_leaves_whole_files_that_the_next_run_may_replace() {
     let home = Home::without_db();
-    let mut running = tool(&home).args(["--days", "20000"]).limit(Duration::from_secs(120)).spawn();
+    let mut running = tool(&home).args(["--days", "6000"]).limit(Duration::from_secs(120)).spawn();
     let started = Instant::now();
     while !home.join("data/data_temp/frequentation_nuitee.csv").exists() {
-        assert!(running.is_running() && started.elapsed() < Duration::from_secs(60), "no file yet");
+        assert!(running.is_running() && started.elapsed() < Duration::from_secs(110), "no file yet");
         std::thread::sleep(Duration::from_millis(20));
     }
     running.signal("TERM");
