@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cleanup_year;
+mod download_broken;
+mod download_deliveries;
 mod etl_bad_input;
 mod etl_database_trouble;
 mod extract_only;

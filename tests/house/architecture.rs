@@ -24,6 +24,7 @@ const LAYERS: [&str; 26] = [
     "load",
     "saisons",
     "extract",
+    "download",
     "migrate",
     "figures",
     "inspect",

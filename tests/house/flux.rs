@@ -57,8 +57,8 @@ const BESIDE: &[(&str, &[&str])] = &[
         &["restore_critical", "rotate_logs", "archive_csv", "add_missing_zones", "merge_dimension", "merge_zones"],
     ),
     ("saisons", &["reset_saisons", "verifier_saisons"]),
-    ("etl", &["populate_facts_optimized", "cleanup_year", "extract_only"]),
     ("portal", &["portal_users", "serve_portal"]),
+    ("etl", &["populate_facts_optimized", "cleanup_year", "download_deliveries", "extract_only"]),
     ("dev", &["generate_sample_data"]),
 ];
 

@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod diag;
 pub mod legacy;
+pub mod orange;
 pub mod portal;
 pub mod raw;
 pub mod saisons;

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection};
+
 /// What came in.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -33,6 +35,8 @@ pub enum Reply {
     Raw(Vec<u8>),
     /// Nothing for so long.
     Silence(Duration),
+    /// These bytes, then nothing for so long.
+    Stall(Vec<u8>, Duration),
 }
 
 /// `application/json` with status 200.
@@ -58,13 +62,32 @@ pub struct Portal {
 
 impl Portal {
     pub fn new(answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::over("http", answer, |stream, answer, log| serve(stream, answer, log))
+    }
+
+    /// The same behind TLS.
+    pub fn secure(tls: Arc<ServerConfig>, answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::over("https", answer, move |stream, answer, log| {
+            let mut connection = ServerConnection::new(tls.clone()).expect("a TLS server");
+            let mut stream = stream;
+            serve(rustls::Stream::new(&mut connection, &mut stream), answer, log);
+            connection.send_close_notify();
+            let _ = connection.write_tls(&mut stream);
+        })
+    }
+
+    fn over(
+        scheme: &str,
+        answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
+        serve: impl Fn(TcpStream, &Answering, &Mutex<Vec<Request>>) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let base = format!("{scheme}://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (answer, log) = (Arc::new(answer), seen.clone());
+        let (answer, log, serve) = (Arc::new(answer), seen.clone(), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, log) = (answer.clone(), log.clone());
+                let (answer, log, serve) = (answer.clone(), log.clone(), serve.clone());
                 thread::spawn(move || serve(stream, &*answer, &log));
             }
         });
@@ -81,7 +104,9 @@ impl Portal {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &(dyn Fn(&Request, usize) -> Reply + Sync), log: &Mutex<Vec<Request>>) {
+type Answering = dyn Fn(&Request, usize) -> Reply + Sync;
+
+fn serve(mut stream: impl Read + Write, answer: &Answering, log: &Mutex<Vec<Request>>) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -117,6 +142,10 @@ fn serve(mut stream: TcpStream, answer: &(dyn Fn(&Request, usize) -> Reply + Syn
             let _ = stream.write_all(&bytes);
         }
         Reply::Silence(time) => thread::sleep(time),
+        Reply::Stall(bytes, time) => {
+            let _ = stream.write_all(&bytes).and_then(|()| stream.flush());
+            thread::sleep(time);
+        }
     }
 }
 

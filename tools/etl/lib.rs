@@ -5,6 +5,7 @@
 extern crate self as flux_etl;
 
 mod cleanup_year;
+mod download_deliveries;
 mod extract_only;
 pub mod populate;
 mod populate_facts_full_production;
@@ -18,6 +19,7 @@ pub const CATEGORY: Category = Category {
     purpose: "les exports bruts dans les tables principales",
     tools: &[
         cleanup_year::TOOL,
+        download_deliveries::TOOL,
         extract_only::TOOL,
         populate_facts_full_production::TOOL,
         populate_facts_optimized::TOOL,

@@ -119,7 +119,7 @@ impl Client {
                 message: "l'adresse du portail manque".into(),
                 hint: "donnez --base-url ou PORTAL_BASE_URL, par exemple https://observatoire.exemple.fr".into(),
             })?;
-        let base = checked_base(&base)?;
+        let base = checked_base("l'adresse du portail", "https://observatoire.exemple.fr", &base)?;
         let token = match &options.token_file {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(Error::io("lecture du jeton dans", path))?;
@@ -142,7 +142,7 @@ impl Client {
             .user_agent(concat!("flux-outils/", env!("CARGO_PKG_VERSION")))
             .accept("application/json");
         if let Some(path) = settings.get("PORTAL_CA") {
-            config = config.tls_config(TlsConfig::builder().root_certs(authority(&path)?).build());
+            config = config.tls_config(TlsConfig::builder().root_certs(authority("PORTAL_CA", &path)?).build());
         }
         Ok(Self {
             agent: config.build().new_agent(),
@@ -210,7 +210,7 @@ impl Client {
         if let Some(Token(token)) = token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        let fail = |error| self.failure(url, error);
+        let fail = |error| failure(url, self.timeout, error);
         let mut response = request.call().map_err(fail)?;
         let header = |name: http::HeaderName| {
             let value = response.headers().get(name)?;
@@ -249,62 +249,63 @@ impl Client {
             other => other,
         }
     }
+}
 
-    fn failure(&self, url: &str, error: ureq::Error) -> Failure {
-        use FailureKind as K;
-        let new = |kind, message: String, action| Failure { kind, message, action };
-        let tls = |reason: String| {
-            new(
-                K::Tls,
-                format!("TLS : {}", tls_reason(&reason)),
-                "vérifiez le certificat du portail, l'horloge de la machine, ou donnez l'autorité interne par PORTAL_CA",
-            )
-        };
-        let limit = self.timeout.as_secs_f64();
-        match error {
-            ureq::Error::Timeout(_) => new(
+/// Why a call has no answer. `timeout` is the limit that was set for it.
+pub(crate) fn failure(url: &str, timeout: Duration, error: ureq::Error) -> Failure {
+    use FailureKind as K;
+    let new = |kind, message: String, action| Failure { kind, message, action };
+    let tls = |reason: String| {
+        new(
+            K::Tls,
+            format!("TLS : {}", tls_reason(&reason)),
+            "vérifiez le certificat du portail, l'horloge de la machine, ou donnez l'autorité interne par PORTAL_CA",
+        )
+    };
+    let limit = timeout.as_secs_f64();
+    match error {
+        ureq::Error::Timeout(_) => new(
+            K::Timeout,
+            format!("pas de réponse complète en {limit} s"),
+            "regardez la charge du serveur et ses journaux, ou relevez --timeout",
+        ),
+        ureq::Error::HostNotFound => new(
+            K::UnknownHost,
+            "le nom du serveur est inconnu".into(),
+            "corrigez l'adresse (--base-url, PORTAL_BASE_URL) ou le DNS",
+        ),
+        ureq::Error::ConnectionFailed => refused(),
+        ureq::Error::BodyExceedsLimit(_) => new(
+            K::TooLarge,
+            format!("réponse de plus de {} Mio, non lue", MAX_BODY >> 20),
+            "baissez --limit ou regardez ce que l'API renvoie",
+        ),
+        ureq::Error::Rustls(error) => tls(error.to_string()),
+        ureq::Error::Tls(reason) => tls(reason.to_owned()),
+        ureq::Error::Protocol(error) => new(
+            K::Protocol,
+            format!("la réponse n'est pas du HTTP correct ({error})"),
+            "vérifiez que l'adresse est bien celle du portail, en http ou https",
+        ),
+        ureq::Error::Io(error) => match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => refused(),
+            std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => new(
                 K::Timeout,
                 format!("pas de réponse complète en {limit} s"),
                 "regardez la charge du serveur et ses journaux, ou relevez --timeout",
             ),
-            ureq::Error::HostNotFound => new(
-                K::UnknownHost,
-                "le nom du serveur est inconnu".into(),
-                "corrigez l'adresse (--base-url, PORTAL_BASE_URL) ou le DNS",
+            std::io::ErrorKind::InvalidData if url.starts_with("https://") => tls(error.to_string()),
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::BrokenPipe => new(
+                K::Cut,
+                "la connexion a été coupée avant la fin de la réponse".into(),
+                "regardez les journaux du serveur web et de PHP",
             ),
-            ureq::Error::ConnectionFailed => refused(),
-            ureq::Error::BodyExceedsLimit(_) => new(
-                K::TooLarge,
-                format!("réponse de plus de {} Mio, non lue", MAX_BODY >> 20),
-                "baissez --limit ou regardez ce que l'API renvoie",
-            ),
-            ureq::Error::Rustls(error) => tls(error.to_string()),
-            ureq::Error::Tls(reason) => tls(reason.to_owned()),
-            ureq::Error::Protocol(error) => new(
-                K::Protocol,
-                format!("la réponse n'est pas du HTTP correct ({error})"),
-                "vérifiez que l'adresse est bien celle du portail, en http ou https",
-            ),
-            ureq::Error::Io(error) => match error.kind() {
-                std::io::ErrorKind::ConnectionRefused => refused(),
-                std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => new(
-                    K::Timeout,
-                    format!("pas de réponse complète en {limit} s"),
-                    "regardez la charge du serveur et ses journaux, ou relevez --timeout",
-                ),
-                std::io::ErrorKind::InvalidData if url.starts_with("https://") => tls(error.to_string()),
-                std::io::ErrorKind::UnexpectedEof
-                | std::io::ErrorKind::ConnectionReset
-                | std::io::ErrorKind::ConnectionAborted
-                | std::io::ErrorKind::BrokenPipe => new(
-                    K::Cut,
-                    "la connexion a été coupée avant la fin de la réponse".into(),
-                    "regardez les journaux du serveur web et de PHP",
-                ),
-                _ => new(K::Other, error.to_string(), "vérifiez le réseau et l'adresse du portail"),
-            },
-            other => new(K::Other, other.to_string(), "vérifiez le réseau et l'adresse du portail"),
-        }
+            _ => new(K::Other, error.to_string(), "vérifiez le réseau et l'adresse du portail"),
+        },
+        other => new(K::Other, other.to_string(), "vérifiez le réseau et l'adresse du portail"),
     }
 }
 
@@ -316,10 +317,14 @@ fn refused() -> Failure {
     }
 }
 
-fn checked_base(text: &str) -> Result<String> {
+/// A base URL without its last slash. `name` is what the operator calls it, `example` a right one.
+///
+/// # Errors
+/// [`Error::Config`] when it is none, or holds a secret.
+pub(crate) fn checked_base(name: &str, example: &str, text: &str) -> Result<String> {
     let bad = |message: String| Error::Config {
         message,
-        hint: "écrivez-la ainsi : https://observatoire.exemple.fr, avec le dossier du portail s'il y en a un".into(),
+        hint: format!("écrivez-la ainsi : {example}, avec le dossier s'il y en a un"),
     };
     let base = text.trim().trim_end_matches('/');
     let authority = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
@@ -327,18 +332,22 @@ fn checked_base(text: &str) -> Result<String> {
     match authority {
         // What stands before @ is a password: it is not shown.
         Some(authority) if authority.contains('@') => {
-            Err(bad("l'adresse du portail contient un identifiant ou un mot de passe".into()))
+            Err(bad(format!("{name} contient un identifiant ou un mot de passe")))
         }
         Some(authority) if !authority.is_empty() && !base.contains(['?', '#', ' ']) => Ok(base.to_owned()),
         _ => Err(bad(format!(
-            "l'adresse du portail « {} » n'est pas une URL http ou https",
+            "{name} « {} » n'est pas une URL http ou https",
             base.split('?').next().unwrap_or_default()
         ))),
     }
 }
 
-fn authority(path: &str) -> Result<RootCerts> {
-    let pem = std::fs::read(path).map_err(Error::io("lecture de PORTAL_CA", path))?;
+/// The certificates of the file that the setting `name` names.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Config`].
+pub(crate) fn authority(name: &str, path: &str) -> Result<RootCerts> {
+    let pem = std::fs::read(path).map_err(Error::io("lecture de l'autorité de certification", path))?;
     let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -347,7 +356,7 @@ fn authority(path: &str) -> Result<RootCerts> {
         .collect();
     if certificates.is_empty() {
         return Err(Error::Config {
-            message: format!("{path} (PORTAL_CA) ne contient aucun certificat PEM"),
+            message: format!("{path} ({name}) ne contient aucun certificat PEM"),
             hint: "donnez le fichier de l'autorité interne, au format PEM".into(),
         });
     }
@@ -375,7 +384,7 @@ fn tls_reason(text: &str) -> String {
 }
 
 /// `Retry-After`: seconds, or a date.
-fn wait_of(text: &str) -> Option<Duration> {
+pub(crate) fn wait_of(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -384,7 +393,8 @@ fn wait_of(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-fn percent_encoded(text: &str) -> String {
+/// RFC 3986, of the UTF-8 bytes.
+pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -410,11 +420,12 @@ mod tests {
 
     #[test]
     fn a_base_url_has_a_scheme_a_host_and_no_secret() {
-        assert_eq!(checked_base("https://x.fr/portail/ ").unwrap(), "https://x.fr/portail");
+        let checked = |text: &str| checked_base("l'adresse", "https://exemple.fr", text);
+        assert_eq!(checked("https://x.fr/portail/ ").unwrap(), "https://x.fr/portail");
         for bad in ["x.fr", "ftp://x.fr", "https://", "https:///api", "https://x.fr/?a=b", ""] {
-            assert!(checked_base(bad).is_err(), "{bad}");
+            assert!(checked(bad).is_err(), "{bad}");
         }
-        let error = checked_base("https://admin:s3cret@x.fr").unwrap_err();
+        let error = checked("https://admin:s3cret@x.fr").unwrap_err();
         assert!(!error.to_string().contains("s3cret"));
     }
 

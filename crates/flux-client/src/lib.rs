@@ -7,6 +7,7 @@ pub mod endpoints;
 pub mod http;
 mod judge;
 pub mod mobility;
+pub mod orange;
 
 use std::time::Duration;
 

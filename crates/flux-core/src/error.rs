@@ -122,6 +122,16 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A server on the network does not answer as it should.
+    #[error("{message}")]
+    Remote {
+        /// Whether it answered at all.
+        answered: bool,
+        /// What happened.
+        message: String,
+        /// What to do next.
+        hint: String,
+    },
     /// A CSV cannot be used as a whole.
     #[error("{0}")]
     BadFile(String),
@@ -158,7 +168,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Usage(_) | Error::Invariant(_) => return None,
-            Error::Config { hint, .. } => return Some(hint.clone()),
+            Error::Config { hint, .. } | Error::Remote { hint, .. } => return Some(hint.clone()),
             Error::Connect { source, .. } => connect_hint(source),
             Error::Sql { source, .. } => return sql_hint(source).map(str::to_owned),
             Error::MissingTable { .. } => {

@@ -4,7 +4,7 @@
 //! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`report`], [`progress`]
 //! 2. [`domain`], `csv`, [`files`]
 //! 3. [`db`], `schema`, [`ledger`], `dims`, [`accounts`]
-//! 4. [`load`], [`saisons`], [`extract`], [`migrate`], [`figures`]
+//! 4. [`load`], [`saisons`], [`extract`], [`download`], [`migrate`], [`figures`]
 //! 5. [`inspect`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`], [`adoption`]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -15,6 +15,7 @@ mod csv;
 pub mod db;
 pub mod dims;
 pub mod domain;
+pub mod download;
 pub mod error;
 pub mod extract;
 mod failpoint;

@@ -106,6 +106,11 @@ impl Home {
         self.root.join("data/data_extracted")
     }
 
+    /// Where deliveries are fetched to: `ftp_downloads/`.
+    pub(crate) fn downloads(&self) -> PathBuf {
+        self.root.join("ftp_downloads")
+    }
+
     /// Where logs and rejected lines are written, `logs/`.
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
@@ -148,6 +153,17 @@ impl Settings {
     /// A plain setting by name.
     pub fn get(&self, name: &str) -> Option<String> {
         self.variables.get(&[name.to_owned()]).map(|(value, _)| value)
+    }
+
+    /// A password that is not the database's, for tools that use none: `--password-file`, else the setting `name`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read.
+    pub fn password(&self, name: &str) -> Result<Option<String>> {
+        match &self.options.password_file {
+            Some(path) => read_password(path).map(Some),
+            None => Ok(self.get(name)),
+        }
     }
 
     /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`), Cantal by default.

@@ -1,7 +1,7 @@
 //! Which archives were unpacked, by hash: `.extractions.json` beside what was unpacked.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
@@ -29,35 +29,24 @@ pub(crate) struct Memory {
     archives: BTreeMap<String, Remembered>,
 }
 
-/// Keeps two runs apart; released when dropped, or by the system when the process ends.
+/// Keeps two runs apart.
 ///
 /// # Errors
 /// [`Error::Locked`] when another run holds it.
 pub(crate) fn lock(output: &Path) -> Result<File> {
-    let path = output.join(LOCK);
-    let wrap = || Error::io("ouverture de", &path);
-    let file = File::options().create(true).append(true).open(&path).map_err(wrap())?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::Locked {
-            name: path.display().to_string(),
-            holder: "une autre extraction vers ce dossier".into(),
-        }),
-        Err(fs::TryLockError::Error(error)) => Err(wrap()(error)),
-    }
+    files::lock(&output.join(LOCK), "une autre extraction vers ce dossier")
 }
 
 impl Memory {
     /// Reads what is remembered of a folder.
     pub(crate) fn read(output: &Path) -> Result<Self> {
         let path = output.join(FILE);
-        let archives = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        let archives = match files::read_own(&path)? {
+            Some(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
                 log::warn!("{} illisible ({error}) : les archives seront extraites à nouveau", path.display());
                 BTreeMap::new()
             }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(Error::io("lecture de", path)(error)),
+            None => BTreeMap::new(),
         };
         Ok(Self { output: output.to_owned(), archives })
     }
@@ -69,6 +58,10 @@ impl Memory {
 
     pub(crate) fn get(&self, hash: &str) -> Option<&Remembered> {
         self.archives.get(hash)
+    }
+
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = &str> {
+        self.archives.keys().map(String::as_str)
     }
 
     /// Remembers an archive, at once and on disk.

@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod names;
 mod unpack;
+pub(crate) mod whole;
 
 use std::collections::HashSet;
 use std::fs;
@@ -143,6 +144,14 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
     bar.finish_and_clear();
     clear(scratch)?;
     Ok(ExtractReport { output, done: Done::unless(options.dry_run), archives: reports })
+}
+
+/// Hashes (BLAKE3, hexadecimal) of the archives that were unpacked into the home.
+///
+/// # Errors
+/// [`Error::Io`] when the memory cannot be read.
+pub(crate) fn unpacked_hashes(settings: &Settings) -> Result<HashSet<String>> {
+    Ok(Memory::read(&settings.home.extracted())?.hashes().map(str::to_owned).collect())
 }
 
 /// Unpacks one archive; on a dry run, without `scratch`, it is read to its end all the same.

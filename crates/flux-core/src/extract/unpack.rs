@@ -199,7 +199,7 @@ fn is_junk(place: &Path) -> bool {
         || place.file_name().is_some_and(|name| name == ".DS_Store" || name == "Thumbs.db" || name == "desktop.ini")
 }
 
-fn bad(error: &ZipError) -> Error {
+pub(crate) fn bad(error: &ZipError) -> Error {
     let text = match error {
         ZipError::InvalidArchive(why) => format!("archive zip illisible : {why}"),
         ZipError::UnsupportedArchive(why) if why.to_lowercase().contains("password") => {

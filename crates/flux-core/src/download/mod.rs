@@ -1,0 +1,263 @@
+//! `download-deliveries`: what the supplier offers, listed and fetched into `ftp_downloads/`, each file whole or not at all.
+//!
+//! The server is a stranger's, the files are large and the line breaks: a file is fetched aside, gone on with where it broke, proved
+//! (length, directory of the archive), and only then given its name. What is here is never overwritten.
+
+mod fetch;
+mod list;
+mod memory;
+mod names;
+mod remote;
+mod report;
+
+use std::collections::HashSet;
+use std::fs::{self, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+
+use chrono::Utc;
+
+pub use list::Choice;
+pub use remote::{Failure, Remote, Response, Resume};
+pub use report::DownloadReport;
+
+use crate::download::fetch::{Missed, Whole};
+use crate::download::list::Listed;
+use crate::download::memory::{Fetched, Memory};
+use crate::download::report::{FileReport, Outcome};
+use crate::error::{Error, Result};
+use crate::extract;
+use crate::failpoint;
+use crate::files::{self, hash};
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::signals;
+
+/// Larger lists are not read.
+const LARGEST_LIST: u64 = 64 << 20;
+
+const LOCK: &str = ".telechargements.lock";
+
+/// What to do with what is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Only say what there is.
+    List,
+    /// Say what would be fetched.
+    DryRun,
+    /// Fetch what is new.
+    Fetch,
+}
+
+/// Which files, and what to do with them.
+#[derive(Debug, Clone)]
+pub struct DownloadOptions {
+    /// Which files.
+    pub choice: Choice,
+    /// What to do.
+    pub mode: Mode,
+    /// Fetches what was fetched before, too.
+    pub force: bool,
+}
+
+/// What is known of an offered file.
+enum State {
+    /// Never fetched, or gone since.
+    New,
+    /// Here, as it is offered.
+    Here(Fetched),
+    /// Fetched, unpacked, and removed since.
+    Unpacked(Fetched),
+    /// Here in an earlier version.
+    Older(Fetched),
+}
+
+/// Lists what is offered and, where wanted, fetches what is new.
+///
+/// # Errors
+/// Those that concern the run as a whole: the list, credentials, the disk, another run. What concerns one file is in its report.
+pub fn download(
+    settings: &Settings,
+    remote: &dyn Remote,
+    options: &DownloadOptions,
+    progress: &Progress,
+) -> Result<DownloadReport> {
+    let folder = settings.home.downloads();
+    let writes = options.mode == Mode::Fetch;
+    let _lock = if writes {
+        fs::create_dir_all(&folder).map_err(Error::io("création du dossier", &folder))?;
+        Some(files::lock(&folder.join(LOCK), "un autre téléchargement vers ce dossier")?)
+    } else {
+        None
+    };
+    let listing = list::parse(&read_list(remote)?)?;
+    let mut memory = Memory::read(&folder)?;
+    if writes {
+        let offered: HashSet<String> = listing.files.iter().map(Listed::key).collect();
+        memory.drop_orphans(&|key| offered.contains(key))?;
+    }
+    let listed = listing.files.len();
+    let (chosen, other_kinds) = list::choose(listing.files, &options.choice);
+    let unpacked = extract::unpacked_hashes(settings)?;
+    let mut report = DownloadReport::new(remote.list_url(), folder, options.mode);
+    report.listed = listed as u64;
+    report.unusable = listing.unusable;
+    report.other_kinds = other_kinds.iter().map(|file| file.file_name.clone()).collect();
+    for file in &chosen {
+        signals::check()?;
+        let state = if options.force { forced(&memory, file) } else { state(&mut memory, file, &unpacked, writes)? };
+        let told = if writes {
+            one(remote, file, state, &mut memory, progress)?
+        } else {
+            FileReport::new(file, offered(&state, &memory, file))
+        };
+        report.files.push(told);
+    }
+    report.conclude();
+    Ok(report)
+}
+
+fn read_list(remote: &dyn Remote) -> Result<Vec<u8>> {
+    let response = match fetch::get_patiently(remote, remote.list_url()) {
+        Ok(response) => response,
+        Err(Missed::Run(error)) => return Err(error),
+        Err(Missed::File { message, action }) => {
+            return Err(Error::Remote { answered: true, message, hint: action });
+        }
+    };
+    let mut body = Vec::new();
+    let broken = |message: String| Error::Remote {
+        answered: true,
+        message,
+        hint: "réessayez ; si cela dure, signalez-le à Orange".into(),
+    };
+    response.body.take(LARGEST_LIST + 1).read_to_end(&mut body).map_err(|error| match signals::check() {
+        Err(stop) => stop.into(),
+        Ok(()) => broken(format!("la liste n'est pas arrivée en entier : {error}")),
+    })?;
+    if body.len() as u64 > LARGEST_LIST {
+        return Err(broken("la liste est démesurée, elle n'est pas lue".into()));
+    }
+    if response.total.is_some_and(|total| total != body.len() as u64) {
+        return Err(broken("la liste n'est pas arrivée en entier".into()));
+    }
+    Ok(body)
+}
+
+fn state(memory: &mut Memory, file: &Listed, unpacked: &HashSet<String>, writes: bool) -> Result<State> {
+    let Some(known) = memory.fetched(&file.key()).cloned() else { return Ok(State::New) };
+    if known.modified != file.modified {
+        return Ok(State::Older(known));
+    }
+    let path = memory.folder().join(&known.file);
+    let metadata = match fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() && metadata.len() == known.bytes => metadata,
+        _ if unpacked.contains(&known.blake3) => return Ok(State::Unpacked(known)),
+        _ => return Ok(State::New),
+    };
+    if changed_at(&metadata) == known.mtime {
+        return Ok(State::Here(known));
+    }
+    // Touched: its content tells whether it is still the same.
+    if hash::blake3(&path)?.to_hex().as_str() != known.blake3 {
+        return Ok(State::New);
+    }
+    let known = Fetched { mtime: changed_at(&metadata), ..known };
+    if writes {
+        memory.set_fetched(&file.key(), known.clone())?;
+    }
+    Ok(State::Here(known))
+}
+
+fn changed_at(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
+}
+
+fn forced(memory: &Memory, file: &Listed) -> State {
+    memory.fetched(&file.key()).cloned().map_or(State::New, State::Older)
+}
+
+/// What a run would do with the file.
+fn offered(state: &State, memory: &Memory, file: &Listed) -> Outcome {
+    match state {
+        State::Here(known) | State::Unpacked(known) => Outcome::Known { file: known.file.clone(), bytes: known.bytes },
+        State::Older(known) => Outcome::Offered { replaces: Some(known.file.clone()), begun: 0 },
+        State::New => {
+            let part = memory.half(&file.key()).filter(|half| half.modified == file.modified);
+            let size = part.and_then(|half| fs::metadata(memory.folder().join(&half.part)).ok());
+            Outcome::Offered { replaces: None, begun: size.map_or(0, |metadata| metadata.len()) }
+        }
+    }
+}
+
+fn one(
+    remote: &dyn Remote,
+    file: &Listed,
+    state: State,
+    memory: &mut Memory,
+    progress: &Progress,
+) -> Result<FileReport> {
+    let older = match state {
+        State::Here(known) | State::Unpacked(known) => {
+            return Ok(FileReport::new(file, Outcome::Known { file: known.file, bytes: known.bytes }));
+        }
+        State::Older(known) => Some(known),
+        State::New => None,
+    };
+    let outcome = match fetch::fetch(remote, file, memory, progress) {
+        Ok(whole) => publish(file, older, whole, memory)?,
+        Err(Missed::File { message, action }) => {
+            log::error!("{} : {message}", file.file_name);
+            Outcome::Failed { message, action }
+        }
+        Err(Missed::Run(error)) => return Err(error),
+    };
+    Ok(FileReport::new(file, outcome))
+}
+
+/// Gives a whole file its name. Where the same content is here already, that file stays and the new one goes.
+fn publish(file: &Listed, older: Option<Fetched>, whole: Whole, memory: &mut Memory) -> Result<Outcome> {
+    let key = file.key();
+    let blake3 = hash::blake3(&whole.part)?.to_hex().to_string();
+    let plain = names::harmless(&file.file_name);
+    let here = [older.as_ref().map(|older| older.file.clone()), Some(plain.clone())];
+    for name in here.into_iter().flatten().filter(|name| !memory.claims(name, &key)) {
+        let path = memory.folder().join(&name);
+        let same = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == whole.bytes);
+        if same && hash::blake3(&path)?.to_hex().as_str() == blake3 {
+            fs::remove_file(&whole.part).map_err(Error::io("suppression de", &whole.part))?;
+            remember(memory, file, &name, whole.bytes, blake3)?;
+            return Ok(Outcome::Known { file: name, bytes: whole.bytes });
+        }
+    }
+    let replaces = older.map(|older| older.file).filter(|older| memory.folder().join(older).exists());
+    let name = free_name(memory, file, &plain, replaces.is_some());
+    let target = memory.folder().join(&name);
+    failpoint::hit("file.publish")?;
+    fs::rename(&whole.part, &target).map_err(Error::io("dépôt de", &target))?;
+    files::sync_dir(memory.folder())?;
+    remember(memory, file, &name, whole.bytes, blake3.clone())?;
+    Ok(Outcome::Fetched { file: name, bytes: whole.bytes, resumed: whole.resumed, blake3, replaces })
+}
+
+fn remember(memory: &mut Memory, file: &Listed, name: &str, bytes: u64, blake3: String) -> Result<()> {
+    let path = memory.folder().join(name);
+    let mtime = changed_at(&fs::metadata(&path).map_err(Error::io("lecture de", &path))?);
+    let at = Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let fetched = Fetched { file: name.to_owned(), modified: file.modified.clone(), bytes, blake3, at, mtime };
+    memory.set_fetched(&file.key(), fetched)
+}
+
+/// A name that nobody has here: the supplier's, else with the date of its version or the name of its delivery, else with a number.
+fn free_name(memory: &Memory, file: &Listed, plain: &str, is_newer: bool) -> String {
+    let (stem, ending) = names::split(plain);
+    let date = file.moment.map_or_else(|| "revise".to_owned(), |moment| moment.format("%Y%m%d-%H%M%S").to_string());
+    let delivery = if file.delivery.is_empty() { &file.delivery_code } else { &file.delivery };
+    let mark = if is_newer { date } else { names::harmless(delivery).replace(' ', "-") };
+    let with = |mark: &str| names::harmless(&format!("{stem}_{mark}{ending}"));
+    let candidates = (2..u32::MAX).map(|number| with(&format!("{mark}-{number}")));
+    let taken =
+        |name: &String| memory.claims(name, &file.key()) || fs::symlink_metadata(memory.folder().join(name)).is_ok();
+    let mut candidates = [plain.to_owned(), with(&mark)].into_iter().chain(candidates);
+    candidates.find(|name| !taken(name)).unwrap_or_else(|| plain.to_owned())
+}

@@ -1,0 +1,331 @@
+//! `download-deliveries` on lines that break, servers that lie, and runs that die.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use flux_test::{Home, Tool};
+use serde_json::Value;
+use support::orange::{self, LIST, PASSWORD, Served, USER, entry, header, range_from, served, zip};
+use support::portal::{Portal, Reply, Request, html};
+use support::trouble;
+
+const DATE: &str = "2025-08-15T10:30:00+02:00";
+
+fn offering(name: &str, answer: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Portal {
+    let entries = vec![entry(name, "/f/1", DATE)];
+    let asked = Mutex::new(0);
+    Portal::new(move |request, _| match request.path.as_str() {
+        LIST => orange::list(request, &entries),
+        _ => {
+            let number = {
+                let mut asked = asked.lock().unwrap();
+                *asked += 1;
+                *asked
+            };
+            answer(request, number)
+        }
+    })
+}
+
+fn files(portal: &Portal) -> Vec<Request> {
+    portal.requests().into_iter().filter(|request| request.path != LIST).collect()
+}
+
+/// Everything that lies in the folder but the memories and the lock.
+fn left(home: &Home) -> Vec<String> {
+    home.list("ftp_downloads").into_iter().filter(|name| !name.starts_with(".telechargements")).collect()
+}
+
+#[track_caller]
+fn holds(home: &Home, name: &str, content: &[u8]) {
+    let found = fs::read(home.join("ftp_downloads").join(name)).unwrap();
+    assert!(found == content, "{} bytes instead of {}", found.len(), content.len());
+}
+
+fn status_of(json: &Value) -> &str {
+    json["files"][0]["status"].as_str().unwrap()
+}
+
+/// Until the part is so long: the tool is then in the middle of the file.
+fn wait_for_part(home: &Home, bytes: u64) {
+    let started = Instant::now();
+    let folder = home.join("ftp_downloads");
+    let long = || {
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| entry.file_name().to_string_lossy().ends_with(".partial"))
+            .any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() >= bytes))
+    };
+    while !long() {
+        assert!(started.elapsed() < Duration::from_secs(30), "no part of {bytes} bytes appears");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_download_cut_at_any_byte_goes_on_there() {
+    let content = zip(300);
+    let cuts: Vec<usize> = (0..content.len()).step_by(37).chain([1, content.len() - 1]).collect();
+    let entries: Vec<Value> = cuts.iter().map(|cut| entry(&format!("{cut}.zip"), &format!("/f/{cut}"), DATE)).collect();
+    let (sent, asked) = (content.clone(), Mutex::new(BTreeSet::new()));
+    let portal = Portal::new(move |request, _| {
+        if request.path == LIST {
+            return orange::list(request, &entries);
+        }
+        let cut: usize = request.path[3..].parse().unwrap();
+        let first = asked.lock().unwrap().insert(cut);
+        if first { served(&sent).cut(request, cut) } else { served(&sent).whole(request) }
+    });
+    let home = Home::without_db();
+    let json = orange::tool(&home, &portal).run().expect_code(0).json();
+    assert_eq!(json["totals"]["fetched"], cuts.len());
+    for cut in cuts {
+        holds(&home, &format!("{cut}.zip"), &content);
+        let asked: Vec<Request> =
+            files(&portal).into_iter().filter(|request| request.path == format!("/f/{cut}")).collect();
+        assert_eq!(asked.len(), 2);
+        // Before the first byte there is nothing to go on from.
+        let expected = if cut == 0 { (None, None) } else { (Some(cut), Some("\"v1\"")) };
+        assert_eq!((range_from(&asked[1]), header(&asked[1], "if-range")), expected);
+    }
+}
+
+#[test]
+fn a_server_without_ranges_is_asked_for_the_whole_again() {
+    let content = zip(4000);
+    let sent = content.clone();
+    let portal = offering("a.zip", move |request, number| {
+        let version = Served { ranges: false, ..served(&sent) };
+        if number == 1 { version.cut(request, 2000) } else { version.whole(request) }
+    });
+    let home = Home::without_db();
+    let json = orange::tool(&home, &portal).run().expect_code(0).json();
+    assert_eq!((status_of(&json), files(&portal).len()), ("fetched", 2));
+    holds(&home, "a.zip", &content);
+}
+
+#[test]
+fn a_line_that_always_breaks_is_told_and_the_next_run_goes_on() {
+    let content = zip(9000);
+    let sent = content.clone();
+    let portal =
+        offering(
+            "a.zip",
+            move |request, number| {
+                if number <= 4 { served(&sent).cut(request, 500) } else { served(&sent).whole(request) }
+            },
+        );
+    let home = Home::without_db();
+    let json = orange::tool(&home, &portal).run().expect_code(3).json();
+    assert_eq!((status_of(&json), json["findings"][0]["code"].as_str()), ("failed", Some("delivery-not-fetched")));
+    assert!(!home.join("ftp_downloads/a.zip").exists());
+    let dry = orange::tool(&home, &portal).arg("--dry-run").run().expect_code(0).json();
+    assert_eq!(dry["files"][0]["resumed_from"], 2000);
+    let json = orange::tool(&home, &portal).run().expect_code(0).json();
+    assert_eq!((status_of(&json), json["files"][0]["resumed_from"].as_u64()), ("fetched", Some(2000)));
+    holds(&home, "a.zip", &content);
+    assert_eq!(left(&home), ["a.zip"]);
+}
+
+#[test]
+fn a_file_that_changes_meanwhile_is_never_a_mixture() {
+    let (old, new) = (zip(3000), zip(3000).into_iter().rev().collect::<Vec<u8>>());
+    // The newer content is no archive but as long: only the names of the versions tell them apart.
+    for honest in [true, false] {
+        let (first, second) = (old.clone(), new.clone());
+        let portal = offering("a.csv", move |request, number| {
+            if number == 1 {
+                return Served { etag: "\"v1\"", ..served(&first) }.cut(request, 1000);
+            }
+            Served { etag: "\"v2\"", honest, ..served(&second) }.whole(request)
+        });
+        let home = Home::without_db();
+        let _ = orange::tool(&home, &portal).run().expect_code(0);
+        holds(&home, "a.csv", &new);
+    }
+    // Nothing tells the versions of an archive apart: the mixture is seen by its checksums, and the next attempt starts over.
+    let (first, second) = (zip(3000), {
+        let mut other = zip(3000);
+        let at = other.len() / 2;
+        other[at] ^= 0xff;
+        other
+    });
+    let portal = offering("a.zip", move |request, number| {
+        let version = |content| Served { etag: "", ..served(content) };
+        if number == 1 { version(&first).cut(request, 1000) } else { version(&second).whole(request) }
+    });
+    let home = Home::without_db();
+    let json = orange::tool(&home, &portal).run().expect_code(3).json();
+    assert_eq!((status_of(&json), left(&home).len()), ("failed", 0));
+    // A table has no checksums: without a name for its version it is not gone on with.
+    let portal = offering("a.csv", |request, number| {
+        let (one, two) = ("1\n".repeat(900), "2\n".repeat(900));
+        let version = |content| Served { etag: "", ..served(content) };
+        if number == 1 { version(one.as_bytes()).cut(request, 1000) } else { version(two.as_bytes()).whole(request) }
+    });
+    let home = Home::without_db();
+    let _ = orange::tool(&home, &portal).run().expect_code(0);
+    holds(&home, "a.csv", "2\n".repeat(900).as_bytes());
+}
+
+#[test]
+fn answers_that_are_not_the_file_are_not_kept() {
+    let content = zip(500);
+    let cut = content[..300].to_vec();
+    let replies: Vec<(&str, Reply)> = vec![
+        ("a.zip", html(200, "<html>Connectez-vous</html>")),
+        ("a.csv", Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n <html></html>".to_vec())),
+        ("a.zip", Reply::Raw([b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n".as_slice(), &cut].concat())),
+        ("a.zip", Reply::Raw([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &cut].concat())),
+        ("a.csv", Reply::Raw(b"HTTP/1.1 200 OK\r\n\r\nDate;Volume\n2025-08-15;1".to_vec())),
+        ("a.csv", Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec())),
+        ("a.zip", Reply::Raw([b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n".as_slice(), &content].concat())),
+        (
+            "a.csv",
+            Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n\x1f\x8b123".to_vec()),
+        ),
+        (
+            "a.csv",
+            Reply::Raw(
+                b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\n1234\n".to_vec(),
+            ),
+        ),
+        ("a.csv", Reply::Answer(403, vec![], String::new())),
+        ("a.csv", Reply::Answer(404, vec![], String::new())),
+    ];
+    for (name, reply) in replies {
+        let told = format!("{name} {reply:?}").chars().take(160).collect::<String>();
+        let portal = offering(name, move |_, _| reply.clone());
+        let home = Home::without_db();
+        let outcome = orange::tool(&home, &portal).run().expect_code(3);
+        assert_eq!(status_of(&outcome.json()), "failed", "{told}\n{outcome}");
+        assert!(left(&home).iter().all(|name| name.ends_with(".partial")), "{told}: {:?}", left(&home));
+    }
+    // Without a length, the end of the line, or the directory of the archive, shows that all of it came.
+    let whole = zip(500);
+    let portal = offering("a.zip", move |_, _| Reply::Raw([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &whole].concat()));
+    let home = Home::without_db();
+    let _ = orange::tool(&home, &portal).run().expect_code(0);
+    holds(&home, "a.zip", &content);
+}
+
+#[test]
+fn wrong_credentials_for_the_files_end_the_run() {
+    let portal = offering("a.zip", |_, _| Reply::Answer(401, vec![], String::new()));
+    let home = Home::without_db();
+    let outcome = orange::tool(&home, &portal).run().expect_code(1);
+    assert_eq!(outcome.json()["error"]["code"], "portal-refused");
+}
+
+#[test]
+fn a_full_disk_fails_and_leaves_nothing() {
+    // The disk of the test takes 64 KiB a file.
+    let portal = offering("a.zip", |request, _| served(&zip(200_000)).whole(request));
+    let home = Home::without_db();
+    let tool = trouble::on_a_full_disk(&home, "download-deliveries").arg("--json").env("FLUX_VISION_ORGA", "CDT15");
+    let tool = tool.env("FLUX_VISION_USER", USER).env("FLUX_VISION_PASSWORD", PASSWORD);
+    let outcome = tool.env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base)).run().expect_code(1);
+    assert_eq!(outcome.json()["error"]["code"], "io");
+    assert_eq!(left(&home), Vec::<String>::new());
+    let _ = orange::tool(&home, &portal).run().expect_code(0);
+    holds(&home, "a.zip", &zip(200_000));
+}
+
+/// A server that stops in the middle of the first answer.
+fn stalling(content: Vec<u8>) -> Portal {
+    let half = content.len() / 2;
+    offering("a.zip", move |request, number| {
+        if number == 1 {
+            served(&content).stall(request, half, Duration::from_secs(40))
+        } else {
+            served(&content).whole(request)
+        }
+    })
+}
+
+#[test]
+fn a_killed_run_leaves_a_part_that_the_next_one_goes_on_with() {
+    let content = zip(600_000);
+    let half = content.len() / 2;
+    let (portal, home) = (stalling(content.clone()), Home::without_db());
+    let running = orange::tool(&home, &portal).spawn();
+    wait_for_part(&home, half as u64);
+    assert!(running.killed());
+    assert!(!home.join("ftp_downloads/a.zip").exists());
+    let json = orange::tool(&home, &portal).run().expect_code(0).json();
+    assert_eq!(json["files"][0]["resumed_from"].as_u64(), Some(half as u64));
+    assert_eq!(range_from(&files(&portal)[1]), Some(half));
+    holds(&home, "a.zip", &content);
+    assert_eq!(left(&home), ["a.zip"]);
+}
+
+#[test]
+fn a_run_killed_before_a_whole_file_got_its_name_fetches_nothing_again() {
+    let portal = offering("a.zip", |request, _| served(&zip(70)).whole(request));
+    let home = Home::without_db();
+    let outcome = orange::tool(&home, &portal).fail_at("file.publish", "kill").run();
+    assert_eq!((outcome.code, home.join("ftp_downloads/a.zip").exists()), (137, false));
+    let _ = orange::tool(&home, &portal).run().expect_code(0);
+    assert_eq!(files(&portal).len(), 1);
+    holds(&home, "a.zip", &zip(70));
+}
+
+#[test]
+fn of_two_runs_at_once_the_second_one_goes_away() {
+    let content = zip(600_000);
+    let (portal, home) = (stalling(content.clone()), Home::without_db());
+    let mut first = orange::tool(&home, &portal).spawn();
+    wait_for_part(&home, content.len() as u64 / 2);
+    let second = orange::tool(&home, &portal).run().expect_code(4);
+    assert_eq!(second.json()["error"]["code"], "locked");
+    // A list does not disturb.
+    let _ = orange::tool(&home, &portal).arg("--list").run().expect_code(0);
+    let asked = Instant::now();
+    first.signal("TERM");
+    let outcome = first.wait().expect_code(1);
+    assert!(asked.elapsed() < Duration::from_secs(5), "a stop is not waited for");
+    assert_eq!(outcome.json()["error"]["code"], "interrupted");
+    let _ = orange::tool(&home, &portal).run().expect_code(0);
+    holds(&home, "a.zip", &content);
+}
+
+#[test]
+fn silence_is_taken_for_a_cut() {
+    let content = zip(600_000);
+    let (portal, home) = (stalling(content.clone()), Home::without_db());
+    let outcome = orange::tool(&home, &portal).args(["--timeout", "1"]).run().expect_code(0);
+    assert!(outcome.duration < Duration::from_secs(20));
+    holds(&home, "a.zip", &content);
+}
+
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let mebibytes = 96;
+    let content = zip(mebibytes << 20);
+    let portal = offering("a.zip", move |request, number| {
+        if number == 1 { served(&content).cut(request, 60 << 20) } else { served(&content).whole(request) }
+    });
+    let home = Home::without_db();
+    let outcome = orange::tool(&home, &portal).limit(Duration::from_secs(120)).run().expect_code(0);
+    assert!(outcome.peak_rss_kib < 40 << 10, "{} KiB for {mebibytes} MiB", outcome.peak_rss_kib);
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_memory_is_not_waited_for() {
+    let portal = offering("a.zip", |request, _| served(&zip(70)).whole(request));
+    let home = Home::without_db();
+    fs::create_dir(home.join("ftp_downloads")).unwrap();
+    let fifo = home.join("ftp_downloads/.telechargements.json");
+    let _ = Tool::program("/usr/bin/mkfifo").arg(&fifo).run().expect_code(0);
+    let outcome = orange::tool(&home, &portal).run().expect_code(1);
+    assert_eq!(outcome.json()["error"]["code"], "config");
+    fs::remove_file(&fifo).unwrap();
+    // A damaged memory forgets, no more.
+    fs::write(&fifo, "{").unwrap();
+    let _ = orange::tool(&home, &portal).run().expect_code(0);
+    fs::write(&fifo, "{").unwrap();
+    let json = orange::tool(&home, &portal).run().expect_code(0).json();
+    assert_eq!((status_of(&json), left(&home).len()), ("known", 1));
+}
