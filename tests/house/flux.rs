@@ -54,7 +54,15 @@ const BESIDE: &[(&str, &[&str])] = &[
     ("migration", &["adopt_database", "ensure_schema"]),
     (
         "maintenance",
-        &["restore_critical", "rotate_logs", "archive_csv", "add_missing_zones", "merge_dimension", "merge_zones"],
+        &[
+            "restore_critical",
+            "rotate_logs",
+            "archive_csv",
+            "add_missing_zones",
+            "merge_dimension",
+            "merge_zones",
+            "withdraw_provisional",
+        ],
     ),
     ("saisons", &["reset_saisons", "verifier_saisons"]),
     ("portal", &["portal_users", "serve_portal"]),

@@ -10,3 +10,4 @@ mod merge_zones;
 mod merge_zones_killed;
 mod rotate_logs;
 mod security_cleanup_check;
+mod withdraw_provisional;

@@ -12,6 +12,7 @@ mod merge_zones;
 mod restore_critical;
 mod rotate_logs;
 mod security_cleanup_check;
+mod withdraw_provisional;
 
 use flux_cli::Category;
 
@@ -31,5 +32,6 @@ pub const CATEGORY: Category = Category {
         restore_critical::TOOL,
         rotate_logs::TOOL,
         security_cleanup_check::TOOL,
+        withdraw_provisional::TOOL,
     ],
 };

@@ -217,6 +217,16 @@ pub(crate) fn undo(session: &mut Session, table: &str, first: &str, last: &str) 
     session.exec("écriture de l'historique des imports", sql, (table, last, first))
 }
 
+/// The same for loads whose rows were migrated and cleaned: what is still in the temporary table stays explained.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undo_cleaned(session: &mut Session, temp: &str, first: &str, last: &str) -> Result<u64> {
+    let sql = "UPDATE flux_import_history SET status = 'cleaned' WHERE table_name = ? AND status = 'loaded' \
+               AND cleaned_at IS NOT NULL AND first_date <= ? AND last_date >= ?";
+    session.exec("écriture de l'historique des imports", sql, (temp, last, first))
+}
+
 /// The last load of a table, as remembered.
 #[derive(Debug, Clone)]
 pub(crate) struct Last {

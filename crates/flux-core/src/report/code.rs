@@ -50,6 +50,7 @@ codes! {
     OrphanRows = "orphan-rows": "des faits désignent une ligne de dimension qui n'existe pas",
     DimensionEmpty = "dimension-empty": "une dimension est vide",
     MergeBlocked = "merge-blocked": "une fusion ne peut pas se faire sans choix",
+    ProvisionalPending = "provisional-pending": "des lignes provisoires retirées attendent encore dans une table temporaire",
     TableMissing = "table-missing": "une table n'existe pas",
     SchemaIncomplete = "schema-incomplete": "une table n'a pas les colonnes, index ou clés attendus",
     SchemaVersion = "schema-version": "la base est d'une version du schéma plus récente que ces outils",

@@ -7,6 +7,7 @@ mod logs;
 mod proof;
 mod response;
 mod security;
+mod withdraw;
 
 pub use archive::{ArchiveOptions, archive};
 pub use cache::{CacheAction, CacheOptions, ClearOptions, administer_cache, clear_cache, parse_age};
@@ -14,3 +15,4 @@ pub use cleanup_year::{CleanupOptions, cleanup_year};
 pub use logs::{RotateOptions, rotate_logs};
 pub use response::{ResponseOptions, improve_response};
 pub use security::{SecurityOptions, security};
+pub use withdraw::{WithdrawOptions, withdraw};

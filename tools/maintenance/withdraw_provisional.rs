@@ -1,0 +1,61 @@
+//! `withdraw-provisional`: the provisional rows of the main tables taken out, definitive ones untouched.
+
+use std::process::ExitCode;
+
+use chrono::NaiveDate;
+use flux_cli::{Context, DestroyerArgs, SpaceArgs, Tool};
+use flux_core::domain::catalogue;
+use flux_core::error::Result;
+use flux_core::report::Report;
+use flux_core::upkeep::{self, WithdrawOptions};
+
+pub(crate) const TOOL: Tool = Tool {
+    name: "withdraw-provisional",
+    about: "Retire les lignes provisoires des tables principales",
+    details: "\
+Sans --yes : compte et montre ce qui serait retiré, table par table, n'écrit rien.
+Avec --yes : retire les lignes provisoires (is_provisional = 1), toutes ou celles de --from à --to ; une transaction
+par table, notée dans l'historique des imports. Les lignes définitives ne sont jamais touchées, ni les tables
+temporaires. Les livraisons dont les lignes viennent d'être retirées, et que `cleanup-temp` avait vidées, ne comptent
+plus comme chargées : `update-temp-tables` peut les recharger. Ce qui attend encore dans une table temporaire
+reviendrait à la prochaine migration : c'est dit.
+Coût : un comptage par index sur la date, puis une suppression. Peut être relancé. Sauvegardez d'abord avec
+`backup-critical`.
+Codes de sortie : 0 fait (ou plan montré), 1 échec, 2 mauvais usage, 3 des lignes attendent dans une table temporaire,
+4 une autre exécution est en cours.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Première date
+    #[arg(long, value_name = "AAAA-MM-JJ")]
+    from: Option<NaiveDate>,
+    /// Dernière date
+    #[arg(long, value_name = "AAAA-MM-JJ")]
+    to: Option<NaiveDate>,
+    /// Seulement ces familles ou tables : Nuitee,fact_diurnes,…
+    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
+    only: Vec<&'static str>,
+    #[command(flatten)]
+    space: SpaceArgs,
+    #[command(flatten)]
+    destroyer: DestroyerArgs,
+}
+
+fn main() -> ExitCode {
+    flux_cli::main(&TOOL)
+}
+
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    let options = WithdrawOptions {
+        only: args.only,
+        from: args.from,
+        to: args.to,
+        space: args.space.space(),
+        dry_run: args.destroyer.dry_run(),
+    };
+    upkeep::withdraw(&context.database()?, &options)
+}
