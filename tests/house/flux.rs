@@ -64,8 +64,8 @@ const BESIDE: &[(&str, &[&str])] = &[
             "withdraw_provisional",
         ],
     ),
-    ("saisons", &["reset_saisons", "verifier_saisons"]),
     ("portal", &["portal_users", "serve_portal"]),
+    ("saisons", &["manage_periodes", "reset_saisons", "verifier_saisons"]),
     ("etl", &["populate_facts_optimized", "cleanup_year", "download_deliveries", "extract_only"]),
     ("dev", &["generate_sample_data"]),
 ];

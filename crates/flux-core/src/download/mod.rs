@@ -19,17 +19,17 @@ use chrono::Utc;
 
 pub use list::Choice;
 pub use remote::{Failure, Remote, Response, Resume};
-pub use report::DownloadReport;
 
 use crate::download::fetch::{Missed, Whole};
 use crate::download::list::Listed;
 use crate::download::memory::{Fetched, Memory};
-use crate::download::report::{FileReport, Outcome};
+use crate::download::report::{DownloadReport, FileReport, Outcome};
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::failpoint;
 use crate::files::{self, hash};
 use crate::progress::Progress;
+use crate::report::Report;
 use crate::settings::Settings;
 use crate::signals;
 
@@ -81,7 +81,7 @@ pub fn download(
     remote: &dyn Remote,
     options: &DownloadOptions,
     progress: &Progress,
-) -> Result<DownloadReport> {
+) -> Result<impl Report + use<>> {
     let folder = settings.home.downloads();
     let writes = options.mode == Mode::Fetch;
     let _lock = if writes {

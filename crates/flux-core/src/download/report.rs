@@ -93,7 +93,7 @@ impl FileReport {
 
 /// Report of `download-deliveries`.
 #[derive(Debug, Serialize)]
-pub struct DownloadReport {
+pub(crate) struct DownloadReport {
     url: String,
     #[serde(serialize_with = "crate::report::path_text")]
     folder: PathBuf,

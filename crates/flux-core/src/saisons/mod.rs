@@ -7,6 +7,7 @@
 
 mod check;
 pub(crate) mod dates;
+mod manage;
 mod plan;
 mod report;
 mod reset;
@@ -16,6 +17,7 @@ mod update;
 
 use crate::domain::calendar::saisons::Saison;
 
+pub use manage::{PeriodeAction, manage};
 pub use tools::{Bounds, instants, reset, status, update, verify};
 
 /// Season of one year, as the unique key of `dim_saisons` names it.

@@ -35,9 +35,9 @@ impl Saison {
         }
     }
 
-    /// The season of a `code`, as in `dim_saisons.saison`.
+    /// The season of a `code`, as in `dim_saisons.saison`; older tables have capitals.
     pub(crate) fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|saison| saison.code() == code)
+        Self::ALL.into_iter().find(|saison| saison.code().eq_ignore_ascii_case(code))
     }
 
     /// The season that follows `self` of `year`, with its year.
