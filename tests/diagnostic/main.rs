@@ -10,5 +10,6 @@ mod diagnostic_bad_database;
 mod diagnostic_migration;
 mod diagnostic_mobility;
 mod etat_csv_complet;
+mod explain_volume;
 mod tables_info;
 mod validation_complete_import;

@@ -28,6 +28,7 @@ const LAYERS: &[&str] = &[
     "migrate",
     "figures",
     "inspect",
+    "explain",
     "zones",
     "setup",
     "backup",

@@ -13,6 +13,7 @@ mod compare_mobility_2024_2023;
 mod diagnostic_migration;
 mod diagnostic_mobility;
 mod etat_csv_complet;
+mod explain_volume;
 pub mod portal_args;
 mod tables_info;
 mod test_admin_restrictions;
@@ -39,6 +40,7 @@ pub const CATEGORY: Category = Category {
         diagnostic_migration::TOOL,
         diagnostic_mobility::TOOL,
         etat_csv_complet::TOOL,
+        explain_volume::TOOL,
         tables_info::TOOL,
         test_admin_restrictions::TOOL,
         test_api_mobilite_directe::TOOL,

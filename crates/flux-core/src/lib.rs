@@ -5,7 +5,7 @@
 //! 2. [`domain`], `csv`, [`files`]
 //! 3. [`db`], `schema`, [`ledger`], `dims`, [`accounts`]
 //! 4. [`load`], [`saisons`], [`extract`], [`download`], [`migrate`], [`figures`]
-//! 5. [`inspect`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`], [`adoption`]
+//! 5. [`inspect`], [`explain`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`], [`adoption`]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod accounts;
@@ -17,6 +17,7 @@ pub mod dims;
 pub mod domain;
 pub mod download;
 pub mod error;
+pub mod explain;
 pub mod extract;
 mod failpoint;
 pub mod figures;

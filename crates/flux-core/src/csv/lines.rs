@@ -1,10 +1,11 @@
 //! Physical lines of a file, with a hash of all its bytes on the way.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
+use flate2::read::MultiGzDecoder;
 use memchr::memchr;
 
 use crate::csv::Encoding;
@@ -182,9 +183,9 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The file, decoded to UTF-8 when it is UTF-16, and hashed as it is on disk.
+/// The file, unpacked when it is compressed and decoded to UTF-8 when it is UTF-16; hashed as it was before it was compressed.
 struct Input {
-    file: File,
+    file: Box<dyn Read + Send>,
     path: PathBuf,
     encoding: Encoding,
     bytes: u64,
@@ -220,6 +221,10 @@ impl Input {
             return Err(Error::BadFile("ce n'est pas un fichier ordinaire".into()));
         }
         let file = File::open(path).map_err(Error::io(doing, path))?;
+        // An archived file is read as what it was: its hash is that of the delivery.
+        let packed = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+        let file: Box<dyn Read + Send> =
+            if packed { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(file) };
         let mut input = Self {
             file,
             path: path.to_path_buf(),

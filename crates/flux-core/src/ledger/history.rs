@@ -199,6 +199,57 @@ pub(crate) fn loads(session: &mut Session, table: &str) -> Result<Vec<(String, L
     Ok(rows.into_iter().map(load).collect())
 }
 
+/// A line of the history, for those who look for where a figure comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Past {
+    pub(crate) id: u64,
+    pub(crate) table: String,
+    pub(crate) tool: String,
+    /// `loaded`, `failed`, or `cleaned` for a load that was undone.
+    pub(crate) status: String,
+    pub(crate) hash: String,
+    pub(crate) options: String,
+    /// In UTC.
+    pub(crate) finished_at: String,
+    /// First and last date stored.
+    pub(crate) dates: Option<(String, String)>,
+    /// Lines that were not stored: rejected, or of another year.
+    pub(crate) left_out: u64,
+    pub(crate) reject_file: Option<String>,
+}
+
+/// Everything that was ever tried with files of these tables, oldest first; nothing without the history.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn of_tables(session: &mut Session, tables: [&str; 2]) -> Result<Vec<Past>> {
+    let sql = "SELECT id, table_name, tool, status, file_hash, options, CAST(finished_at AS CHAR) AS finished, \
+               CAST(first_date AS CHAR) AS first_day, CAST(last_date AS CHAR) AS last_day, rejected + filtered AS left_out, \
+               reject_file FROM flux_import_history WHERE table_name IN (?, ?) AND file_hash <> '' ORDER BY id";
+    let rows = match session.rows::<Row>(READING, sql, (tables[0], tables[1])) {
+        Err(Error::MissingTable { .. }) => return Ok(Vec::new()),
+        rows => rows?,
+    };
+    let past = |mut row: Row| {
+        let dates: [Option<String>; 2] = [take(&mut row, "first_day")?, take(&mut row, "last_day")?];
+        let [first, last] = dates;
+        let finished: String = take(&mut row, "finished")?;
+        Ok(Past {
+            id: take(&mut row, "id")?,
+            table: take(&mut row, "table_name")?,
+            tool: take(&mut row, "tool")?,
+            status: take(&mut row, "status")?,
+            hash: take(&mut row, "file_hash")?,
+            options: take(&mut row, "options")?,
+            finished_at: finished.chars().take(19).collect(),
+            dates: first.zip(last),
+            left_out: take(&mut row, "left_out")?,
+            reject_file: take(&mut row, "reject_file")?,
+        })
+    };
+    rows.into_iter().map(past).collect()
+}
+
 /// Whether anything is remembered at all.
 ///
 /// # Errors

@@ -31,8 +31,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 pub(crate) use kept::Kept;
-pub(crate) use mapper::required;
+pub(crate) use mapper::{Mapper, Outcome, Reading, required, required_raw};
 pub use measured::run_measured;
+pub(crate) use naming::{Room, first_filled};
 pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_named};
 pub use report::{FileReport, ImportReport, Status};
 use run::Run;

@@ -33,6 +33,13 @@ impl OnConflict {
     }
 }
 
+impl OnConflict {
+    /// The one of a load, by the options that the history keeps of it.
+    pub(crate) fn of_load(options: &str) -> Option<Self> {
+        options.split_whitespace().find_map(|option| option.strip_prefix("on_conflict="))?.parse().ok()
+    }
+}
+
 impl FromStr for OnConflict {
     type Err = String;
 

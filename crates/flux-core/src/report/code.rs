@@ -93,6 +93,8 @@ codes! {
     PeriodEmpty = "period-empty": "une période n'a aucun visiteur",
     PeriodIncomplete = "period-incomplete": "des jours sans données rendent des totaux incomparables",
     PeriodLengthDiffers = "period-length-differs": "deux périodes comparées n'ont pas le même nombre de jours",
+    FigureUnexplained = "figure-unexplained": "rien n'explique une valeur en base, ou son absence",
+    FigureSuperseded = "figure-superseded": "une livraison plus récente dit autre chose que la base",
     FigureDiffers = "figure-differs": "le portail et la base donnent deux chiffres",
     CheckNotDone = "check-not-done": "un contrôle n'a pas pu être fait",
     PortalUnreachable = "portal-unreachable": "le portail ne répond pas",

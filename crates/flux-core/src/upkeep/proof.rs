@@ -140,9 +140,8 @@ impl Prover {
 
 /// Which volume a load of these options took where lines contradict each other.
 fn policy_of(options: &str) -> Result<OnConflict> {
-    let named = options.split_whitespace().find_map(|option| option.strip_prefix("on_conflict="));
-    let policy = named.and_then(|name| name.parse().ok());
-    policy.ok_or_else(|| Error::Invariant(format!("options « {options} » inconnues dans l'historique des imports")))
+    OnConflict::of_load(options)
+        .ok_or_else(|| Error::Invariant(format!("options « {options} » inconnues dans l'historique des imports")))
 }
 
 fn stored(session: &mut Session, dataset: &Dataset, table: &str, day: Day) -> Result<Stored> {

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-pub(crate) use discover::{RawFile, search};
+pub(crate) use discover::{RawFile, recognise, search};
 pub use etl::EtlOptions;
 pub use report::{EtlReport, RawReport};
 

@@ -1,0 +1,94 @@
+//! What is known of a key: the rows stored for it, and the deliveries that say something of it.
+
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+
+use crate::explain::scan::{Hit, Refused};
+use crate::ledger::history::Past;
+use crate::load::OnConflict;
+
+/// A row of the key.
+#[derive(Debug, Serialize)]
+pub(crate) struct StoredRow {
+    pub(crate) table: String,
+    #[serde(skip)]
+    pub(crate) main: bool,
+    pub(crate) volume: i64,
+    /// `None` in a table without the mark.
+    pub(crate) provisional: Option<bool>,
+    pub(crate) created_at: Option<String>,
+    pub(crate) updated_at: Option<String>,
+    /// Of a place.
+    pub(crate) epci: Option<String>,
+}
+
+/// One load of a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Load {
+    pub(crate) tool: String,
+    pub(crate) at: String,
+    pub(crate) status: String,
+    options: String,
+    reject_file: Option<String>,
+}
+
+impl Load {
+    pub(crate) fn of(past: &Past) -> Self {
+        Self {
+            tool: past.tool.clone(),
+            at: past.finished_at.clone(),
+            status: past.status.clone(),
+            options: past.options.clone(),
+            reject_file: past.reject_file.clone(),
+        }
+    }
+}
+
+/// A file that says something of the key, or of its date and zone.
+#[derive(Debug, Serialize)]
+pub(crate) struct Delivery {
+    #[serde(serialize_with = "paths")]
+    pub(crate) places: Vec<PathBuf>,
+    pub(crate) raw: bool,
+    pub(crate) archived: bool,
+    pub(crate) blake3: String,
+    /// Change of the file, UTC.
+    pub(crate) modified: String,
+    pub(crate) loads: Vec<Load>,
+    #[serde(skip)]
+    pub(crate) first_load: Option<u64>,
+    /// The load that counts.
+    #[serde(skip)]
+    pub(crate) last_load: Option<u64>,
+    /// What it stores for the key.
+    pub(crate) volume: Option<u64>,
+    pub(crate) lines: u64,
+    pub(crate) contradictory: bool,
+    #[serde(serialize_with = "policy")]
+    #[serde(rename = "on_conflict")]
+    pub(crate) policy: OnConflict,
+    pub(crate) of_day_and_zone: u64,
+    pub(crate) hits: Vec<Hit>,
+    pub(crate) refused_lines: u64,
+    pub(crate) refused: Vec<Refused>,
+}
+
+fn paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.display().to_string()))
+}
+
+fn policy<S: Serializer>(policy: &OnConflict, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(policy.name())
+}
+
+impl Delivery {
+    /// Whether it says anything that concerns the key.
+    pub(crate) fn speaks(&self) -> bool {
+        self.lines > 0 || self.of_day_and_zone > 0 || self.refused_lines > 0
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.places.first().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+}

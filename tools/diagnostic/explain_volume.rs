@@ -1,0 +1,110 @@
+//! `explain-volume`: where a figure comes from.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chrono::NaiveDate;
+use flux_cli::{Context, Tool};
+use flux_core::domain::catalogue::Dim;
+use flux_core::error::{Error, Result};
+use flux_core::explain::{self, Asked};
+use flux_core::report::Report;
+
+pub(crate) const TOOL: Tool = Tool {
+    name: "explain-volume",
+    about: "D'où vient ce chiffre ? Les lignes, les livraisons et les chargements derrière une valeur",
+    details: "\
+  explain-volume --table fact_nuitees --date 2025-08-15 --zone Cantal --categorie Touriste --provenance NonLocal
+  explain-volume --table fact_nuitees_departements --date 2025-08-15 --zone Cantal --categorie Touriste \\
+                 --provenance NonLocal --departement Rhône
+  explain-volume --csv-line data/data_temp/frequentation_nuitee.csv:1234
+Lit : la clé dans les tables principale et temporaire, l'historique des imports, et chaque fichier de la même sorte sous
+data/data_temp/, data/data_extracted/ et data/archive/ (compressés compris), avec les noms tels qu'ils se résolvent
+aujourd'hui. N'écrit rien. Montre les lignes en base, les livraisons qui parlent de la clé, de la plus ancienne à la
+plus récente (fichier, numéro de ligne, ligne brute, volume, quand et par quel outil elle a été chargée), les lignes
+rejetées qui pouvaient être celle-ci, les lignes contradictoires, et le verdict : la valeur en base est celle de telle
+livraison, une livraison plus récente dit autre chose, ou rien ne l'explique (✗).
+Une archive dont l'historique montre qu'elle ne contient pas la date n'est pas lue.
+Coût : une lecture de chaque fichier, mémoire constante.
+Codes de sortie : 0 expliqué, 1 échec, 2 mauvais usage (clé incomplète, ligne absente), 3 à regarder : rien ne l'explique,
+une livraison plus récente dit autre chose, une ligne rejetée, un fichier illisible.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Table, famille ou fichier hebdomadaire : fact_nuitees, Nuitee, frequentation_nuitee
+    #[arg(long, value_name = "TABLE", required_unless_present = "csv_line")]
+    table: Option<String>,
+    /// Date
+    #[arg(long, value_name = "AAAA-MM-JJ", required_unless_present = "csv_line")]
+    date: Option<NaiveDate>,
+    /// Zone d'observation
+    #[arg(long, value_name = "NOM")]
+    zone: Option<String>,
+    /// Provenance
+    #[arg(long, value_name = "NOM")]
+    provenance: Option<String>,
+    /// Catégorie de visiteurs
+    #[arg(long, value_name = "NOM")]
+    categorie: Option<String>,
+    /// Département de résidence
+    #[arg(long, value_name = "NOM")]
+    departement: Option<String>,
+    /// Pays de résidence
+    #[arg(long, value_name = "NOM")]
+    pays: Option<String>,
+    /// Durée du séjour : 3 nuits
+    #[arg(long, value_name = "DURÉE")]
+    duree: Option<String>,
+    /// Commune visitée
+    #[arg(long, value_name = "NOM")]
+    commune: Option<String>,
+    /// EPCI de la commune (sinon tous)
+    #[arg(long, value_name = "NOM")]
+    epci: Option<String>,
+    /// Dans l'autre sens : d'une ligne d'un CSV à sa ligne en base
+    #[arg(long, value_name = "FICHIER:N", conflicts_with_all = [
+        "table", "date", "zone", "provenance", "categorie", "departement", "pays", "duree", "commune", "epci"])]
+    csv_line: Option<String>,
+}
+
+fn main() -> ExitCode {
+    flux_cli::main(&TOOL)
+}
+
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    let asked = asked(args)?;
+    explain::explain(&context.settings, &context.database()?, &asked, &context.progress)
+}
+
+fn asked(args: Args) -> Result<Asked> {
+    if let Some(text) = args.csv_line {
+        let parts = text.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse::<u64>().ok()?)));
+        let Some((file, line)) = parts.filter(|(file, line)| !file.is_empty() && *line > 0) else {
+            return Err(Error::Usage(format!(
+                "--csv-line « {text} » : attendu FICHIER:N, N étant le numéro de la ligne"
+            )));
+        };
+        return Ok(Asked::Line { file: PathBuf::from(file), line });
+    }
+    let names = [
+        (Dim::Zone, args.zone),
+        (Dim::Provenance, args.provenance),
+        (Dim::Categorie, args.categorie),
+        (Dim::Departement, args.departement),
+        (Dim::Pays, args.pays),
+        (Dim::Duree, args.duree),
+        (Dim::Commune, args.commune),
+        (Dim::Epci, args.epci),
+    ];
+    let names = names.into_iter().filter_map(|(dim, name)| Some((dim, name?))).collect();
+    let missing = |option: &str| Error::Usage(format!("il manque {option}"));
+    Ok(Asked::Figure {
+        table: args.table.ok_or_else(|| missing("--table"))?,
+        date: args.date.ok_or_else(|| missing("--date"))?,
+        names,
+    })
+}
