@@ -40,4 +40,19 @@ fn a_missing_table_and_a_bad_option() {
     let home = Home::new(&db);
     home.tool("migrate-sejours-duree").run().expect_code(1).expect_stdout("fact_sejours_duree_pays");
     home.tool("migrate-sejours-duree").arg("--tout").run().expect_code(2);
+    home.tool("migrate-sejours-duree").args(["--only", "fact_nuitees"]).run().expect_code(2);
+}
+
+#[test]
+fn one_of_them_alone_also_under_its_old_name() {
+    let db = diag::database();
+    db.exec(
+        "INSERT INTO fact_sejours_duree_temp (date, id_zone, id_provenance, id_categorie, id_duree, volume) VALUES
+         ('2025-07-01', 1, 1, 1, 1, 30);
+         INSERT INTO fact_sejours_duree_pays_temp (date, id_zone, id_provenance, id_categorie, id_pays, id_duree, volume) VALUES
+         ('2025-07-01', 1, 3, 1, 2, 1, 5)",
+    );
+    let home = Home::new(&db);
+    home.tool("flux").args(["migration", "migrate_sejours_duree_int.php"]).run().expect_code(0);
+    assert_eq!((db.count("fact_sejours_duree"), db.count("fact_sejours_duree_pays")), (0, 1));
 }

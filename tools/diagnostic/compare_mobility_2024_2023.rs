@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
-use flux_cli::{Context, SpaceArgs, Tool};
+use flux_cli::{Context, Former, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::figures::{self, CompareOptions};
 use flux_core::report::Report;
@@ -24,6 +24,7 @@ l'évolution à nombre de jours égal est donnée en plus.
 Coût : un parcours d'index sur les jours comparés. Peut être relancé à volonté.
 Codes de sortie : 0 comparé, 1 échec, 2 mauvais usage (zone, période inconnues), 3 comparaison à prendre avec
 précaution.",
+    formerly: &[Former { name: "analyze_mobility_trends", arguments: &[] }],
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, SpaceArgs, Tool};
+use flux_cli::{Context, Former, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::health;
 use flux_core::report::Report;
@@ -17,6 +17,7 @@ Chaque constat dit quoi faire : commande à lancer, réglage ou droit à demande
 Une base injoignable est un constat parmi d'autres : les dossiers sont contrôlés quand même.
 Coût : moins d'une seconde. Peut être relancé à volonté.
 Codes de sortie : 0 tout est en place, 1 échec, 2 mauvais usage, 3 à corriger.",
+    formerly: &[Former { name: "diagnostic_chemins_migration", arguments: &[] }],
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
+use flux_cli::{Context, Former, Tool};
 use flux_core::error::Result;
 use flux_core::inspect;
 use flux_core::report::Report;
@@ -19,6 +19,7 @@ dimensions (date, volume, nombre de champs, guillemets, octets nuls), jours sans
 qui ne couvre pas les mêmes jours que les autres.
 Coût : une lecture de chaque fichier, mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 tout est là, 1 le dossier n'existe pas, 2 mauvais usage, 3 à regarder.",
+    formerly: &[Former { name: "verifier_csv_manquants", arguments: &[] }],
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

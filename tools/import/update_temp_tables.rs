@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, LoadArgs, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Context, Former, LoadArgs, SpaceArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue;
 use flux_core::error::Result;
 use flux_core::load::{self, ImportOptions, ImportReport};
@@ -22,6 +22,10 @@ Un fichier déjà chargé et inchangé n'est pas rechargé. Mémoire : moins de 
 taille des fichiers. Peut être relancé à volonté, y compris après un arrêt brutal.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 3 fait mais à
 regarder (rejets, conflits, fichiers absents, dates réduites), 4 une autre exécution est en cours.",
+    formerly: &[
+        Former { name: "import_sejours_duree", arguments: &["--only", "duree_sejour"] },
+        Former { name: "import_debug", arguments: &["--dry-run", "--verbose"] },
+    ],
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
+use flux_cli::{Context, Former, Tool};
 use flux_core::error::Result;
 use flux_core::figures;
 use flux_core::report::Report;
@@ -20,6 +20,10 @@ zones confondues.
 Peut être relancé à volonté : une seconde fois ne change rien.
 Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 mauvais usage,
 3 fait, mais une partie est laissée de côté, 4 une autre exécution est en cours.",
+    formerly: &[
+        Former { name: "migrate_sejours_duree_fr", arguments: &["--only", "duree_sejour_fr"] },
+        Former { name: "migrate_sejours_duree_int", arguments: &["--only", "duree_sejour_int"] },
+    ],
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT
@@ -27,6 +31,9 @@ Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 m
 
 #[derive(Debug, clap::Args)]
 struct Args {
+    /// Seulement ces tables (ou fichiers) : duree_sejour_fr,…
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
+    only: Vec<String>,
     #[command(flatten)]
     migration: MigrationArgs,
 }
@@ -36,5 +43,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    figures::migrate_stays(&context.database()?, args.migration.options(Vec::new()), &context.progress)
+    figures::migrate_stays(&context.database()?, args.migration.options(args.only), &context.progress)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Context, Former, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::saisons;
@@ -20,6 +20,10 @@ identifiant. Les périodes saisies ou changées à la main sont gardées et dite
 à jour. Une année dont le calendrier scolaire n'est pas publié est dite inconnue, jamais inventée.
 Coût : moins d'une seconde. Peut être relancé : une seconde exécution ne change rien.
 Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 4 autre exécution en cours.",
+    formerly: &[
+        Former { name: "cron_update_saisons", arguments: &[] },
+        Former { name: "force_update_saisons", arguments: &[] },
+    ],
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

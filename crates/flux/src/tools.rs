@@ -124,6 +124,20 @@ mod tests {
         assert_eq!(find("cleanup_temp_tables.php").unwrap().tool.name, "cleanup-temp");
         let year = find("cleanup_2025.php").unwrap();
         assert_eq!((year.tool.name, year.implied), ("cleanup-year", &["--year", "2025"][..]));
+        for (old, tool, implied) in [
+            ("import_sejours_duree.php", "update-temp-tables", &["--only", "duree_sejour"][..]),
+            ("import_debug.php", "update-temp-tables", &["--dry-run", "--verbose"]),
+            ("migrate_sejours_duree_fr.php", "migrate-sejours-duree", &["--only", "duree_sejour_fr"]),
+            ("migrate_sejours_duree_int", "migrate-sejours-duree", &["--only", "duree_sejour_int"]),
+            ("diagnostic_chemins_migration.php", "diagnostic-migration", &[]),
+            ("cron_update_saisons.php", "update-saisons", &[]),
+            ("force_update_saisons.php", "update-saisons", &[]),
+            ("analyze_mobility_trends.py", "compare-mobility-2024-2023", &[]),
+            ("verifier_csv_manquants.php", "etat-csv-complet", &[]),
+        ] {
+            let found = find(old).unwrap();
+            assert_eq!((found.tool.name, found.implied), (tool, implied), "{old}");
+        }
         for unknown in ["update", "", "../flux", "flux"] {
             assert!(find(unknown).is_none(), "{unknown}");
         }

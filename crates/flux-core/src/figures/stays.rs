@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{self, Dataset, Dim, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::figures::change::share;
 use crate::load::{self, ImportOptions, ImportReport};
 use crate::migrate::{self, MigrateOptions, MigrateReport, Pair, pairs};
@@ -237,8 +237,15 @@ pub fn import_stays(
 /// Those of the migration, [`crate::error::Error::Sql`].
 pub fn migrate_stays(database: &Database, options: MigrateOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
-    let options = MigrateOptions { only: stays.map(|dataset| dataset.main.to_owned()).collect(), ..options };
+    let only = match options.only.is_empty() {
+        true => stays.map(|dataset| dataset.main.to_owned()).collect(),
+        false => options.only,
+    };
+    let options = MigrateOptions { only, ..options };
     let pairs = pairs(options.space, &options.only)?;
+    if let Some(other) = pairs.iter().find(|pair| pair.dataset.kind != Kind::Sejour) {
+        return Err(Error::Usage(format!("{} n'est pas une table de durées de séjour", other.main)));
+    }
     let migration = migrate::migrate(database, &options, progress)?;
     let spreads = if migration.verdict() != Verdict::Error && migration.done.really() {
         main_spreads(&mut database.session()?, &pairs)?
