@@ -160,3 +160,24 @@ fn a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one() {
     assert_eq!(import.expect_code(1).json()["error"]["code"], "io");
     assert_eq!(world.db.count(TEMP), 0, "nothing is imported of a delivery that may be incomplete");
 }
+
+#[test]
+fn folders_that_files_pass_through_are_watched() {
+    let world = World::whole();
+    assert_eq!(status(&world, 0)["watched"], json!([]));
+    world.home.write("temp/neuf.tmp", "12345");
+    world.home.write("ftp_downloads/vieux.zip", "1234567890");
+    world.home.write("ftp_downloads/.telechargements.json", "{}");
+    let age = |path: &str, days: u32| {
+        let date = format!("{days} days ago");
+        let touched =
+            std::process::Command::new("touch").args(["-d", &date]).arg(world.home.join(path)).status().unwrap();
+        assert!(touched.success());
+    };
+    age("ftp_downloads/vieux.zip", 400);
+    let json = status(&world, 0);
+    assert_eq!((&json["watched"][0]["folder"], &json["watched"][0]["bytes"]), (&json!("temp"), &json!(5)));
+    assert_eq!((&json["watched"][1]["files"], &json["watched"][1]["oldest_days"]), (&json!(1), &json!(400)));
+    age("temp/neuf.tmp", 9);
+    assert_eq!(codes(&status(&world, 3)), ["folder-filling"]);
+}

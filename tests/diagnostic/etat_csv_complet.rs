@@ -101,3 +101,43 @@ fn a_missing_folder_and_a_bad_option_have_their_codes() {
     home.tool(TOOL).args(["--data-dir", "nulle/part"]).run().expect_code(1).expect_stderr("introuvable");
     home.tool(TOOL).arg("--inconnu").run().expect_code(2);
 }
+
+#[test]
+fn every_other_file_of_the_folder_is_named_for_what_it_is() {
+    let home = Home::without_db();
+    home.tool("generate-sample-data").args(["--days", "1", "--scale", "0.1"]).run().expect_code(0);
+    let nights = home.read("data/data_temp/frequentation_nuitee.csv");
+    let files = [
+        ("a/onzieme.csv", "x;y\n", "csv"),
+        ("frequentation_nuitee (1).csv", nights.as_str(), "copy"),
+        ("Nuitee_2024B1_X.csv", nights.as_str(), "raw"),
+        ("livraison.xlsx", "PK\x03\x04…", "workbook"),
+        ("export.csv", "PK\x03\x04…", "workbook"),
+        ("duree_sejour.csv.filepart", "x", "unfinished"),
+        ("photo.png", "x", "other"),
+        ("lot.zip", "x", "archive"),
+    ];
+    for (name, content, _) in files {
+        home.write_csv(name, content);
+    }
+    home.write_csv(".gitkeep", "");
+    // One of the ten that is a workbook is told once by its own line, and named among the others.
+    home.write_csv("duree_sejour.csv", "PK\x03\x04…");
+    let json = run(&home).expect_code(3).json();
+    let mut found: Vec<(String, String)> = json["unexpected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["file"].as_str().unwrap().into(), one["kind"].as_str().unwrap().into()))
+        .collect();
+    let mut expected: Vec<(String, String)> =
+        files.iter().map(|(name, _, kind)| ((*name).into(), (*kind).into())).collect();
+    expected.push(("duree_sejour.csv".into(), "workbook".into()));
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert!(file(&json, "duree_sejour.csv")["error"].as_str().unwrap().contains("classeur"));
+    let codes: Vec<&str> =
+        json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == "file-unexpected").count(), 9);
+}

@@ -7,5 +7,6 @@ mod download_deliveries;
 mod etl_bad_input;
 mod etl_database_trouble;
 mod extract_only;
+mod extract_weekly;
 mod populate_facts;
 mod populate_facts_killed;

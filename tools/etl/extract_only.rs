@@ -20,6 +20,9 @@ absolu, figure deux fois ou est un lien symbolique, si elle est illisible ou pro
 extraite ou le nombre de ses entrées dépasse les limites (bombe). Un fichier d'une extraction antérieure de même nom est remplacé.
 Les autres fichiers déjà présents dans le dossier de l'archive (livraison révisée qui en contient moins) restent,
 et sont signalés avec la commande pour les enlever : l'ETL les chargerait avec les nouveaux.
+--weekly : les dix fichiers de la livraison hebdomadaire que l'archive contient sont déposés dans data/data_temp/, les
+autres laissés ; une autre version déjà là refuse l'archive (--force la remplace). Sans argument, seules les archives
+qui en contiennent sont prises. Sans archive dans data/ ni ftp_downloads/, fluxvision_automation/data/data_zip/ est lu.
 L'empreinte de chaque archive est gardée dans data/data_extracted/.extractions.json : une archive déjà extraite
 ne l'est pas deux fois, sauf --force. Mémoire constante. Ne se connecte à aucune base.
 Codes de sortie : 0 fait, 1 au moins une archive refusée (les autres sont extraites), 2 mauvais usage,
@@ -43,6 +46,9 @@ struct Args {
     /// Rapport maximal entre la taille extraite et celle de l'archive
     #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
     max_ratio: u64,
+    /// Seulement les fichiers de la livraison hebdomadaire, déposés là où l'import les cherche (data/data_temp/)
+    #[arg(long)]
+    weekly: bool,
     /// Extrait aussi les archives déjà extraites
     #[arg(long)]
     force: bool,
@@ -61,6 +67,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         output: args.output,
         limits,
         force: args.force,
+        weekly: args.weekly,
         dry_run: args.writer.dry_run,
     };
     extract::extract(&context.settings, &options, &context.progress)

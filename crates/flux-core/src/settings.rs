@@ -95,15 +95,19 @@ impl Home {
 
     /// Where weekly deliveries are dropped: `data/data_temp/`, else the legacy folder when only that one holds anything.
     pub fn deliveries(&self) -> PathBuf {
-        let current = self.root.join("data/data_temp");
-        let legacy = self.root.join("fluxvision_automation/data/data_temp");
+        self.current_or_legacy("data/data_temp")
+    }
+
+    fn current_or_legacy(&self, place: &str) -> PathBuf {
+        let current = self.root.join(place);
+        let legacy = self.root.join("fluxvision_automation").join(place);
         let holds_any = |folder: &Path| folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         if legacy.is_dir() && !holds_any(&current) { legacy } else { current }
     }
 
     /// Where raw exports are unpacked: `data/data_extracted/`.
     pub fn extracted(&self) -> PathBuf {
-        self.root.join("data/data_extracted")
+        self.current_or_legacy("data/data_extracted")
     }
 
     /// Where deliveries are fetched to: `ftp_downloads/`.

@@ -86,6 +86,11 @@ pub(crate) enum Shape<'a> {
     TooLong,
 }
 
+/// Whether a file that begins so is a workbook: a zip, as newer ones are, or a compound file.
+pub(crate) fn is_workbook(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04") || head.starts_with(&[0xD0, 0xCF, 0x11, 0xE0])
+}
+
 /// Reason for rejecting a line of [`Shape::TooLong`].
 pub(crate) const TOO_LONG: &str = "ligne de plus de 65 536 octets";
 /// Reason for rejecting a line of [`Shape::Count`].
@@ -117,6 +122,11 @@ impl Source {
             match lines.next()? {
                 None => return Err(Error::BadFile("le fichier est vide".into())),
                 Some(line) if line.is_blank() => {}
+                Some(line) if is_workbook(line.bytes) => {
+                    return Err(Error::BadFile(
+                        "c'est un classeur Excel ou une archive, pas un CSV : enregistrez-le en « CSV UTF-8 »".into(),
+                    ));
+                }
                 Some(line) if !line.complete => {
                     return Err(Error::BadFile("pas d'en-tête : la première ligne est trop longue".into()));
                 }

@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod names;
 mod unpack;
+mod weekly;
 pub(crate) mod whole;
 
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use limits::Limits;
+pub(crate) use weekly::holds_weekly_files;
 
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -37,6 +39,8 @@ pub struct ExtractOptions {
     pub limits: Limits,
     /// Unpacks archives that were unpacked before, too.
     pub force: bool,
+    /// Only the files of the weekly delivery, put where the import looks.
+    pub weekly: bool,
     /// Checks everything, leaves nothing.
     pub dry_run: bool,
 }
@@ -96,7 +100,8 @@ const SCRATCH: &str = ".extraction";
 /// # Errors
 /// Those that concern the run as a whole. What concerns one archive is in its report.
 pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progress) -> Result<impl Report + use<>> {
-    let output = options.output.clone().unwrap_or_else(|| settings.home.extracted());
+    let usual = if options.weekly { settings.home.deliveries() } else { settings.home.extracted() };
+    let output = options.output.clone().unwrap_or(usual);
     // A dry run leaves no trace: no folder, no lock, no memory, and it does not tidy up after others either.
     let _lock = if options.dry_run {
         None
@@ -105,7 +110,11 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
         Some(memory::lock(&output)?)
     };
     let mut memory = Memory::read(&output)?;
-    let archives = find(settings, &options.sources)?;
+    let mut archives = find(settings, &options.sources)?;
+    if options.weekly && options.sources.is_empty() {
+        // The raw deliveries beside them are for another run.
+        archives.retain(|archive| weekly::holds_weekly_files(archive));
+    }
     let scratch = if options.dry_run { None } else { Some(output.join(SCRATCH)) };
     let scratch = scratch.as_deref();
     let bar = progress.count("archives", archives.len() as u64);
@@ -183,6 +192,17 @@ fn one(
     report.files = unpacked.files.len() as u64;
     report.bytes = unpacked.bytes;
     report.left_out = unpacked.left_out;
+    if options.weekly {
+        let placed = weekly::deposit(scratch, &unpacked.files, &output, options.force)?;
+        report.left_out += report.files - placed.len() as u64;
+        report.files = placed.len() as u64;
+        report.folder = Some(output.clone());
+        if scratch.is_some() {
+            memory.add(&hash, archive, Path::new(""), placed.len())?;
+        }
+        report.status = Outcome::Extracted;
+        return Ok(());
+    }
     report.folder = Some(folder.clone());
     report.left_behind = others(&folder, &unpacked.files)?;
     if let Some(scratch) = scratch {
@@ -258,6 +278,11 @@ fn find(settings: &Settings, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
     for source in if sources.is_empty() { &usual } else { sources } {
         let kind = fs::metadata(source).map_err(Error::io("lecture de", source))?;
         if kind.is_dir() { search(source, root, &mut archives)? } else { archives.push(source.clone()) }
+    }
+    // Where the usual folders hold none, the place that older scripts used.
+    let legacy = root.join("fluxvision_automation/data/data_zip");
+    if sources.is_empty() && archives.is_empty() && legacy.is_dir() {
+        search(&legacy, root, &mut archives)?;
     }
     archives.sort();
     archives.dedup();

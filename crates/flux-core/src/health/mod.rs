@@ -8,6 +8,7 @@ mod prerequisites;
 mod server;
 mod status;
 mod tables;
+mod watch;
 
 pub use doctor::doctor;
 pub use import_progress::import_progress;

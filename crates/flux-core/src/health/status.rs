@@ -9,6 +9,8 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::files::hash;
+use crate::health::watch::{self, Watched};
+use crate::inspect::{Stranger, strangers};
 use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, pairs};
@@ -46,6 +48,8 @@ pub(crate) struct TableStatus {
 #[derive(Debug, Serialize)]
 struct StatusReport {
     tables: Vec<TableStatus>,
+    unexpected: Vec<Stranger>,
+    watched: Vec<Watched>,
     findings: Vec<Finding>,
     next: String,
 }
@@ -97,8 +101,12 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
             migrated: comparison.invariant_holds(),
         });
     }
-    let next = next_step(&tables, &findings);
-    Ok(StatusReport { tables, findings, next })
+    let unexpected = strangers(&settings.home.deliveries())?;
+    let next = next_step(&tables, &findings, unexpected.len());
+    findings.extend(unexpected.iter().map(Stranger::finding));
+    let watched = watch::watch(settings)?;
+    findings.extend(watched.iter().filter_map(Watched::finding));
+    Ok(StatusReport { tables, unexpected, watched, findings, next })
 }
 
 /// The files of the delivery; none where the folder is not there yet. `None` where it cannot be read to its end, which is a finding:
@@ -183,7 +191,7 @@ fn look_at(pair: &Pair, file: &str, last: Option<&Attempt>, comparison: &Compari
     findings
 }
 
-fn next_step(tables: &[TableStatus], findings: &[Finding]) -> String {
+fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) -> String {
     let any = |test: fn(&TableStatus) -> bool| tables.iter().any(test);
     if findings.iter().any(|finding| finding.severity == Verdict::Error) {
         return "lancez `ensure-schema --seed`".into();
@@ -199,6 +207,9 @@ fn next_step(tables: &[TableStatus], findings: &[Finding]) -> String {
     }
     if any(|table| table.file_state == FileState::Loaded) {
         return "tout est migré et nettoyé ; archivez les CSV : `archive-csv`".into();
+    }
+    if unexpected > 0 {
+        return "regardez les fichiers que l'import ne prend pas (ci-dessus)".into();
     }
     "rien à faire : déposez la prochaine livraison dans data/data_temp/".into()
 }
@@ -237,6 +248,9 @@ impl Report for StatusReport {
             ]);
         }
         page.table(&table);
+        for folder in self.watched.iter().filter(|folder| folder.files > 0) {
+            page.line(folder.text());
+        }
         page.gap();
         for finding in &self.findings {
             page.finding(finding);

@@ -2,8 +2,11 @@
 
 pub(crate) mod scan;
 mod state;
+mod strangers;
 mod validation;
 pub(crate) mod zones_csv;
+
+pub(crate) use strangers::{Stranger, strangers};
 
 pub use state::delivery;
 pub use validation::{ValidationOptions, validate};

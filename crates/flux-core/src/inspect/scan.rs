@@ -13,6 +13,7 @@ use crate::domain::catalogue::{self, Dataset, Dim};
 use crate::domain::values::{Day, parse_date, parse_volume};
 use crate::error::{Error, Result};
 use crate::files::{self, Entry};
+use crate::inspect::strangers::is_unfinished;
 use crate::load;
 use crate::progress::Progress;
 use crate::report::{Code, Finding, Verdict, plural};
@@ -219,6 +220,10 @@ pub(crate) fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileSca
     }
     if scans.iter().any(|scan| scan.paths.is_empty()) {
         for path in strangers(folder)? {
+            // What is still on its way must not be renamed.
+            if is_unfinished(&path) {
+                continue;
+            }
             if let Some(scan) = resembles(&path, &mut scans).filter(|scan| scan.paths.is_empty()) {
                 scan.near.push(path);
             }

@@ -9,6 +9,7 @@ use crate::db::Database;
 use crate::domain::catalogue::Space;
 use crate::error::Result;
 use crate::inspect::scan::{self, FileScan, Problem};
+use crate::inspect::strangers::{Stranger, strangers};
 use crate::ledger::history;
 use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
@@ -58,6 +59,8 @@ pub(crate) struct StateReport {
     folder: String,
     files: Vec<FileState>,
     lines: u64,
+    /// Files of the folder that the import does not take.
+    unexpected: Vec<Stranger>,
     /// Why the database was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<String>,
@@ -86,9 +89,13 @@ pub fn delivery(
         look(scan, &mut findings);
     }
     compare_spans(&scans, &mut findings);
+    let unexpected = strangers(folder)?;
+    // What a missing file may be is told with it.
+    let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
+    findings.extend(unexpected.iter().filter(told).map(Stranger::finding));
     let files: Vec<FileState> = scans.into_iter().map(|scan| state(scan, hashes.as_ref())).collect();
     let lines = files.iter().map(|file| file.lines).sum();
-    Ok(StateReport { folder: folder.display().to_string(), files, lines, database, findings })
+    Ok(StateReport { folder: folder.display().to_string(), files, lines, unexpected, database, findings })
 }
 
 fn loaded_hashes(database: &Database) -> Result<HashMap<String, String>> {

@@ -126,7 +126,8 @@ pub(crate) fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, 
     let known: Vec<&str> = catalogue::weekly().filter_map(|dataset| dataset.weekly_file).collect();
     let mut found: HashMap<String, Vec<(PathBuf, u64)>> = HashMap::new();
     let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let enter = |path: &Path| !known.contains(&name_of(path).as_str());
+    // What begins with a dot is no delivery: work of other tools in progress.
+    let enter = |path: &Path| !known.contains(&name_of(path).as_str()) && !name_of(path).starts_with('.');
     files::walk(folder, &enter, &mut |entry| {
         match entry {
             // A link or a folder of such a name is kept too: reading it says what is wrong with it.

@@ -25,6 +25,8 @@ codes! {
     FileUnusable = "file-unusable": "un CSV ne peut pas être utilisé tel quel",
     FileEmpty = "file-empty": "un CSV n'a pas de ligne après l'en-tête",
     FileTruncated = "file-truncated": "la dernière ligne d'un CSV est coupée",
+    FileUnexpected = "file-unexpected": "un fichier du dossier des livraisons n'est pas de ceux que l'import prend",
+    FolderFilling = "folder-filling": "un dossier de passage garde de vieux fichiers",
     FileNotImported = "file-not-imported": "un fichier n'a pas été importé, ou pas dans cette version",
     ColumnMissing = "column-missing": "une colonne nécessaire manque dans l'en-tête",
     ImportFailed = "import-failed": "le dernier import d'un fichier a échoué",

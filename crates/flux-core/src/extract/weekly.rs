@@ -1,0 +1,83 @@
+//! `extract-only --weekly`: the weekly files of an archive, put where the import looks for them.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use zip::ZipArchive;
+
+use crate::domain::catalogue;
+use crate::error::{Error, Result};
+use crate::extract::directory;
+use crate::extract::limits::Limits;
+use crate::failpoint;
+use crate::files::hash;
+use crate::load;
+
+/// The weekly file that an entry of an archive is, by its name.
+fn weekly_name(place: &Path) -> Option<&'static str> {
+    let name = place.file_name()?.to_string_lossy().to_lowercase();
+    catalogue::weekly().filter_map(|dataset| dataset.weekly_file).find(|file| *file == name)
+}
+
+/// Whether an archive names weekly files in its directory. False where it cannot be read: the extraction says why.
+pub(crate) fn holds_weekly_files(archive: &Path) -> bool {
+    let Ok(file) = File::open(archive) else { return false };
+    if directory::check(&file, Limits::default()).is_err() {
+        return false;
+    }
+    let Ok(zip) = ZipArchive::new(std::io::BufReader::new(file)) else { return false };
+    let is_weekly = |name: &str| weekly_name(Path::new(&name.replace('\\', "/"))).is_some();
+    zip.file_names().any(|name| name.is_ok_and(|name| is_weekly(&name)))
+}
+
+/// Moves the weekly files among `unpacked` from `scratch` into `folder`; on a dry run, without `scratch`, only checks. Gives their names.
+///
+/// # Errors
+/// [`Error::BadFile`] where there is none, one stands twice, or the folder holds another version: nothing is moved then.
+pub(crate) fn deposit(
+    scratch: Option<&Path>,
+    unpacked: &[PathBuf],
+    folder: &Path,
+    force: bool,
+) -> Result<Vec<PathBuf>> {
+    let mut chosen: HashMap<&'static str, &Path> = HashMap::new();
+    for place in unpacked {
+        let Some(name) = weekly_name(place) else { continue };
+        if let Some(twin) = chosen.insert(name, place) {
+            let (one, other) = (twin.display(), place.display());
+            return Err(Error::BadFile(format!("refusée : {name} y figure deux fois ({one}, {other})")));
+        }
+    }
+    if chosen.is_empty() {
+        return Err(Error::BadFile("aucun fichier de la livraison hebdomadaire dans cette archive".into()));
+    }
+    let here = if folder.is_dir() { load::find_files(folder)? } else { HashMap::new() };
+    let mut names: Vec<&'static str> = chosen.keys().copied().collect();
+    names.sort_unstable();
+    for name in &names {
+        for (path, _) in here.get(*name).into_iter().flatten() {
+            let own = *path == folder.join(name);
+            // Without the content, on a dry run, only the place can be judged.
+            let same = match scratch {
+                Some(scratch) if own => hash::blake3(path)? == hash::blake3(&scratch.join(chosen[name]))?,
+                Some(_) => false,
+                None => own,
+            };
+            if !(same || own && force) {
+                return Err(Error::BadFile(format!(
+                    "refusée : {} est déjà là, dans une autre version ; archivez-le (`archive-csv`), enlevez-le, ou --force",
+                    path.display()
+                )));
+            }
+        }
+    }
+    let Some(scratch) = scratch else { return Ok(names.into_iter().map(PathBuf::from).collect()) };
+    fs::create_dir_all(folder).map_err(Error::io("création du dossier", folder))?;
+    for name in &names {
+        let target = folder.join(name);
+        failpoint::hit("file.publish")?;
+        fs::rename(scratch.join(chosen[name]), &target).map_err(Error::io("dépôt de", &target))?;
+    }
+    Ok(names.into_iter().map(PathBuf::from).collect())
+}

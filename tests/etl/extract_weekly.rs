@@ -1,0 +1,105 @@
+//! `extract-only --weekly`: the weekly files of an archive, where the import looks for them.
+
+use std::fs;
+use std::io::{Cursor, Write};
+
+use flux_test::{Home, Outcome};
+use support::weekly::{BASE, Sane, World, file, text};
+
+fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(content.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn extract(home: &Home, arguments: &[&str]) -> Outcome {
+    home.tool("extract-only").args(["--json", "--weekly"]).args(arguments).run().sane()
+}
+
+const LINE: &str = "2025-07-07;Cantal;Local;Touriste;1";
+
+#[test]
+fn the_weekly_files_of_an_archive_are_imported_as_if_dropped() {
+    let world = World::whole();
+    let nights = text(BASE, &[LINE]);
+    let content = zip(&[("Livraison/Frequentation_Nuitee.CSV", &nights), ("Livraison/lisez-moi.txt", "x")]);
+    world.home.write("data/data_temp/S28.zip", &content);
+    // An archive of raw exports is for another run.
+    world.home.write("ftp_downloads/brut.zip", zip(&[("Nuitee_2024B1_X.csv", &nights)]));
+    let status = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    assert_eq!(status["findings"][0]["code"], "file-unexpected");
+    assert_eq!(status["unexpected"][0]["kind"], "weekly_archive");
+    let dry = extract(&world.home, &["--dry-run"]).expect_code(0).json();
+    assert_eq!((dry["archives"].as_array().unwrap().len(), world.home.list("data/data_temp").len()), (1, 1));
+    let json = extract(&world.home, &[]).expect_code(0).json();
+    let archive = &json["archives"][0];
+    assert_eq!(
+        (&archive["status"], &archive["files"], &archive["left_out"]),
+        (&"extracted".into(), &1.into(), &1.into())
+    );
+    assert_eq!(world.home.read("data/data_temp/frequentation_nuitee.csv"), nights);
+    let json = world.import_nights(&[]).expect_code(0).json();
+    assert_eq!(file(&json, "frequentation_nuitee.csv")["stored"], 1);
+    // A second time there is nothing to do, whatever became of the file.
+    fs::remove_file(world.home.join("data/data_temp/frequentation_nuitee.csv")).unwrap();
+    let json = extract(&world.home, &[]).expect_code(0).json();
+    assert_eq!(json["archives"][0]["status"], "known");
+    assert!(!world.home.join("data/data_temp/frequentation_nuitee.csv").exists());
+}
+
+#[test]
+fn nothing_is_overwritten_and_nothing_is_guessed() {
+    let home = Home::without_db();
+    let (old, new) = (text(BASE, &[LINE]), text(BASE, &[LINE, LINE]));
+    home.write_csv("frequentation_nuitee.csv", &old);
+    let both = home.write("S28.zip", zip(&[("frequentation_nuitee.csv", &new), ("duree_sejour.csv", &new)]));
+    let both = both.to_str().unwrap();
+    let json = extract(&home, &[both]).expect_code(1).json();
+    assert_eq!(json["archives"][0]["code"], "file-unusable");
+    assert_eq!(
+        (home.read("data/data_temp/frequentation_nuitee.csv"), home.join("data/data_temp/duree_sejour.csv").exists()),
+        (old, false)
+    );
+    extract(&home, &["--force", both]).expect_code(0);
+    assert_eq!(home.read("data/data_temp/frequentation_nuitee.csv"), new);
+    // The same content is no other version; in a subfolder it would be a second file of that name.
+    extract(&home, &["--force", both]).expect_code(0);
+    fs::create_dir(home.join("data/data_temp/lot")).unwrap();
+    fs::rename(home.join("data/data_temp/duree_sejour.csv"), home.join("data/data_temp/lot/duree_sejour.csv")).unwrap();
+    extract(&home, &["--force", both]).expect_code(1);
+    for (name, entries) in [
+        ("twice.zip", vec![("a/duree_sejour_fr.csv", "x\n"), ("b/Duree_Sejour_FR.csv", "y\n")]),
+        ("none.zip", vec![("notes.csv", "x\n")]),
+        ("escape.zip", vec![("../duree_sejour_fr.csv", "x\n")]),
+    ] {
+        let path = home.write(name, zip(&entries));
+        extract(&home, &[path.to_str().unwrap()]).expect_code(1);
+    }
+    assert!(
+        !home.join("data/data_temp/duree_sejour_fr.csv").exists() && !home.join("data/duree_sejour_fr.csv").exists()
+    );
+    let names = home.list("data/data_temp");
+    assert!(names.iter().all(|name| name != ".extraction"), "{names:?}");
+}
+
+#[test]
+fn the_places_of_older_scripts_are_looked_at_where_ours_are_empty() {
+    let home = Home::without_db();
+    fs::remove_dir(home.join("data/data_extracted")).unwrap();
+    fs::create_dir_all(home.join("fluxvision_automation/data/data_extracted")).unwrap();
+    home.write("fluxvision_automation/data/data_zip/brut.zip", zip(&[("Nuitee_2024B1_X.csv", "x\n")]));
+    home.tool("extract-only").run().sane().expect_code(0);
+    assert_eq!(home.read("fluxvision_automation/data/data_extracted/brut/Nuitee_2024B1_X.csv"), "x\n");
+    // As soon as ours hold something they count alone.
+    home.write("data/data_extracted/neuf/Nuitee_2024B1_Y.csv", "y\n");
+    home.write("data/neuf.zip", zip(&[("Nuitee_2024B1_Y.csv", "y\n")]));
+    let json = home.tool("extract-only").arg("--json").run().sane().expect_code(0).json();
+    assert_eq!(json["archives"].as_array().unwrap().len(), 1);
+    assert!(
+        json["output"].as_str().unwrap().ends_with("data/data_extracted")
+            && !json["output"].as_str().unwrap().contains("automation")
+    );
+}
