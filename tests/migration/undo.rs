@@ -163,6 +163,17 @@ fn overwritten_definitive_rows_are_definitive_again() {
 }
 
 #[test]
+fn rows_of_a_zone_that_was_merged_away_do_not_come_back() {
+    let (world, _, second, _) = two_runs();
+    world.db.exec("UPDATE dim_zones_observation SET id_zone = 99 WHERE id_zone = 5");
+    world.db.exec("UPDATE flux_row_history SET id_zone = 5; DELETE FROM flux_row_history WHERE kind <> 'w'; UPDATE flux_migrations SET updated = 0; UPDATE flux_migration_cells SET inserted = 0, is_new = 0");
+    let before = main(&world);
+    let json = migrate(&world, &["--undo", &second, "--yes"], 3);
+    assert!(json["tables"][0]["reason"].as_str().unwrap().contains("dim_zones_observation"), "{json}");
+    assert_eq!(main(&world), before);
+}
+
+#[test]
 fn what_is_too_old_is_forgotten_and_then_refused() {
     let (world, first, second, _) = two_runs();
     world.db.exec("UPDATE flux_migrations SET finished_at = finished_at - INTERVAL 11 DAY");

@@ -177,6 +177,13 @@ impl Dim {
     }
 }
 
+impl Dim {
+    /// The dimension that a column of a fact table refers to.
+    pub(crate) fn of_id(column: &str) -> Option<Self> {
+        DIMS.iter().find(|spec| spec.id == column).map(|spec| spec.dim)
+    }
+}
+
 impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -2,6 +2,7 @@
 //! Written first, in the transaction of the migration, by `INSERT … SELECT`; the changes then follow what is written.
 
 use crate::db::Session;
+use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 use crate::schema::{TableSpec, column, primary};
 
@@ -206,6 +207,20 @@ impl Ledgered<'_> {
         let back = self.counted(session, &back)?;
         if back > 0 {
             return Ok(Some(format!("{back} des lignes retirées sont revenues depuis")));
+        }
+        for (spec, known) in self.key.iter().zip(KEY).filter_map(|(id, known)| Some((Dim::of_id(id)?.spec(), known))) {
+            let gone = format!(
+                "SELECT COUNT(*) FROM flux_row_history h LEFT JOIN {} d ON d.{} = h.{known} \
+                 WHERE h.migration = ? AND h.kind = 'w' AND d.{} IS NULL AND h.{known} <> 0",
+                spec.table, spec.id, spec.id
+            );
+            let gone = self.counted(session, &gone)?;
+            if gone > 0 {
+                return Ok(Some(format!(
+                    "{gone} des lignes retirées désignent une ligne de {} qui n'existe plus",
+                    spec.table
+                )));
+            }
         }
         let changed = format!(
             "SELECT COUNT(*) FROM (SELECT c.date FROM flux_migration_cells c LEFT JOIN {main} m ON m.date = c.date \
