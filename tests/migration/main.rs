@@ -3,6 +3,7 @@
 
 mod adopt_database;
 mod ensure_schema;
+mod from_archive;
 mod isolation;
 mod migrate_optimized;
 mod migrate_sejours_duree;

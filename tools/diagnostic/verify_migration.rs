@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
+use chrono::NaiveDate;
+
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::migrate::{self, VerifyOptions};
+use flux_core::migrate::VerifyOptions;
 use flux_core::report::Report;
+use flux_core::upkeep::{self, ArchivedOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "verify-migration",
@@ -16,6 +19,8 @@ Pour chaque date de la table temporaire, principale = temporaire, lignes défini
 absentes, volumes différents et lignes provisoires en trop sont comptés, et les premières clés listées.
 Ce que la migration laisse de côté (retraits suspendus, dates qui perdraient trop, lignes d'aucun import, lignes
 sans ventilation) est nommé, et n'est pas prouvé tant qu'il reste.
+--from-archive compare chaque date de la table principale au CSV archivé qui l'a apportée en dernier, lu comme à
+l'import avec les noms d'aujourd'hui : la preuve reste possible après `cleanup-temp`.
 Coût : deux lectures par index ; mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 prouvé (ou rien à comparer), 1 une table n'a pas pu être lue, 3 des écarts,
 ou quelque chose est laissé de côté.",
@@ -32,6 +37,12 @@ struct Args {
     /// Clés listées par table et par sorte d'écart
     #[arg(long, value_name = "N", default_value = "20")]
     limit: u32,
+    /// Prouve les tables principales par les CSV archivés (data/archive/), après `cleanup-temp` aussi
+    #[arg(long)]
+    from_archive: bool,
+    /// Seulement ces dates (AAAA-MM-JJ,…)
+    #[arg(long, value_name = "DATE,…", value_delimiter = ',', requires = "from_archive")]
+    date: Vec<NaiveDate>,
     #[command(flatten)]
     space: SpaceArgs,
 }
@@ -42,5 +53,6 @@ fn main() -> ExitCode {
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = VerifyOptions { only: args.only, space: args.space.space(), limit: args.limit };
-    migrate::verify(&context.database()?, &options)
+    let archived = args.from_archive.then_some(ArchivedOptions { dates: args.date });
+    upkeep::verify_migration(&context.settings, &context.database()?, &options, archived.as_ref())
 }

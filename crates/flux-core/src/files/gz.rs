@@ -52,6 +52,24 @@ pub(crate) fn content(path: &Path) -> Result<Content> {
     pump(&mut MultiGzDecoder::new(BufReader::new(file)), &mut |_| Ok(())).map_err(Error::io("lecture de", path))
 }
 
+/// Unpacks a compressed file into a private one in `folder`, of at most `most` bytes, which goes when it is dropped.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::BadFile`] where it holds more.
+pub(crate) fn unpack(path: &Path, folder: &Path, most: u64) -> Result<tempfile::NamedTempFile> {
+    let file = File::open(path).map_err(Error::io("lecture de", path))?;
+    let aside = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("écriture dans", folder))?;
+    let mut writer = BufWriter::new(aside.as_file());
+    let reader = MultiGzDecoder::new(BufReader::new(file));
+    let copied = std::io::copy(&mut reader.take(most.saturating_add(1)), &mut writer);
+    let copied = copied.and_then(|bytes| writer.flush().map(|()| bytes)).map_err(Error::io("lecture de", path))?;
+    drop(writer);
+    if copied > most {
+        return Err(Error::BadFile(format!("{} contient plus que ce que dit son manifeste", path.display())));
+    }
+    Ok(aside)
+}
+
 fn pump(reader: &mut impl Read, write: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<Content> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 64 * 1024];

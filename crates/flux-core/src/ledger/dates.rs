@@ -75,8 +75,8 @@ pub(crate) fn insert(
 pub(crate) struct Evidence {
     /// The newest load that speaks of the date.
     pub(crate) history: u64,
-    /// Whether a load brought its rows.
-    pub(crate) is_recorded: bool,
+    /// The newest load that brought rows of it, 0 for none.
+    pub(crate) brought: u64,
     /// How many rows it brought, and their volume; `None` for loads of before this table.
     pub(crate) stored: Option<(u64, i64)>,
     /// Lines of it that the newest load could not read, and those that it kept back.
@@ -108,8 +108,20 @@ struct Told {
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn evidence(session: &mut Session, table: &str) -> Result<BTreeMap<String, Evidence>> {
-    let mut told = spans(session, table)?;
-    told.extend(dated(session, table)?);
+    gathered(session, table, "AND cleaned_at IS NULL")
+}
+
+/// [`evidence`] of all loads, those included whose rows are no longer in the temporary table.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn all(session: &mut Session, table: &str) -> Result<BTreeMap<String, Evidence>> {
+    gathered(session, table, "")
+}
+
+fn gathered(session: &mut Session, table: &str, which: &str) -> Result<BTreeMap<String, Evidence>> {
+    let mut told = spans(session, table, which)?;
+    told.extend(dated(session, table, which)?);
     told.sort_by(|a, b| (a.history, &a.dates).cmp(&(b.history, &b.dates)));
     let mut known: BTreeMap<String, Evidence> = BTreeMap::new();
     for one in told {
@@ -118,7 +130,7 @@ pub(crate) fn evidence(session: &mut Session, table: &str) -> Result<BTreeMap<St
             (evidence.history, evidence.rejected, evidence.held) = (one.history, one.rejected, one.held);
             evidence.reject_file.clone_from(&one.reject_file);
             if one.stored.is_none_or(|(rows, _)| rows > 0) {
-                (evidence.is_recorded, evidence.stored) = (true, one.stored);
+                (evidence.brought, evidence.stored) = (one.history, one.stored);
             }
         }
     }
@@ -138,12 +150,15 @@ fn days((first, last): &(String, String)) -> Vec<String> {
 
 const READING: &str = "lecture de flux_import_dates";
 
-fn dated(session: &mut Session, table: &str) -> Result<Vec<Told>> {
+fn dated(session: &mut Session, table: &str, which: &str) -> Result<Vec<Told>> {
     type Fields = (String, u64, u64, i64, u64, u64, Option<String>);
-    let sql = "SELECT CAST(d.date AS CHAR), d.history, d.rows_stored, d.volume, d.rejected, d.held, h.reject_file \
+    let which = which.replace("cleaned_at", "d.cleaned_at");
+    let sql = format!(
+        "SELECT CAST(d.date AS CHAR), d.history, d.rows_stored, d.volume, d.rejected, d.held, h.reject_file \
                FROM flux_import_dates d JOIN flux_import_history h ON h.id = d.history \
-               WHERE d.table_name = ? AND d.cleaned_at IS NULL AND h.status = 'loaded'";
-    let rows: Vec<Fields> = known(session.rows(READING, sql, (table,)))?;
+               WHERE d.table_name = ? AND h.status = 'loaded' {which}"
+    );
+    let rows: Vec<Fields> = known(session.rows(READING, &sql, (table,)))?;
     let told = |(date, history, rows, volume, rejected, held, reject_file): Fields| Told {
         history,
         dates: (date.clone(), date),
@@ -156,14 +171,17 @@ fn dated(session: &mut Session, table: &str) -> Result<Vec<Told>> {
 }
 
 /// Loads that have no dates: of before this table.
-fn spans(session: &mut Session, table: &str) -> Result<Vec<Told>> {
+fn spans(session: &mut Session, table: &str, which: &str) -> Result<Vec<Told>> {
     type Fields = (u64, String, String, u64, Option<String>);
-    let columns = "SELECT h.id, CAST(h.first_date AS CHAR), CAST(h.last_date AS CHAR), h.rejected, h.reject_file \
-                   FROM flux_import_history h WHERE h.table_name = ? AND h.status = 'loaded' AND h.cleaned_at IS NULL \
-                   AND h.rows_stored > 0 AND h.first_date IS NOT NULL AND h.last_date IS NOT NULL";
+    let which = which.replace("cleaned_at", "h.cleaned_at");
+    let columns = format!(
+        "SELECT h.id, CAST(h.first_date AS CHAR), CAST(h.last_date AS CHAR), h.rejected, h.reject_file \
+                   FROM flux_import_history h WHERE h.table_name = ? AND h.status = 'loaded' {which} \
+                   AND h.rows_stored > 0 AND h.first_date IS NOT NULL AND h.last_date IS NOT NULL"
+    );
     let dateless = format!("{columns} AND NOT EXISTS (SELECT 1 FROM flux_import_dates d WHERE d.history = h.id)");
     let rows: Vec<Fields> = match session.rows(READING, &dateless, (table,)) {
-        Err(Error::MissingTable { .. }) => known(session.rows(READING, columns, (table,)))?,
+        Err(Error::MissingTable { .. }) => known(session.rows(READING, &columns, (table,)))?,
         result => result?,
     };
     let told = |(history, first, last, rejected, reject_file): Fields| Told {

@@ -1,5 +1,7 @@
 //! `flux_import_history`: one line per file that was loaded, written in the transaction of its rows; one line per failure, after it.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use mysql::prelude::FromValue;
 use mysql::{Row, Value};
@@ -387,6 +389,16 @@ pub(crate) fn insert(session: &mut Session, entry: &Entry<'_>) -> Result<u64> {
     ];
     session.exec("écriture de l'historique des imports", sql, params)?;
     Ok(session.conn().last_insert_id())
+}
+
+/// Hash and options of the loads of `table`, by id.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn contents(session: &mut Session, table: &str) -> Result<HashMap<u64, (String, String)>> {
+    let sql = "SELECT id, file_hash, options FROM flux_import_history WHERE table_name = ? AND status = 'loaded'";
+    let rows: Vec<(u64, String, String)> = session.rows(READING, sql, (table,))?;
+    Ok(rows.into_iter().map(|(id, hash, options)| (id, (hash, options))).collect())
 }
 
 /// The newest line of `table`, 0 where there is none.

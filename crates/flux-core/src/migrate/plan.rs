@@ -110,7 +110,7 @@ pub(crate) fn plan(cells: &Cells, evidence: &BTreeMap<String, Evidence>, rules: 
 /// merged; its volume stays.
 fn is_recorded(known: Option<&Evidence>, total: &Comparison) -> bool {
     known.is_some_and(|known| {
-        known.is_recorded
+        known.brought > 0
             && known.stored.is_none_or(|(rows, volume)| total.temp_rows <= rows && total.temp_volume == volume)
     })
 }

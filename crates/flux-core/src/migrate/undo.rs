@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::ledger::history::unique_id;
 use crate::ledger::migrations::{self, Made};
 use crate::ledger::rows::{Ledgered, Planned};
-use crate::migrate::{MigrateOptions, MigrateReport, Pair, migrate};
+use crate::migrate::{MigrateOptions, Pair, migrate};
 use crate::progress::Progress;
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, verdict};
+use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, verdict};
 
 /// What to undo.
 #[derive(Debug, Clone)]
@@ -49,37 +49,6 @@ struct UndoneTable {
     reason: Option<String>,
 }
 
-/// What a run did: a migration, or the undoing of one.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Outcome {
-    Migrated(MigrateReport),
-    Undone(UndoReport),
-}
-
-impl Report for Outcome {
-    fn render(&self, page: &mut Page) {
-        match self {
-            Self::Migrated(report) => report.render(page),
-            Self::Undone(report) => report.render(page),
-        }
-    }
-
-    fn verdict(&self) -> Verdict {
-        match self {
-            Self::Migrated(report) => report.verdict(),
-            Self::Undone(report) => report.verdict(),
-        }
-    }
-
-    fn done(&self) -> Done {
-        match self {
-            Self::Migrated(report) => report.done(),
-            Self::Undone(report) => report.done(),
-        }
-    }
-}
-
 /// Migrates, or undoes what a migration did where `undo` names one.
 ///
 /// # Errors
@@ -91,8 +60,8 @@ pub fn migrate_or_undo(
     progress: &Progress,
 ) -> Result<impl Report + use<>> {
     match undo {
-        Some(options) => self::undo(database, options).map(Outcome::Undone),
-        None => migrate(database, options, progress).map(Outcome::Migrated),
+        Some(options) => self::undo(database, options).map(OneOf::That),
+        None => migrate(database, options, progress).map(OneOf::This),
     }
 }
 

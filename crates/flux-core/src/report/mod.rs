@@ -39,3 +39,34 @@ pub fn show(report: &impl Report, page: &mut Page) {
     report.done().head(page);
     report.render(page);
 }
+
+/// One of two reports, for tools that do one thing or another.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum OneOf<A, B> {
+    This(A),
+    That(B),
+}
+
+impl<A: Report, B: Report> Report for OneOf<A, B> {
+    fn render(&self, page: &mut Page) {
+        match self {
+            Self::This(report) => report.render(page),
+            Self::That(report) => report.render(page),
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::This(report) => report.verdict(),
+            Self::That(report) => report.verdict(),
+        }
+    }
+
+    fn done(&self) -> Done {
+        match self {
+            Self::This(report) => report.done(),
+            Self::That(report) => report.done(),
+        }
+    }
+}

@@ -70,11 +70,11 @@ struct Kept(String, &'static str);
 
 /// One line of an archive folder's `manifest.json`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Archived {
-    file: String,
+pub(super) struct Archived {
+    pub(super) file: String,
     original: String,
-    bytes: u64,
-    blake3: String,
+    pub(super) bytes: u64,
+    pub(super) blake3: String,
     sha256_gz: String,
     rows: u64,
     imported: String,
@@ -250,6 +250,46 @@ fn remember(dir: &Path, entry: Archived) -> Result<()> {
     entries.push(entry);
     let text = serde_json::to_vec_pretty(&entries).map_err(|error| Error::Invariant(error.to_string()))?;
     files::replace(&path, &text, Durability::Data)
+}
+
+/// The files under `data/archive/`, with what their manifests say of them.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::BadFile`] for a manifest that cannot be read.
+pub(super) fn archived(settings: &Settings) -> Result<Vec<(PathBuf, Archived)>> {
+    let mut found = Vec::new();
+    let root = settings.home.root().join("data/archive");
+    for year in folders(&root)? {
+        for day in folders(&year)? {
+            let manifest = day.join("manifest.json");
+            let bytes = match fs::read(&manifest) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                bytes => bytes.map_err(Error::io("lecture de", &manifest))?,
+            };
+            let entries: Vec<Archived> = serde_json::from_slice(&bytes)
+                .map_err(|_| Error::BadFile(format!("{} est illisible", manifest.display())))?;
+            // A name that leads elsewhere is none of ours.
+            let ours = |entry: &Archived| Path::new(&entry.file).components().count() == 1;
+            found.extend(entries.into_iter().filter(ours).map(|entry| (day.join(&entry.file), entry)));
+        }
+    }
+    Ok(found)
+}
+
+fn folders(root: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(root) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::io("lecture de", root))?,
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("lecture de", root))?;
+        if entry.file_type().map_err(Error::io("lecture de", root))?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
 }
 
 impl Report for ArchiveReport {

@@ -1,6 +1,7 @@
 //! What keeps the installation in order: archives, caches, logs, indexes, security, the facts of old years.
 
 mod archive;
+mod archived;
 mod cache;
 mod cleanup_year;
 mod logs;
@@ -10,6 +11,7 @@ mod security;
 mod withdraw;
 
 pub use archive::{ArchiveOptions, archive};
+pub use archived::{ArchivedOptions, verify_migration};
 pub use cache::{CacheAction, CacheOptions, ClearOptions, administer_cache, clear_cache, parse_age};
 pub use cleanup_year::{CleanupOptions, cleanup_year};
 pub use logs::{RotateOptions, rotate_logs};

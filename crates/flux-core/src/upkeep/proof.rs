@@ -63,16 +63,32 @@ pub(crate) struct Prover {
 }
 
 /// What the main table holds of one date.
-struct Stored {
+pub(super) struct Stored {
     /// Volume of the provisional rows, by the ids of their key.
-    provisional: HashMap<Vec<u32>, i64>,
+    pub(super) provisional: HashMap<Vec<u32>, i64>,
     /// Zones with definitive rows: an export has replaced all that was provisional there.
-    definitive: HashSet<u32>,
+    pub(super) definitive: HashSet<u32>,
 }
 
 impl Prover {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self { locality: dims::locality(&settings.departement()), scratch: load::scratch_folder(settings) }
+    }
+
+    /// The rows of a file, with the names as they are now.
+    ///
+    /// # Errors
+    /// Those of the file and of the dimensions.
+    pub(super) fn read(&self, session: &mut Session, dataset: &'static Dataset, path: &Path) -> Result<Kept> {
+        let source = Source::open(path, &load::required(dataset))?;
+        Kept::read(source, dataset, &self.scratch, |dim, may_be_empty| {
+            dims::load_weekly(session, dim, &self.locality, may_be_empty).map(Arc::new)
+        })
+    }
+
+    /// Where to unpack.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
     }
 
     /// Holds a file against the main table; gives what is proved, or why it is not.
@@ -87,10 +103,7 @@ impl Prover {
         claim: &Claim<'_>,
     ) -> Result<std::result::Result<Proof, String>> {
         let policy = policy_of(claim.options)?;
-        let source = Source::open(path, &load::required(pair.dataset))?;
-        let kept = Kept::read(source, pair.dataset, &self.scratch, |dim, may_be_empty| {
-            dims::load_weekly(session, dim, &self.locality, may_be_empty).map(Arc::new)
-        })?;
+        let kept = self.read(session, pair.dataset, path)?;
         if kept.hash.to_hex().as_str() != claim.hash {
             return Err(Error::FileChanged);
         }
@@ -139,12 +152,12 @@ impl Prover {
 }
 
 /// Which volume a load of these options took where lines contradict each other.
-fn policy_of(options: &str) -> Result<OnConflict> {
+pub(super) fn policy_of(options: &str) -> Result<OnConflict> {
     OnConflict::of_load(options)
         .ok_or_else(|| Error::Invariant(format!("options « {options} » inconnues dans l'historique des imports")))
 }
 
-fn stored(session: &mut Session, dataset: &Dataset, table: &str, day: Day) -> Result<Stored> {
+pub(super) fn stored(session: &mut Session, dataset: &Dataset, table: &str, day: Day) -> Result<Stored> {
     let doing = format!("lecture de {table}");
     let ids: Vec<&str> = dataset.dims().map(|dim| dim.spec().id).collect();
     let sql = format!("SELECT volume, is_provisional, {} FROM {table} WHERE date = ?", ids.join(", "));

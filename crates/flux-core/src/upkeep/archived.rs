@@ -1,0 +1,299 @@
+//! The main tables held against the archived CSVs: each date against the newest load that brought it, read once more by the engine of
+//! the import with the names as they are now. Nothing is written; memory holds one date of a table.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::db::{Database, Session};
+use crate::domain::catalogue::Dim;
+use crate::domain::values::Day;
+use crate::error::{Error, Result};
+use crate::files::gz;
+use crate::ledger::dates::{self, Evidence};
+use crate::ledger::history;
+use crate::load::Kept;
+use crate::migrate::{self, Pair, VerifyOptions, pairs};
+use crate::report::{Code, Finding, OneOf, Page, Report, Table, Verdict, number, plural, ranges, some_of, verdict};
+use crate::schema;
+use crate::settings::Settings;
+use crate::upkeep::archive::archived;
+use crate::upkeep::proof::{Prover, policy_of, stored};
+
+/// What to hold against the archives.
+#[derive(Debug, Clone, Default)]
+pub struct ArchivedOptions {
+    /// These dates; all that the history knows when empty.
+    pub dates: Vec<NaiveDate>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, Serialize)]
+struct Offender {
+    kind: &'static str,
+    /// Date, then the names of the dimensions (`#id` where the row is gone).
+    key: Vec<String>,
+    archive_volume: Option<u32>,
+    main_volume: Option<i64>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct ProvedTable {
+    main: String,
+    /// Archived files that were read.
+    files: u64,
+    /// Dates that were held against one.
+    dates: u64,
+    /// Rows that main has as they are archived.
+    rows: u64,
+    /// Rows of a date and zone that a definitive export has replaced.
+    superseded: u64,
+    missing: u64,
+    different: u64,
+    /// Provisional rows of main that the archive does not have.
+    surplus: u64,
+    /// The same, of dates of which lines could not be read.
+    suspended: u64,
+    /// Dates whose newest load is in no archive.
+    unarchived: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    offenders: Vec<Offender>,
+}
+
+#[derive(Debug, Serialize)]
+struct ArchivedReport {
+    from_archive: bool,
+    limit: u32,
+    tables: Vec<ProvedTable>,
+    findings: Vec<Finding>,
+}
+
+/// Verifies the migration of what is in the temporary tables, or with `archived` the main tables against the archives.
+///
+/// # Errors
+/// Those that concern the run as a whole.
+pub fn verify_migration(
+    settings: &Settings,
+    database: &Database,
+    options: &VerifyOptions,
+    archived: Option<&ArchivedOptions>,
+) -> Result<impl Report + use<>> {
+    match archived {
+        None => migrate::verify(database, options).map(OneOf::This),
+        Some(dates) => against_archives(settings, database, options, dates).map(OneOf::That),
+    }
+}
+
+fn against_archives(
+    settings: &Settings,
+    database: &Database,
+    options: &VerifyOptions,
+    asked: &ArchivedOptions,
+) -> Result<ArchivedReport> {
+    let mut session = database.session()?;
+    let existing = schema::existing(&mut session)?;
+    let archives: HashMap<String, (PathBuf, u64)> =
+        archived(settings)?.into_iter().map(|(path, entry)| (entry.blake3, (path, entry.bytes))).collect();
+    let mut check = Check { prover: Prover::new(settings), archives, limit: options.limit as usize };
+    let (mut tables, mut findings) = (Vec::new(), Vec::new());
+    for pair in pairs(options.space, &options.only)? {
+        crate::signals::check()?;
+        pair.require(options.space, &existing)?;
+        let table = check.pair(&mut session, &pair, asked)?;
+        findings.extend(findings_of(&pair, &table));
+        tables.push(table);
+    }
+    if tables.iter().all(|table| table.dates == 0 && table.unarchived.is_empty()) {
+        let finding =
+            Finding::attention(Code::CheckNotDone, "data/archive", "aucune date à comparer : rien n'est prouvé");
+        findings.push(finding.action("`archive-csv` archive les CSV migrés"));
+    }
+    Ok(ArchivedReport { from_archive: true, limit: options.limit, tables, findings })
+}
+
+/// Kind, ids after the date, volume of the archive and of main.
+type Wrong = (&'static str, Vec<u32>, Option<u32>, Option<i64>);
+
+struct Check {
+    prover: Prover,
+    archives: HashMap<String, (PathBuf, u64)>,
+    limit: usize,
+}
+
+impl Check {
+    fn pair(&mut self, session: &mut Session, pair: &Pair, asked: &ArchivedOptions) -> Result<ProvedTable> {
+        let known = dates::all(session, &pair.temp)?;
+        let contents = history::contents(session, &pair.temp)?;
+        let asked: BTreeSet<String> = asked.dates.iter().map(ToString::to_string).collect();
+        let mut table = ProvedTable { main: pair.main.clone(), ..ProvedTable::default() };
+        let mut by_load: BTreeMap<u64, Vec<(&String, &Evidence)>> = BTreeMap::new();
+        for (date, evidence) in &known {
+            if evidence.brought > 0 && (asked.is_empty() || asked.contains(date)) {
+                by_load.entry(evidence.brought).or_default().push((date, evidence));
+            }
+        }
+        let unknown = asked.iter().filter(|date| known.get(*date).is_none_or(|evidence| evidence.brought == 0));
+        table.unarchived.extend(unknown.cloned());
+        for (load, dates) in by_load {
+            crate::signals::check()?;
+            let content = contents.get(&load);
+            let Some(((hash, options), (path, bytes))) =
+                content.and_then(|content| Some((content, self.archives.get(&content.0)?)))
+            else {
+                table.unarchived.extend(dates.iter().map(|(date, _)| (*date).clone()));
+                continue;
+            };
+            let unpacked = gz::unpack(path, self.prover.scratch(), *bytes)?;
+            let kept = self.prover.read(session, pair.dataset, unpacked.path())?;
+            if kept.hash.to_hex().as_str() != hash {
+                return Err(Error::BadFile(format!("{} n'est pas le fichier qui a été importé", path.display())));
+            }
+            table.files += 1;
+            for (date, evidence) in dates {
+                self.date(session, (pair, &kept, options), (date, evidence), &mut table)?;
+            }
+        }
+        table.unarchived.sort();
+        Ok(table)
+    }
+
+    fn date(
+        &self,
+        session: &mut Session,
+        (pair, kept, options): (&Pair, &Kept, &str),
+        (date, evidence): (&str, &Evidence),
+        table: &mut ProvedTable,
+    ) -> Result<()> {
+        let day = date.parse().ok().and_then(Day::from_date);
+        let day = day.ok_or_else(|| Error::Invariant(format!("{date} : une date hors limites dans l'historique")))?;
+        let mut stored = stored(session, pair.dataset, &pair.main, day)?;
+        let mut wrong: Vec<Wrong> = Vec::new();
+        let limit = self.limit;
+        let mut note = |count: &mut u64, kind, ids: &[u32], archive, main| {
+            *count += 1;
+            if *count <= limit as u64 {
+                wrong.push((kind, ids.to_vec(), archive, main));
+            }
+        };
+        kept.for_each_row(day, policy_of(options)?, |ids, volume, _| {
+            let Some(volume) = volume else { return };
+            if stored.definitive.contains(&ids[0]) {
+                table.superseded += 1;
+                return;
+            }
+            match stored.provisional.remove(ids) {
+                Some(main) if main == i64::from(volume) => table.rows += 1,
+                Some(main) => note(&mut table.different, "different", ids, Some(volume), Some(main)),
+                None => note(&mut table.missing, "missing", ids, Some(volume), None),
+            }
+        })?;
+        let mut left: Vec<(Vec<u32>, i64)> = stored.provisional.into_iter().collect();
+        left.sort();
+        for (ids, main) in left.iter().filter(|(ids, _)| !stored.definitive.contains(&ids[0])) {
+            if evidence.missing_lines() > 0 {
+                table.suspended += 1;
+            } else {
+                note(&mut table.surplus, "surplus", ids, None, Some(*main));
+            }
+        }
+        table.dates += 1;
+        for (kind, ids, archive_volume, main_volume) in wrong {
+            let mut key = vec![date.to_owned()];
+            for (dim, id) in pair.dataset.dims().zip(ids) {
+                key.push(name(session, dim, id)?);
+            }
+            table.offenders.push(Offender { kind, key, archive_volume, main_volume });
+        }
+        Ok(())
+    }
+}
+
+fn name(session: &mut Session, dim: Dim, id: u32) -> Result<String> {
+    let spec = dim.spec();
+    let sql = format!("SELECT {} FROM {} WHERE {} = ?", spec.name, spec.table, spec.id);
+    let name: Option<Option<String>> = session.first(&format!("lecture de {}", spec.table), &sql, (id,))?;
+    Ok(name.flatten().unwrap_or_else(|| format!("#{id}")))
+}
+
+fn findings_of(pair: &Pair, table: &ProvedTable) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let wrong = table.missing + table.different + table.surplus;
+    if wrong > 0 {
+        let rows = plural(wrong, "ligne diffère", "lignes diffèrent");
+        let message = format!(
+            "{rows} des CSV archivés : {} absentes, {} d'un autre volume, {} en trop",
+            number(table.missing),
+            number(table.different),
+            number(table.surplus)
+        );
+        let action = "une main étrangère a changé la table, ou une dimension : rétablissez ces dates par `restore-critical`, ou \
+                      réimportez l'archive";
+        findings.push(Finding::attention(Code::ArchiveDiffers, &pair.main, message).action(action));
+    }
+    if table.suspended > 0 {
+        let rows = plural(table.suspended, "ligne provisoire", "lignes provisoires");
+        let message = format!("{rows} hors de l'archive, gardées : des lignes de leur date n'avaient pas pu être lues");
+        findings.push(Finding::attention(Code::WithdrawalSuspended, &pair.main, message));
+    }
+    if !table.unarchived.is_empty() {
+        let dates = plural(table.unarchived.len() as u64, "date n'est", "dates ne sont");
+        let spans = some_of(&ranges(table.unarchived.iter().filter_map(|date| date.parse().ok())), 5);
+        let message =
+            format!("{dates} dans aucune archive telle que le dernier import l'a apportée ({spans}) : non prouvées");
+        let action = "`archive-csv` archive les CSV migrés ; sinon, `verify-migration` compare aux tables temporaires";
+        findings.push(Finding::attention(Code::CheckNotDone, &pair.main, message).action(action));
+    }
+    findings
+}
+
+impl Report for ArchivedReport {
+    fn render(&self, page: &mut Page) {
+        let mut table = Table::new(&[
+            "table",
+            ">fichiers",
+            ">dates",
+            ">identiques",
+            ">absentes",
+            ">différentes",
+            ">en trop",
+            ">?remplacées",
+            ">non archivées",
+        ]);
+        for row in &self.tables {
+            let counts = [row.files, row.dates, row.rows, row.missing, row.different, row.surplus, row.superseded];
+            let counts = counts.into_iter().chain([row.unarchived.len() as u64]).map(number);
+            table.row(std::iter::once(row.main.clone()).chain(counts));
+        }
+        page.table(&table);
+        for row in self.tables.iter().filter(|row| !row.offenders.is_empty()) {
+            page.title(&format!("{} (au plus {} par date et sorte d'écart)", row.main, self.limit));
+            let mut list = Table::new(&["écart", "clé", ">archive", ">principale"]);
+            for one in &row.offenders {
+                let kind = match one.kind {
+                    "missing" => "absente",
+                    "different" => "différente",
+                    _ => "en trop",
+                };
+                let archive = one.archive_volume.map_or_else(|| "–".into(), number);
+                let main = one.main_volume.map_or_else(|| "–".into(), number);
+                list.row([kind.into(), one.key.join(" / "), archive, main]);
+            }
+            page.table(&list);
+        }
+        page.gap();
+        self.findings.iter().for_each(|finding| page.finding(finding));
+        let rows = plural(self.tables.iter().map(|row| row.rows).sum(), "ligne", "lignes");
+        match self.verdict() {
+            Verdict::Ok => {
+                page.verdict(Verdict::Ok, format!("{rows} des tables principales prouvées par les CSV archivés"))
+            }
+            verdict => page.verdict(verdict, format!("{rows} identiques aux CSV archivés ; le reste est à regarder")),
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        verdict(&self.findings)
+    }
+}
