@@ -222,3 +222,139 @@ fn aside(reason: &'static str, date: &str, (before, after): (Size, Size), rows: 
         reject_file: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migrate::moves::MAX_SHRINK;
+    use proptest::prelude::*;
+
+    const DATES: [&str; 2] = ["2025-03-03", "2025-03-04"];
+
+    /// A cell whose rows have a volume of 10 in main and of `volume` in the temporary table.
+    fn cell([missing, different, same, definitive, surplus, bare]: [u64; 6], volume: i64) -> Comparison {
+        let met = different + same;
+        Comparison {
+            temp_rows: missing + met + definitive + bare,
+            temp_volume: (missing + different + bare) as i64 * volume + (same + definitive) as i64 * 10,
+            missing,
+            different,
+            same,
+            definitive,
+            without_breakdown: bare,
+            surplus,
+            main_provisional: met + surplus,
+            main_provisional_volume: (met + surplus) as i64 * 10,
+            missing_volume: missing as i64 * volume,
+            taken_volume: (missing + different) as i64 * volume + same as i64 * 10,
+            definitive_volume: definitive as i64 * 10,
+            matched_volume: met as i64 * 10,
+            ..Comparison::default()
+        }
+    }
+
+    fn known(rejected: u64, held: u64) -> Evidence {
+        Evidence { history: 1, brought: 1, rejected, held, ..Evidence::default() }
+    }
+
+    fn planned(of: [u64; 6], volume: i64, evidence: Option<Evidence>) -> Plan {
+        let cells = Cells::from([((DATES[0].to_owned(), 5), cell(of, volume))]);
+        let evidence = evidence.map(|known| (DATES[0].to_owned(), known)).into_iter().collect();
+        plan(&cells, &evidence, &Rules::default())
+    }
+
+    #[test]
+    fn the_fate_of_a_date_follows_from_what_is_known_of_it() {
+        // (missing, different, same, definitive, surplus, without breakdown), temporary volume, evidence → reason, removed, inserted.
+        let cases = [
+            ([1, 1, 7, 0, 2, 0], 11, Some(known(0, 0)), None, 2, 1),
+            ([1, 1, 7, 0, 2, 0], 11, Some(known(1, 0)), Some(SUSPENDED), 0, 1),
+            ([1, 1, 7, 0, 2, 0], 11, Some(known(0, 3)), Some(SUSPENDED), 0, 1),
+            ([1, 1, 7, 0, 2, 0], 11, None, Some(UNRECORDED), 0, 0),
+            ([1, 1, 7, 0, 2, 1], 11, Some(known(0, 0)), Some(SUSPENDED), 0, 1),
+            // Four rows of nine are left, then just half of them.
+            ([0, 0, 4, 0, 5, 0], 11, Some(known(0, 0)), Some(BLOCKED), 0, 0),
+            ([0, 0, 4, 0, 4, 0], 11, Some(known(0, 0)), None, 4, 0),
+            // No row goes, but six visitors of ten.
+            ([0, 5, 0, 0, 0, 0], 4, Some(known(0, 0)), Some(BLOCKED), 0, 0),
+            // Rejects where nothing is missing suspend nothing.
+            ([0, 2, 3, 0, 0, 0], 11, Some(known(9, 0)), None, 0, 0),
+            // What is definitive in main is nobody's loss.
+            ([0, 0, 1, 8, 1, 0], 11, Some(known(0, 0)), None, 1, 0),
+        ];
+        for (of, volume, evidence, reason, removed, inserted) in cases {
+            let plan = planned(of, volume, evidence);
+            assert_eq!(plan.aside.first().map(|aside| aside.reason), reason, "{of:?}");
+            assert_eq!((plan.moves.removed, plan.moves.inserted), (removed, inserted), "{of:?}");
+        }
+    }
+
+    #[test]
+    fn a_load_that_brought_other_rows_than_are_there_is_no_evidence() {
+        let brought = |rows, volume| Some(Evidence { stored: Some((rows, volume)), ..known(0, 0) });
+        let of = [1, 0, 1, 0, 0, 0];
+        for (stored, is_recorded) in [((2, 20), true), ((3, 20), true), ((2, 21), false), ((1, 20), false)] {
+            let plan = planned(of, 10, brought(stored.0, stored.1));
+            assert_eq!(plan.aside.is_empty(), is_recorded, "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_zone_that_is_gone_from_a_whole_date_is_blocked_alone() {
+        let place = |zone| (DATES[0].to_owned(), zone);
+        let cells = Cells::from([(place(1), cell([0, 0, 20, 0, 1, 0], 10)), (place(2), cell([0, 0, 0, 0, 3, 0], 10))]);
+        let evidence = BTreeMap::from([(DATES[0].to_owned(), known(0, 0))]);
+        let made = plan(&cells, &evidence, &Rules::default());
+        assert_eq!((made.moves.removed, made.moves.blocked), (1, 3));
+        assert_eq!(made.aside.iter().map(|aside| aside.id_zone).collect::<Vec<_>>(), [Some(2)]);
+        assert!(made.settled.is_empty(), "the date waits");
+        let forced = plan(&cells, &evidence, &Rules { max_shrink: None, ..Rules::default() });
+        assert_eq!((forced.moves.removed, forced.aside.len()), (4, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_is_lost_from_the_count_and_a_second_plan_writes_nothing(
+            counts in prop::collection::vec(([0u64..9, 0u64..9, 0u64..9, 0u64..9, 0u64..9, 0u64..2], 0i64..30), 4),
+            evidence in prop::collection::vec((0u64..2, 0u64..2, any::<bool>()), 2),
+            overwrite_definitive: bool, keep_withdrawn: bool, force: bool, include_unrecorded: bool
+        ) {
+            let max_shrink = (!force).then_some(MAX_SHRINK);
+            let rules = Rules { overwrite_definitive, keep_withdrawn, max_shrink, include_unrecorded };
+            let place = |at: usize| (DATES[at / 2].to_owned(), at as i64 % 2);
+            let cells: Cells = counts.iter().enumerate().map(|(at, (of, volume))| (place(at), cell(*of, *volume))).collect();
+            let evidence: BTreeMap<String, Evidence> = DATES.iter().zip(&evidence).filter(|(_, (_, _, is_there))| *is_there)
+                .map(|(date, (rejected, held, _))| ((*date).to_owned(), known(*rejected, *held))).collect();
+            let made = plan(&cells, &evidence, &rules);
+            let moves = made.moves;
+            prop_assert_eq!(
+                moves.temp_rows,
+                moves.inserted + moves.updated + moves.unchanged + moves.kept_definitive + moves.held_back + moves.unrecorded
+                    + moves.without_breakdown
+            );
+            for done in &made.cells {
+                let known = evidence.get(&done.date);
+                prop_assert!(known.is_some() || include_unrecorded, "written without evidence");
+                prop_assert!(done.removed == 0 || known.is_none_or(|known| known.missing_lines() == 0), "withdrawn on doubt");
+            }
+            // What the plan writes is done; a second one finds nothing to write.
+            let mut after = cells.clone();
+            for done in &made.cells {
+                let cell = after.get_mut(&(done.date.clone(), done.zone)).unwrap();
+                let overwritten = if overwrite_definitive { cell.definitive } else { 0 };
+                let met = cell.missing + cell.different + cell.same + overwritten;
+                let kept = cell.surplus - done.removed;
+                let volume = cell.taken_volume + if overwrite_definitive { cell.definitive_volume } else { 0 };
+                *cell = Comparison {
+                    missing: 0, different: 0, same: met, surplus: kept, definitive: cell.definitive - overwritten,
+                    main_provisional: met + kept, main_provisional_volume: volume + kept as i64 * 10,
+                    missing_volume: 0, taken_volume: volume, matched_volume: volume,
+                    definitive_volume: if overwrite_definitive { 0 } else { cell.definitive_volume },
+                    ..*cell
+                };
+            }
+            let again = plan(&after, &evidence, &rules);
+            prop_assert!(again.cells.is_empty(), "{:?}", again.cells);
+        }
+    }
+}
