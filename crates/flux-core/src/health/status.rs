@@ -13,7 +13,7 @@ use crate::health::watch::{self, Watched};
 use crate::inspect::{Stranger, strangers};
 use crate::ledger::history::{self, Attempt};
 use crate::load;
-use crate::migrate::{Comparison, Pair, pairs};
+use crate::migrate::{Comparison, Pair, Standing, pairs};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema;
 use crate::settings::Settings;
@@ -43,6 +43,9 @@ pub(crate) struct TableStatus {
     last_import: Option<Attempt>,
     to_migrate: u64,
     migrated: bool,
+    /// Whether a migration would write.
+    #[serde(skip)]
+    would_write: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,13 +84,15 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
             Some(files) => file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref()),
             None => FileState::Unreadable,
         };
-        let comparison = pair.compare(&mut session)?;
+        let Standing { comparison, would_write, findings: aside } = pair.standing(&mut session)?;
         let (dates, first_date, last_date) = dates(&mut session, &pair.temp)?;
         if file_state == FileState::Unreadable && files.is_some() {
             let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
             findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
         }
         findings.extend(look_at(&pair, file, last.as_ref(), &comparison));
+        // Without any history that is said already.
+        findings.extend(aside.into_iter().filter(|finding| last.is_some() || finding.code != Code::RowsUnrecorded));
         tables.push(TableStatus {
             file,
             file_state,
@@ -99,6 +104,7 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
             last_import: last,
             to_migrate: comparison.missing + comparison.different,
             migrated: comparison.invariant_holds(),
+            would_write,
         });
     }
     let unexpected = strangers(&settings.home.deliveries())?;
@@ -199,8 +205,11 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
     if any(|table| table.file_state == FileState::New) {
         return "importez les fichiers nouveaux : `update-temp-tables`".into();
     }
-    if any(|table| table.rows > 0 && !table.migrated) {
+    if any(|table| table.would_write) {
         return "migrez : `migrate-temp-to-main`".into();
+    }
+    if any(|table| table.rows > 0 && !table.migrated) {
+        return "des lignes sont laissées de côté par la migration : suivez les constats ci-dessus".into();
     }
     if any(|table| table.rows > 0) {
         return "tout est migré ; videz les tables temporaires : `cleanup-temp`".into();

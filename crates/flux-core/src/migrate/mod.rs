@@ -27,6 +27,7 @@ pub use verify::{VerifyOptions, verify};
 use crate::db::Session;
 use crate::domain::catalogue::{self, Dataset, Space};
 use crate::error::{Error, Result};
+use crate::report::Finding;
 use crate::schema::{self, Existing};
 
 /// The temporary and the main table of one weekly dataset.
@@ -35,6 +36,15 @@ pub(crate) struct Pair {
     pub(crate) dataset: &'static Dataset,
     pub(crate) temp: String,
     pub(crate) main: String,
+}
+
+/// How a pair stands before a migration.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) comparison: Comparison,
+    pub(crate) would_write: bool,
+    /// What would be left aside, by cause.
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// The pairs that `only` names (files, datasets or tables), all when it is empty.
@@ -72,6 +82,17 @@ impl Pair {
     fn on_key(&self) -> String {
         let equal: Vec<String> = self.dataset.key().iter().map(|column| format!("m.{column} = t.{column}")).collect();
         equal.join(" AND ")
+    }
+
+    /// What a migration would do, and what it would leave aside.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub(crate) fn standing(&self, session: &mut Session) -> Result<Standing> {
+        let mut plan = apply::planned(session, self, &Dates::All, &moves::Rules::default())?;
+        aside::name_zones(session, &mut plan.aside)?;
+        let findings = aside::findings(self, &plan.aside, &plan.moves);
+        Ok(Standing { comparison: plan.total, would_write: plan.moves.writes(), findings })
     }
 
     /// Compares the two tables, by index, in one snapshot where the session has a transaction.
