@@ -184,3 +184,50 @@ fn works_on_the_tables_that_ensure_schema_makes() {
     // nothing of what is made here looks strange to it afterwards
     home.tool("ensure-schema").arg("--dry-run").run().expect_code(0);
 }
+
+/// As older scripts left them: days alone, names in capitals, a season in words, labels of their own, no whole year.
+const OLDER: &str = "
+    DROP TABLE dim_periodes; DROP TABLE dim_saisons;
+    CREATE TABLE dim_saisons (id INT AUTO_INCREMENT PRIMARY KEY, annee SMALLINT NOT NULL,
+      saison ENUM('PRINTEMPS','ETE','AUTOMNE','HIVER') NOT NULL, date_debut DATE NOT NULL, date_fin DATE NOT NULL, duree_jours INT NOT NULL,
+      UNIQUE KEY (annee, saison)) ENGINE=InnoDB;
+    CREATE TABLE dim_periodes (id_periode INT AUTO_INCREMENT PRIMARY KEY, code_periode VARCHAR(50) NOT NULL, nom_periode VARCHAR(100) NOT NULL,
+      annee SMALLINT NOT NULL, saison VARCHAR(20) NULL, date_debut DATE NOT NULL, date_fin DATE NOT NULL, id_saison INT NULL,
+      UNIQUE KEY (code_periode, annee), FOREIGN KEY (id_saison) REFERENCES dim_saisons (id)) ENGINE=InnoDB;
+    INSERT INTO dim_saisons (annee, saison, date_debut, date_fin, duree_jours) VALUES (2024, 'ETE', '2024-06-20', '2024-09-22', 94);
+    INSERT INTO dim_periodes (code_periode, nom_periode, annee, saison, date_debut, date_fin, id_saison) VALUES
+      ('vacances_ete', 'Vacances d''été 2024', 2024, 'ETE', '2024-07-06', '2024-09-01', 1),
+      ('pont_de_mai', 'Ponts', 2024, NULL, '2024-05-08', '2024-05-12', NULL)";
+
+#[test]
+fn older_tables_keep_their_labels_columns_years_and_days() {
+    let db = database();
+    let home = Home::new(&db);
+    db.exec(OLDER);
+    add_facts(&db, &["2025-07-14"]);
+    home.tool("update-saisons").run().expect_code(0);
+    assert_eq!(
+        db.rows("SELECT annee, nom_periode, saison FROM dim_periodes WHERE code_periode = 'vacances_ete' ORDER BY 1"),
+        [["2024", "Vacances d'été 2024", "ETE"], ["2025", "Vacances d'été 2025", "ETE"]]
+    );
+    assert_eq!(
+        db.scalar("SELECT nom_periode FROM dim_periodes WHERE code_periode = 'pont_de_mai' AND annee = 2025"),
+        "Ponts"
+    );
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_periodes WHERE code_periode = 'annee_complete'"), "0");
+    assert_eq!(db.rows("SELECT MIN(annee), MAX(annee) FROM dim_periodes"), [["2024", "2025"]]);
+    assert_eq!(
+        db.scalar("SELECT COUNT(*) FROM dim_periodes WHERE saison IS NULL OR saison = '' OR id_saison IS NULL"),
+        "0"
+    );
+    // Summer 2025 began on 21 June.
+    assert_eq!(
+        db.rows("SELECT date_debut, date_fin FROM dim_saisons WHERE annee = 2025 AND saison = 'ETE'"),
+        [["2025-06-21", "2025-09-22"]]
+    );
+    let before = db.rows("SELECT * FROM dim_periodes ORDER BY 1");
+    let again = home.tool("update-saisons").arg("--json").run().expect_code(0).json();
+    assert_eq!((&again["saisons"]["inserted"], &again["saisons"]["updated"]), (&0.into(), &0.into()));
+    assert_eq!(db.rows("SELECT * FROM dim_periodes ORDER BY 1"), before);
+    home.tool("verifier-saisons").arg("--repair").run().expect_code(0);
+}

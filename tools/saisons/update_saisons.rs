@@ -31,10 +31,10 @@ Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 4 autr
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// Première année (sinon 2019, ou la première des faits et des périodes)
+    /// Première année (sinon la première des faits et des périodes, ou 2019 sans eux)
     #[arg(long, value_name = "ANNÉE")]
     from: Option<i32>,
-    /// Dernière année (sinon 2030, ou quatre ans après l'année en cours)
+    /// Dernière année (sinon la dernière des faits et des périodes ; sans eux 2030, ou quatre ans après l'année en cours)
     #[arg(long, value_name = "ANNÉE")]
     to: Option<i32>,
     /// Remplace aussi les dates de périodes calculées qui ont été changées à la main

@@ -184,7 +184,7 @@ pub(crate) fn assess(
     let annees_faits = store::years_of(days);
     let mut anomalies = Vec::new();
     check_saisons(stored, &needed_years(stored, &annees_faits, today), &mut anomalies);
-    check_contiguity(&stored.saisons, &mut anomalies);
+    check_contiguity(stored, &mut anomalies);
     check_periodes(stored, &annees_faits, &mut anomalies);
     anomalies.extend(plan::links(stored, &Plan::default()).into_iter().map(Anomaly::Lien));
     let dernier_jour = school::known_span().map(|(_, last)| last);
@@ -209,10 +209,11 @@ pub(crate) fn assess(
     }
 }
 
-/// The years of the facts and of the periods, this one and the next.
+/// The years of the facts and of the periods; without any, this one and the next.
 fn needed_years(stored: &Stored, annees_faits: &BTreeSet<i32>, today: NaiveDate) -> BTreeSet<i32> {
+    let known: BTreeSet<i32> = stored.years_of_periodes().into_iter().chain(annees_faits.iter().copied()).collect();
     let coming = [today.year(), today.year() + 1].into_iter().filter(|year| YEARS.contains(year));
-    stored.years_of_periodes().into_iter().chain(annees_faits.iter().copied()).chain(coming).collect()
+    if known.is_empty() { coming.collect() } else { known }
 }
 
 fn check_saisons(stored: &Stored, needed: &BTreeSet<i32>, anomalies: &mut Vec<Anomaly>) {
@@ -224,8 +225,8 @@ fn check_saisons(stored: &Stored, needed: &BTreeSet<i32>, anomalies: &mut Vec<An
 
     for row in &stored.saisons {
         let Some(span) = saison_of(row.key.0, row.key.1) else { continue };
-        let near = |stored: Option<NaiveDateTime>, computed: NaiveDateTime| {
-            stored.is_some_and(|at| (at - computed).abs() <= TOLERANCE)
+        let near = |at: Option<NaiveDateTime>, computed: NaiveDateTime| {
+            at.is_some_and(|at| stored.agrees(at, computed) || (at - computed).abs() <= TOLERANCE)
         };
         let (present, attendu) = ((row.debut, row.fin), (span.debut, span.fin));
         if !near(row.debut, span.debut) || !near(row.fin, span.fin) {
@@ -236,8 +237,9 @@ fn check_saisons(stored: &Stored, needed: &BTreeSet<i32>, anomalies: &mut Vec<An
     }
 }
 
-fn check_contiguity(rows: &[SaisonRow], anomalies: &mut Vec<Anomaly>) {
-    let mut dated: Vec<_> = rows.iter().filter_map(|row| Some((row.debut?, row.fin?, row.key))).collect();
+fn check_contiguity(stored: &Stored, anomalies: &mut Vec<Anomaly>) {
+    let bounds = |row: &SaisonRow| stored.bounds(row).map(|(debut, fin)| (debut, fin, row.key));
+    let mut dated: Vec<_> = stored.saisons.iter().filter_map(bounds).collect();
     dated.sort_unstable();
     for pair in dated.windows(2) {
         let ((_, fin, avant), (debut, _, apres)) = (pair[0], pair[1]);
@@ -255,7 +257,7 @@ fn check_periodes(stored: &Stored, annees_faits: &BTreeSet<i32>, anomalies: &mut
         }
     }
     for &annee in annees_faits {
-        for periode in periodes_of(annee).known {
+        for periode in periodes_of(annee).known.into_iter().filter(|periode| plan::is_wanted(stored, periode.kind)) {
             let code = periode.kind.code();
             if !stored.periodes.iter().any(|row| row.annee == annee && row.code == code) {
                 anomalies.push(Anomaly::PeriodeManquante { code, annee });

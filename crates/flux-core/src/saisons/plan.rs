@@ -75,7 +75,8 @@ impl Plan {
         for year in years.clone() {
             let periodes = periodes_of(year);
             plan.unknown.extend(periodes.unknown.iter().map(|kind| (year, *kind)));
-            plan.periodes.extend(periodes.known.into_iter().map(|periode| periode_step(stored, periode, overwrite)));
+            let known = periodes.known.into_iter().filter(|periode| is_wanted(stored, periode.kind));
+            plan.periodes.extend(known.map(|periode| periode_step(stored, periode, overwrite)));
         }
         plan.theirs = stored
             .periodes
@@ -139,14 +140,20 @@ fn saison_steps(stored: &Stored, years: RangeInclusive<i32>) -> Vec<SaisonStep> 
     let spans = before.into_iter().chain(years.flat_map(saisons_of));
     let step = |span: SaisonSpan| match rows.get(&(span.annee, span.saison)) {
         None => SaisonStep::Insert(span),
-        Some(row) if is_right(row, &span) => SaisonStep::Keep(span),
+        Some(row) if is_right(stored, row, &span) => SaisonStep::Keep(span),
         Some(row) => SaisonStep::Update(*row, span),
     };
     spans.map(step).collect()
 }
 
-fn is_right(row: &SaisonRow, span: &SaisonSpan) -> bool {
-    row.debut == Some(span.debut) && row.fin == Some(span.fin) && row.duree_jours == Some(span.duree_jours)
+fn is_right(stored: &Stored, row: &SaisonRow, span: &SaisonSpan) -> bool {
+    let agrees = |at: Option<NaiveDateTime>, computed| at.is_some_and(|at| stored.agrees(at, computed));
+    agrees(row.debut, span.debut) && agrees(row.fin, span.fin) && row.duree_jours == Some(span.duree_jours)
+}
+
+/// Whether a computed period belongs into the list.
+pub(crate) fn is_wanted(stored: &Stored, kind: PeriodeKind) -> bool {
+    kind != PeriodeKind::AnneeComplete || !stored.leaves_whole_year_out()
 }
 
 fn periode_step(stored: &Stored, periode: Periode, overwrite: bool) -> PeriodeStep {
@@ -183,7 +190,7 @@ fn written(stored: &Stored, steps: &[PeriodeStep]) -> Vec<(PeriodeKind, i32, Day
 /// Links of all periods, as they will be after the steps, that differ from the stored ones.
 pub(super) fn links(stored: &Stored, plan: &Plan) -> Vec<LinkStep> {
     let mut seasons: BTreeMap<SaisonKey, (NaiveDateTime, NaiveDateTime)> =
-        stored.saisons.iter().filter_map(|row| Some((row.key, (row.debut?, row.fin?)))).collect();
+        stored.saisons.iter().filter_map(|row| Some((row.key, stored.bounds(row)?))).collect();
     for step in &plan.saisons {
         let (SaisonStep::Insert(span) | SaisonStep::Update(_, span) | SaisonStep::Keep(span)) = step;
         seasons.insert((span.annee, span.saison), (span.debut, span.fin));

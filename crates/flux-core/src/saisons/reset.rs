@@ -164,6 +164,7 @@ mod tests {
                 periode(13, "annee_complete", 2025, 2),
             ],
             written: HashMap::from([written(2024), written(2025)]),
+            ..Stored::default()
         }
     }
 

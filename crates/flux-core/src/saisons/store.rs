@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
 use crate::db::{Database, Session};
-use crate::domain::calendar::saisons::{Saison, YEARS};
+use crate::domain::calendar::periodes::PeriodeKind;
+use crate::domain::calendar::saisons::{Saison, YEARS, saison_of};
 use crate::domain::catalogue::{DATASETS, Space};
 use crate::error::Result;
 use crate::ledger::periodes;
@@ -51,6 +52,12 @@ pub(crate) struct Stored {
     pub(crate) periodes: Vec<PeriodeRow>,
     /// The days that `update-saisons` wrote last, by code and year; empty before its first run.
     pub(crate) written: HashMap<(String, i32), Days>,
+    /// How the table calls its periods: by code, year and name of the newest.
+    pub(crate) labels: HashMap<String, (i32, String)>,
+    /// Whether `dim_saisons` holds days without their hours, as older databases do.
+    pub(crate) days_only: bool,
+    /// Whether `dim_periodes` also names the season in a column of its own, as older databases do.
+    pub(crate) names_saison: bool,
 }
 
 impl Stored {
@@ -60,7 +67,58 @@ impl Stored {
     /// [`crate::error::Error::MissingTable`] without `dim_saisons` or `dim_periodes`, [`crate::error::Error::Sql`].
     pub(crate) fn load(session: &mut Session, tables: &HashSet<String>) -> Result<Self> {
         let written = if tables.contains(periodes::TABLE) { periodes::written(session)? } else { HashMap::new() };
-        Ok(Self { saisons: load_saisons(session)?, periodes: load_periodes(session)?, written })
+        let columns: Vec<(String, String, String)> = session.rows(
+            "colonnes des saisons et des périodes",
+            "SELECT table_name AS t, LOWER(column_name) AS c, LOWER(data_type) AS d FROM information_schema.columns \
+             WHERE table_schema = DATABASE() AND table_name IN ('dim_saisons', 'dim_periodes')",
+            (),
+        )?;
+        let is = |table: &str, names: &[&str], kind: &str| {
+            let found = |(of, name, data): &(String, String, String)| {
+                of == table && names.contains(&name.as_str()) && (kind.is_empty() || data == kind)
+            };
+            columns.iter().any(found)
+        };
+        Ok(Self {
+            saisons: load_saisons(session)?,
+            periodes: load_periodes(session)?,
+            written,
+            labels: load_labels(session)?,
+            days_only: is("dim_saisons", &["date_debut", "date_fin"], "date"),
+            names_saison: is("dim_periodes", &["saison"], ""),
+        })
+    }
+
+    /// Name of a new row of a computed period: as the table calls that period in other years, else `usual`.
+    pub(crate) fn label(&self, code: &str, annee: i32, usual: &str) -> String {
+        match self.labels.get(code) {
+            Some((year, label)) => label.replace(&year.to_string(), &annee.to_string()),
+            None => usual.to_owned(),
+        }
+    }
+
+    /// Whether people made the list of periods, and left the whole year out: the portal then adds it by itself.
+    pub(crate) fn leaves_whole_year_out(&self) -> bool {
+        let whole = PeriodeKind::AnneeComplete.code();
+        self.periodes.iter().any(|row| PeriodeKind::from_code(&row.code).is_some())
+            && !self.periodes.iter().any(|row| row.code == whole)
+            && !self.written.keys().any(|(code, _)| code == whole)
+    }
+
+    /// Beginning and end of a stored season, to the second where the table keeps days alone and they are the computed ones.
+    pub(crate) fn bounds(&self, row: &SaisonRow) -> Option<(NaiveDateTime, NaiveDateTime)> {
+        let stored = (row.debut?, row.fin?);
+        match saison_of(row.key.0, row.key.1) {
+            Some(span) if self.days_only && self.agrees(stored.0, span.debut) && self.agrees(stored.1, span.fin) => {
+                Some((span.debut, span.fin))
+            }
+            _ => Some(stored),
+        }
+    }
+
+    /// Whether a stored instant of a season is the computed one, as far as the table can tell.
+    pub(crate) fn agrees(&self, stored: NaiveDateTime, computed: NaiveDateTime) -> bool {
+        if self.days_only { stored.date() == computed.date() } else { stored == computed }
     }
 
     /// Years that occur in `dim_periodes`.
@@ -89,6 +147,18 @@ fn load_saisons(session: &mut Session) -> Result<Vec<SaisonRow>> {
     }
     saisons.sort_by_key(|row| row.key);
     Ok(saisons)
+}
+
+fn load_labels(session: &mut Session) -> Result<HashMap<String, (i32, String)>> {
+    let rows: Vec<(Option<String>, Option<i32>, Option<String>)> = session.rows(
+        "lecture de dim_periodes",
+        "SELECT code_periode, CAST(annee AS SIGNED), nom_periode FROM dim_periodes ORDER BY annee",
+        (),
+    )?;
+    let known = |(code, annee, label): (Option<String>, Option<i32>, Option<String>)| {
+        Some((code?, (annee?, label.filter(|label| !label.trim().is_empty())?)))
+    };
+    Ok(rows.into_iter().filter_map(known).collect())
 }
 
 fn load_periodes(session: &mut Session) -> Result<Vec<PeriodeRow>> {

@@ -56,7 +56,8 @@ pub fn verify(database: &Database, repair: bool, dry_run: bool) -> Result<impl R
 }
 
 /// `update-saisons`: fills `dim_saisons` and `dim_periodes`, all or nothing, under the lock; `overwrite` replaces computed
-/// periods that people changed. Years that are not given are the usual ones, those of the facts and of the periods.
+/// periods that people changed. Years that are not given are those of the facts and of the periods; without
+/// any, the usual ones.
 ///
 /// # Errors
 /// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
@@ -106,7 +107,7 @@ fn default_years(now: DateTime<Utc>) -> (i32, i32) {
     (FIRST_YEAR, (this_year + YEARS_AHEAD).clamp(LAST_YEAR, *YEARS.end()))
 }
 
-/// [`years`], where the default is widened to the years of the facts and of the periods.
+/// [`years`], where the default are the years of the facts and of the periods, if there are any.
 fn years_or_needed(database: &Database, bounds: Bounds, now: DateTime<Utc>) -> Result<RangeInclusive<i32>> {
     let default = default_years(now);
     if let (Some(_), Some(_)) = bounds {
@@ -116,8 +117,8 @@ fn years_or_needed(database: &Database, bounds: Bounds, now: DateTime<Utc>) -> R
     let tables = database.tables(&mut session)?;
     let mut needed = Stored::load(&mut session, &tables)?.years_of_periodes();
     needed.extend(store::years_of(&store::days_of_facts(database, &mut session)?));
-    let first = needed.first().map_or(default.0, |year| default.0.min(*year));
-    let last = needed.last().map_or(default.1, |year| default.1.max(*year));
+    let first = needed.first().copied().unwrap_or(default.0);
+    let last = needed.last().copied().unwrap_or(default.1);
     years(bounds, (first, last))
 }
 

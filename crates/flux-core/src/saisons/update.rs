@@ -38,11 +38,15 @@ pub(crate) fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<
     }
     drop(session);
     database.transaction(|session| {
-        let plan = Plan::new(&Stored::load(session, &tables)?, years.clone(), overwrite);
+        let before = Stored::load(session, &tables)?;
+        let plan = Plan::new(&before, years.clone(), overwrite);
         write_saisons(session, &plan)?;
-        write_periodes(session, &plan)?;
+        write_periodes(session, &plan, &before)?;
         let stored = Stored::load(session, &tables)?;
         write_links(session, &plan, &stored)?;
+        if stored.names_saison {
+            name_saisons(session)?;
+        }
         let rest = Plan::new(&Stored::load(session, &tables)?, years.clone(), overwrite);
         if !rest.is_empty() {
             return Err(Error::Invariant("dim_saisons et dim_periodes ne sont pas conformes après l'écriture".into()));
@@ -83,13 +87,13 @@ fn span_values(span: &SaisonSpan) -> Vec<Value> {
     vec![sql_date_time(span.debut), sql_date_time(span.fin), span.duree_jours.into()]
 }
 
-fn write_periodes(session: &mut Session, plan: &Plan) -> Result<()> {
+fn write_periodes(session: &mut Session, plan: &Plan, before: &Stored) -> Result<()> {
     for step in &plan.periodes {
         match step {
             PeriodeStep::Insert(periode) => {
                 let values: Vec<Value> = vec![
                     periode.kind.code().into(),
-                    periode.kind.label().into(),
+                    before.label(periode.kind.code(), periode.annee, periode.kind.label()).into(),
                     periode.annee.into(),
                     sql_date_time(periode.debut()),
                     sql_date_time(periode.fin()),
@@ -135,6 +139,14 @@ fn write_links(session: &mut Session, plan: &Plan, stored: &Stored) -> Result<()
             (id, &link.code, link.annee),
         )?;
     }
+    Ok(())
+}
+
+/// Older databases name the season in a column of `dim_periodes` too: where it is empty, it takes the name of the row that is linked.
+fn name_saisons(session: &mut Session) -> Result<()> {
+    let sql = "UPDATE dim_periodes p JOIN dim_saisons s ON s.id = p.id_saison SET p.saison = CAST(s.saison AS CHAR) \
+               WHERE p.saison IS NULL OR p.saison = ''";
+    session.exec("saisons de dim_periodes", sql, ())?;
     Ok(())
 }
 
