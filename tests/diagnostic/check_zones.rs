@@ -72,3 +72,23 @@ fn an_empty_and_a_missing_dimension_say_what_to_do() {
     home.tool("check-zones").arg("--zone").run().expect_code(2);
     Home::without_db().tool("check-zones").run().expect_code(1);
 }
+
+#[test]
+fn facts_whose_row_is_gone_are_found_in_every_dimension() {
+    let db = diag::database();
+    let home = Home::new(&db);
+    db.exec(
+        "INSERT INTO fact_nuitees_pays (date, id_zone, id_provenance, id_categorie, id_pays, volume) VALUES ('2025-07-01', 1, 3, 1, 90, 5);
+         INSERT INTO fact_lieu_activite_soir (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume) VALUES
+         ('2025-07-01', 1, 2, 1, 0, 0, 'mardi', 3), ('2025-07-01', 1, 2, 1, 0, 800, 'mardi', 4)",
+    );
+    let json = home.tool("check-zones").args(["--json", "--no-csv"]).run().expect_code(3).json();
+    let orphans: Vec<&str> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["code"] == "orphan-rows")
+        .map(|finding| finding["place"].as_str().unwrap())
+        .collect();
+    assert_eq!(orphans, ["dim_pays", "dim_communes"], "0 is a place that is not known");
+}

@@ -289,3 +289,39 @@ fn our_own_and_empty_databases_are_ready() {
     adopt(&home, &["--definitive-marks", "flag"]).expect_code(2);
     adopt(&home, &["--apply", "--definitive-marks", "perhaps"]).expect_code(2);
 }
+
+#[test]
+fn the_doctor_says_where_the_database_comes_from_and_gives_one_mend() {
+    let db = legacy::database("v2");
+    let home = Home::new(&db);
+    let json = home.tool("flux").args(["doctor", "--json"]).run().json();
+    let origin = json["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "origine").unwrap();
+    assert_eq!(origin["findings"][0]["code"], "not-adopted");
+    let schema = json["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "schéma").unwrap();
+    for finding in schema["findings"].as_array().unwrap() {
+        assert!(finding["action"].as_str().unwrap().contains("adopt-database"), "{finding}");
+    }
+}
+
+#[test]
+fn a_table_without_transactions_is_not_written_to() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    db.exec("ALTER TABLE fact_nuitees_temp ENGINE=MyISAM");
+    home.write_csv("frequentation_nuitee.csv", format!("{NIGHTS}2025-07-07;Cantal;NonLocal;Touriste;701\n"));
+    for tool in ["update-temp-tables", "migrate-temp-to-main", "cleanup-temp"] {
+        let outcome = run(&home, tool, &["--json"]).expect_code(1);
+        assert_eq!(outcome.json()["error"]["code"], "engine-unsafe", "{outcome}");
+        assert_eq!(
+            outcome.json()["error"]["hint"],
+            "faites convertir la table : ALTER TABLE fact_nuitees_temp ENGINE=InnoDB"
+        );
+    }
+    assert_eq!(db.count("fact_nuitees_temp"), 0);
+    // A table of the portal is another matter, and adoption mends what is ours.
+    db.exec("CREATE TABLE portail (a INT) ENGINE=MyISAM");
+    adopt(&home, &["--apply"]).expect_code(0);
+    run(&home, "update-temp-tables", &["--only", "frequentation_nuitee"]).expect_code(0);
+    assert_eq!(db.count("fact_nuitees_temp"), 1);
+}

@@ -39,7 +39,7 @@ pub(super) fn look(database: &Database, session: &mut Session, origin: Origin) -
         crate::signals::check()?;
         dimension(session, spec.dim, &mut found)?;
     }
-    for orphans in numbers::orphans(session, &present)? {
+    for orphans in numbers::orphans(session, &present, |_| true)? {
         orphaned(&orphans, &mut found);
     }
     if matches!(origin, Origin::Foreign | Origin::Begun) {

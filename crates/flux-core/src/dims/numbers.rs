@@ -37,13 +37,17 @@ fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
     fact_tables().map(|(table, _)| table).filter(uses).collect()
 }
 
-/// Looks for orphans of every dimension that is there. Reads each fact table once per dimension.
+/// Looks for orphans of the dimensions that are `wanted` and there. Reads each fact table once per dimension.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn orphans(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Vec<Orphans>> {
+pub(crate) fn orphans(
+    session: &mut Session,
+    present: &HashMap<String, Existing>,
+    wanted: impl Fn(Dim) -> bool,
+) -> Result<Vec<Orphans>> {
     let mut found = Vec::new();
-    for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
+    for spec in DIMS.iter().filter(|spec| wanted(spec.dim) && present.contains_key(spec.table)) {
         let doing = format!("lecture de {}", spec.table);
         let rows: Vec<u64> = session.rows(&doing, &format!("SELECT {} FROM {}", spec.id, spec.table), ())?;
         let known: HashSet<u64> = rows.into_iter().collect();

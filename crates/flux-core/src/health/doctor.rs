@@ -10,6 +10,7 @@ use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
 use crate::health::checks::{self, Folder, Rights};
 use crate::health::server as server_checks;
+use crate::ledger::adoption::{self, Origin};
 use crate::report::{Code, Finding, Page, Report, Verdict, number, plural, worst};
 use crate::schema;
 use crate::settings::Settings;
@@ -169,10 +170,39 @@ fn database_checks(database: &Database) -> Vec<Check> {
     };
     let state = format!("{}, serveur {}", database.target(), database.version());
     let mut checks = vec![Check { subject: "base de données", state, findings: server }];
-    checks.push(part("schéma", schema_state(&mut session)));
+    let origin = adoption::origin(&mut session);
+    let foreign = matches!(origin, Ok(Origin::Foreign | Origin::Begun));
+    checks.push(part("origine", origin.map(|origin| of_origin(database, origin))));
+    let mut schema = part("schéma", schema_state(&mut session));
+    if foreign {
+        // One mend, and the one that works: no other tool writes there yet.
+        schema.findings = schema.findings.into_iter().map(|finding| finding.action(ADOPT)).collect();
+    }
+    checks.push(schema);
     checks.push(part("droits", rights(database, &mut session)));
     checks.push(part("dimensions", dimensions(&mut session)));
     checks
+}
+
+/// What to do first in a database that older scripts made.
+const ADOPT: &str = "lancez `adopt-database`, qui dit ce qui est à régler et dans quel ordre";
+
+/// Who made the database, and whether the tools may write to it.
+fn of_origin(database: &Database, origin: Origin) -> (String, Vec<Finding>) {
+    let state = match origin {
+        Origin::Empty => "base vide",
+        Origin::Own => "base faite par ces outils",
+        Origin::Adopted => "base d'anciens scripts, adoptée",
+        Origin::Begun => "base d'anciens scripts, adoption commencée",
+        Origin::Foreign => "base d'anciens scripts",
+    };
+    let error = match origin {
+        Origin::Foreign | Origin::Begun => {
+            Some(Error::NotAdopted { database: database.name().to_owned(), begun: origin == Origin::Begun })
+        }
+        Origin::Empty | Origin::Own | Origin::Adopted => None,
+    };
+    (state.to_owned(), error.iter().map(|error| of_error("origine", error)).collect())
 }
 
 fn part(subject: &'static str, result: Result<(String, Vec<Finding>)>) -> Check {

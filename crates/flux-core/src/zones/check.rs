@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use crate::db::{Database, Session};
+use crate::dims::numbers;
 use crate::domain::catalogue::{self, DATASETS, Dim, Space};
 use crate::domain::reference;
 use crate::error::{Error, Result};
@@ -16,6 +17,7 @@ use crate::inspect::zones_csv;
 use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
+use crate::schema;
 use crate::settings::Home;
 
 /// Rows of one zone in one table.
@@ -94,6 +96,9 @@ pub fn check(
         );
     }
     orphans(&zones, &mut findings);
+    // Zones stand above, with their tables and years.
+    let others = numbers::orphans(&mut session, &schema::existing(&mut database.session()?)?, |dim| dim != Dim::Zone)?;
+    findings.extend(others.iter().map(numbers::Orphans::finding));
     splits(&zones, &stored, &mut findings);
     unused(&zones, &stored, &mut findings);
     gaps(&zones, &stored, &mut findings);
@@ -167,7 +172,7 @@ fn orphans(zones: &[Zone], findings: &mut Vec<Finding>) {
                 ),
             )
             .action(format!(
-                "retrouvez son nom dans une sauvegarde et remettez la ligne (id_zone = {}), puis `check-zones`",
+                "si vous savez quelle zone c'est : merge-zones --from-id {} --into NOM ; sinon retrouvez son nom dans une sauvegarde",
                 zone.id_zone
             )),
         );
