@@ -11,7 +11,7 @@ use crate::db::Database;
 use crate::error::Result;
 use crate::ledger::adoption::Origin;
 use crate::ledger::{self, adoption};
-use crate::report::{Done, Finding, Page, Report, Verdict, number, plural};
+use crate::report::{Finding, Page, Report, Verdict, number, plural};
 
 pub use marks::Marks;
 
@@ -72,8 +72,7 @@ struct AdoptReport {
     origin: Origin,
     /// Whether the tools may write to it.
     ready: bool,
-    #[serde(rename = "dry_run")]
-    done: Done,
+    applied: bool,
     steps: Vec<Step>,
     /// What is to be done, in this order.
     order: Vec<String>,
@@ -108,7 +107,7 @@ pub fn adopt(database: &Database, options: AdoptOptions) -> Result<impl Report +
     Ok(AdoptReport {
         origin,
         ready: recorded && findings.is_empty(),
-        done: Done::unless(!options.apply),
+        applied: options.apply,
         steps,
         order,
         findings,
@@ -179,10 +178,6 @@ impl Report for AdoptReport {
         for (at, action) in self.order.iter().enumerate() {
             page.line(format!("  {}. {action}", at + 1));
         }
-    }
-
-    fn done(&self) -> Done {
-        self.done
     }
 
     fn verdict(&self) -> Verdict {

@@ -156,10 +156,11 @@ impl<'a> Run<'a> {
         options: &'a MigrateOptions,
         tables: &HashMap<String, Existing>,
     ) -> Result<Self> {
+        // The lock first: where older scripts made the database, `adopt-database` is what to run, not `ensure-schema`.
+        let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
         if !options.dry_run && !tables.contains_key(migrations::TABLE) {
             return Err(Error::MissingTable { table: migrations::TABLE.into() });
         }
-        let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
         Ok(Self { database, options, id: unique_id(), lock })
     }
 }
