@@ -274,3 +274,33 @@ fn a_killed_dump_leaves_the_password_nowhere() {
     assert!(started(&home), "the dump had begun");
     assert!(home.list("tmp").is_empty(), "{:?}", home.list("tmp"));
 }
+
+#[test]
+fn a_backup_is_closed_under_foreign_keys_or_says_where_it_is_not() {
+    let (db, home) = prepared(3);
+    // Ours come along, however many steps away; a table of the portal is not ours to take.
+    db.exec(
+        "CREATE TABLE dim_regions (id_region INT PRIMARY KEY) ENGINE=InnoDB;
+         CREATE TABLE fact_nuitees_regions (id INT PRIMARY KEY, id_zone INT NOT NULL, id_region INT NOT NULL,
+           FOREIGN KEY (id_zone) REFERENCES dim_zones_observation (id_zone), FOREIGN KEY (id_region) REFERENCES dim_regions (id_region)) ENGINE=InnoDB;",
+    );
+    let json = home.tool(TOOL).arg("--json").run().expect_code(0).json();
+    let tables: Vec<&str> = json["tables"].as_array().unwrap().iter().map(|t| t["table"].as_str().unwrap()).collect();
+    assert!(tables.contains(&"fact_nuitees_regions") && tables.contains(&"dim_regions"), "{tables:?}");
+    home.tool("restore-critical").arg("--yes").run().expect_code(0);
+    home.tool("restore-critical").args(["--drop-old", "--yes"]).run().expect_code(0);
+
+    db.exec(
+        "CREATE TABLE partages (id INT PRIMARY KEY, id_periode INT, FOREIGN KEY (id_periode) REFERENCES dim_periodes (id_periode)) ENGINE=InnoDB",
+    );
+    let json = home.tool(TOOL).args(["--json", "--keep", "1"]).run().expect_code(3).json();
+    assert_eq!(
+        (&json["findings"][0]["code"], &json["findings"][0]["place"]),
+        (&"backup-open".into(), &"partages".into())
+    );
+    let json = home.tool("restore-critical").args(["--json", "--verify"]).run().expect_code(3).json();
+    assert_eq!(json["findings"][0]["code"], "backup-open", "{json}");
+    home.tool("restore-critical").arg("--yes").run().expect_code(1).expect_stderr("partages");
+    db.exec("DROP TABLE partages");
+    home.tool("restore-critical").arg("--yes").run().expect_code(0);
+}

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files::{self, Durability, Entry, hash};
+use crate::report::{Code, Finding};
 
 /// Name of the manifest in its folder; written last.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -94,6 +95,30 @@ pub(super) struct Manifest {
     pub(crate) tables: Vec<TableEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dump: Option<DumpEntry>,
+    /// Foreign keys between a table of the backup and one that is not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) open: Vec<OpenKey>,
+}
+
+/// A foreign key that the backup cuts through: a restoration of it would leave the key on the table that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OpenKey {
+    /// The table that refers.
+    pub(crate) table: String,
+    /// The one that it refers to.
+    pub(crate) parent: String,
+}
+
+impl OpenKey {
+    /// What it means for a restoration, and what to do.
+    pub(super) fn finding(&self) -> Finding {
+        let message = format!(
+            "renvoie à {} par une clé étrangère, et les deux ne sont pas dans la sauvegarde : elle ne pourra pas être restaurée telle quelle",
+            self.parent
+        );
+        Finding::attention(Code::BackupOpen, &self.table, message)
+            .action("`backup-critical --dump` prend toute la base ; sinon retirez cette clé avant de restaurer")
+    }
 }
 
 impl Manifest {
@@ -109,6 +134,7 @@ impl Manifest {
             volume: 0,
             tables: Vec::new(),
             dump: None,
+            open: Vec::new(),
         }
     }
 

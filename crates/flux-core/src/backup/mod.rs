@@ -28,8 +28,9 @@ use crate::files::{self, Fence};
 use crate::ledger::{lock, sessions};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::schema;
 use crate::settings::Settings;
-use manifest::{Found, Manifest, PARTIAL, TableEntry, list};
+use manifest::{Found, Manifest, OpenKey, PARTIAL, TableEntry, list};
 
 /// How often a backup is begun again when a table's structure changes under it.
 const TRIES: u32 = 3;
@@ -101,7 +102,9 @@ pub fn backup(
     let _lock = NamedLock::take(database, name.clone())?
         .ok_or_else(|| Error::Locked { name, holder: "une autre sauvegarde".into() })?;
     let mut findings = Vec::new();
-    let tables = tables(database, &mut session, options.kind, &mut findings)?;
+    let mut tables = tables(database, &mut session, options.kind, &mut findings)?;
+    let open = if options.kind == Kind::Dump { Vec::new() } else { close(&mut session, &mut tables)? };
+    findings.extend(open.iter().map(OpenKey::finding));
     let mut report = BackupReport {
         done: Done::unless(options.dry_run),
         kind: options.kind,
@@ -124,7 +127,8 @@ pub fn backup(
     sweep(&dir, database.name())?;
     let target = free_name(&dir, options.kind, database.name());
     let partial = with_suffix(&target, PARTIAL);
-    let written = write(settings, database, options.kind, &tables, &partial, progress);
+    let empty = Manifest { open, ..Manifest::new(options.kind, database.name(), database.version(), String::new()) };
+    let written = write(settings, database, &empty, &tables, &partial, progress);
     let manifest = match written.and_then(|manifest| publish(&partial, &target, &dir).map(|()| manifest)) {
         Ok(manifest) => manifest,
         Err(error) => {
@@ -196,18 +200,41 @@ fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut
     Ok(chosen)
 }
 
+/// Adds the tables of ours that foreign keys tie to those chosen, for a restoration replaces both or neither; gives the keys that tie
+/// tables of others.
+fn close(session: &mut Session, chosen: &mut Vec<String>) -> Result<Vec<OpenKey>> {
+    let sql = "SELECT DISTINCT table_name AS t, referenced_table_name AS r FROM information_schema.referential_constraints \
+               WHERE constraint_schema = DATABASE() ORDER BY 1, 2";
+    let keys: Vec<(String, String)> = session.rows("lecture des clés étrangères", sql, ())?;
+    loop {
+        let open: Vec<&(String, String)> =
+            keys.iter().filter(|(table, parent)| chosen.contains(table) != chosen.contains(parent)).collect();
+        let ours = open.iter().flat_map(|(table, parent)| [table, parent]).find(|name| {
+            let beside = ddl::is_beside(name) || name.as_str() == lock::TABLE;
+            schema::is_ours(name) && !beside && !chosen.contains(name)
+        });
+        match ours {
+            Some(table) => chosen.push(table.clone()),
+            None => {
+                let key = |(table, parent): &(String, String)| OpenKey { table: table.clone(), parent: parent.clone() };
+                return Ok(open.into_iter().map(key).collect());
+            }
+        }
+    }
+}
+
 fn write(
     settings: &Settings,
     database: &Database,
-    kind: Kind,
+    empty: &Manifest,
     tables: &[String],
     partial: &Path,
     progress: &Progress,
 ) -> Result<Manifest> {
     for attempt in 1.. {
-        let empty = Manifest::new(kind, database.name(), database.version(), String::new());
         files::create_private_dir(partial)?;
-        let result = if kind == Kind::Dump {
+        let empty = empty.clone();
+        let result = if empty.kind == Kind::Dump {
             dump::take(settings, database, partial, progress, empty)
         } else {
             let mut session = database.session()?;

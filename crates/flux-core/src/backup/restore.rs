@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::backup::ddl;
 use crate::backup::load;
-use crate::backup::manifest::{Found, Kind, Manifest, TableEntry, list};
+use crate::backup::manifest::{Found, Kind, Manifest, OpenKey, TableEntry, list};
 use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
 use crate::ledger::{dates, history};
@@ -163,6 +163,7 @@ fn verify_all(path: &Path, report: &mut RestoreReport) -> Result<()> {
             report.tables.push(RestoredTable::of(entry));
         }
     }
+    report.findings.extend(manifest.open.iter().map(OpenKey::finding));
     if let Some(dump) = &manifest.dump
         && let Err(error) = load::verify_file(path, &dump.file, dump.bytes, &dump.sha256)
     {

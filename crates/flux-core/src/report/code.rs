@@ -68,6 +68,7 @@ codes! {
     NumberReusable = "number-reusable": "un nouveau nom pourrait prendre le numéro de faits orphelins",
     CollationUnsafe = "collation-unsafe": "l'interclassement d'une table peut perdre les accents",
     IndexMissing = "index-missing": "un index utile aux tableaux de bord manque",
+    BackupOpen = "backup-open": "une clé étrangère lie une table sauvegardée à une qui ne l'est pas",
     TriggerLeft = "trigger-left": "un déclencheur est resté sur l'ancienne table",
     RightMissing = "right-missing": "un droit manque à l'utilisateur de la base",
     ServerTooOld = "server-too-old": "le serveur est plus ancien que ceux qui sont éprouvés",
