@@ -35,7 +35,17 @@ fn a_sound_installation() {
         json["checks"].as_array().unwrap().iter().map(|check| check["subject"].as_str().unwrap()).collect();
     assert_eq!(
         subjects,
-        ["outils", "dossier de travail", ".env", "dossiers", "base de données", "schéma", "droits", "dimensions"]
+        [
+            "outils",
+            "dossier de travail",
+            ".env",
+            "dossiers",
+            "base de données",
+            "origine",
+            "schéma",
+            "droits",
+            "dimensions"
+        ]
     );
     for check in json["checks"].as_array().unwrap() {
         // The server of the test may lack a setting that speeds imports up: it is the only thing allowed to be reported.

@@ -171,6 +171,9 @@ impl Error {
             Error::Config { hint, .. } | Error::Remote { hint, .. } => return Some(hint.clone()),
             Error::Connect { source, .. } => connect_hint(source),
             Error::Sql { source, .. } => return sql_hint(source).map(str::to_owned),
+            Error::MissingTable { table } if table.ends_with("_test") => {
+                "lancez `ensure-schema --test`, qui crée les tables d'essai"
+            }
             Error::MissingTable { .. } => {
                 "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer ; si la table existe, l'utilisateur de \
                  DB_USERNAME n'y a aucun droit"
@@ -299,7 +302,7 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
     match error {
         mysql::Error::MySqlError(server) => match server.code {
             1045 | 1698 => {
-                "vérifiez DB_USERNAME et DB_PASSWORD (dans .env, un mot de passe avec $, # ou une espace s'écrit entre apostrophes)"
+                "vérifiez DB_USERNAME et DB_PASSWORD (dans .env, un mot de passe s'écrit tel quel, entre apostrophes ou non)"
             }
             1044 => "demandez à l'administrateur les droits de cet utilisateur sur cette base",
             1049 => "créez la base ou corrigez DB_DATABASE, puis lancez `ensure-schema --seed`",

@@ -328,8 +328,14 @@ impl Connection {
 
 /// The nearest folder upward that holds `.env` or `data/`, else `start` itself.
 fn nearest_home(start: &Path) -> PathBuf {
-    let found = start.ancestors().find(|dir| dir.join(".env").is_file() || dir.join("data").is_dir());
-    found.unwrap_or(start).to_path_buf()
+    let is_home = |dir: &Path| dir.join(".env").is_file() || dir.join("data").is_dir();
+    let Some(found) = start.ancestors().find(|dir| is_home(dir)) else { return start.to_path_buf() };
+    // The older scripts kept deliveries in a folder of their own inside the home folder.
+    let older = found.file_name().is_some_and(|name| name == "fluxvision_automation") && !found.join(".env").is_file();
+    match found.parent().filter(|parent| older && is_home(parent)) {
+        Some(parent) => parent.to_path_buf(),
+        None => found.to_path_buf(),
+    }
 }
 
 fn usual_socket() -> Option<String> {
@@ -339,38 +345,59 @@ fn usual_socket() -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Reads `.env`; a line that cannot be parsed is an error only when it sets one of our keys, and is never shown.
+/// Reads `.env` as the portal does: one variable a line, its value as it stands, in quotes or not. A line that cannot be read is an
+/// error only when it sets one of our keys, and is never shown.
 fn read_env_file(path: &Path) -> Result<HashMap<String, String>> {
-    let lines = dotenvy::from_path_iter(path).map_err(|_| Error::Config {
+    let bytes = std::fs::read(path).map_err(|_| Error::Config {
         message: format!("le fichier {} est illisible", path.display()),
         hint: "vérifiez son chemin et ses droits".into(),
     })?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::Config {
+        message: format!("le fichier {} n'est pas un fichier de variables", path.display()),
+        hint: "écrivez une variable par ligne, CLE=valeur, en UTF-8".into(),
+    })?;
     let mut variables = HashMap::new();
-    for line in lines {
-        match line {
-            Ok((key, value)) => {
-                variables.insert(key, value);
+    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (key, value) = line.split_once('=').map_or((line, None), |(key, value)| (key.trim(), Some(value)));
+        let key = key.strip_prefix("export ").unwrap_or(key).trim();
+        match value.and_then(|value| plain_value(key, value.trim())) {
+            Some(value) => {
+                variables.insert(key.to_owned(), value.to_owned());
             }
-            Err(dotenvy::Error::LineParse(line, _)) => {
-                let key = line.split('=').next().unwrap_or_default().trim();
-                let key = key.strip_prefix("export ").unwrap_or(key).trim();
-                if key.starts_with("DB_") {
-                    return Err(Error::Config {
-                        message: format!("{} : la valeur de {key} ne se lit pas", path.display()),
-                        hint: "mettez-la entre apostrophes : CLE='valeur'".into(),
-                    });
-                }
-                log::debug!("{} : une ligne est ignorée", path.display());
-            }
-            Err(_) => {
+            None if key.starts_with("DB_") => {
                 return Err(Error::Config {
-                    message: format!("le fichier {} n'est pas un fichier de variables", path.display()),
-                    hint: "écrivez une variable par ligne, CLE='valeur', en UTF-8".into(),
+                    message: format!("{} : la valeur de {key} ne se lit pas", path.display()),
+                    hint: "écrivez CLE=valeur, ou CLE='valeur' avec les deux apostrophes".into(),
                 });
             }
+            None => log::debug!("{} : une ligne est ignorée", path.display()),
         }
     }
     Ok(variables)
+}
+
+/// A value without its quotes, a comment after it left out. Nothing in it is replaced: no `$`, no `\`. In a secret without quotes `#`
+/// is a character like any other. `None` where a quote is not closed.
+fn plain_value<'a>(key: &str, value: &'a str) -> Option<&'a str> {
+    for quote in ['\'', '"'] {
+        let Some(rest) = value.strip_prefix(quote) else { continue };
+        let (inner, after) = rest.rsplit_once(quote)?;
+        if after.is_empty() {
+            return Some(inner);
+        }
+        // The last quote may be one of a comment: then the first one closes.
+        let (inner, after) = rest.split_once(quote)?;
+        return after.trim_start().starts_with('#').then_some(inner);
+    }
+    let is_secret = ["PASS", "TOKEN", "KEY", "SECRET"].iter().any(|word| key.to_ascii_uppercase().contains(word));
+    if is_secret {
+        return Some(value);
+    }
+    let comment = value.char_indices().find(|(at, c)| *c == '#' && value[..*at].ends_with(char::is_whitespace));
+    Some(comment.map_or(value, |(at, _)| value[..at].trim_end()))
 }
 
 fn read_password(path: &Path) -> Result<String> {
@@ -431,6 +458,49 @@ mod tests {
         };
         assert_eq!(connection(&[]), "u@/run/x.sock/d");
         assert_eq!(connection(&[("DB_HOST", "other")]), "u@other:3307/d");
+    }
+
+    #[test]
+    fn values_are_read_as_they_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        let text = "\u{feff}# réglages\r\nDB_PASSWORD=Abc #123\r\nA_TOKEN=Abc$HOME1\nexport B_KEY = a\\b\nC_SECRET=l'ete\nD_PASS='p$ss #1'\n\
+                    E_PASS=\"deux \\n mots\" # note\nDB_HOST=db.local # le portail\nDB_NAME=base#1\nDB_USER=\nF_PASS='l'ete'\nrien\n";
+        std::fs::write(&path, text).unwrap();
+        let read = read_env_file(&path).unwrap();
+        let expected = [
+            ("DB_PASSWORD", "Abc #123"),
+            ("A_TOKEN", "Abc$HOME1"),
+            ("B_KEY", "a\\b"),
+            ("C_SECRET", "l'ete"),
+            ("D_PASS", "p$ss #1"),
+            ("E_PASS", "deux \\n mots"),
+            ("DB_HOST", "db.local"),
+            ("DB_NAME", "base#1"),
+            ("DB_USER", ""),
+            ("F_PASS", "l'ete"),
+        ];
+        assert_eq!(read.len(), expected.len());
+        for (key, value) in expected {
+            assert_eq!(read.get(key).map(String::as_str), Some(value), "{key}");
+        }
+        for text in ["DB_PASSWORD='ouvert\n", "DB_HOST\n"] {
+            std::fs::write(&path, text).unwrap();
+            let error = read_env_file(&path).unwrap_err().to_string();
+            assert!(error.contains("DB_") && !error.contains("ouvert"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_folder_of_the_older_scripts_is_no_home_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("fluxvision_automation");
+        std::fs::create_dir_all(inner.join("data/data_temp")).unwrap();
+        assert_eq!(nearest_home(&inner.join("data")), inner, "nothing above it is a home");
+        std::fs::write(folder.path().join(".env"), "").unwrap();
+        assert_eq!(nearest_home(&inner.join("data")), folder.path());
+        std::fs::write(inner.join(".env"), "").unwrap();
+        assert_eq!(nearest_home(&inner), inner);
     }
 
     #[test]
