@@ -544,6 +544,9 @@ fn only_addresses_of_the_list_may_call() {
     for address in ["203.0.113.9", "192.0.2.7, 203.0.113.9", "127.0.0.1"] {
         error(from(address), 403, "forbidden");
     }
+    // A stranger cannot say to be somebody else: without a proxy that is believed the header is nothing.
+    let alone = Served::new(&db, &[("API_IP_ALLOWLIST", "192.0.2.0/24"), ("PORTAL_PUBLIC", "1")], &[]);
+    error(alone.send("GET", "/api/etat", &[("X-Forwarded-For", "192.0.2.7")], ""), 403, "forbidden");
     // Pages are not APIs.
     assert_eq!(served.get("/methodologie").status, 200);
 }
