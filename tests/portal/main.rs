@@ -5,6 +5,7 @@ mod cache_admin;
 mod cleanup_old_cache;
 mod clear_cache_midnight;
 mod one_figure;
+mod php_portal;
 mod portal_figures;
 mod portal_users;
 mod serve_portal;

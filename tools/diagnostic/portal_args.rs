@@ -33,6 +33,7 @@ impl PortalArgs {
         ClientOptions {
             base_url: self.base_url,
             token_file: self.token_file,
+            session_file: None,
             timeout: self.timeout,
             max_wait: self.max_wait,
         }

@@ -1,10 +1,12 @@
 //! `test-admin-restrictions`: strangers and ordinary accounts are kept out, and the accounts are in order.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 
-use flux_client::admin::{self, AdminReport};
+use flux_client::admin::{self, AdminOptions, AdminReport};
+use flux_client::http::ClientOptions;
 use flux_core::error::Result;
 use flux_diagnostic::portal_args::PortalArgs;
 
@@ -12,13 +14,17 @@ pub(crate) const TOOL: Tool = Tool {
     name: "test-admin-restrictions",
     about: "Vérifie que les API protégées sont fermées et que les comptes sont en ordre",
     details: "\
-Appelle sans jeton : api/shared-spaces/*.php et api/database/tables_info.php ; puis, avec le jeton d'un
-compte sans droits d'administration (API_TOKEN ou --token-file), api/shared-spaces/*.php. Chaque appel
-doit être refusé (401, 403 ou renvoi vers la page de connexion). Seuls des GET sont envoyés.
+Essaie les portes du portail (reference/portes.csv, fourni avec les outils, celui du dossier de travail s'il
+existe, et --doors) : API d'administration, scripts de tools/, explorateurs, logs/, data/, temp/, .env. D'abord
+sans rien, puis avec le jeton (API_TOKEN ou --token-file) ou la session (PORTAL_SESSION ou --session-file) d'un
+compte sans droits d'administration. Chaque appel doit être refusé (401, 403, renvoi vers la page de
+connexion) ; un script absent est aussi bien. Seuls des GET sans effet sont envoyés.
+Un refus du jeton ne compte que si le portail l'accepte ailleurs (api/database/tables_info.php) et répond 403 :
+401 veut dire qu'il n'est pas lu à cette adresse, ce qui ne prouve rien.
 Lit : la table users de la base du portail : au moins un administrateur actif, aucun mot de passe en clair,
 vide ou d'empreinte faible (MD5, SHA-1, SHA-2 rapide, PASSWORD(), bcrypt de coût inférieur à 10).
 Les comptes sont désignés par leur numéro ; ni mot de passe, ni empreinte, ni jeton n'apparaît. N'écrit rien.
-Coût : moins de dix appels et une lecture de users. Peut être relancé à volonté.
+Coût : une cinquantaine d'appels et une lecture de users. Peut être relancé à volonté.
 Codes de sortie : 0 tout est fermé, 1 le portail ne répond pas du tout, 3 un contrôle n'est pas satisfait.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
@@ -27,6 +33,12 @@ Codes de sortie : 0 tout est fermé, 1 le portail ne répond pas du tout, 3 un c
 
 #[derive(Debug, clap::Args)]
 struct Args {
+    /// Fichier d'autres portes à essayer : adresse;acces;absence;role
+    #[arg(long, value_name = "FICHIER")]
+    doors: Option<PathBuf>,
+    /// Fichier dont la première ligne est la session d'un compte sans droits (sinon PORTAL_SESSION)
+    #[arg(long, value_name = "FICHIER")]
+    session_file: Option<PathBuf>,
     #[command(flatten)]
     portal: PortalArgs,
 }
@@ -36,5 +48,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<AdminReport> {
-    admin::check(&context.settings, &args.portal.options())
+    let client = ClientOptions { session_file: args.session_file, ..args.portal.options() };
+    admin::check(&context.settings, &AdminOptions { client, doors: args.doors })
 }

@@ -1,16 +1,32 @@
-//! Are the protected endpoints closed to strangers and to ordinary accounts? And the accounts themselves? Only GET is ever sent.
+//! Are the portal's doors closed to strangers and to ordinary accounts? And the accounts themselves? Only GET is ever sent.
+//!
+//! A refusal proves something only about a caller that is let in elsewhere: a token that no script reads is refused everywhere.
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::accounts::{self, Accounts};
-use crate::endpoints::{Access, Endpoint, SHARED_SPACES, TABLES_INFO};
-use crate::http::{Client, ClientOptions, Exchange};
+use crate::doors::{self, Door, Key};
+use crate::http::{Answer, Client, ClientOptions, Exchange};
 use crate::{Call, clear_token, judge, overall};
 use flux_core::db::Database;
 use flux_core::error::Result;
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, worst};
+use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, plural, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
+
+/// An address that no portal has: what it answers tells a page for everything from an open door.
+const NOWHERE: &str = "flux-controle-adresse-inexistante";
+
+/// What `test-admin-restrictions` is told.
+#[derive(Debug, Clone, Default)]
+pub struct AdminOptions {
+    /// How to reach the portal.
+    pub client: ClientOptions,
+    /// File with more doors.
+    pub doors: Option<PathBuf>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,10 +44,46 @@ impl Caller {
     }
 }
 
+/// What an answer says of a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    /// Known and turned away (403), or a stranger sent to the login.
+    Refused,
+    /// Treated as a stranger: 401, or the login page.
+    NotRecognized,
+    /// Let in.
+    Open,
+    /// There is nothing.
+    Absent,
+    /// Neither shown.
+    Unclear,
+}
+
+impl Outcome {
+    fn closed(self) -> bool {
+        matches!(self, Outcome::Refused | Outcome::NotRecognized)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Outcome::Refused | Outcome::NotRecognized => "oui",
+            Outcome::Open => "non",
+            Outcome::Absent => "absent",
+            Outcome::Unclear => "?",
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Attempt {
     caller: Caller,
+    /// Whether this caller may come in.
+    allowed: bool,
     refused: bool,
+    /// Whether the refusal says something about this caller.
+    proved: bool,
+    outcome: Outcome,
     #[serde(flatten)]
     call: Call,
 }
@@ -40,137 +92,213 @@ struct Attempt {
 #[derive(Debug, Serialize)]
 pub struct AdminReport {
     base_url: String,
+    /// Whether the portal let the credential in anywhere; null without one.
+    credential_accepted: Option<bool>,
     attempts: Vec<Attempt>,
     users: Option<Accounts>,
     findings: Vec<Finding>,
 }
 
-/// Calls as a stranger and, where there is a token, as an ordinary account; then looks at the accounts.
+/// Calls as a stranger and, where there is a credential, as an ordinary account; then looks at the accounts.
 ///
 /// # Errors
-/// Those of the portal's settings. A database that cannot be reached is a finding: the calls still tell something.
-pub fn check(settings: &Settings, options: &ClientOptions) -> Result<AdminReport> {
-    let client = Client::new(settings, options)?;
-    let mut findings = clear_token(&client);
-    let mut attempts = Vec::new();
-    for endpoint in SHARED_SPACES.iter().chain([&TABLES_INFO]) {
-        for caller in [Caller::Anonymous, Caller::Ordinary] {
-            // An ordinary token may read the inventory.
-            let allowed = caller == Caller::Ordinary && (endpoint.access == Access::Token || !client.has_token());
-            if allowed {
-                continue;
-            }
-            signals::check()?;
-            let exchange = client.get(endpoint.path, &[], caller == Caller::Ordinary);
-            let (refused, found) = judged(&client, endpoint, caller, &exchange);
-            let verdict = worst(&found);
-            attempts.push(Attempt { caller, refused, call: Call::new(endpoint, &exchange, None, verdict) });
-            findings.extend(found);
-        }
+/// Those of the portal's settings and of the doors. A database that cannot be reached is a finding: the calls still tell something.
+pub fn check(settings: &Settings, options: &AdminOptions) -> Result<AdminReport> {
+    let client = Client::new(settings, &options.client)?;
+    let doors = doors::all(settings.home.root(), options.doors.as_deref())?;
+    let mut report = AdminReport {
+        base_url: client.base().to_owned(),
+        credential_accepted: None,
+        attempts: Vec::new(),
+        users: None,
+        findings: clear_token(&client),
+    };
+    let anywhere = body_of(&client.get(NOWHERE, &[], false));
+    for door in &doors {
+        signals::check()?;
+        report.knock(&client, door, Caller::Anonymous, anywhere.as_deref());
     }
-    if !client.has_token() {
-        findings.push(
+    if client.has_credential() {
+        for door in doors.iter().filter(|door| door.key != Key::Nobody) {
+            signals::check()?;
+            report.knock(&client, door, Caller::Ordinary, anywhere.as_deref());
+        }
+        report.prove();
+    } else {
+        report.findings.push(
             Finding::attention(
                 Code::CheckNotDone,
                 "API_TOKEN",
-                "appels d'un compte non-administrateur non faits : pas de jeton",
+                "appels d'un compte non-administrateur non faits : ni jeton ni session",
             )
-            .action("donnez par API_TOKEN ou --token-file un jeton sans droits d'administration"),
+            .action(
+                "donnez par API_TOKEN ou --token-file un jeton, ou par PORTAL_SESSION ou --session-file la session, \
+                 d'un compte sans droits d'administration",
+            ),
         );
     }
-    let users =
-        match Database::connect(settings, "test-admin-restrictions").and_then(|database| accounts::check(&database)) {
+    report.look_at_accounts(settings);
+    Ok(report)
+}
+
+impl AdminReport {
+    fn knock(&mut self, client: &Client, door: &Door, caller: Caller, anywhere: Option<&[u8]>) {
+        let exchange = client.get(&door.address, &[], caller == Caller::Ordinary);
+        let allowed = caller == Caller::Ordinary && door.key == Key::Credential;
+        let (outcome, mut found) = judged(client, door, caller, &exchange, anywhere);
+        if allowed && found.as_ref().is_some_and(|finding| finding.code != Code::PortalUnreachable) {
+            found = None;
+        }
+        let call = Call::of((door.path().to_owned().into(), door.role.clone().into()), &exchange, None, worst(&found));
+        // A stranger needs no proof of who he is.
+        let proved = caller == Caller::Anonymous && outcome.closed();
+        self.attempts.push(Attempt { caller, allowed, refused: outcome.closed(), proved, outcome, call });
+        self.findings.extend(found);
+    }
+
+    /// Settles what the refusals of the credential are worth: something only where it is let in, and is told from a stranger.
+    fn prove(&mut self) {
+        let stranger_refused = |endpoint: &str| {
+            self.attempts.iter().any(|attempt| {
+                attempt.caller == Caller::Anonymous && attempt.call.endpoint == endpoint && attempt.refused
+            })
+        };
+        let accepted = self.attempts.iter().any(|attempt| {
+            attempt.allowed && attempt.outcome == Outcome::Open && stranger_refused(&attempt.call.endpoint)
+        });
+        self.credential_accepted = Some(accepted);
+        let (mut unproved, mut unread) = (0, 0);
+        for attempt in &mut self.attempts {
+            if attempt.caller != Caller::Ordinary || attempt.allowed || !attempt.refused {
+                continue;
+            }
+            attempt.proved = accepted && attempt.outcome == Outcome::Refused;
+            if !accepted {
+                unproved += 1;
+            } else if !attempt.proved {
+                unread += 1;
+            }
+        }
+        if unproved > 0 || !accepted {
+            let message = format!(
+                "le portail n'accepte nulle part le jeton ou la session : {} d'un compte non-administrateur ne prouvent rien",
+                plural(unproved, "refus", "refus")
+            );
+            self.findings.push(Finding::attention(Code::RefusalUnproved, "API_TOKEN", message).action(
+                "donnez un jeton ou une session que l'inventaire (api/database/tables_info.php) accepte, puis relancez",
+            ));
+        }
+        if unread > 0 {
+            let message = format!(
+                "{} comme à un inconnu (401) : le jeton, accepté ailleurs, n'y est pas lu ; un compte non-administrateur \
+                 n'y est donc pas essayé",
+                plural(unread, "adresse répond", "adresses répondent")
+            );
+            self.findings.push(Finding::attention(Code::RefusalUnproved, "API_TOKEN", message).action(
+                "donnez par PORTAL_SESSION ou --session-file la session (cookie) d'un compte sans droits d'administration",
+            ));
+        }
+    }
+
+    fn look_at_accounts(&mut self, settings: &Settings) {
+        let database = Database::connect(settings, "test-admin-restrictions");
+        match database.and_then(|database| accounts::check(&database)) {
             Ok(mut users) => {
-                findings.append(&mut users.findings);
-                Some(users)
+                self.findings.append(&mut users.findings);
+                self.users = Some(users);
             }
             Err(error) => {
                 let finding = Finding::error(Code::CheckNotDone, "users", format!("comptes non contrôlés : {error}"));
-                findings.push(error.hint().into_iter().fold(finding, Finding::action));
-                None
+                self.findings.push(error.hint().into_iter().fold(finding, Finding::action));
             }
-        };
-    Ok(AdminReport { base_url: client.base().to_owned(), attempts, users, findings })
+        }
+    }
 }
 
-fn judged(client: &Client, endpoint: &Endpoint, caller: Caller, exchange: &Exchange) -> (bool, Option<Finding>) {
-    let place = endpoint.name();
+/// The body of an answer 200.
+fn body_of(exchange: &Exchange) -> Option<Vec<u8>> {
+    exchange.result.as_ref().ok().filter(|answer| answer.status == 200).map(|answer| answer.body.clone())
+}
+
+/// Where a finding about a door points: the path, which several doors with one file name need.
+fn judged(
+    client: &Client,
+    door: &Door,
+    caller: Caller,
+    exchange: &Exchange,
+    anywhere: Option<&[u8]>,
+) -> (Outcome, Option<Finding>) {
+    let place = door.path();
+    let unclear = |message: String| {
+        let message = format!("appel {} : {message}, rien n'est prouvé", caller.name());
+        let finding = Finding::attention(Code::RefusalUnproved, place, message);
+        (Outcome::Unclear, Some(finding.action("vérifiez l'adresse du portail et la version déployée")))
+    };
     let answer = match &exchange.result {
         Ok(answer) => answer,
         Err(failure) => {
-            return (
-                false,
-                Some(Finding::error(Code::PortalUnreachable, place, &failure.message).action(failure.action)),
-            );
+            let finding = Finding::error(Code::PortalUnreachable, place, &failure.message).action(failure.action);
+            return (Outcome::Unclear, Some(finding));
         }
     };
-    let inconclusive = |message: String| {
-        (
-            false,
-            Some(
-                Finding::attention(
-                    Code::RefusalUnproved,
-                    place,
-                    format!("appel {} : {message}, rien n'est prouvé", caller.name()),
-                )
-                .action("vérifiez l'adresse du portail et la version déployée"),
-            ),
-        )
-    };
     match answer.status {
-        401 | 403 => (true, None),
+        401 => (Outcome::NotRecognized, None),
+        403 => (Outcome::Refused, None),
+        404 | 410 if door.may_be_absent => (Outcome::Absent, None),
         300..=399 => {
             let to = answer.location.as_deref().unwrap_or_default().to_lowercase();
             if ["login", "connexion", "auth"].iter().any(|word| to.contains(word)) {
-                (true, None)
+                (Outcome::NotRecognized, None)
             } else {
-                inconclusive(format!("redirection {} vers {to}", answer.status))
+                unclear(format!("redirection {} vers {to}", answer.status))
             }
         }
-        200..=299 => {
-            let open = |message: String| {
-                (false, Some(Finding::error(Code::EndpointOpen, place, format!("ouvert à un appel {} : {message}", caller.name()))
-                    .action("ajoutez le contrôle Auth::requireAdmin() avant toute réponse, et regardez les journaux d'accès")))
-            };
-            match judge::read_json(client, place, answer) {
-                Ok(document) => match judge::own_error(&document) {
-                    Some(_) => (
-                        true,
-                        Some(
-                            Finding::attention(
-                                Code::RefusalUnproved,
-                                place,
-                                format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status),
-                            )
-                            .action("le script doit répondre 401 ou 403"),
-                        ),
-                    ),
-                    None => open(format!("statut {}, {} octets de données", answer.status, answer.body.len())),
-                },
-                Err(_) if looks_like_login(&answer.body) => (
-                    true,
-                    Some(
-                        Finding::attention(
-                            Code::RefusalUnproved,
-                            place,
-                            format!("appel {} : page de connexion avec le statut {}", caller.name(), answer.status),
-                        )
-                        .action("le script doit répondre 401 ou 403"),
-                    ),
-                ),
-                Err(_) if answer.body.iter().all(u8::is_ascii_whitespace) => {
-                    inconclusive(format!("réponse vide ({})", answer.status))
-                }
-                Err(_) => {
-                    open(format!("statut {}, {} octets qui ne sont pas du JSON", answer.status, answer.body.len()))
-                }
+        200..=299 if anywhere == Some(answer.body.as_slice()) => {
+            if door.may_be_absent {
+                return (Outcome::Absent, None);
             }
+            unclear("le portail donne la même page qu'à une adresse qui n'existe pas".into())
         }
+        200..=299 => let_in(client, door, caller, answer),
         status => match judge::status_finding(client, place, exchange, answer) {
-            Some(finding) if status >= 500 => (false, Some(finding)),
-            Some(finding) => inconclusive(finding.message),
-            None => inconclusive(format!("statut {status}")),
+            Some(finding) if status >= 500 => (Outcome::Unclear, Some(finding)),
+            Some(finding) => unclear(finding.message),
+            None => unclear(format!("statut {status}")),
         },
+    }
+}
+
+/// An answer 2xx: data, or a refusal that only says so in its text.
+fn let_in(client: &Client, door: &Door, caller: Caller, answer: &Answer) -> (Outcome, Option<Finding>) {
+    let place = door.path();
+    let open = |message: String| {
+        let message = format!("ouvert à un appel {} ({}) : {message}", caller.name(), door.role);
+        let action = match door.key {
+            Key::Nobody => {
+                "fermez ce dossier ou ce script dans le serveur web, ou sortez-le du site ; regardez les journaux d'accès"
+            }
+            _ => "ajoutez le contrôle Auth::requireAdmin() avant toute réponse, et regardez les journaux d'accès",
+        };
+        (Outcome::Open, Some(Finding::error(Code::EndpointOpen, place, message).action(action)))
+    };
+    let badly_refused = |message: String| {
+        let finding = Finding::attention(Code::RefusalUnproved, place, message);
+        (Outcome::NotRecognized, Some(finding.action("le script doit répondre 401 ou 403")))
+    };
+    match judge::read_json(client, place, answer) {
+        Ok(document) => match judge::own_error(&document) {
+            Some(_) => badly_refused(format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status)),
+            None => open(format!("statut {}, {} octets de données", answer.status, answer.body.len())),
+        },
+        Err(_) if looks_like_login(&answer.body) => {
+            badly_refused(format!("appel {} : page de connexion avec le statut {}", caller.name(), answer.status))
+        }
+        Err(_) if answer.body.iter().all(u8::is_ascii_whitespace) => {
+            let message = format!("appel {} : réponse vide ({}), rien n'est prouvé", caller.name(), answer.status);
+            let finding = Finding::attention(Code::RefusalUnproved, place, message);
+            (Outcome::Unclear, Some(finding.action("le script doit répondre 401 ou 403")))
+        }
+        Err(_) => open(format!("statut {}, {} octets qui ne sont pas du JSON", answer.status, answer.body.len())),
     }
 }
 
@@ -182,13 +310,32 @@ fn looks_like_login(body: &[u8]) -> bool {
 impl Report for AdminReport {
     fn render(&self, page: &mut Page) {
         page.line(format!("Portail {}", self.base_url));
-        let mut table = Table::new(&["appel", "appelant", ">statut", "refusé"]);
-        for attempt in &self.attempts {
-            let [name, status, ..] = attempt.call.row();
-            table.row([name, attempt.caller.name().into(), status, if attempt.refused { "oui" } else { "non" }.into()]);
+        let mut table = Table::new(&["adresse", "appelant", ">statut", "refusé"]);
+        for attempt in self.attempts.iter().filter(|attempt| attempt.outcome != Outcome::Absent) {
+            let [_, status, ..] = attempt.call.row();
+            let refused = match attempt.outcome {
+                _ if attempt.allowed => {
+                    if attempt.outcome == Outcome::Open {
+                        "admis"
+                    } else {
+                        "non admis"
+                    }
+                }
+                outcome if outcome.closed() && !attempt.proved => "non prouvé",
+                outcome => outcome.name(),
+            };
+            let name = format!("{} {}", attempt.call.verdict.sign(), attempt.call.endpoint);
+            table.row([name, attempt.caller.name().into(), status, refused.into()]);
         }
         page.gap();
         page.table(&table);
+        let absent = self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Absent).count() as u64;
+        if absent > 0 {
+            page.line(format!(
+                "  {} de ce portail, ce qui est bien",
+                plural(absent, "adresse absente", "adresses absentes")
+            ));
+        }
         page.gap();
         if let Some(users) = &self.users {
             page.line(format!("Comptes : {}", users.summary()));

@@ -7,10 +7,10 @@ pub enum Kind {
     Text,
     /// A whole number ≥ 0.
     Count,
+    /// Text of which the portal may know nothing: its absence is told, and is no error.
+    Known,
     /// A whole number ≥ 0, or null where the year has no data.
     CountOrNull,
-    /// Text that is not empty, or null where there is none.
-    TextOrNull,
     /// A number ≥ 0.
     Positive,
     /// Any number, or null where there is nothing to compare with.
@@ -48,8 +48,6 @@ pub enum Access {
     Public,
     /// A token or a session.
     Token,
-    /// Administrators.
-    Admin,
 }
 
 /// One endpoint.
@@ -139,7 +137,7 @@ const MOBILITE: &[Field] = &[
         "destinations",
         Kind::Rows(&[
             field("nom_commune", Kind::Text),
-            field("code_insee", Kind::TextOrNull),
+            field("code_insee", Kind::Known),
             field("total_visiteurs", Kind::CountOrNull),
             field("total_visiteurs_n1", Kind::CountOrNull),
             field("evolution_pct", Kind::NumberOrNull),
@@ -199,15 +197,3 @@ pub const TABLES_INFO: Endpoint = Endpoint {
     shape: Object(TABLES),
     access: Access::Token,
 };
-
-const fn shared_space(path: &'static str, role: &'static str) -> Endpoint {
-    Endpoint { path, role, fixed: &[], queried: false, shape: Object(&[]), access: Access::Admin }
-}
-
-/// Endpoints for administrators only. Those that act on a GET (cache clean-up) are left alone.
-pub const SHARED_SPACES: &[Endpoint] = &[
-    shared_space("api/shared-spaces/spaces.php", "espaces partagés"),
-    shared_space("api/shared-spaces/members.php", "membres des espaces"),
-    shared_space("api/shared-spaces/infographics.php", "infographies partagées"),
-    shared_space("api/shared-spaces/router.php", "opérations combinées"),
-];

@@ -20,6 +20,8 @@ pub struct ClientOptions {
     pub base_url: Option<String>,
     /// File whose first line is the bearer token; otherwise `API_TOKEN`.
     pub token_file: Option<std::path::PathBuf>,
+    /// File whose first line is the session of an account, `NAME=value` or the value alone; otherwise `PORTAL_SESSION`.
+    pub session_file: Option<std::path::PathBuf>,
     /// Limit for one call in all.
     pub timeout: Duration,
     /// Longest wait that a 429 may ask for; beyond it, the call is not repeated.
@@ -32,9 +34,13 @@ pub struct Client {
     agent: Agent,
     base: String,
     token: Option<Token>,
+    session: Option<Token>,
     timeout: Duration,
     max_wait: Duration,
 }
+
+/// Name of the portal's session cookie, where only its value is given.
+const SESSION_COOKIE: &str = "PORTAIL_SESSION";
 
 /// The bearer token; without `Display`, and hidden in `Debug`.
 struct Token(String);
@@ -120,20 +126,9 @@ impl Client {
                 hint: "donnez --base-url ou PORTAL_BASE_URL, par exemple https://observatoire.exemple.fr".into(),
             })?;
         let base = checked_base("l'adresse du portail", "https://observatoire.exemple.fr", &base)?;
-        let token = match &options.token_file {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(Error::io("lecture du jeton dans", path))?;
-                Some(text.lines().next().unwrap_or_default().trim().to_owned())
-            }
-            None => settings.get("API_TOKEN").map(|token| token.trim().to_owned()),
-        };
-        let token = token.filter(|token| !token.is_empty());
-        if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(Error::Config {
-                message: "le jeton (API_TOKEN) contient une espace, un accent ou un caractère de contrôle".into(),
-                hint: "recopiez le jeton, sur une seule ligne et sans guillemets".into(),
-            });
-        }
+        let token = secret(settings, options.token_file.as_deref(), "API_TOKEN")?;
+        let session = secret(settings, options.session_file.as_deref(), "PORTAL_SESSION")?
+            .map(|Token(text)| Token(if text.contains('=') { text } else { format!("{SESSION_COOKIE}={text}") }));
         let mut config = Agent::config_builder()
             .timeout_global(Some(options.timeout))
             .http_status_as_error(false)
@@ -147,7 +142,8 @@ impl Client {
         Ok(Self {
             agent: config.build().new_agent(),
             base,
-            token: token.map(Token),
+            token,
+            session,
             timeout: options.timeout,
             max_wait: options.max_wait,
         })
@@ -163,23 +159,28 @@ impl Client {
         self.token.is_some()
     }
 
+    /// Whether there is a token or a session.
+    pub(crate) fn has_credential(&self) -> bool {
+        self.has_token() || self.session.is_some()
+    }
+
     /// Whether the token would travel unprotected over a network.
     pub fn token_in_clear(&self) -> bool {
         let Some(rest) = self.base.strip_prefix("http://") else { return false };
         let host = rest.split(['/', ':']).next().unwrap_or_default();
         let loopback = host == "localhost" || host.starts_with("127.") || rest.starts_with("[::1]");
-        self.has_token() && !loopback
+        self.has_credential() && !loopback
     }
 
-    /// GET with the token, where there is one and `authenticated` says so. Repeated once after the wait of a 429.
+    /// GET with the token and the session, where there are any and `authenticated` says so. Repeated once after the wait of a 429.
     pub fn get(&self, path: &str, query: &[(&str, String)], authenticated: bool) -> Exchange {
         let url = self.url(path, query);
-        let token = self.token.as_ref().filter(|_| authenticated);
+        let authenticated = authenticated && self.has_credential();
         let mut attempts = 0;
         loop {
             attempts += 1;
             let started = Instant::now();
-            let result = self.call(&url, token);
+            let result = self.call(&url, authenticated);
             let latency = started.elapsed();
             let wait = result.as_ref().ok().filter(|answer| answer.status == 429).and_then(|answer| answer.retry_after);
             if let Some(wait) = wait.filter(|wait| attempts == 1 && *wait <= self.max_wait) {
@@ -190,7 +191,7 @@ impl Client {
                 }
             }
             let result = result.map_err(|failure| Failure { message: self.without_token(&failure.message), ..failure });
-            return Exchange { url, authenticated: token.is_some(), latency, attempts, result };
+            return Exchange { url, authenticated, latency, attempts, result };
         }
     }
 
@@ -205,10 +206,13 @@ impl Client {
         url
     }
 
-    fn call(&self, url: &str, token: Option<&Token>) -> std::result::Result<Answer, Failure> {
+    fn call(&self, url: &str, authenticated: bool) -> std::result::Result<Answer, Failure> {
         let mut request = self.agent.get(url);
-        if let Some(Token(token)) = token {
+        if let Some(Token(token)) = self.token.as_ref().filter(|_| authenticated) {
             request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        if let Some(Token(session)) = self.session.as_ref().filter(|_| authenticated) {
+            request = request.header("Cookie", session);
         }
         let fail = |error| failure(url, self.timeout, error);
         let mut response = request.call().map_err(fail)?;
@@ -229,12 +233,14 @@ impl Client {
 
     /// Text of the portal, should it send the token back, as it is or as JSON writes it.
     pub fn without_token(&self, text: &str) -> String {
-        match &self.token {
-            Some(Token(token)) => {
-                text.replace(token.as_str(), "[jeton]").replace(&token.replace('/', "\\/"), "[jeton]")
-            }
-            None => text.to_owned(),
-        }
+        let session = self.session.as_ref().and_then(|Token(text)| text.split_once('=')).map(|(_, value)| value);
+        let token = self.token.as_ref().map(|Token(text)| text.as_str());
+        let hide = |text: String, (secret, name): (&str, &str)| {
+            text.replace(secret, name).replace(&secret.replace('/', "\\/"), name)
+        };
+        let secrets =
+            token.map(|token| (token, "[jeton]")).into_iter().chain(session.map(|value| (value, "[session]")));
+        secrets.filter(|(secret, _)| !secret.is_empty()).fold(text.to_owned(), hide)
     }
 
     /// The strings of a document, likewise: JSON has many ways to write one.
@@ -307,6 +313,25 @@ pub(crate) fn failure(url: &str, timeout: Duration, error: ureq::Error) -> Failu
         },
         other => new(K::Other, other.to_string(), "vérifiez le réseau et l'adresse du portail"),
     }
+}
+
+/// A token or a session: the first line of `file`, else the setting `name`.
+fn secret(settings: &Settings, file: Option<&std::path::Path>, name: &str) -> Result<Option<Token>> {
+    let text = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(Error::io("lecture du jeton dans", path))?;
+            Some(text.lines().next().unwrap_or_default().trim().to_owned())
+        }
+        None => settings.get(name).map(|text| text.trim().to_owned()),
+    };
+    let text = text.filter(|text| !text.is_empty());
+    if text.as_ref().is_some_and(|text| !text.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Err(Error::Config {
+            message: format!("le jeton ({name}) contient une espace, un accent ou un caractère de contrôle"),
+            hint: "recopiez le jeton, sur une seule ligne et sans guillemets".into(),
+        });
+    }
+    Ok(text.map(Token))
 }
 
 fn refused() -> Failure {

@@ -1,10 +1,12 @@
 //! Is an answer what its endpoint promises? Status, content type, JSON, fields, data.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::endpoints::{Endpoint, Field, Kind, Shape};
 use crate::http::{Answer, Client, Exchange};
-use flux_core::report::{Code, Finding};
+use flux_core::report::{Code, Finding, plural};
 
 /// Characters of the portal's own text that a message quotes.
 const EXCERPT: usize = 160;
@@ -60,18 +62,37 @@ pub(super) fn judge(client: &Client, endpoint: &Endpoint, exchange: &Exchange) -
         );
         return judgement;
     }
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     judgement.rows = match endpoint.shape {
         Shape::Object(fields) => object(&document, fields, "", &mut problems),
         Shape::Rows(fields) => match document.as_array().or_else(|| document.get("data").and_then(Value::as_array)) {
             Some(rows) => Some(each_row(rows, fields, "", &mut problems)),
             None => {
-                problems.push(format!("une liste est attendue, pas {}", kind_name(&document)));
+                problems.wrong.push(format!("une liste est attendue, pas {}", kind_name(&document)));
                 None
             }
         },
     };
-    if judgement.rows == Some(0) && problems.is_empty() {
+    let Problems { wrong: problems, unknown, errors } = problems;
+    if let Some(message) = errors.first() {
+        let message = excerpt(&client.without_token(message));
+        judgement.findings.push(
+            Finding::error(
+                Code::PortalError,
+                place,
+                format!("une ligne de données est une erreur du portail : « {message} »"),
+            )
+            .action("regardez les journaux de PHP : le script a échoué et l'a écrit à la place des données"),
+        );
+    }
+    for (field, rows) in unknown {
+        let message = format!("{} sans {field}", plural(rows, "ligne", "lignes"));
+        judgement.findings.push(
+            Finding::attention(Code::FieldWrong, place, message)
+                .action("la base ne les connaît pas : `check-zones` et `ensure-schema --seed` les complètent"),
+        );
+    }
+    if judgement.rows == Some(0) && problems.is_empty() && errors.is_empty() {
         judgement.findings.push(Finding::attention(Code::AnswerEmpty, place, "réponse correcte mais vide").action(
             "vérifiez année, période et zone ; `diagnostic-mobility` et `check-zones` disent ce que la base contient",
         ));
@@ -190,16 +211,26 @@ pub(super) fn own_error(document: &Value) -> Option<String> {
     }
 }
 
+/// What is wrong with the fields of an answer.
+#[derive(Debug, Default)]
+struct Problems {
+    wrong: Vec<String>,
+    /// Rows that lack a value which the portal may not know, by field.
+    unknown: BTreeMap<&'static str, u64>,
+    /// Messages that stand in the place of data.
+    errors: Vec<String>,
+}
+
 /// Checks the fields of an object; returns the number of rows in its lists, where it has any.
-fn object(value: &Value, fields: &[Field], path: &str, problems: &mut Vec<String>) -> Option<usize> {
+fn object(value: &Value, fields: &[Field], path: &str, problems: &mut Problems) -> Option<usize> {
     if !value.is_object() {
-        problems.push(format!("{}un objet est attendu, pas {}", prefix(path), kind_name(value)));
+        problems.wrong.push(format!("{}un objet est attendu, pas {}", prefix(path), kind_name(value)));
         return None;
     }
     let missing: Vec<&str> = fields.iter().map(|field| field.name).filter(|name| value.get(name).is_none()).collect();
     if !missing.is_empty() {
         let many = if missing.len() > 1 { "champs absents" } else { "champ absent" };
-        problems.push(format!("{}{many} : {}", prefix(path), missing.join(", ")));
+        problems.wrong.push(format!("{}{many} : {}", prefix(path), missing.join(", ")));
     }
     let mut rows = None;
     for field in fields {
@@ -208,16 +239,19 @@ fn object(value: &Value, fields: &[Field], path: &str, problems: &mut Vec<String
         match field.kind {
             Kind::Rows(inner) => match found.as_array() {
                 Some(list) => rows = Some(rows.unwrap_or(0) + each_row(list, inner, &name, problems)),
-                None => problems.push(format!("{name} : une liste est attendue, pas {}", kind_name(found))),
+                None => problems.wrong.push(format!("{name} : une liste est attendue, pas {}", kind_name(found))),
             },
             Kind::Map => match found.as_object() {
                 Some(map) => rows = Some(rows.unwrap_or(0) + map.len()),
                 None if found.as_array().is_some_and(Vec::is_empty) => rows = Some(rows.unwrap_or(0)),
-                None => problems.push(format!("{name} : un objet est attendu, pas {}", kind_name(found))),
+                None => problems.wrong.push(format!("{name} : un objet est attendu, pas {}", kind_name(found))),
             },
+            Kind::Known if found.is_null() || found.as_str().is_some_and(|text| text.trim().is_empty()) => {
+                *problems.unknown.entry(field.name).or_default() += 1;
+            }
             kind => {
                 if let Some(expected) = mismatch(found, kind) {
-                    problems.push(format!("{name} : {expected} attendu, pas {}", kind_name(found)));
+                    problems.wrong.push(format!("{name} : {expected} attendu, pas {}", kind_name(found)));
                 }
             }
         }
@@ -225,18 +259,41 @@ fn object(value: &Value, fields: &[Field], path: &str, problems: &mut Vec<String
     rows
 }
 
-fn each_row(rows: &[Value], fields: &[Field], path: &str, problems: &mut Vec<String>) -> usize {
-    for (index, row) in rows.iter().take(ROWS_CHECKED).enumerate() {
-        let before = problems.len();
-        object(row, fields, &format!("{path}[{index}]"), problems);
+/// What a row says when it stands where data should.
+enum StandIn {
+    Nothing,
+    Error(String),
+}
+
+/// The portal stands in for nothing, and for a failure, with a row of such a name.
+fn stand_in(row: &Value) -> Option<StandIn> {
+    row.as_object()?.values().filter_map(Value::as_str).find_map(|text| match text.trim().to_lowercase() {
+        folded if folded == "aucune donnée" => Some(StandIn::Nothing),
+        folded if folded.starts_with("erreur") => Some(StandIn::Error(text.trim().to_owned())),
+        _ => None,
+    })
+}
+
+fn each_row(rows: &[Value], fields: &[Field], path: &str, problems: &mut Problems) -> usize {
+    let mut data = 0;
+    let mut sound = true;
+    for (index, row) in rows.iter().enumerate() {
+        match stand_in(row) {
+            Some(StandIn::Nothing) => continue,
+            Some(StandIn::Error(message)) => {
+                problems.errors.push(message);
+                continue;
+            }
+            None => data += 1,
+        }
         // One bad row says it all: the script that wrote it wrote the others.
-        if problems.len() > before {
-            break;
+        if sound && index < ROWS_CHECKED {
+            let before = problems.wrong.len();
+            object(row, fields, &format!("{path}[{index}]"), problems);
+            sound = problems.wrong.len() == before;
         }
     }
-    // The portal stands in for nothing with a row of this name.
-    let filler = |row: &Value| row.as_object().is_some_and(|row| row.values().any(|value| value == "Aucune donnée"));
-    rows.iter().filter(|row| !filler(row)).count()
+    data
 }
 
 fn mismatch(value: &Value, kind: Kind) -> Option<&'static str> {
@@ -245,7 +302,7 @@ fn mismatch(value: &Value, kind: Kind) -> Option<&'static str> {
     let is_text = || value.as_str().is_some_and(|text| !text.trim().is_empty()) || value.is_boolean();
     let (fits, expected) = match kind {
         Kind::Text => (is_text(), "un texte"),
-        Kind::TextOrNull => (value.is_null() || is_text(), "un texte ou null"),
+        Kind::Known => (value.is_string(), "un texte"),
         Kind::Count => (is_count(), "un nombre entier positif ou nul"),
         Kind::CountOrNull => (value.is_null() || is_count(), "un nombre entier positif ou nul, ou null"),
         Kind::Positive => (number().is_some_and(|n| n >= 0.0), "un nombre positif ou nul"),
@@ -304,10 +361,10 @@ mod tests {
     use serde_json::json;
 
     fn problems(endpoint: &Endpoint, document: Value) -> Vec<String> {
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         let Shape::Object(fields) = endpoint.shape else { panic!("an object") };
         object(&document, fields, "", &mut problems);
-        problems
+        problems.wrong
     }
 
     fn mobility() -> Value {

@@ -3,12 +3,14 @@
 
 pub mod accounts;
 pub mod admin;
+mod doors;
 pub mod endpoints;
 pub mod http;
 mod judge;
 pub mod mobility;
 pub mod orange;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -53,8 +55,8 @@ impl Query {
 /// One call, as reports show it.
 #[derive(Debug, Serialize)]
 pub struct Call {
-    endpoint: &'static str,
-    role: &'static str,
+    endpoint: Cow<'static, str>,
+    role: Cow<'static, str>,
     url: String,
     authenticated: bool,
     status: Option<u16>,
@@ -69,10 +71,20 @@ pub struct Call {
 
 impl Call {
     fn new(endpoint: &Endpoint, exchange: &Exchange, rows: Option<usize>, verdict: Verdict) -> Self {
+        Self::of((endpoint.path.into(), endpoint.role.into()), exchange, rows, verdict)
+    }
+
+    /// The call of an address and what it serves.
+    fn of(
+        (endpoint, role): (Cow<'static, str>, Cow<'static, str>),
+        exchange: &Exchange,
+        rows: Option<usize>,
+        verdict: Verdict,
+    ) -> Self {
         let answer = exchange.result.as_ref().ok();
         Self {
-            endpoint: endpoint.path,
-            role: endpoint.role,
+            endpoint,
+            role,
             url: exchange.url.clone(),
             authenticated: exchange.authenticated,
             status: answer.map(|answer| answer.status),
@@ -94,7 +106,7 @@ impl Call {
         let status = self.status.map_or_else(|| "—".into(), |status| status.to_string());
         let rows = self.rows.map_or_else(String::new, |rows| number(rows as u64));
         let size = self.bytes.map_or_else(String::new, bytes);
-        let name = self.endpoint.rsplit('/').next().unwrap_or(self.endpoint);
+        let name = self.endpoint.rsplit('/').next().unwrap_or_default();
         [format!("{} {name}", self.verdict.sign()), status, format!("{} ms", number(self.latency_ms)), size, rows]
     }
 }
