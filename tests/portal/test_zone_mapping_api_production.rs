@@ -2,7 +2,8 @@
 
 use flux_test::Home;
 use serde_json::json;
-use support::diag;
+use support::portal::{Portal, Reply};
+use support::{diag, portal};
 
 #[test]
 fn names_rows_and_dates_meet_and_unreachable_facts_are_found() {
@@ -42,4 +43,86 @@ fn chosen_names_a_missing_table_and_an_empty_dimension() {
     run(&["--zone", "cantal"]).expect_code(3).expect_stdout("fact_diurnes");
     db.exec("DELETE FROM dim_zones_observation");
     run(&[]).expect_code(1).expect_stderr("--seed");
+}
+
+/// What a portal answers for a zone: these visitors by commune.
+fn mobility(zone: &str, volumes: &[(&str, u32)]) -> Reply {
+    let rows: Vec<_> = volumes
+        .iter()
+        .map(|(commune, volume)| {
+            json!({"nom_commune": commune, "code_insee": null, "total_visiteurs": volume, "total_visiteurs_n1": 0,
+                "evolution_pct": null})
+        })
+        .collect();
+    let body = json!({"zone_observation": zone, "annee": 2025, "periode": "annee_complete", "debut_periode": "2025-01-01",
+        "fin_periode": "2025-12-31", "destinations": rows, "total_destinations": rows.len(), "status": "success"});
+    portal::json(body.to_string())
+}
+
+#[test]
+fn the_portal_is_asked_for_each_zone_and_held_against_the_rows() {
+    let db = diag::database();
+    // CANTAL 30 + 12 = 42 visitors (LOCAL and another category do not count), CABA 7, CHÂTAIGNERAIE none.
+    db.exec(
+        "INSERT INTO fact_lieu_activite_soir (date, id_zone, id_provenance, id_categorie, id_commune, jour_semaine, volume) VALUES
+         ('2025-07-05', 1, 2, 1, 1, 'x', 30), ('2025-08-01', 1, 3, 1, 2, 'x', 12), ('2025-07-05', 1, 1, 1, 1, 'x', 900),
+         ('2025-07-05', 1, 2, 2, 1, 'x', 900), ('2024-07-05', 1, 2, 1, 1, 'x', 900), ('2025-07-06', 2, 2, 1, 1, 'x', 7)",
+    );
+    let home = Home::new(&db);
+    let portal = Portal::new(|request, _| match request.query.split('&').find_map(|pair| pair.strip_prefix("zone=")) {
+        Some("CANTAL") => mobility("CANTAL", &[("AURILLAC", 30), ("SAINT-FLOUR", 12)]),
+        Some("CABA") => mobility("CANTAL", &[("AURILLAC", 30), ("SAINT-FLOUR", 12)]),
+        Some("CH%C3%82TAIGNERAIE") => mobility("CHÂTAIGNERAIE", &[]),
+        _ => portal::Reply::Answer(
+            404,
+            vec![("Content-Type", "application/json".into())],
+            r#"{"error":"zone inconnue"}"#.into(),
+        ),
+    });
+    let run = |zones: &str| {
+        let args = ["--json", "--base-url", &portal.base, "--zone", zones];
+        home.tool("test-zone-mapping-api-production").args(args).run().json()
+    };
+    let answers = |json: &serde_json::Value| json["portal"]["answers"].as_array().unwrap().clone();
+    let differs = |json: &serde_json::Value| {
+        json["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "figure-differs").count()
+    };
+
+    let right = run("cantal");
+    assert_eq!((&right["portal"]["year"], &right["portal"]["answers"][0]["total"]), (&json!(2025), &json!(null)));
+    let right = run("CANTAL");
+    let first = &answers(&right)[0];
+    assert_eq!((&first["total"], &first["total_sql"], &first["equal"]), (&json!(42), &json!(42), &json!(true)));
+    assert_eq!(right["exit_code"], 0, "{right:#}");
+
+    // The portal took one zone for another.
+    let wrong = run("CANTAL,CABA");
+    let second = &answers(&wrong)[1];
+    assert_eq!((&second["total"], &second["total_sql"], &second["equal"]), (&json!(42), &json!(7), &json!(false)));
+    assert_eq!(second["answered_as"], "CANTAL");
+    assert_eq!((differs(&wrong), &wrong["exit_code"]), (1, &json!(3)));
+
+    // Neither has data, neither knows the name: nobody is wrong about it.
+    let agreed = run("CHÂTAIGNERAIE,ATLANTIDE");
+    assert!(answers(&agreed).iter().all(|answered| answered["equal"] == true), "{agreed:#}");
+    let codes: Vec<_> = agreed["findings"].as_array().unwrap().iter().map(|finding| finding["code"].clone()).collect();
+    assert_eq!(codes, ["zone-without-data", "name-unknown"]);
+
+    // A name that the base knows and the portal does not.
+    let refused = run("PAYS D'AURILLAC");
+    assert_eq!(refused["findings"][0]["code"], "portal-refused", "{refused:#}");
+    let earlier = home.tool("test-zone-mapping-api-production");
+    let earlier =
+        earlier.args(["--json", "--base-url", &portal.base, "--zone", "CANTAL", "--year", "2024"]).run().json();
+    assert_eq!(earlier["portal"]["answers"][0]["total_sql"], 900);
+    assert_eq!(run_without(&home)["portal"], json!(null));
+    let silent = Portal::always(Reply::Raw(Vec::new()));
+    home.tool("test-zone-mapping-api-production")
+        .args(["--zone", "CANTAL", "--base-url", &silent.base])
+        .run()
+        .expect_code(1);
+}
+
+fn run_without(home: &Home) -> serde_json::Value {
+    home.tool("test-zone-mapping-api-production").args(["--json", "--zone", "CANTAL"]).run().json()
 }

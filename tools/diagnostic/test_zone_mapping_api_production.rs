@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use flux_cli::{Context, SpaceArgs, Tool};
+use flux_client::zones::{self, ZoneOptions, ZonesReport};
+use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
-use flux_core::report::Report;
-use flux_core::zones;
+use flux_diagnostic::portal_args::PortalArgs;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "test-zone-mapping-api-production",
@@ -13,9 +14,14 @@ pub(crate) const TOOL: Tool = Tool {
     details: "\
 Lit : dim_zones_observation et un index des tables des tableaux de bord (nuitées, diurnes, séjours, mobilité).
 N'écrit rien. Sans --zone, essaie chaque nom de la référence et chacun de ses équivalents.
-Signale : nom qui ne mène à rien, zone sans donnée, zone sous deux noms, que les chiffres additionnent. La base visée est celle des réglages : APP_ENV=production pour celle de production.
-Coût : un parcours d'index par table. Peut être relancé à volonté.
-Codes de sortie : 0 chaque nom mène à des données, 1 échec, 2 mauvais usage, 3 à regarder.",
+Avec --base-url (ou PORTAL_BASE_URL), demande en plus au portail la mobilité de chaque nom, pour la dernière
+année qui a des données ou --year, et compare le total avec celui de la base.
+Signale : nom qui ne mène à rien, zone sans donnée, zone sous deux noms, que les chiffres additionnent, zone
+que le portail ne connaît pas ou pour laquelle il donne un autre chiffre. La base visée est celle des réglages :
+APP_ENV=production pour celle de production.
+Coût : un parcours d'index par table ; avec le portail, un appel par nom et une requête par zone. Peut être
+relancé à volonté.
+Codes de sortie : 0 chaque nom mène à des données, 1 échec (ou portail muet), 2 mauvais usage, 3 à regarder.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT
@@ -26,6 +32,14 @@ struct Args {
     /// Seulement ces noms
     #[arg(long = "zone", value_name = "NOM,…", value_delimiter = ',')]
     zones: Vec<String>,
+    /// Année à demander au portail (sinon la dernière qui a des données)
+    #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(1900..=2100))]
+    year: Option<i32>,
+    /// Période à demander au portail
+    #[arg(long, value_name = "PÉRIODE", default_value = "annee_complete")]
+    period: String,
+    #[command(flatten)]
+    portal: PortalArgs,
     #[command(flatten)]
     space: SpaceArgs,
 }
@@ -34,6 +48,13 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    zones::map(&context.database()?, &args.zones, args.space.space())
+fn run(args: Args, context: &Context) -> Result<ZonesReport> {
+    let options = ZoneOptions {
+        client: args.portal.options(),
+        names: args.zones,
+        year: args.year,
+        period: args.period,
+        test: args.space.space() == Space::Test,
+    };
+    zones::check(&context.settings, &context.database()?, &options)
 }

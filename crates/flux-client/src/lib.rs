@@ -9,6 +9,7 @@ pub mod http;
 mod judge;
 pub mod mobility;
 pub mod orange;
+pub mod zones;
 
 use std::borrow::Cow;
 use std::time::Duration;

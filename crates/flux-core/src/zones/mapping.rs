@@ -10,7 +10,7 @@ use crate::domain::reference;
 use crate::error::{Error, Result};
 use crate::figures::zone::{Zone, Zones};
 use crate::report::render_findings;
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Table, Verdict, number, plural};
 
 /// The tables that the dashboards read by zone.
 const TABLES: [&str; 4] = ["fact_nuitees", "fact_diurnes", "fact_sejours_duree", "fact_lieu_activite_soir"];
@@ -31,17 +31,36 @@ pub(crate) struct Mapping {
     tables: BTreeMap<String, Behind>,
 }
 
+/// Report of `test-zone-mapping-api-production`, without what the portal answered.
 #[derive(Debug, Serialize)]
-struct MappingReport {
+pub struct MappingReport {
     mappings: Vec<Mapping>,
     findings: Vec<Finding>,
+}
+
+impl MappingReport {
+    /// The names, each with the preferred stored name of its zone where it has one.
+    pub fn names(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.mappings.iter().map(|mapping| (mapping.name.as_str(), mapping.stored_as.as_deref()))
+    }
+
+    /// Year of the last date behind any of the names.
+    pub fn last_year(&self) -> Option<i32> {
+        let last = self.mappings.iter().flat_map(|mapping| mapping.tables.values()).map(|behind| &behind.dates.1).max();
+        last.and_then(|date| date.get(..4)?.parse().ok())
+    }
+
+    /// Adds what else was found.
+    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+    }
 }
 
 /// Maps `names`, or every name of the reference where there is none. Reads only.
 ///
 /// # Errors
 /// Those of the connection; [`Error::MissingTable`], [`Error::EmptyDimension`].
-pub fn map(database: &Database, names: &[String], space: Space) -> Result<impl Report + use<>> {
+pub fn map(database: &Database, names: &[String], space: Space) -> Result<MappingReport> {
     let mut session = database.session()?;
     let zones = Zones::load(&mut session)?;
     if zones.rows().is_empty() {
@@ -139,8 +158,9 @@ fn behind(session: &mut Session, space: Space, findings: &mut Vec<Finding>) -> R
     Ok(behind)
 }
 
-impl Report for MappingReport {
-    fn render(&self, page: &mut Page) {
+impl MappingReport {
+    /// The names and what is behind them.
+    pub fn render_table(&self, page: &mut Page) {
         let mut table = Table::new(&["nom du portail", "zone en base", ">?id", ">lignes", "dates"]);
         for mapping in &self.mappings {
             let first = mapping.tables.values().map(|behind| behind.dates.0.as_str()).min();
@@ -155,10 +175,15 @@ impl Report for MappingReport {
         }
         page.table(&table);
         page.line(format!("  lignes et dates de {}", TABLES.join(", ")));
+    }
+
+    /// What was found, or that every name leads to data.
+    pub fn render_findings(&self, page: &mut Page) {
         render_findings(page, &self.findings, "chaque nom mène à une zone qui a des données");
     }
 
-    fn verdict(&self) -> Verdict {
+    /// 3 as soon as there is something to look at.
+    pub fn verdict(&self) -> Verdict {
         crate::report::verdict(&self.findings)
     }
 }

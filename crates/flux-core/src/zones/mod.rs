@@ -13,5 +13,5 @@ pub(crate) fn days_and_zones(table: &str) -> String {
 
 pub use add::add;
 pub use check::{CheckOptions, check};
-pub use mapping::map;
+pub use mapping::{MappingReport, map};
 pub use merge::{MergeOptions, Rule, merge};
