@@ -62,7 +62,7 @@ fn only_old_files_and_a_clock_set_back_makes_nothing_old() {
     };
     set("cache/infographie/a.json", -3 * 3600);
     set("cache/d.json", 5 * 3600);
-    let json = home.tool(TOOL).args(["--older-than", "2", "--json"]).run().expect_code(0).json();
+    let json = home.tool(TOOL).args(["--older-than", "2h", "--json"]).run().expect_code(0).json();
     assert_eq!((&json["files"], &json["bytes"]), (&1.into(), &1000.into()));
     assert!(!home.join("cache/infographie/a.json").exists() && home.join("cache/d.json").exists());
 }

@@ -12,7 +12,8 @@ pub(crate) const TOOL: Tool = Tool {
     name: "clear-cache-midnight",
     about: "Vide les caches des tableaux de bord et dit la place libérée",
     details: "\
-Lit et vide : cache/ du dossier de travail, par catégorie (ses sous-dossiers). Ne supprime que ce que le
+Lit et vide : cache/, api/cache/, api/infographie/cache/, api/infographie/cache_infographie/ et cache_test/ du
+dossier de travail, par catégorie (leurs sous-dossiers : infographie/pays, ou infographie_pays comme le portail). Ne supprime que ce que le
 portail réécrit de lui-même (.json, .cache, .ser, .tmp, .etag, compressés ou non) ; .htaccess, index.php
 et les autres fichiers restent. Un lien n'est jamais suivi, rien hors du dossier de travail n'est touché.
 N'a pas besoin de la base. Sans effet sur un cache vide. Peut être relancé à volonté.
@@ -24,12 +25,12 @@ Codes de sortie : 0 fait, 1 échec, 3 fait mais un fichier ou un lien n'a pas pu
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// Seulement ces catégories
+    /// Seulement ces catégories et celles qu'elles contiennent
     #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
     category: Vec<String>,
-    /// Seulement les fichiers écrits il y a plus de N heures
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    older_than: Option<u32>,
+    /// Seulement les fichiers écrits il y a plus longtemps : 90m, 24h, 7j
+    #[arg(long, value_name = "ÂGE", value_parser = upkeep::parse_age)]
+    older_than: Option<Duration>,
     #[command(flatten)]
     writer: WriterArgs,
 }
@@ -39,10 +40,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = ClearOptions {
-        only: args.category,
-        older_than: args.older_than.map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
-        dry_run: args.writer.dry_run,
-    };
+    let options = ClearOptions { only: args.category, older_than: args.older_than, dry_run: args.writer.dry_run };
     upkeep::clear_cache(context.settings.home.root(), &options)
 }

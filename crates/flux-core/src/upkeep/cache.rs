@@ -1,6 +1,7 @@
-//! The portal's JSON caches under `cache/`: what is there, and removing it by age or category.
+//! The portal's JSON caches under `cache/`, `api/cache/`, `cache_test/` and the like: what is there, and removing it by age or category.
 //!
-//! Paths never leave the folder, symbolic links are neither followed nor removed, and only files that are caches by their name are
+//! A category is a folder that holds caches, under its path: `infographie/departements`, `api/infographie/cache_infographie`.
+//! Paths never leave these folders, symbolic links are neither followed nor removed, and only files that are caches by their name are
 //! touched: whatever else lies there (`.htaccess`, `index.php`) is not ours.
 
 use std::collections::BTreeMap;
@@ -32,10 +33,12 @@ pub enum CacheAction {
 pub struct CacheOptions {
     /// What to do with the files.
     pub action: CacheAction,
-    /// Only this category; all when `None`.
+    /// Only this category and those below it; all when `None`.
     pub category: Option<String>,
-    /// Age from which a file is old.
-    pub max_age: Duration,
+    /// Age from which a file is old; each category's own lifetime when `None`.
+    pub max_age: Option<Duration>,
+    /// Lifetimes that differ from the portal's, by category.
+    pub lifetimes: Vec<(String, Duration)>,
     /// Counts what would go, removes nothing.
     pub dry_run: bool,
 }
@@ -43,7 +46,7 @@ pub struct CacheOptions {
 /// What `clear-cache-midnight` empties.
 #[derive(Debug, Clone, Default)]
 pub struct ClearOptions {
-    /// Only these categories, the folders of `cache/`; all if empty.
+    /// Only these categories and those below them; all if empty.
     pub only: Vec<String>,
     /// Only files that were not written for this long.
     pub older_than: Option<Duration>,
@@ -51,9 +54,11 @@ pub struct ClearOptions {
     pub dry_run: bool,
 }
 
-/// A category: a subfolder of `cache/`, or what lies right in it.
+/// A category: what lies right in one folder.
 #[derive(Debug, Default, Serialize)]
 struct Category {
+    /// Age from which its files are old.
+    lifetime_s: u64,
     files: u64,
     bytes: u64,
     /// Files older than the limit.
@@ -70,12 +75,64 @@ const ROOT: &str = "(racine)";
 /// Larger files are not parsed when JSON that was cut short is looked for.
 const PARSED: u64 = 16 << 20;
 
+/// Where the portal keeps caches, below the home folder: today's place first, then those of its earlier versions and of its tests.
+const PLACES: [&str; 5] =
+    ["cache", "api/cache", "api/infographie/cache", "api/infographie/cache_infographie", "cache_test"];
+/// How long the portal takes a file of a category for fresh, in seconds; longest path first where several fit.
+const LIFETIMES: &[(&str, u64)] = &[
+    ("infographie/departements", 14_400),
+    ("infographie/regions", 14_400),
+    ("infographie/pays", 21_600),
+    ("infographie/communes_excursion", 14_400),
+    ("infographie/indicateurs_cles", 7_200),
+    ("infographie/periodes", 86_400),
+    ("tableau_bord/age_touristes", 7_200),
+    ("tableau_bord/csp_touristes", 7_200),
+    ("tableau_bord/age_excursionnistes", 7_200),
+    ("tableau_bord/csp_excursionnistes", 7_200),
+    ("tableau_bord/comparison", 1_800),
+    ("tableau_bord", 3_600),
+];
+/// Lifetime of a category that the portal does not name.
+const USUAL_LIFETIME: Duration = Duration::from_secs(86_400);
+
+/// From which age the files of a category are old.
+#[derive(Debug, Default)]
+struct Lifetimes<'a> {
+    /// One age for all.
+    all: Option<Duration>,
+    own: &'a [(String, Duration)],
+}
+
+impl Lifetimes<'_> {
+    fn of(&self, category: &str) -> Duration {
+        let own = self.own.iter().filter(|(name, _)| is_within(category, &path_of(name)));
+        let own = own.max_by_key(|(name, _)| name.len()).map(|(_, age)| *age);
+        let portals = || LIFETIMES.iter().find(|(name, _)| is_within(category, name));
+        own.or(self.all)
+            .unwrap_or_else(|| portals().map_or(USUAL_LIFETIME, |(_, seconds)| Duration::from_secs(*seconds)))
+    }
+}
+
+/// Whether a category is `of` or lies below it.
+fn is_within(category: &str, of: &str) -> bool {
+    Path::new(category).starts_with(of)
+}
+
+/// The path of a category, which the portal calls `infographie_pays` or `tdb_pays_touristes`.
+fn path_of(name: &str) -> String {
+    let name = name.trim_matches('/');
+    let known = [("infographie_", "infographie/"), ("tdb_", "tableau_bord/")];
+    let path = known.iter().find_map(|(key, folder)| Some(format!("{folder}{}", name.strip_prefix(key)?)));
+    path.unwrap_or_else(|| name.to_owned())
+}
+
 /// One walk through the caches, for either report.
 struct Sweep<'a> {
-    root: &'a Path,
     action: CacheAction,
-    max_age: Duration,
-    wanted: &'a dyn Fn(&str) -> bool,
+    lifetimes: Lifetimes<'a>,
+    /// Paths of categories; all if empty.
+    wanted: Vec<String>,
     dry_run: bool,
     now: SystemTime,
     categories: BTreeMap<String, Category>,
@@ -89,18 +146,11 @@ struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    fn new(
-        root: &'a Path,
-        action: CacheAction,
-        max_age: Duration,
-        wanted: &'a dyn Fn(&str) -> bool,
-        dry_run: bool,
-    ) -> Self {
+    fn new(action: CacheAction, lifetimes: Lifetimes<'a>, wanted: &[String], dry_run: bool) -> Self {
         Self {
-            root,
             action,
-            max_age,
-            wanted,
+            lifetimes,
+            wanted: wanted.iter().map(|name| path_of(name)).collect(),
             dry_run,
             now: SystemTime::now(),
             categories: BTreeMap::new(),
@@ -111,25 +161,42 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn walk(mut self) -> Result<Self> {
-        let (root, wanted) = (self.root, self.wanted);
-        files::walk(root, &|path| path.parent() != Some(root) || wanted(&category(root, path, true)), &mut |entry| {
+    /// Whether the files of a category are asked for.
+    fn wants(&self, category: &str) -> bool {
+        self.wanted.is_empty() || self.wanted.iter().any(|wanted| is_within(category, wanted))
+    }
+
+    /// Goes through `dir`, which is `place` of the home folder.
+    fn walk(&mut self, dir: &Path, place: &str) -> Result<()> {
+        let wanted = self.wanted.clone();
+        let enter = |path: &Path| {
+            let folder = category(dir, place, Some(path));
+            wanted.is_empty() || wanted.iter().any(|wanted| is_within(&folder, wanted) || is_within(wanted, &folder))
+        };
+        files::walk(dir, &enter, &mut |entry| {
             match entry {
-                Entry::File(path, data) if is_cache_file(&path) => self.file(&path, &data),
+                Entry::File(path, data) if is_cache_file(&path) => {
+                    let name = category(dir, place, path.parent());
+                    self.file(&path, &data, name);
+                }
                 Entry::File(..) => self.strangers += 1,
                 Entry::Other(path) => self.others.push(path),
                 Entry::Closed(path) => {
-                    self.categories.entry(category(root, &path, true)).or_default();
+                    self.category(category(dir, place, Some(&path)));
                 }
                 Entry::Folder(path, _) => {
-                    self.categories.entry(category(root, &path, true)).or_default();
+                    self.category(category(dir, place, Some(&path)));
                     self.folders.push(path);
                 }
                 Entry::Unreadable(path, error) => self.cannot(&path, &Error::io("lecture de", &path)(error)),
             }
             Ok(())
-        })?;
-        Ok(self)
+        })
+    }
+
+    fn category(&mut self, name: String) -> &mut Category {
+        let lifetime_s = self.lifetimes.of(&name).as_secs();
+        self.categories.entry(name).or_insert_with(|| Category { lifetime_s, ..Category::default() })
     }
 
     fn cannot(&mut self, path: &Path, error: &Error) {
@@ -139,12 +206,11 @@ impl<'a> Sweep<'a> {
         );
     }
 
-    fn file(&mut self, path: &Path, data: &Metadata) {
-        let name = category(self.root, path, false);
-        let wanted = (self.wanted)(&name);
+    fn file(&mut self, path: &Path, data: &Metadata, name: String) {
+        let wanted = self.wants(&name);
         // A date in the future (a clock that was set back) is no age.
         let age = data.modified().ok().and_then(|time| self.now.duration_since(time).ok()).unwrap_or_default();
-        let old = age >= self.max_age;
+        let old = age >= self.lifetimes.of(&name);
         if wanted && self.action == CacheAction::Stats && is_broken(path, data.len()) {
             self.findings.push(
                 Finding::attention(
@@ -165,7 +231,7 @@ impl<'a> Sweep<'a> {
                 false
             }
         };
-        let entry = self.categories.entry(name).or_default();
+        let entry = self.category(name);
         entry.files += 1;
         entry.bytes += data.len();
         entry.oldest_s = entry.oldest_s.max(age.as_secs());
@@ -180,11 +246,16 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// The folder of `root` that a path is (a folder) or lies in.
-fn category(root: &Path, path: &Path, is_folder: bool) -> String {
-    let mut inside = path.strip_prefix(root).unwrap_or(path).components();
-    let first = inside.next().map(|part| part.as_os_str().to_string_lossy().into_owned());
-    first.filter(|_| is_folder || inside.next().is_some()).unwrap_or_else(|| ROOT.into())
+/// The category that a folder in `dir`, the `place` of the home folder, is.
+fn category(dir: &Path, place: &str, folder: Option<&Path>) -> String {
+    let inside = folder.and_then(|folder| folder.strip_prefix(dir).ok()).unwrap_or(Path::new(""));
+    let inside = inside.to_string_lossy();
+    match (place, inside.as_ref()) {
+        ("cache", "") => ROOT.into(),
+        ("cache", inside) => inside.to_owned(),
+        (place, "") => place.to_owned(),
+        (place, inside) => format!("{place}/{inside}"),
+    }
 }
 
 /// Whether a file is one that the portal writes again by itself.
@@ -245,23 +316,29 @@ pub fn clear_cache(root: &Path, options: &ClearOptions) -> Result<impl Report + 
 /// As [`clear`], for a tool that empties the caches among other things.
 pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport> {
     let fence = Fence::new(root)?;
-    let dir = fence.path(Path::new("cache"))?;
-    if dir.exists() && !dir.is_dir() {
+    let places = PLACES.map(|place| fence.path(Path::new(place)).map(|dir| (place, dir)));
+    let places = places.into_iter().collect::<Result<Vec<_>>>()?;
+    if let Some((_, dir)) = places.iter().find(|(_, dir)| dir.exists() && !dir.is_dir()) {
         return Err(Error::Config {
             message: format!("{} n'est pas un dossier", dir.display()),
-            hint: "le portail attend un dossier cache/".into(),
+            hint: "le portail attend un dossier de ce nom, pour ses caches".into(),
         });
     }
     for name in &options.only {
-        if !fence.path(&Path::new("cache").join(name))?.is_dir() {
-            return Err(Error::Usage(format!("cache/{name} n'existe pas")));
+        let name = path_of(name);
+        let in_cache = fence.path(&Path::new("cache").join(&name))?.is_dir();
+        let in_place = PLACES.iter().any(|place| is_within(&name, place)) && fence.path(Path::new(&name))?.is_dir();
+        if !in_cache && !in_place {
+            return Err(Error::Usage(format!("la catégorie « {name} » n'existe pas")));
         }
     }
-    let wanted = |category: &str| {
-        options.only.is_empty() || options.only.iter().any(|name| Path::new(name).starts_with(category))
-    };
     let action = if options.older_than.is_some() { CacheAction::Cleanup } else { CacheAction::Purge };
-    let sweep = Sweep::new(&dir, action, options.older_than.unwrap_or_default(), &wanted, options.dry_run).walk()?;
+    let lifetimes = Lifetimes { all: options.older_than, own: &[] };
+    let mut sweep = Sweep::new(action, lifetimes, &options.only, options.dry_run);
+    for (place, dir) in &places {
+        sweep.walk(dir, place)?;
+    }
+    let dir = root.join(PLACES[0]);
     let mut findings = sweep.findings;
     findings.extend(sweep.others.iter().map(|path| {
         Finding::attention(
@@ -272,7 +349,8 @@ pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport
         .action("retirez-le s'il n'a rien à faire dans cache/")
     }));
     // Only empty ones go; the portal may just have written into one.
-    let deep = sweep.folders.iter().filter(|path| !options.dry_run && path.parent() != Some(&dir));
+    let first_level = |path: &Path| places.iter().any(|(_, dir)| path.parent() == Some(dir));
+    let deep = sweep.folders.iter().filter(|path| !options.dry_run && !first_level(path));
     let folders = deep.filter(|path| fs::remove_dir(path).is_ok()).count() as u64;
     let kept: u64 = sweep.categories.values().map(|category| category.files - category.removed).sum();
     let cleared = sweep.categories.into_iter().filter(|(_, category)| category.removed > 0);
@@ -329,7 +407,8 @@ struct CacheReport {
     action: CacheAction,
     #[serde(rename = "dry_run")]
     done: Done,
-    max_age_s: u64,
+    /// One age for all categories, where it was given.
+    max_age_s: Option<u64>,
     categories: BTreeMap<String, Category>,
     removed: u64,
     freed_bytes: u64,
@@ -343,34 +422,38 @@ struct CacheReport {
 /// # Errors
 /// [`Error::Usage`] for a category that is not there, [`Error::Interrupted`]; a file that cannot be removed is a finding.
 pub fn administer_cache(home: &Path, options: &CacheOptions) -> Result<impl Report + use<>> {
-    let folder = home.join("cache");
-    let wanted = |category: &str| options.category.as_deref().is_none_or(|only| only == category);
-    let mut sweep = Sweep::new(&folder, options.action, options.max_age, &wanted, options.dry_run);
-    if folder.is_symlink() {
-        sweep.findings.push(
-            Finding::attention(
-                Code::LinkNotFollowed,
-                folder.display().to_string(),
-                "est un lien symbolique : il n'est pas suivi",
-            )
-            .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
-        );
-    } else {
-        sweep = sweep.walk()?;
+    let only: Vec<String> = options.category.iter().map(|name| path_of(name)).collect();
+    let lifetimes = Lifetimes { all: options.max_age, own: &options.lifetimes };
+    let mut sweep = Sweep::new(options.action, lifetimes, &only, options.dry_run);
+    for place in PLACES {
+        let link = linked(home, place);
+        if let Some(link) = &link {
+            sweep.findings.push(
+                Finding::attention(
+                    Code::LinkNotFollowed,
+                    link.display().to_string(),
+                    "est un lien symbolique : il n'est pas suivi",
+                )
+                .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
+            );
+        } else {
+            sweep.walk(&home.join(place), place)?;
+        }
     }
     let Sweep { mut categories, others, strangers, findings, .. } = sweep;
-    if let Some(only) = &options.category {
-        if !categories.contains_key(only) {
+    if let Some(only) = only.first() {
+        if !categories.keys().any(|name| is_within(name, only)) {
             let known: Vec<String> = categories.into_keys().collect();
             let known = if known.is_empty() { "aucune".into() } else { some_of(&known, 10) };
             return Err(Error::Usage(format!("la catégorie « {only} » n'existe pas (présentes : {known})")));
         }
-        categories.retain(|name, _| name == only);
+        categories.retain(|name, _| is_within(name, only));
     }
+    let folder = home.join(PLACES[0]);
     Ok(CacheReport {
         action: options.action,
         done: Done::unless(options.dry_run && options.action != CacheAction::Stats),
-        max_age_s: options.max_age.as_secs(),
+        max_age_s: options.max_age.map(|age| age.as_secs()),
         removed: categories.values().map(|category| category.removed).sum(),
         freed_bytes: categories.values().map(|category| category.freed_bytes).sum(),
         categories,
@@ -380,20 +463,32 @@ pub fn administer_cache(home: &Path, options: &CacheOptions) -> Result<impl Repo
     })
 }
 
+/// The first part of a place that is a symbolic link.
+fn linked(home: &Path, place: &str) -> Option<PathBuf> {
+    let mut path = home.to_owned();
+    Path::new(place).components().find_map(|part| {
+        path.push(part);
+        path.is_symlink().then(|| path.clone())
+    })
+}
+
 impl Report for CacheReport {
     fn render(&self, page: &mut Page) {
         page.line(format!("Caches : {}", self.folder.display()));
+        page.line(
+            "  et api/cache, api/infographie/cache, api/infographie/cache_infographie, cache_test où ils existent",
+        );
         let removed = self.done.say(">supprimés", ">à supprimer");
         let mut table =
-            Table::new(&["catégorie", ">fichiers", ">taille", ">anciens", ">taille", "le plus ancien", removed]);
-        for (name, category) in &self.categories {
+            Table::new(&["catégorie", ">fichiers", ">taille", ">durée", ">anciens", "le plus ancien", removed]);
+        for (name, category) in self.categories.iter().filter(|(_, category)| category.files > 0) {
             table.row([
                 name.clone(),
                 number(category.files),
                 bytes(category.bytes),
+                age(category.lifetime_s),
                 number(category.old),
-                bytes(category.old_bytes),
-                if category.files == 0 { "–".into() } else { age(category.oldest_s) },
+                age(category.oldest_s),
                 number(category.removed),
             ]);
         }
@@ -431,7 +526,7 @@ impl Report for CacheReport {
 /// Seconds as days, hours or less.
 fn age(seconds: u64) -> String {
     match seconds {
-        s if s >= 172_800 => format!("{} jours", s / 86_400),
+        s if s >= 172_800 => plural(s / 86_400, "jour", "jours"),
         s if s >= 7_200 => format!("{} h", s / 3_600),
         s => duration(s as f64),
     }
@@ -456,9 +551,37 @@ pub fn parse_age(text: &str) -> std::result::Result<Duration, String> {
     number.checked_mul(unit).map(Duration::from_secs).ok_or_else(wrong)
 }
 
+/// `CATEGORY=AGE`: a lifetime of its own.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_lifetime(text: &str) -> std::result::Result<(String, Duration), String> {
+    let (name, age) = text.split_once('=').ok_or("attendu : CATÉGORIE=ÂGE, par exemple infographie/pays=6h")?;
+    Ok((name.trim().to_owned(), parse_age(age)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_category_has_its_own_lifetime_unless_one_is_given() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        let own = [("infographie/pays/2025".to_owned(), hours(48)), ("tdb_filters".to_owned(), hours(2))];
+        let lifetimes = Lifetimes { all: None, own: &own };
+        for (category, expected) in [
+            ("infographie/pays", hours(6)),
+            ("infographie/pays/2024", hours(6)),
+            ("infographie/pays/2025", hours(48)),
+            ("tableau_bord/filters", hours(2)),
+            ("tableau_bord/pays_touristes", hours(1)),
+            ("infographie/autre", hours(24)),
+            ("api/cache", hours(24)),
+        ] {
+            assert_eq!(lifetimes.of(category), expected, "{category}");
+        }
+        assert_eq!(Lifetimes { all: Some(hours(9)), own: &[] }.of("infographie/pays"), hours(9));
+    }
 
     #[test]
     fn ages_have_units_and_are_days_without_one() {
