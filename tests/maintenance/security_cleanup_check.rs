@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use flux_test::{Home, Outcome};
 
 const TOOL: &str = "security-cleanup-check";
-const ENV: &str = "APP_ENV=production\nDB_DATABASE=flux\nDB_USERNAME=flux_web\nDB_PASSWORD='k7#Wq!mZ-2vT9'\nAPI_RATE_LIMIT=60\nAPI_ALLOWLIST=127.0.0.1\n";
+const ENV: &str = "APP_ENV=production\nDB_DATABASE=flux\nDB_USERNAME=flux_web\nDB_PASSWORD='k7#Wq!mZ-2vT9'\nAPI_RATE_LIMIT=60\nAPI_IP_ALLOWLIST=127.0.0.1\n";
 
 /// A home in order: nothing to find.
 fn sound() -> Home {
@@ -64,6 +64,57 @@ fn the_hit_rate_on_the_corpus() {
     let alarms: Vec<_> = alarms.iter().map(|index| &faux[*index]).collect();
     assert!(missed.is_empty(), "missed: {missed:#?}");
     assert!(alarms.is_empty(), "false alarms: {alarms:#?}");
+}
+
+#[test]
+fn names_that_were_left_behind_and_names_that_belong_there() {
+    let home = sound();
+    let mut expected: Vec<String> = Vec::new();
+    for line in include_str!("../data/security/noms.txt").lines().filter(|line| !line.starts_with('#')) {
+        let (sign, name) = line.split_once(' ').unwrap();
+        let path = home.write(name, "x");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        if sign == "+" {
+            expected.push(name.to_owned());
+        }
+    }
+    chmod(&home, "data/backups", 0o700);
+    chmod(&home, "data/backups/critique", 0o700);
+    expected.sort();
+    let found: Vec<String> =
+        found(&home).into_iter().filter(|(rule, _)| rule == "reste").map(|(_, place)| place).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn its_own_checkpoint_and_memory_are_no_finding() {
+    let home = sound();
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    home.write("etl_checkpoint.json", format!("{{\"key\": \"{hash}\", \"token\": \"{hash}\"}}\n"));
+    home.write("data/data_zip/.extractions.json", format!("{{\"key\": \"{hash}\"}}\n"));
+    assert_eq!(found(&home), []);
+}
+
+/// Whoever copies `.env.example` and fills it in has every key that is asked for.
+#[test]
+fn the_example_has_every_key_that_is_missed() {
+    let home = sound();
+    home.write(".env", "X=1\n");
+    chmod(&home, ".env", 0o600);
+    let json = run(&home).json();
+    let missing: Vec<String> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["code"] == "setting-missing")
+        .map(|finding| finding["action"].as_str().unwrap().split(' ').nth(1).unwrap().trim_end_matches("=…").to_owned())
+        .collect();
+    assert_eq!(missing.len(), 6, "{json:#}");
+    let example = include_str!("../../.env.example");
+    for key in missing {
+        let there = example.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key}=")));
+        assert!(there, "{key} is not in .env.example");
+    }
 }
 
 #[test]
@@ -139,7 +190,7 @@ fn env_missing_incomplete_or_weak() {
     );
     chmod(&home, ".env", 0o600);
     let run = home.tool(TOOL).run().expect_code(3);
-    for text in ["API_RATE_LIMIT", "API_ALLOWLIST", "APP_DEBUG", "DB_PASSWORD est trop facile"] {
+    for text in ["API_RATE_LIMIT", "API_IP_ALLOWLIST", "APP_DEBUG", "DB_PASSWORD est trop facile"] {
         assert!(run.stdout.contains(text), "{text}\n{run}");
     }
     assert!(!run.stdout.contains("DB_DATABASE"), "{run}");

@@ -14,10 +14,10 @@ pub(crate) const TOOL: Tool = Tool {
     details: "\
 Lit : tous les fichiers texte du dossier de travail jusqu'à 2 Mio, sauf .git, target, node_modules, vendor,
 cache et les données ; les liens ne sont pas suivis. N'écrit rien. N'a pas besoin de la base.
-Cherche : mots de passe, clés et jetons (formes connues, affectations, chaînes aléatoires), sans jamais les
-montrer ; fichiers et dossiers que tous peuvent modifier, fichiers sensibles que d'autres peuvent lire ;
+Cherche : mots de passe, clés et jetons (formes connues, affectations, constantes, comparaisons, chaînes
+aléatoires ; pas les empreintes de fichiers), sans jamais les montrer ; fichiers et dossiers que tous peuvent modifier, fichiers sensibles que d'autres peuvent lire ;
 explorateurs de base, pages de débogage, copies et exports oubliés ; droits, clés absentes
-(API_RATE_LIMIT, API_ALLOWLIST…) et mots de passe faibles de .env.
+(API_RATE_LIMIT, API_IP_ALLOWLIST…) et mots de passe faibles de .env.
 --rules ajoute des règles, une par ligne : nom = expression rationnelle (le premier groupe est le secret).
 Un constat examiné et accepté se note dans .flux-security-allow, une ligne « règle chemin », * vaut tout.
 Peut être relancé à volonté.

@@ -1,5 +1,6 @@
 //! `security-cleanup-check`: secrets in files, rights, leftovers, `.env`. Reads only, and never shows a secret.
 
+mod leftovers;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ const KEYS: &[&[&str]] = &[
     &["DB_USERNAME", "DB_USER", "DB_USER_LOCAL", "DB_USER_PROD"],
     &["DB_PASSWORD", "DB_PASSWORD_LOCAL", "DB_PASSWORD_PROD"],
     &["API_RATE_LIMIT"],
-    &["API_ALLOWLIST", "API_IP_ALLOWLIST", "API_RATE_LIMIT_ALLOWLIST", "IP_ALLOWLIST"],
+    &["API_IP_ALLOWLIST", "API_ALLOWLIST", "API_RATE_LIMIT_ALLOWLIST", "IP_ALLOWLIST"],
 ];
 
 /// What to look at.
@@ -129,6 +130,12 @@ fn is_env(relative: &str) -> bool {
     relative == ".env"
 }
 
+/// Files of these tools, full of hashes: checkpoint, memory of the extractions, manifests, this check's own allowlist.
+fn is_ours(relative: &str) -> bool {
+    let name = relative.rsplit('/').next().unwrap_or_default();
+    ["etl_checkpoint.json", ".extractions.json", ALLOWLIST].contains(&name) || relative.starts_with("data/backups/")
+}
+
 fn file_name(relative: &str) -> String {
     relative.rsplit('/').next().unwrap_or_default().to_lowercase()
 }
@@ -140,39 +147,9 @@ fn is_settings(name: &str) -> bool {
 }
 
 fn names(relative: &str, metadata: &Metadata, found: &mut Vec<Problem>) {
-    let name = file_name(relative);
-    let explorers = ["adminer", "phpminiadmin", "phpmyadmin", "sqlbuddy", "dbkiss", "mysqldumper"];
-    let debugs = [
-        "phpinfo.php",
-        "info.php",
-        "debug.php",
-        "test_db.php",
-        "db_test.php",
-        "eval-stdin.php",
-        "console.php",
-        "shell.php",
-    ];
-    let copies = [".bak", ".old", ".orig", ".save", ".swp", ".swo", "~", ".php.txt", ".copy", ".bck", ".disabled"];
-    let inside_backups = relative.starts_with("data/backups/");
-    let (what, action) = if explorers.iter().any(|explorer| name.starts_with(explorer)) && name.ends_with(".php") {
-        ("explorateur de base de données accessible par le web", "supprimez-le")
-    } else if debugs.contains(&name.as_str()) {
-        ("page de débogage laissée en place", "supprimez-la")
-    } else if name.starts_with(".env.")
-        && ![".env.example", ".env.dist", ".env.sample", ".env.template"].contains(&name.as_str())
-    {
-        ("copie de .env", "supprimez-la, ou gardez-la hors du dossier du site")
-    } else if copies.iter().any(|end| name.ends_with(end)) && metadata.len() > 0 {
-        ("copie de travail, que le serveur web donne à lire telle quelle", "supprimez-la")
-    } else if [".sql", ".sql.gz", ".sql.zip", ".dump"].iter().any(|end| name.ends_with(end))
-        && !inside_backups
-        && metadata.len() > 0
-    {
-        ("export de base de données hors de data/backups/", "déplacez-le ou supprimez-le")
-    } else {
-        return;
-    };
-    found.push(problem("reste", Finding::attention(Code::LeftoverFile, relative, what).action(action)));
+    if let Some((what, action)) = leftovers::of(relative, metadata.len()) {
+        found.push(problem("reste", Finding::attention(Code::LeftoverFile, relative, what).action(action)));
+    }
 }
 
 /// Rights that let others read secrets or change anything.
@@ -213,7 +190,7 @@ fn contents(
     skipped: &mut u64,
     found: &mut Vec<Problem>,
 ) -> bool {
-    if is_env(relative) || metadata.len() == 0 || relative.starts_with("data/backups/") || relative == ALLOWLIST {
+    if is_env(relative) || metadata.len() == 0 || is_ours(relative) {
         return false;
     }
     if metadata.len() > LARGEST {

@@ -32,11 +32,15 @@ const FORMS: &[(&str, &str, &str)] = &[
     ("connexion", "mot de passe dans un appel de connexion", r#"(?i)\bnew\s+\\?PDO\s*\(.*,\s*['"][^'"]+['"]\s*,\s*['"]([^'"]{3,})['"]"#),
     ("ligne-de-commande", "mot de passe sur une ligne de commande", r#"\b(?:mysql|mariadb|mysqldump|mariadb-dump|mysqladmin)\s(?:[^|;&]*\s)?(?:-p|--password=)['"]?([^\s'"$|;&<>{%-][^\s'"|;&]{2,})"#),
     ("ligne-de-commande", "mot de passe sur une ligne de commande", r#"\b(?:curl|wget)\s(?:[^|;&]*\s)?(?:-u|--user)[= ]?['"]?[^\s:'"$]+:([^\s'"$|;&<>{%][^\s'"|;&]{2,})"#),
+    ("comparaison", "clé comparée à ce que l'appelant envoie", r#"\$_(?:GET|POST|REQUEST|COOKIE|SERVER)\[['"](?i:[a-z_]*(?:key|cle|token|jeton|secret|passw?o?r?d?|pwd|mdp|auth))['"]\][^=!;]{0,20}[!=]==?\s*['"]([^'"]{4,})['"]"#),
+    ("comparaison", "clé comparée à ce que l'appelant envoie", r#"['"]([^'"]{4,})['"]\s*[!=]==?\s*\(?\$_(?:GET|POST|REQUEST|COOKIE|SERVER)\[['"](?i:[a-z_]*(?:key|cle|token|jeton|secret|passw?o?r?d?|pwd|mdp|auth))['"]\]"#),
+    ("comparaison", "clé comparée à ce que l'appelant envoie", r#"\bhash_equals\s*\(\s*['"]([^'"]{4,})['"]"#),
+    ("chiffrement", "clé de chiffrement dans un appel", r#"\b(?:hash_hmac\s*\([^,]+,[^,]+,|openssl_(?:en|de)crypt\s*\([^,]+,[^,]+,|sodium_crypto_secretbox\s*\([^,]+,[^,]+,)\s*['"]([^'"]{6,})['"]"#),
     ("en-tete", "jeton dans un en-tête d'autorisation", r#"(?i)\bauthorization['"]?\s*[:=]\s*['"]?(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})"#),
 ];
 
 /// Names that hold secrets.
-const NAME: &str = r"(?:[A-Za-z0-9_.-]*(?:passw(?:or)?d|passwd|pwd|mot_?de_?passe|mdp|secret|token|jeton|api_?key|apikey|cle_?api|private_?key|access_?key|encryption_?key|auth_?key)[A-Za-z0-9_]*|pass|DB_PASS)";
+const NAME: &str = r"(?:[A-Za-z0-9_.-]*(?:passw(?:or)?d|passwd|pwd|mot_?de_?passe|mdp|secret|token|jeton|api_?key|apikey|cle_?api|(?:private|access|encryption|auth|secure|explorer|admin|master|crypt|crypto|hmac|signing|signature|session|internal|debug|app|maintenance|cron|purge)_?key|cle_?(?:secrete|interne|admin)|salt)[A-Za-z0-9_]*|pass|DB_PASS)";
 
 /// Ends of names that speak about a secret without holding one.
 const ABOUT: &[&str] = &[
@@ -96,6 +100,7 @@ pub(crate) struct Rules {
     strings: Regex,
     harmless: Regex,
     checksum: Regex,
+    keys: Regex,
 }
 
 impl Rules {
@@ -136,12 +141,13 @@ impl Rules {
             plain: compile(&format!(r"(?i)^\s*(?:export\s+|-\s+)?({NAME})\s*[=:]\s*([^\s'\x22#;].*?)\s*$"))?,
             strings: compile(r#"['"]([A-Za-z0-9+/=_-]{24,120})['"]"#)?,
             harmless: compile(
-                r"(?ix)^(?: | [x*.•_-]+ | null | none | nil | true | false | undefined | .*(?:change|remplac).{0,8}(?:me|moi|it|z)?\b.*
+                r"(?ix)^(?: | [x*.•_-]+ | .*\*{3,}.* | .*(?:masqu|redact|caché|hidden|omis).* | null | none | nil | true | false | undefined | .*(?:change|remplac).{0,8}(?:me|moi|it|z)?\b.*
                    | .*\b(?:votre|your|my|mon|ma|some|un|le)[_-].* | .*(?:example|exemple|placeholder|dummy|fake|sample|a_definir|a_remplir|todo|xxxx).*
                    | (?:password|passwd|pwd|secret|token|jeton|mdp|mot_?de_?passe|api_?key|text|hidden|string|required|optional|bearer|basic|csrf|bcrypt|argon2id?|sha256|admin_token)
                    | [<\[{(].*[>\]})] | .*\$\{.* | \$[A-Za-z_].* | .*\{\{.* | %\(?[A-Za-z_]*\)?s? | \?+ | :[a-z_]+
                    | (?:https?:/)?/.* | .*\b(?:getenv|environ|process\.env|env|config|secrets?)\s*[.(\[].* | .*\brequired\b.*[|].* | !.* )$",
             )?,
+            keys: compile(r"(?i)crypt|hmac|\bkey|[_a-z]key\b|secret|token|jeton|sign|auth|\bcl[eé]\b|passw|mdp")?,
             checksum: compile(
                 r"(?i)sha-?\d|md5|hash|integrity|checksum|digest|etag|uuid|guid|commit|fingerprint|somme|crc|base64,|data:|charset|alphabet|sourcemap|cipher|license",
             )?,
@@ -220,6 +226,10 @@ impl Rules {
             let text = found.as_str();
             let has = |test: fn(&char) -> bool| text.chars().any(|c| test(&c));
             let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            // As long as a digest: of a file, unless the line says that it is a key.
+            if hex && [32, 40, 48, 56, 64, 96, 128].contains(&text.len()) && !self.keys.is_match(line) {
+                return None;
+            }
             let mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
             let random = if hex { text.len() >= 32 && entropy(text) > 3.0 } else { mixed && entropy(text) > 4.2 };
             let harmless = self.harmless.is_match(text) || text.matches(['/', '-', '_']).count() * 6 > text.len();

@@ -1,0 +1,85 @@
+//! Files that were left behind, by their names: explorers, debug pages, copies, exports.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Beginnings of scripts that show a database to whoever calls them.
+const EXPLORERS: &[&str] =
+    &["adminer", "phpminiadmin", "phpmyadmin", "phpliteadmin", "sqlbuddy", "dbkiss", "mysqldumper", "bigdump"];
+/// Scripts that help whoever mends the site, and whoever attacks it.
+const DEBUG: &[&str] = &[
+    "phpinfo.php",
+    "info.php",
+    "test_db.php",
+    "db_test.php",
+    "testdb.php",
+    "eval-stdin.php",
+    "console.php",
+    "shell.php",
+    "cmd.php",
+];
+/// Ends of copies that a web server gives to read as they are.
+const COPIES: &[&str] =
+    &[".bak", ".old", ".orig", ".save", ".swp", ".swo", "~", ".php.txt", ".copy", ".bck", ".disabled", ".backup"];
+const EXPORTS: &[&str] = &[".sql", ".sql.gz", ".sql.zip", ".sql.bz2", ".sql.zst", ".dump"];
+
+/// Patterns that are compiled once; none where one of them is wrong, which a test excludes.
+struct Patterns {
+    /// `db_explorer.php`, `remote_db_explorer_secure.php`, `explorateur-sql.php`.
+    explorer: Regex,
+    /// `debug.php`, `debug_env.php`, `comparison_debug.php`.
+    debug: Regex,
+    /// `index.php.backup.2024-01-15`, `app.js.old2`, `config.php.20240115`, `config.bak.php`, `auth_old.php`.
+    copy: Regex,
+}
+
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
+    let compile = |pattern: &str| Regex::new(pattern).ok();
+    Some(Patterns {
+        explorer: compile(
+            r"(?:^|[._-])(?:db|sql|database|bdd|base|mysql|table)s?[._-]?(?:explorer|explorateur|browser|viewer|admin)[a-z0-9._-]*\.php$|(?:^|[._-])explorateur[a-z0-9._-]*\.php$",
+        )?,
+        debug: compile(r"^(?:debug|dump)(?:[._-][a-z0-9._-]*)?\.php$|[._-]debug\.php$")?,
+        copy: compile(
+            r"\.(?:php|inc|phtml|js|css|html?|json|sql|py|sh|ini|ya?ml|env|htaccess)(?:[._-](?:backup|bak|bck|old|orig|save|sauvegarde|copy|copie|avant|prev|new)[._-]?[0-9]*(?:[._t-][0-9]+)*|[._-]?[0-9]{6,}(?:[._t-][0-9]+)*|\.[0-9]{1,2}|[._-][0-9]{4}-[0-9]{2}-[0-9]{2}(?:[._t-][0-9]+)*)$|\.(?:backup|bak|old|orig|copie|copy)[._-]?[0-9]*\.php$|_(?:bak|old|orig|copie)[._-]?[0-9]*\.php$| ?\((?:copie|[0-9])\)\.php$",
+        )?,
+    })
+});
+
+/// What a file is that should not be there, and what to do with it.
+pub(super) fn of(relative: &str, size: u64) -> Option<(&'static str, &'static str)> {
+    let name = super::file_name(relative);
+    let (ends, matches) = (
+        |ends: &[&str]| ends.iter().any(|end| name.ends_with(end)),
+        |pattern: fn(&Patterns) -> &Regex| PATTERNS.as_ref().is_some_and(|patterns| pattern(patterns).is_match(&name)),
+    );
+    let template = [".env.example", ".env.dist", ".env.sample", ".env.template"].contains(&name.as_str());
+    if name.starts_with(".env.") && !template {
+        return Some(("copie de .env", "supprimez-la, ou gardez-la hors du dossier du site"));
+    }
+    if size > 0 && (ends(COPIES) || matches(|patterns| &patterns.copy)) {
+        return Some(("copie de travail, que le serveur web donne à lire ou à exécuter", "supprimez-la"));
+    }
+    let explorer = EXPLORERS.iter().any(|explorer| name.starts_with(explorer)) && name.ends_with(".php");
+    if explorer || matches(|patterns| &patterns.explorer) {
+        return Some(("explorateur de base de données accessible par le web", "supprimez-le"));
+    }
+    if DEBUG.contains(&name.as_str()) || matches(|patterns| &patterns.debug) {
+        return Some(("page de débogage laissée en place", "supprimez-la"));
+    }
+    if size > 0 && ends(EXPORTS) && !relative.starts_with("data/backups/") {
+        return Some(("export de base de données hors de data/backups/", "déplacez-le ou supprimez-le"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patterns_compile() {
+        assert!(PATTERNS.is_some());
+    }
+}
