@@ -36,6 +36,7 @@ fn a_sound_installation() {
     assert_eq!(
         subjects,
         [
+            "environnement",
             "outils",
             "dossier de travail",
             ".env",
@@ -99,4 +100,34 @@ fn no_database_no_settings_and_a_folder_that_is_a_file() {
         home.tool("flux").args(["doctor", "--host", "127.0.0.1", "--port", "1", "--user", "u", "--database", "d"]);
     tool.run().expect_code(3).expect_stdout("connexion impossible à u@127.0.0.1:1/d");
     home.tool("flux").args(["doctor", "--annee"]).run().expect_code(2).expect_stderr("flux-doctor : ");
+}
+
+#[test]
+fn the_environment_stands_first_and_what_env_does_not_say_is_told() {
+    let db = TestDb::new();
+    let home = home(&db);
+    let env = fs::read_to_string(home.join(".env")).unwrap();
+    let write = |text: String| {
+        fs::write(home.join(".env"), text).unwrap();
+        home.tool("flux").args(["doctor", "--json"]).run().json()
+    };
+    let codes = |json: &serde_json::Value, subject: &str| {
+        let checks = json["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["subject"] == subject).unwrap();
+        check["findings"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let json = write(format!("APP_ENV=production\n{env}"));
+    assert_eq!(json["checks"][0]["subject"], "environnement");
+    let state = json["checks"][0]["state"].as_str().unwrap().to_owned();
+    assert!(state.starts_with("production, ") && state.ends_with(db.name()), "{state}");
+    assert_eq!(codes(&json, ".env"), Vec::<String>::new());
+
+    let json = write(format!("\u{feff}APP_ENV=local\nDB_HOSTE=x\nDB_PORT 3307\n{env}"));
+    assert_eq!(codes(&json, ".env"), ["setting-doubtful"; 3]);
+
+    // Another environment is no default, and no other tool works on the base of another one.
+    let json = write(format!("APP_ENV=preprod\n{env}"));
+    assert_eq!((codes(&json, "environnement"), codes(&json, ".env")), (vec!["config".to_owned()], vec![]));
+    let json = home.tool("check-status").arg("--json").run().expect_code(1).json();
+    assert_eq!(json["error"]["code"], "config");
 }

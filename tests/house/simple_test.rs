@@ -37,6 +37,33 @@ fn an_empty_database_and_an_unknown_one_are_told_apart() {
     home.tool("simple-test").env("DB_PASSWORD", "faux").run().sane().expect_code(1).expect_stderr("DB_PASSWORD");
 }
 
+/// Passwords as PHP takes them from `.env`: what dotenv files of other programs give a meaning to has none.
+#[test]
+fn a_password_is_read_as_the_portal_reads_it() {
+    for (number, password) in ["Abc #123", "Abc$HOME1", "a\\b`c", "l'ete", "x=y;z"].into_iter().enumerate() {
+        let db = TestDb::new();
+        let user = format!("flux_env_{}_{number}", std::process::id());
+        let (name, quoted) = (db.name(), password.replace('\\', "\\\\").replace('\'', "''"));
+
+        let mut admin = Server::shared().admin();
+        admin.query_drop(format!("CREATE USER '{user}'@'%' IDENTIFIED BY '{quoted}'")).unwrap();
+        admin.query_drop(format!("GRANT ALL ON `{name}`.* TO '{user}'@'%'")).unwrap();
+        let home = Home::new(&db);
+        let env: String = db
+            .env()
+            .iter()
+            .filter(|(name, _)| !["DB_USERNAME", "DB_PASSWORD"].contains(&&**name))
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
+        home.write(".env", format!("{env}DB_USERNAME={user}\nDB_PASSWORD={password}\n"));
+        let tool = home.tool("simple-test").env("DB_USERNAME", "").env("DB_PASSWORD", "");
+        let json = tool.arg("--json").run().json();
+        admin.query_drop(format!("DROP USER '{user}'@'%'")).unwrap();
+        assert!(json["target"].as_str().is_some_and(|target| target.starts_with(&user)), "{password}: {json:#}");
+        assert_eq!(json["environment"], "local");
+    }
+}
+
 #[test]
 fn help_version_and_bad_arguments() {
     let home = Home::without_db();

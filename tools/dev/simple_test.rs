@@ -27,5 +27,5 @@ fn main() -> ExitCode {
 }
 
 fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
-    health::server(&context.database()?)
+    health::server(&context.settings, &context.database()?)
 }

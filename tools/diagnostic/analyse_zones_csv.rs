@@ -26,7 +26,7 @@ Codes de sortie : 0 chaque nom mène à une zone, 1 le dossier n'existe pas, 2 m
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Dossier des CSV, au lieu de data/data_temp/
-    #[arg(long, value_name = "DOSSIER")]
+    #[arg(long, value_name = "DOSSIER", alias = "data-path")]
     data_dir: Option<PathBuf>,
     /// Montre chaque fichier
     #[arg(long)]

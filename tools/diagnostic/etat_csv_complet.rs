@@ -28,7 +28,7 @@ Codes de sortie : 0 tout est là, 1 le dossier n'existe pas, 2 mauvais usage, 3 
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Dossier des CSV, au lieu de data/data_temp/
-    #[arg(long, value_name = "DOSSIER")]
+    #[arg(long, value_name = "DOSSIER", alias = "data-path")]
     data_dir: Option<PathBuf>,
     /// Ne consulte pas la base
     #[arg(long)]

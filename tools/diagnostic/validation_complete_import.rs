@@ -32,7 +32,7 @@ Codes de sortie : 0 prêt à migrer, 1 échec, 2 mauvais usage, 3 à regarder.",
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Dossier des CSV, au lieu de data/data_temp/
-    #[arg(long, value_name = "DOSSIER")]
+    #[arg(long, value_name = "DOSSIER", alias = "data-path")]
     data_dir: Option<PathBuf>,
     /// Écrit une page HTML autonome
     #[arg(long, value_name = "FICHIER")]

@@ -14,7 +14,7 @@ pub struct ImportArgs {
     #[command(flatten)]
     load: LoadArgs,
     /// Dossier des CSV, au lieu de data/data_temp/
-    #[arg(long, value_name = "DOSSIER")]
+    #[arg(long, value_name = "DOSSIER", alias = "data-path")]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     space: SpaceArgs,

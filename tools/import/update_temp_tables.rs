@@ -60,7 +60,7 @@ struct Args {
     #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
     /// Dossier des CSV, au lieu de data/data_temp/
-    #[arg(long, value_name = "DOSSIER")]
+    #[arg(long, value_name = "DOSSIER", alias = "data-path")]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     space: SpaceArgs,

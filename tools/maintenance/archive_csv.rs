@@ -32,7 +32,7 @@ struct Args {
     #[arg(long)]
     accept_rejects: bool,
     /// Dossier des CSV, au lieu de data/data_temp/
-    #[arg(long, value_name = "DOSSIER")]
+    #[arg(long, value_name = "DOSSIER", alias = "data-path")]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     writer: WriterArgs,

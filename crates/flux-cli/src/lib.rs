@@ -236,6 +236,12 @@ fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress
         log::warn!("signaux non interceptés : {error}");
     }
     let settings = settings?;
+    // Those that look at the settings tell it in their report.
+    if !["flux", "flux-doctor", "simple-test", "security-cleanup-check"].contains(&tool.name) {
+        for doubt in settings.doubts() {
+            log::warn!(".env, ligne {} : {}", doubt.line, doubt.message);
+        }
+    }
     flux_core::dims::use_own_zones(settings.home.root())?;
     Ok(settings)
 }

@@ -171,8 +171,10 @@ impl Error {
             Error::Config { hint, .. } | Error::Remote { hint, .. } => return Some(hint.clone()),
             Error::Connect { source, .. } => connect_hint(source),
             Error::Sql { source, .. } => return sql_hint(source).map(str::to_owned),
-            Error::MissingTable { table } if table.ends_with("_test") => {
-                "lancez `ensure-schema --test`, qui crée les tables d'essai"
+            Error::MissingTable { table } | Error::MissingColumn { table, .. } | Error::WrongKey { table, .. }
+                if table.ends_with("_test") =>
+            {
+                "lancez `ensure-schema --test`, qui crée les tables _test qui manquent sans rien effacer"
             }
             Error::MissingTable { .. } => {
                 "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer ; si la table existe, l'utilisateur de \

@@ -1,5 +1,7 @@
 //! Where the tools find their database and their files: options, then the environment, then `.env`.
 
+mod env_file;
+
 use std::collections::HashMap;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,8 @@ use std::time::Duration;
 use mysql::{Opts, OptsBuilder, SslOpts};
 
 use crate::error::{Error, Result};
+
+pub use env_file::Doubt;
 
 /// Connection options of the command line; they win over everything else.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +78,7 @@ pub struct Settings {
     pub home: Home,
     options: ConnectionOptions,
     variables: Variables,
+    doubts: Vec<Doubt>,
 }
 
 /// The home folder and the paths under it.
@@ -144,14 +149,11 @@ impl Settings {
             }
             None => nearest_home(&env::current_dir().map_err(Error::io("lecture du dossier courant", "."))?),
         };
-        let file = match &options.env_file {
-            Some(path) => read_env_file(path)?,
-            None => {
-                let path = root.join(".env");
-                if path.is_file() { read_env_file(&path)? } else { HashMap::new() }
-            }
-        };
-        Ok(Self { home: Home::new(root), options, variables: Variables { file, environment } })
+        let own = root.join(".env");
+        let path = options.env_file.as_deref().or_else(|| own.is_file().then_some(own.as_path()));
+        let file = path.map(env_file::read).transpose()?.unwrap_or_default();
+        let variables = Variables { file: file.values, environment };
+        Ok(Self { home: Home::new(root), options, variables, doubts: file.doubts })
     }
 
     /// A plain setting by name.
@@ -170,6 +172,27 @@ impl Settings {
         }
     }
 
+    /// Lines and keys of `.env` that may not mean what they were meant to.
+    pub fn doubts(&self) -> &[Doubt] {
+        &self.doubts
+    }
+
+    /// The environment (`APP_ENV`): `local`, or `production`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another one: a default would be another database.
+    pub(crate) fn environment(&self) -> Result<&'static str> {
+        let Some((text, _)) = self.variables.get(&["APP_ENV".into()]) else { return Ok("local") };
+        match text.trim().to_lowercase().as_str() {
+            "local" => Ok("local"),
+            "production" => Ok("production"),
+            _ => Err(Error::Config {
+                message: format!("APP_ENV vaut « {text} », qui n'est ni local ni production"),
+                hint: "écrivez APP_ENV=local ou APP_ENV=production : c'est ce qui choisit la base".into(),
+            }),
+        }
+    }
+
     /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`), Cantal by default.
     pub fn departement(&self) -> String {
         self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| DEPARTEMENT.into())
@@ -177,8 +200,7 @@ impl Settings {
 
     /// Looks up the names of the account, then `DB_<name>_<LOCAL|PROD>`, then the plain names.
     fn database_variable(&self, account: Account, name: &str, plain: &[&str]) -> Option<(String, Origin)> {
-        let production = self.get("APP_ENV").is_some_and(|env| env.eq_ignore_ascii_case("production"));
-        let suffix = if production { "PROD" } else { "LOCAL" };
+        let suffix = if self.environment().is_ok_and(|name| name == "production") { "PROD" } else { "LOCAL" };
         let mut names = Vec::new();
         if account == Account::Portal {
             names.push(format!("DB_{name}_PORTAL"));
@@ -202,6 +224,7 @@ impl Settings {
     /// # Errors
     /// As [`Settings::connection`].
     pub(crate) fn connection_as(&self, account: Account) -> Result<Connection> {
+        self.environment()?;
         let option = |value: Option<String>| value.map(|value| (value, Origin::Option));
         let host = option(self.options.host.clone()).or_else(|| self.database_variable(account, "HOST", &["DB_HOST"]));
         let port = option(self.options.port.map(|port| port.to_string()))
@@ -345,61 +368,6 @@ fn usual_socket() -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Reads `.env` as the portal does: one variable a line, its value as it stands, in quotes or not. A line that cannot be read is an
-/// error only when it sets one of our keys, and is never shown.
-fn read_env_file(path: &Path) -> Result<HashMap<String, String>> {
-    let bytes = std::fs::read(path).map_err(|_| Error::Config {
-        message: format!("le fichier {} est illisible", path.display()),
-        hint: "vérifiez son chemin et ses droits".into(),
-    })?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::Config {
-        message: format!("le fichier {} n'est pas un fichier de variables", path.display()),
-        hint: "écrivez une variable par ligne, CLE=valeur, en UTF-8".into(),
-    })?;
-    let mut variables = HashMap::new();
-    for line in text.trim_start_matches('\u{feff}').lines().map(str::trim) {
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (key, value) = line.split_once('=').map_or((line, None), |(key, value)| (key.trim(), Some(value)));
-        let key = key.strip_prefix("export ").unwrap_or(key).trim();
-        match value.and_then(|value| plain_value(key, value.trim())) {
-            Some(value) => {
-                variables.insert(key.to_owned(), value.to_owned());
-            }
-            None if key.starts_with("DB_") => {
-                return Err(Error::Config {
-                    message: format!("{} : la valeur de {key} ne se lit pas", path.display()),
-                    hint: "écrivez CLE=valeur, ou CLE='valeur' avec les deux apostrophes".into(),
-                });
-            }
-            None => log::debug!("{} : une ligne est ignorée", path.display()),
-        }
-    }
-    Ok(variables)
-}
-
-/// A value without its quotes, a comment after it left out. Nothing in it is replaced: no `$`, no `\`. In a secret without quotes `#`
-/// is a character like any other. `None` where a quote is not closed.
-fn plain_value<'a>(key: &str, value: &'a str) -> Option<&'a str> {
-    for quote in ['\'', '"'] {
-        let Some(rest) = value.strip_prefix(quote) else { continue };
-        let (inner, after) = rest.rsplit_once(quote)?;
-        if after.is_empty() {
-            return Some(inner);
-        }
-        // The last quote may be one of a comment: then the first one closes.
-        let (inner, after) = rest.split_once(quote)?;
-        return after.trim_start().starts_with('#').then_some(inner);
-    }
-    let is_secret = ["PASS", "TOKEN", "KEY", "SECRET"].iter().any(|word| key.to_ascii_uppercase().contains(word));
-    if is_secret {
-        return Some(value);
-    }
-    let comment = value.char_indices().find(|(at, c)| *c == '#' && value[..*at].ends_with(char::is_whitespace));
-    Some(comment.map_or(value, |(at, _)| value[..at].trim_end()))
-}
-
 fn read_password(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path).map_err(Error::io("lecture du mot de passe dans", path))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
@@ -429,6 +397,7 @@ mod tests {
             home: Home::new(".".into()),
             options,
             variables: Variables { file: map(file), environment: map(environment) },
+            doubts: Vec::new(),
         }
     }
 
@@ -448,6 +417,14 @@ mod tests {
         assert_eq!(target(&[]), "u@plain:3307/d");
         assert_eq!(target(&[("APP_ENV", "production")]), "u@prod:3307/d");
         assert_eq!(target(&[("DB_HOST", "env")]), "u@env:3307/d");
+    }
+
+    #[test]
+    fn an_unknown_environment_is_an_error_and_no_default() {
+        for wrong in ["prod", "production # la vraie", "test"] {
+            let settings = settings(BASE, &[("APP_ENV", wrong)], ConnectionOptions::default());
+            assert!(matches!(settings.connection(), Err(Error::Config { .. })), "{wrong}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::health::checks::{self, Folder, Rights};
 use crate::health::server as server_checks;
 use crate::ledger::adoption::{self, Origin};
-use crate::report::{Code, Finding, Page, Report, Verdict, number, plural, worst};
+use crate::report::{Code, Finding, Page, Report, Verdict, plural, worst};
 use crate::schema;
 use crate::settings::Settings;
 use crate::setup::{self, Preset};
@@ -38,16 +38,16 @@ pub(crate) type Installed = (&'static str, Option<(Code, String)>);
 
 /// Looks at everything; what cannot be looked at is a finding.
 pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> impl Report + use<> {
-    let mut checks = vec![tools(version, &installed), home(settings), env_file(settings), folders(settings)];
+    let mut checks =
+        vec![environment(settings), tools(version, &installed), home(settings), env_file(settings), folders(settings)];
     match Database::connect(settings, "flux") {
         Ok(database) => checks.extend(database_checks(&database)),
         Err(error) => {
-            let target = settings.connection().map_or_else(|_| "non réglée".into(), |connection| connection.target);
-            checks.push(Check {
-                subject: "base de données",
-                state: target,
-                findings: vec![of_error("connexion", &error)],
-            });
+            let connection = settings.connection();
+            // What the settings lack is told once, with `.env`.
+            let findings = if connection.is_ok() { vec![of_error("connexion", &error)] } else { Vec::new() };
+            let state = connection.map_or_else(|_| "non réglée".into(), |connection| connection.target);
+            checks.push(Check { subject: "base de données", state, findings });
         }
     }
     DoctorReport { flux_version: version.to_owned(), checks }
@@ -55,6 +55,16 @@ pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> 
 
 fn of_error(place: &str, error: &Error) -> Finding {
     error.hint().into_iter().fold(Finding::error(Code::of(error), place, error.to_string()), Finding::action)
+}
+
+/// Which environment and which database everything else is about.
+fn environment(settings: &Settings) -> Check {
+    let base = settings.connection().map_or_else(|_| "base non réglée".into(), |connection| connection.target);
+    let (name, findings) = match settings.environment() {
+        Ok(name) => (name, Vec::new()),
+        Err(error) => ("inconnu", vec![of_error("APP_ENV", &error)]),
+    };
+    Check { subject: "environnement", state: format!("{name}, {base}"), findings }
 }
 
 fn tools(version: &str, installed: &[Installed]) -> Check {
@@ -117,7 +127,9 @@ fn env_file(settings: &Settings) -> Check {
             "absent".into()
         }
     };
-    if let Err(error) = settings.connection() {
+    findings.extend(checks::env_doubts(settings));
+    // An unknown environment is told once, before.
+    if let Some(error) = settings.connection().err().filter(|_| settings.environment().is_ok()) {
         findings.push(of_error("réglages", &error));
     }
     Check { subject: ".env", state, findings }
@@ -263,7 +275,7 @@ fn dimensions(session: &mut Session) -> Result<(String, Vec<Finding>)> {
             findings.push(of_error(spec.table, &Error::EmptyDimension { table: spec.table.into() }));
         }
     }
-    Ok((format!("{} lignes", number(rows)), findings))
+    Ok((plural(rows, "ligne", "lignes"), findings))
 }
 
 impl Report for DoctorReport {

@@ -21,6 +21,7 @@ pub(crate) struct Setting {
 
 #[derive(Debug, Serialize)]
 struct ServerReport {
+    environment: &'static str,
     target: String,
     server_version: String,
     server: &'static str,
@@ -36,20 +37,24 @@ struct ServerReport {
 ///
 /// # Errors
 /// Those of the connection.
-pub fn server(database: &Database) -> Result<impl Report + use<>> {
+pub fn server(settings: &crate::settings::Settings, database: &Database) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let started = std::time::Instant::now();
     session.exec("essai", "DO 1", ())?;
     let latency_ms = (started.elapsed().as_secs_f64() * 1e5).round() / 100.0;
+    let environment = settings.environment()?;
+    let doubts: Vec<Finding> = checks::env_doubts(settings).collect();
     let settings = Settings::read(&mut session)?;
     let rights = Rights::read(database, &mut session)?;
     let cipher: Option<(String, String)> =
         session.first("lecture de TLS", "SHOW SESSION STATUS LIKE 'Ssl_cipher'", ())?;
     let existing = database.tables(&mut session)?;
     let mut findings = findings(database, &settings, existing.len());
+    findings.extend(doubts);
     findings.extend(rights.missing());
     findings.extend(checks::engines(&mut session, Verdict::Attention, &schema::is_ours)?);
     Ok(ServerReport {
+        environment,
         target: database.target().to_owned(),
         server_version: database.version().to_owned(),
         server: match database.flavour() {
@@ -173,8 +178,12 @@ impl Settings {
 
 impl Report for ServerReport {
     fn render(&self, page: &mut Page) {
+        page.line(format!("Environnement {}, base {}", self.environment, self.target));
         let encrypted = if self.encrypted { "chiffrée" } else { "en clair" };
-        page.verdict(Verdict::Ok, format!("connexion à {} ({encrypted}, {} ms)", self.target, self.latency_ms));
+        page.verdict(
+            Verdict::Ok,
+            format!("connexion {encrypted}, {} ms", self.latency_ms.to_string().replace('.', ",")),
+        );
         page.line(format!("  {} {}", self.server, self.server_version));
         page.title("Réglages du serveur");
         let mut table = Table::new(&["réglage", "valeur", "rôle"]);

@@ -75,6 +75,7 @@ codes! {
     ServerReadOnly = "server-read-only": "le serveur est en lecture seule",
     ServerSetting = "server-setting": "un réglage du serveur gêne les outils",
     SettingMissing = "setting-missing": "un réglage manque",
+    SettingDoubtful = "setting-doubtful": "une ligne ou une clé de .env est sans effet, ou ne dit pas ce qu'elle semble dire",
     HomeDoubtful = "home-doubtful": "le dossier de travail n'est peut-être pas le bon",
     FolderMissing = "folder-missing": "un dossier n'existe pas",
     FolderNotWritable = "folder-not-writable": "un dossier ne peut pas être lu ou écrit",

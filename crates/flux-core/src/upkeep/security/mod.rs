@@ -105,6 +105,10 @@ pub fn security(settings: &Settings, options: &SecurityOptions) -> Result<impl R
     })?;
     if options.path.is_none() || root == home {
         environment(root, &mut found);
+        found.extend(settings.doubts().iter().map(|doubt| {
+            let message = format!("ligne {} : {}", doubt.line, doubt.message);
+            problem("env", Finding::attention(Code::SettingDoubtful, ".env", message).action(&doubt.action))
+        }));
     }
     for problem in found {
         if allow.covers(&problem.rule, &problem.finding.place) {
