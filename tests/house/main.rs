@@ -9,3 +9,4 @@ mod install;
 mod json;
 mod schedule;
 mod simple_test;
+mod terminal;

@@ -24,8 +24,8 @@ Codes de sortie : 0 rien ne manque, 1 échec, 2 mauvais usage, 3 à regarder.",
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// Seulement ces types : dim, fact, temp, system
-    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',', value_parser = str::parse::<TableKind>)]
+    /// Seulement ces types
+    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',', value_parser = flux_cli::choice::<TableKind>(["dim", "fact", "temp", "system"]))]
     kinds: Vec<TableKind>,
     /// Colonnes et index de chaque table
     #[arg(long)]

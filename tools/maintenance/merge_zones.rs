@@ -38,8 +38,8 @@ struct Args {
     /// Zone qui reste
     #[arg(long, value_name = "NOM")]
     into: Option<String>,
-    /// Règle pour les clés qui existent des deux côtés : refuse, sum, target, source
-    #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = str::parse::<Rule>)]
+    /// Règle pour les clés qui existent des deux côtés
+    #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = flux_cli::choice::<Rule>(["refuse", "sum", "target", "source"]))]
     on_conflict: Rule,
     /// Réunit aussi deux zones que la référence ne dit pas équivalentes
     #[arg(long, requires = "from")]

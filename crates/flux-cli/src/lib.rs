@@ -3,6 +3,8 @@
 //! A tool is a struct of clap arguments and a function from it to a report; nothing of clap goes further than that function.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod colour;
+pub mod examples;
 mod logging;
 mod output;
 mod tool;
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use flux_core::db::Database;
@@ -24,6 +27,8 @@ use flux_core::progress::Progress;
 use flux_core::report::Report;
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::signals;
+
+use colour::Colour;
 
 pub use output::{DOCUMENT_VERSION, complain, print};
 pub use tool::{Category, Former, Tool};
@@ -78,6 +83,9 @@ struct OutputArgs {
     /// Silencieux sauf si quelque chose ne va pas
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
+    /// Couleurs : sur un terminal seulement (auto, sauf NO_COLOR), toujours, jamais
+    #[arg(long, value_name = "QUAND", value_enum, default_value_t, hide_possible_values = true)]
+    color: Colour,
     /// Plus de messages (deux fois : tous)
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -124,17 +132,25 @@ impl SpaceArgs {
     }
 }
 
+/// A value of the core that is one of these words: the help and the completions list them.
+pub fn choice<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>().map_err(|error| error.to_string()))
+}
+
 /// For tools that load CSV files. Flattened into their arguments.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LoadArgs {
-    /// Volume retenu quand deux lignes de même clé se contredisent : first, last, sum, reject
-    #[arg(long, value_name = "RÈGLE", default_value = "first", value_parser = str::parse::<OnConflict>)]
+    /// Volume retenu quand deux lignes de même clé se contredisent
+    #[arg(long, value_name = "RÈGLE", default_value = "first", value_parser = choice::<OnConflict>(["first", "last", "sum", "reject"]))]
     pub on_conflict: OnConflict,
     /// Au-delà de ce nombre ou de cette part de rejets, le fichier n'est pas chargé
     #[arg(long, value_name = "N|N%", value_parser = str::parse::<MaxRejects>)]
     pub max_rejects: Option<MaxRejects>,
     /// Chargement par LOAD DATA LOCAL (infile) ou INSERT (insert)
-    #[arg(long, value_name = "MÉTHODE", default_value = "auto", value_parser = str::parse::<LoadMethod>)]
+    #[arg(long, value_name = "MÉTHODE", default_value = "auto", value_parser = choice::<LoadMethod>(["auto", "infile", "insert"]))]
     pub load_method: LoadMethod,
 }
 
@@ -183,7 +199,8 @@ impl Context {
 
 /// The clap command of a tool, in French.
 pub fn command<A: Args>(tool: &Tool) -> clap::Command {
-    usage::localise(Cli::<A>::command().name(tool.name).about(tool.about).after_long_help(tool.details))
+    let details = format!("{}{}", tool.details.trim_end(), examples::text(tool.name));
+    usage::localise(Cli::<A>::command().name(tool.name).about(tool.about).after_long_help(details))
 }
 
 /// The `main` of a program that holds one tool.

@@ -6,7 +6,7 @@ use flux_core::error::{Error, Result};
 use flux_core::report::{self, Code, Page, Report, Verdict};
 use serde_json::{Map, Value, json};
 
-use crate::{OutputArgs, Tool, logging};
+use crate::{OutputArgs, Tool, colour, logging};
 
 /// Version of every JSON document, its `version`: raised when a field goes or means something else, not when one is added.
 pub const DOCUMENT_VERSION: u32 = 1;
@@ -39,7 +39,7 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
         } else {
             let mut page = Page::for_stdout();
             report::show(&report, &mut page);
-            page.text().to_owned()
+            if output.color.wanted() { colour::paint(page.text()) } else { page.text().to_owned() }
         };
         Ok((text, verdict.code()))
     });
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_report_that_cannot_be_serialised_is_a_failure() {
-        let output = |json| OutputArgs { home: None, json, quiet: true, verbose: 0 };
+        let output = |json| OutputArgs { home: None, json, quiet: true, color: colour::Colour::Auto, verbose: 0 };
         assert_eq!(finish(&Tool::DEFAULT, &output(true), Ok(Unwritable), 0.0), 1);
         assert_eq!(finish(&Tool::DEFAULT, &output(false), Ok(Unwritable), 0.0), 0);
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::{Arg, ArgAction, Command, ValueEnum};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
-use flux_cli::{Category, Tool};
+use flux_cli::{Category, Tool, examples};
 use flux_core::error::{Error, Result};
 use flux_core::files::{self, Durability};
 
@@ -126,10 +126,57 @@ fn man(command: Command) -> Result<String> {
             let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", action.replace('-', "\\-"), about.replace('\\', "\\\\"));
         }
     }
+    if tools::all().any(|(_, tool)| tool.name == name) {
+        text.push_str(&sections_of(&name));
+    }
     if name != "flux" {
         text.push_str(".SH VOIR AUSSI\n\\fBflux\\fR(1)\n");
     }
     Ok(text)
+}
+
+/// EXEMPLES, FICHIERS, ENVIRONNEMENT and CODES DE SORTIE of a tool's man page.
+fn sections_of(name: &str) -> String {
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('-', "\\-").replace('\'', "\\(aq");
+    let entry = |text: &mut String, (head, what): (&str, &str)| {
+        let _ = write!(text, ".TP\n\\fB{}\\fR\n{}\n", escaped(head), escaped(what));
+    };
+    let mut text = String::new();
+    if examples::of(name).next().is_some() {
+        text.push_str(".SH EXEMPLES\n");
+        examples::of(name).for_each(|example| entry(&mut text, example));
+    }
+    text.push_str(".SH FICHIERS\nSous le dossier de travail :\n");
+    let log = tools::all().find(|(_, tool)| tool.name == name).and_then(|(_, tool)| tool.log).unwrap_or(name);
+    for file in [
+        (".env", "réglages et mots de passe, droits 600 (modèle : .env.example)"),
+        ("data/data_temp/", "livraison de la semaine"),
+        ("data/data_extracted/, data/archive/, data/backups/", "exports bruts, CSV archivés, sauvegardes"),
+        (&format!("logs/{log}.log"), "journal de cet outil"),
+    ] {
+        entry(&mut text, file);
+    }
+    text.push_str(".SH ENVIRONNEMENT\nL\\(aqenvironnement l\\(aqemporte sur .env, les options sur les deux.\n");
+    for variable in [
+        ("APP_ENV", "local ou production : choisit DB_*_LOCAL ou DB_*_PROD"),
+        ("DB_HOST, DB_PORT, DB_SOCKET, DB_DATABASE, DB_USERNAME, DB_PASSWORD", "connexion à la base"),
+        ("DB_SSL_MODE, DB_SSL_CA, DB_TIMEOUT", "chiffrement et délai de la connexion"),
+        ("FLUX_HOME", "dossier de travail"),
+        ("COLUMNS, NO_COLOR", "largeur des rapports hors d'un terminal ; pas de couleurs"),
+    ] {
+        entry(&mut text, variable);
+    }
+    text.push_str(".SH CODES DE SORTIE\n");
+    for code in [
+        ("0", "fait, rien à regarder"),
+        ("1", "échec, rien n'est resté à moitié"),
+        ("2", "mauvais usage"),
+        ("3", "fait, mais à regarder"),
+        ("4", "une autre exécution tient le verrou"),
+    ] {
+        entry(&mut text, code);
+    }
+    text
 }
 
 /// Writes `docs/outils/`: an index and a page per tool. Files that stand for no tool any more are removed.
@@ -188,6 +235,12 @@ fn page(category: &Category, tool: &Tool) -> String {
         let _ = writeln!(text, "Nom historique, accepté par `flux` : {}.\n", old.join(", "));
     }
     let _ = writeln!(text, "```text\n{}\n```", tool.details.trim());
+    if examples::of(tool.name).next().is_some() {
+        text.push_str("\n## Exemples\n\n| commande | effet |\n|---|---|\n");
+        for (command, purpose) in examples::of(tool.name) {
+            let _ = writeln!(text, "| `{}` | {} |", cell(command), cell(purpose));
+        }
+    }
     options(&mut text, &command);
     text
 }

@@ -143,6 +143,28 @@ mod tests {
         }
     }
 
+    /// What the help shows can be typed as it is.
+    #[test]
+    fn every_tool_has_examples_and_its_arguments_take_them() {
+        for (_, tool) in all() {
+            let mut examples = flux_cli::examples::of(tool.name).peekable();
+            assert!(examples.peek().is_some(), "{} has no example", tool.name);
+            for (command, _) in examples {
+                let mut words: Vec<String> = Vec::new();
+                for (index, part) in command.split('"').enumerate() {
+                    match index % 2 {
+                        0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                        _ => words.push(part.to_owned()),
+                    }
+                }
+                let result = (tool.command)(tool).try_get_matches_from(&words);
+                let fine =
+                    result.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayHelp);
+                assert!(fine, "{command}: {}", result.err().map(|error| error.to_string()).unwrap_or_default());
+            }
+        }
+    }
+
     #[test]
     fn no_name_stands_in_two_categories_or_hides_an_old_one() {
         let mut names: Vec<&str> = all().map(|(_, tool)| tool.name).collect();

@@ -14,6 +14,7 @@ use crate::inspect::{Stranger, strangers};
 use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, Standing, pairs};
+use crate::report::local_time;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema;
 use crate::settings::Settings;
@@ -232,7 +233,7 @@ impl Report for StatusReport {
             ">??dates",
             "??du",
             "au",
-            "??dernier import (UTC)",
+            "??dernier import",
             ">rejets",
             ">à migrer",
         ]);
@@ -251,7 +252,7 @@ impl Report for StatusReport {
                 number(row.dates),
                 row.first_date.clone().unwrap_or_else(|| "–".into()),
                 row.last_date.clone().unwrap_or_else(|| "–".into()),
-                last.map_or_else(|| "jamais".into(), |last| last.finished_at.clone()),
+                last.map_or_else(|| "jamais".into(), |last| local_time(&last.finished_at)),
                 last.map_or_else(|| "–".into(), |last| number(last.rejected)),
                 number(row.to_migrate),
             ]);

@@ -26,6 +26,15 @@ pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count < 2 { one } else { many })
 }
 
+/// An instant of the history, `2025-08-04 06:12:03` in UTC, as the clock of this machine shows it (`TZ`); any other text as it is.
+pub(crate) fn local_time(utc: &str) -> String {
+    let parsed = chrono::NaiveDateTime::parse_from_str(utc.get(..19).unwrap_or(utc), "%Y-%m-%d %H:%M:%S");
+    parsed.map_or_else(
+        |_| utc.to_owned(),
+        |instant| instant.and_utc().with_timezone(&chrono::Local).format("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
 /// Seconds as `0,3 s`, `12 s`, `3 min 05 s`.
 pub fn duration(seconds: f64) -> String {
     match seconds {

@@ -1,0 +1,84 @@
+//! What operators see on their terminal: colours, local time, examples in help and manual, completions.
+
+use std::process::Command;
+
+use flux_test::{Home, TestDb};
+
+const ESCAPE: char = '\u{1b}';
+
+/// A report with a sign: a home without caches.
+fn report(home: &Home, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let tool = home.tool("cache-admin").args(arguments);
+    variables.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).run().expect_code(0).stdout.clone()
+}
+
+#[test]
+fn colours_are_for_terminals_unless_one_says_otherwise() {
+    let home = Home::without_db();
+    assert!(!report(&home, &[], &[]).contains(ESCAPE), "a pipe");
+    let painted = report(&home, &["--color", "always"], &[("NO_COLOR", "1")]);
+    assert!(painted.contains("\u{1b}[32m✓"), "{painted:?}");
+    let plain: String = painted.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+    assert_eq!(plain, report(&home, &["--color", "never"], &[]), "the same text");
+    assert!(!report(&home, &["--json", "--color", "always"], &[]).contains(ESCAPE), "programs read JSON");
+    home.tool("cache-admin").args(["--color", "rouge"]).run().expect_code(2);
+}
+
+/// On a terminal of its own, which `script` of util-linux makes.
+#[test]
+fn a_terminal_has_colours_and_no_color_takes_them_away() {
+    let home = Home::without_db();
+    let program = flux_test::bin_dir().join("cache-admin");
+    let on_terminal = |no_color: &str| {
+        let shown = Command::new("script")
+            .args(["-qec", &format!("{} --home {}", program.display(), home.path().display()), "/dev/null"])
+            .env("TERM", "xterm")
+            .env("NO_COLOR", no_color)
+            .stdin(std::process::Stdio::null())
+            .output();
+        shown.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let Some(coloured) = on_terminal("") else { return flux_test::skip("script (util-linux)") };
+    assert!(coloured.contains("\u{1b}[32m✓"), "{coloured:?}");
+    let without = on_terminal("1").unwrap();
+    assert!(without.contains('✓') && !without.contains("\u{1b}[32m"), "{without:?}");
+}
+
+#[test]
+fn times_are_those_of_the_clock_on_the_wall() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    home.write_csv(
+        "frequentation_nuitee.csv",
+        "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n2025-07-21;CANTAL;NONLOCAL;TOURISTE;12\n",
+    );
+    home.tool("update-temp-tables").args(["--only", "frequentation_nuitee.csv"]).run().expect_code(0);
+    db.exec("UPDATE flux_import_history SET finished_at = '2025-07-28 22:30:00'");
+    let shown = |zone: &str| home.tool("check-status").env("TZ", zone).env("COLUMNS", "200").run().stdout;
+    // Summer in Paris is two hours ahead: the next day.
+    assert!(shown("Europe/Paris").contains("2025-07-29 00:30:00"), "{}", shown("Europe/Paris"));
+    assert!(shown("UTC").contains("2025-07-28 22:30:00"));
+}
+
+#[test]
+fn help_and_manual_have_examples_and_completions_have_the_values() {
+    let home = Home::without_db();
+    let help = home.tool("update-temp-tables").arg("--help").run().expect_code(0).stdout.clone();
+    assert!(help.contains("Exemples :") && help.contains("update-temp-tables --dry-run"), "{help}");
+    assert!(help.contains("[first, last, sum, reject]"), "{help}");
+    home.tool("update-temp-tables").args(["--on-conflict", "hasard"]).run().expect_code(2).expect_stderr("first");
+
+    home.tool("flux").args(["man", "pages"]).run().expect_code(0);
+    let page = home.read("pages/update-temp-tables.1");
+    for section in ["EXEMPLES", "FICHIERS", "ENVIRONNEMENT", "CODES DE SORTIE"] {
+        assert!(page.contains(&format!(".SH {section}\n")), "{section}");
+    }
+    assert!(page.contains("logs/update\\-temp\\-tables.log"), "{page}");
+    // The log of the ETL keeps its old name.
+    assert!(home.read("pages/populate-facts-full-production.1").contains("logs/etl_fluxvision_production.log"));
+    for shell in ["bash", "zsh", "fish"] {
+        let script = home.tool("flux").args(["completions", shell]).run().expect_code(0).stdout.clone();
+        assert!(script.contains("infile") && script.contains("never"), "{shell}");
+    }
+}
