@@ -43,11 +43,15 @@ pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> 
     match Database::connect(settings, "flux") {
         Ok(database) => checks.extend(database_checks(&database)),
         Err(error) => {
-            let connection = settings.connection();
-            // What the settings lack is told once, with `.env`.
-            let findings = if connection.is_ok() { vec![of_error("connexion", &error)] } else { Vec::new() };
-            let state = connection.map_or_else(|_| "non réglée".into(), |connection| connection.target);
-            checks.push(Check { subject: "base de données", state, findings });
+            let target = settings.connection().map_or_else(|_| "non réglée".into(), |connection| connection.target);
+            // An unknown environment is told once, above.
+            let finding = match settings.environment() {
+                Ok(_) => of_error("connexion", &error),
+                Err(_) => {
+                    Finding::attention(Code::CheckNotDone, "connexion", "non essayée : l'environnement est inconnu")
+                }
+            };
+            checks.push(Check { subject: "base de données", state: target, findings: vec![finding] });
         }
     }
     DoctorReport { flux_version: version.to_owned(), checks }
@@ -128,10 +132,6 @@ fn env_file(settings: &Settings) -> Check {
         }
     };
     findings.extend(checks::env_doubts(settings));
-    // An unknown environment is told once, before.
-    if let Some(error) = settings.connection().err().filter(|_| settings.environment().is_ok()) {
-        findings.push(of_error("réglages", &error));
-    }
     Check { subject: ".env", state, findings }
 }
 
