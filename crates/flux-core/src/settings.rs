@@ -438,37 +438,6 @@ mod tests {
     }
 
     #[test]
-    fn values_are_read_as_they_stand() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(".env");
-        let text = "\u{feff}# réglages\r\nDB_PASSWORD=Abc #123\r\nA_TOKEN=Abc$HOME1\nexport B_KEY = a\\b\nC_SECRET=l'ete\nD_PASS='p$ss #1'\n\
-                    E_PASS=\"deux \\n mots\" # note\nDB_HOST=db.local # le portail\nDB_NAME=base#1\nDB_USER=\nF_PASS='l'ete'\nrien\n";
-        std::fs::write(&path, text).unwrap();
-        let read = read_env_file(&path).unwrap();
-        let expected = [
-            ("DB_PASSWORD", "Abc #123"),
-            ("A_TOKEN", "Abc$HOME1"),
-            ("B_KEY", "a\\b"),
-            ("C_SECRET", "l'ete"),
-            ("D_PASS", "p$ss #1"),
-            ("E_PASS", "deux \\n mots"),
-            ("DB_HOST", "db.local"),
-            ("DB_NAME", "base#1"),
-            ("DB_USER", ""),
-            ("F_PASS", "l'ete"),
-        ];
-        assert_eq!(read.len(), expected.len());
-        for (key, value) in expected {
-            assert_eq!(read.get(key).map(String::as_str), Some(value), "{key}");
-        }
-        for text in ["DB_PASSWORD='ouvert\n", "DB_HOST\n"] {
-            std::fs::write(&path, text).unwrap();
-            let error = read_env_file(&path).unwrap_err().to_string();
-            assert!(error.contains("DB_") && !error.contains("ouvert"), "{error}");
-        }
-    }
-
-    #[test]
     fn the_folder_of_the_older_scripts_is_no_home_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("fluxvision_automation");
