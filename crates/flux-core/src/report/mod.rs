@@ -1,5 +1,6 @@
 //! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
 
+pub mod chart;
 mod code;
 mod done;
 mod finding;

@@ -1,0 +1,259 @@
+//! A curve by day, the year before behind it, weekends and public holidays marked.
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::report::chart::pen::{Anchor, Drawing, Pen, text_width};
+use crate::report::chart::ranking::Legend;
+use crate::report::number;
+
+/// A day.
+#[derive(Debug, Clone)]
+pub struct Day {
+    /// The day.
+    pub date: NaiveDate,
+    /// `None` without data: the curve is broken there.
+    pub now: Option<u64>,
+    /// The day that stands behind it, of the year before.
+    pub before: Option<u64>,
+    /// Dashed, and hatched beneath.
+    pub provisional: bool,
+    /// Saturday or Sunday.
+    pub weekend: bool,
+    /// Name of the public holiday.
+    pub feast: Option<String>,
+}
+
+const MONTHS: [&str; 12] =
+    ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."];
+
+/// `14 juil.`
+fn short(day: NaiveDate) -> String {
+    let number = if day.day() == 1 { "1er".to_owned() } else { day.day().to_string() };
+    format!("{number} {}", MONTHS[day.month0() as usize % 12])
+}
+
+/// A round step of an axis that has about `lines` of them.
+fn step(most: f64, lines: f64) -> f64 {
+    let raw = (most / lines).max(1.0);
+    let power = 10_f64.powf(raw.log10().floor());
+    [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .map(|times| times * power)
+        .find(|step| *step >= raw && *step >= 1.0)
+        .unwrap_or(raw)
+}
+
+/// What the drawing measures.
+struct Plot {
+    left: f64,
+    top: f64,
+    foot: f64,
+    day: f64,
+    scale: f64,
+}
+
+impl Plot {
+    fn x(&self, index: usize) -> f64 {
+        self.left + self.day * (index as f64 + 0.5)
+    }
+
+    fn y(&self, value: u64) -> f64 {
+        self.foot - value as f64 * self.scale
+    }
+}
+
+/// The curve, `width` wide. A day has its values for whoever points at it where there is room.
+pub fn daily(title: &str, legend: &Legend, unit: &str, days: &[Day], width: f64) -> Drawing {
+    let height = if width > 600.0 { 280.0 } else { 250.0 };
+    let most = days.iter().flat_map(|day| [day.now, day.before]).flatten().max().unwrap_or(0).max(1) as f64;
+    let tick = step(most, 4.0);
+    let ticks = (most / tick).ceil();
+    let left = text_width(&number((ticks * tick) as u64), 10.5) + 8.0;
+    let (top, foot) = (48.0, height - 24.0);
+    let day = (width - left - 4.0) / days.len().max(1) as f64;
+    let plot = Plot { left, top, foot, day, scale: (foot - top) / (ticks * tick) };
+    let mut pen = Pen::new();
+    heading(&mut pen, legend, days);
+    ground(&mut pen, &plot, days, width);
+    for at in 0..=ticks as u64 {
+        let value = (at as f64 * tick) as u64;
+        pen.line((left, plot.y(value)), (width, plot.y(value)), (1.0, if at == 0 { "ch-axis" } else { "ch-line" }));
+        pen.text((left - 6.0, plot.y(value) + 3.5), Anchor::End, (10.5, "ch-soft"), &number(value));
+    }
+    curves(&mut pen, &plot, days);
+    dates(&mut pen, &plot, days, height);
+    let peak = peak(days);
+    if let Some((index, value)) = peak {
+        pen.dot((plot.x(index), plot.y(value)), 3.2, "ch-now");
+    }
+    if width > 600.0 {
+        pointed(&mut pen, &plot, days, legend);
+    }
+    pen.finish((width, height), title, said(days, legend, unit, peak))
+}
+
+fn heading(pen: &mut Pen, legend: &Legend, days: &[Day]) {
+    legend.draw(pen, (0.0, 12.0));
+    let mut x = 0.0;
+    if days.iter().any(|day| day.weekend) {
+        pen.rect((x, 20.0), (16.0, 11.0), "ch-band");
+        pen.text((x + 21.0, 29.0), Anchor::Start, (11.0, "ch-soft"), "week-end");
+        x += 88.0;
+    }
+    if days.iter().any(|day| day.feast.is_some()) {
+        pen.mark((x + 6.0, 29.0), "ch-feast", "");
+        pen.text((x + 15.0, 29.0), Anchor::Start, (11.0, "ch-soft"), "jour férié");
+    }
+}
+
+/// Weekends behind everything, feasts above it, the hatching of provisional days.
+fn ground(pen: &mut Pen, plot: &Plot, days: &[Day], width: f64) {
+    let mut from = None;
+    for index in 0..=days.len() {
+        let weekend = days.get(index).is_some_and(|day| day.weekend);
+        match (from, weekend) {
+            (None, true) => from = Some(index),
+            (Some(first), false) => {
+                let x = plot.left + plot.day * first as f64;
+                let wide = (plot.day * (index - first) as f64).min(width - x);
+                pen.rect((x, plot.top), (wide, plot.foot - plot.top), "ch-band");
+                from = None;
+            }
+            _ => {}
+        }
+    }
+    for (index, day) in days.iter().enumerate() {
+        if let Some(feast) = &day.feast {
+            pen.mark((plot.x(index), plot.top - 1.0), "ch-feast", &format!("{} : {feast}", short(day.date)));
+        }
+    }
+}
+
+fn curves(pen: &mut Pen, plot: &Plot, days: &[Day]) {
+    let points = |value: fn(&Day) -> Option<u64>| -> Vec<Option<(f64, f64)>> {
+        days.iter().enumerate().map(|(index, day)| value(day).map(|value| (plot.x(index), plot.y(value)))).collect()
+    };
+    pen.curve(&points(|day| day.before), (2.6, "ch-before-line"), "");
+    for (index, day) in days.iter().enumerate() {
+        if let (true, Some(value)) = (day.provisional, day.now) {
+            let at = (plot.left + plot.day * index as f64, plot.y(value));
+            let size = (plot.day + 0.2, plot.foot - plot.y(value));
+            pen.faint(at, size);
+            pen.hatch(at, size);
+        }
+    }
+    let now = points(|day| day.now);
+    // A day belongs to the dashed part when it is provisional; the two parts meet at its first.
+    let sure: Vec<_> = now.iter().zip(days).map(|(point, day)| point.filter(|_| !day.provisional)).collect();
+    let unsure: Vec<_> = (0..days.len())
+        .map(|index| {
+            now[index].filter(|_| days[index].provisional || days.get(index + 1).is_some_and(|day| day.provisional))
+        })
+        .collect();
+    pen.curve(&sure, (2.0, "ch-now-line"), "");
+    pen.curve(&unsure, (2.0, "ch-now-line"), "5 3");
+}
+
+/// Firsts of months where there are several, else every so many days.
+fn dates(pen: &mut Pen, plot: &Plot, days: &[Day], height: f64) {
+    let room = (46.0 / plot.day).ceil() as usize;
+    let firsts = days.iter().filter(|day| day.date.day() == 1).count() > 2;
+    let mut free = 0;
+    for (index, day) in days.iter().enumerate() {
+        if index < free || (firsts && day.date.day() != 1) {
+            continue;
+        }
+        let label = if firsts { MONTHS[day.date.month0() as usize % 12].to_owned() } else { short(day.date) };
+        pen.line((plot.x(index), plot.foot), (plot.x(index), plot.foot + 4.0), (1.0, "ch-axis"));
+        let anchor = if index == 0 {
+            Anchor::Start
+        } else if index + room > days.len() {
+            Anchor::End
+        } else {
+            Anchor::Middle
+        };
+        let x = if index == 0 { plot.left } else { plot.x(index) };
+        pen.text((x, height - 6.0), anchor, (10.5, "ch-soft"), &label);
+        free = index + room.max(if firsts { 1 } else { 7 });
+    }
+}
+
+fn pointed(pen: &mut Pen, plot: &Plot, days: &[Day], legend: &Legend) {
+    let value = |value: Option<u64>| value.map_or_else(|| "pas de donnée".to_owned(), number);
+    for (index, day) in days.iter().enumerate() {
+        let feast = day.feast.as_ref().map(|feast| format!(", {feast}")).unwrap_or_default();
+        let before = if legend.before.is_empty() {
+            String::new()
+        } else {
+            format!(" ; {} : {}", legend.before, value(day.before))
+        };
+        let sure = if day.provisional { " (provisoire)" } else { "" };
+        let title = format!("{}{feast} : {}{sure}{before}", short(day.date), value(day.now));
+        pen.unseen((plot.left + plot.day * index as f64, plot.top), (plot.day, plot.foot - plot.top), &title);
+    }
+}
+
+/// The day with the largest value, the first of equals.
+fn peak(days: &[Day]) -> Option<(usize, u64)> {
+    let mut best = None;
+    for (index, day) in days.iter().enumerate() {
+        if let Some(value) = day.now
+            && best.is_none_or(|(_, most)| value > most)
+        {
+            best = Some((index, value));
+        }
+    }
+    best
+}
+
+fn said(days: &[Day], legend: &Legend, unit: &str, peak: Option<(usize, u64)>) -> String {
+    let (Some(first), Some(last), Some((at, value))) = (days.first(), days.last(), peak) else {
+        return format!("{} : aucune donnée.", legend.now);
+    };
+    let (with, all) = (days.iter().filter(|day| day.now.is_some()).count(), days.len());
+    let least = days.iter().filter_map(|day| day.now.map(|value| (value, day.date))).min();
+    let least = least.map(|(value, day)| format!(", minimum {} le {}", number(value), short(day))).unwrap_or_default();
+    let text = format!(
+        "{unit} par jour du {} au {} : {with} jours avec données sur {all}, maximum {} le {}{least}",
+        short(first.date),
+        short(last.date),
+        number(value),
+        short(days[at].date)
+    );
+    format!("{}.", text.trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(date: &str, now: Option<u64>, before: Option<u64>) -> Day {
+        Day { date: date.parse().unwrap(), now, before, provisional: false, weekend: false, feast: None }
+    }
+
+    #[test]
+    fn steps_are_round() {
+        assert_eq!((step(100.0, 4.0), step(99_000.0, 4.0), step(3.0, 4.0), step(1.0, 4.0)), (25.0, 25_000.0, 1.0, 1.0));
+    }
+
+    #[test]
+    fn a_curve_says_what_it_shows() {
+        let mut days = vec![
+            day("2025-07-13", Some(10), Some(8)),
+            day("2025-07-14", Some(100), None),
+            day("2025-07-15", None, Some(9)),
+        ];
+        days[1].feast = Some("Fête nationale".into());
+        days[0].weekend = true;
+        let legend = Legend { now: "2025".into(), before: "2024".into(), provisional: false };
+        let drawing = daily("t", &legend, "Nuitées", &days, 960.0);
+        let expected = "Nuitées par jour du 13 juil. au 15 juil. : 2 jours avec données sur 3, maximum 100 le 14 juil., minimum 10 le 13 juil.";
+        assert_eq!(drawing.description, expected);
+        let svg = drawing.standalone();
+        assert!(svg.contains("14 juil., Fête nationale : 100 ; 2024 : pas de donnée"), "{svg}");
+        assert!(svg.contains("ch-band") && svg.contains("jour férié") && !svg.contains("url("));
+        days[1].provisional = true;
+        assert!(daily("t", &legend, "Nuitées", &days, 360.0).standalone().contains("url(#c-h)"));
+        assert!(!daily("t", &legend, "Nuitées", &[], 360.0).standalone().contains("NaN"));
+    }
+}
