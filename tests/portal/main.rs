@@ -6,6 +6,7 @@ mod cleanup_old_cache;
 mod clear_cache_midnight;
 mod one_figure;
 mod php_portal;
+mod pages;
 mod portal_figures;
 mod portal_users;
 mod serve_portal;

@@ -4,6 +4,7 @@
 #![allow(missing_docs)]
 
 pub mod backup;
+pub mod browser;
 pub mod diag;
 pub mod legacy;
 pub mod orange;

@@ -26,7 +26,7 @@ use crate::caller::Sessions;
 use crate::config::{Config, Rate};
 use crate::failure::Failure;
 use crate::journal::Journal;
-use crate::pages::PAGES;
+use crate::pages::{FILES, PAGES, assets};
 use crate::pool::{Pool, Stamp};
 use crate::throttle::Throttle;
 
@@ -116,8 +116,15 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         router = router.route(endpoint.path, get(answer)).route(&format!("{}.php", endpoint.path), get(answer));
     }
     for page in PAGES {
-        let answer = move |state, who, query, headers| answers::page(page, state, who, query, headers);
+        let answer = move |state, who, query| answers::page(page, state, who, query);
         router = router.route(page.path, get(answer)).route(&format!("{}.php", page.path), get(answer));
+    }
+    for file in FILES {
+        router = router
+            .route(file.path, get(move |state, who, query, headers| answers::file(file, state, who, query, headers)));
+    }
+    for asset in assets::ALL {
+        router = router.route(asset.path, get(|| async { asset.response() }));
     }
     let inner = router
         .route("/", get(entry::home))

@@ -8,6 +8,7 @@ use std::time::Duration;
 use flux_core::error::{Error, Result};
 use flux_core::settings::Settings;
 
+use crate::image::Logo;
 use crate::net::Networks;
 
 /// What the command line says.
@@ -56,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) cors: Vec<String>,
     pub(crate) frames: Vec<String>,
     pub(crate) observatory: String,
+    /// `portail/logo.svg` of the home.
+    pub(crate) logo: Option<Logo>,
     pub(crate) audit_log: PathBuf,
     pub(crate) access_log: PathBuf,
 }
@@ -98,6 +101,7 @@ impl Config {
             cors: origins("PORTAL_CORS_ORIGINS", list("PORTAL_CORS_ORIGINS"))?,
             frames: origins("PORTAL_FRAME_ANCESTORS", list("PORTAL_FRAME_ANCESTORS"))?,
             observatory: settings.get("OBSERVATOIRE_NOM").unwrap_or_else(|| "Observatoire du tourisme".into()),
+            logo: Logo::read(&home.join("portail/logo.svg")),
             access_log: settings.home.logs().join("portail-acces.log"),
             audit_log,
         })

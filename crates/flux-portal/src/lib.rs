@@ -1,7 +1,7 @@
 //! The portal: dashboards, infographic and JSON APIs over HTTP, read-only, from the tables that the tools write. The numbers are those of
 //! `flux_core::figures`; what is here is how they are asked for, who may, and how they are given.
 //!
-//! 1. `config`, `failure`, `net`
+//! 1. `image`, `config`, `failure`, `net`
 //! 2. `pool`, `model`, `ask`
 //! 3. [`password`], `throttle`, `session`, `caller`
 //! 4. `list`, `api`, `pages`
@@ -15,6 +15,7 @@ mod caller;
 mod config;
 mod connection;
 mod failure;
+mod image;
 mod journal;
 mod list;
 mod model;

@@ -1,5 +1,6 @@
 //! Lists as files for spreadsheets. A name never acts as a formula.
 
+use rust_xlsxwriter::{Format, Workbook, XlsxError};
 use serde_json::{Map, Value};
 
 /// A row: columns in their order.
@@ -40,6 +41,44 @@ pub(crate) fn csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
         }
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// Content type of a workbook.
+pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// A workbook of one sheet, numbers as numbers. Texts are stored as texts, which no program reads as a formula.
+///
+/// # Errors
+/// What the writer says.
+pub(crate) fn xlsx(rows: &[Row]) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let (bold, whole, decimal) =
+        (Format::new().set_bold(), Format::new().set_num_format("#,##0"), Format::new().set_num_format("#,##0.0#"));
+    let sheet = book.add_worksheet();
+    sheet.set_freeze_panes(1, 0)?;
+    let columns: Vec<&String> = rows.first().map(|row| row.keys().collect()).unwrap_or_default();
+    for (at, column) in (0..).zip(&columns) {
+        sheet.write_string_with_format(0, at, column.as_str(), &bold)?;
+    }
+    for (line, row) in (1..).zip(rows) {
+        for (at, column) in (0..).zip(&columns) {
+            match row.get(*column) {
+                None | Some(Value::Null) => {}
+                Some(Value::Number(number)) => {
+                    let format = if number.is_f64() { &decimal } else { &whole };
+                    sheet.write_number_with_format(line, at, number.as_f64().unwrap_or_default(), format)?;
+                }
+                Some(Value::String(text)) => {
+                    sheet.write_string(line, at, text)?;
+                }
+                Some(other) => {
+                    sheet.write_string(line, at, cell(other))?;
+                }
+            }
+        }
+    }
+    sheet.autofit();
+    book.save_to_buffer()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::ask::{Format, Parameters};
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::list;
-use crate::pages::{Content, Frame, Page, frame};
+use crate::pages::{Content, File, Frame, Page, frame};
 use crate::pool::Stamp;
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -44,9 +44,6 @@ pub(crate) async fn api(
     }
     let parameters = Parameters::parse(&query.unwrap_or_default())?;
     let format = parameters.format()?;
-    if format == Format::Xlsx {
-        return Err(Failure::BadRequest("format : json ou csv est attendu".into()));
-    }
     let kept = kept(&app, endpoint.path, parameters, endpoint.live, move |context| {
         let document = (endpoint.answer)(context)?;
         let name = endpoint.path.rsplit('/').next().unwrap_or_default();
@@ -58,7 +55,14 @@ pub(crate) async fn api(
                 })?;
                 Ok(Made { content_type: CSV, file: Some(format!("{name}.csv")), title: None, bytes })
             }
-            _ => {
+            Format::Xlsx => {
+                let bytes = list::xlsx(&document.rows).map_err(|error| {
+                    log::error!("XLSX : {error}");
+                    Failure::Internal
+                })?;
+                Ok(Made { content_type: list::XLSX, file: Some(format!("{name}.xlsx")), title: None, bytes })
+            }
+            Format::Json => {
                 Ok(Made { content_type: JSON, file: None, title: None, bytes: document.body.to_string().into_bytes() })
             }
         }
@@ -73,13 +77,10 @@ pub(crate) async fn page(
     State(app): App_,
     Extension(who): Extension<Who>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let query = query.unwrap_or_default();
-    if !who.caller.is_known() && !app.config.public {
-        let asked = if query.is_empty() { page.path.to_owned() } else { format!("{}?{query}", page.path) };
-        let redirect: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
-        return Ok(Redirect::to(&format!("{}?redirect={redirect}", app.config.path("/login"))).into_response());
+    if let Some(elsewhere) = to_login(&app, &who, page.path, &query) {
+        return Ok(elsewhere);
     }
     let parameters = Parameters::parse(&query)?;
     let embedded = page.path == "/infographie" && parameters.text("embed") == Some("1");
@@ -93,11 +94,41 @@ pub(crate) async fn page(
         })
     })
     .await?;
-    let mut response = framed(&app, &who, &kept, &headers)?;
+    let mut response = framed(&app, &who, &kept, embedded)?;
     if embedded {
         response.extensions_mut().insert(Framed);
     }
     Ok(response)
+}
+
+/// A file, for whoever may see the pages.
+pub(crate) async fn file(
+    file: &'static File,
+    State(app): App_,
+    Extension(who): Extension<Who>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let query = query.unwrap_or_default();
+    if let Some(elsewhere) = to_login(&app, &who, file.path, &query) {
+        return Ok(elsewhere);
+    }
+    let kept = kept(&app, file.path, Parameters::parse(&query)?, false, move |context| {
+        let name = file.saved.then(|| file.path.trim_start_matches('/').to_owned());
+        Ok(Made { content_type: file.content_type, file: name, title: None, bytes: (file.bytes)(context)? })
+    })
+    .await?;
+    Ok(given(&kept, &headers))
+}
+
+/// Where a stranger is sent who may not look.
+fn to_login(app: &App, who: &Who, path: &str, query: &str) -> Option<Response> {
+    if who.caller.is_known() || app.config.public {
+        return None;
+    }
+    let asked = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    let redirect: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+    Some(Redirect::to(&format!("{}?redirect={redirect}", app.config.path("/login"))).into_response())
 }
 
 /// What a handler has made.
@@ -176,9 +207,8 @@ fn given(kept: &Kept, headers: &HeaderMap) -> Response {
     response
 }
 
-/// A page with the frame of its reader; other content as it is.
-fn framed(app: &App, who: &Who, kept: &Kept, headers: &HeaderMap) -> Result<Response, Failure> {
-    let Some(title) = &kept.title else { return Ok(given(kept, headers)) };
+/// A page with the frame of its reader.
+fn framed(app: &App, who: &Who, kept: &Kept, bare: bool) -> Result<Response, Failure> {
     let form_token = who.cookies.session.as_ref().map(|secret| secret.form_token()).transpose()?;
     let account = match &who.caller {
         Caller::Account(account) => Some(account),
@@ -186,7 +216,8 @@ fn framed(app: &App, who: &Who, kept: &Kept, headers: &HeaderMap) -> Result<Resp
     };
     // What is kept was made by the templates.
     let body = maud::PreEscaped(String::from_utf8_lossy(&kept.bytes).into_owned());
-    let around = Frame { config: &app.config, account, form_token: form_token.as_deref() };
-    let page = frame(&around, &Content { title: title.clone(), body }).into_string();
+    let around = Frame { config: &app.config, account, form_token: form_token.as_deref(), bare };
+    let title = kept.title.clone().unwrap_or_default();
+    let page = frame(&around, &Content { title, body }).into_string();
     Ok(([(header::CONTENT_TYPE, HTML)], page).into_response())
 }

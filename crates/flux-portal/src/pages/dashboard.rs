@@ -1,83 +1,236 @@
-//! The pages of figures.
+//! The dashboard: tourists, excursionists, two questions face to face.
 
-use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicators};
+use flux_core::figures::indicators::Indicators;
 use flux_core::figures::meta::Meta;
-use flux_core::health::freshness::freshness;
-use maud::{Markup, html};
+use flux_core::figures::rankings::Breakdown;
+use flux_core::figures::scope::Visitors;
+use maud::{Markup, PreEscaped, html};
 
 use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
-use crate::pages::{Content, usual};
+use crate::pages::blocks::{Block, Link, about, change, legend, links, unequal};
+use crate::pages::filters::{Filters, visitors_name};
+use crate::pages::{Content, charts, compare, empty, frame, words};
 
 pub(super) fn dashboard(context: &mut Context<'_>) -> Result<Content, Failure> {
     let choices = model::filters(context.session)?;
-    let asked = ["annee", "periode", "zone", "debut", "fin"].iter().any(|name| context.parameters.text(name).is_some());
-    let question = match usual(&choices) {
-        Some((year, period, zone)) if !asked => {
-            context.parameters.with(&[("annee", &year.to_string()), ("periode", period), ("zone", zone)]).question()?
+    match context.parameters.text("onglet") {
+        None | Some("touristes") => of_visitors(context, choices, Visitors::Touristes),
+        Some("excursionnistes") => of_visitors(context, choices, Visitors::Excursionnistes),
+        Some("comparer") => compare::compare(context, choices),
+        Some(_) => Err(Failure::BadRequest("onglet : touristes, excursionnistes ou comparer est attendu".into())),
+    }
+}
+
+/// The three tabs; links, so that each has an address.
+pub(super) fn tabs(context: &Context<'_>, filters: &Filters, current: &str) -> Markup {
+    html! {
+        nav.onglets aria-label="Vues du tableau de bord" {
+            ul {
+                @for (id, title) in [("touristes", "Touristes"), ("excursionnistes", "Excursionnistes"), ("comparer", "Comparer")] {
+                    li { a href=(filters.address(context, "/dashboard", &[("onglet", id)])) aria-current=[(id == current).then_some("page")] { (title) } }
+                }
+            }
         }
-        Some(_) => context.parameters.question()?,
-        None => return Ok(Content { title: "Tableau de bord".into(), body: html! { p { "Aucune donnée." } } }),
+    }
+}
+
+fn of_visitors(
+    context: &mut Context<'_>,
+    choices: flux_core::figures::choices::Choices,
+    visitors: Visitors,
+) -> Result<Content, Failure> {
+    let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Tableau de bord")) };
+    let question = filters.parameters.question()?;
+    let figures = model::key_figures(context.session, &question, context.version)?;
+    let days = model::days(context.session, &question, context.version, visitors)?;
+    let meta = &days.meta;
+    let name = visitors_name(visitors);
+    let mut blocks = vec![(
+        "plein",
+        Block {
+            id: "jours",
+            title: charts::days_title(visitors),
+            charts: vec![
+                charts::days(&days.value, meta, visitors, 980.0),
+                charts::days(&days.value, meta, visitors, 360.0),
+            ],
+            tables: vec![charts::days_table(&days.value, meta, visitors)],
+            links: files(context, &filters, "/api/infographie/infographie_series", "/graphiques/jours.svg", visitors),
+            note: None,
+        },
+    )];
+    if visitors == Visitors::Touristes {
+        blocks.push(("", stays_block(context, &filters, &figures.value, &figures.meta)));
+    }
+    for breakdown in [Breakdown::Departements, Breakdown::Regions, Breakdown::Pays] {
+        blocks.push(("", origin_block(context, &filters, visitors, breakdown)?));
+    }
+    if visitors == Visitors::Touristes {
+        blocks.push(("", communes_block(context, &filters)?));
+    }
+    let body = html! {
+        (tabs(context, &filters, name))
+        (filters.form(&context.config.path("/dashboard"), &[("onglet", name)]))
+        (about(meta))
+        (keys(context, &filters, &figures.value, visitors, meta))
+        div.grille { @for (class, block) in &blocks { (block.render(class)) } }
+        p { a href=(context.config.path("/methodologie")) { "Définitions et sources" } " · version des données " code { (meta.version_des_donnees) } }
     };
-    let answer = model::key_figures(context.session, &question, context.version)?;
-    Ok(Content {
-        title: "Tableau de bord".into(),
-        body: html! { (about(&answer.meta)) (figures(&answer.value)) p { a href=(context.config.path("/methodologie")) { "Définitions" } } },
-    })
+    Ok(Content::page(context, "Tableau de bord", frame::Place::Dashboard, body, filters.address(context, "", &[])))
 }
 
-/// What is to be known before any number.
-fn about(meta: &Meta) -> Markup {
+/// The files of a list and the drawing of it.
+pub(super) fn files(
+    context: &Context<'_>,
+    filters: &Filters,
+    list: &str,
+    drawing: &str,
+    visitors: Visitors,
+) -> Vec<Link> {
+    let visitors = ("visiteurs", visitors_name(visitors));
+    vec![
+        ("CSV", filters.address(context, list, &[("format", "csv"), visitors])),
+        ("Excel", filters.address(context, list, &[("format", "xlsx"), visitors])),
+        ("SVG", filters.address(context, drawing, &[visitors])),
+    ]
+}
+
+/// The large figures, then all.
+pub(super) fn keys(
+    context: &Context<'_>,
+    filters: &Filters,
+    figures: &Indicators,
+    visitors: Visitors,
+    meta: &Meta,
+) -> Markup {
+    let ids = match visitors {
+        Visitors::Touristes => ["nuitees_total", "nuitees_francais", "nuitees_internationaux", "duree_moyenne_total"],
+        Visitors::Excursionnistes => [
+            "excursionnistes_total",
+            "excursionnistes_francais",
+            "excursionnistes_internationaux",
+            "pic_excursionnistes",
+        ],
+    };
+    let api = "/api/infographie/infographie_indicateurs_cles";
+    let files: Vec<Link> = [("CSV", "csv"), ("Excel", "xlsx")]
+        .map(|(kind, format)| (kind, filters.address(context, api, &[("format", format)])))
+        .into();
     html! {
-        p { (meta.zone) ", du " (meta.debut) " au " (meta.fin) " : " (meta.jours_avec_donnees) " jours avec données sur " (meta.jours) "." }
-        @if meta.provisoire_pct.is_some_and(|percent| percent > 0.0) { p { "Données provisoires." } }
-    }
-}
-
-fn number(figure: Option<Figure>) -> String {
-    match figure {
-        None => "–".into(),
-        Some(Figure::Count(count)) => flux_core::report::number(count),
-        Some(Figure::Mean(mean)) => format!("{mean:.2}").replace('.', ","),
-    }
-}
-
-fn figures(indicators: &Indicators) -> Markup {
-    html! {
-        table {
-            caption { "Indicateurs" }
-            thead { tr { th scope="col" { "Indicateur" } @for year in indicators.annees { th scope="col" { (year) } } th scope="col" { "Évolution" } } }
-            tbody {
-                @for row in &indicators.rows {
-                    tr {
-                        th scope="row" { (row.definition.indicateur) }
-                        @for value in row.values { td { (number(value)) } }
-                        td { @match row.change(1) { Some(change) => (format!("{change:+.1} %").replace('.', ",")), None => "–" } }
+        section.cles aria-labelledby="cles-titre" {
+            h2 id="cles-titre" { "Chiffres clés" }
+            ul.cartes {
+                @for row in ids.iter().filter_map(|id| charts::figure(figures, id)) {
+                    li.carte id=(row.definition.id) {
+                        h3 { (row.definition.indicateur) }
+                        p.valeur { (words::figure(row.values[0])) " " span.unite { (row.definition.unit()) } }
+                        @if let Some(day) = row.dates[0] { p { "le " (words::date(day)) } }
+                        p { span.evolution { (change(row.change(1), meta)) } " · " (figures.annees[1]) " : " (words::figure(row.values[1])) }
+                        (PreEscaped(charts::history(figures, row).inline(&format!("h-{}", row.definition.id))))
                     }
                 }
             }
+            (PreEscaped(charts::origins(figures, visitors).inline("provenances")))
+            (charts::figures_table(figures, Some(visitors), meta).render())
+            (links(&files, "indicateurs"))
         }
     }
 }
 
-pub(super) fn methodology(_: &mut Context<'_>) -> Result<Content, Failure> {
-    let body = html! {
-        table {
-            caption { "Définition de chaque indicateur" }
-            thead { tr { th scope="col" { "Indicateur" } th scope="col" { "Définition" } th scope="col" { "Unité" } th scope="col" { "Table" } } }
-            tbody {
-                @for definition in DEFINITIONS {
-                    tr { th scope="row" { (definition.indicateur) } td { (definition.definition) } td { (definition.unit()) } td { code { (definition.table()) } } }
-                }
-            }
-        }
-    };
-    Ok(Content { title: "Méthodologie".into(), body })
+fn stays_block<'a>(context: &Context<'_>, filters: &Filters, figures: &Indicators, meta: &Meta) -> Block<'a> {
+    Block {
+        id: "sejours",
+        title: charts::STAYS,
+        charts: vec![charts::stays(&figures.stays)],
+        tables: charts::stays_tables(&figures.stays, meta),
+        links: files(
+            context,
+            filters,
+            "/api/infographie/infographie_duree_sejour",
+            "/graphiques/sejours.svg",
+            Visitors::Touristes,
+        ),
+        note: Some(format!(
+            "Part des séjours de chaque durée ; source : {}, {} jours sur {}.",
+            figures.stays.source.table, figures.stays.source.jours_avec_donnees, meta.jours
+        )),
+    }
 }
 
-pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
-    let freshness = freshness(context.database)?;
-    let day = freshness.donnees_jusqu_au.map_or_else(|| "–".to_owned(), |day| day.to_string());
-    Ok(Content { title: "État des données".into(), body: html! { p { "Données jusqu'au " (day) "." } } })
+/// Path of the list and of the drawing of a breakdown.
+pub(super) fn paths(visitors: Visitors, breakdown: Breakdown) -> (&'static str, &'static str) {
+    match (visitors, breakdown) {
+        (Visitors::Touristes, Breakdown::Departements) => {
+            ("/api/infographie/infographie_departements_touristes", "/graphiques/departements.svg")
+        }
+        (Visitors::Touristes, Breakdown::Regions) => {
+            ("/api/infographie/infographie_regions_touristes", "/graphiques/regions.svg")
+        }
+        (Visitors::Touristes, Breakdown::Pays) => {
+            ("/api/infographie/infographie_pays_touristes", "/graphiques/pays.svg")
+        }
+        (Visitors::Excursionnistes, Breakdown::Departements) => {
+            ("/api/infographie/infographie_departements_excursionnistes", "/graphiques/departements.svg")
+        }
+        (Visitors::Excursionnistes, Breakdown::Regions) => {
+            ("/api/infographie/infographie_regions_excursionnistes", "/graphiques/regions.svg")
+        }
+        (Visitors::Excursionnistes, Breakdown::Pays) => {
+            ("/api/infographie/infographie_pays_excursionnistes", "/graphiques/pays.svg")
+        }
+    }
+}
+
+/// Names of a ranking that are shown.
+pub(super) fn shown(breakdown: Breakdown) -> usize {
+    if breakdown == Breakdown::Departements { 15 } else { 10 }
+}
+
+fn origin_block<'a>(
+    context: &mut Context<'_>,
+    filters: &Filters,
+    visitors: Visitors,
+    breakdown: Breakdown,
+) -> Result<Block<'a>, Failure> {
+    let question = filters.parameters.question()?;
+    let answer = model::origins(context.session, &question, context.version, (visitors, breakdown))?;
+    let rows = answer.value.ranked(shown(breakdown));
+    let title = charts::title(visitors, breakdown);
+    let (list, drawing) = paths(visitors, breakdown);
+    Ok(Block {
+        id: match breakdown {
+            Breakdown::Departements => "departements",
+            Breakdown::Regions => "regions",
+            Breakdown::Pays => "pays",
+        },
+        title,
+        charts: vec![charts::ranks(title, &legend(&answer.meta), &rows)],
+        tables: vec![charts::ranking_table(title, breakdown, &answer.meta, &rows)],
+        links: files(context, filters, list, drawing, visitors),
+        note: said(&answer.meta),
+    })
+}
+
+/// What is to be known of one list.
+fn said(meta: &Meta) -> Option<String> {
+    let part = (meta.jours_avec_donnees < meta.jours)
+        .then(|| format!("{} jours sur {} avec données.", meta.jours_avec_donnees, meta.jours));
+    let said: Vec<String> = [part, unequal(meta).map(|why| format!("⚠ {why}"))].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters) -> Result<Block<'a>, Failure> {
+    let question = filters.parameters.question()?;
+    let answer = model::communes(context.session, &question, context.version)?;
+    let list = "/api/infographie/infographie_communes_excursion";
+    Ok(Block {
+        id: "communes",
+        title: charts::COMMUNES,
+        charts: vec![charts::communes(&answer.value, &answer.meta, 10, usize::MAX)],
+        tables: vec![charts::communes_table(&answer.value, &answer.meta, 10)],
+        links: files(context, filters, list, "/graphiques/communes.svg", Visitors::Touristes),
+        note: said(&answer.meta),
+    })
 }

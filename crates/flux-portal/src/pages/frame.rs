@@ -1,11 +1,12 @@
 //! What stands around every page.
 
 use flux_core::accounts::Account;
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::pages::Content;
+use crate::pages::assets;
 
 /// What differs from reader to reader.
 pub(crate) struct Frame<'a> {
@@ -13,6 +14,38 @@ pub(crate) struct Frame<'a> {
     pub(crate) account: Option<&'a Account>,
     /// What a form must hold.
     pub(crate) form_token: Option<&'a str>,
+    /// Nothing around it: it stands in a frame of another page.
+    pub(crate) bare: bool,
+}
+
+/// Where the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Dashboard,
+    Poster,
+    Tables,
+    Methodology,
+    State,
+}
+
+/// The way to the other pages; `query` goes along to those that ask the same.
+pub(super) fn ways(config: &Config, place: Place, query: &str) -> Markup {
+    let with = |path: &str| {
+        let path = config.path(path);
+        if query.is_empty() { path } else { format!("{path}?{query}") }
+    };
+    let all = [
+        (Place::Dashboard, "Tableau de bord", with("/dashboard")),
+        (Place::Poster, "Infographie", with("/infographie")),
+        (Place::Tables, "Tables", with("/tables")),
+        (Place::Methodology, "Méthodologie", config.path("/methodologie")),
+        (Place::State, "État", config.path("/etat")),
+    ];
+    html! {
+        nav.pages aria-label="Pages" {
+            ul { @for (known, title, address) in &all { li { a href=(address) aria-current=[(*known == place).then_some("page")] { (title) } } } }
+        }
+    }
 }
 
 /// A whole page.
@@ -24,21 +57,40 @@ pub(crate) fn frame(frame: &Frame<'_>, content: &Content) -> Markup {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
                 title { (content.title) " – " (config.observatory) }
+                link rel="stylesheet" href=(assets::STYLE.address(config));
+                link rel="icon" type="image/svg+xml" href=(assets::ICON.address(config));
+                script src=(assets::SCRIPT.address(config)) defer {}
             }
-            body {
-                header {
-                    p { a href=(config.path("/dashboard")) { (config.observatory) } }
-                    @if let Some(account) = frame.account {
-                        form method="post" action=(config.path("/logout")) {
-                            input type="hidden" name="csrf" value=(frame.form_token.unwrap_or_default());
-                            button { "Déconnecter " (account.username) }
+            body class=[frame.bare.then_some("nu")] {
+                @if !frame.bare {
+                    a.saut href="#contenu" { "Aller au contenu" }
+                    header {
+                        p.marque {
+                            a href=(config.path("/dashboard")) {
+                                @if let Some(logo) = &config.logo { span.logo aria-hidden="true" { (mark(logo)) } }
+                                (config.observatory)
+                            }
+                        }
+                        @if let Some(account) = frame.account {
+                            form method="post" action=(config.path("/logout")) {
+                                input type="hidden" name="csrf" value=(frame.form_token.unwrap_or_default());
+                                span.doux { (account.username) } " " button.discret type="submit" { "Se déconnecter" }
+                            }
                         }
                     }
                 }
-                main { h1 { (content.title) } (content.body) }
+                (content.body)
             }
         }
+    }
+}
+
+fn mark(logo: &crate::image::Logo) -> Markup {
+    let (width, height) = logo.within(120.0, 32.0);
+    html! {
+        svg width=(format!("{width:.0}")) height=(format!("{height:.0}")) viewBox=(format!("0 0 {} {}", logo.width, logo.height)) { (PreEscaped(&logo.svg)) }
     }
 }
 
@@ -46,7 +98,20 @@ pub(crate) fn frame(frame: &Frame<'_>, content: &Content) -> Markup {
 pub(crate) fn failure(config: &Config, failure: &Failure) -> Markup {
     let content = Content {
         title: failure.title().into(),
-        body: html! { p { (failure.message()) } p { a href=(config.path("/dashboard")) { "Tableau de bord" } } },
+        body: html! {
+            main id="contenu" class="etroite" {
+                h1 { (failure.title()) }
+                p { (sentence(&failure.message())) }
+                p { a href=(config.path("/dashboard")) { "Tableau de bord" } }
+            }
+        },
     };
-    frame(&Frame { config, account: None, form_token: None }, &content)
+    frame(&Frame { config, account: None, form_token: None, bare: false }, &content)
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", characters.as_str().trim_end_matches('.'))
 }

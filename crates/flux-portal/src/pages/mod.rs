@@ -1,11 +1,20 @@
-//! Pages: what the model says, as HTML. Whatever is written into a page is escaped by the templates.
+//! Pages: what the model says, as HTML and drawings. Whatever is written into a page is escaped by the templates.
 
+pub(crate) mod assets;
+mod blocks;
+mod charts;
+mod compare;
 mod dashboard;
+mod drawings;
+mod filters;
 mod frame;
 mod login;
+mod poster;
+mod state;
+mod tables;
+mod words;
 
-use flux_core::figures::choices::Choices;
-use maud::Markup;
+use maud::{Markup, html};
 
 use crate::api::Context;
 use crate::failure::Failure;
@@ -17,7 +26,23 @@ pub(crate) use login::login;
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) title: String,
+    /// Way to the other pages and what the page is about.
     pub(crate) body: Markup,
+}
+
+impl Content {
+    /// A page with the way to the others; `query` goes along to those that ask the same.
+    fn page(context: &Context<'_>, title: &str, place: frame::Place, body: Markup, query: String) -> Self {
+        let query = query.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+        let body = html! { (frame::ways(context.config, place, &query)) main id="contenu" { h1 { (title) } (body) } };
+        Self { title: title.to_owned(), body }
+    }
+}
+
+/// A page where there are no data at all.
+fn empty(context: &Context<'_>, title: &str) -> Content {
+    let body = html! { p { "Aucune donnée : rien n'a été importé encore." } };
+    Content::page(context, title, frame::Place::Dashboard, body, String::new())
 }
 
 /// A page that is worked out from the database, and kept while the data do not change.
@@ -31,14 +56,39 @@ pub(crate) struct Page {
 pub(crate) const PAGES: &[Page] = &[
     Page { path: "/dashboard", content: dashboard::dashboard },
     Page { path: "/tdb_comparaison", content: dashboard::dashboard },
-    Page { path: "/infographie", content: dashboard::dashboard },
-    Page { path: "/tables", content: dashboard::dashboard },
-    Page { path: "/methodologie", content: dashboard::methodology },
-    Page { path: "/etat", content: dashboard::state },
+    Page { path: "/infographie", content: poster::page },
+    Page { path: "/tables", content: tables::page },
+    Page { path: "/methodologie", content: state::methodology },
+    Page { path: "/etat", content: state::state },
 ];
 
-/// What is shown where nothing was asked for: the last year with data, all of it, the first zone.
-fn usual(choices: &Choices) -> Option<(i32, &'static str, &str)> {
-    let year = *choices.annees.first()?;
-    Some((year, "annee_complete", choices.zones.first()?.name.as_str()))
+/// A file that is worked out from the database, for whoever may see the pages.
+pub(crate) struct File {
+    /// Below the base.
+    pub(crate) path: &'static str,
+    pub(crate) content_type: &'static str,
+    /// Whether it is to be saved rather than shown.
+    pub(crate) saved: bool,
+    pub(crate) bytes: fn(&mut Context<'_>) -> Result<Vec<u8>, Failure>,
 }
+
+const SVG: &str = "image/svg+xml";
+
+const fn drawing(path: &'static str, bytes: fn(&mut Context<'_>) -> Result<Vec<u8>, Failure>) -> File {
+    File { path, content_type: SVG, saved: false, bytes }
+}
+
+/// All files.
+pub(crate) const FILES: &[File] = &[
+    drawing("/graphiques/jours.svg", drawings::days),
+    drawing("/graphiques/departements.svg", drawings::departements),
+    drawing("/graphiques/regions.svg", drawings::regions),
+    drawing("/graphiques/pays.svg", drawings::pays),
+    drawing("/graphiques/communes.svg", drawings::communes),
+    drawing("/graphiques/sejours.svg", drawings::stays),
+    drawing("/infographie.svg", poster::svg),
+    File { path: "/infographie.png", content_type: "image/png", saved: false, bytes: poster::png },
+    File { path: "/infographie.pdf", content_type: "application/pdf", saved: false, bytes: poster::pdf },
+    File { path: "/tables.csv", content_type: "text/csv; charset=utf-8", saved: true, bytes: tables::csv },
+    File { path: "/tables.xlsx", content_type: crate::list::XLSX, saved: true, bytes: tables::xlsx },
+];

@@ -10,7 +10,7 @@ mod ranking;
 
 pub use bars::{Column, Part, columns, history, split};
 pub use daily::{Day, daily};
-pub use pen::{Drawing, Pen, fitted, text_width};
+pub use pen::{Anchor, Drawing, Pen, fitted, text_width};
 pub use ranking::{Bar, Legend, ranking};
 
 /// Rules for a page that holds charts. It must give values to the variables, which [`LIGHT`] and [`DARK`] do.

@@ -245,10 +245,18 @@ impl Pen {
         height
     }
 
-    /// An image that is SVG itself and known to hold nothing but shapes, at (x, y).
-    pub fn image(&mut self, svg: &str, (x, y): (f64, f64), (width, height): (f64, f64)) {
-        let _ =
-            write!(self.body, "<svg x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\">{svg}</svg>");
+    /// An image that is SVG itself, of this natural size, and known to hold nothing but shapes; at (x, y).
+    pub fn image(
+        &mut self,
+        svg: &str,
+        (natural_width, natural_height): (f64, f64),
+        (x, y): (f64, f64),
+        (width, height): (f64, f64),
+    ) {
+        let _ = write!(
+            self.body,
+            "<svg x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" viewBox=\"0 0 {natural_width} {natural_height}\">{svg}</svg>"
+        );
     }
 
     /// The drawing.

@@ -1,0 +1,138 @@
+//! What pages are put together from: tables, charts with their tables and files, notices.
+
+use flux_core::figures::meta::Meta;
+use flux_core::report::chart::{Drawing, Legend};
+use maud::{Markup, PreEscaped, html};
+
+use crate::pages::words;
+
+/// A table; the first cell of a row is its name.
+pub(super) struct Table {
+    pub(super) caption: String,
+    /// Titles; those that begin with `>` stand over numbers.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
+        let columns = columns.iter().map(|title| (*title).to_owned()).collect();
+        Self { caption: caption.into(), columns, rows: Vec::new() }
+    }
+
+    pub(super) fn render(&self) -> Markup {
+        let class = |at: usize| self.columns.get(at).is_some_and(|title| title.starts_with('>')).then_some("n");
+        html! {
+            div.scroll role="region" tabindex="0" aria-label=(self.caption) {
+                table {
+                    caption { (self.caption) }
+                    thead { tr { @for (at, title) in self.columns.iter().enumerate() { th scope="col" class=[class(at)] { (title.trim_start_matches('>')) } } } }
+                    tbody {
+                        @for row in &self.rows {
+                            tr { @for (at, cell) in row.iter().enumerate() { @if at == 0 { th scope="row" { (cell) } } @else { td class=[class(at)] { (cell) } } } }
+                        }
+                        @if self.rows.is_empty() { tr { td colspan=(self.columns.len()) { "Aucune donnée" } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A file of what is shown: its kind and its address.
+pub(super) type Link = (&'static str, String);
+
+/// A chart with its table and its files.
+pub(super) struct Block<'a> {
+    /// Unique on the page.
+    pub(super) id: &'a str,
+    pub(super) title: &'a str,
+    /// For wide screens and for all; a second one takes its place on narrow ones.
+    pub(super) charts: Vec<Drawing>,
+    pub(super) tables: Vec<Table>,
+    pub(super) links: Vec<Link>,
+    /// What is to be known before the numbers.
+    pub(super) note: Option<String>,
+}
+
+impl Block<'_> {
+    pub(super) fn render(&self, class: &str) -> Markup {
+        let heading = format!("{}-titre", self.id);
+        let two = self.charts.len() > 1;
+        html! {
+            section class=(format!("bloc {class}")) id=(self.id) aria-labelledby=(heading) {
+                h2 id=(heading) { (self.title) }
+                @if let Some(note) = &self.note { p.note { (note) } }
+                @for (at, chart) in self.charts.iter().enumerate() {
+                    div class=[two.then_some(if at == 0 { "large" } else { "etroit" })] { (PreEscaped(chart.inline(&format!("{}-{at}", self.id)))) }
+                }
+                details { summary { "Tableau" } @for table in &self.tables { (table.render()) } }
+                (links(&self.links, self.title))
+            }
+        }
+    }
+}
+
+/// Links to files; what they are of is said to whoever does not see where they stand.
+pub(super) fn links(links: &[Link], of: &str) -> Markup {
+    html! {
+        @if !links.is_empty() {
+            p.fichiers { "Télécharger : " @for (at, (kind, address)) in links.iter().enumerate() { @if at > 0 { ", " } a href=(address) { (kind) span.cache { " : " (of) } } } }
+        }
+    }
+}
+
+/// The series of an answer.
+pub(super) fn legend(meta: &Meta) -> Legend {
+    Legend {
+        now: meta.annee.to_string(),
+        before: meta.debut_n1.map(|_| meta.annee_n1.to_string()).unwrap_or_default(),
+        provisional: provisional(meta),
+    }
+}
+
+pub(super) fn provisional(meta: &Meta) -> bool {
+    meta.provisoire_pct.is_some_and(|percent| percent > 0.0)
+}
+
+/// Why the two totals are not of the same thing; nothing where they are.
+pub(super) fn unequal(meta: &Meta) -> Option<String> {
+    let before = meta.jours_avec_donnees_n1.filter(|days| *days > 0)?;
+    (meta.jours_avec_donnees > 0 && before != meta.jours_avec_donnees).then(|| {
+        format!(
+            "Les évolutions comparent {} avec données à {} : à lire avec prudence.",
+            words::days(meta.jours_avec_donnees),
+            words::days(before)
+        )
+    })
+}
+
+/// A change, with a sign where it compares totals of unequal spans.
+pub(super) fn change(value: Option<f64>, meta: &Meta) -> String {
+    let text = words::change(value);
+    if value.is_some() && unequal(meta).is_some() { format!("⚠ {text}") } else { text }
+}
+
+/// What is to be known before any number.
+pub(super) fn about(meta: &Meta) -> Markup {
+    let named = meta.periode_nom != format!("{} → {}", meta.debut, meta.fin);
+    html! {
+        section.apropos aria-label="Ce que comptent ces chiffres" {
+            p.sujet { strong { (words::name(&meta.zone)) } @if named { " · " (meta.periode_nom) } " · " (words::dates(meta.debut, meta.fin)) }
+            @match (meta.debut_n1, meta.fin_n1) {
+                (Some(debut), Some(fin)) => p { "Comparé à " (meta.annee_n1) " : " (words::dates(debut, fin)) },
+                _ => p.alerte { "⚠ Rien à comparer en " (meta.annee_n1) @if let Some(why) = &meta.sans_reference { " : " (why) } },
+            }
+            p {
+                span.jours { (words::number(meta.jours_avec_donnees)) " jours sur " (words::number(meta.jours)) } " avec données"
+                @if let (Some(with), Some(days)) = (meta.jours_avec_donnees_n1, meta.jours_n1) {
+                    " ; " (meta.annee_n1) " : " (words::number(with)) " jours sur " (words::number(days))
+                }
+                @if let Some(day) = meta.donnees_jusqu_au { " · données jusqu'au " (words::date(day)) }
+            }
+            @if provisional(meta) { p { span.hachure aria-hidden="true" {} " " strong { "Données provisoires" } " : " (words::percent(meta.provisoire_pct)) " du volume" } }
+            @if let Some(why) = unequal(meta) { p.alerte { "⚠ " (why) } }
+            @if meta.zones.len() > 1 { p.doux { "Zone enregistrée sous " (meta.zones.join(", ")) ", additionnés." } }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The question of a page: what its address asks, what stands where it asks nothing, and the form to ask something else.
+
+use flux_core::figures::choices::Choices;
+use flux_core::figures::scope::Visitors;
+use maud::{Markup, html};
+
+use crate::api::Context;
+use crate::ask::Parameters;
+use crate::failure::Failure;
+use crate::pages::words;
+
+/// What a page was asked, completed.
+pub(super) struct Filters {
+    pub(super) choices: Choices,
+    pub(super) parameters: Parameters,
+}
+
+/// Names of one question.
+const QUESTION: [&str; 6] = ["annee", "compare_annee", "periode", "debut", "fin", "zone"];
+
+impl Filters {
+    /// The last year with data, all of it, the first zone, where the address names none of them; none without any data.
+    pub(super) fn of(context: &mut Context<'_>, choices: Choices) -> Option<Self> {
+        let given = context.parameters;
+        let year = choices.annees.first()?.to_string();
+        let zone = choices.zones.first()?.name.clone();
+        let mut usual: Vec<(&str, &str)> = Vec::new();
+        let dates = given.text("debut").is_some() || given.text("fin").is_some();
+        for (name, value) in [("annee", year.as_str()), ("periode", "annee_complete"), ("zone", &zone)] {
+            if given.text(name).is_none() && !(dates && name != "zone") {
+                usual.push((name, value));
+            }
+        }
+        let parameters = given.with(&usual);
+        Some(Self { choices, parameters })
+    }
+
+    /// The same for two questions; the second is the year before.
+    pub(super) fn of_two(context: &mut Context<'_>, choices: Choices) -> Option<Self> {
+        let given = context.parameters;
+        let year = *choices.annees.first()?;
+        let zone = choices.zones.first()?.name.clone();
+        let mut usual: Vec<(String, String)> = Vec::new();
+        for (suffix, year) in [("_a", year), ("_b", year - 1)] {
+            let dates = given.text(&format!("debut{suffix}")).is_some();
+            for (name, value) in
+                [("annee", year.to_string()), ("periode", "annee_complete".to_owned()), ("zone", zone.clone())]
+            {
+                let name = format!("{name}{suffix}");
+                if given.text(&name).is_none() && !(dates && !name.starts_with("zone")) {
+                    usual.push((name, value));
+                }
+            }
+        }
+        let usual: Vec<(&str, &str)> = usual.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let parameters = given.with(&usual);
+        Some(Self { choices, parameters })
+    }
+
+    /// An address of the portal with this question and these others.
+    pub(super) fn address(&self, context: &Context<'_>, path: &str, others: &[(&str, &str)]) -> String {
+        let question = self.parameters.only(&QUESTION).with(others).query();
+        format!("{}?{question}", context.config.path(path))
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.parameters.text(name).unwrap_or_default()
+    }
+
+    /// The form; `hidden` goes along.
+    pub(super) fn form(&self, action: &str, hidden: &[(&str, &str)]) -> Markup {
+        html! {
+            form.filtres method="get" action=(action) {
+                @for (name, value) in hidden { input type="hidden" name=(name) value=(value); }
+                (self.fields("", true))
+                p.actions { button type="submit" { "Afficher" } }
+            }
+        }
+    }
+
+    /// Two questions face to face.
+    pub(super) fn form_of_two(&self, action: &str, visitors: Visitors) -> Markup {
+        html! {
+            form.filtres.deux method="get" action=(action) {
+                input type="hidden" name="onglet" value="comparer";
+                @for (suffix, title) in [("_a", "A"), ("_b", "B")] { fieldset { legend { (title) } (self.fields(suffix, false)) } }
+                p { label for="visiteurs" { "Visiteurs" } select id="visiteurs" name="visiteurs" {
+                    option value="touristes" selected[visitors == Visitors::Touristes] { "Touristes" }
+                    option value="excursionnistes" selected[visitors == Visitors::Excursionnistes] { "Excursionnistes" }
+                } }
+                p.actions { button type="submit" { "Comparer" } }
+            }
+        }
+    }
+
+    fn fields(&self, suffix: &str, reference: bool) -> Markup {
+        let name = |field: &str| format!("{field}{suffix}");
+        let (year, period) = (self.value(&name("annee")), self.value(&name("periode")));
+        let reference_year = self.value("compare_annee");
+        html! {
+            p { label for=(name("zone")) { "Zone" } select id=(name("zone")) name=(name("zone")) { (self.zones(self.value(&name("zone")))) } }
+            p { label for=(name("annee")) { "Année" } select id=(name("annee")) name=(name("annee")) {
+                @for known in &self.choices.annees { option value=(known) selected[known.to_string() == year] { (known) } }
+                @if !year.is_empty() && !self.choices.annees.iter().any(|known| known.to_string() == year) { option value=(year) selected { (year) } }
+            } }
+            @if reference {
+                p { label for="compare_annee" { "Comparée à" } select id="compare_annee" name="compare_annee" {
+                    option value="" { "l'année précédente" }
+                    @for known in &self.choices.annees { option value=(known) selected[known.to_string() == reference_year] { (known) } }
+                } }
+            }
+            p { label for=(name("periode")) { "Période" } select id=(name("periode")) name=(name("periode")) { (self.periods(period)) } }
+            p.date { label for=(name("debut")) { "ou du" } input type="date" id=(name("debut")) name=(name("debut")) value=(self.value(&name("debut"))) min="2000-01-01" max="2100-12-31"; }
+            p.date { label for=(name("fin")) { "au" } input type="date" id=(name("fin")) name=(name("fin")) value=(self.value(&name("fin"))) min="2000-01-01" max="2100-12-31"; }
+        }
+    }
+
+    fn zones(&self, asked: &str) -> Markup {
+        let known = self.choices.zones.iter().any(|zone| zone.name == asked);
+        html! {
+            @for zone in &self.choices.zones { option value=(zone.name) selected[zone.name == asked] { (words::name(&zone.name)) } }
+            @if !known && !asked.is_empty() { option value=(asked) selected { (asked) } }
+        }
+    }
+
+    /// Every code once, with the years that have it where not all do.
+    fn periods(&self, asked: &str) -> Markup {
+        let mut codes: Vec<(&str, &str, Vec<i32>)> = Vec::new();
+        for (year, period) in self.choices.periodes.iter().flat_map(|(year, list)| list.iter().map(move |p| (*year, p)))
+        {
+            match codes.iter_mut().find(|(code, ..)| *code == period.code) {
+                Some((.., years)) => years.push(year),
+                None => codes.push((&period.code, &period.label, vec![year])),
+            }
+        }
+        let label = |code: &str, label: &str, years: &[i32]| {
+            let name = label.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end();
+            let name = if code == "annee_complete" {
+                "Année complète"
+            } else if name.is_empty() {
+                code
+            } else {
+                name
+            };
+            if years.len() < self.choices.annees.len() {
+                let years: Vec<String> = years.iter().map(ToString::to_string).collect();
+                format!("{name} ({})", years.join(", "))
+            } else {
+                name.to_owned()
+            }
+        };
+        let known = codes.iter().any(|(code, ..)| *code == asked);
+        html! {
+            @for (code, name, years) in &codes {
+                option value=(code) selected[*code == asked] data-annees=(years.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")) { (label(code, name, years)) }
+            }
+            @if !known && !asked.is_empty() { option value=(asked) selected { (asked) } }
+        }
+    }
+}
+
+/// `onglet` or `visiteurs`: tourists unless excursionists are asked for.
+pub(super) fn visitors(parameters: &Parameters) -> Result<Visitors, Failure> {
+    match parameters.text("visiteurs") {
+        None | Some("touristes") => Ok(Visitors::Touristes),
+        Some("excursionnistes") => Ok(Visitors::Excursionnistes),
+        Some(_) => Err(Failure::BadRequest("visiteurs : touristes ou excursionnistes est attendu".into())),
+    }
+}
+
+pub(super) fn visitors_name(visitors: Visitors) -> &'static str {
+    match visitors {
+        Visitors::Touristes => "touristes",
+        Visitors::Excursionnistes => "excursionnistes",
+    }
+}

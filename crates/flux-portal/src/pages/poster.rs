@@ -1,0 +1,290 @@
+//! The infographic: one A4 page to be given away, as a page, SVG, PNG and PDF of one drawing.
+
+use flux_core::figures::indicators::Indicators;
+use flux_core::figures::lengths::Stays;
+use flux_core::figures::meta::Meta;
+use flux_core::figures::mobility::Mobility;
+use flux_core::figures::rankings::{Breakdown, Ranking};
+use flux_core::figures::scope::Visitors;
+use flux_core::figures::series::Series;
+use flux_core::report::chart::{Anchor, Drawing, Pen, fitted};
+use maud::{PreEscaped, html};
+
+use crate::api::Context;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::model;
+use crate::pages::blocks::{Link, about, legend, links, provisional, unequal};
+use crate::pages::dashboard::keys;
+use crate::pages::filters::Filters;
+use crate::pages::{Content, charts, empty, frame, words};
+use crate::{image, pages::blocks};
+
+/// A4 at 96 dots per inch.
+const PAGE: (f64, f64) = (794.0, 1_123.0);
+const MARGIN: f64 = 36.0;
+const WIDTH: f64 = PAGE.0 - 2.0 * MARGIN;
+/// Dots of the PNG per dot of the page: 192 per inch.
+const SCALE: f32 = 2.0;
+
+/// Everything on it.
+struct Poster {
+    figures: Indicators,
+    days: Series,
+    departements: Ranking,
+    pays: Ranking,
+    stays: Stays,
+    communes: Mobility,
+    meta: Meta,
+}
+
+fn gather(context: &mut Context<'_>, filters: &Filters) -> Result<Poster, Failure> {
+    let question = filters.parameters.question()?;
+    let figures = model::key_figures(context.session, &question, context.version)?;
+    let days = model::days(context.session, &question, context.version, Visitors::Touristes)?;
+    let origins = |context: &mut Context<'_>, breakdown| {
+        model::origins(context.session, &question, context.version, (Visitors::Touristes, breakdown))
+    };
+    let departements = origins(context, Breakdown::Departements)?.value;
+    let pays = origins(context, Breakdown::Pays)?.value;
+    let communes = model::communes(context.session, &question, context.version)?.value;
+    Ok(Poster {
+        stays: figures.value.stays.clone(),
+        figures: figures.value,
+        days: days.value,
+        departements,
+        pays,
+        communes,
+        meta: figures.meta,
+    })
+}
+
+fn drawing(context: &mut Context<'_>) -> Result<Drawing, Failure> {
+    let choices = model::filters(context.session)?;
+    let Some(filters) = Filters::of(context, choices) else { return Err(Failure::NotFound("aucune donnée".into())) };
+    let poster = gather(context, &filters)?;
+    Ok(poster.draw(context.config))
+}
+
+pub(super) fn svg(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    Ok(drawing(context)?.standalone().into_bytes())
+}
+
+fn drawn(result: Result<Vec<u8>, String>) -> Result<Vec<u8>, Failure> {
+    result.map_err(|error| {
+        log::error!("infographie : {error}");
+        Failure::Internal
+    })
+}
+
+pub(super) fn png(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    drawn(image::png(&drawing(context)?.standalone(), SCALE))
+}
+
+pub(super) fn pdf(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    drawn(image::pdf(&drawing(context)?.standalone()))
+}
+
+/// The page: the drawing for wide screens and paper, its numbers as text below and on narrow ones.
+pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
+    let choices = model::filters(context.session)?;
+    let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Infographie")) };
+    let poster = gather(context, &filters)?;
+    let drawing = poster.draw(context.config);
+    let shown = html! { div.affiche { (PreEscaped(drawing.inline("affiche"))) } };
+    if context.parameters.text("embed") == Some("1") {
+        let body = html! { main id="contenu" { h1.cache { "Infographie" } (shown) div.seul { (text(context, &filters, &poster)) } } };
+        return Ok(Content { title: "Infographie".into(), body });
+    }
+    let files: Vec<Link> = [("PDF", "/infographie.pdf"), ("PNG", "/infographie.png"), ("SVG", "/infographie.svg")]
+        .map(|(kind, path)| (kind, filters.address(context, path, &[])))
+        .into();
+    let body = html! {
+        (filters.form(&context.config.path("/infographie"), &[]))
+        (links(&files, "infographie"))
+        (shown)
+        (text(context, &filters, &poster))
+    };
+    Ok(Content::page(context, "Infographie", frame::Place::Poster, body, filters.address(context, "", &[])))
+}
+
+fn text(context: &Context<'_>, filters: &Filters, poster: &Poster) -> maud::Markup {
+    let meta = &poster.meta;
+    let departements = poster.departements.ranked(15);
+    let pays = poster.pays.ranked(10);
+    let mut tables = vec![
+        charts::ranking_table(
+            charts::title(Visitors::Touristes, Breakdown::Departements),
+            Breakdown::Departements,
+            meta,
+            &departements,
+        ),
+        charts::ranking_table(charts::title(Visitors::Touristes, Breakdown::Pays), Breakdown::Pays, meta, &pays),
+        charts::communes_table(&poster.communes, meta, 10),
+    ];
+    tables.extend(charts::stays_tables(&poster.stays, meta));
+    html! {
+        div.texte {
+            (about(meta))
+            (keys(context, filters, &poster.figures, Visitors::Touristes, meta))
+            section.cles aria-labelledby="autres-titre" {
+                h2 id="autres-titre" { "Excursionnistes et classements" }
+                (charts::figures_table(&poster.figures, Some(Visitors::Excursionnistes), meta).render())
+                @for table in &tables { (table.render()) }
+            }
+        }
+    }
+}
+
+impl Poster {
+    fn draw(&self, config: &Config) -> Drawing {
+        let mut pen = Pen::new();
+        let mut y = self.head(&mut pen, config);
+        for (title, ids) in [
+            ("Touristes", ["nuitees_total", "nuitees_francais", "nuitees_internationaux", "duree_moyenne_total"]),
+            (
+                "Excursionnistes",
+                [
+                    "excursionnistes_total",
+                    "excursionnistes_francais",
+                    "excursionnistes_internationaux",
+                    "pic_excursionnistes",
+                ],
+            ),
+        ] {
+            y = self.row_of_figures(&mut pen, y, title, ids);
+        }
+        let curve = charts::days(&self.days, &self.meta, Visitors::Touristes, 900.0);
+        y = heading(&mut pen, (MARGIN, y), WIDTH, charts::days_title(Visitors::Touristes));
+        y += pen.place(&curve, (MARGIN, y), WIDTH) + 14.0;
+        let column = (WIDTH - 28.0) / 2.0;
+        let right = MARGIN + column + 28.0;
+        let legend = legend(&self.meta);
+        let mut departements = self.departements.ranked(5);
+        departements.truncate(7);
+        let mut pays = self.pays.ranked(5);
+        pays.truncate(7);
+        let left_top =
+            heading(&mut pen, (MARGIN, y), column, charts::title(Visitors::Touristes, Breakdown::Departements));
+        let drawing =
+            charts::ranks(charts::title(Visitors::Touristes, Breakdown::Departements), &legend, &departements);
+        let left = left_top + pen.place(&drawing, (MARGIN, left_top), column);
+        let right_top = heading(&mut pen, (right, y), column, charts::title(Visitors::Touristes, Breakdown::Pays));
+        let drawing = charts::ranks(charts::title(Visitors::Touristes, Breakdown::Pays), &legend, &pays);
+        let under = right_top + pen.place(&drawing, (right, right_top), column);
+        y = left.max(under) + 12.0;
+        let top = heading(&mut pen, (MARGIN, y), column, charts::COMMUNES);
+        pen.place(&charts::communes(&self.communes, &self.meta, 5, 6), (MARGIN, top), column);
+        let top = heading(&mut pen, (right, y), column, charts::STAYS);
+        pen.place(&charts::stays(&self.stays), (right, top), column);
+        foot(&mut pen, &self.meta);
+        let title = format!(
+            "{} : fréquentation touristique {}",
+            words::name(&self.meta.zone),
+            words::dates(self.meta.debut, self.meta.fin)
+        );
+        pen.finish(PAGE, &title, self.said())
+    }
+
+    fn head(&self, pen: &mut Pen, config: &Config) -> f64 {
+        let meta = &self.meta;
+        let mut room = WIDTH;
+        if let Some(logo) = &config.logo {
+            let (width, height) = logo.within(150.0, 62.0);
+            pen.image(&logo.svg, (logo.width, logo.height), (PAGE.0 - MARGIN - width, 28.0), (width, height));
+            room -= width + 16.0;
+        }
+        pen.text((MARGIN, 42.0), Anchor::Start, (12.0, "ch-soft"), &fitted(&config.observatory, 12.0, room));
+        pen.bold((MARGIN, 72.0), Anchor::Start, (28.0, "ch-ink"), &fitted(&words::name(&meta.zone), 28.0, room));
+        let named = meta.periode_nom != format!("{} → {}", meta.debut, meta.fin);
+        let dates = words::dates(meta.debut, meta.fin);
+        let period = if named {
+            format!("{} · {dates}", meta.periode_nom)
+        } else {
+            format!("Fréquentation touristique {dates}")
+        };
+        pen.text((MARGIN, 94.0), Anchor::Start, (14.0, "ch-ink"), &fitted(&period, 14.0, room));
+        let mut known = format!("{} jours sur {} avec données", meta.jours_avec_donnees, meta.jours);
+        if provisional(meta) {
+            known += &format!(" · données provisoires ({} du volume)", words::percent(meta.provisoire_pct));
+        }
+        match (meta.debut_n1, meta.fin_n1) {
+            (Some(debut), Some(fin)) => {
+                known += &format!(" · comparé à {} ({})", meta.annee_n1, words::dates(debut, fin))
+            }
+            _ => known += &format!(" · rien à comparer en {}", meta.annee_n1),
+        }
+        pen.text((MARGIN, 114.0), Anchor::Start, (11.0, "ch-soft"), &fitted(&known, 11.0, WIDTH));
+        let mut y = 114.0;
+        if let Some(why) = unequal(meta) {
+            y += 15.0;
+            pen.text((MARGIN, y), Anchor::Start, (11.0, "ch-ink"), &format!("⚠ {why}"));
+        }
+        pen.rect((MARGIN, y + 9.0), (WIDTH, 3.0), "ch-now");
+        y + 26.0
+    }
+
+    fn row_of_figures(&self, pen: &mut Pen, y: f64, title: &str, ids: [&str; 4]) -> f64 {
+        pen.bold((MARGIN, y + 10.0), Anchor::Start, (12.0, "ch-ink"), title);
+        let wide = WIDTH / 4.0;
+        let present = ids.iter().filter_map(|id| charts::figure(&self.figures, id));
+        for (place, row) in present.enumerate() {
+            let x = MARGIN + wide * place as f64;
+            pen.text(
+                (x, y + 27.0),
+                Anchor::Start,
+                (10.5, "ch-soft"),
+                &fitted(row.definition.indicateur, 10.5, wide - 8.0),
+            );
+            pen.bold((x, y + 51.0), Anchor::Start, (22.0, "ch-ink"), &words::figure(row.values[0]));
+            let before = format!(
+                "{} · {} : {}",
+                blocks::change(row.change(1), &self.meta),
+                self.figures.annees[1],
+                words::figure(row.values[1])
+            );
+            pen.text((x, y + 67.0), Anchor::Start, (10.5, "ch-soft"), &fitted(&before, 10.5, wide - 6.0));
+        }
+        y + 84.0
+    }
+
+    /// The large figures in words.
+    fn said(&self) -> String {
+        let row = |row: &flux_core::figures::indicators::Indicator| {
+            format!(
+                "{} : {} {} ({}, {} : {})",
+                row.definition.indicateur,
+                words::figure(row.values[0]),
+                row.definition.unit(),
+                words::change(row.change(1)),
+                self.figures.annees[1],
+                words::figure(row.values[1])
+            )
+        };
+        format!(
+            "{}. Les classements sont dans les tableaux sous le dessin.",
+            self.figures.rows.iter().map(row).collect::<Vec<_>>().join(" ; ")
+        )
+    }
+}
+
+fn heading(pen: &mut Pen, (x, y): (f64, f64), width: f64, text: &str) -> f64 {
+    pen.bold((x, y + 10.0), Anchor::Start, (12.5, "ch-ink"), text);
+    pen.line((x, y + 16.0), (x + width, y + 16.0), (1.0, "ch-line"));
+    y + 22.0
+}
+
+fn foot(pen: &mut Pen, meta: &Meta) {
+    let lines = [
+        "Touristes : visiteurs qui passent la nuit dans la zone, comptés en nuitées. Excursionnistes : visiteurs d'un jour, comptés en présences. Les résidents ne comptent jamais.".to_owned(),
+        format!(
+            "Source : Orange Flux Vision. Données jusqu'au {}. Calculé le {} (version {}).",
+            meta.donnees_jusqu_au.map_or_else(|| "–".into(), words::date),
+            meta.calcule_le.get(..10).unwrap_or_default(),
+            meta.version_des_donnees
+        ),
+    ];
+    for (line, text) in lines.iter().enumerate() {
+        pen.text((MARGIN, PAGE.1 - 30.0 + 12.0 * line as f64), Anchor::Start, (8.8, "ch-soft"), text);
+    }
+}

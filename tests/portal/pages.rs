@@ -1,0 +1,312 @@
+//! The pages in a real browser: somebody logs in, filters, reads figures that SQL here works out, downloads; on a phone, without scripts,
+//! by keyboard alone, in the dark; and what axe-core says of it.
+
+use std::future::Future;
+use std::io::{Cursor, Read};
+use std::time::{Duration, Instant};
+
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use flux_test::{Home, TestDb, skip};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::Value;
+use support::browser::{Driver, Look, axe};
+use support::served::{Served, TOKEN, database, encoded};
+
+const PASSWORD: &str = "un mot de passe assez long";
+/// The zone that has two rows, in summer.
+const SUMMER: &str = "annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC";
+const PAGES: [&str; 7] = [
+    "/dashboard",
+    "/dashboard?onglet=excursionnistes",
+    "/dashboard?onglet=comparer",
+    "/infographie",
+    "/tables",
+    "/methodologie",
+    "/etat",
+];
+
+/// Runs `work` in a browser that looks so, and ends the browser whatever comes of it.
+fn look<F: Future<Output = ()> + Send + 'static>(driver: &Driver, look: Look, work: impl FnOnce(Client) -> F) {
+    let profile = tempfile_folder();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(look.capabilities(&profile));
+        let client = builder.connect(&driver.url).await.expect("a browser");
+        let ended = tokio::spawn(work(client.clone())).await;
+        client.close().await.expect("the browser ends");
+        if let Err(error) = ended {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    });
+    let _ = std::fs::remove_dir_all(profile);
+}
+
+fn tempfile_folder() -> std::path::PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("flux-browser-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn driver() -> Option<Driver> {
+    let driver = Driver::start();
+    if driver.is_none() {
+        skip("chromium-driver is not installed");
+    }
+    driver
+}
+
+async fn script(client: &Client, code: &str) -> Value {
+    client.execute(code, Vec::new()).await.unwrap()
+}
+
+async fn path(client: &Client) -> String {
+    client.current_url().await.unwrap().path().to_owned()
+}
+
+/// Waits until the page is at `wanted`.
+async fn arrive(client: &Client, wanted: &str) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while path(client).await != wanted {
+        assert!(Instant::now() < until, "at {} instead of {wanted}", path(client).await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Presses a key where the focus is.
+async fn press(client: &Client, keys: &str) {
+    client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+}
+
+/// Goes by Tab to the element of this id.
+async fn tab_to(client: &Client, id: &str) {
+    for _ in 0..60 {
+        if script(client, "return document.activeElement.id").await == id {
+            return;
+        }
+        press(client, &char::from(Key::Tab).to_string()).await;
+    }
+    panic!("{id} is not reached by keyboard");
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+fn with_account(db: &TestDb) -> Served {
+    let home = Home::new(db);
+    home.tool("portal-users").args(["add", "anne"]).stdin(format!("{PASSWORD}\n")).run().expect_code(0);
+    Served::at(home, &[], &[])
+}
+
+/// Nights of the summer of 2025 and of 2024, by the dates that the calendar of the test has.
+fn nights(db: &TestDb, from: &str, to: &str) -> String {
+    db.scalar(&format!(
+        "SELECT SUM(volume) FROM fact_nuitees WHERE date BETWEEN '{from}' AND '{to}' AND id_zone IN (2, 4) \
+         AND id_categorie = 1 AND id_provenance IN (2, 3)"
+    ))
+}
+
+#[test]
+fn somebody_logs_in_and_filters_by_keyboard_alone() {
+    let Some(driver) = driver() else { return };
+    let db = database();
+    let served = with_account(&db);
+    let (now, before) = (nights(&db, "2025-07-05", "2025-08-31"), nights(&db, "2024-07-06", "2024-08-30"));
+    let base = served.base();
+    look(&driver, Look::wide(1_400), move |client| async move {
+        client.goto(&format!("{base}/dashboard")).await.unwrap();
+        arrive(&client, "/login").await;
+        // The form has the focus, and says what is wrong.
+        let (tab, enter) = (char::from(Key::Tab), char::from(Key::Enter));
+        press(&client, &format!("anne{tab}")).await;
+        press(&client, &format!("faux{enter}")).await;
+        client.wait().for_element(Locator::Css("[role=alert]")).await.unwrap();
+        tab_to(&client, "username").await;
+        press(&client, &format!("anne{tab}")).await;
+        press(&client, &format!("{PASSWORD}{enter}")).await;
+        arrive(&client, "/dashboard").await;
+        tab_to(&client, "zone").await;
+        press(&client, "Pays").await;
+        tab_to(&client, "periode").await;
+        press(&client, "Vacances").await;
+        press(&client, &enter.to_string()).await;
+        if !client.current_url().await.unwrap().query().unwrap_or_default().contains("vacances_ete") {
+            let to_button = "return document.activeElement.type";
+            while script(&client, to_button).await != "submit" {
+                press(&client, &tab.to_string()).await;
+            }
+            press(&client, &enter.to_string()).await;
+        }
+        client.wait().for_element(Locator::Css("#nuitees_total")).await.unwrap();
+        let query = client.current_url().await.unwrap().query().unwrap_or_default().to_owned();
+        assert!(query.contains("periode=vacances_ete") && query.contains("zone=PAYS"), "{query}");
+        let card = client.find(Locator::Css("#nuitees_total")).await.unwrap();
+        let value = card.find(Locator::Css(".valeur")).await.unwrap().text().await.unwrap();
+        assert_eq!(digits(&value), now, "{value}");
+        let text = card.text().await.unwrap();
+        let line = text.lines().find(|line| line.contains("2024 :")).unwrap();
+        assert!(digits(line.split("2024 :").nth(1).unwrap()).starts_with(&before), "{line} instead of {before}");
+        let about = client.find(Locator::Css(".apropos")).await.unwrap().text().await.unwrap();
+        assert!(about.contains("58 jours sur 58") && about.contains("Données provisoires"), "{about}");
+        // 58 days against 56.
+        assert!(about.contains("⚠ Les évolutions comparent 58 jours avec données à 56 jours"), "{about}");
+        client.find(Locator::Css("header form button")).await.unwrap().send_keys(&enter.to_string()).await.unwrap();
+        arrive(&client, "/login").await;
+    });
+}
+
+#[test]
+fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
+    let Some(driver) = driver() else { return };
+    let db = database();
+    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    for (width, scripts) in [(360, false), (800, true), (1_400, true)] {
+        let base = served.base();
+        let how = Look { width, dark: false, script: scripts };
+        look(&driver, how, move |client| async move {
+            for page in PAGES.iter().chain(&["/login", "/nulle-part", "/infographie?embed=1"]) {
+                client.goto(&format!("{base}{page}")).await.unwrap();
+                let sizes = script(&client, "const e = document.documentElement; return [e.scrollWidth, e.clientWidth]").await;
+                assert_eq!(sizes[1], width, "{page}");
+                assert!(sizes[0].as_u64() <= sizes[1].as_u64(), "{page} at {width}: {sizes}");
+                let heading = script(&client, "return document.querySelectorAll('main h1').length").await;
+                assert_eq!(heading, 1, "{page}");
+            }
+            client.goto(&format!("{base}/dashboard?{SUMMER}")).await.unwrap();
+            let chart = "return [...document.querySelectorAll('#jours svg')].filter(s => s.getBoundingClientRect().width > 0).length";
+            assert_eq!(script(&client, chart).await, 1);
+            if !scripts {
+                // The form works without a script.
+                let year = client.find(Locator::Id("annee")).await.unwrap();
+                year.select_by_value("2024").await.unwrap();
+                client.find(Locator::Css(".filtres button")).await.unwrap().click().await.unwrap();
+                url_with(&client, "annee=2024").await;
+                let about = client.find(Locator::Css(".apropos")).await.unwrap().text().await.unwrap();
+                assert!(about.contains("2024"), "{about}");
+            }
+        });
+    }
+}
+
+/// The address, once it holds this.
+async fn url_with(client: &Client, part: &str) {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let url = client.current_url().await.unwrap();
+        if url.as_str().contains(part) {
+            return;
+        }
+        assert!(Instant::now() < until, "{url} without {part}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[test]
+fn axe_finds_nothing_on_any_page_light_and_dark() {
+    let Some(driver) = driver() else { return };
+    let Some(axe) = axe() else { return skip("axe-core is not there: scripts/test installs it") };
+    let db = database();
+    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    for dark in [false, true] {
+        let (base, axe) = (served.base(), axe.clone());
+        look(&driver, Look { width: 1_400, dark, script: true }, move |client| async move {
+            for page in PAGES.iter().chain(&["/login", "/dashboard?annee=2025&periode=inconnue&zone=CABA"]) {
+                client.goto(&format!("{base}{page}")).await.unwrap();
+                let scheme = script(&client, "return matchMedia('(prefers-color-scheme: dark)').matches").await;
+                assert_eq!(scheme, dark, "{page}");
+                script(&client, "for (const d of document.querySelectorAll('details')) d.open = true").await;
+                let run = format!(
+                    "{axe}; const done = arguments[arguments.length - 1];
+                     axe.run(document, {{resultTypes: ['violations']}}).then(r => done(r.violations.map(v =>
+                         v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + n.failureSummary).join(' | '))), e => done([String(e)]))"
+                );
+                let found = client.execute_async(&run, Vec::new()).await.unwrap();
+                assert_eq!(found, serde_json::json!([]), "{page}, dark: {dark}");
+            }
+        });
+    }
+}
+
+/// What stands in the parts of a workbook.
+fn workbook(bytes: &[u8]) -> (String, String) {
+    let mut book = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut part = |name: &str| {
+        let mut text = String::new();
+        book.by_name(name).unwrap().read_to_string(&mut text).unwrap();
+        text
+    };
+    (part("xl/sharedStrings.xml"), part("xl/worksheets/sheet1.xml"))
+}
+
+#[test]
+fn files_hold_what_is_shown_and_no_name_is_a_formula() {
+    let db = database();
+    db.exec(
+        "INSERT INTO dim_departements (id_departement, nom_departement, nom_region, nom_nouvelle_region) \
+         VALUES (70, '=CMD(\"x\")', 'X', '<script>alert(1)</script>');
+         INSERT INTO fact_nuitees_departements (date, is_provisional, id_zone, id_provenance, id_categorie, id_departement, volume) \
+         VALUES ('2025-07-10', 0, 2, 2, 1, 70, 98765432)",
+    );
+    let served = Served::new(&db, &[], &[]);
+    let list = "/api/infographie/infographie_departements_touristes";
+    let csv = served.api(&format!("{list}?{SUMMER}&format=csv")).expect(200);
+    assert!(csv.text().starts_with('\u{feff}') && csv.text().contains("\"'=CMD(\"\"x\"\")\";98765432;"), "{}", csv.text());
+    for path in [format!("{list}?{SUMMER}&format=xlsx"), format!("/tables.xlsx?{SUMMER}")] {
+        let answer = served.api(&path).expect(200);
+        assert!(answer.header("content-type").unwrap().contains("spreadsheetml"));
+        assert!(answer.header("content-disposition").unwrap().starts_with("attachment"));
+        let (texts, sheet) = workbook(&answer.body);
+        assert!(texts.contains("=CMD(&quot;x&quot;)") || texts.contains("=CMD(\"x\")"), "{texts}");
+        assert!(sheet.contains("<v>98765432</v>") && !sheet.contains("<f>"), "{sheet}");
+    }
+    let all = served.api(&format!("/tables.csv?{SUMMER}")).expect(200).text();
+    let total = nights(&db, "2025-07-05", "2025-08-31");
+    assert!(all.contains(&format!("Indicateurs;Nuitées totales;{total};")), "{all}");
+    for chart in ["jours", "departements", "regions", "pays", "communes", "sejours"] {
+        let answer = served.api(&format!("/graphiques/{chart}.svg?{SUMMER}")).expect(200);
+        assert_eq!(answer.header("content-type").as_deref(), Some("image/svg+xml"));
+        assert!(answer.text().starts_with("<svg ") && !answer.text().contains("<script"), "{chart}");
+    }
+    let page = served.api(&format!("/dashboard?{SUMMER}")).expect(200).text();
+    assert!(page.contains("98\u{202f}765\u{202f}432") && !page.contains("<script>alert"));
+    assert!(!page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick"), "the policy forbids it");
+    // Nobody knows the stranger: the files are as closed as the pages.
+    for path in ["/infographie.pdf", "/tables.xlsx", "/graphiques/jours.svg"] {
+        let to = served.get(path).expect(303).header("location").unwrap();
+        assert_eq!(to, format!("/login?redirect={}", encoded(path)));
+    }
+    assert_eq!(served.get("/static/portail.css").expect(200).header("content-type").as_deref(), Some("text/css; charset=utf-8"));
+}
+
+#[test]
+fn the_infographic_is_one_drawing_in_three_formats_and_frames_only_where_it_may() {
+    let db = database();
+    let home = Home::new(&db);
+    std::fs::create_dir_all(home.path().join("portail")).unwrap();
+    let logo = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"60\" height=\"30\"><rect width=\"60\" height=\"30\" fill=\"#123456\"/><script>x()</script></svg>";
+    std::fs::write(home.path().join("portail/logo.svg"), logo).unwrap();
+    let variables = [("OBSERVATOIRE_NOM", "Observatoire d'<essai>"), ("PORTAL_FRAME_ANCESTORS", "https://www.exemple.fr")];
+    let served = Served::at(home, &variables, &[]);
+    let svg = served.api(&format!("/infographie.svg?{SUMMER}")).expect(200).text();
+    assert!(svg.contains("Pays d&#39;Aurillac") && svg.contains("Observatoire d&#39;&lt;essai&gt;") && svg.contains("#123456"), "{svg}");
+    assert!(!svg.contains("<script"), "{svg}");
+    let png = served.api(&format!("/infographie.png?{SUMMER}")).expect(200);
+    let side = |at: usize| u32::from_be_bytes(png.body[at..at + 4].try_into().unwrap());
+    // 794 by 1 123 at two dots each
+    assert_eq!((&png.body[1..4], side(16), side(20)), (&b"PNG"[..], 1_588, 2_246));
+    let pdf = served.api(&format!("/infographie.pdf?{SUMMER}")).expect(200);
+    assert_eq!(pdf.header("content-type").as_deref(), Some("application/pdf"));
+    let text = String::from_utf8_lossy(&pdf.body).into_owned();
+    // A4 is 595 by 842 points
+    assert!(pdf.body.starts_with(b"%PDF") && text.contains("/Count 1") && text.contains("/MediaBox [0 0 595.5 842.25]"), "{}", &text[..2_000]);
+    let head = |path: &str| served.send("GET", path, &[("Authorization", &format!("Bearer {TOKEN}"))], "").expect(200);
+    let framed = head(&format!("/infographie?embed=1&{SUMMER}"));
+    assert!(framed.header("content-security-policy").unwrap().ends_with("frame-ancestors https://www.exemple.fr"));
+    assert!(!framed.text().contains("<header") && framed.text().contains("<main"));
+    assert!(head("/infographie").header("content-security-policy").unwrap().ends_with("frame-ancestors 'none'"));
+}
