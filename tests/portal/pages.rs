@@ -99,7 +99,11 @@ fn digits(text: &str) -> String {
 
 fn with_account(db: &TestDb) -> Served {
     let home = Home::new(db);
-    home.tool("portal-users").args(["add", "anne"]).stdin(format!("{PASSWORD}\n")).run().expect_code(0);
+    home.tool("portal-users")
+        .args(["add", "anne", "--role", "admin"])
+        .stdin(format!("{PASSWORD}\n"))
+        .run()
+        .expect_code(0);
     Served::at(home, &[], &[])
 }
 
@@ -171,8 +175,12 @@ fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
         look(&driver, how, move |client| async move {
             for page in PAGES.iter().chain(&["/login", "/nulle-part", "/infographie?embed=1"]) {
                 client.goto(&format!("{base}{page}")).await.unwrap();
-                let sizes = script(&client, "const e = document.documentElement; return [e.scrollWidth, e.clientWidth]").await;
-                assert_eq!(sizes[1], width, "{page}");
+                let sizes = script(
+                    &client,
+                    "const e = document.documentElement; return [e.scrollWidth, e.clientWidth, innerWidth]",
+                )
+                .await;
+                assert_eq!(sizes[2], width, "{page}");
                 assert!(sizes[0].as_u64() <= sizes[1].as_u64(), "{page} at {width}: {sizes}");
                 let heading = script(&client, "return document.querySelectorAll('main h1').length").await;
                 assert_eq!(heading, 1, "{page}");
@@ -255,7 +263,11 @@ fn files_hold_what_is_shown_and_no_name_is_a_formula() {
     let served = Served::new(&db, &[], &[]);
     let list = "/api/infographie/infographie_departements_touristes";
     let csv = served.api(&format!("{list}?{SUMMER}&format=csv")).expect(200);
-    assert!(csv.text().starts_with('\u{feff}') && csv.text().contains("\"'=CMD(\"\"x\"\")\";98765432;"), "{}", csv.text());
+    assert!(
+        csv.text().starts_with('\u{feff}') && csv.text().contains("\"'=CMD(\"\"x\"\")\";98765432;"),
+        "{}",
+        csv.text()
+    );
     for path in [format!("{list}?{SUMMER}&format=xlsx"), format!("/tables.xlsx?{SUMMER}")] {
         let answer = served.api(&path).expect(200);
         assert!(answer.header("content-type").unwrap().contains("spreadsheetml"));
@@ -274,13 +286,19 @@ fn files_hold_what_is_shown_and_no_name_is_a_formula() {
     }
     let page = served.api(&format!("/dashboard?{SUMMER}")).expect(200).text();
     assert!(page.contains("98\u{202f}765\u{202f}432") && !page.contains("<script>alert"));
-    assert!(!page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick"), "the policy forbids it");
+    assert!(
+        !page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick"),
+        "the policy forbids it"
+    );
     // Nobody knows the stranger: the files are as closed as the pages.
     for path in ["/infographie.pdf", "/tables.xlsx", "/graphiques/jours.svg"] {
         let to = served.get(path).expect(303).header("location").unwrap();
         assert_eq!(to, format!("/login?redirect={}", encoded(path)));
     }
-    assert_eq!(served.get("/static/portail.css").expect(200).header("content-type").as_deref(), Some("text/css; charset=utf-8"));
+    assert_eq!(
+        served.get("/static/portail.css").expect(200).header("content-type").as_deref(),
+        Some("text/css; charset=utf-8")
+    );
 }
 
 #[test]
@@ -290,10 +308,16 @@ fn the_infographic_is_one_drawing_in_three_formats_and_frames_only_where_it_may(
     std::fs::create_dir_all(home.path().join("portail")).unwrap();
     let logo = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"60\" height=\"30\"><rect width=\"60\" height=\"30\" fill=\"#123456\"/><script>x()</script></svg>";
     std::fs::write(home.path().join("portail/logo.svg"), logo).unwrap();
-    let variables = [("OBSERVATOIRE_NOM", "Observatoire d'<essai>"), ("PORTAL_FRAME_ANCESTORS", "https://www.exemple.fr")];
+    let variables =
+        [("OBSERVATOIRE_NOM", "Observatoire d'<essai>"), ("PORTAL_FRAME_ANCESTORS", "https://www.exemple.fr")];
     let served = Served::at(home, &variables, &[]);
     let svg = served.api(&format!("/infographie.svg?{SUMMER}")).expect(200).text();
-    assert!(svg.contains("Pays d&#39;Aurillac") && svg.contains("Observatoire d&#39;&lt;essai&gt;") && svg.contains("#123456"), "{svg}");
+    assert!(
+        svg.contains("Pays d&#39;Aurillac")
+            && svg.contains("Observatoire d&#39;&lt;essai&gt;")
+            && svg.contains("#123456"),
+        "{svg}"
+    );
     assert!(!svg.contains("<script"), "{svg}");
     let png = served.api(&format!("/infographie.png?{SUMMER}")).expect(200);
     let side = |at: usize| u32::from_be_bytes(png.body[at..at + 4].try_into().unwrap());
@@ -303,7 +327,11 @@ fn the_infographic_is_one_drawing_in_three_formats_and_frames_only_where_it_may(
     assert_eq!(pdf.header("content-type").as_deref(), Some("application/pdf"));
     let text = String::from_utf8_lossy(&pdf.body).into_owned();
     // A4 is 595 by 842 points
-    assert!(pdf.body.starts_with(b"%PDF") && text.contains("/Count 1") && text.contains("/MediaBox [0 0 595.5 842.25]"), "{}", &text[..2_000]);
+    assert!(
+        pdf.body.starts_with(b"%PDF") && text.contains("/Count 1") && text.contains("/MediaBox [0 0 595.5 842.25]"),
+        "{}",
+        &text[..2_000]
+    );
     let head = |path: &str| served.send("GET", path, &[("Authorization", &format!("Bearer {TOKEN}"))], "").expect(200);
     let framed = head(&format!("/infographie?embed=1&{SUMMER}"));
     assert!(framed.header("content-security-policy").unwrap().ends_with("frame-ancestors https://www.exemple.fr"));

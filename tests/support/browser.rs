@@ -23,7 +23,11 @@ impl Look {
 
     /// What the driver is asked for; `profile` is a folder of its own.
     pub fn capabilities(self, profile: &std::path::Path) -> serde_json::Map<String, Value> {
-        let scheme = if self.dark { "--blink-settings=preferredColorScheme=0" } else { "--blink-settings=preferredColorScheme=1" };
+        let scheme = if self.dark {
+            "--blink-settings=preferredColorScheme=0"
+        } else {
+            "--blink-settings=preferredColorScheme=1"
+        };
         let scripts = if self.script { 1 } else { 2 };
         let options = json!({
             "args": [
@@ -47,7 +51,8 @@ impl Driver {
     /// None where there is no driver here.
     pub fn start() -> Option<Self> {
         let program = ["chromedriver", "/usr/lib/chromium/chromedriver"];
-        let start = |name: &&str| Command::new(name).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok();
+        let start =
+            |name: &&str| Command::new(name).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok();
         let mut process = program.iter().find_map(start)?;
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let port = lines.map_while(Result::ok).find_map(|line| {

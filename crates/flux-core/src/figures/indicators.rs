@@ -61,6 +61,11 @@ impl Definition {
         }
     }
 
+    /// Whether it counts all days of the period, so that it hangs on how many of them have data.
+    pub fn spans_the_period(&self) -> bool {
+        matches!(self.rule, Rule::Sum(_) | Rule::Largest(..))
+    }
+
     /// What is counted.
     pub fn unit(&self) -> &'static str {
         if matches!(self.rule, Rule::MeanStay(_)) { "nuits" } else { self.visitors.unit() }

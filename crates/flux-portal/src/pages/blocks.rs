@@ -23,7 +23,7 @@ impl Table {
     pub(super) fn render(&self) -> Markup {
         let class = |at: usize| self.columns.get(at).is_some_and(|title| title.starts_with('>')).then_some("n");
         html! {
-            div.scroll role="region" tabindex="0" aria-label=(self.caption) {
+            div.scroll role="group" tabindex="0" aria-label=(self.caption) {
                 table {
                     caption { (self.caption) }
                     thead { tr { @for (at, title) in self.columns.iter().enumerate() { th scope="col" class=[class(at)] { (title.trim_start_matches('>')) } } } }

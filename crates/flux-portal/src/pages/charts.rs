@@ -177,6 +177,11 @@ pub(super) fn origins(figures: &Indicators, visitors: Visitors) -> Drawing {
     chart::split(ORIGINS, &[part("Français", ids[0]), part("Internationaux", ids[1])])
 }
 
+/// The change of a figure, with its sign where it hangs on unequal spans.
+pub(super) fn figure_change(row: &Indicator, meta: &Meta) -> String {
+    if row.definition.spans_the_period() { change(row.change(1), meta) } else { words::change(row.change(1)) }
+}
+
 pub(super) fn figure<'a>(figures: &'a Indicators, id: &str) -> Option<&'a Indicator> {
     figures.rows.iter().find(|row| row.definition.id == id)
 }
@@ -280,7 +285,7 @@ pub(super) fn figures_table(figures: &Indicators, visitors: Option<Visitors>, me
                 row.definition.indicateur.to_owned(),
                 value(0),
                 value(1),
-                change(row.change(1), meta),
+                figure_change(row, meta),
                 value(2),
                 value(3),
                 value(4),

@@ -38,7 +38,7 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
     let legend = Legend {
         now: format!("A · {}", subject(&a.meta)),
         before: format!("B · {}", subject(&b.meta)),
-        provisional: provisional(&a.meta) || provisional(&b.meta),
+        provisional: provisional(&a.meta),
     };
     let mut blocks = Vec::new();
     for (id, breakdown) in [("departements", Breakdown::Departements), ("pays", Breakdown::Pays)] {
@@ -91,7 +91,7 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
         }
         section.cles aria-labelledby="cles-titre" {
             h2 id="cles-titre" { "Indicateurs" }
-            (table(&a.value, &b.value).render())
+            (table(&a.value, &b.value, a.meta.jours_avec_donnees == b.meta.jours_avec_donnees).render())
             (links(&[("CSV", file("csv")), ("Excel", file("xlsx"))], "comparaison"))
         }
         div.grille { @for block in &blocks { (block.render("")) } }
@@ -104,7 +104,8 @@ fn subject(meta: &Meta) -> String {
     format!("{}, {}", words::name(&meta.zone), meta.annee)
 }
 
-fn table(a: &Indicators, b: &Indicators) -> Table {
+/// `alike`: whether both sides count as many days.
+fn table(a: &Indicators, b: &Indicators, alike: bool) -> Table {
     let mut table = Table::new("A et B face à face", &["Indicateur", ">A", ">B", ">Évolution de B à A", "Unité"]);
     for definition in DEFINITIONS {
         let of = |side: &Indicators| {
@@ -115,11 +116,16 @@ fn table(a: &Indicators, b: &Indicators) -> Table {
             continue;
         }
         let (in_a, in_b) = (in_a.flatten(), in_b.flatten());
+        let change = Figure::change(in_a, in_b);
         table.rows.push(vec![
             definition.indicateur.to_owned(),
             words::figure(in_a),
             words::figure(in_b),
-            words::change(Figure::change(in_a, in_b)),
+            if alike || !definition.spans_the_period() || change.is_none() {
+                words::change(change)
+            } else {
+                format!("⚠ {}", words::change(change))
+            },
             definition.unit().to_owned(),
         ]);
     }

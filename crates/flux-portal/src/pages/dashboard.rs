@@ -9,7 +9,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
-use crate::pages::blocks::{Block, Link, about, change, legend, links, unequal};
+use crate::pages::blocks::{Block, Link, about, legend, links, unequal};
 use crate::pages::filters::{Filters, visitors_name};
 use crate::pages::{Content, charts, compare, empty, frame, words};
 
@@ -127,7 +127,7 @@ pub(super) fn keys(
                         h3 { (row.definition.indicateur) }
                         p.valeur { (words::figure(row.values[0])) " " span.unite { (row.definition.unit()) } }
                         @if let Some(day) = row.dates[0] { p { "le " (words::date(day)) } }
-                        p { span.evolution { (change(row.change(1), meta)) } " · " (figures.annees[1]) " : " (words::figure(row.values[1])) }
+                        p { span.evolution { (charts::figure_change(row, meta)) } " · " (figures.annees[1]) " : " (words::figure(row.values[1])) }
                         (PreEscaped(charts::history(figures, row).inline(&format!("h-{}", row.definition.id))))
                     }
                 }

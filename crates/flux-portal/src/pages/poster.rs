@@ -13,12 +13,12 @@ use maud::{PreEscaped, html};
 use crate::api::Context;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::image;
 use crate::model;
 use crate::pages::blocks::{Link, about, legend, links, provisional, unequal};
 use crate::pages::dashboard::keys;
 use crate::pages::filters::Filters;
 use crate::pages::{Content, charts, empty, frame, words};
-use crate::{image, pages::blocks};
 
 /// A4 at 96 dots per inch.
 const PAGE: (f64, f64) = (794.0, 1_123.0);
@@ -239,7 +239,7 @@ impl Poster {
             pen.bold((x, y + 51.0), Anchor::Start, (22.0, "ch-ink"), &words::figure(row.values[0]));
             let before = format!(
                 "{} · {} : {}",
-                blocks::change(row.change(1), &self.meta),
+                charts::figure_change(row, &self.meta),
                 self.figures.annees[1],
                 words::figure(row.values[1])
             );

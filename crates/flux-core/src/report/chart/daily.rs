@@ -1,4 +1,4 @@
-//! A curve by day, the year before behind it, weekends and public holidays marked.
+//! A curve by day, the year before as an area behind it, weekends and public holidays marked.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -15,7 +15,7 @@ pub struct Day {
     pub now: Option<u64>,
     /// The day that stands behind it, of the year before.
     pub before: Option<u64>,
-    /// Dashed, and hatched beneath.
+    /// Dashed, with a hatched band on the axis.
     pub provisional: bool,
     /// Saturday or Sunday.
     pub weekend: bool,
@@ -133,12 +133,11 @@ fn curves(pen: &mut Pen, plot: &Plot, days: &[Day]) {
     let points = |value: fn(&Day) -> Option<u64>| -> Vec<Option<(f64, f64)>> {
         days.iter().enumerate().map(|(index, day)| value(day).map(|value| (plot.x(index), plot.y(value)))).collect()
     };
-    pen.curve(&points(|day| day.before), (2.6, "ch-before-line"), "");
+    pen.area(&points(|day| day.before), plot.foot, "ch-before");
     for (index, day) in days.iter().enumerate() {
-        if let (true, Some(value)) = (day.provisional, day.now) {
-            let at = (plot.left + plot.day * index as f64, plot.y(value));
-            let size = (plot.day + 0.2, plot.foot - plot.y(value));
-            pen.faint(at, size);
+        if day.provisional && day.now.is_some() {
+            let (at, size) = ((plot.left + plot.day * index as f64, plot.foot - 7.0), (plot.day, 7.0));
+            pen.rect(at, size, "ch-now");
             pen.hatch(at, size);
         }
     }

@@ -20,7 +20,7 @@ pub const STYLE: &str = "\
 .ch-ink { fill: var(--ink); } .ch-soft { fill: var(--soft); } .ch-on { fill: var(--paper); }
 .ch-line { stroke: var(--line); } .ch-axis { stroke: var(--soft); }
 .ch-now { fill: var(--now); } .ch-now-line { stroke: var(--now); }
-.ch-before { fill: var(--before); stroke: var(--before-edge); } .ch-before-line { stroke: var(--before-edge); }
+.ch-before { fill: var(--before); stroke: var(--before-edge); }
 .ch-other { fill: var(--other); stroke: var(--other-edge); } .ch-other-text { fill: var(--other-ink); }
 .ch-band { fill: var(--band); } .ch-feast { fill: var(--other); stroke: var(--other-edge); }
 .ch-hatch { stroke: var(--paper); } .ch-paper { fill: var(--paper); }

@@ -17,7 +17,6 @@ const PAPER: &[(&str, &str)] = &[
     ("ch-now", "fill=\"#1b4f8f\""),
     ("ch-now-line", "stroke=\"#1b4f8f\""),
     ("ch-before", "fill=\"#a9c4e4\" stroke=\"#5b86b8\""),
-    ("ch-before-line", "stroke=\"#5b86b8\""),
     ("ch-other", "fill=\"#e8a33d\" stroke=\"#96600c\""),
     ("ch-other-text", "fill=\"#1b2430\""),
     ("ch-band", "fill=\"#eef1f5\""),
@@ -138,17 +137,6 @@ impl Pen {
         }
     }
 
-    /// The ground of what is hatched.
-    pub(super) fn faint(&mut self, (x, y): (f64, f64), (width, height): (f64, f64)) {
-        if width > 0.0 && height > 0.0 {
-            let _ = write!(
-                self.body,
-                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill-opacity=\"0.28\" {}/>",
-                dressed("ch-now")
-            );
-        }
-    }
-
     /// A field that only tells something to whoever points at it.
     pub(super) fn unseen(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), title: &str) {
         let _ = write!(
@@ -213,6 +201,24 @@ impl Pen {
             let _ = write!(self.body, " stroke-dasharray=\"{dashes}\"");
         }
         self.body.push_str("/>");
+    }
+
+    /// The area between points and the foot of a plot, in as many pieces as there are gaps.
+    pub(super) fn area(&mut self, points: &[Option<(f64, f64)>], foot: f64, class: &str) {
+        for piece in points.split(Option::is_none) {
+            let piece: Vec<(f64, f64)> = piece.iter().flatten().copied().collect();
+            let (Some((first, _)), Some((last, _))) = (piece.first(), piece.last()) else { continue };
+            let mut path = format!("M{:.1} {foot:.1}", first - 0.5);
+            for (x, y) in &piece {
+                let _ = write!(path, "L{x:.1} {y:.1}");
+            }
+            let _ = write!(
+                self.body,
+                "<path d=\"{path}L{:.1} {foot:.1}z\" fill-opacity=\".55\" stroke-width=\"1\" stroke-linejoin=\"round\" {}/>",
+                last + 0.5,
+                dressed(class)
+            );
+        }
     }
 
     /// A dot.

@@ -53,7 +53,7 @@ pub(super) fn value(value: Option<u64>) -> String {
 
 const WIDTH: f64 = 380.0;
 /// Where the numbers end, and how much room they have.
-const NUMBERS: f64 = 92.0;
+const NUMBERS: f64 = 116.0;
 const STEP: f64 = 36.0;
 
 /// The bars, in the order given.
@@ -102,9 +102,9 @@ mod tests {
         let drawing = ranking("t", &legend, &[bar("A", Some(2_000), Some(1_000)), bar("B", Some(500), None)]);
         assert_eq!(drawing.description, "2025 : A 2 000 (2024 : 1 000 · +1 %) ; B 500 (2024 : – · +1 %).");
         let svg = drawing.standalone();
-        // the whole room is 288 wide: 2 000 takes it, 500 a quarter; 1 000 half, less its edge
+        // the whole room is 264 wide: 2 000 takes it, 500 a quarter; 1 000 half, less its edge
         for width in
-            ["width=\"288.0\" height=\"9.0\"", "width=\"72.0\" height=\"9.0\"", "width=\"143.0\" height=\"4.0\""]
+            ["width=\"264.0\" height=\"9.0\"", "width=\"66.0\" height=\"9.0\"", "width=\"131.0\" height=\"4.0\""]
         {
             assert!(svg.contains(width), "{width}: {svg}");
         }
