@@ -47,7 +47,7 @@ impl Filters {
                 [("annee", year.to_string()), ("periode", "annee_complete".to_owned()), ("zone", zone.clone())]
             {
                 let name = format!("{name}{suffix}");
-                if given.text(&name).is_none() && !(dates && !name.starts_with("zone")) {
+                if given.text(&name).is_none() && (!dates || name.starts_with("zone")) {
                     usual.push((name, value));
                 }
             }

@@ -88,11 +88,11 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
     let body = html! {
         section.apropos aria-label="En bref" {
             p { "Données jusqu'au " strong { (freshness.donnees_jusqu_au.map_or_else(|| "–".into(), words::date)) } }
-            p { "Dernier import : " (moment(freshness.dernier_import.as_deref())) " · dernière modification : " (moment(freshness.derniere_modification.as_deref())) " (UTC)" }
+            p { "Dernier import : " (moment(freshness.dernier_import.as_deref())) " · dernière migration : " (moment(freshness.derniere_migration.as_deref())) " · dernière modification : " (moment(freshness.derniere_modification.as_deref())) " (UTC)" }
             @match &freshness.en_cours {
                 None => p { "Aucune écriture en cours." },
                 Some(running) => p.alerte {
-                    "⚠ En cours : " (running.outil.unwrap_or("un autre programme"))
+                    "⚠ En cours : " (running.outil.as_deref().unwrap_or("un autre programme"))
                     @if let Some(since) = &running.depuis { ", depuis " (moment(Some(since))) }
                     @if let Some(percent) = running.avancement_pct { ", " (percent) " %" }
                 },
