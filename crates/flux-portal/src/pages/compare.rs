@@ -11,7 +11,6 @@ use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
 use crate::pages::blocks::{Block, Table, links, provisional};
-use crate::pages::dashboard::tabs;
 use crate::pages::filters::{Filters, visitors, visitors_name};
 use crate::pages::{Content, charts, empty, frame, words};
 
@@ -75,7 +74,7 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
         )
     };
     let body = html! {
-        (tabs(context, &filters, "comparer"))
+        (filters.tabs(context, "comparer"))
         (filters.form_of_two(&context.config.path("/dashboard"), visitors))
         section.apropos aria-label="Ce qui est comparé" {
             @for (side, meta) in [("A", &a.meta), ("B", &b.meta)] {

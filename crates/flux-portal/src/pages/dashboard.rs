@@ -23,19 +23,6 @@ pub(super) fn dashboard(context: &mut Context<'_>) -> Result<Content, Failure> {
     }
 }
 
-/// The three tabs; links, so that each has an address.
-pub(super) fn tabs(context: &Context<'_>, filters: &Filters, current: &str) -> Markup {
-    html! {
-        nav.onglets aria-label="Vues du tableau de bord" {
-            ul {
-                @for (id, title) in [("touristes", "Touristes"), ("excursionnistes", "Excursionnistes"), ("comparer", "Comparer")] {
-                    li { a href=(filters.address(context, "/dashboard", &[("onglet", id)])) aria-current=[(id == current).then_some("page")] { (title) } }
-                }
-            }
-        }
-    }
-}
-
 fn of_visitors(
     context: &mut Context<'_>,
     choices: flux_core::figures::choices::Choices,
@@ -71,7 +58,7 @@ fn of_visitors(
         blocks.push(("", communes_block(context, &filters)?));
     }
     let body = html! {
-        (tabs(context, &filters, name))
+        (filters.tabs(context, name))
         (filters.form(&context.config.path("/dashboard"), &[("onglet", name)]))
         (about(meta))
         (keys(context, &filters, &figures.value, visitors, meta))

@@ -63,6 +63,19 @@ impl Filters {
         format!("{}?{question}", context.config.path(path))
     }
 
+    /// The three tabs; links, so that each has an address.
+    pub(super) fn tabs(&self, context: &Context<'_>, current: &str) -> Markup {
+        html! {
+            nav.onglets aria-label="Vues du tableau de bord" {
+                ul {
+                    @for (id, title) in [("touristes", "Touristes"), ("excursionnistes", "Excursionnistes"), ("comparer", "Comparer")] {
+                        li { a href=(self.address(context, "/dashboard", &[("onglet", id)])) aria-current=[(id == current).then_some("page")] { (title) } }
+                    }
+                }
+            }
+        }
+    }
+
     fn value(&self, name: &str) -> &str {
         self.parameters.text(name).unwrap_or_default()
     }
