@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adopt_database;
+mod drop_test;
 mod ensure_schema;
 mod from_archive;
 mod isolation;

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::setup::{self, Keep, Preset, SetupOptions};
+use flux_core::setup::{self, Keep, Preset, SchemaTask, SetupOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "ensure-schema",
@@ -20,6 +20,7 @@ Un nom n'est ajouté que si aucune ligne n'y répond, sous un nom équivalent ou
 Le plan est essayé sur les lignes : une clé que des doubles empêchent est dite avec leur nombre et leurs numéros, le reste est fait.
 --resolve-duplicates les règle en une transaction : newest (la dernière ligne écrite reste), oldest, sum (volumes ajoutés),
 definitive (la définitive reste). Une base née d'anciens scripts passe d'abord par adopt-database.
+--drop-test supprime les tables _test (avec --yes) : ce que l'historique en dit est annulé, leurs fichiers peuvent être rechargés.
 Coût : quelques secondes ; un ajout de colonne à une grande table peut prendre quelques minutes.
 Peut être relancé à volonté : ce qui existe est laissé tel quel.
 Codes de sortie : 0 fait, 1 une table n'a pas pu être changée, 3 fait mais des lignes s'opposent à une clé, 4 une autre exécution est en cours.",
@@ -49,6 +50,12 @@ struct Args {
     /// Règle les clés en double : newest, oldest, sum, definitive
     #[arg(long, value_name = "RÈGLE", value_parser = str::parse::<Keep>)]
     resolve_duplicates: Option<Keep>,
+    /// Supprime toutes les tables _test, et rien d'autre : montre le plan, --yes agit
+    #[arg(long, conflicts_with_all = ["seed", "resolve_duplicates", "preset", "test"])]
+    drop_test: bool,
+    /// Agit (--drop-test) ; sinon l'outil montre seulement son plan
+    #[arg(long, requires = "drop_test")]
+    yes: bool,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -75,5 +82,9 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         resolve: args.resolve_duplicates,
         dry_run: args.writer.dry_run,
     };
-    setup::ensure(&context.database()?, options)
+    let task = match args.drop_test {
+        true => SchemaTask::DropTest { dry_run: args.writer.dry_run || !args.yes },
+        false => SchemaTask::Ensure(options),
+    };
+    setup::schema_task(&context.database()?, task)
 }

@@ -3,6 +3,7 @@
 //! The plan is tried against the rows: what they do not allow is told with its mend, and stops neither the other tables nor the seed.
 
 pub(crate) mod doubles;
+mod drop_test;
 mod merge;
 pub(crate) mod names;
 mod rows;
@@ -112,9 +113,63 @@ pub(crate) struct SetupReport {
 ///
 /// # Errors
 /// Those of the connection and the lock; a change that one table refuses stands in the report and does not stop the others.
-pub fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report + use<>> {
+fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report + use<>> {
     let _lock = if options.dry_run { None } else { Some(ledger::lock(database)?) };
     carry_out(database, options)
+}
+
+/// What `ensure-schema` is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum SchemaTask {
+    /// What is missing is created.
+    Ensure(SetupOptions),
+    /// The test tables are dropped.
+    DropTest {
+        /// Only say what would be done.
+        dry_run: bool,
+    },
+}
+
+/// One of two reports.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Either<A, B> {
+    Ensured(A),
+    Dropped(B),
+}
+
+impl<A: Report, B: Report> Report for Either<A, B> {
+    fn render(&self, page: &mut Page) {
+        match self {
+            Either::Ensured(report) => report.render(page),
+            Either::Dropped(report) => report.render(page),
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Either::Ensured(report) => report.verdict(),
+            Either::Dropped(report) => report.verdict(),
+        }
+    }
+
+    fn done(&self) -> Done {
+        match self {
+            Either::Ensured(report) => report.done(),
+            Either::Dropped(report) => report.done(),
+        }
+    }
+}
+
+/// `ensure-schema`.
+///
+/// # Errors
+/// Those of [`ensure`].
+pub fn schema_task(database: &Database, task: SchemaTask) -> Result<impl Report + use<>> {
+    Ok(match task {
+        SchemaTask::Ensure(options) => Either::Ensured(ensure(database, options)?),
+        SchemaTask::DropTest { dry_run } => Either::Dropped(drop_test::drop_test(database, dry_run)?),
+    })
 }
 
 /// [`ensure`] for those who hold the lock already.
