@@ -53,6 +53,6 @@ fn one_of_them_alone_also_under_its_old_name() {
          ('2025-07-01', 1, 3, 1, 2, 1, 5)",
     );
     let home = Home::new(&db);
-    home.tool("flux").args(["migration", "migrate_sejours_duree_int.php"]).run().expect_code(0);
+    home.tool("flux").args(["migration", "migrate_sejours_duree_int.php", "--include-unrecorded"]).run().expect_code(0);
     assert_eq!((db.count("fact_sejours_duree"), db.count("fact_sejours_duree_pays")), (0, 1));
 }
