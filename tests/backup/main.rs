@@ -3,3 +3,4 @@
 
 mod backup_critical;
 mod restore_critical;
+mod restore_history;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
-use support::weekly::{BASE, FILES, Sane, World, table};
+use support::weekly::{FILES, Sane, World, table};
 use support::{codes, trouble};
 
 const TEMP: &str = "fact_nuitees_temp";
@@ -32,11 +32,18 @@ fn each_step_of_a_delivery_names_the_next_one() {
         "2025-07-08;Cantal;Local;Touriste;2",
         "2025-07-08;Lioran;Local;Touriste;3",
     ]);
-    let json = status(&world, 0);
+    // One file of ten is no delivery, whatever has become of it.
+    let json = status(&world, 3);
     assert_eq!(table(&json, TEMP)["file_state"], "new");
+    assert_eq!(codes(&json), ["file-missing"]);
     next(&json, "update-temp-tables");
-
     world.import_nights(&[]).expect_code(0);
+    let json = status(&world, 3);
+    assert!(!json["next"].as_str().unwrap().contains("migrate-temp-to-main"), "{json}");
+
+    world.others();
+    next(&status(&world, 0), "update-temp-tables");
+    world.tool("update-temp-tables").run().sane().expect_code(0);
     let json = status(&world, 0);
     let row = table(&json, TEMP);
     let expected = [
@@ -71,6 +78,7 @@ fn each_step_of_a_delivery_names_the_next_one() {
 #[test]
 fn rejects_conflicts_and_failures_of_the_last_import_are_to_be_looked_at() {
     let world = World::whole();
+    world.others();
     world.nights(&["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Atlantide;Local;Touriste;1"]);
     world.import_nights(&[]).expect_code(3);
     let json = status(&world, 3);
@@ -110,6 +118,7 @@ fn rows_that_came_from_nowhere_and_tables_that_lack_are_found() {
 fn test_looks_at_the_test_tables_and_nothing_is_written() {
     let world = World::whole();
     world.tool("ensure-schema").arg("--test").run().sane().expect_code(0);
+    world.others();
     world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
     world.import_nights(&["--test"]).expect_code(0);
     let json = world.tool("check-status").args(["--test", "--json"]).run().sane().expect_code(0).json();
@@ -123,7 +132,8 @@ fn test_looks_at_the_test_tables_and_nothing_is_written() {
 #[test]
 fn the_text_shows_all_ten_tables() {
     let world = World::whole();
-    world.csv("frequentation_journee.csv", BASE, &["2025-07-07;Cantal;Local;Touriste;1"]);
+    world.others();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
     let outcome = world.tool("check-status").run().sane().expect_code(0);
     for (_, temp, _) in FILES {
         assert!(outcome.stdout.contains(temp), "{temp}\n{outcome}");

@@ -102,6 +102,23 @@ impl World {
         self.csv("frequentation_nuitee.csv", BASE, lines);
     }
 
+    /// Writes the nine other files, a line of 7 July 2025 in each.
+    pub fn others(&self) {
+        for (name, header, cells) in [
+            ("frequentation_nuitee_fr.csv", FR, "NonLocal;Touriste;Aveyron"),
+            ("frequentation_nuitee_int.csv", INT, "Etranger;Touriste;Espagne"),
+            ("frequentation_journee.csv", BASE, "Local;Excursionniste"),
+            ("frequentation_journee_fr.csv", FR, "NonLocal;Excursionniste;Aveyron"),
+            ("frequentation_journee_int.csv", INT, "Etranger;Excursionniste;Espagne"),
+            ("export_mobilite.csv", MOBILITY, "NonLocal;Touriste;Aurillac"),
+            ("duree_sejour.csv", STAY, "NonLocal;Touriste;2 nuits"),
+            ("duree_sejour_fr.csv", STAY_FR, "NonLocal;Touriste;Aveyron;2 nuits"),
+            ("duree_sejour_int.csv", STAY_INT, "Etranger;Touriste;Espagne;2 nuits"),
+        ] {
+            self.csv(name, header, &[&format!("2025-07-07;Cantal;{cells};3")]);
+        }
+    }
+
     /// An import of `frequentation_nuitee.csv` alone with these further arguments.
     pub fn import_nights(&self, args: &[&str]) -> Outcome {
         self.tool("update-temp-tables").args(["--only", "frequentation_nuitee", "--json"]).args(args).run().sane()

@@ -124,6 +124,62 @@ fn three_goes_on_and_is_told() {
 }
 
 #[test]
+fn what_the_validation_finds_stops_before_the_migration_unless_told_to_go_on() {
+    let answer = |codes: &[&str]| {
+        let findings: Vec<String> = codes.iter().map(|code| format!("{{\"code\": \"{code}\"}}")).collect();
+        format!(
+            "#!/bin/sh\necho validation-complete-import \"$@\" >>appels\necho '{{\"findings\": [{}]}}'\nexit 3\n",
+            findings.join(", ")
+        )
+    };
+    let before = &TOOLS[..4];
+    for code in ["rejected-lines", "file-missing", "date-shrunk", "period-unexpected"] {
+        let (home, bin) = stand_ins(&[("update-temp-tables", 3)]);
+        home.write("bin/validation-complete-import", answer(&["volume-unusual", code]));
+        let run = chain(&home, &bin).run().expect_code(3);
+        let mut called = called(&home);
+        called.dedup();
+        assert_eq!(called, before, "{code}");
+        assert!(run.stdout.contains(code) && run.stdout.contains("--proceed"), "{run}");
+        fs::remove_file(home.join("appels")).unwrap();
+        chain(&home, &bin).arg("--proceed").run().expect_code(3);
+        assert_eq!(self::called(&home), TOOLS);
+    }
+    // What a volume or a conflict asks for is no reason to stop.
+    let (home, bin) = stand_ins(&[]);
+    home.write("bin/validation-complete-import", answer(&["volume-unusual", "conflicting-lines"]));
+    chain(&home, &bin).run().expect_code(3);
+    assert!(called(&home).contains(&"migrate-temp-to-main".to_owned()));
+    // An answer that cannot be read, and no validation at all where the import has something to say.
+    let (home, bin) = stand_ins(&[("validation-complete-import", 3)]);
+    chain(&home, &bin).run().expect_code(3);
+    assert!(!called(&home).contains(&"migrate-temp-to-main".to_owned()));
+    let (home, bin) = stand_ins(&[("update-temp-tables", 3)]);
+    fs::remove_file(bin.join("validation-complete-import")).unwrap();
+    chain(&home, &bin).run().expect_code(3);
+    assert!(!called(&home).contains(&"migrate-temp-to-main".to_owned()));
+}
+
+#[test]
+fn a_week_with_rejects_is_held_back_then_mended_and_migrated() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
+    let good = home.read("data/data_temp/duree_sejour.csv");
+    home.write_csv(
+        "duree_sejour.csv",
+        good.replacen("13 nuits et plus", "treize nuits", 1).replacen("1 nuit;", "une nuit;", 1),
+    );
+    let run = chain(&home, bin_dir()).run();
+    assert!(run.code == 3 && run.stdout.contains("rejected-lines"), "{run}");
+    assert_eq!(db.count("fact_nuitees"), 0, "nothing is migrated\n{run}");
+    home.write_csv("duree_sejour.csv", good);
+    chain(&home, bin_dir()).run().expect_code(0);
+    assert!(db.count("fact_nuitees") > 0 && db.count("fact_sejours_duree") > 0);
+}
+
+#[test]
 fn a_failure_stops_the_chain_wherever_it_is() {
     for (at, name) in TOOLS.iter().enumerate() {
         let (home, bin) = stand_ins(&[(name, 1)]);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Former, LoadArgs, SpaceArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue;
 use flux_core::error::Result;
+use flux_core::inspect;
 use flux_core::load::{self, ImportOptions, ImportReport};
 
 pub(crate) const TOOL: Tool = Tool {
@@ -21,7 +22,8 @@ lues = enregistrées + doublons + conflits + rejets + filtrées.
 Un fichier déjà chargé et inchangé n'est pas rechargé. Mémoire : moins de 64 Mio quelle que soit la
 taille des fichiers. Peut être relancé à volonté, y compris après un arrêt brutal.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 3 fait mais à
-regarder (rejets, conflits, fichiers absents, dates réduites), 4 une autre exécution est en cours.",
+regarder (rejets, conflits, fichiers absents ou laissés de côté, rien de chargé, dates réduites, zones
+disparues, période inattendue), 4 une autre exécution est en cours.",
     formerly: &[
         Former { name: "import_sejours_duree", arguments: &["--only", "duree_sejour"] },
         Former { name: "import_debug", arguments: &["--dry-run", "--verbose"] },
@@ -53,6 +55,9 @@ struct Args {
     /// Une date qui perdrait une plus grande part de ses lignes n'est pas remplacée
     #[arg(long, value_name = "N%", default_value = "50%", value_parser = flux_cli::parse_percent)]
     max_shrink: f64,
+    /// Admet les dates à venir, rejetées sinon
+    #[arg(long)]
+    allow_future: bool,
     /// Fichiers chargés en même temps (par défaut, un par processeur, au plus quatre)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
     jobs: Option<u16>,
@@ -84,13 +89,19 @@ fn run(args: Args, context: &Context) -> Result<ImportReport> {
         create_missing: load::dimensions_named(&args.create_missing)?,
         max_rejects: args.load.max_rejects,
         max_shrink: args.max_shrink,
+        allow_future: args.allow_future,
         jobs: args.jobs.map_or(defaults.jobs, usize::from),
         load_method: args.load.load_method,
         batch_size: args.batch_size as usize,
         space: args.space.space(),
         dry_run: args.writer.dry_run,
     };
-    load::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+    let mut report = load::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)?;
+    // Who asks for some of the files does not ask about the folder.
+    if options.only.is_empty() {
+        inspect::tell_strangers(&mut report)?;
+    }
+    Ok(report)
 }
 
 /// `100`, `50k`, `100M`, `2G`, with or without `iB`; multiples of 1024.

@@ -23,8 +23,8 @@ et n'agissent qu'avec --yes. Avant l'échange, un échec ou un arrêt laisse les
 flux_import_history n'est pas restaurée si elle a des lignes et que la sauvegarde est sans tables
 temporaires : elle décrit celles en place (--only flux_import_history pour l'imposer).
 Coût : un chargement et deux lectures de la sauvegarde, mémoire constante. Peut être relancé.
-Codes de sortie : 0 fait ou plan montré, 1 échec (rien de changé), 3 sauvegarde abîmée (--verify, --list) ou déclencheurs
-à recréer, 4 une autre exécution est en cours.",
+Codes de sortie : 0 fait ou plan montré, 1 échec (rien de changé), 3 sauvegarde abîmée (--verify, --list), déclencheurs
+à recréer ou chargements plus récents que la sauvegarde (leurs fichiers sont à recharger), 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

@@ -13,7 +13,7 @@ use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
 use crate::ledger::{dates, history};
 use crate::progress::Progress;
-use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number};
+use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::signals;
 
 /// What to do.
@@ -219,6 +219,8 @@ fn run(
         }
         report.tables.push(line);
     }
+    let undone = undone(&mut session, &live, &entries, manifest)?;
+    report.findings.extend(undone.finding(report.done));
     let Some(mut lock) = lock else { return Ok(()) };
     let loaded = entries.iter().zip(&statements).try_for_each(|(entry, statement)| {
         log::info!("restauration de {}", entry.table);
@@ -226,6 +228,8 @@ fn run(
     });
     let swapped = loaded.and_then(|()| {
         lock.ensure(database)?;
+        // Before the rows are gone: a load that is undone in vain is loaded again, one that is not never comes back.
+        database.transaction(|session| undone.write(session))?;
         swap(database, &entries, &live)
     });
     if swapped.is_err()
@@ -234,6 +238,59 @@ fn run(
         log::warn!("tables provisoires laissées : {error}");
     }
     swapped
+}
+
+/// Loads of the history whose rows the restored tables will not hold.
+#[derive(Debug, Default)]
+struct Undone {
+    /// Main and temporary tables that are restored, and since when loads are undone.
+    mains: Vec<String>,
+    since: String,
+    files: Vec<String>,
+}
+
+/// What was loaded into a restored table since the snapshot, and what was migrated into it and cleaned up since.
+fn undone(
+    session: &mut Session,
+    live: &HashSet<String>,
+    entries: &[&TableEntry],
+    manifest: &Manifest,
+) -> Result<Undone> {
+    let restores_history = entries.iter().any(|entry| entry.table == history::TABLE);
+    if restores_history || !live.contains(history::TABLE) {
+        return Ok(Undone::default());
+    }
+    let mains = entries.iter().map(|entry| entry.table.clone()).filter(|table| table.starts_with("fact_")).collect();
+    // `2025-03-03T10:00:00.123456Z`, as the server compares it.
+    let since = manifest.snapshot_at.trim_end_matches('Z').replace('T', " ");
+    let mut undone = Undone { mains, since, files: Vec::new() };
+    for main in &undone.mains {
+        undone.files.extend(history::loads_since(session, main, &undone.since)?);
+    }
+    undone.files.sort();
+    undone.files.dedup();
+    Ok(undone)
+}
+
+impl Undone {
+    fn finding(&self, done: Done) -> Option<Finding> {
+        if self.files.is_empty() {
+            return None;
+        }
+        let files = plural(self.files.len() as u64, "chargement plus récent", "chargements plus récents");
+        let undone = done.say("compte comme annulé", "compterait comme annulé");
+        let message = format!("{files} que la sauvegarde, {undone} : {}", report::some_of(&self.files, 10));
+        let action =
+            "remettez ces fichiers en place (data/archive/ les garde) et relancez `update-temp-tables` ou l'ETL";
+        Some(Finding::attention(Code::LoadUndone, "historique des imports", message).action(action))
+    }
+
+    fn write(&self, session: &mut Session) -> Result<()> {
+        for main in &self.mains {
+            history::undo_since(session, main, &self.since)?;
+        }
+        Ok(())
+    }
 }
 
 /// The tables to restore.

@@ -1,6 +1,6 @@
 //! Fields of one line.
 
-use memchr::{memchr_iter, memchr2};
+use memchr::{memchr_iter, memchr3};
 
 /// Reusable room for the fields of one line.
 #[derive(Debug, Default)]
@@ -14,6 +14,11 @@ impl Fields {
     /// How many fields the line has.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Whether no field of the line that was split last holds anything but white space.
+    pub(crate) fn are_blank(&self, line: &[u8]) -> bool {
+        (0..self.len()).all(|index| self.get(line, index).trim_ascii().is_empty())
     }
 
     /// The field at `index` of the line that was split last; empty beyond the last one.
@@ -32,7 +37,7 @@ impl Fields {
 #[inline]
 pub(crate) fn split(line: &[u8], separator: u8, fields: &mut Fields) -> Result<(), &'static str> {
     fields.ends.clear();
-    match memchr2(b'"', 0, line) {
+    match memchr3(b'"', 0, b'\r', line) {
         None => {
             fields.is_unquoted = false;
             let mut from = 0;
@@ -44,6 +49,7 @@ pub(crate) fn split(line: &[u8], separator: u8, fields: &mut Fields) -> Result<(
             Ok(())
         }
         Some(_) if line.contains(&0) => Err("octets nuls dans la ligne"),
+        Some(_) if line.contains(&b'\r') => Err("retour chariot isolé (CR) dans la ligne"),
         Some(_) => split_quoted(line, separator, fields),
     }
 }
@@ -115,6 +121,7 @@ mod tests {
         assert_eq!(fields("\"a;b"), Err("guillemet non fermé"));
         assert_eq!(fields("\"a\"b;c"), Err("texte après un guillemet fermant"));
         assert_eq!(fields("a\0;b"), Err("octets nuls dans la ligne"));
+        assert_eq!(fields("a;b\rc;d"), Err("retour chariot isolé (CR) dans la ligne"));
     }
 
     proptest! {

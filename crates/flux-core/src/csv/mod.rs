@@ -96,6 +96,13 @@ pub(crate) const TOO_LONG: &str = "ligne de plus de 65 536 octets";
 /// Reason for rejecting a line of [`Shape::Count`].
 pub(crate) const OTHER_COUNT: &str = "nombre de champs différent de l'en-tête";
 
+/// A first line `sep=;`, which tells a spreadsheet the separator and is no header.
+fn is_separator_hint(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    (4..=5).contains(&line.len()) && line[..4].eq_ignore_ascii_case(b"sep=")
+}
+
 impl Source {
     /// Opens a file and reads its header. `required` are the columns that must be in it, each given by its alternatives.
     ///
@@ -121,11 +128,21 @@ impl Source {
         let header = loop {
             match lines.next()? {
                 None => return Err(Error::BadFile("le fichier est vide".into())),
-                Some(line) if line.is_blank() => {}
+                Some(line) if line.is_blank() || is_separator_hint(line.bytes) => {}
                 Some(line) if is_workbook(line.bytes) => {
                     return Err(Error::BadFile(
                         "c'est un classeur Excel ou une archive, pas un CSV : enregistrez-le en « CSV UTF-8 »".into(),
                     ));
+                }
+                Some(line)
+                    if line
+                        .bytes
+                        .split(|byte| *byte == b'\r')
+                        .next()
+                        .is_some_and(|first| first.len() < line.bytes.len() && parse(first).is_ok()) =>
+                {
+                    let text = "fins de ligne d'un ancien Mac (CR seul) : enregistrez le fichier avec des fins de ligne LF ou CRLF";
+                    return Err(Error::BadFile(text.into()));
                 }
                 Some(line) if !line.complete => {
                     return Err(Error::BadFile("pas d'en-tête : la première ligne est trop longue".into()));
@@ -151,7 +168,7 @@ impl Source {
             if !self.lines.advance()? {
                 return Ok(None);
             }
-            if !self.lines.current().is_blank() {
+            if !self.is_no_line() {
                 break;
             }
         }
@@ -172,6 +189,20 @@ impl Source {
             Shape::Fields(&self.fields)
         };
         Ok(Some(Record { line: line.number, bytes: line.bytes, shape }))
+    }
+
+    /// Whether the current line holds nothing: blank, or all its fields empty, as spreadsheets leave below their last row.
+    #[inline]
+    fn is_no_line(&mut self) -> bool {
+        let line = self.lines.current();
+        let separator = self.header.separator;
+        match line.bytes.first() {
+            _ if line.is_blank() => true,
+            Some(first) if line.complete && (*first == separator || *first == b'"' || first.is_ascii_whitespace()) => {
+                split(line.bytes, separator, &mut self.fields).is_ok() && self.fields.are_blank(line.bytes)
+            }
+            _ => false,
+        }
     }
 
     /// More bytes of a record that is too long; `None` once it is whole.

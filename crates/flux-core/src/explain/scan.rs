@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::csv::{Fields, Header, OTHER_COUNT, Shape, Source, TOO_LONG, decode};
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Resolution;
-use crate::domain::values::parse_date;
+use crate::domain::values::{DateOrder, DateOrders, parse_date};
 use crate::error::{Error, Result};
 use crate::explain::key::{Key, Names};
 use crate::load::{Mapper, OnConflict, Outcome, Reading, Room, first_filled, required, required_raw};
@@ -109,9 +109,22 @@ fn open(path: &Path, dataset: &Dataset, raw: bool) -> Result<Source> {
     Source::open(path, &columns)
 }
 
-fn mapper(source: &Source, dataset: &Dataset, raw: bool, names: &Names) -> Result<Mapper> {
+/// The order of day and month in the dates of a file, which all of it decides; what contradicts itself was never loaded.
+fn date_order(path: &Path, dataset: &Dataset, raw: bool) -> Result<DateOrder> {
+    let mut source = open(path, dataset, raw)?;
+    let date = source.header.find(&["Date"]).unwrap_or_default();
+    let mut orders = DateOrders::default();
+    while let Some(record) = source.next()? {
+        if let Shape::Fields(fields) = record.shape {
+            orders.note(&decode(fields.get(record.bytes, date)).0, record.line);
+        }
+    }
+    Ok(orders.order().unwrap_or_default())
+}
+
+fn mapper(source: &Source, dataset: &Dataset, raw: bool, names: &Names, order: DateOrder) -> Result<Mapper> {
     let (create, room) = (BTreeSet::new(), Room::default());
-    let reading = Reading { raw, create: &create, year: None, strip_accents: false, room: &room };
+    let reading = Reading { raw, create: &create, year: None, latest: None, order, strip_accents: false, room: &room };
     Mapper::new(dataset, &source.header, reading, |dim, _| names.get(dim).map(Arc::clone))
 }
 
@@ -120,16 +133,17 @@ fn mapper(source: &Source, dataset: &Dataset, raw: bool, names: &Names) -> Resul
 /// # Errors
 /// Those of the file; [`Error::Interrupted`].
 pub(crate) fn scan(path: &Path, key: &Key, raw: bool, names: &Names) -> Result<Scan> {
+    let order = date_order(path, key.dataset, raw)?;
     let mut source = open(path, key.dataset, raw)?;
-    let mut mapper = mapper(&source, key.dataset, raw, names)?;
-    let judge = Judge::new(key, &source.header, raw, names)?;
+    let mut mapper = mapper(&source, key.dataset, raw, names, order)?;
+    let judge = Judge::new(key, &source.header, raw, names, order)?;
     let ids = mapper.ids(&[]);
     let mut values = vec![0; ids.len()];
     let mut scan = Scan::default();
     while let Some(record) = source.next()? {
         let line = record.line;
         let Shape::Fields(fields) = record.shape else { continue };
-        let (reason, column, value) = match mapper.map(record.bytes, fields) {
+        let (reason, column, value) = match mapper.map(record.bytes, record.line, fields) {
             Outcome::Row { key: packed, volume } => {
                 let day = mapper.layout().unpack(packed, &mut values);
                 if day == key.day {
@@ -164,8 +178,9 @@ pub(crate) fn scan(path: &Path, key: &Key, raw: bool, names: &Names) -> Result<S
 /// # Errors
 /// [`Error::Usage`] where there is no such line, or it is the header or blank; those of the file.
 pub(crate) fn line(path: &Path, number: u64, dataset: &'static Dataset, raw: bool, names: &Names) -> Result<Found> {
+    let order = date_order(path, dataset, raw)?;
     let mut source = open(path, dataset, raw)?;
-    let mut mapper = mapper(&source, dataset, raw, names)?;
+    let mut mapper = mapper(&source, dataset, raw, names, order)?;
     let ids = mapper.ids(&[]);
     while let Some(record) = source.next()? {
         if record.line < number {
@@ -183,7 +198,7 @@ pub(crate) fn line(path: &Path, number: u64, dataset: &'static Dataset, raw: boo
             Shape::Broken(reason) => refused(reason, "", String::new()),
             Shape::Count(count) => refused(OTHER_COUNT, "", format!("{count} champs")),
             Shape::TooLong => refused(TOO_LONG, "", String::new()),
-            Shape::Fields(fields) => match mapper.map(record.bytes, fields) {
+            Shape::Fields(fields) => match mapper.map(record.bytes, record.line, fields) {
                 Outcome::Row { key, volume } => {
                     let mut values = vec![0; ids.len()];
                     let day = mapper.layout().unpack(key, &mut values);
@@ -207,25 +222,26 @@ pub(crate) fn line(path: &Path, number: u64, dataset: &'static Dataset, raw: boo
 /// Whether a line that is no row may have been meant for the key: nothing that can be read of it says otherwise.
 struct Judge<'a> {
     key: &'a Key,
+    order: DateOrder,
     names: &'a Names,
     date: Option<usize>,
     positions: Vec<(Dim, Option<u32>, Vec<usize>)>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(key: &'a Key, header: &Header, raw: bool, names: &'a Names) -> Result<Self> {
+    fn new(key: &'a Key, header: &Header, raw: bool, names: &'a Names, order: DateOrder) -> Result<Self> {
         let columns = |dim: Dim| if raw { dim.spec().csv } else { &dim.spec().csv[..1] };
         // The place of a raw export takes more than a name to find: it excludes nothing.
         let tells = |dim: Dim| dim != Dim::Epci && !(raw && dim == Dim::Commune);
         let parts = key.parts.iter().filter(|part| tells(part.dim));
         let positions = parts.map(|part| (part.dim, part.id, header.find_all(columns(part.dim)))).collect();
-        Ok(Self { key, names, date: header.find(&["Date"]), positions })
+        Ok(Self { key, names, order, date: header.find(&["Date"]), positions })
     }
 
     fn may_be(&self, line: &[u8], fields: &Fields) -> bool {
-        let other_day = self
-            .date
-            .is_some_and(|at| parse_date(&decode(fields.get(line, at)).0).is_ok_and(|day| day != self.key.day));
+        let other_day = self.date.is_some_and(|at| {
+            parse_date(&decode(fields.get(line, at)).0, self.order).is_ok_and(|day| day != self.key.day)
+        });
         !other_day
             && self.positions.iter().all(|(dim, wanted, positions)| {
                 let text = decode(first_filled(fields, line, positions)).0;

@@ -14,8 +14,7 @@ use crate::inspect::{Stranger, strangers};
 use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, Standing, pairs};
-use crate::report::local_time;
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, some_of, verdict};
 use crate::schema;
 use crate::settings::Settings;
 
@@ -108,12 +107,52 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
             would_write,
         });
     }
+    incomplete(&tables, &mut findings);
+    emptied(&tables, &mut findings);
     let unexpected = strangers(&settings.home.deliveries())?;
     let next = next_step(&tables, &findings, unexpected.len());
     findings.extend(unexpected.iter().map(Stranger::finding));
     let watched = watch::watch(settings)?;
     findings.extend(watched.iter().filter_map(Watched::finding));
     Ok(StatusReport { tables, unexpected, watched, findings, next })
+}
+
+/// Some of the ten files are there, and others are not.
+fn incomplete(tables: &[TableStatus], findings: &mut Vec<Finding>) {
+    let absent: Vec<String> = tables
+        .iter()
+        .filter(|table| table.file_state == FileState::Absent)
+        .map(|table| table.file.to_owned())
+        .collect();
+    if absent.is_empty() || absent.len() == tables.len() {
+        return;
+    }
+    let files = plural(absent.len() as u64, "fichier absent", "fichiers absents");
+    let finding = Finding::attention(Code::FileMissing, "livraison", format!("{files} : {}", some_of(&absent, 10)));
+    findings.push(finding.action("complétez la livraison (`etat-csv-complet`) avant de migrer"));
+}
+
+/// Tables without the rows that an import put there, and that no cleanup took away.
+fn emptied(tables: &[TableStatus], findings: &mut Vec<Finding>) {
+    let names: Vec<String> =
+        tables.iter().filter(|table| table.is_emptied()).map(|table| table.table.clone()).collect();
+    if names.is_empty() {
+        return;
+    }
+    let count = plural(names.len() as u64, "table vidée", "tables vidées");
+    let message = format!(
+        "{count} hors de `cleanup-temp` : rien ne prouve que leurs lignes ont été migrées : {}",
+        some_of(&names, 10)
+    );
+    let finding = Finding::attention(Code::TablesEmpty, "tables temporaires", message);
+    findings.push(finding.action("relancez `update-temp-tables`, qui les recharge des CSV"));
+}
+
+impl TableStatus {
+    fn is_emptied(&self) -> bool {
+        let brought = |last: &Attempt| last.status == "loaded" && last.cleaned_at.is_none() && last.stored > 0;
+        self.rows == 0 && self.last_import.as_ref().is_some_and(brought)
+    }
 }
 
 /// The files of the delivery; none where the folder is not there yet. `None` where it cannot be read to its end, which is a finding:
@@ -165,12 +204,22 @@ fn look_at(pair: &Pair, file: &str, last: Option<&Attempt>, comparison: &Compari
         }
         return findings;
     };
-    if last.status != "loaded" {
+    if last.status == "undone" {
+        let finding = Finding::attention(Code::LoadUndone, file, "son chargement a été annulé par une restauration");
+        findings.push(finding.action(
+            "remettez le CSV dans data/data_temp/ (il est peut-être dans data/archive/), puis `update-temp-tables`",
+        ));
+    } else if last.status != "loaded" {
         let message = last.message.clone().unwrap_or_default();
         findings.push(
             Finding::attention(Code::ImportFailed, file, format!("le dernier import a échoué : {message}"))
                 .action("corrigez, puis relancez `update-temp-tables`"),
         );
+    }
+    if last.status == "loaded" && last.stored == 0 {
+        let lines = plural(last.lines_read, "ligne lue", "lignes lues");
+        let finding = Finding::attention(Code::NothingStored, file, format!("{lines}, aucune en base"));
+        findings.push(finding.action("corrigez le CSV ou l'option --year, puis relancez `update-temp-tables`"));
     }
     if last.cleaned_at.is_none() && last.status == "loaded" {
         if last.rejected > 0 {
@@ -203,10 +252,20 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
     if findings.iter().any(|finding| finding.severity == Verdict::Error) {
         return "lancez `ensure-schema --seed`".into();
     }
+    if any(TableStatus::is_emptied) {
+        return "rechargez les tables vidées : `update-temp-tables`".into();
+    }
     if any(|table| table.file_state == FileState::New) {
         return "importez les fichiers nouveaux : `update-temp-tables`".into();
     }
+    let has = |code: Code| findings.iter().any(|finding| finding.code == code);
     if any(|table| table.would_write) {
+        if has(Code::FileMissing) {
+            return "complétez la livraison avant de migrer (`etat-csv-complet` dit ce qui manque)".into();
+        }
+        if has(Code::RejectedLines) || has(Code::ImportFailed) || has(Code::NothingStored) {
+            return "corrigez les CSV (rejets, échecs), puis `update-temp-tables` ; ne migrez qu'ensuite".into();
+        }
         return "migrez : `migrate-temp-to-main`".into();
     }
     if any(|table| table.rows > 0 && !table.migrated) {
@@ -220,6 +279,12 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
     }
     if unexpected > 0 {
         return "regardez les fichiers que l'import ne prend pas (ci-dessus)".into();
+    }
+    if any(|table| table.file_state == FileState::Unreadable) {
+        return "rendez la livraison lisible, puis `update-temp-tables`".into();
+    }
+    if tables.iter().all(|table| table.last_import.is_none()) {
+        return "rien n'a encore été importé : déposez la première livraison dans data/data_temp/".into();
     }
     "rien à faire : déposez la prochaine livraison dans data/data_temp/".into()
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::csv::{Fields, Header, OTHER_COUNT, Record, Shape, Source, TOO_LONG, decode};
 use crate::domain::catalogue::{self, Dataset, Dim};
-use crate::domain::values::{Day, parse_date, parse_volume};
+use crate::domain::values::{DateOrder, DateOrders, Day, FUTURE, parse_date, parse_volume, shown, today};
 use crate::error::{Error, Result};
 use crate::files::{self, Entry};
 use crate::inspect::strangers::is_unfinished;
@@ -255,7 +255,17 @@ fn resembles<'a>(path: &Path, scans: &'a mut [FileScan]) -> Option<&'a mut FileS
     fits.max_by_key(|scan| scan.file().len())
 }
 
+/// Reads the file, and once more where its dates turn out to be written month first.
 fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Result<()> {
+    if read_in(DateOrder::default(), path, scan, bar)? == DateOrder::MonthFirst {
+        *scan = FileScan::new(scan.dataset, std::mem::take(&mut scan.paths), scan.size);
+        read_in(DateOrder::MonthFirst, path, scan, bar)?;
+    }
+    Ok(())
+}
+
+/// Reads the file with dates in this order; gives the one that its dates say.
+fn read_in(order: DateOrder, path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Result<DateOrder> {
     scan.modified = std::fs::metadata(path).and_then(|data| data.modified()).ok().map(DateTime::from);
     let required = required(scan.dataset);
     let mut source = Source::open_incomplete(path, &required)?;
@@ -264,17 +274,17 @@ fn read(path: &Path, scan: &mut FileScan, bar: &indicatif::ProgressBar) -> Resul
     scan.separator = Some(char::from(header.separator));
     scan.columns = header.columns().to_vec();
     scan.missing_columns = required.iter().copied().filter(|name| header.find(&[*name]).is_none()).collect();
-    let mut survey = Survey::new(scan, &header);
+    let mut survey = Survey::new(scan, &header, order);
     while let Some(record) = source.next()? {
         survey.add(&record);
     }
-    let Survey { names, problems, encodings, whole, .. } = survey;
+    let Survey { names, problems, encodings, whole, dates, .. } = survey;
     scan.encoding = Some(source.encoding().name(encodings.0, encodings.1));
     scan.truncated = !whole && !ends_with_line_end(path);
     scan.hash = Some(source.finish()?.to_hex().to_string());
     scan.problems = problems.0;
     scan.names = names.into_iter().map(|(dim, _, names)| (dim, names.uses)).collect();
-    Ok(())
+    dates.orders.order().map_err(Error::BadFile)
 }
 
 /// Takes the records of a file that an import would store, and only counts.
@@ -292,14 +302,14 @@ struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    fn new(scan: &'a mut FileScan, header: &'a Header) -> Self {
+    fn new(scan: &'a mut FileScan, header: &'a Header, order: DateOrder) -> Self {
         let column = |dim: Dim| Some((dim, header.find(&dim.spec().csv[..1])?, Names::default()));
         Self {
             names: scan.dataset.dims().filter_map(column).collect(),
             date: header.find(&["Date"]),
             volume: header.find(&["Volume"]),
             problems: Problems::default(),
-            dates: Dates::default(),
+            dates: Dates::new(order),
             encodings: (false, false),
             whole: true,
             scan,
@@ -333,7 +343,7 @@ impl<'a> Survey<'a> {
         let mut day = None;
         if let Some(at) = self.date {
             let raw = fields.get(record.bytes, at);
-            match self.dates.read(raw) {
+            match self.dates.read(raw, record.line) {
                 Ok(found) => {
                     *self.scan.dates.entry(found).or_default() += 1;
                     day = Some(found);
@@ -376,18 +386,29 @@ fn ends_with_line_end(path: &Path) -> bool {
 }
 
 /// Dates repeat from line to line.
-#[derive(Default)]
 struct Dates {
     raw: Vec<u8>,
     last: Option<Day>,
+    order: DateOrder,
+    orders: DateOrders,
+    latest: Option<Day>,
 }
 
 impl Dates {
-    fn read(&mut self, raw: &[u8]) -> std::result::Result<Day, &'static str> {
+    fn new(order: DateOrder) -> Self {
+        Self { raw: Vec::new(), last: None, order, orders: DateOrders::default(), latest: Day::from_date(today()) }
+    }
+
+    fn read(&mut self, raw: &[u8], line: u64) -> std::result::Result<Day, &'static str> {
         if let Some(day) = self.last.filter(|_| self.raw == raw) {
             return Ok(day);
         }
-        let day = parse_date(&decode(raw).0)?;
+        let text = decode(raw).0;
+        self.orders.note(&text, line);
+        let day = parse_date(&text, self.order)?;
+        if self.latest.is_some_and(|latest| day > latest) {
+            return Err(FUTURE);
+        }
         self.raw.clear();
         self.raw.extend_from_slice(raw);
         self.last = Some(day);
@@ -407,7 +428,7 @@ impl Problems {
         let problem = &mut self.0[index];
         problem.lines += 1;
         if problem.examples.len() < EXAMPLES {
-            let value: String = value.chars().filter(|c| !c.is_control()).take(60).collect();
+            let value: String = shown(value).chars().take(60).collect();
             let text = if value.is_empty() { format!("ligne {line}") } else { format!("ligne {line} : {value}") };
             problem.examples.push(text);
         }

@@ -44,6 +44,39 @@ pub(super) fn spec() -> TableSpec {
     }
 }
 
+/// Whether `table` still holds, of each date that the load `history` stored and no cleanup took, its rows and their volume. What a
+/// load of before this table brought is in step as long as the table holds anything.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`] on an older schema, [`crate::error::Error::Sql`].
+pub(crate) fn is_in_step(session: &mut Session, history: u64, table: &str) -> Result<bool> {
+    let doing = format!("lecture de {table}");
+    let sql = "SELECT CAST(date AS CHAR), rows_stored, volume FROM flux_import_dates \
+               WHERE history = ? AND rows_stored > 0 AND cleaned_at IS NULL ORDER BY date";
+    let brought: Vec<(String, u64, u64)> = session.rows("lecture de flux_import_dates", sql, (history,))?;
+    if brought.is_empty() {
+        let known = "SELECT 1 FROM flux_import_dates WHERE history = ? LIMIT 1";
+        let is_known = session.first::<u8>("lecture de flux_import_dates", known, (history,))?.is_some();
+        let nothing = "SELECT 1 FROM flux_import_history WHERE id = ? AND rows_stored = 0";
+        let is_nothing = session.first::<u8>("lecture de l'historique des imports", nothing, (history,))?.is_some();
+        let any = session.first::<u8>(&doing, &format!("SELECT 1 FROM {table} LIMIT 1"), ())?.is_some();
+        return Ok(is_known || is_nothing || any);
+    }
+    for chunk in brought.chunks(200) {
+        let sql = format!(
+            "SELECT CAST(date AS CHAR), COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {table} WHERE date IN {} \
+             GROUP BY date ORDER BY date",
+            marks(1, chunk.len())
+        );
+        let params: Vec<Value> = chunk.iter().map(|(date, ..)| Value::from(date.as_str())).collect();
+        let held: Vec<(String, u64, u64)> = session.rows(&doing, &sql, params)?;
+        if held != chunk {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Writes the dates of the load `history` of `table`, in its transaction.
 ///
 /// # Errors

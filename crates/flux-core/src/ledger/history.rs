@@ -280,9 +280,46 @@ pub(crate) fn undo_cleaned(session: &mut Session, temp: &str, first: &str, last:
     session.exec("écriture de l'historique des imports", sql, (temp, last, first))
 }
 
+/// Which loads a restoration of a main table to an earlier time undoes: those into it, and those that were migrated and cleaned up
+/// since. Rows that are still in the temporary table are migrated again.
+const SINCE: &str =
+    "status = 'loaded' AND ((table_name = ? AND finished_at > ?) OR (table_name = ? AND cleaned_at > ?))";
+
+fn since_params(main: &str, since: &str) -> Vec<Value> {
+    let temp = match main.strip_suffix("_test") {
+        Some(main) => format!("{main}_temp_test"),
+        None => format!("{main}_temp"),
+    };
+    vec![main.into(), since.into(), temp.into(), since.into()]
+}
+
+/// Files that were loaded for `main`, or migrated into it and cleaned up, since a time in UTC.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn loads_since(session: &mut Session, main: &str, since: &str) -> Result<Vec<String>> {
+    let sql = format!("SELECT file_name FROM flux_import_history WHERE {SINCE}");
+    session.rows(READING, &sql, since_params(main, since))
+}
+
+/// Makes the loads of [`loads_since`] count as undone, and what they owned nobody's: they are loaded again.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undo_since(session: &mut Session, main: &str, since: &str) -> Result<()> {
+    let doing = "écriture de l'historique des imports";
+    let sql = "DELETE FROM flux_etl_progress WHERE table_name = ? AND run IN \
+               (SELECT run FROM flux_import_history WHERE table_name = ? AND status = 'loaded' AND finished_at > ?)";
+    session.exec(doing, sql, (main, main, since))?;
+    let sql = format!("UPDATE flux_import_history SET status = 'undone' WHERE {SINCE}");
+    session.exec(doing, &sql, since_params(main, since))?;
+    Ok(())
+}
+
 /// The last load of a table, as remembered.
 #[derive(Debug, Clone)]
 pub(crate) struct Last {
+    pub(crate) id: u64,
     pub(crate) file_hash: String,
     /// Options it was loaded with.
     pub(crate) options: String,
@@ -305,7 +342,7 @@ pub(crate) struct Last {
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
-    let sql = "SELECT file_hash, options, dims_hash, encoding, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, \
+    let sql = "SELECT id, file_hash, options, dims_hash, encoding, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, \
                CAST(first_date AS CHAR) AS first_day, CAST(last_date AS CHAR) AS last_day, reject_file, \
                CAST(DATE(finished_at) AS CHAR) AS day, CAST(cleaned_at AS CHAR) AS cleaned \
                FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
@@ -322,6 +359,7 @@ pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
     let dates: [Option<String>; 2] = [take(&mut row, "first_day")?, take(&mut row, "last_day")?];
     let [first, last] = dates;
     Ok(Some(Last {
+        id: take(&mut row, "id")?,
         file_hash: take(&mut row, "file_hash")?,
         options: take(&mut row, "options")?,
         dims_hash: take(&mut row, "dims_hash")?,

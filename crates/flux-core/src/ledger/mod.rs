@@ -18,7 +18,8 @@ use crate::schema::{TableSpec, column, key, primary, unique};
 pub use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
-/// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells` and `flux_row_history`.
+/// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells`, `flux_row_history` and the
+/// rows of `flux_etl_progress`.
 const VERSION: u32 = 4;
 
 /// Table of the versions that a database has had.
@@ -136,6 +137,7 @@ pub(crate) fn tables() -> Vec<TableSpec> {
                 column("delivery", "INT NOT NULL"),
                 column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
                 column("content", "CHAR(64) CHARACTER SET ascii NOT NULL"),
+                column("rows_stored", "BIGINT NULL"),
             ],
             indexes: vec![primary(vec!["table_name", "id_zone", "date"])],
         },

@@ -26,12 +26,15 @@ pub(crate) struct Owner {
     pub(crate) content: String,
 }
 
-/// The owners of what `table` holds of a zone between two dates.
+/// The owners of what `table` holds of a zone between two dates. Who has brought rows that are no longer there owns nothing.
 pub(crate) fn owners(session: &mut Session, table: &str, zone: u32, span: (Day, Day)) -> Result<HashMap<Day, Owner>> {
-    let sql = "SELECT CAST(date AS CHAR), delivery, run, content FROM flux_etl_progress \
-               WHERE table_name = ? AND id_zone = ? AND date BETWEEN ? AND ?";
+    let sql = format!(
+        "SELECT CAST(p.date AS CHAR), p.delivery, p.run, p.content FROM {PROGRESS} p \
+         WHERE p.table_name = ? AND p.id_zone = ? AND p.date BETWEEN ? AND ? AND (COALESCE(p.rows_stored, 0) = 0 \
+         OR EXISTS (SELECT 1 FROM {table} m WHERE m.date = p.date AND m.id_zone = p.id_zone))"
+    );
     let params = (table, zone, span.0.to_string(), span.1.to_string());
-    let rows: Vec<(String, u32, String, String)> = session.rows("lecture de flux_etl_progress", sql, params)?;
+    let rows: Vec<(String, u32, String, String)> = session.rows("lecture de flux_etl_progress", &sql, params)?;
     let owner = |(date, delivery, run, content): (String, u32, String, String)| {
         Some((Day::from_date(date.parse().ok()?)?, Owner { delivery, run, content }))
     };
@@ -61,19 +64,32 @@ pub(crate) fn move_zone(session: &mut Session, from: u32, into: u32) -> Result<(
     Ok(())
 }
 
-/// Makes `owner` the owner of dates of a zone.
-pub(crate) fn take(session: &mut Session, table: &str, zone: u32, days: &[Day], owner: &Owner) -> Result<()> {
+/// Whether `table` holds rows of every date and zone that `content` owns and has rows of: it does not where other hands, or a backup
+/// that was restored, took them away. One look into the index for each.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn is_in_step(session: &mut Session, table: &str, content: &str) -> Result<bool> {
+    let sql = format!(
+        "SELECT 1 FROM {PROGRESS} p WHERE p.table_name = ? AND p.content = ? AND p.rows_stored > 0 \
+         AND NOT EXISTS (SELECT 1 FROM {table} m WHERE m.date = p.date AND m.id_zone = p.id_zone) LIMIT 1"
+    );
+    Ok(session.first::<u8>("lecture de flux_etl_progress", &sql, (table, content))?.is_none())
+}
+
+/// Makes `owner` the owner of dates of a zone, each with its rows.
+pub(crate) fn take(session: &mut Session, table: &str, zone: u32, days: &[(Day, u64)], owner: &Owner) -> Result<()> {
     // A row holds two hashes, a run, the name of a table and their marks.
     for chunk in days.chunks(session.fitting(500, 220)) {
         let sql = format!(
-            "INSERT INTO {PROGRESS} (table_name, id_zone, date, delivery, run, content) VALUES {} \
-             ON DUPLICATE KEY UPDATE delivery = ?, run = ?, content = ?",
-            marks(chunk.len(), 6)
+            "INSERT INTO {PROGRESS} (table_name, id_zone, date, rows_stored, delivery, run, content) VALUES {} \
+             ON DUPLICATE KEY UPDATE rows_stored = VALUES(rows_stored), delivery = ?, run = ?, content = ?",
+            marks(chunk.len(), 7)
         );
         let owner_values = || [owner.delivery.into(), owner.run.as_str().into(), owner.content.as_str().into()];
-        let mut params: Vec<Value> = Vec::with_capacity(chunk.len() * 6 + 3);
-        for day in chunk {
-            params.extend([Value::from(table), zone.into(), day.to_string().into()]);
+        let mut params: Vec<Value> = Vec::with_capacity(chunk.len() * 7 + 3);
+        for (day, rows) in chunk {
+            params.extend([Value::from(table), zone.into(), day.to_string().into(), (*rows).into()]);
             params.extend::<[Value; 3]>(owner_values());
         }
         params.extend::<[Value; 3]>(owner_values());

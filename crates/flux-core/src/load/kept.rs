@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::csv::Source;
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Resolver;
-use crate::domain::values::Day;
-use crate::error::Result;
+use crate::domain::values::{DateOrder, Day};
+use crate::error::{Error, Result};
 use crate::ledger::history::Counts;
-use crate::load::mapper::{Mapper, Reading};
+use crate::load::mapper::{Mapper, Reading, required};
 use crate::load::naming::Room;
 use crate::load::options::OnConflict;
 use crate::load::read::sort_unhashed;
@@ -35,15 +35,31 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Reads a file with the dimensions that `load` gives. No name is created.
+    /// Reads a file with the dimensions that `load` gives. No name is created, and no date is too late: it was for the import to say so.
     pub(crate) fn read(
-        source: Source,
+        path: &Path,
         dataset: &Dataset,
         scratch: &Path,
-        load: impl FnMut(Dim, bool) -> Result<Arc<Resolver>>,
+        mut load: impl FnMut(Dim, bool) -> Result<Arc<Resolver>>,
     ) -> Result<Self> {
+        let kept = Self::read_in(DateOrder::default(), path, dataset, scratch, &mut load)?;
+        match kept.mapper.orders().order().map_err(Error::BadFile)? {
+            DateOrder::DayFirst => Ok(kept),
+            order @ DateOrder::MonthFirst => Self::read_in(order, path, dataset, scratch, &mut load),
+        }
+    }
+
+    fn read_in(
+        order: DateOrder,
+        path: &Path,
+        dataset: &Dataset,
+        scratch: &Path,
+        load: &mut impl FnMut(Dim, bool) -> Result<Arc<Resolver>>,
+    ) -> Result<Self> {
+        let source = Source::open(path, &required(dataset))?;
         let (create, room) = (BTreeSet::new(), Room::default());
-        let reading = Reading { raw: false, create: &create, year: None, strip_accents: false, room: &room };
+        let (year, latest, strip_accents) = (None, None, false);
+        let reading = Reading { raw: false, create: &create, year, latest, order, strip_accents, room: &room };
         let mut mapper = Mapper::new(dataset, &source.header, reading, load)?;
         let mut rejects = Rejects::new("", None);
         let sorter = Sorter::new(scratch, SORT_MEMORY / size_of::<Record>());

@@ -58,6 +58,14 @@ impl Layout {
         Slice(u64::from(day.0) << (self.total - self.below_slice) | u64::from(zone))
     }
 
+    /// The date of a key and the row of its first dimension.
+    #[inline]
+    pub(crate) fn date_and_zone(&self, key: u128) -> (Day, u32) {
+        let zone = self.widths.first().copied().unwrap_or_default();
+        let top = (key >> (self.total - zone)) as u64;
+        (Day((top >> zone) as u16), (top & ((1 << zone) - 1)) as u32)
+    }
+
     /// The date of a slice.
     pub(crate) fn day(&self, slice: Slice) -> Day {
         Day((slice.0 >> (self.total - self.below_slice)) as u16)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::csv::{Fields, Header, decode};
 use crate::domain::catalogue::{self, Dataset, Dim};
 use crate::domain::names::{self, Locality, Resolution, Resolver, Row};
-use crate::domain::values::{Day, is_negative, parse_date, parse_volume};
+use crate::domain::values::{DateOrder, DateOrders, Day, FUTURE, is_negative, parse_date, parse_volume};
 use crate::error::Result;
 
 use crate::load::layout::{Layout, Slice};
@@ -88,10 +88,22 @@ pub(crate) struct Reading<'a> {
     pub(crate) create: &'a BTreeSet<Dim>,
     /// Keeps this year's rows only.
     pub(crate) year: Option<i32>,
+    /// A later date is rejected.
+    pub(crate) latest: Option<Day>,
+    /// How dates with slashes are read.
+    pub(crate) order: DateOrder,
     /// Names are created without their accents.
     pub(crate) strip_accents: bool,
     /// For the names that are to be created.
     pub(crate) room: &'a Room,
+}
+
+/// Which dates are taken, and how they are read.
+#[derive(Debug, Clone, Copy)]
+struct DateRules {
+    year: Option<i32>,
+    latest: Option<Day>,
+    order: DateOrder,
 }
 
 /// Names that may be created while one file is read.
@@ -160,7 +172,8 @@ pub(crate) struct Mapper {
     date: usize,
     volume: usize,
     detail_columns: DetailColumns,
-    year: Option<i32>,
+    rules: DateRules,
+    orders: DateOrders,
     dates: Memo<std::result::Result<(Day, bool), &'static str>>,
     values: Vec<u32>,
     /// What the parts of a place are put together in.
@@ -256,7 +269,8 @@ impl Mapper {
                 regions: [header.find(&["NomRegion"]), header.find(&["NomNouvelleRegion"])],
                 nights: header.find(&["DureeSejourNum"]),
             },
-            year: reading.year,
+            rules: DateRules { year: reading.year, latest: reading.latest, order: reading.order },
+            orders: DateOrders::default(),
             dates: Memo::new(),
             scratch: Vec::new(),
             layout,
@@ -270,12 +284,21 @@ impl Mapper {
         &self.layout
     }
 
-    /// Maps one line, split into as many `fields` as the header has columns.
+    /// What the dates read so far say about the order of day and month.
+    pub(crate) fn orders(&self) -> &DateOrders {
+        &self.orders
+    }
+
+    /// Maps the line of that number, split into as many `fields` as the header has columns.
     #[inline]
-    pub(crate) fn map(&mut self, line: &[u8], fields: &Fields) -> Outcome<'_> {
+    pub(crate) fn map(&mut self, line: &[u8], number: u64, fields: &Fields) -> Outcome<'_> {
         let raw = fields.get(line, self.date);
-        let year = self.year;
-        let day = match self.dates.get(raw, |raw| read_day(raw, year)) {
+        let (rules, orders) = (self.rules, &mut self.orders);
+        let day = match self.dates.get(raw, |raw| {
+            let text = decode(raw).0;
+            orders.note(&text, number);
+            read_day(&text, rules)
+        }) {
             Ok((day, true)) => day,
             Ok((_, false)) => return Outcome::Filtered,
             Err(reason) => {
@@ -435,10 +458,14 @@ impl Mapper {
     }
 }
 
-fn read_day(raw: &[u8], year: Option<i32>) -> std::result::Result<(Day, bool), &'static str> {
+/// The day, and whether it is of the year that was asked for.
+fn read_day(text: &str, rules: DateRules) -> std::result::Result<(Day, bool), &'static str> {
     use chrono::Datelike;
-    let day = parse_date(&decode(raw).0)?;
-    Ok((day, year.is_none_or(|year| day.date().year() == year)))
+    let day = parse_date(text, rules.order)?;
+    if rules.latest.is_some_and(|latest| day > latest) {
+        return Err(FUTURE);
+    }
+    Ok((day, rules.year.is_none_or(|year| day.date().year() == year)))
 }
 
 #[inline]

@@ -2,6 +2,7 @@
 //!
 //! `pipeline` is the engine; `weekly` and [`raw`] are its targets, and those who only look at files read through its first stage.
 
+pub(crate) mod guards;
 mod kept;
 pub(crate) mod layout;
 pub(crate) mod mapper;

@@ -149,6 +149,8 @@ pub struct ImportOptions {
     pub max_rejects: Option<MaxRejects>,
     /// A date that would lose more than this share of its rows, in percent, is not replaced.
     pub max_shrink: f64,
+    /// Takes dates that are still to come.
+    pub allow_future: bool,
     /// Files at a time.
     pub jobs: usize,
     /// How rows reach the server.
@@ -173,6 +175,7 @@ impl Default for ImportOptions {
             create_missing: BTreeSet::new(),
             max_rejects: None,
             max_shrink: 50.0,
+            allow_future: false,
             jobs: default_jobs(),
             load_method: LoadMethod::Auto,
             batch_size: 2000,
@@ -226,7 +229,8 @@ impl ImportOptions {
         let dims: Vec<&str> = self.create_missing.iter().map(|dim| dim.spec().plural).collect();
         let create = if dims.is_empty() { String::new() } else { format!(" create_missing={}", dims.join(",")) };
         let shrink = if self.max_shrink == 50.0 { String::new() } else { format!(" max_shrink={}", self.max_shrink) };
-        format!("{create}{shrink}")
+        let future = if self.allow_future { " allow_future" } else { "" };
+        format!("{create}{shrink}{future}")
     }
 }
 

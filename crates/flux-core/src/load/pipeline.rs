@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::csv::Source;
-use crate::domain::values::Day;
+use crate::domain::values::{DateOrder, Day};
 use crate::error::{Error, Result};
 use crate::files::hash;
 use crate::ledger::history::Counts;
@@ -58,6 +58,9 @@ fn try_load<T: Target>(job: &Job<'_>, target: &mut T, report: &mut FileReport) -
         target.stored(&found.content, &dims_hash, report);
     }
     report.status = Status::Loaded;
+    if !T::DEFINITIVE && report.counts.stored == 0 {
+        report.nothing_stored();
+    }
     Ok(())
 }
 
@@ -77,16 +80,14 @@ fn find<T: Target>(job: &Job<'_>, target: &T, report: &mut FileReport) -> Result
         report.note = Some(format!("même contenu que {twin}"));
         return Ok(None);
     }
-    let mut mapper = target.mapper(&source.header)?;
+    let mapper = target.mapper(&source.header, DateOrder::default())?;
     // Rejected lines are worth another look once the dimensions have changed, or with options that may save them.
     let names = mapper.dims_hash(&mapper.ids(&[]));
     if let Some(earlier) = known.as_ref().filter(|one| one.options == content.options && one.dims_hash == names) {
         report.unchanged(earlier);
         return Ok(None);
     }
-    let reject_folder = (!job.run.options.dry_run).then_some(job.run.reject_folder.as_path());
-    let mut rejects = Rejects::new(&file_name(job.path, report), reject_folder);
-    let (sorted, rejected) = sort(job, source, &content, &mut mapper, &mut rejects, report)?;
+    let Pass { mapper, rejects, sorted, rejected } = read_whole(job, target, &content, (source, mapper), report)?;
     let tally = Tally::of(&sorted, mapper.layout(), job.run.options.on_conflict)?;
     report.note_conflicts(&tally.examples);
     let sorted = Arc::new(sorted);
@@ -99,18 +100,56 @@ fn file_name(path: &Path, report: &FileReport) -> String {
     if name.eq_ignore_ascii_case(&report.file) { report.file.clone() } else { name }
 }
 
+/// What one reading of a file gave.
+struct Pass {
+    mapper: Mapper,
+    rejects: Rejects,
+    sorted: Sorted,
+    /// Rejected lines by their date; under `None` those whose date cannot be read.
+    rejected: BTreeMap<Option<Day>, u64>,
+}
+
+/// Reads the file, and once more where its dates turn out to be written month first: the order is decided by the whole file.
+///
+/// # Errors
+/// [`Error::BadFile`] where both orders are there; those of the file and of the sorter.
+fn read_whole<T: Target>(
+    job: &Job<'_>,
+    target: &T,
+    content: &Content,
+    (source, mapper): (Source, Mapper),
+    report: &mut FileReport,
+) -> Result<Pass> {
+    let pass = sort(job, source, content, mapper, report)?;
+    let order = pass.mapper.orders().order();
+    if order == Ok(DateOrder::default()) {
+        return Ok(pass);
+    }
+    // Its rejects are those of another reading.
+    pass.rejects.discard()?;
+    report.counts = Counts::default();
+    (report.reject_file, report.rejects) = (None, Vec::new());
+    let order = order.map_err(Error::BadFile)?;
+    let source = Source::open(job.path, &target.required())?;
+    let mapper = target.mapper(&source.header, order)?;
+    let pass = sort(job, source, content, mapper, report)?;
+    report.note = Some("dates lues comme MM/JJ/AAAA : une au moins ne peut être autre chose".to_owned());
+    Ok(pass)
+}
+
 fn sort(
     job: &Job<'_>,
     mut source: Source,
     content: &Content,
-    mapper: &mut Mapper,
-    rejects: &mut Rejects,
+    mut mapper: Mapper,
     report: &mut FileReport,
-) -> Result<(Sorted, BTreeMap<Option<Day>, u64>)> {
+) -> Result<Pass> {
+    let reject_folder = (!job.run.options.dry_run).then_some(job.run.reject_folder.as_path());
+    let mut rejects = Rejects::new(&file_name(job.path, report), reject_folder);
     let sorter = Sorter::new(&job.run.scratch, job.run.sort_limit);
     source.show_on(job.run.progress.bytes(&report.file, job.size));
-    let read = read::sort_records(source, &content.hash, mapper, rejects, sorter, &mut report.counts);
-    report.note_rejects(rejects);
+    let read = read::sort_records(source, &content.hash, &mut mapper, &mut rejects, sorter, &mut report.counts);
+    report.note_rejects(&rejects);
     report.missed_names = mapper.missed_names();
     report.far_communes = mapper.far_communes();
     report.counts.rejected = rejects.count;
@@ -119,7 +158,7 @@ fn sort(
     if report.counts.lines_read == 0 {
         report.note = Some("un en-tête et aucune ligne : rien n'est remplacé".to_owned());
     }
-    Ok((read.sorted, read.rejected))
+    Ok(Pass { mapper, rejects, sorted: read.sorted, rejected: read.rejected })
 }
 
 /// The accounting of a file: every line read is a row, a duplicate, a conflict, a reject or filtered.
@@ -179,7 +218,7 @@ mod tests {
             ..SliceTally::default()
         };
         let slices = [(1, slice(8, 10, 2, 0)), (2, slice(15, 20, 5, 0)), (3, slice(29, 40, 10, 1))];
-        Tally { slices: slices.into_iter().map(|(at, counts)| (Slice(at), counts)).collect(), examples: Vec::new() }
+        Tally { slices: slices.into_iter().map(|(at, counts)| (Slice(at), counts)).collect(), ..Tally::default() }
     }
 
     fn slices(of: &[u64]) -> BTreeSet<Slice> {

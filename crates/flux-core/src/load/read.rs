@@ -60,7 +60,7 @@ pub(crate) fn sort_unhashed(
             rejects.add(&Rejection { line, reason, column, value }, record.bytes)
         };
         match record.shape {
-            Shape::Fields(fields) => match mapper.map(record.bytes, fields) {
+            Shape::Fields(fields) => match mapper.map(record.bytes, line, fields) {
                 Outcome::Row { key, volume } => sorter.push(Record { key, volume, line })?,
                 Outcome::Filtered | Outcome::NotPositive => counts.filtered += 1,
                 Outcome::Rejected { reason, column, value, day } => reject(reason, column, &value, day)?,

@@ -1,4 +1,7 @@
-//! Reject files: `logs/rejets/<file>_<timestamp>.csv`, one line per rejected line, the raw line untouched.
+//! Reject files: `logs/rejets/<file>_<timestamp>.csv`, one line per rejected line, with the raw line as text.
+//!
+//! They are read by people, in a spreadsheet: UTF-8 with its mark, `;`, and no cell that acts as a formula. They are bounded: a damaged
+//! disk can give a file of which every line is rejected.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -7,12 +10,25 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::csv::decode;
+use crate::domain::values::shown;
 use crate::error::{Error, Result};
 
 /// Examples kept for the report, per motive.
 const EXAMPLES: usize = 3;
 /// Motives told apart in the report.
 const MOTIVES: usize = 50;
+
+/// How much is written down; the rest is counted.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    lines: u64,
+    bytes: u64,
+    /// Of one raw line: what a cell of a spreadsheet can hold.
+    cell: usize,
+}
+
+const BOUNDS: Bounds = Bounds { lines: 200_000, bytes: 32 << 20, cell: 32_000 };
 
 /// Why lines were rejected.
 #[derive(Debug, Clone, Serialize)]
@@ -41,6 +57,12 @@ pub(crate) struct Rejects {
     out: Option<(PathBuf, BufWriter<File>)>,
     motives: BTreeMap<(String, String), Motive>,
     pub(crate) count: u64,
+    /// Lines that are only counted.
+    pub(crate) unwritten: u64,
+    bounds: Bounds,
+    bytes: u64,
+    /// What may still be written of the line that was begun; `None` where it is only counted.
+    left: Option<usize>,
 }
 
 impl Rejects {
@@ -52,6 +74,10 @@ impl Rejects {
             out: None,
             motives: BTreeMap::new(),
             count: 0,
+            unwritten: 0,
+            bounds: BOUNDS,
+            bytes: 0,
+            left: None,
         }
     }
 
@@ -90,10 +116,16 @@ impl Rejects {
         if self.out.is_none() {
             self.out = Some(create(folder, &self.file_name)?);
         }
+        if self.count > self.bounds.lines || self.bytes >= self.bounds.bytes {
+            self.unwritten += 1;
+            self.left = None;
+            return Ok(());
+        }
+        self.left = Some(self.bounds.cell);
         let mut head = Vec::with_capacity(128);
         let line = rejection.line.to_string();
         for text in [&self.file_name, &line, rejection.reason, rejection.column, &shortened(rejection.value)] {
-            quote(&mut head, text.as_bytes());
+            quote(&mut head, text);
             head.push(b';');
         }
         head.push(b'"');
@@ -102,21 +134,43 @@ impl Rejects {
 
     /// More raw bytes of the line that was begun.
     pub(crate) fn piece(&mut self, raw: &[u8]) -> Result<()> {
-        for (index, part) in raw.split(|byte| *byte == b'"').enumerate() {
-            if index > 0 {
-                self.write(b"\"\"")?;
-            }
-            self.write(part)?;
+        let Some(left) = self.left.filter(|left| *left > 0 && !raw.is_empty()) else { return Ok(()) };
+        // Never within a character of UTF-8, which would make all of it look like another encoding.
+        let cut = (0..=raw.len().min(left)).rev().find(|cut| raw.get(*cut).is_none_or(|byte| byte & 0xC0 != 0x80));
+        let (text, is_first) = (decode(&raw[..cut.unwrap_or_default()]).0, left == self.bounds.cell);
+        let mut cell = String::with_capacity(text.len() + 8);
+        if is_first && is_formula(&text) {
+            cell.push('\'');
         }
-        Ok(())
+        for c in text.chars() {
+            match c {
+                '"' => cell.push_str("\"\""),
+                c if c.is_control() && c != '\t' => cell.push('·'),
+                c => cell.push(c),
+            }
+        }
+        if raw.len() > left {
+            cell.push('…');
+        }
+        self.left = Some(left.saturating_sub(raw.len()));
+        self.write(cell.as_bytes())
     }
 
     /// Ends the line that was begun.
     pub(crate) fn end(&mut self) -> Result<()> {
-        self.write(b"\"\n")
+        if self.left.take().is_some() { self.write(b"\"\n") } else { Ok(()) }
+    }
+
+    /// Forgets what was rejected, and takes its file away.
+    pub(crate) fn discard(self) -> Result<()> {
+        match self.out {
+            Some((path, _)) => fs::remove_file(&path).map_err(Error::io("suppression du fichier de rejets", path)),
+            None => Ok(()),
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
         let Some((path, out)) = &mut self.out else { return Ok(()) };
         out.write_all(bytes).map_err(Error::io("écriture du fichier de rejets", path.as_path()))
     }
@@ -126,6 +180,11 @@ impl Rejects {
     /// # Errors
     /// [`Error::Io`]: what cannot be written down must not be dropped.
     pub(crate) fn finish(&mut self) -> Result<()> {
+        if self.unwritten > 0 {
+            let rest =
+                format!("{};;… et {} lignes de plus, comptées et non écrites;;;\n", self.file_name, self.unwritten);
+            self.write(rest.as_bytes())?;
+        }
         if let Some((path, out)) = &mut self.out {
             let wrap = |error| Error::io("écriture du fichier de rejets", path.as_path())(error);
             out.flush().map_err(wrap)?;
@@ -158,7 +217,7 @@ fn create(folder: &Path, file_name: &str) -> Result<(PathBuf, BufWriter<File>)> 
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => {
                 let mut out = BufWriter::with_capacity(64 * 1024, file);
-                let head = "fichier;ligne;raison;colonne;valeur;ligne_brute\n";
+                let head = "\u{feff}fichier;ligne;raison;colonne;valeur;ligne_brute\n";
                 out.write_all(head.as_bytes()).map_err(Error::io("écriture du fichier de rejets", &path))?;
                 return Ok((path, out));
             }
@@ -169,23 +228,60 @@ fn create(folder: &Path, file_name: &str) -> Result<(PathBuf, BufWriter<File>)> 
     Err(Error::Invariant(format!("trop de fichiers de rejets pour {file_name} dans la même seconde")))
 }
 
-fn quote(out: &mut Vec<u8>, text: &[u8]) {
-    if !text.iter().any(|byte| matches!(byte, b'"' | b';' | b'\n' | b'\r')) {
-        out.extend_from_slice(text);
-        return;
-    }
-    out.push(b'"');
-    for byte in text {
-        if *byte == b'"' {
-            out.push(b'"');
-        }
-        out.push(*byte);
-    }
-    out.push(b'"');
+/// Whether a spreadsheet would compute a cell instead of showing it. A plain number is none.
+fn is_formula(text: &str) -> bool {
+    let is_number =
+        |text: &str| text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b',' | b'.' | b' '));
+    text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text)
 }
 
-/// A value for people: no control characters, at most 100 characters.
+fn quote(out: &mut Vec<u8>, text: &str) {
+    let mark = if is_formula(text) { "'" } else { "" };
+    if mark.is_empty() && !text.contains(['"', ';', '\n', '\r']) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    out.extend_from_slice(format!("\"{mark}{}\"", text.replace('"', "\"\"")).as_bytes());
+}
+
+/// A value for people: what shows nothing is shown, at most 100 characters.
 fn shortened(value: &str) -> String {
-    let clean: String = value.chars().map(|c| if c.is_control() { '·' } else { c }).take(100).collect();
+    let clean: String = shown(value).chars().take(100).collect();
     if value.chars().nth(100).is_some() { format!("{clean}…") } else { clean }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(bounds: Bounds, lines: &[&[u8]]) -> (String, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rejects = Rejects { bounds, ..Rejects::new("a.csv", Some(folder.path())) };
+        for (raw, line) in lines.iter().zip(2..) {
+            rejects.add(&Rejection { line, reason: "essai", column: "Volume", value: "=1+1" }, raw).unwrap();
+        }
+        rejects.finish().unwrap();
+        (fs::read_to_string(rejects.path().unwrap()).unwrap(), rejects.unwritten)
+    }
+
+    #[test]
+    fn no_cell_acts_as_a_formula_and_no_byte_spoils_the_file() {
+        let (text, unwritten) = written(BOUNDS, &[b"=HYPERLINK(\"x\");1", b"Val Truy\xe8re;-3", b"-3"]);
+        let head = "\u{feff}fichier;ligne;raison;colonne;valeur;ligne_brute\n";
+        let first = "a.csv;2;essai;Volume;\"'=1+1\";\"'=HYPERLINK(\"\"x\"\");1\"\n";
+        let others = "a.csv;3;essai;Volume;\"'=1+1\";\"Val Truyère;-3\"\na.csv;4;essai;Volume;\"'=1+1\";\"-3\"\n";
+        assert_eq!((text, unwritten), (format!("{head}{first}{others}"), 0));
+    }
+
+    #[test]
+    fn what_is_written_is_bounded_and_the_rest_is_counted() {
+        let lines = vec![&b"0123456789"[..]; 50];
+        let (text, unwritten) = written(Bounds { lines: 4, ..BOUNDS }, &lines);
+        assert_eq!((text.lines().count(), unwritten), (1 + 4 + 1, 46));
+        assert!(text.lines().last().unwrap().contains("46 lignes"), "{text}");
+        let (text, unwritten) = written(Bounds { bytes: 100, ..BOUNDS }, &lines);
+        assert!(text.len() < 400 && unwritten > 40, "{text}");
+        let (text, _) = written(Bounds { cell: 4, ..BOUNDS }, &lines[..1]);
+        assert!(text.contains("\"0123…\""), "{text}");
+    }
 }

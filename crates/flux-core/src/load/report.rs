@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::catalogue::Dataset;
 use crate::error::Error;
 use crate::ledger::history::Counts;
-use crate::report::{Code, Done, Page, Report, Table, Verdict, duration, number, plural};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, duration, number, plural, some_of};
 
 use crate::load::missed::{self, MissedName};
 use crate::load::options::{ImportOptions, LoadMethod};
@@ -28,6 +28,8 @@ pub enum Status {
     Missing,
     /// Left out by `--skip-large`.
     Skipped,
+    /// Read, and nothing of it is stored: every line was rejected or filtered, or there is none.
+    Empty,
     /// Nothing of it was loaded.
     Failed,
 }
@@ -39,6 +41,7 @@ impl Status {
             Status::Unchanged => "inchangé",
             Status::Missing => "absent",
             Status::Skipped => "écarté",
+            Status::Empty => done.say("rien de chargé", "rien à charger"),
             Status::Failed => "échec",
         }
     }
@@ -70,6 +73,8 @@ pub(crate) struct Earlier {
     pub(crate) options: String,
     pub(crate) dims_hash: String,
     pub(crate) rejected: u64,
+    /// It stored nothing, which is no success that a second look makes.
+    pub(crate) is_empty: bool,
     pub(crate) encoding: String,
     pub(crate) reject_file: Option<String>,
     /// A remark of the target.
@@ -91,6 +96,9 @@ pub struct FileReport {
     /// Where rejected lines are.
     #[serde(serialize_with = "crate::report::path_text_if_any")]
     pub(crate) reject_file: Option<PathBuf>,
+    /// Rejected lines that are only counted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) rejects_unwritten: u64,
     #[serde(serialize_with = "seconds")]
     pub(crate) duration_s: Duration,
     /// Where the file was found.
@@ -112,6 +120,9 @@ pub struct FileReport {
     /// Communes outside of the own and the neighbouring départements, `NAME (code)`: the only ones of their name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) far_communes: Vec<String>,
+    /// What else there is to look at, for the findings of the run.
+    #[serde(skip)]
+    pub(crate) findings: Vec<Finding>,
     /// Names created, `dimension: name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) created: Vec<String>,
@@ -128,6 +139,11 @@ pub struct FileReport {
     pub(crate) hint: Option<String>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
 }
@@ -141,6 +157,7 @@ impl FileReport {
             encoding: None,
             counts: Counts::default(),
             reject_file: None,
+            rejects_unwritten: 0,
             duration_s: Duration::ZERO,
             path: None,
             dates: None,
@@ -149,6 +166,7 @@ impl FileReport {
             shrunk_dates: Vec::new(),
             missed_names: Vec::new(),
             far_communes: Vec::new(),
+            findings: Vec::new(),
             created: Vec::new(),
             note: None,
             code: None,
@@ -177,13 +195,31 @@ impl FileReport {
             notes.push(format!("déjà chargé, avec {} lignes rejetées{place}", number(earlier.rejected)));
         }
         notes.extend(earlier.note.map(str::to_owned));
+        if earlier.is_empty {
+            notes.push("déjà lu : aucune de ses lignes n'est en base".to_owned());
+            self.code = Some(Code::NothingStored);
+        }
         self.note = (!notes.is_empty()).then(|| notes.join(" ; "));
+    }
+
+    /// The file was read to its end, and no row of it is stored.
+    pub(crate) fn nothing_stored(&mut self) {
+        self.status = Status::Empty;
+        self.code = Some(Code::NothingStored);
+        let counts = &self.counts;
+        if counts.lines_read > 0 {
+            let lines = plural(counts.lines_read, "ligne lue", "lignes lues");
+            let (rejected, filtered) = (number(counts.rejected), number(counts.filtered));
+            self.note =
+                Some(format!("{lines}, aucune en base : {rejected} rejetées, {filtered} d'une autre année que --year"));
+        }
     }
 
     /// What was rejected so far, and where it is written down.
     pub(crate) fn note_rejects(&mut self, rejects: &Rejects) {
         self.reject_file = rejects.path().map(Path::to_path_buf);
         self.rejects = rejects.motives();
+        self.rejects_unwritten = rejects.unwritten;
     }
 
     /// Pairs of lines that contradict each other.
@@ -198,10 +234,14 @@ impl FileReport {
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
-        let look = self.counts.rejected > 0 || self.counts.conflicts > 0 || !self.shrunk_dates.is_empty();
+        let look = self.counts.rejected > 0
+            || self.counts.conflicts > 0
+            || !self.shrunk_dates.is_empty()
+            || !self.findings.is_empty()
+            || self.code == Some(Code::NothingStored);
         match self.status {
             Status::Failed => Verdict::Error,
-            Status::Missing => Verdict::Attention,
+            Status::Missing | Status::Empty => Verdict::Attention,
             Status::Loaded if self.counts.lines_read == 0 => Verdict::Attention,
             _ if look => Verdict::Attention,
             _ => Verdict::Ok,
@@ -261,6 +301,11 @@ pub struct ImportReport {
     /// The files, in the order of the delivery.
     pub(crate) files: Vec<FileReport>,
     pub(crate) totals: Counts,
+    /// What there is to look at beside the numbers of the files.
+    findings: Vec<Finding>,
+    /// Files of the folder that are none of the ten.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
 }
 
 impl ImportReport {
@@ -275,8 +320,46 @@ impl ImportReport {
         for file in &files {
             totals.add(&file.counts);
         }
-        Self { header: Header::new(folder, options.dry_run, method, elapsed), files, totals }
+        let findings = grouped(files.iter().flat_map(|file| &file.findings));
+        Self {
+            findings,
+            left_out: Vec::new(),
+            header: Header::new(folder, options.dry_run, method, elapsed),
+            files,
+            totals,
+        }
     }
+}
+
+impl ImportReport {
+    /// Folder that was searched.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.header.folder
+    }
+
+    /// Adds what lay beside the delivery: each file and what there is to say of it.
+    pub(crate) fn beside(&mut self, files: impl Iterator<Item = (String, Finding)>) {
+        for (file, finding) in files {
+            self.left_out.push(file);
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// One finding for all files of which it says the same.
+fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Finding> {
+    let mut groups: Vec<(Finding, u64)> = Vec::new();
+    for finding in findings {
+        match groups.iter_mut().find(|(other, _)| other.code == finding.code && other.message == finding.message) {
+            Some((_, files)) => *files += 1,
+            None => groups.push((finding.clone(), 1)),
+        }
+    }
+    let place = |(finding, files)| match files {
+        1 => finding,
+        files => Finding { place: format!("{files} fichiers"), ..finding },
+    };
+    groups.into_iter().map(place).collect()
 }
 
 impl Report for ImportReport {
@@ -313,7 +396,15 @@ impl Report for ImportReport {
             }
         }
         page.gap();
+        for finding in &self.findings {
+            page.finding(finding);
+        }
+        page.gap();
         page.verdict(self.verdict(), self.header.summary(&self.totals));
+        if !self.left_out.is_empty() {
+            let files = plural(self.left_out.len() as u64, "fichier laissé", "fichiers laissés");
+            page.line(format!("  {files} de côté : {}", some_of(&self.left_out, 5)));
+        }
         let absent = self.files.iter().filter(|file| file.status == Status::Missing).count() as u64;
         if absent > 0 {
             page.line(format!(
@@ -325,7 +416,8 @@ impl Report for ImportReport {
     }
 
     fn verdict(&self) -> Verdict {
-        self.files.iter().map(FileReport::verdict).max().unwrap_or(Verdict::Ok)
+        let files = self.files.iter().map(FileReport::verdict).max().unwrap_or(Verdict::Ok);
+        files.max(crate::report::verdict(&self.findings))
     }
 
     fn done(&self) -> Done {
@@ -356,7 +448,14 @@ pub(crate) fn render_details(page: &mut Page, file: &FileReport, done: Done) {
         page.line(format!("    {}", motive.examples.join(" | ")));
     }
     if let Some(path) = &file.reject_file {
-        page.action(&format!("lignes rejetées dans {} : corrigez-les dans le CSV, puis relancez", path.display()));
+        let rest = match file.rejects_unwritten {
+            0 => String::new(),
+            rest => format!(" (sauf {}, seulement comptées)", plural(rest, "ligne", "lignes")),
+        };
+        page.action(&format!(
+            "lignes rejetées dans {}{rest} : corrigez-les dans le CSV, puis relancez",
+            path.display()
+        ));
     }
     if file.counts.conflicts > 0 {
         let lines = plural(file.counts.conflicts, "ligne en contradiction", "lignes en contradiction");

@@ -102,9 +102,9 @@ impl<'a, T: Target> Store<'a, T> {
         let attempt = history::unique_id();
         let mut result = Outcome::default();
         let mut tried = false;
-        run.database.transaction(|session| {
+        let stored = run.database.transaction(|session| {
             // A commit whose answer was lost went through all the same; `result` is that try's.
-            if std::mem::replace(&mut tried, true) && history::was_committed(session, &attempt)? {
+            if std::mem::replace(&mut tried, true) && self.is_committed(session, &attempt, slices, &result)? {
                 return Ok(());
             }
             let created = match known {
@@ -124,8 +124,31 @@ impl<'a, T: Target> Store<'a, T> {
             }
             result = Outcome { deleted, dims_hash, created };
             run.lock.as_ref().map_or(Ok(()), |lock| lock.ensure(run.database, session))
-        })?;
-        Ok(result)
+        });
+        match stored {
+            Ok(()) => Ok(result),
+            // Neither was the last answer a refusal: what is stored is told as stored.
+            Err(error) if tried && error.is_transient() => {
+                let asked = run.database.session();
+                match asked.and_then(|mut session| self.is_committed(&mut session, &attempt, slices, &result)) {
+                    Ok(true) => Ok(result),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a try of the batch was committed: its line of history is there, or it owns what it stored.
+    fn is_committed(
+        &self,
+        session: &mut db::Session,
+        attempt: &str,
+        slices: &[Slice],
+        result: &Outcome,
+    ) -> Result<bool> {
+        Ok(history::was_committed(session, attempt)?
+            || self.target.is_owned(session, self.found, slices, &result.created)?)
     }
 
     /// Sends the rows of slices that follow each other.
@@ -174,7 +197,7 @@ mod tests {
         let rows = [3, 3, 9, 1];
         let counts = |rows| SliceTally { rows, lines: rows, ..SliceTally::default() };
         let slices: Vec<Slice> = (0..4).map(Slice).collect();
-        let tally = Tally { slices: slices.iter().copied().zip(rows.map(counts)).collect(), examples: Vec::new() };
+        let tally = Tally { slices: slices.iter().copied().zip(rows.map(counts)).collect(), ..Tally::default() };
         let sizes = |most| batches(&tally, &slices, most).iter().map(|batch| batch.len()).collect::<Vec<_>>();
         assert_eq!(sizes(None), [4]);
         assert_eq!(sizes(Some(6)), [2, 1, 1]);

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use crate::error::{Error, Result};
 use crate::load::sorter::{Record, Sorted};
 
+use crate::domain::values::Day;
 use crate::load::layout::{Layout, Slice};
 use crate::load::options::OnConflict;
 
@@ -117,6 +118,8 @@ pub(crate) struct SliceTally {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) slices: BTreeMap<Slice, SliceTally>,
+    /// Rows by date and row of the first dimension.
+    pub(crate) zones: BTreeMap<(Day, u32), u64>,
     /// Two lines of each of the first keys in conflict.
     pub(crate) examples: Vec<(Record, Record)>,
 }
@@ -128,6 +131,8 @@ impl Tally {
     pub(crate) fn of(sorted: &Sorted, layout: &Layout, policy: OnConflict) -> Result<Self> {
         let mut tally = Self::default();
         let mut current: (Option<Slice>, SliceTally) = (None, SliceTally::default());
+        // Keys of one date and zone follow each other.
+        let mut zone: Option<((Day, u32), u64)> = None;
         for_each_group(sorted, ALL, |group| {
             let slice = layout.slice(group.key);
             if current.0 != Some(slice)
@@ -138,6 +143,11 @@ impl Tally {
             let counts = &mut current.1;
             let volume = group.volume(policy)?;
             let stored = u64::from(volume.is_some());
+            let here = layout.date_and_zone(group.key);
+            match &mut zone {
+                Some((key, rows)) if *key == here => *rows += stored,
+                _ => tally.zones.extend(zone.replace((here, stored))),
+            }
             counts.rows += stored;
             counts.volume += u64::from(volume.unwrap_or(0));
             counts.lines += group.lines;
@@ -148,6 +158,7 @@ impl Tally {
             }
             Ok(())
         })?;
+        tally.zones.extend(zone);
         if let (Some(slice), counts) = current {
             tally.slices.insert(slice, counts);
         }

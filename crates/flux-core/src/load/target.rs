@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::csv::Header;
 use crate::db::Session;
 use crate::domain::catalogue::{Dataset, Dim};
-use crate::domain::values::Day;
+use crate::domain::values::{DateOrder, Day};
 use crate::error::{Error, Result};
 use crate::ledger::dates::{self, DateCounts};
 use crate::ledger::history::{self, Counts, Entry};
@@ -117,8 +117,8 @@ pub(crate) trait Target {
         None
     }
 
-    /// How lines are mapped.
-    fn mapper(&self, header: &Header) -> Result<Mapper>;
+    /// How lines are mapped; dates with slashes are in this order.
+    fn mapper(&self, header: &Header, order: DateOrder) -> Result<Mapper>;
 
     /// Says which slices of the file are not simply replaced.
     fn guard(&mut self, found: &Found, report: &mut FileReport) -> Result<Guarded>;
@@ -151,6 +151,11 @@ pub(crate) trait Target {
     /// Notes whose the slices are from now on, in the transaction of their rows.
     fn own(&self, _session: &mut Session, _found: &Found, _slices: &[Slice], _created: &Created) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether the slices are this file's by this run: they are taken in the transaction of their rows.
+    fn is_owned(&self, _session: &mut Session, _found: &Found, _slices: &[Slice], _created: &Created) -> Result<bool> {
+        Ok(false)
     }
 
     /// The file is stored, with names of that hash.

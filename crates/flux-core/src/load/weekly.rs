@@ -1,6 +1,6 @@
 //! The weekly file: it replaces dates of its temporary table, unless a date would lose too many rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use crate::csv::Header;
 use crate::db::Session;
 use crate::dims;
 use crate::domain::catalogue::{Dataset, Dim};
-use crate::domain::values::Day;
+use crate::domain::values::{DateOrder, Day, today};
 use crate::error::{Error, Result};
-use crate::ledger::dates::DateCounts;
+use crate::ledger::dates::{self, DateCounts};
 use crate::ledger::history;
+use crate::load::guards::{Stored, Tables};
 use crate::load::layout::Slice;
 use crate::load::mapper::{Mapper, Reading, required};
 use crate::load::naming::Room;
@@ -23,7 +24,7 @@ use crate::load::report::{Earlier, FileReport, ShrunkDate, Status};
 use crate::load::run::Run;
 use crate::load::send;
 use crate::load::target::{Content, Created, Found, Guarded, Job, Plan, Target};
-use crate::report::bytes;
+use crate::report::{Code, Finding, bytes, plural, ranges, some_of};
 use crate::schema::{self, TableSpec};
 
 /// Imports one file; whatever goes wrong with it is in its report.
@@ -50,6 +51,9 @@ pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf
     pipeline::load(&job, &mut target, &mut report);
     report
 }
+
+/// Dates of which a zone is gone, by its name.
+type Vanished = BTreeMap<String, Vec<chrono::NaiveDate>>;
 
 struct Weekly<'a> {
     run: &'a Run<'a>,
@@ -93,28 +97,32 @@ impl Target for Weekly<'_> {
             let Some(last) = history::last(session, &self.table)? else { return Ok(None) };
             let same = last.file_hash == content.hex()
                 && without_leniency(&last.options) == without_leniency(&content.options);
-            let is_gone = same && last.counts.stored > 0 && last.cleaned_at.is_none() && {
-                // Emptied by other hands: what history says is no longer so.
-                let sql = format!("SELECT 1 FROM {} LIMIT 1", self.table);
-                session.first::<u8>(&format!("lecture de {}", self.table), &sql, ())?.is_none()
-            };
-            Ok((same && !is_gone).then_some(last))
+            // Changed by other hands: what history says is no longer so.
+            if same && last.cleaned_at.is_none() && !dates::is_in_step(session, last.id, &self.table)? {
+                log::warn!("{} n'est plus telle que l'import l'a laissée : le fichier est rechargé", self.table);
+                return Ok(None);
+            }
+            Ok(same.then_some(last))
         })?;
         Ok(last.map(|last| Earlier {
             options: last.options,
             dims_hash: last.dims_hash,
             rejected: last.counts.rejected,
+            is_empty: last.counts.stored == 0,
             encoding: last.encoding,
             reject_file: last.reject_file,
             note: last.cleaned_at.map(|_| "déjà chargé, migré et nettoyé (--force pour le recharger)"),
         }))
     }
 
-    fn mapper(&self, header: &Header) -> Result<Mapper> {
+    fn mapper(&self, header: &Header, order: DateOrder) -> Result<Mapper> {
+        let latest = if self.run.options.allow_future { None } else { Day::from_date(today()) };
         let reading = Reading {
             raw: false,
             create: &self.run.options.create_missing,
             year: self.run.options.year,
+            latest,
+            order,
             strip_accents: false,
             room: &self.room,
         };
@@ -126,23 +134,34 @@ impl Target for Weekly<'_> {
         })
     }
 
-    /// Refuses dates that would lose more rows than `--max-shrink` allows.
+    /// Refuses dates that would lose more rows than `--max-shrink` allows, and tells zones that are gone and a period that was not to be
+    /// expected.
     fn guard(&mut self, found: &Found, report: &mut FileReport) -> Result<Guarded> {
-        if self.run.options.force {
-            return Ok(Guarded::default());
-        }
         let layout = found.mapper.layout();
         let dates: Vec<Day> = found.tally.slices.keys().map(|slice| layout.day(*slice)).collect();
-        let stored = self.run.database.with_session(|session| send::stored_by_date(session, &self.table, &dates))?;
+        let Some(span) = dates.first().copied().zip(dates.last().copied()) else { return Ok(Guarded::default()) };
+        let tables = Tables::of(self.dataset, self.run.options.space, &self.run.tables);
+        let (stored, unexpected) = self
+            .run
+            .database
+            .with_session(|session| Ok((tables.stored(session, &dates)?, tables.unexpected(session, span)?)))?;
+        if let Some(message) = unexpected {
+            let finding = Finding::attention(Code::PeriodUnexpected, &report.file, message);
+            report.findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));
+        }
         let mut guarded = Guarded::default();
-        for (day, stored) in stored {
-            let slice = layout.slice_of(day, 0);
+        if self.run.options.force {
+            return Ok(guarded);
+        }
+        for (day, stored) in &stored {
+            let (slice, stored) = (layout.slice_of(*day, 0), stored.rows);
             let incoming = found.tally.slices.get(&slice).map_or(0, |counts| counts.rows);
             if is_shrunk(stored, incoming, self.run.options.max_shrink) {
                 guarded.refused.insert(slice);
                 report.shrunk_dates.push(ShrunkDate { date: day.to_string(), stored, incoming });
             }
         }
+        report.findings.extend(self.vanished(found, &guarded, &stored, &report.file)?);
         Ok(guarded)
     }
 
@@ -175,6 +194,52 @@ impl Target for Weekly<'_> {
 
     fn delete(&self, session: &mut Session, found: &Found, slices: &[Slice], _: &Created) -> Result<u64> {
         send::delete_dates(session, &self.table, &days_of(found, slices))
+    }
+}
+
+impl Weekly<'_> {
+    /// Zones of which rows are stored for a date that is replaced, and of which the file has none.
+    fn vanished(
+        &self,
+        found: &Found,
+        guarded: &Guarded,
+        stored: &BTreeMap<Day, Stored>,
+        file: &str,
+    ) -> Result<Option<Finding>> {
+        let layout = found.mapper.layout();
+        let ids = found.mapper.ids_of(Dim::Zone, &[]).unwrap_or_default();
+        let brought: BTreeSet<(Day, u32)> = found
+            .tally
+            .zones
+            .iter()
+            .filter_map(|((day, packed), rows)| Some((*day, *ids.get(*packed as usize).filter(|_| *rows > 0)?)))
+            .collect();
+        let mut gone: Vec<(Day, u32, u64)> = Vec::new();
+        for (day, stored) in stored.iter().filter(|(day, _)| !guarded.refused.contains(&layout.slice_of(**day, 0))) {
+            let missing = stored.zones.iter().filter(|(zone, _)| !brought.contains(&(*day, **zone)));
+            gone.extend(missing.map(|(zone, rows)| (*day, *zone, *rows)));
+        }
+        if gone.is_empty() {
+            return Ok(None);
+        }
+        let load = |session: &mut Session| dims::load(session, Dim::Zone, &self.run.locality, true);
+        let zones = self.run.database.with_session(load)?;
+        let name = |id: u32| zones.rows().iter().find(|row| row.id == Some(id)).map(|row| row.name.clone());
+        let mut by_zone = Vanished::new();
+        for (day, zone, _) in &gone {
+            by_zone.entry(name(*zone).unwrap_or_else(|| format!("id_zone {zone}"))).or_default().push(day.date());
+        }
+        let list: Vec<String> =
+            by_zone.into_iter().map(|(zone, days)| format!("{zone} ({})", some_of(&ranges(days), 3))).collect();
+        let rows: u64 = gone.iter().map(|(_, _, rows)| rows).sum();
+        let rows = plural(rows, "ligne en base", "lignes en base");
+        let message = format!("des zones ont disparu de dates déjà en base ({rows}) : {}", some_of(&list, 5));
+        let finding = Finding::attention(Code::ZoneVanished, file, message);
+        Ok(Some(
+            finding.action(
+                "vérifiez auprès du fournisseur avant de migrer ; un nom rejeté fait aussi disparaître sa zone",
+            ),
+        ))
     }
 }
 

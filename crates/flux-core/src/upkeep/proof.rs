@@ -8,7 +8,6 @@ use std::sync::Arc;
 use mysql::Row;
 use serde::Serialize;
 
-use crate::csv::Source;
 use crate::db::Session;
 use crate::dims;
 use crate::domain::catalogue::Dataset;
@@ -80,8 +79,7 @@ impl Prover {
     /// # Errors
     /// Those of the file and of the dimensions.
     pub(super) fn read(&self, session: &mut Session, dataset: &'static Dataset, path: &Path) -> Result<Kept> {
-        let source = Source::open(path, &load::required(dataset))?;
-        Kept::read(source, dataset, &self.scratch, |dim, may_be_empty| {
+        Kept::read(path, dataset, &self.scratch, |dim, may_be_empty| {
             dims::load_weekly(session, dim, &self.locality, may_be_empty).map(Arc::new)
         })
     }

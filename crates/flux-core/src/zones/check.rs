@@ -95,6 +95,12 @@ pub fn check(
                 .action("lancez `ensure-schema --seed`"),
         );
     }
+    if zones.iter().all(|zone| zone.rows == 0) {
+        findings.push(
+            Finding::attention(Code::TablesEmpty, "tables de faits", "aucune ligne : il n'y a rien à contrôler")
+                .action("importez une livraison (`update-temp-tables`) ou les exports bruts (`populate-facts-full-production`)"),
+        );
+    }
     orphans(&zones, &mut findings);
     // Zones stand above, with their tables and years.
     let others = numbers::orphans(&mut session, &schema::existing(&mut database.session()?)?, |dim| dim != Dim::Zone)?;

@@ -9,8 +9,10 @@ use crate::db::Session;
 use crate::dims;
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
+use crate::domain::values::Day;
 use crate::error::Result;
 use crate::inspect::validation::{ValidationOptions, day};
+use crate::load::guards;
 use crate::report::{Code, Finding, number, plural};
 use crate::report::{ranges, some_of};
 
@@ -205,6 +207,37 @@ fn cover_table(content: &Content, days: &[NaiveDate], zones: &BTreeSet<u32>, nam
 
 fn describe(missing: &[NaiveDate], days: &[NaiveDate]) -> String {
     if missing.len() == days.len() { "aucun jour".into() } else { some_of(&ranges(missing.iter().copied()), 3) }
+}
+
+/// Periods that do not follow what the main tables hold; one finding for all tables of which it says the same.
+pub(crate) fn periods(
+    session: &mut Session,
+    tables: &HashSet<String>,
+    contents: &[Content],
+    options: &ValidationOptions,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for content in contents {
+        let main = content.dataset.main_table(options.space);
+        let Some((first, last)) = span(std::slice::from_ref(content)).filter(|_| tables.contains(&main)) else {
+            continue;
+        };
+        let period = Day::from_date(first).zip(Day::from_date(last));
+        let base = guards::last_day(session, &main)?;
+        if let Some(message) = period.zip(base).and_then(|(period, base)| guards::unexpected(period, base)) {
+            told.entry(message).or_default().push(content.table.clone());
+        }
+    }
+    for (message, tables) in told {
+        let place = match tables.as_slice() {
+            [only] => only.clone(),
+            several => plural(several.len() as u64, "table", "tables"),
+        };
+        let finding = Finding::attention(Code::PeriodUnexpected, place, message);
+        findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));
+    }
+    Ok(())
 }
 
 pub(crate) fn shrunk(

@@ -19,6 +19,7 @@ use crate::domain::catalogue::{self, Space};
 use crate::error::Result;
 use crate::files::{self, Durability};
 use crate::inspect::scan;
+use crate::inspect::strangers::{Stranger, strangers};
 use crate::ledger::history::Counts;
 use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
@@ -77,7 +78,10 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
     let tables = database.tables(&mut session)?;
     let mut findings = Vec::new();
     let scans = if options.folder.is_dir() {
-        scan::delivery(&options.folder, progress)?
+        let scans = scan::delivery(&options.folder, progress)?;
+        let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
+        findings.extend(strangers(&options.folder)?.iter().filter(told).map(Stranger::finding));
+        scans
     } else {
         findings.push(
             Finding::attention(
@@ -104,6 +108,7 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
     }
     let names = coverage::Names::load(&mut session)?;
     let coverage = coverage::cover(&contents, &names, &mut findings);
+    coverage::periods(&mut session, &tables, &contents, options, &mut findings)?;
     let shrunk = coverage::shrunk(&mut session, &tables, &contents, options, &mut findings)?;
     let (series, unusual) = usual::unusual(&mut session, &tables, &contents, &names, options, &mut findings)?;
     let conclusion = match worst(&findings) {

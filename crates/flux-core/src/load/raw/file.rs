@@ -10,7 +10,7 @@ use crate::csv::Header;
 use crate::db::Session;
 use crate::domain::catalogue::{DIMS, Dim};
 use crate::domain::names::Resolution;
-use crate::domain::values::Day;
+use crate::domain::values::{DateOrder, Day};
 use crate::error::Result;
 use crate::ledger::ownership::{self, Owner};
 use crate::load::layout::Slice;
@@ -74,6 +74,11 @@ impl Target for Raw<'_> {
         let path = self.file.path.display().to_string();
         let known = locked(&self.etl.known).find(&self.table, &path, &content.hex(), &content.options).cloned();
         let Some(load) = known else { return Ok(None) };
+        let owned = self.owner(content).content;
+        if !self.etl.run.database.with_session(|session| ownership::is_in_step(session, &self.table, &owned))? {
+            log::warn!("{} : des dates × zones de {} n'y sont plus : rechargé", self.table, self.file.place);
+            return Ok(None);
+        }
         if let Some(first) = load.first_date.as_ref().filter(|_| load.stored > 0) {
             let sql = format!("SELECT 1 FROM {} WHERE date = ? LIMIT 1", self.table);
             let doing = format!("lecture de {}", self.table);
@@ -87,6 +92,7 @@ impl Target for Raw<'_> {
             options: load.options,
             dims_hash: load.dims_hash,
             rejected: load.rejected,
+            is_empty: false,
             encoding: load.encoding,
             reject_file: load.reject_file,
             note: None,
@@ -101,10 +107,11 @@ impl Target for Raw<'_> {
         self.etl.claim(&self.table, &content.hex(), &content.options, &self.file.place)
     }
 
-    fn mapper(&self, header: &Header) -> Result<Mapper> {
+    fn mapper(&self, header: &Header, order: DateOrder) -> Result<Mapper> {
         let create: BTreeSet<Dim> = DIMS.iter().map(|spec| spec.dim).collect();
         let strip_accents = self.etl.options.strip_accents;
-        let reading = Reading { raw: true, create: &create, year: None, strip_accents, room: &self.etl.room };
+        let room = &self.etl.room;
+        let reading = Reading { raw: true, create: &create, year: None, latest: None, order, strip_accents, room };
         Mapper::new(self.file.dataset, header, reading, |dim, _| self.etl.resolver(dim))
     }
 
@@ -185,10 +192,29 @@ impl Target for Raw<'_> {
 
     fn own(&self, session: &mut Session, found: &Found, slices: &[Slice], created: &Created) -> Result<()> {
         let owner = self.owner(&found.content);
-        for (zone, days) in by_zone(&found.mapper, slices, &zone_ids(&found.mapper, created)) {
+        let ids = zone_ids(&found.mapper, created);
+        let layout = found.mapper.layout();
+        let mut zones: BTreeMap<u32, Vec<(Day, u64)>> = BTreeMap::new();
+        for slice in slices {
+            if let Some(id) = ids.get(layout.zone(*slice) as usize) {
+                let rows = found.tally.slices.get(slice).map_or(0, |counts| counts.rows);
+                zones.entry(*id).or_default().push((layout.day(*slice), rows));
+            }
+        }
+        for (zone, days) in zones {
             ownership::take(session, &self.table, zone, &days, &owner)?;
         }
         Ok(())
+    }
+
+    fn is_owned(&self, session: &mut Session, found: &Found, slices: &[Slice], created: &Created) -> Result<bool> {
+        let own = self.owner(&found.content);
+        let zones = by_zone(&found.mapper, slices, &zone_ids(&found.mapper, created));
+        let Some((zone, [day, ..])) = zones.iter().next().map(|(zone, days)| (*zone, days.as_slice())) else {
+            return Ok(false);
+        };
+        let owners = ownership::owners(session, &self.table, zone, (*day, *day))?;
+        Ok(owners.get(day).is_some_and(|owner| *owner == own))
     }
 
     fn stored(&self, content: &Content, dims_hash: &str, report: &FileReport) {

@@ -107,7 +107,7 @@ impl Totals {
             Status::Loaded => self.loaded += 1,
             Status::Unchanged => self.unchanged += 1,
             Status::Failed => self.failed += 1,
-            Status::Missing | Status::Skipped => {}
+            Status::Missing | Status::Skipped | Status::Empty => {}
         }
         self.counts.add(&report.file.counts);
         self.not_positive += report.not_positive;

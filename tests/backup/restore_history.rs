@@ -1,0 +1,82 @@
+//! `restore-critical` and the history of the loads (faults.md E): what was loaded since the snapshot can come back.
+
+use support::codes;
+use support::raw::PLAIN;
+use support::weekly::{Sane, World, file};
+
+/// Imports one day of two zones, migrates it and empties the temporary table.
+fn day(world: &World, date: &str) {
+    let lines = ["Cantal", "Lioran"].map(|zone| format!("{date};{zone};Local;Touriste;5"));
+    world.nights(&[&lines[0], &lines[1]]);
+    world.import_nights(&[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees_temp"), 0);
+}
+
+#[test]
+fn a_week_that_was_migrated_and_cleaned_since_the_backup_is_loaded_again() {
+    let world = World::whole();
+    day(&world, "2025-09-01");
+    world.tool("backup-critical").run().expect_code(0);
+    let json = world.tool("restore-critical").arg("--json").run().sane().expect_code(0).json();
+    assert!(codes(&json).is_empty(), "nothing is newer: {json}");
+    day(&world, "2025-09-08");
+    assert_eq!(world.db.count("fact_nuitees"), 4);
+    let plan = world.tool("restore-critical").arg("--json").run().sane().expect_code(3).json();
+    assert_eq!(codes(&plan), ["load-undone"]);
+    assert_eq!(
+        world.db.scalar("SELECT COUNT(*) FROM flux_import_history WHERE status = 'undone'"),
+        "0",
+        "a plan writes nothing"
+    );
+    let json = world.tool("restore-critical").args(["--yes", "--json"]).run().sane().expect_code(3).json();
+    assert_eq!(codes(&json), ["load-undone"]);
+    assert!(json["findings"][0]["message"].as_str().unwrap().contains("frequentation_nuitee.csv"), "{json}");
+    assert_eq!(world.db.count("fact_nuitees"), 2);
+    let status = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    assert!(codes(&status).contains(&"load-undone"), "{status}");
+    // The file is still in its folder.
+    let again = world.import_nights(&[]).sane().json();
+    assert_eq!((&again["files"][0]["status"], &again["files"][0]["stored"]), (&"loaded".into(), &2.into()));
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees"), 4);
+}
+
+#[test]
+fn the_etl_loads_again_what_a_restoration_or_other_hands_took_away() {
+    let world = World::whole();
+    let place = |zone: &str| format!("2024B1/Nuitee_2024B1_{zone}0.csv");
+    world.raw(&place("CANTAL"), PLAIN, &["2024-03-04;Cantal;Local;Touriste;7", "2024-03-05;Cantal;Local;Touriste;8"]);
+    world.etl(&[]).expect_code(0);
+    world.tool("backup-critical").run().expect_code(0);
+    world.raw(&place("LIORAN"), PLAIN, &["2024-03-04;Lioran;Local;Touriste;1", "2024-03-05;Lioran;Local;Touriste;2"]);
+    world.etl(&[]).expect_code(0);
+    let whole = world.nuitees();
+    assert_eq!(whole.len(), 4);
+    world.tool("restore-critical").args(["--yes", "--json"]).run().sane().expect_code(3);
+    assert_eq!(world.nuitees().len(), 2);
+    let json = world.etl(&[]).expect_code(0).json();
+    assert_eq!(file(&json, &place("CANTAL"))["status"], "unchanged");
+    assert_eq!((&file(&json, &place("LIORAN"))["status"], world.nuitees()), (&"loaded".into(), whole.clone()));
+    // One date of one zone is enough.
+    world.db.exec("DELETE FROM fact_nuitees WHERE id_zone = 1 AND date = '2024-03-05'");
+    let json = world.etl(&[]).expect_code(0).json();
+    assert_eq!((&file(&json, &place("CANTAL"))["status"], world.nuitees()), (&"loaded".into(), whole));
+    assert_eq!(file(&json, &place("LIORAN"))["status"], "unchanged");
+}
+
+#[test]
+fn a_commit_of_the_etl_whose_answer_is_lost_counts_once() {
+    for passage in 1..=5 {
+        let world = World::whole();
+        let lines: Vec<String> = (1..=6).map(|day| format!("2024-03-{day:02};Cantal;Local;Touriste;{day}")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        world.raw("Nuitee_2024B1_CANTAL0.csv", PLAIN, &lines);
+        let tool = world.tool("populate-facts-full-production").args(["--json", "--jobs", "1", "--batch-size", "2"]);
+        let json = tool.fail_at(&format!("db.committed:{passage}"), "error").run().sane().expect_code(0).json();
+        let found = file(&json, "Nuitee_2024B1_CANTAL0.csv");
+        assert_eq!((&found["stored"], &found["deleted"]), (&6.into(), &0.into()), "passage {passage}: {json}");
+        assert_eq!(world.nuitees().len(), 6);
+    }
+}

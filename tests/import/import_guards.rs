@@ -1,0 +1,198 @@
+//! What a weekly import is held against before it replaces anything (domain.md §4): the period, the rows that the base holds, and
+//! whether anything is stored at all.
+
+use serde_json::{Value, json};
+use support::codes;
+use support::weekly::{Sane, World, counts, file};
+
+const NIGHTS: &str = "frequentation_nuitee.csv";
+
+fn line(date: &str, zone: &str, volume: u32) -> String {
+    format!("{date};{zone};Local;Touriste;{volume}")
+}
+
+/// Writes the file with a line for each date and zone.
+fn deliver(world: &World, dates: &[&str], zones: &[&str], volume: u32) {
+    let lines: Vec<String> =
+        dates.iter().flat_map(|date| zones.iter().map(move |zone| line(date, zone, volume))).collect();
+    world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Imports the file, migrates it and empties the temporary table.
+fn week(world: &World, dates: &[&str], zones: &[&str]) {
+    deliver(world, dates, zones, 10);
+    world.import_nights(&[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees_temp"), 0);
+}
+
+#[test]
+fn a_period_that_does_not_follow_the_base_is_told_by_import_and_validation() {
+    let world = World::whole();
+    week(&world, &["2025-05-12", "2025-05-18"], &["Cantal"]);
+    for (dates, expected) in [
+        (["2025-05-19", "2025-05-25"], false),
+        (["2025-05-12", "2025-05-18"], false),
+        (["2025-05-05", "2025-05-11"], true),
+        (["2025-07-18", "2025-07-24"], true),
+        (["2024-05-12", "2024-05-18"], true),
+    ] {
+        world.db.exec("DELETE FROM fact_nuitees_temp");
+        deliver(&world, &dates, &["Cantal"], 11);
+        let json = world.import_nights(&[]).sane().json();
+        assert_eq!(codes(&json).contains(&"period-unexpected"), expected, "{dates:?}: {json}");
+        assert_eq!(json["exit_code"], if expected { 3 } else { 0 }, "{dates:?}");
+        assert_eq!(file(&json, NIGHTS)["stored"], 2, "it is told, and stored: {json}");
+        let validation = world.tool("validation-complete-import").arg("--json").run().sane().json();
+        assert_eq!(codes(&validation).contains(&"period-unexpected"), expected, "{dates:?}: {validation}");
+    }
+}
+
+#[test]
+fn a_date_that_shrank_is_held_against_the_main_table_once_the_temporary_one_is_empty() {
+    let world = World::whole();
+    week(&world, &["2025-05-12"], &["Cantal", "Lioran", "Carlades", "Haut Cantal", "Hautes Terres"]);
+    deliver(&world, &["2025-05-12"], &["Cantal", "Lioran"], 12);
+    let json = world.import_nights(&[]).expect_code(3).json();
+    let nights = file(&json, NIGHTS);
+    assert_eq!(nights["shrunk_dates"], json!([{"date": "2025-05-12", "stored": 5, "incoming": 2}]));
+    assert_eq!((&nights["status"], &nights["code"]), (&json!("empty"), &json!("nothing-stored")));
+    assert_eq!(world.db.count("fact_nuitees_temp"), 0);
+    // Definitive rows are not the delivery's to lose.
+    world.db.exec("UPDATE fact_nuitees SET is_provisional = 0");
+    world.import_nights(&["--max-shrink", "49"]).expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees_temp"), 2);
+}
+
+#[test]
+fn a_zone_that_is_gone_from_a_date_is_told() {
+    let world = World::whole();
+    week(&world, &["2025-05-12", "2025-05-13"], &["Cantal", "Lioran", "Carlades"]);
+    world.nights(&[
+        &line("2025-05-12", "Cantal", 1),
+        &line("2025-05-12", "Lioran", 1),
+        &line("2025-05-12", "Carlades", 1),
+        &line("2025-05-13", "Cantal", 1),
+        &line("2025-05-13", "Lioran", 1),
+    ]);
+    let json = world.import_nights(&[]).expect_code(3).json();
+    assert_eq!(codes(&json), ["zone-vanished"]);
+    let message = json["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("CARLADES") && message.contains("2025-05-13") && !message.contains("LIORAN"), "{message}");
+    assert_eq!(world.db.count("fact_nuitees_temp"), 5);
+    world.import_nights(&["--force"]).expect_code(0);
+}
+
+#[test]
+fn a_file_of_which_nothing_is_stored_is_not_loaded_however_often_it_is_looked_at() {
+    let world = World::whole();
+    deliver(&world, &["2025-05-12"], &["Atlantide", "Avalon"], 1);
+    let json = world.import_nights(&[]).expect_code(3).json();
+    assert_eq!(file(&json, NIGHTS)["status"], "empty");
+    assert_eq!(counts(file(&json, NIGHTS)), [2, 0, 0, 0, 0, 2, 0]);
+    let status = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    assert!(codes(&status).contains(&"nothing-stored"), "{status}");
+    assert!(!status["next"].as_str().unwrap().contains("migrate-temp-to-main"), "{status}");
+
+    deliver(&world, &["2025-05-12"], &["Cantal", "Lioran"], 1);
+    for expected in ["empty", "unchanged"] {
+        let json = world.import_nights(&["--year", "2019"]).expect_code(3).json();
+        let nights = file(&json, NIGHTS);
+        assert_eq!((&nights["status"], &nights["code"]), (&json!(expected), &json!("nothing-stored")));
+    }
+    let json = world.import_nights(&["--year", "2025"]).expect_code(0).json();
+    assert_eq!(file(&json, NIGHTS)["status"], "loaded");
+}
+
+#[test]
+fn a_table_that_other_hands_have_changed_is_loaded_again() {
+    let world = World::new();
+    deliver(&world, &["2025-05-12", "2025-05-13"], &["Cantal", "Lioran"], 8);
+    world.import_nights(&[]).expect_code(0);
+    let whole = world.stored();
+    let status = || file(&world.import_nights(&[]).expect_code(0).json(), NIGHTS)["status"].clone();
+    assert_eq!(status(), "unchanged");
+    for change in [
+        "DELETE FROM fact_nuitees_temp WHERE date = '2025-05-13' AND id_zone = 5",
+        "UPDATE fact_nuitees_temp SET volume = 9 WHERE date = '2025-05-12' AND id_zone = 1",
+        "INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-05-13', 9, 1, 1, 4)",
+        "DELETE FROM fact_nuitees_temp",
+    ] {
+        world.db.exec(change);
+        let json = world.import_nights(&["--max-shrink", "100"]).json();
+        assert_eq!(
+            (file(&json, NIGHTS)["status"].as_str(), world.stored()),
+            (Some("loaded"), whole.clone()),
+            "{change}"
+        );
+        assert_eq!(status(), "unchanged");
+    }
+    // Rows of another date are not what the file brought.
+    world.db.exec("INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-01-01', 9, 1, 1, 4)");
+    assert_eq!(status(), "unchanged");
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_counts_once_and_is_no_failure() {
+    for passage in 1..=4 {
+        let world = World::new();
+        deliver(&world, &["2025-05-12", "2025-05-13"], &["Cantal", "Lioran"], 8);
+        world.import_nights(&[]).expect_code(0);
+        deliver(&world, &["2025-05-12", "2025-05-13"], &["Cantal", "Lioran", "Carlades"], 9);
+        let tool = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee", "--jobs", "1", "--json"]);
+        let json = tool.fail_at(&format!("db.committed:{passage}"), "error").run().sane().expect_code(0).json();
+        assert_eq!(counts(file(&json, NIGHTS)), [6, 6, 4, 0, 0, 0, 0], "passage {passage}");
+        assert_eq!(world.stored().len(), 6);
+        let told = world
+            .db
+            .column("SELECT CONCAT_WS(' ', status, rows_stored, rows_deleted) FROM flux_import_history ORDER BY id");
+        assert_eq!(told, ["loaded 4 0", "loaded 6 4"], "passage {passage}");
+    }
+}
+
+#[test]
+fn every_file_of_the_folder_is_named() {
+    let world = World::new();
+    deliver(&world, &["2025-05-12"], &["Cantal"], 8);
+    for name in [
+        "frequentation_nuitee (3).csv",
+        "livraison.zip",
+        "export_mobilite.xlsx",
+        "duree_sejour.csv.filepart",
+        "onze.csv",
+    ] {
+        world.home.write(format!("data/data_temp/arrivée/{name}"), "x");
+    }
+    world.home.write("data/data_temp/note.pdf", "x");
+    let json = world.tool("update-temp-tables").arg("--json").run().sane().expect_code(3).json();
+    assert_eq!(codes(&json), ["file-unexpected"; 6]);
+    let left: Vec<&str> = json["left_out"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+    assert_eq!(left.len(), 6, "{left:?}");
+    let validation = world.tool("validation-complete-import").arg("--json").run().sane().json();
+    assert!(codes(&validation).contains(&"file-unexpected"), "{validation}");
+}
+
+#[test]
+fn a_folder_with_an_archive_alone_is_no_empty_one() {
+    let world = World::whole();
+    world.home.write("data/data_temp/S21.zip", "PK");
+    let json = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    assert_eq!(codes(&json), ["file-unexpected"]);
+    assert!(!json["next"].as_str().unwrap().contains("rien à faire"), "{json}");
+}
+
+#[test]
+fn tables_emptied_by_other_hands_are_not_taken_for_migrated_ones() {
+    let world = World::whole();
+    deliver(&world, &["2025-05-12"], &["Cantal"], 8);
+    world.import_nights(&[]).expect_code(0);
+    world.db.exec("TRUNCATE fact_nuitees_temp");
+    let json = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    assert!(codes(&json).contains(&"tables-empty"), "{json}");
+    assert!(json["next"].as_str().unwrap().contains("update-temp-tables"), "{json}");
+    world.import_nights(&[]).expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees_temp"), 1);
+    let zones: Value = World::whole().tool("check-zones").arg("--json").run().sane().expect_code(3).json();
+    assert!(codes(&zones).contains(&"tables-empty"), "{zones}");
+}
