@@ -308,3 +308,59 @@ fn a_backup_is_closed_under_foreign_keys_or_says_where_it_is_not() {
     db.exec("DROP TABLE partages");
     home.tool("restore-critical").arg("--yes").run().expect_code(0);
 }
+
+/// A complete copy of a backup under another name.
+fn copy(home: &Home, from: &str, to: &str) {
+    let dir = home.join("data/backups");
+    fs::create_dir(dir.join(to)).unwrap();
+    for file in home.list(dir.join(from)) {
+        fs::copy(dir.join(from).join(&file), dir.join(to).join(&file)).unwrap();
+    }
+}
+
+#[test]
+fn keep_removes_nothing_that_has_a_name_given_by_somebody_else() {
+    let (db, home) = prepared(1);
+    home.tool(TOOL).run().expect_code(0);
+    let name = only_backup(&home);
+    let mine = ["critique_avant_migration".to_owned(), format!("{name}-bon"), format!("critique_{}_\u{7}", db.name())];
+    mine.iter().for_each(|kept| copy(&home, &name, kept));
+    let json = home.tool(TOOL).args(["--keep", "1", "--json"]).run().expect_code(0).json();
+    assert_eq!(json["removed"], serde_json::json!([name]), "{json}");
+    let left = home.list("data/backups");
+    assert!(mine.iter().all(|kept| left.contains(kept)) && left.len() == 4, "{left:?}");
+}
+
+#[test]
+fn what_another_database_or_server_is_writing_is_left_alone() {
+    let (db, home) = prepared(1);
+    let dir = home.join("data/backups");
+    let partial = |database: &str| dir.join(format!("critique_{database}_20250714T031500Z.partial"));
+    // Of a database whose name begins alike; of one of the same name, being written; of this one, left by a run that was killed.
+    let other = partial(&format!("{}_prod", db.name()));
+    let [running, dead] = ["20250714T031501Z", "20250714T031502Z"]
+        .map(|stamp| dir.join(format!("critique_{}_{stamp}.partial", db.name().replace('.', "_"))));
+    [&other, &running, &dead].iter().for_each(|path| fs::create_dir_all(path).unwrap());
+    let held = fs::File::open(&running).unwrap();
+    held.try_lock().unwrap();
+    home.tool(TOOL).run().expect_code(0);
+    assert_eq!((other.is_dir(), running.is_dir(), dead.is_dir()), (true, true, false));
+}
+
+#[test]
+fn a_clock_that_was_set_back_costs_no_backup() {
+    let (_db, home) = prepared(1);
+    home.tool(TOOL).run().expect_code(0);
+    let name = only_backup(&home);
+    // The same backup as a clock that ran ahead would have dated it, with its sum.
+    let folder = home.join("data/backups").join(&name);
+    let text = home.read(folder.join("manifest.json"));
+    let snapshot =
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["snapshot_at"].as_str().unwrap().to_owned();
+    fs::write(folder.join("manifest.json"), text.replace(&snapshot, &format!("2061{}", &snapshot[4..]))).unwrap();
+    let script = "sed -i '/manifest/d' SHA256SUMS && sha256sum manifest.json >> SHA256SUMS";
+    assert!(Command::new("sh").args(["-c", script]).current_dir(&folder).status().unwrap().success());
+    let json = home.tool(TOOL).args(["--keep", "1", "--json"]).run().expect_code(3).json();
+    assert_eq!((support::codes(&json), json["removed"].as_array().unwrap().len()), (vec!["backup-doubtful"], 0));
+    assert_eq!(home.list("data/backups").len(), 2);
+}

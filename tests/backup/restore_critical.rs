@@ -1,6 +1,7 @@
 //! `restore-critical`: what comes back is what was saved, value by value, or the live tables stay as they were.
 
 use std::fs;
+use std::process::Command;
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, Server, TestDb, Tool};
@@ -253,4 +254,71 @@ fn triggers_that_a_swap_leaves_behind_are_told() {
     }
     home.tool("backup-critical").run().expect_code(0);
     acting(&home).run().expect_code(3).expect_stdout("t_volume");
+}
+
+/// Writes the manifest of a backup anew, and its sum beside it.
+fn forge(home: &Home, name: &str, change: impl Fn(&mut Value)) {
+    let folder = home.join("data/backups").join(name);
+    let mut manifest: Value = serde_json::from_str(&home.read(folder.join("manifest.json"))).unwrap();
+    change(&mut manifest);
+    fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    let script = "sed -i '/manifest/d' SHA256SUMS && sha256sum *.gz manifest.json > SHA256SUMS";
+    assert!(Command::new("sh").args(["-c", script]).current_dir(&folder).status().unwrap().success());
+}
+
+#[test]
+fn a_manifest_that_names_no_table_or_one_twice_is_no_backup() {
+    let (db, home) = prepared(10);
+    home.tool("backup-critical").run().expect_code(0);
+    let name = only_backup(&home);
+    let whole: Value =
+        serde_json::from_str(&home.read(home.join("data/backups").join(&name).join("manifest.json"))).unwrap();
+    type Change = fn(&mut Vec<Value>);
+    let changes: [Change; 2] = [Vec::clear, |tables| {
+        let mut again = tables[2].clone();
+        again["table"] = again["table"].as_str().unwrap().to_uppercase().into();
+        tables.push(again);
+    }];
+    for change in changes {
+        forge(&home, &name, |manifest| {
+            *manifest = whole.clone();
+            change(manifest["tables"].as_array_mut().unwrap());
+        });
+        for args in [&["--verify"][..], &["--yes"]] {
+            let json = home.tool(TOOL).args(args).args([&name, "--json"]).run().expect_code(1).json();
+            assert_eq!(json["error"]["code"], "file-unusable", "{json}");
+        }
+        home.tool(TOOL).arg("--yes").run().expect_code(1);
+        home.tool(TOOL).args(["--list"]).run().expect_code(3);
+        assert_eq!(beside(&db), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_line_without_end_and_a_pipe_are_refused_when_verified() {
+    let (_db, home) = prepared(10);
+    home.tool("backup-critical").run().expect_code(0);
+    let name = only_backup(&home);
+    let folder = home.join("data/backups").join(&name);
+    // 300 MB of one line, which take no more than 300 kB compressed.
+    let script = "head -c 300000000 /dev/zero | tr '\\0' 'x' | gzip -c > fact_diurnes.tsv.gz";
+    assert!(Command::new("sh").args(["-c", script]).current_dir(&folder).status().unwrap().success());
+    let file = fs::read(folder.join("fact_diurnes.tsv.gz")).unwrap();
+    let sum = Command::new("sha256sum").arg(folder.join("fact_diurnes.tsv.gz")).output().unwrap().stdout;
+    forge(&home, &name, |manifest| {
+        let tables = manifest["tables"].as_array_mut().unwrap();
+        let table = tables.iter_mut().find(|table| table["table"] == "fact_diurnes").unwrap();
+        table["bytes"] = file.len().into();
+        table["sha256"] = String::from_utf8_lossy(&sum[..64]).into_owned().into();
+    });
+    let script = format!("ulimit -v 400000; exec '{}' --verify --json", flux_test::bin_dir().join(TOOL).display());
+    let json = Tool::program("/bin/bash").home(&home).args(["-c", &script]).run().expect_code(3).json();
+    assert_eq!(json["findings"][0]["code"], "file-unusable", "{json}");
+    for file in ["dim_pays.tsv.gz", "manifest.json"] {
+        fs::remove_file(folder.join(file)).unwrap();
+        assert!(Command::new("mkfifo").arg(folder.join(file)).status().unwrap().success());
+        let verify = home.tool(TOOL).args(["--verify", &name]).limit(std::time::Duration::from_secs(20)).run();
+        assert!([1, 3].contains(&verify.code), "{verify}");
+        home.tool(TOOL).arg("--list").limit(std::time::Duration::from_secs(20)).run().expect_code(3);
+    }
 }

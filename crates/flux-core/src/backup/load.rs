@@ -1,7 +1,6 @@
 //! One table of a backup: proved against its manifest, loaded beside the live one, read back and compared.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -12,15 +11,17 @@ use crate::backup::rows::{self, Digest};
 use crate::backup::snapshot;
 use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
-use crate::files::hash;
+use crate::files::{self, hash};
 use crate::progress::Progress;
-use crate::report::number;
+use crate::report::{bytes, number};
 use crate::signals;
 
 /// Most parameters that a prepared statement takes, with some to spare.
 const MOST_PARAMS: usize = 60_000;
 const MOST_ROWS: usize = 1_000;
 const COMMIT_EVERY: u64 = 100_000;
+/// Longest line of a file: a row is no longer than what a server takes in one message, which is 1 GiB at most and 64 MiB by default.
+const LONGEST_LINE: u64 = 64 << 20;
 
 /// Values as they are in the backup, zero ids and odd dates included, but nothing cut or rounded.
 const SQL_MODE: &str = "SET SESSION sql_mode = \
@@ -156,15 +157,19 @@ fn compare(
 
 /// Gives each line of a compressed file, without its end.
 fn lines(path: &Path, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let file = File::open(path).map_err(Error::io("lecture de", path))?;
+    let file = files::open(path).map_err(Error::io("lecture de", path))?;
     let mut reader = BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file)));
     let mut line = Vec::with_capacity(256);
     let mut count = 0u64;
     loop {
         line.clear();
-        let read = reader.read_until(b'\n', &mut line).map_err(Error::io("décompression de", path))?;
+        let read = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line);
+        let read = read.map_err(Error::io("décompression de", path))?;
         if read == 0 {
             return Ok(());
+        }
+        if read as u64 == LONGEST_LINE {
+            return Err(Error::BadFile(format!("{} : une ligne de plus de {}", path.display(), bytes(LONGEST_LINE))));
         }
         if line.pop() != Some(b'\n') {
             return Err(Error::BadFile(format!("{} : la dernière ligne est coupée", path.display())));

@@ -1,6 +1,8 @@
 //! The manifest of a backup, which marks a complete one, and the files beside it in its folder.
 
+use std::collections::HashSet;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,8 @@ pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const SUMS: &str = "SHA256SUMS";
 /// What an unfinished backup's folder ends with.
 pub(super) const PARTIAL: &str = ".partial";
+/// Largest manifest that is read: some thousand times the usual one.
+const LARGEST: u64 = 256 << 20;
 /// Version of the format described by this module.
 const FORMAT: u32 = 1;
 
@@ -168,7 +172,7 @@ impl Manifest {
     pub(crate) fn read(dir: &Path) -> Result<Self> {
         let read = |name: &str| {
             let path = dir.join(name);
-            fs::read_to_string(&path).map_err(Error::io("lecture de", path))
+            text(&path).map_err(Error::io("lecture de", path))
         };
         let bad = |what: &str| Error::BadFile(format!("sauvegarde {} : {what}", dir.display()));
         let text = read(MANIFEST)?;
@@ -179,6 +183,14 @@ impl Manifest {
         let sum = hash::hex(&Sha256::digest(&text));
         if !read(SUMS)?.lines().any(|line| line == format!("{sum}  {MANIFEST}")) {
             return Err(bad("le manifeste ne correspond pas à sa somme SHA-256"));
+        }
+        if manifest.files().next().is_none() {
+            return Err(bad("le manifeste ne nomme aucune table"));
+        }
+        // The servers may not tell the two apart by the case of their names.
+        let mut names = HashSet::new();
+        if let Some(twice) = manifest.tables.iter().find(|entry| !names.insert(entry.table.to_lowercase())) {
+            return Err(bad(&format!("le manifeste nomme deux fois la table {}", twice.table)));
         }
         let plain = |file: &str| !file.is_empty() && !file.starts_with('.') && !file.contains(['/', '\0']);
         if manifest.files().any(|(file, ..)| !plain(file)) {
@@ -193,6 +205,31 @@ impl Manifest {
             fs::symlink_metadata(dir.join(file)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes)
         })
     }
+}
+
+fn text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    files::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Whether this is a name that a backup of `database` gets here: other databases' names may begin alike, and people give names of
+/// their own to backups that they mean to keep.
+pub(super) fn is_name_of(name: &str, kind: Kind, database: &str) -> bool {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let stamped = |rest: &str| {
+        let (stamp, number) = rest.split_once('-').unwrap_or((rest, "2"));
+        let parts = stamp.strip_suffix('Z').and_then(|stamp| stamp.split_once('T'));
+        !number.is_empty()
+            && digits(number, number.len())
+            && parts.is_some_and(|(day, time)| digits(day, 8) && digits(time, 6))
+    };
+    name.strip_prefix(&format!("{}_{}_", kind.prefix(), safe(database))).is_some_and(stamped)
+}
+
+/// Characters of a database's name that may stand in a file's.
+pub(super) fn safe(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
 
 /// A folder that is, or claims to be, a backup.
@@ -234,4 +271,27 @@ pub(super) fn list(dir: &Path) -> Result<Vec<Found>> {
 pub(super) fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
     let folder = |entry| if let Entry::Closed(path) = entry { Some(path) } else { None };
     Ok(files::list(dir)?.into_iter().filter_map(folder).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_another_database_or_of_people_are_not_ours() {
+        let ours = |name| is_name_of(name, Kind::Critique, "flux");
+        assert!(ours("critique_flux_20250714T031500Z") && ours("critique_flux_20250714T031500Z-12"));
+        assert!(!ours("critique_flux_20250714T031500Z-"));
+        for name in [
+            "critique_flux_prod_20250714T031500Z",
+            "complet_flux_20250714T031500Z",
+            "critique_flux_20250714T031500Z-2-avant-travaux",
+            "critique_flux_20250714T031500Z\n",
+            "critique_flux_avant_migration",
+            "critique_flux_20250714",
+            "critique_flux_2025071éT031500Z",
+        ] {
+            assert!(!ours(name), "{name}");
+        }
+    }
 }

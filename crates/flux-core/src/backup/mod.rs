@@ -30,7 +30,7 @@ use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema;
 use crate::settings::Settings;
-use manifest::{Found, Manifest, OpenKey, PARTIAL, TableEntry, list};
+use manifest::{Found, Manifest, OpenKey, PARTIAL, TableEntry, is_name_of, list, safe};
 
 /// How often a backup is begun again when a table's structure changes under it.
 const TRIES: u32 = 3;
@@ -129,7 +129,7 @@ pub fn backup(
     let partial = with_suffix(&target, PARTIAL);
     let empty = Manifest { open, ..Manifest::new(options.kind, database.name(), database.version(), String::new()) };
     let written = write(settings, database, &empty, &tables, &partial, progress);
-    let manifest = match written.and_then(|manifest| publish(&partial, &target, &dir).map(|()| manifest)) {
+    let manifest = match written.and_then(|(manifest, _lock)| publish(&partial, &target, &dir).map(|()| manifest)) {
         Ok(manifest) => manifest,
         Err(error) => {
             // Half a backup is worth nothing, and the room may be what is lacking.
@@ -145,16 +145,27 @@ pub fn backup(
     report.volume = manifest.volume;
     report.bytes = manifest.bytes();
     report.tables = manifest.tables.iter().map(TableLine::written).collect();
-    for found in surplus(&dir, database.name(), options, 0)? {
-        if found.path == report.path {
-            continue;
-        }
+    sweep_old(&dir, database.name(), options, &manifest.snapshot_at, &mut report)?;
+    Ok(report)
+}
+
+/// Removes what `keep` has no room for, unless a clock that was set back makes the newest pass for the oldest.
+fn sweep_old(dir: &Path, database: &str, options: &BackupOptions, now: &str, report: &mut BackupReport) -> Result<()> {
+    let old = surplus(dir, database, options, 0)?;
+    let is_later = |found: &Found| found.manifest.as_ref().is_ok_and(|manifest| manifest.snapshot_at.as_str() > now);
+    if let Some(later) = list(dir)?.iter().find(|found| !old.is_empty() && is_later(found)) {
+        let what = "datée d'après celle-ci : l'horloge a été reculée, aucune ancienne sauvegarde n'est retirée";
+        let finding = Finding::attention(Code::BackupDoubtful, &later.name, what);
+        report.findings.push(finding.action("contrôlez l'heure du serveur, puis retirez vous-même ce qui est de trop"));
+        return Ok(());
+    }
+    for found in old.into_iter().filter(|found| found.path != report.path) {
         match remove(&found.path) {
             Ok(()) => report.removed.push(found.name),
             Err(error) => report.findings.push(Finding::attention(Code::of(&error), found.name, error.to_string())),
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 /// Name of the server lock that one backup of a database holds.
@@ -230,9 +241,9 @@ fn write(
     tables: &[String],
     partial: &Path,
     progress: &Progress,
-) -> Result<Manifest> {
+) -> Result<(Manifest, fs::File)> {
     for attempt in 1.. {
-        files::create_private_dir(partial)?;
+        let lock = begin(partial)?;
         let empty = empty.clone();
         let result = if empty.kind == Kind::Dump {
             dump::take(settings, database, partial, progress, empty)
@@ -245,7 +256,7 @@ fn write(
                 log::warn!("{error} ; la sauvegarde est recommencée ({attempt}/{})", TRIES - 1);
                 fs::remove_dir_all(partial).map_err(Error::io("suppression de", partial))?;
             }
-            result => return result,
+            result => return result.map(|manifest| (manifest, lock)),
         }
     }
     Err(Error::Interrupted)
@@ -265,6 +276,9 @@ fn is_redefinition(error: &Error) -> bool {
 
 fn publish(partial: &Path, target: &Path, dir: &Path) -> Result<()> {
     failpoint::hit("file.publish")?;
+    if !Manifest::read(partial)?.sizes_match(partial) {
+        return Err(Error::Invariant(format!("{} n'est plus entière", partial.display())));
+    }
     fs::rename(partial, target).map_err(Error::io("renommage de", partial))?;
     files::sync_dir(dir)
 }
@@ -273,11 +287,6 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-/// Characters of a database's name that may stand in a file's.
-fn safe(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
 
 /// A name that no backup has; two in one second, or after the clock was set back, differ by a number.
@@ -292,27 +301,47 @@ fn free_name(dir: &Path, kind: Kind, database: &str) -> PathBuf {
     path
 }
 
-/// Removes what runs that were killed have left. Only one backup of a database runs at a time, so none is being written.
+/// A folder that is being written, locked while it is: a run on another server, whose database has the same name, leaves it alone.
+fn begin(partial: &Path) -> Result<fs::File> {
+    files::create_private_dir(partial)?;
+    let wrap = || Error::io("ouverture du dossier", partial);
+    let folder = fs::File::open(partial).map_err(wrap())?;
+    match folder.try_lock() {
+        Ok(()) => Ok(folder),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(Error::Locked { name: partial.display().to_string(), holder: "une autre sauvegarde".into() })
+        }
+        Err(fs::TryLockError::Error(error)) => Err(wrap()(error)),
+    }
+}
+
+/// Removes what runs that were killed have left; what somebody holds the lock of is being written.
 fn sweep(dir: &Path, database: &str) -> Result<()> {
     for path in manifest::folders(dir)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let ours = [Kind::Critique, Kind::Complet, Kind::Dump]
-            .iter()
-            .any(|kind| name.starts_with(&format!("{}_{}_", kind.prefix(), safe(database))));
-        if ours && name.ends_with(PARTIAL) {
-            log::warn!("reste d'une sauvegarde interrompue supprimé : {name}");
-            fs::remove_dir_all(&path).map_err(Error::io("suppression de", &path))?;
+        let Some(stem) = name.strip_suffix(PARTIAL) else { continue };
+        if ![Kind::Critique, Kind::Complet, Kind::Dump].into_iter().any(|kind| is_name_of(stem, kind, database)) {
+            continue;
+        }
+        match begin(&path) {
+            Ok(_lock) => {
+                log::warn!("reste d'une sauvegarde interrompue supprimé : {name}");
+                fs::remove_dir_all(&path).map_err(Error::io("suppression de", &path))?;
+            }
+            Err(Error::Locked { .. }) => log::info!("{name} est en cours d'écriture : laissée"),
+            Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-/// The complete backups that `keep` has no room for, `more` new ones aside; damaged ones neither count nor go.
+/// The complete backups that `keep` has no room for, `more` new ones aside. Damaged ones and those of which anything is not as we name
+/// and date it neither count nor go.
 fn surplus(dir: &Path, database: &str, options: &BackupOptions, more: usize) -> Result<Vec<Found>> {
     let Some(keep) = options.keep else { return Ok(Vec::new()) };
     let mut complete: Vec<Found> = list(dir)?
         .into_iter()
-        .filter(|found| found.is_complete())
+        .filter(|found| is_name_of(&found.name, options.kind, database) && found.is_complete())
         .filter(|found| found.manifest.as_ref().is_ok_and(|m| m.kind == options.kind && m.database == database))
         .collect();
     let count = (complete.len() + more).saturating_sub(keep as usize);

@@ -13,7 +13,7 @@ use crate::figures::change::Comparison;
 use crate::figures::mobility::{self, Asked, Commune, Filter, Mobility};
 use crate::figures::period::{self, Period, day_text};
 use crate::figures::zone::Zone;
-use crate::files::{self, Durability};
+use crate::files;
 use crate::report::html::{self, Document};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{bar, render_findings};
@@ -153,7 +153,7 @@ pub fn compare(database: &Database, options: &CompareOptions) -> Result<impl Rep
         report.files.push(path.display().to_string());
     }
     if let Some(path) = &options.html {
-        files::replace(path, report.page().finish().as_bytes(), Durability::Cache)?;
+        files::output(path, report.page().finish().as_bytes())?;
         report.files.push(path.display().to_string());
     }
     Ok(report)
@@ -305,7 +305,7 @@ impl MobilityReport {
                 .map_err(wrong)?;
         }
         let bytes = writer.into_inner().map_err(|error| Error::Invariant(format!("CSV : {error}")))?;
-        files::replace(path, &bytes, Durability::Cache)
+        files::output(path, &bytes)
     }
 
     fn page(&self) -> Document {

@@ -1,6 +1,6 @@
 //! Hashes of files: BLAKE3 for what the tools remember, SHA-256 for what operators check with `sha256sum`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -41,7 +41,7 @@ fn feed(path: &Path, mut each: impl FnMut(&[u8])) -> Result<()> {
     if !fs::metadata(path).map_err(wrap())?.is_file() {
         return Err(Error::BadFile("ce n'est pas un fichier ordinaire".into()));
     }
-    let mut file = File::open(path).map_err(wrap())?;
+    let mut file = super::open(path).map_err(wrap())?;
     let mut buffer = vec![0; 256 * 1024];
     loop {
         match file.read(&mut buffer) {

@@ -3,12 +3,19 @@
 mod fence;
 pub(crate) mod gz;
 pub(crate) mod hash;
+mod open;
+mod output;
 mod own;
+mod remove;
 mod walk;
 mod write;
 
 pub(crate) use fence::Fence;
+pub use open::append;
+pub(crate) use open::{open, read};
+pub use output::output;
 pub(crate) use own::{lock, read_own};
+pub(crate) use remove::remove_proved;
 pub(crate) use walk::{Entry, list, walk};
 pub use write::{Durability, replace};
 pub(crate) use write::{create_private_dir, sync_dir};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 /// What a file must survive, and who may read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// It can be made again: readable as the umask allows, and possibly lost with the machine's power.
+    /// It can be made again: readable as the file that it replaces or else as the umask allows, and possibly lost with the machine's
+    /// power.
     Cache,
     /// Something relies on it: for its owner only, and on the disk when the call returns.
     Data,
@@ -27,12 +28,23 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let mode = if durability == Durability::Data { 0o600 } else { 0o666 };
     let write = || {
         let mut aside = tempfile::Builder::new();
+        let mode = if durability == Durability::Data { 0o600 } else { 0o666 };
         let mut file =
             aside.prefix(".").suffix(".partial").permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
         file.write_all(content)?;
+        // Who may read what can be made again is for its owner to say, once and for all.
+        if let Some(old) =
+            fs::symlink_metadata(path).ok().filter(|old| old.is_file() && durability == Durability::Cache)
+        {
+            fs::set_permissions(file.path(), Permissions::from_mode(old.mode() & 0o777))?;
+            let new = file.as_file().metadata()?;
+            if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+                // Only the superuser can give it back to whom it belonged.
+                let _ = std::os::unix::fs::chown(file.path(), Some(old.uid()), Some(old.gid()));
+            }
+        }
         if durability == Durability::Data {
             file.as_file().sync_all()?;
         }

@@ -213,10 +213,7 @@ fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Last) -> Result<Pat
     let entry =
         Archived { file, original, bytes, blake3, sha256_gz, rows: load.counts.stored, imported: load.day.clone() };
     remember(&dir, entry)?;
-    if hash::blake3(path)? != content {
-        return Err(Error::FileChanged);
-    }
-    fs::remove_file(path).map_err(Error::io("suppression de", path))?;
+    files::remove_proved(path, |path| Ok(hash::blake3(path)? == content))?;
     Ok(target)
 }
 
@@ -239,7 +236,7 @@ fn publish(dir: &Path, name: &str, partial: &Path, hash: blake3::Hash) -> Result
 
 fn remember(dir: &Path, entry: Archived) -> Result<()> {
     let path = dir.join("manifest.json");
-    let mut entries: Vec<Archived> = match fs::read(&path) {
+    let mut entries: Vec<Archived> = match files::read(&path) {
         Ok(bytes) => {
             serde_json::from_slice(&bytes).map_err(|_| Error::BadFile(format!("{} est illisible", path.display())))?
         }

@@ -67,7 +67,7 @@ impl EtlProgress {
     /// `None` when the ETL neither runs nor has died.
     pub(crate) fn read(home: &Path, holder: Option<&Holder>, now: DateTime<Utc>) -> Option<Self> {
         let path = home.join("etl_checkpoint.json");
-        let document = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
+        let document = crate::files::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
         let running = holder.is_some_and(is_etl);
         // A holder that does not say its name may well be an ETL of an earlier version.
         let unknown = holder.is_some_and(|holder| holder.tool.is_none());

@@ -17,7 +17,7 @@ pub(crate) use usual::{Series, Unusual};
 use crate::db::Database;
 use crate::domain::catalogue::{self, Space};
 use crate::error::Result;
-use crate::files::{self, Durability};
+use crate::files;
 use crate::inspect::scan;
 use crate::inspect::strangers::{Stranger, strangers};
 use crate::ledger::history::Counts;
@@ -131,7 +131,7 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
         series,
     };
     if let Some(path) = &options.html {
-        files::replace(path, page::page(&report).finish().as_bytes(), Durability::Cache)?;
+        files::output(path, page::page(&report).finish().as_bytes())?;
     }
     Ok(report)
 }
