@@ -29,8 +29,10 @@ fn without_yes_a_plan_is_shown_and_nothing_is_written() {
     home.tool("backup-critical").run().expect_code(0);
     db.exec("DELETE FROM fact_nuitees WHERE id > 20");
     let plan = |args: &[&str]| {
-        home.tool(TOOL).args(args).run().expect_code(0).expect_stdout("Simulation").expect_stdout("--yes");
-        let json = home.tool(TOOL).args(args).arg("--json").run().expect_code(0).json();
+        // An --undo would lose the deletion below, and says so.
+        let code = if args.contains(&"--undo") { 3 } else { 0 };
+        home.tool(TOOL).args(args).run().expect_code(code).expect_stdout("Simulation").expect_stdout("--yes");
+        let json = home.tool(TOOL).args(args).arg("--json").run().expect_code(code).json();
         assert_eq!(json["dry_run"], true, "{args:?}");
         json
     };
@@ -44,7 +46,9 @@ fn without_yes_a_plan_is_shown_and_nothing_is_written() {
     assert_eq!(planned(&plan(&["--undo"])), [&json!(20), &json!(49), &json!(49)]);
     assert_eq!(planned(&plan(&["--drop-old"])), [&json!(49), &json!(49), &json!(20)]);
     assert_eq!((db.count("fact_nuitees"), beside(&db)), (49, kept));
-    let json = acting(&home).args(["--undo", "--json"]).run().expect_code(0).json();
+    let json = acting(&home).args(["--undo", "--json"]).run().expect_code(3).json();
+    assert_eq!(support::codes(&json), ["rows-written-since"]);
+    assert_eq!(json["findings"][0]["place"], "fact_nuitees");
     assert_eq!((&json["dry_run"], planned(&json)), (&json!(false), [&json!(20), &json!(49), &json!(49)]));
     assert_eq!((db.count("fact_nuitees"), beside(&db)), (20, vec![]));
     let json = home.tool(TOOL).args(["--list", "--json"]).run().expect_code(0).json();
@@ -321,4 +325,53 @@ fn a_line_without_end_and_a_pipe_are_refused_when_verified() {
         assert!([1, 3].contains(&verify.code), "{verify}");
         home.tool(TOOL).arg("--list").limit(std::time::Duration::from_secs(20)).run().expect_code(3);
     }
+}
+
+/// A country that came after the backup, and a day of its visitors in a table that `backup-critical` leaves out.
+fn newcomer(db: &TestDb, name: &str) -> u64 {
+    let mut conn = db.conn();
+    conn.exec_drop("INSERT INTO dim_pays (nom_pays) VALUES (?)", (name,)).unwrap();
+    let id = conn.last_insert_id();
+    let sql = "INSERT INTO fact_nuitees_pays_temp (date, id_zone, id_provenance, id_categorie, id_pays, volume)
+               VALUES ('2025-07-14', 1, 1, 1, ?, 777)";
+    conn.exec_drop(sql, (id,)).unwrap();
+    id
+}
+
+#[test]
+fn a_dimension_restored_under_facts_that_stay_keeps_the_names_that_they_use() {
+    let (db, home) = prepared(10);
+    home.tool("backup-critical").run().expect_code(0);
+    let countries = db.count("dim_pays");
+    let used = newcomer(&db, "Bordurie");
+    db.exec("INSERT INTO dim_pays (nom_pays) VALUES ('Syldavie')");
+    let plan = home.tool(TOOL).arg("--json").run().expect_code(3).json();
+    assert_eq!(support::codes(&plan), ["dimension-kept"]);
+    assert_eq!(db.count("dim_pays"), countries + 2);
+    let json = acting(&home).arg("--json").run().expect_code(3).json();
+    assert_eq!(support::codes(&json), ["dimension-kept"]);
+    let visitors = "SELECT nom_pays FROM fact_nuitees_pays_temp JOIN dim_pays USING (id_pays) WHERE volume = 777";
+    assert_eq!((db.column(visitors), db.count("dim_pays")), (vec!["Bordurie".to_owned()], countries + 1));
+    // Nor does the id of what nobody used come back under another name.
+    assert!(newcomer(&db, "San Theodoros") >= used + 2);
+    assert_eq!(db.scalar("SELECT rows_after FROM flux_restores WHERE table_name = 'dim_pays'"), countries.to_string());
+}
+
+#[test]
+fn an_id_in_use_that_would_lead_to_another_name_is_a_refusal() {
+    let (db, home) = prepared(10);
+    let used = newcomer(&db, "Bordurie");
+    home.tool("backup-critical").run().expect_code(0);
+    // The name was removed, and the id given to another one since.
+    db.exec(&format!("UPDATE dim_pays SET nom_pays = 'Syldavie' WHERE id_pays = {used}"));
+    let before = all(&db, "dim_pays");
+    for args in [&["--json"][..], &["--json", "--yes"]] {
+        let json = home.tool(TOOL).args(args).run().expect_code(1).json();
+        assert!(json["error"]["message"].as_str().unwrap().contains("fact_nuitees_pays_temp"), "{json}");
+    }
+    assert_eq!((all(&db, "dim_pays"), beside(&db)), (before, vec![]));
+    // Another way to write the same name is none, and a name that nobody uses may go.
+    db.exec(&format!("UPDATE dim_pays SET nom_pays = 'BORDURIE' WHERE id_pays = {used}"));
+    acting(&home).run().expect_code(0);
+    assert_eq!(db.scalar(&format!("SELECT nom_pays FROM dim_pays WHERE id_pays = {used}")), "Bordurie");
 }

@@ -6,6 +6,7 @@ mod flux;
 mod flux_doctor;
 mod generate_sample_data;
 mod install;
+mod journals;
 mod json;
 mod schedule;
 mod simple_test;

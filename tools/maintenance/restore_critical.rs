@@ -22,9 +22,12 @@ les remet en place, et ce qui a été écrit depuis la restauration est perdu : 
 et n'agissent qu'avec --yes. Avant l'échange, un échec ou un arrêt laisse les tables en service intactes.
 flux_import_history n'est pas restaurée si elle a des lignes et que la sauvegarde est sans tables
 temporaires : elle décrit celles en place (--only flux_import_history pour l'imposer).
+Si une dimension est restaurée sous des tables qui ne le sont pas, les lignes que celles-ci utilisent et que la
+sauvegarde n'a pas restent ; un id utilisé qui mènerait à un autre nom fait refuser. Aucun id n'est redonné.
 Coût : un chargement et deux lectures de la sauvegarde, mémoire constante. Peut être relancé.
 Codes de sortie : 0 fait ou plan montré, 1 échec (rien de changé), 3 sauvegarde abîmée (--verify, --list), déclencheurs
-à recréer ou chargements plus récents que la sauvegarde (leurs fichiers sont à recharger), 4 une autre exécution est en cours.",
+à recréer, chargements plus récents que la sauvegarde (leurs fichiers sont à recharger), lignes de dimension gardées ou tables
+écrites depuis (--undo), 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

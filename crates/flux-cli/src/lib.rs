@@ -10,16 +10,18 @@ mod output;
 mod tool;
 mod usage;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
-use flux_core::db::Database;
+use flux_core::db::{Database, Trail};
 use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
 use flux_core::load::{LoadMethod, MaxRejects, OnConflict};
@@ -174,6 +176,7 @@ pub struct Context {
     pub settings: Settings,
     /// Progress bars, hidden unless stderr is a terminal.
     pub progress: Progress,
+    trail: OnceCell<Arc<Trail>>,
 }
 
 impl Context {
@@ -182,7 +185,9 @@ impl Context {
     /// # Errors
     /// [`Error::Config`], [`Error::Connect`].
     pub fn database(&self) -> Result<Database> {
-        Database::connect(&self.settings, self.tool)
+        let database = Database::connect(&self.settings, self.tool)?;
+        self.trail.get_or_init(|| Arc::clone(database.trail()));
+        Ok(database)
     }
 
     /// The database for tools that can do without: when it is not reachable, the reason why.
@@ -224,15 +229,29 @@ where
     };
     let output = cli.output.clone();
     let progress = Progress::new(std::io::stderr().is_terminal() && !output.quiet);
+    let mut place = String::new();
     let result = prepare(tool, cli.output, cli.connection, &progress).and_then(|settings| {
         log::info!("début : {}", arguments.iter().skip(1).map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "));
-        run(cli.tool, &Context { tool: tool.name, settings, progress: progress.clone() })
+        let context = Context { tool: tool.name, settings, progress: progress.clone(), trail: OnceCell::new() };
+        let result = run(cli.tool, &context);
+        place = context.trail.get().map(|trail| format!("{trail}, ")).unwrap_or_default();
+        result
     });
     progress.clear();
     let code = output::finish(tool, &output, result, started.elapsed().as_secs_f64());
-    log::info!("fin : code {code}, {:.1} s", started.elapsed().as_secs_f64());
+    log::info!("fin : {} (code {code}), {place}{:.1} s", ending(code), started.elapsed().as_secs_f64());
     log::logger().flush();
     ExitCode::from(code)
+}
+
+/// What an exit code means, in a word.
+fn ending(code: u8) -> &'static str {
+    match code {
+        0 => "✓ fait",
+        3 => "⚠ à regarder",
+        4 => "✗ une autre exécution est en cours",
+        _ => "✗ échec",
+    }
 }
 
 fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress: &Progress) -> Result<Settings> {
@@ -246,7 +265,7 @@ fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress
         env_file: connection.env_file,
     };
     let settings = Settings::load(output.home, options);
-    let logs = settings.as_ref().ok().map(|settings| settings.home.logs());
+    let logs = settings.as_ref().ok().and_then(|settings| settings.home.journals());
     let log = tool.log.unwrap_or(tool.name);
     logging::install(tool.name, log, logs.as_deref(), output.quiet, output.verbose, progress);
     if let Err(error) = signals::install() {

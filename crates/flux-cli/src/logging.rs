@@ -1,6 +1,6 @@
 //! Messages on stderr for the operator, and with their time in `logs/<tool>.log`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,7 +8,10 @@ use std::sync::OnceLock;
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use flux_core::error::{Error, Result};
+use flux_core::files;
 use flux_core::progress::Progress;
+use flux_core::report::one_line;
 
 struct Both {
     stderr: env_logger::Logger,
@@ -63,7 +66,7 @@ pub(super) fn install(
                 Level::Warn => "⚠ ",
                 _ => "",
             };
-            writeln!(buffer, "{tool} : {sign}{}", record.args())
+            writeln!(buffer, "{tool} : {sign}{}", one_line(&record.args().to_string()))
         })
         .build();
     let opened = folder.map(|folder| open(folder, log));
@@ -77,7 +80,8 @@ pub(super) fn install(
             .target(Target::Pipe(Box::new(file)))
             .format(|buffer, record| {
                 let now = chrono::Local::now().format("%Y-%m-%dT%H:%M:%S%:z");
-                writeln!(buffer, "{now} [{}] {} {}", std::process::id(), record.level(), record.args())
+                let line = record.args().to_string();
+                writeln!(buffer, "{now} [{}] {} {}", std::process::id(), record.level(), one_line(&line))
             })
             .build()
     });
@@ -87,7 +91,26 @@ pub(super) fn install(
         log::set_max_level(most);
     }
     if let Some(error) = problem {
-        log::warn!("pas de journal dans logs/ : {error}");
+        let hint = error.hint().map(|hint| format!(" → {hint}")).unwrap_or_default();
+        log::warn!("pas de journal : {error}{hint}");
+    }
+}
+
+/// Most lines of a report that go into the log.
+const MOST_LINES: usize = 500;
+
+/// Writes a report into the log as people read it: verdict, numbers of each table, findings. `text` is asked for only where there is one.
+pub(super) fn report(text: impl FnOnce() -> String) {
+    if LOGGER.get().is_none_or(|logger| logger.file.is_none()) {
+        return;
+    }
+    let text = text();
+    let ruled = |line: &&str| !line.chars().all(|c| matches!(c, ' ' | '─'));
+    let mut lines = text.lines().filter(ruled);
+    lines.by_ref().take(MOST_LINES).for_each(|line| to_file_only(Level::Info, line.trim_end()));
+    let left = lines.count();
+    if left > 0 {
+        to_file_only(Level::Info, &format!("… et {left} lignes de plus dans le rapport"));
     }
 }
 
@@ -105,7 +128,8 @@ fn builder(level: LevelFilter) -> Builder {
     builder
 }
 
-fn open(folder: &Path, log: &str) -> std::io::Result<File> {
-    std::fs::create_dir_all(folder)?;
-    OpenOptions::new().create(true).append(true).open(folder.join(format!("{log}.log")))
+fn open(folder: &Path, log: &str) -> Result<File> {
+    std::fs::create_dir_all(folder).map_err(Error::io("création du dossier", folder))?;
+    let path = folder.join(format!("{log}.log"));
+    files::append(&path).map_err(Error::io("écriture de", path))
 }

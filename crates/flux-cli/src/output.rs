@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use flux_core::error::{Error, Result};
-use flux_core::report::{self, Code, Page, Report, Verdict};
+use flux_core::report::{self, Code, Page, Report, Verdict, one_line};
 use serde_json::{Map, Value, json};
 
 use crate::{OutputArgs, Tool, colour, logging};
@@ -32,6 +32,11 @@ pub(crate) fn written(result: io::Result<()>) -> Result<()> {
 pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result<R>, seconds: f64) -> u8 {
     let shown = result.and_then(|report| {
         let verdict = report.verdict();
+        logging::report(|| {
+            let mut page = Page::for_log();
+            report::show(&report, &mut page);
+            page.text().to_owned()
+        });
         let text = if output.json {
             document(tool, verdict, verdict.code(), seconds, &report)?
         } else if output.quiet && verdict == Verdict::Ok {
@@ -56,14 +61,17 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
 pub(crate) fn fail(name: &str, error: &Error) -> u8 {
     log::debug!("{error:?}");
     logging::to_file_only(log::Level::Error, &error.to_string());
+    if let Some(hint) = error.hint() {
+        logging::to_file_only(log::Level::Error, &format!("→ {hint}"));
+    }
     complain(name, &error.to_string(), error.hint().as_deref());
     error.code()
 }
 
 /// The two lines of every complaint. Where stderr is gone too, only the exit code is left.
 pub fn complain(name: &str, message: &str, hint: Option<&str>) {
-    let hint = hint.map(|hint| format!("  → {hint}\n")).unwrap_or_default();
-    let _ = write!(io::stderr().lock(), "{name} : {message}\n{hint}");
+    let hint = hint.map(|hint| format!("  → {}\n", one_line(hint))).unwrap_or_default();
+    let _ = write!(io::stderr().lock(), "{name} : {}\n{hint}", one_line(message));
 }
 
 /// The JSON document of a run that failed.

@@ -11,7 +11,7 @@
 //! Rules: a bad row or a bad file never becomes an `Err` that stops a run, it is counted in the report; every variant says
 //! what and where, and [`Error::hint`] says what to do next; the source is kept; no variant ever holds a password.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -200,7 +200,7 @@ impl Error {
             }
             Error::EmptyDimension { .. } => "lancez `ensure-schema --seed`",
             Error::Locked { .. } => "attendez la fin de l'autre exécution, puis relancez",
-            Error::Io { source, .. } => return io_hint(source).map(str::to_owned),
+            Error::Io { source, path, .. } => return foreign_hint(source, path).or(io_hint(source).map(str::to_owned)),
             Error::BadFile(_) => "corrigez le fichier ou redemandez-le au fournisseur, puis relancez",
             Error::FileChanged => "attendez la fin du dépôt du fichier, puis relancez",
             Error::TooManyRejects { .. } => "corrigez les lignes du fichier de rejets ou relevez --max-rejects",
@@ -357,6 +357,42 @@ fn io_reason(error: &std::io::Error) -> String {
         K::ReadOnlyFilesystem => "système de fichiers en lecture seule".into(),
         _ => error.to_string(),
     }
+}
+
+/// What to do about a file or folder that another account has made: that of root, when a tool was run by hand once.
+fn foreign_hint(error: &std::io::Error, path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return None;
+    }
+    let owner = |path: &Path| std::fs::symlink_metadata(path).ok().map(|metadata| metadata.uid());
+    let me = owner(Path::new("/proc/self"))?;
+    let is_foreign = |path: &Path| owner(path).is_some_and(|owner| owner != me);
+    let folder = path.parent()?;
+    // Beyond the file only its folder: those above are not ours to give away.
+    let name = folder
+        .file_name()
+        .is_some_and(|name| ["logs", "rejets", "backups", "data_extracted"].iter().any(|ours| name == *ours));
+    let culprit = match (is_foreign(folder), path.exists()) {
+        (true, _) if name => folder,
+        (_, true) if is_foreign(path) => path,
+        _ => return None,
+    };
+    let (shown, from, to) = (culprit.display(), account(owner(culprit)?), account(me));
+    Some(format!(
+        "{shown} appartient à {from} et l'outil est lancé par {to} : en administrateur, `chown -R {to}: {shown}`"
+    ))
+}
+
+/// Name of an account, else its number.
+fn account(uid: u32) -> String {
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| uid.to_string())
 }
 
 fn io_hint(error: &std::io::Error) -> Option<&'static str> {

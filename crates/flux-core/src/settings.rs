@@ -85,12 +85,15 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    /// Nobody named it and nothing in it says that it is one.
+    by_chance: bool,
 }
 
 impl Home {
     /// A home at `root`.
+    #[cfg(test)]
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, by_chance: false }
     }
 
     /// The home folder itself, which all other paths start from.
@@ -120,6 +123,12 @@ impl Home {
         self.root.join("ftp_downloads")
     }
 
+    /// Where the log of a run goes: `logs/`, which is not made where a tool was started by chance.
+    pub fn journals(&self) -> Option<PathBuf> {
+        let logs = self.logs();
+        (!self.by_chance || logs.is_dir()).then_some(logs)
+    }
+
     /// Where logs and rejected lines are written, `logs/`.
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
@@ -139,6 +148,7 @@ impl Settings {
         let environment: HashMap<_, _> =
             env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let named = home.or_else(|| environment.get("FLUX_HOME").filter(|v| !v.is_empty()).map(PathBuf::from));
+        let by_chance = named.is_none();
         let root = match named {
             Some(dir) if dir.is_dir() => dir,
             Some(dir) => {
@@ -153,7 +163,8 @@ impl Settings {
         let path = options.env_file.as_deref().or_else(|| own.is_file().then_some(own.as_path()));
         let file = path.map(env_file::read).transpose()?.unwrap_or_default();
         let variables = Variables { file: file.values, environment };
-        Ok(Self { home: Home::new(root), options, variables, doubts: file.doubts })
+        let by_chance = by_chance && !is_home(&root);
+        Ok(Self { home: Home { root, by_chance }, options, variables, doubts: file.doubts })
     }
 
     /// A plain setting by name.
@@ -351,7 +362,6 @@ impl Connection {
 
 /// The nearest folder upward that holds `.env` or `data/`, else `start` itself.
 fn nearest_home(start: &Path) -> PathBuf {
-    let is_home = |dir: &Path| dir.join(".env").is_file() || dir.join("data").is_dir();
     let Some(found) = start.ancestors().find(|dir| is_home(dir)) else { return start.to_path_buf() };
     // The older scripts kept deliveries in a folder of their own inside the home folder.
     let older = found.file_name().is_some_and(|name| name == "fluxvision_automation") && !found.join(".env").is_file();
@@ -359,6 +369,10 @@ fn nearest_home(start: &Path) -> PathBuf {
         Some(parent) => parent.to_path_buf(),
         None => found.to_path_buf(),
     }
+}
+
+fn is_home(dir: &Path) -> bool {
+    dir.join(".env").is_file() || dir.join("data").is_dir()
 }
 
 fn usual_socket() -> Option<String> {

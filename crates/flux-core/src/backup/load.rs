@@ -156,7 +156,7 @@ fn compare(
 }
 
 /// Gives each line of a compressed file, without its end.
-fn lines(path: &Path, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+pub(super) fn lines(path: &Path, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let file = files::open(path).map_err(Error::io("lecture de", path))?;
     let mut reader = BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file)));
     let mut line = Vec::with_capacity(256);

@@ -10,6 +10,7 @@ mod manifest;
 mod restore;
 mod rows;
 mod snapshot;
+mod under;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::backup::ddl;
-use crate::backup::load;
 use crate::backup::manifest::{Found, Kind, Manifest, OpenKey, TableEntry, list};
+use crate::backup::{ddl, load, snapshot, under};
 use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
-use crate::ledger::{dates, history};
+use crate::ledger::{Lock, dates, history, restores};
 use crate::progress::Progress;
-use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
+use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural, some_of};
 use crate::signals;
 
 /// What to do.
@@ -121,7 +120,7 @@ pub fn restore(
             run(options, &database, &path, &manifest?, progress, &mut report)?;
             report.backup = Some(line);
         }
-        RestoreAction::Undo => undo(options, &connect()?, &mut report)?,
+        RestoreAction::Undo => undo(options, &connect()?, progress, &mut report)?,
         RestoreAction::DropOld => drop_old(options, &connect()?, &mut report)?,
     }
     Ok(report)
@@ -204,6 +203,14 @@ fn run(
     }
     let names: HashSet<&str> = entries.iter().map(|entry| entry.table.as_str()).collect();
     guard(&mut session, &names, &live, report)?;
+    let kept = under::kept(&mut session, path, &entries, &live)?;
+    for kept in &kept {
+        let what = format!(
+            "{} n'étaient pas dans la sauvegarde, et des tables qui ne sont pas restaurées les utilisent : leurs lignes restent",
+            some_of(&kept.names, 5)
+        );
+        report.findings.push(Finding::attention(Code::DimensionKept, &kept.table, what));
+    }
     let known = collations(&mut session)?;
     let mut statements = Vec::new();
     for entry in &entries {
@@ -227,6 +234,13 @@ fn run(
         load::load(database, path, entry, &ddl::new_name(&entry.table), statement, progress)
     });
     let swapped = loaded.and_then(|()| {
+        for kept in &kept {
+            let columns = entries.iter().find(|entry| entry.table == kept.table).map(|entry| entry.columns.as_slice());
+            under::keep(&mut session, kept, columns.unwrap_or_default())?;
+        }
+        for entry in entries.iter().filter(|entry| live.contains(&entry.table)) {
+            under::count_on(&mut session, &entry.table)?;
+        }
         lock.ensure(database)?;
         // Before the rows are gone: a load that is undone in vain is loaded again, one that is not never comes back.
         database.transaction(|session| undone.write(session))?;
@@ -237,7 +251,45 @@ fn run(
     {
         log::warn!("tables provisoires laissées : {error}");
     }
-    swapped
+    swapped?;
+    let backup = path.file_name().map(|name| name.to_string_lossy());
+    let lines = entries.iter().zip(&report.tables);
+    let restored: Vec<restores::Restored<'_>> = lines
+        .map(|(entry, line)| restores::Restored {
+            backup: backup.as_deref(),
+            // With rows that were kept it is another one.
+            digest: Some(entry.digest.as_str()).filter(|_| kept.iter().all(|kept| kept.table != entry.table)),
+            ..remembered(&lock, database, "restore", line)
+        })
+        .collect();
+    remember(&mut session, &restored);
+    Ok(())
+}
+
+/// What is remembered of one table.
+fn remembered<'a>(
+    lock: &'a Lock,
+    database: &Database,
+    action: &'a str,
+    line: &'a RestoredTable,
+) -> restores::Restored<'a> {
+    restores::Restored {
+        run: lock.run(),
+        tool: database.tool(),
+        action,
+        backup: None,
+        table: &line.table,
+        rows_before: line.rows_before,
+        rows_after: line.rows,
+        digest: None,
+    }
+}
+
+/// The tables are in their place: that it cannot be written down undoes nothing.
+fn remember(session: &mut Session, lines: &[restores::Restored<'_>]) {
+    if let Err(error) = restores::insert(session, lines) {
+        log::warn!("{error}");
+    }
 }
 
 /// Loads of the history whose rows the restored tables will not hold.
@@ -309,7 +361,8 @@ fn select<'a>(
         };
         return options.only.iter().map(find).collect();
     }
-    let mut entries: Vec<&TableEntry> = manifest.tables.iter().collect();
+    // What was restored and when is no data of the past.
+    let mut entries: Vec<&TableEntry> = manifest.tables.iter().filter(|entry| entry.table != restores::TABLE).collect();
     // The history says what the temporary tables hold: an older one would make the next import pass over a delivery.
     let with_temporary = entries.iter().any(|entry| entry.table.ends_with("_temp"));
     if !with_temporary && live.contains(history::TABLE) && !history::is_empty(session)? {
@@ -459,17 +512,37 @@ fn rows(session: &mut Session, table: &str) -> Result<u64> {
     Ok(session.first(&format!("comptage de {table}"), &sql, ())?.unwrap_or_default())
 }
 
-fn undo(options: &RestoreOptions, database: &Database, report: &mut RestoreReport) -> Result<()> {
+/// Which of the live tables are no longer as they were restored: what was written to them is lost.
+fn changed(database: &Database, kept: &[(String, String)], progress: &Progress) -> Result<Vec<Finding>> {
+    let mut session = database.session()?;
+    snapshot::be_patient(&mut session, database.flavour());
+    let mut findings = Vec::new();
+    for (table, _) in kept {
+        let Some(digest) = restores::digest(&mut session, table)? else { continue };
+        let columns = snapshot::columns(&mut session, table)?;
+        if snapshot::read(&mut session, table, &columns, progress, |_| Ok(()))?.digest.hex() != digest {
+            let what = "la table a été écrite depuis la restauration : ce qui l'a été est perdu";
+            let finding = Finding::attention(Code::RowsWrittenSince, table, what);
+            findings.push(finding.action("faites d'abord `backup-critical --all`, ou rejouez ensuite les imports"));
+        }
+    }
+    Ok(findings)
+}
+
+fn undo(options: &RestoreOptions, database: &Database, progress: &Progress, report: &mut RestoreReport) -> Result<()> {
     let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let kept = kept(options, database)?;
     report.tables = aside(options, database, &kept)?;
-    let Some(_lock) = lock else { return Ok(()) };
+    report.findings = changed(database, &kept, progress)?;
+    let Some(lock) = lock else { return Ok(()) };
     drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))?;
     let back = |(table, old): &(String, String)| {
         [format!("{} TO {}", quote(table), quote(&ddl::new_name(table))), format!("{} TO {}", quote(old), quote(table))]
     };
     let moves: Vec<String> = kept.iter().flat_map(back).collect();
     rename(database, &moves, || kept.first().map(|(_, old)| old.clone()))?;
+    let lines: Vec<_> = report.tables.iter().map(|line| remembered(&lock, database, "undo", line)).collect();
+    remember(&mut database.session()?, &lines);
     drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))
 }
 
@@ -477,8 +550,11 @@ fn drop_old(options: &RestoreOptions, database: &Database, report: &mut RestoreR
     let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let kept = kept(options, database)?;
     report.tables = aside(options, database, &kept)?;
-    let Some(_lock) = lock else { return Ok(()) };
-    drop_tables(database, kept.into_iter().map(|(_, old)| old))
+    let Some(lock) = lock else { return Ok(()) };
+    drop_tables(database, kept.into_iter().map(|(_, old)| old))?;
+    let lines: Vec<_> = report.tables.iter().map(|line| remembered(&lock, database, "drop-old", line)).collect();
+    remember(&mut database.session()?, &lines);
+    Ok(())
 }
 
 impl BackupLine {

@@ -5,7 +5,8 @@ mod retry;
 mod session;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mysql::prelude::Queryable;
@@ -27,12 +28,35 @@ pub(crate) enum Flavour {
     MariaDb,
 }
 
+/// Which database a run works on, and under which id it is known there.
+#[derive(Debug)]
+pub struct Trail {
+    /// `user@host:port/database`.
+    target: String,
+    /// Id of the run, once it has begun to write.
+    run: OnceLock<String>,
+}
+
+impl Trail {
+    /// Says under which id the run is known.
+    pub(crate) fn follow(&self, run: &str) {
+        self.run.get_or_init(|| run.to_owned());
+    }
+}
+
+impl fmt::Display for Trail {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "base {}", self.target)?;
+        self.run.get().map_or(Ok(()), |run| write!(out, ", exécution {run}"))
+    }
+}
+
 /// A way to the database. Cheap to share between threads; each takes its own [`Session`].
 #[derive(Debug, Clone)]
 pub struct Database {
     opts: Opts,
     tool: &'static str,
-    target: String,
+    trail: Arc<Trail>,
     name: String,
     version: String,
     flavour: Flavour,
@@ -87,7 +111,7 @@ impl Database {
         Ok(Self {
             opts,
             tool,
-            target: connection.target,
+            trail: Arc::new(Trail { target: connection.target, run: OnceLock::new() }),
             name: connection.database,
             version,
             flavour,
@@ -98,7 +122,12 @@ impl Database {
     }
 
     pub(crate) fn target(&self) -> &str {
-        &self.target
+        &self.trail.target
+    }
+
+    /// Where this run works, for its log.
+    pub fn trail(&self) -> &Arc<Trail> {
+        &self.trail
     }
 
     /// The tool that this run is.
@@ -131,7 +160,7 @@ impl Database {
                 return Ok(Session::new(conn, &self.opts, self.packet));
             }
         }
-        let wrap = |source| Error::Connect { target: self.target.clone(), source: Box::new(source) };
+        let wrap = |source| Error::Connect { target: self.trail.target.clone(), source: Box::new(source) };
         let mut conn = Conn::new(self.opts.clone()).map_err(wrap)?;
         conn.query_drop(
             "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, SESSION time_zone = '+00:00', SESSION autocommit = 1, \

@@ -85,6 +85,7 @@ impl Lock {
         if let Err(error) = announce(database, held.session(), &run) {
             log::debug!("verrou pris, sans dire par qui : {error}");
         }
+        database.trail().follow(&run);
         Ok(Self { held, run })
     }
 

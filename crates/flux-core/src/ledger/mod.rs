@@ -8,6 +8,7 @@ pub(crate) mod migrations;
 pub(crate) mod ownership;
 pub(crate) mod periodes;
 pub(crate) mod progress;
+pub(crate) mod restores;
 pub(crate) mod rows;
 pub mod sessions;
 
@@ -18,8 +19,8 @@ use crate::schema::{TableSpec, column, key, primary, unique};
 pub use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
-/// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells`, `flux_row_history` and the
-/// rows of `flux_etl_progress`.
+/// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells`, `flux_row_history`,
+/// `flux_restores` and the rows of `flux_etl_progress`.
 const VERSION: u32 = 4;
 
 /// Table of the versions that a database has had.
@@ -144,6 +145,7 @@ pub(crate) fn tables() -> Vec<TableSpec> {
         dates::spec(),
         periodes::spec(),
         lock::spec(),
+        restores::spec(),
         adoption::spec(),
         rows::spec(),
         sessions::spec(),

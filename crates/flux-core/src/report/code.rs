@@ -113,6 +113,8 @@ codes! {
     ContentTypeWrong = "content-type-wrong": "une réponse n'est pas annoncée comme du JSON",
     FieldWrong = "field-wrong": "un champ d'une réponse manque ou n'a pas la forme attendue",
     AnswerEmpty = "answer-empty": "une réponse est vide",
+    DimensionKept = "dimension-kept": "des lignes de dimension plus récentes que la sauvegarde sont restées",
+    RowsWrittenSince = "rows-written-since": "une table a été écrite depuis sa restauration",
     BackupDoubtful = "backup-doubtful": "une sauvegarde a une date ou un contenu douteux",
     EndpointOpen = "endpoint-open": "une adresse protégée répond à qui ne devrait pas y accéder",
     RefusalUnproved = "refusal-unproved": "un refus ne prouve rien, ou a la mauvaise forme",

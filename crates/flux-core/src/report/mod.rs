@@ -17,7 +17,7 @@ pub(crate) use finding::render_findings;
 pub use finding::{Finding, Verdict, verdict, worst};
 pub(crate) use numbers::local_time;
 pub use numbers::{bar, bytes, duration, number, path_text, path_text_if_any, percent, plural, ranges, some_of};
-pub use page::{Page, Table};
+pub use page::{Page, Table, one_line};
 
 /// What a tool returns.
 #[must_use]

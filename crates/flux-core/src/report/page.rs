@@ -9,6 +9,15 @@ use comfy_table::{
 use super::wrap::wrap;
 use super::{Finding, Verdict};
 
+/// One line without control characters: what a name may hold of them would forge a line of a log, move the cursor or colour the terminal.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        Cow::Owned(text.trim_end().replace(char::is_control, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 /// Without the control characters that a damaged file or name may hold: they would move the cursor or colour the terminal.
 fn plain(text: &str) -> Cow<'_, str> {
     let bad = |c: char| c.is_control() && c != '\n';
@@ -32,8 +41,13 @@ impl Page {
         let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
         match terminal.or(columns) {
             Some(width) => Self::new(width),
-            None => Self { wraps: false, ..Self::new(160) },
+            None => Self::for_log(),
         }
+    }
+
+    /// For a log: as where neither is known.
+    pub fn for_log() -> Self {
+        Self { wraps: false, ..Self::new(160) }
     }
 
     /// With a given width.
@@ -48,14 +62,13 @@ impl Page {
 
     /// Writes a line, wrapped between words where it is too wide; control characters, which a terminal would obey, are shown.
     pub fn line(&mut self, line: impl AsRef<str>) {
+        let line = one_line(line.as_ref());
         if !self.wraps {
             return self.verbatim(line);
         }
-        for line in plain(line.as_ref()).split('\n') {
-            for part in wrap(line, self.width) {
-                self.text.push_str(&part);
-                self.text.push('\n');
-            }
+        for part in wrap(&line, self.width) {
+            self.text.push_str(&part);
+            self.text.push('\n');
         }
     }
 
@@ -182,7 +195,7 @@ impl Table {
 
     /// Adds a row, one cell for each title.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| plain(&cell).into_owned()).collect());
+        self.rows.push(cells.into_iter().map(|cell| one_line(&cell).into_owned()).collect());
     }
 
     /// Columns that the table takes when nothing wraps, with one space on each side of a cell and one between two.
@@ -247,7 +260,7 @@ mod tests {
     fn control_characters_do_not_reach_the_terminal() {
         let mut page = Page::new(80);
         page.line("a\u{1b}[31mb\nc\r");
-        assert_eq!(page.text(), "a\u{fffd}[31mb\nc\u{fffd}\n");
+        assert_eq!(page.text(), "a\u{fffd}[31mb\u{fffd}c\n");
     }
 
     #[test]
