@@ -366,7 +366,7 @@ fn foreign_hint(error: &std::io::Error, path: &Path) -> Option<String> {
         return None;
     }
     let owner = |path: &Path| std::fs::symlink_metadata(path).ok().map(|metadata| metadata.uid());
-    let me = owner(Path::new("/proc/self"))?;
+    let me = std::fs::metadata("/proc/self").ok()?.uid();
     let is_foreign = |path: &Path| owner(path).is_some_and(|owner| owner != me);
     let folder = path.parent()?;
     // Beyond the file only its folder: those above are not ours to give away.
