@@ -12,4 +12,5 @@ mod migrate_temp_to_main;
 mod never_on_doubt;
 mod schema_version;
 mod undo;
+mod table_busy;
 mod verify_migration;

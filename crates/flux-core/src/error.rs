@@ -47,6 +47,16 @@ pub enum Error {
         /// What the driver says, with the number of the error.
         source: Box<mysql::Error>,
     },
+    /// Somebody uses a table that a statement needs for itself.
+    #[error("{doing} : la table est utilisée sans relâche{}", by(holders))]
+    TableBusy {
+        /// What was being done, table included.
+        doing: String,
+        /// Who may be in the way, in words: connection, user, host, age.
+        holders: Vec<String>,
+        /// The server's numbers of their connections.
+        connections: Vec<u64>,
+    },
     /// A table that the tool needs is not there.
     #[error("la table {table} n'existe pas")]
     MissingTable {
@@ -176,6 +186,7 @@ impl Error {
             {
                 "lancez `ensure-schema --test`, qui crée les tables _test qui manquent sans rien effacer"
             }
+            Error::TableBusy { connections, .. } => return Some(busy_hint(connections)),
             Error::MissingTable { .. } => {
                 "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer ; si la table existe, l'utilisateur de \
                  DB_USERNAME n'y a aucun droit"
@@ -271,10 +282,24 @@ pub(crate) mod codes {
     pub(crate) const OUT_OF_TIME: &[u16] = &[QUERY_INTERRUPTED, 1969, 3024];
     /// LOAD DATA LOCAL refused: 1148 by MariaDB and old MySQL, 3948 and 2068 by MySQL 8+, 4166 by MariaDB 10.5+.
     pub(crate) const LOCAL_INFILE_REFUSED: &[u16] = &[1148, 2068, 3948, 4166];
+    pub(crate) const LOCK_WAIT_TIMEOUT: u16 = 1205;
     /// Access denied to a table, a column or an operation.
     pub(crate) const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
     /// Deadlock, lock wait timeout, server shutting down, connection killed, too many connections.
     pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169];
+}
+
+fn by(holders: &[String]) -> String {
+    if holders.is_empty() { String::new() } else { format!(" par : {}", holders.join(" ; ")) }
+}
+
+fn busy_hint(connections: &[u64]) -> String {
+    match connections.first() {
+        Some(id) => format!("fermez ce qui tient cette transaction, ou en administrateur `KILL {id}`, puis relancez"),
+        None => {
+            "cherchez dans SHOW PROCESSLIST la connexion qui utilise la table, fermez-la (`KILL`), puis relancez".into()
+        }
+    }
 }
 
 /// The server's own words without the driver's wrapping.
@@ -285,7 +310,10 @@ fn describe(error: &mysql::Error) -> String {
             format!("la colonne {column} n'existe pas (erreur 1054)")
         }
         mysql::Error::MySqlError(server) => format!("{} (erreur {})", server.message, server.code),
-        mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, text, _)))) => text.clone(),
+        mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, text, kind)))) => {
+            let known = io_reason(&std::io::Error::from(*kind));
+            if known == std::io::Error::from(*kind).to_string() { text.clone() } else { known }
+        }
         mysql::Error::DriverError(mysql::DriverError::ConnectTimeout) => "délai de connexion dépassé".into(),
         mysql::Error::IoError(io) => io_reason(io),
         mysql::Error::CodecError(error) => {
@@ -309,8 +337,14 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             1044 => "demandez à l'administrateur les droits de cet utilisateur sur cette base",
             1049 => "créez la base ou corrigez DB_DATABASE, puis lancez `ensure-schema --seed`",
             1040 => "le serveur est saturé : relancez dans quelques minutes",
-            _ => "vérifiez les réglages DB_* dans .env, puis essayez `simple-test`",
+            code => match account_hint(code, &server.message) {
+                Some(hint) => hint,
+                None => "vérifiez les réglages DB_* dans .env, puis essayez `simple-test`",
+            },
         },
+        mysql::Error::IoError(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
+            "rien n'écoute à cette adresse : démarrez le serveur, ou corrigez DB_HOST et DB_PORT, puis essayez `simple-test`"
+        }
         mysql::Error::CodecError(error) if error.to_string().contains("certificate") => {
             "vérifiez DB_SSL_MODE et DB_SSL_CA : le certificat du serveur n'est pas reconnu"
         }
@@ -319,6 +353,28 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             "vérifiez que le serveur tourne et que DB_HOST, DB_PORT ou DB_SOCKET sont justes, puis essayez `simple-test`"
         }
     }
+}
+
+/// What to do about a limit that the host has set for the account, or about the account's state.
+fn account_hint(code: u16, message: &str) -> Option<&'static str> {
+    Some(match code {
+        1203 | 1226 if message.contains("user_connections") || code == 1203 => {
+            "le compte a atteint son nombre de connexions simultanées : fermez ce qui les tient, baissez --jobs, ou demandez à \
+             l'hébergeur de relever MAX_USER_CONNECTIONS"
+        }
+        1226 => {
+            "le compte a épuisé son quota de l'heure : relancez à l'heure suivante, la reprise est sans risque, ou demandez à \
+             l'hébergeur de relever cette limite (MAX_QUERIES_PER_HOUR…)"
+        }
+        1820 | 1862 => {
+            "le mot de passe du compte a expiré : changez-le (ALTER USER … IDENTIFIED BY …), puis mettez DB_PASSWORD à jour"
+        }
+        3118 | 4151 => "le compte est verrouillé : demandez à l'administrateur ALTER USER … ACCOUNT UNLOCK",
+        1665 | 1662 | 1663 => {
+            "le journal binaire du serveur est en mode STATEMENT : demandez à l'administrateur SET GLOBAL binlog_format = 'ROW' (ou MIXED)"
+        }
+        _ => return None,
+    })
 }
 
 /// A message that the driver did not even send.
@@ -342,7 +398,7 @@ fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
         1114 | 1021 | 1030 => Some("libérez de la place sur le serveur, puis relancez"),
         1290 | 1836 => Some("le serveur est en lecture seule : visez le serveur principal"),
         code if codes::TRANSIENT.contains(&code) => Some("relancez : le serveur était occupé"),
-        _ => None,
+        code => account_hint(code, &server.message),
     }
 }
 
@@ -354,6 +410,13 @@ fn io_reason(error: &std::io::Error) -> String {
         K::StorageFull | K::QuotaExceeded | K::WriteZero => "plus de place sur le disque".into(),
         K::WouldBlock | K::TimedOut => "pas de réponse dans le délai (DB_TIMEOUT)".into(),
         K::IsADirectory => "c'est un dossier, pas un fichier".into(),
+        K::ConnectionRefused => "connexion refusée : rien n'écoute à cette adresse".into(),
+        K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => "connexion coupée par l'autre bout".into(),
+        K::HostUnreachable | K::NetworkUnreachable => "machine ou réseau injoignable".into(),
+        K::AddrNotAvailable => "adresse inutilisable".into(),
+        K::InvalidFilename => "nom de fichier ou chemin trop long".into(),
+        K::NotADirectory => "une partie du chemin n'est pas un dossier".into(),
+        K::UnexpectedEof => "fin prématurée : le fichier est coupé".into(),
         K::ReadOnlyFilesystem => "système de fichiers en lecture seule".into(),
         _ => error.to_string(),
     }

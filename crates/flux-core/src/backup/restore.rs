@@ -453,7 +453,6 @@ fn rename(database: &Database, moves: &[String], gone: impl Fn() -> Option<Strin
             return Ok(());
         }
         tried = true;
-        session.exec("échange des tables", "SET SESSION lock_wait_timeout = 60", ())?;
         session.exec("échange des tables", &sql, ()).map(|_| ())
     })
 }

@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use mysql::prelude::{FromRow, Queryable};
 use mysql::{Conn, Opts, Params};
 
+use crate::db::exclusive;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::signals;
@@ -39,6 +40,11 @@ impl Drop for Busy {
     }
 }
 
+/// Whether this is one of our connections.
+pub(super) fn is_ours(id: u64) -> bool {
+    u32::try_from(id).is_ok_and(|id| BUSY.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id))
+}
+
 /// Asks each server to cancel what our connections are doing; their transactions then roll back.
 fn cancel_statements() {
     let busy: Vec<_> =
@@ -70,18 +76,18 @@ impl Session {
         (self.packet / 2 / bytes).clamp(1, most)
     }
 
-    /// Runs a statement; returns the rows that it changed.
+    /// Runs a statement; returns the rows that it changed. One that needs a table for itself waits some seconds for those who use it.
     ///
     /// # Errors
-    /// [`Error::Sql`] that says what was being done.
+    /// [`Error::Sql`] that says what was being done, [`Error::TableBusy`].
     pub(crate) fn exec(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
         let commit = sql == "COMMIT";
         failpoint::hit(if commit { "db.commit" } else { "db.statement" })?;
-        let result = match params.into() {
-            Params::Empty => self.conn.query_drop(sql),
-            params => self.conn.exec_drop(sql, params),
-        };
-        result.map_err(Error::sql(doing))?;
+        match params.into() {
+            Params::Empty if exclusive::is_exclusive(sql) => exclusive::run(self, doing, sql)?,
+            Params::Empty => self.conn.query_drop(sql).map_err(Error::sql(doing))?,
+            params => self.conn.exec_drop(sql, params).map_err(Error::sql(doing))?,
+        }
         if commit {
             failpoint::hit("db.committed")?;
         }

@@ -307,8 +307,6 @@ fn act(
     if options.dry_run {
         return Ok(());
     }
-    // Waiting for a long query holds up everybody behind it.
-    session.exec("réglages", "SET SESSION lock_wait_timeout = 30", ())?;
     match session.exec(&format!("création de l'index {INDEX} sur {table}"), &proposal.ddl, ()) {
         Ok(_) => proposal.created = true,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
