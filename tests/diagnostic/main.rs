@@ -11,5 +11,6 @@ mod diagnostic_migration;
 mod diagnostic_mobility;
 mod etat_csv_complet;
 mod explain_volume;
+mod historique;
 mod tables_info;
 mod validation_complete_import;

@@ -52,7 +52,7 @@ const GUIDE: &[(&str, &[&str])] = &[
 const BESIDE: &[(&str, &[&str])] = &[
     ("import", &["check_import_progress"]),
     ("migration", &["adopt_database", "ensure_schema"]),
-    ("diagnostic", &["explain_volume"]),
+    ("diagnostic", &["explain_volume", "historique"]),
     (
         "maintenance",
         &[

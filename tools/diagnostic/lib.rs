@@ -14,6 +14,7 @@ mod diagnostic_migration;
 mod diagnostic_mobility;
 mod etat_csv_complet;
 mod explain_volume;
+mod historique;
 pub mod portal_args;
 mod tables_info;
 mod test_admin_restrictions;
@@ -41,6 +42,7 @@ pub const CATEGORY: Category = Category {
         diagnostic_mobility::TOOL,
         etat_csv_complet::TOOL,
         explain_volume::TOOL,
+        historique::TOOL,
         tables_info::TOOL,
         test_admin_restrictions::TOOL,
         test_api_mobilite_directe::TOOL,

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use mysql::Conn;
 use mysql::prelude::Queryable;
 
-use crate::db::Session;
 use crate::error::{Error, Result, codes};
 use crate::signals;
 
@@ -35,30 +35,30 @@ pub(super) fn is_exclusive(sql: &str) -> bool {
     WORDS.iter().any(|word| start.starts_with(word))
 }
 
-/// Runs it, waiting no longer than some seconds at a time.
+/// Runs it, waiting no longer than some seconds at a time. `is_ours` knows the connections of this process.
 ///
 /// # Errors
 /// [`Error::TableBusy`] where somebody uses the table all the time; [`Error::Interrupted`], [`Error::Sql`].
-pub(super) fn run(session: &mut Session, doing: &str, sql: &str) -> Result<()> {
-    set_patience(session, &PATIENCE.to_string())?;
-    let result = tries(session, doing, sql);
+pub(super) fn run(conn: &mut Conn, doing: &str, sql: &str, is_ours: fn(u64) -> bool) -> Result<()> {
+    set_patience(conn, &PATIENCE.to_string())?;
+    let result = tries(conn, doing, sql, is_ours);
     // The connection may be given to others. Where it is lost, so is the setting.
-    let _ = set_patience(session, "@@GLOBAL.lock_wait_timeout");
+    let _ = set_patience(conn, "@@GLOBAL.lock_wait_timeout");
     result
 }
 
-fn set_patience(session: &mut Session, seconds: &str) -> Result<()> {
+fn set_patience(conn: &mut Conn, seconds: &str) -> Result<()> {
     let sql = format!("SET SESSION lock_wait_timeout = {seconds}");
-    session.conn().query_drop(sql).map_err(Error::sql("réglage de l'attente"))
+    conn.query_drop(sql).map_err(Error::sql("réglage de l'attente"))
 }
 
-fn tries(session: &mut Session, doing: &str, sql: &str) -> Result<()> {
+fn tries(conn: &mut Conn, doing: &str, sql: &str, is_ours: fn(u64) -> bool) -> Result<()> {
     for attempt in 1.. {
-        let error = match session.conn().query_drop(sql).map_err(Error::sql(doing)) {
+        let error = match conn.query_drop(sql).map_err(Error::sql(doing)) {
             Err(error) if error.has_code(&[codes::LOCK_WAIT_TIMEOUT]) => error,
             result => return result,
         };
-        let holders = holders(session);
+        let holders = holders(conn, is_ours);
         let who: Vec<String> = holders.iter().map(Holder::text).collect();
         if attempt == TRIES {
             log::debug!("{error}");
@@ -86,7 +86,7 @@ impl Holder {
 }
 
 /// Those with an open transaction, the oldest first, as far as this account may see: else the connections of the database.
-fn holders(session: &mut Session) -> Vec<Holder> {
+fn holders(conn: &mut Conn, is_ours: fn(u64) -> bool) -> Vec<Holder> {
     let transactions = "SELECT p.id AS id, p.user AS user, p.host AS host, \
         GREATEST(TIMESTAMPDIFF(SECOND, x.trx_started, CONVERT_TZ(NOW(), @@SESSION.time_zone, 'SYSTEM')), 0) AS age \
         FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id \
@@ -94,9 +94,9 @@ fn holders(session: &mut Session) -> Vec<Holder> {
     let connections = "SELECT id AS id, user AS user, host AS host, CAST(time AS SIGNED) AS age FROM information_schema.processlist \
         WHERE db = DATABASE() AND id <> CONNECTION_ID() ORDER BY time DESC";
     for sql in [transactions, connections] {
-        let found: Result<Vec<(u64, String, String, i64)>> = session.rows("recherche de qui utilise la table", sql, ());
-        let Ok(found) = found else { continue };
-        let others = found.into_iter().filter(|(id, ..)| !super::session::is_ours(*id));
+        // A value that does not fit its type is no reason to panic, as the plain `query` would.
+        let Ok(found) = conn.query_opt::<(u64, String, String, i64), _>(sql) else { continue };
+        let others = found.into_iter().flatten().filter(|(id, ..)| !is_ours(*id));
         let found: Vec<Holder> =
             others.take(5).map(|(id, user, host, seconds)| Holder { id, user, host, seconds }).collect();
         if !found.is_empty() {

@@ -41,7 +41,7 @@ impl Drop for Busy {
 }
 
 /// Whether this is one of our connections.
-pub(super) fn is_ours(id: u64) -> bool {
+fn is_ours(id: u64) -> bool {
     u32::try_from(id).is_ok_and(|id| BUSY.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id))
 }
 
@@ -84,7 +84,7 @@ impl Session {
         let commit = sql == "COMMIT";
         failpoint::hit(if commit { "db.commit" } else { "db.statement" })?;
         match params.into() {
-            Params::Empty if exclusive::is_exclusive(sql) => exclusive::run(self, doing, sql)?,
+            Params::Empty if exclusive::is_exclusive(sql) => exclusive::run(&mut self.conn, doing, sql, is_ours)?,
             Params::Empty => self.conn.query_drop(sql).map_err(Error::sql(doing))?,
             params => self.conn.exec_drop(sql, params).map_err(Error::sql(doing))?,
         }

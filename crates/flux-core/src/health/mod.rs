@@ -3,6 +3,7 @@
 pub(crate) mod checks;
 mod doctor;
 pub mod freshness;
+mod history;
 mod import_progress;
 mod prerequisites;
 mod server;
@@ -11,6 +12,7 @@ mod tables;
 mod watch;
 
 pub use doctor::doctor;
+pub use history::{HistoryOptions, history};
 pub use import_progress::import_progress;
 pub use prerequisites::prerequisites;
 pub use server::server;

@@ -2,6 +2,7 @@
 
 pub(crate) mod adoption;
 pub(crate) mod dates;
+pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod lock;
 pub(crate) mod migrations;

@@ -1,0 +1,133 @@
+//! `historique`: what happened to the database, newest first.
+
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use serde::Serialize;
+
+use crate::db::Database;
+use crate::error::Result;
+use crate::ledger::events::{self, Event, Filter, Kind};
+use crate::report::{Page, Report, Table, Verdict, number, plural};
+
+/// Which part of the history to show.
+#[derive(Debug, Clone)]
+pub struct HistoryOptions {
+    /// Only what concerns this date of the data.
+    pub date: Option<NaiveDate>,
+    /// Only this table, with or without `_temp`.
+    pub table: Option<String>,
+    /// Only what happened since this day, local time.
+    pub since: Option<NaiveDate>,
+    /// Most events.
+    pub limit: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct HistoryReport {
+    events: Vec<Line>,
+    /// Whether there are older ones.
+    more: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    #[serde(flatten)]
+    event: Event,
+    /// When it ended, in local time with its offset.
+    local_time: String,
+}
+
+/// Reads the history.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`] in a database that `ensure-schema` has not prepared, [`crate::error::Error::Sql`].
+pub fn history(database: &Database, options: &HistoryOptions) -> Result<impl Report + use<>> {
+    let most = options.limit as u64;
+    let filter = Filter {
+        date: options.date.map(|date| date.to_string()),
+        table: options.table.as_ref().map(|name| name.strip_suffix("_temp").unwrap_or(name).to_owned()),
+        since: options.since.and_then(begin),
+        most: most + 1,
+    };
+    let mut events = events::read(&mut database.session()?, &filter)?;
+    let more = events.len() > options.limit;
+    events.truncate(options.limit);
+    let line = |event: Event| Line { local_time: local(&event.at), event };
+    Ok(HistoryReport { events: events.into_iter().map(line).collect(), more })
+}
+
+/// When a local day begins, in UTC.
+fn begin(day: NaiveDate) -> Option<String> {
+    let midnight = Local.from_local_datetime(&day.and_hms_opt(0, 0, 0)?).earliest()?;
+    Some(midnight.with_timezone(&Utc).format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+fn local(at: &str) -> String {
+    let time = NaiveDateTime::parse_from_str(at, "%Y-%m-%d %H:%M:%S").map(|time| time.and_utc().with_timezone(&Local));
+    time.map_or_else(|_| at.to_owned(), |time: DateTime<Local>| time.format("%Y-%m-%dT%H:%M:%S%:z").to_string())
+}
+
+impl Report for HistoryReport {
+    fn render(&self, page: &mut Page) {
+        if self.events.is_empty() {
+            page.verdict(self.verdict(), "l'historique ne contient rien de tel");
+            page.action("retirez --date, --table ou --since, ou voyez `check-status`");
+            return;
+        }
+        let titles = ["quand", "quoi", "table", "?source", "période", ">lignes", ">rejets", ">retirées", "état"];
+        let mut table = Table::new(&titles);
+        for Line { event, local_time } in &self.events {
+            let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), number);
+            let period = match (&event.first_date, &event.last_date) {
+                (Some(first), Some(last)) if first == last => first.clone(),
+                (Some(first), Some(last)) => format!("{first} → {last}"),
+                _ => String::new(),
+            };
+            table.row([
+                local_time.chars().take(16).collect::<String>().replace('T', " "),
+                what(event.kind).into(),
+                event.table.clone(),
+                event.source.clone().unwrap_or_default(),
+                period,
+                count(event.rows),
+                count(event.rejected),
+                count(event.withdrawn),
+                state(event),
+            ]);
+        }
+        page.table(&table);
+        page.gap();
+        for Line { event, .. } in self.events.iter().filter(|line| line.event.message.is_some()).take(5) {
+            page.line(format!("{} : {}", event.table, event.message.as_deref().unwrap_or_default()));
+        }
+        let more = if self.more { ", et de plus anciens (--limit, --since)" } else { "" };
+        page.verdict(Verdict::Ok, format!("{}{more}", plural(self.events.len() as u64, "événement", "événements")));
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.events.is_empty() { Verdict::Attention } else { Verdict::Ok }
+    }
+}
+
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Import => "import",
+        Kind::Etl => "ETL",
+        Kind::Migration => "migration",
+        Kind::Cleanup => "nettoyage",
+        Kind::Restore => "restauration",
+    }
+}
+
+fn state(event: &Event) -> String {
+    match event.status.as_str() {
+        "loaded" => "✓ chargé",
+        "failed" => "✗ échec",
+        "done" => "✓ fait",
+        "undone" => "⚠ annulée depuis",
+        "restore" => "✓ restaurée",
+        "undo" => "✓ remise en place",
+        "drop-old" => "✓ ancienne supprimée",
+        other => other,
+    }
+    .to_owned()
+}

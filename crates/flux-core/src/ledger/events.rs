@@ -1,0 +1,150 @@
+//! What happened to the database, from all that the ledger keeps: imports, ETL, migrations, cleanups, restorations, newest first.
+
+use mysql::Row;
+use mysql::prelude::FromValue;
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::error::{Error, Result, codes};
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A weekly file into a temporary table.
+    Import,
+    /// A raw export into a main table.
+    Etl,
+    /// A temporary table into its main table.
+    Migration,
+    /// A temporary table emptied.
+    Cleanup,
+    /// A table restored, put back or dropped.
+    Restore,
+}
+
+/// One of them, for one table.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Event {
+    /// When it ended, UTC: `2025-07-14 06:30:00`.
+    pub(crate) at: String,
+    pub(crate) kind: Kind,
+    pub(crate) tool: Option<String>,
+    pub(crate) run: Option<String>,
+    pub(crate) table: String,
+    /// File of the delivery, or name of the backup.
+    pub(crate) source: Option<String>,
+    /// `loaded`, `failed`, `done`, `undone`, or what was done with a restored table.
+    pub(crate) status: String,
+    pub(crate) first_date: Option<String>,
+    pub(crate) last_date: Option<String>,
+    pub(crate) rows: Option<u64>,
+    pub(crate) rejected: Option<u64>,
+    pub(crate) withdrawn: Option<u64>,
+    /// Why it failed.
+    pub(crate) message: Option<String>,
+}
+
+/// Which of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    /// Only those whose period holds this date (`2025-07-14`).
+    pub(crate) date: Option<String>,
+    /// Only those of this table.
+    pub(crate) table: Option<String>,
+    /// Only those since this moment, UTC.
+    pub(crate) since: Option<String>,
+    /// Most of each source.
+    pub(crate) most: u64,
+}
+
+const IMPORTS: &str = "SELECT finished_at AS done_at, IF(tool LIKE 'populate%', 'etl', 'import') AS kind, tool, run, table_name, \
+    file_name AS source, status, first_date, last_date, rows_stored, rejected, NULL AS withdrawn, message FROM flux_import_history";
+
+const CLEANUPS: &str = "SELECT cleaned_at AS done_at, 'cleanup' AS kind, NULL AS tool, NULL AS run, table_name, NULL AS source, 'done' AS status, \
+    MIN(first_date) AS first_date, MAX(last_date) AS last_date, CAST(SUM(rows_stored) AS UNSIGNED) AS rows_stored, NULL AS rejected, \
+    NULL AS withdrawn, NULL AS message FROM flux_import_history WHERE cleaned_at IS NOT NULL GROUP BY table_name, cleaned_at";
+
+const MIGRATIONS: &str = "SELECT finished_at AS done_at, 'migration' AS kind, tool, run, table_name, temp_name AS source, \
+    IF(undone_at IS NULL, 'done', 'undone') AS status, first_date, last_date, inserted + updated AS rows_stored, NULL AS rejected, \
+    removed AS withdrawn, NULL AS message FROM flux_migrations";
+
+const RESTORES: &str = "SELECT finished_at AS done_at, 'restore' AS kind, tool, run, table_name, backup AS source, action AS status, \
+    NULL AS first_date, NULL AS last_date, rows_after AS rows_stored, NULL AS rejected, NULL AS withdrawn, NULL AS message FROM flux_restores";
+
+/// What the filter lets through, newest first. Of tables that an older schema lacks nothing is known.
+///
+/// # Errors
+/// [`Error::MissingTable`] without the history of imports, [`Error::Sql`].
+pub(crate) fn read(session: &mut Session, filter: &Filter) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
+    for (source, needed) in [(IMPORTS, true), (CLEANUPS, true), (MIGRATIONS, false), (RESTORES, false)] {
+        match from(session, source, filter) {
+            Ok(found) => events.extend(found),
+            Err(Error::MissingTable { .. }) if !needed => {}
+            Err(error) if !needed && error.has_code(codes::ACCESS_DENIED) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    events.sort_by(|one, other| other.at.cmp(&one.at));
+    // Milliseconds are for the order.
+    events.iter_mut().for_each(|event| event.at.truncate(19));
+    Ok(events)
+}
+
+fn from(session: &mut Session, source: &str, filter: &Filter) -> Result<Vec<Event>> {
+    // A table and its temporary one are one subject.
+    let names: Vec<String> = filter.table.iter().flat_map(|name| [name.clone(), format!("{name}_temp")]).collect();
+    let (mut conditions, mut params) = (vec!["1 = 1"], Vec::new());
+    if let [main, temp] = &names[..] {
+        conditions.push("table_name IN (?, ?)");
+        params.extend([main, temp]);
+    }
+    if let Some(date) = &filter.date {
+        conditions.push("? BETWEEN first_date AND last_date");
+        params.push(date);
+    }
+    if let Some(since) = &filter.since {
+        conditions.push("done_at >= ?");
+        params.push(since);
+    }
+    let sql = format!(
+        "SELECT CAST(done_at AS CHAR) AS done_at, kind, tool, run, table_name, source, status, CAST(first_date AS CHAR) AS first_date, \
+         CAST(last_date AS CHAR) AS last_date, rows_stored, rejected, withdrawn, message FROM ({source}) e \
+         WHERE {} ORDER BY e.done_at DESC LIMIT {}",
+        conditions.join(" AND "),
+        filter.most
+    );
+    let params: Vec<mysql::Value> = params.into_iter().map(mysql::Value::from).collect();
+    let params = if params.is_empty() { mysql::Params::Empty } else { params.into() };
+    let rows: Vec<Row> = session.rows("lecture de l'historique", &sql, params)?;
+    Ok(rows.into_iter().map(event).collect())
+}
+
+fn event(row: Row) -> Event {
+    fn get<T: FromValue>(row: &Row, column: &str) -> Option<T> {
+        row.get_opt::<Option<T>, _>(column).and_then(std::result::Result::ok).flatten()
+    }
+    let text = |column: &str| get::<String>(&row, column);
+    Event {
+        at: text("done_at").unwrap_or_default(),
+        kind: match text("kind").as_deref() {
+            Some("etl") => Kind::Etl,
+            Some("migration") => Kind::Migration,
+            Some("cleanup") => Kind::Cleanup,
+            Some("restore") => Kind::Restore,
+            _ => Kind::Import,
+        },
+        tool: text("tool"),
+        run: text("run"),
+        table: text("table_name").unwrap_or_default(),
+        source: text("source"),
+        status: text("status").unwrap_or_default(),
+        first_date: text("first_date"),
+        last_date: text("last_date"),
+        rows: get(&row, "rows_stored"),
+        rejected: get(&row, "rejected"),
+        withdrawn: get(&row, "withdrawn"),
+        message: text("message"),
+    }
+}

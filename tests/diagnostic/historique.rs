@@ -1,0 +1,78 @@
+//! `historique`: what happened, from what every tool has written down.
+
+use serde_json::Value;
+use support::weekly::World;
+
+const TOOL: &str = "historique";
+
+/// An import with a rejected line, its migration and cleanup, a file that failed, a restoration.
+fn eventful() -> World {
+    let world = World::whole();
+    world.nights(&[
+        "2025-07-07;Cantal;LOCAL;TOURISTE;12",
+        "2025-07-09;Cantal;LOCAL;TOURISTE;7",
+        "2025-07-08;Atlantide;LOCAL;TOURISTE;1",
+    ]);
+    world.import_nights(&[]).expect_code(3);
+    world.tool("migrate-temp-to-main").run();
+    world.tool("cleanup-temp").arg("--force").run();
+    world.nights(&["trop;peu"]);
+    world.import_nights(&["--max-rejects", "0"]);
+    world.tool("backup-critical").run().expect_code(0);
+    world.tool("restore-critical").args(["--only", "fact_nuitees", "--yes"]).run().expect_code(0);
+    world
+}
+
+fn kinds(json: &Value) -> Vec<&str> {
+    json["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_kind_is_there_with_its_numbers_and_filters_choose() {
+    let world = eventful();
+    let json = world.tool(TOOL).arg("--json").run().expect_code(0).json();
+    let of = |kind: &str| {
+        json["events"].as_array().unwrap().iter().filter(|event| event["kind"] == kind).collect::<Vec<_>>()
+    };
+    assert_eq!(json["events"][0]["kind"], "restore", "newest first: {json}");
+    assert_eq!((&of("restore")[0]["table"], &of("restore")[0]["status"]), (&"fact_nuitees".into(), &"restore".into()));
+    let import = of("import").into_iter().find(|event| event["status"] == "loaded").unwrap();
+    let expected = ["2025-07-07", "2025-07-09", "fact_nuitees_temp", "frequentation_nuitee.csv", "update-temp-tables"];
+    assert_eq!(
+        ["first_date", "last_date", "table", "source", "tool"].map(|field| import[field].as_str().unwrap()),
+        expected
+    );
+    assert_eq!((import["rows"].as_u64(), import["rejected"].as_u64()), (Some(2), Some(1)));
+    assert!(of("import").iter().any(|event| event["status"] == "failed" && event["message"].is_string()), "{json}");
+    let run = world.db.scalar("SELECT run FROM flux_import_history ORDER BY id LIMIT 1");
+    assert_eq!(import["run"], run);
+
+    let filtered = |args: &[&str]| world.tool(TOOL).args(args).arg("--json").run();
+    assert_eq!(kinds(&filtered(&["--date", "2025-07-08"]).expect_code(0).json()).last(), Some(&"import"));
+    assert!(kinds(&filtered(&["--date", "2025-07-10"]).expect_code(3).json()).is_empty());
+    assert!(kinds(&filtered(&["--table", "fact_diurnes"]).expect_code(3).json()).is_empty());
+    let nights = filtered(&["--table", "fact_nuitees"]).expect_code(0).json();
+    assert!(kinds(&nights).contains(&"import") && kinds(&nights).contains(&"restore"), "{nights}");
+    assert!(kinds(&filtered(&["--since", "2031-01-01"]).expect_code(3).json()).is_empty());
+    let one = filtered(&["--limit", "1"]).expect_code(0).json();
+    assert_eq!((kinds(&one), &one["more"]), (vec!["restore"], &Value::Bool(true)));
+    filtered(&["--date", "hier"]).expect_code(2);
+    world.tool(TOOL).run().expect_code(0).expect_stdout("2025-07-07 → 2025-07-09");
+}
+
+#[test]
+fn times_are_local_and_a_base_of_earlier_tools_still_tells_what_it_knows() {
+    let world = eventful();
+    world.db.exec("DROP TABLE flux_restores");
+    world.db.exec("UPDATE flux_import_history SET finished_at = '2025-07-14 22:30:00', cleaned_at = NULL");
+    let tool = |args: &[&str]| world.tool(TOOL).args(args).env("TZ", "Europe/Paris").arg("--json").run();
+    let json = tool(&["--table", "fact_nuitees", "--since", "2025-07-15"]).expect_code(0).json();
+    let import = json["events"].as_array().unwrap().iter().find(|event| event["kind"] == "import").unwrap();
+    assert_eq!(
+        (&import["at"], &import["local_time"]),
+        (&"2025-07-14 22:30:00".into(), &"2025-07-15T00:30:00+02:00".into())
+    );
+    assert!(!kinds(&json).contains(&"restore"));
+    world.db.exec("DROP TABLE flux_import_history");
+    assert_eq!(tool(&[]).expect_code(1).json()["error"]["code"], "table-missing");
+}

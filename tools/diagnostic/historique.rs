@@ -1,0 +1,49 @@
+//! `historique`: what happened to the database, newest first.
+
+use std::process::ExitCode;
+
+use chrono::NaiveDate;
+use flux_cli::{Context, Tool};
+use flux_core::error::Result;
+use flux_core::health::{self, HistoryOptions};
+use flux_core::report::Report;
+
+pub(crate) const TOOL: Tool = Tool {
+    name: "historique",
+    about: "Ce qui est arrivé à la base : imports, ETL, migrations, nettoyages, restaurations",
+    details: "\
+Lit : les tables flux_* de la base, où chaque outil note ce qu'il a fait dans la transaction de ses lignes.
+N'écrit rien. Une ligne par table et par événement, le plus récent d'abord, à l'heure locale : fichier ou
+sauvegarde, période, lignes, rejets, lignes retirées. Ce qu'une base préparée par des outils plus anciens
+ne note pas n'y est pas : `ensure-schema` y ajoute ce qui manque.
+Coût : immédiat. Peut être relancé à volonté.
+Codes de sortie : 0 montré, 1 base inaccessible, 3 rien de tel dans l'historique.",
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Seulement ce qui concerne cette date des données
+    #[arg(long, value_name = "AAAA-MM-JJ")]
+    date: Option<NaiveDate>,
+    /// Seulement cette table, avec sa table temporaire
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+    /// Seulement depuis ce jour
+    #[arg(long, value_name = "AAAA-MM-JJ")]
+    since: Option<NaiveDate>,
+    /// Nombre d'événements, les plus récents
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+fn main() -> ExitCode {
+    flux_cli::main(&TOOL)
+}
+
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    let Args { date, table, since, limit } = args;
+    health::history(&context.database()?, &HistoryOptions { date, table, since, limit: limit as usize })
+}
