@@ -427,3 +427,51 @@ fn killed_on_the_way_it_starts_over() {
         std::fs::metadata(home.join("data/data_extracted/gros/Nuitee_2024B1_X.csv")).unwrap().permissions().mode();
     assert_eq!(mode & 0o111, 0);
 }
+
+#[test]
+fn two_archives_of_one_name_do_not_overwrite_each_other() {
+    let home = Home::without_db();
+    home.write("data/cantal/livraison.zip", archive(&[entry("a.csv", b"first")]));
+    home.write("data/lozere/livraison.zip", archive(&[entry("a.csv", b"second")]));
+    for args in [&["--dry-run"][..], &[], &["--force"]] {
+        let json = run(&home, args).expect_code(1).json();
+        let archives = json["archives"].as_array().unwrap();
+        assert_eq!(archives[1]["code"], "file-unusable", "{json}");
+        assert!(archives[1]["error"].as_str().unwrap().contains("cantal"), "{json}");
+    }
+    assert_eq!(home.read("data/data_extracted/livraison/a.csv"), "first");
+    // The same delivery again, with a mended file, replaces it.
+    std::fs::remove_file(home.join("data/lozere/livraison.zip")).unwrap();
+    home.write("data/cantal/livraison.zip", archive(&[entry("a.csv", b"mended")]));
+    run(&home, &[]).expect_code(0);
+    assert_eq!(home.read("data/data_extracted/livraison/a.csv"), "mended");
+}
+
+#[test]
+fn an_extraction_that_is_killed_leaves_the_whole_or_nothing() {
+    let home = Home::without_db();
+    home.write("data/livraison.zip", archive(&[entry("a.csv", b"a"), entry("b.csv", b"b"), entry("c/d.csv", b"d")]));
+    for n in 1..10 {
+        let outcome = home.tool("extract-only").fail_at(&format!("file.publish:{n}"), "kill").run();
+        let place = home.join("data/data_extracted/livraison");
+        assert!(!place.exists() || tree(&home).len() == 3, "{n}: {:?}", tree(&home));
+        if outcome.code == 0 {
+            assert!(n > 1, "the place is passed once at least");
+            return;
+        }
+    }
+    panic!("never done");
+}
+
+#[test]
+fn a_compression_that_is_not_read_is_explained() {
+    let home = Home::without_db();
+    let mut zip = archive(&[entry("a.csv", b"a;b\n1;2\n")]);
+    // Method 9 in the local header and in the directory: Deflate64.
+    let central = zip.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    (zip[8], zip[central + 10]) = (9, 9);
+    home.write("data/gros.zip", zip);
+    let json = run(&home, &[]).expect_code(1).json();
+    let error = json["archives"][0]["error"].as_str().unwrap();
+    assert!(error.contains("Deflate64") && error.contains("7-Zip") && !error.contains("not supported"), "{error}");
+}

@@ -11,6 +11,6 @@ mod migrate_sejours_duree;
 mod migrate_temp_to_main;
 mod never_on_doubt;
 mod schema_version;
-mod undo;
 mod table_busy;
+mod undo;
 mod verify_migration;

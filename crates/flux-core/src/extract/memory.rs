@@ -64,8 +64,33 @@ impl Memory {
         self.archives.keys().map(String::as_str)
     }
 
+    /// Another archive that is still there and whose content is in `folder`, under the output folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read.
+    pub(crate) fn rival(&self, hash: &str, archive: &Path, folder: &Path) -> Result<Option<&Path>> {
+        for (other_hash, other) in self.archives.iter().filter(|(_, other)| other.folder == folder) {
+            let path = Path::new(&other.archive);
+            if other_hash != hash
+                && path != archive
+                && path.is_file()
+                && files::hash::blake3(path)?.to_hex().as_str() == other_hash
+            {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
     /// Remembers an archive, at once and on disk.
     pub(crate) fn add(&mut self, hash: &str, archive: &Path, folder: &Path, files: usize) -> Result<()> {
+        self.note(hash, archive, folder, files);
+        let text = serde_json::to_vec_pretty(&self.archives).map_err(|error| Error::Invariant(error.to_string()))?;
+        files::replace(&self.output.join(FILE), &text, Durability::Data)
+    }
+
+    /// Remembers an archive for this run.
+    pub(crate) fn note(&mut self, hash: &str, archive: &Path, folder: &Path, files: usize) {
         let remembered = Remembered {
             archive: archive.display().to_string(),
             folder: folder.to_path_buf(),
@@ -73,7 +98,5 @@ impl Memory {
             at: Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         };
         self.archives.insert(hash.to_owned(), remembered);
-        let text = serde_json::to_vec_pretty(&self.archives).map_err(|error| Error::Invariant(error.to_string()))?;
-        files::replace(&self.output.join(FILE), &text, Durability::Data)
     }
 }

@@ -182,6 +182,13 @@ fn one(
         report.folder = Some(output.join(&before.folder));
         return Ok(());
     }
+    let place = folder.strip_prefix(&output).unwrap_or(&folder).to_owned();
+    if let Some(rival) = memory.rival(&hash, archive, &place)? {
+        let (rival, folder) = (rival.display(), folder.display());
+        return Err(Error::BadFile(format!(
+            "refusée : {rival}, une autre archive de ce nom, est extraite dans {folder} ; renommez l'une des deux"
+        )));
+    }
     if let Some(scratch) = scratch {
         fs::create_dir_all(scratch).map_err(Error::io("création du dossier", scratch))?;
     }
@@ -206,13 +213,23 @@ fn one(
     report.folder = Some(folder.clone());
     report.left_behind = others(&folder, &unpacked.files)?;
     if let Some(scratch) = scratch {
-        for place in &unpacked.files {
-            move_into(scratch, &folder, place)?;
-        }
-        memory.add(&hash, archive, folder.strip_prefix(&output).unwrap_or(&folder), unpacked.files.len())?;
+        put_in_place(scratch, &folder, &unpacked.files)?;
+        memory.add(&hash, archive, &place, unpacked.files.len())?;
+    } else {
+        memory.note(&hash, archive, &place, unpacked.files.len());
     }
     report.status = Outcome::Extracted;
     Ok(())
+}
+
+/// A new folder is there whole or not at all: the ETL would load a part of it. Into one that is there, files go one by one.
+fn put_in_place(scratch: &Path, folder: &Path, files: &[PathBuf]) -> Result<()> {
+    let is_new = fs::symlink_metadata(folder).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    if is_new && !files.is_empty() {
+        failpoint::hit("file.publish")?;
+        return fs::rename(scratch, folder).map_err(Error::io("dépôt de", folder));
+    }
+    files.iter().try_for_each(|place| move_into(scratch, folder, place))
 }
 
 /// Moves one unpacked file to its place, over an earlier one of that name. No folder on the way may be a link.

@@ -162,7 +162,7 @@ impl Unpacker<'_> {
         loop {
             let read = entry
                 .read(&mut buffer)
-                .map_err(|error| Error::BadFile(format!("entrée « {} » illisible : {error}", shown(name))))?;
+                .map_err(|error| Error::BadFile(format!("entrée « {} » illisible : {}", shown(name), why(&error))))?;
             if read == 0 {
                 break;
             }
@@ -206,9 +206,34 @@ pub(crate) fn bad(error: &ZipError) -> Error {
             "archive protégée par un mot de passe".into()
         }
         ZipError::UnsupportedArchive(why) => format!("archive zip d'une forme non reconnue : {why}"),
+        ZipError::CompressionMethodNotSupported(method) => unknown_method(*method),
         other => format!("archive zip illisible : {other}"),
     };
     Error::BadFile(text)
+}
+
+/// Why an entry cannot be read. Whether its compression is known shows only when it is.
+fn why(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let method = text.split_once("method not supported: ").and_then(|(_, method)| method.parse().ok());
+    method.map_or(text, unknown_method)
+}
+
+/// What a compression that these tools do not read is called, and what to do.
+fn unknown_method(method: u16) -> String {
+    let name = match method {
+        9 => "Deflate64, que l'Explorateur de Windows emploie pour les fichiers de plus de 2 Go",
+        12 => "bzip2",
+        14 => "LZMA",
+        93 => "Zstandard",
+        95 => "XZ",
+        98 => "PPMd",
+        99 => "chiffrement AES",
+        _ => "inconnue de ces outils",
+    };
+    format!(
+        "compression n° {method} ({name}) : extrayez l'archive avec 7-Zip et recompressez-la en zip « Deflate », ou déposez les CSV extraits"
+    )
 }
 
 #[cfg(test)]
