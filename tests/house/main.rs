@@ -9,5 +9,6 @@ mod install;
 mod journals;
 mod json;
 mod schedule;
+mod signals;
 mod simple_test;
 mod terminal;

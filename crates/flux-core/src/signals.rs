@@ -70,8 +70,11 @@ pub fn install() -> std::io::Result<()> {
                 continue;
             }
             log::warn!("arrêt demandé : le travail en cours est annulé proprement");
-            if let Some(cancel) = CANCEL.get() {
-                cancel();
+            // Apart from this thread, which has the next signal to hear: a server that is frozen answers no cancellation.
+            if let Some(cancel) = CANCEL.get()
+                && let Err(error) = std::thread::Builder::new().name("annulation".into()).spawn(*cancel)
+            {
+                log::debug!("annulation : {error}");
             }
         }
     })?;
