@@ -14,10 +14,10 @@ fn eventful() -> World {
         "2025-07-08;Atlantide;LOCAL;TOURISTE;1",
     ]);
     world.import_nights(&[]).expect_code(3);
-    world.tool("migrate-temp-to-main").run();
-    world.tool("cleanup-temp").arg("--force").run();
+    world.tool("migrate-temp-to-main").run().expect_code(0);
+    world.tool("cleanup-temp").arg("--force").run().expect_code(0);
     world.nights(&["trop;peu"]);
-    world.import_nights(&["--max-rejects", "0"]);
+    world.import_nights(&["--max-rejects", "0"]).expect_code(1);
     world.tool("backup-critical").run().expect_code(0);
     world.tool("restore-critical").args(["--only", "fact_nuitees", "--yes"]).run().expect_code(0);
     world
