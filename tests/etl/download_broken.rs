@@ -320,7 +320,7 @@ fn what_stands_in_the_place_of_the_memory_is_not_waited_for() {
     let fifo = home.join("ftp_downloads/.telechargements.json");
     let _ = Tool::program("/usr/bin/mkfifo").arg(&fifo).run().expect_code(0);
     let outcome = orange::tool(&home, &portal).run().expect_code(1);
-    assert_eq!(outcome.json()["error"]["code"], "config");
+    assert_eq!(outcome.json()["error"]["code"], "io");
     fs::remove_file(&fifo).unwrap();
     // A damaged memory forgets, no more.
     fs::write(&fifo, "{").unwrap();

@@ -43,7 +43,7 @@ fn what_is_no_usable_file_is_refused_with_its_reason() {
             "deux fois",
         ),
         ("no separator of the field", b"Date|ZoneObservation|Provenance|CategorieVisiteur|Volume\n2024-07-08|Cantal|Local|Touriste|1\n", "Date"),
-        ("a zip", b"PK\x03\x04\x14\0\0\0\x08\0", "binaire"),
+        ("a zip", b"PK\x03\x04\x14\0\0\0\x08\0", "archive"),
     ];
     for (what, content, word) in cases {
         let (world, entry) = beside_a_good_one(content, 1);

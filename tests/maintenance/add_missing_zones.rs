@@ -6,6 +6,8 @@ use support::diag;
 #[test]
 fn an_older_name_counts_and_a_second_run_adds_nothing() {
     let db = diag::with_tables(|table| table == "dim_zones_observation");
+    // A database of these tools, of which only this table is there.
+    db.exec("CREATE TABLE flux_schema_version (version INT PRIMARY KEY); INSERT INTO flux_schema_version VALUES (1)");
     let home = Home::new(&db);
     let dry = home.tool("add-missing-zones").args(["--dry-run", "--json"]).run().expect_code(0).json();
     // 11 zones in the reference; CANTAL, CABA and CHÂTAIGNERAIE answer for three

@@ -67,7 +67,7 @@ fn what_a_load_remembers_of_a_zone_goes_with_it() {
     db.exec(
         "INSERT INTO dim_zones_observation VALUES (4, 'PAYS D''AURILLAC');
          INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-01', 2, 1, 1, 6), ('2025-07-02', 4, 1, 1, 7);
-         INSERT INTO flux_etl_progress VALUES ('fact_nuitees', 2, '2025-07-01', 1, 'a', 'x'), ('fact_nuitees', 2, '2025-07-02', 1, 'a', 'x'),
+         INSERT INTO flux_etl_progress (table_name, id_zone, date, delivery, run, content) VALUES ('fact_nuitees', 2, '2025-07-01', 1, 'a', 'x'), ('fact_nuitees', 2, '2025-07-02', 1, 'a', 'x'),
            ('fact_nuitees', 4, '2025-07-02', 2, 'b', 'y')",
     );
     let home = Home::new(&db);

@@ -132,7 +132,10 @@ pub(super) fn compare(session: &mut Session, pair: &Pair, dates: &Dates<'_>) -> 
         }
     };
     for dates in dates.chunks(MANY_DATES) {
-        compare_dates(session, pair, dates, &mut cells)?;
+        // Each part for itself: what is surplus in it is worked out over all of its cells.
+        let mut part = Cells::new();
+        compare_dates(session, pair, dates, &mut part)?;
+        cells.extend(part);
     }
     Ok(cells)
 }

@@ -365,7 +365,8 @@ impl Report for SetupReport {
         }
         if !self.done.really() {
             for change in &self.changes {
-                page.line(format!("{};\n", change.ddl));
+                page.verbatim(format!("{};", change.ddl));
+                page.gap();
             }
         } else {
             for change in &self.changes {
