@@ -46,7 +46,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a number of an indicator that is none",
         api: INDICATEURS,
-        reply: || indicators(r#"{"numero":"quinze","indicateur":"x","N":12}"#),
+        reply: || indicators(r#"{"numero":"quinze","indicateur":"x","N":12,"N_1":10}"#),
         findings: &[("field-wrong", "error")],
         rows: Some(1),
     },
