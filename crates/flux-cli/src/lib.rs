@@ -34,7 +34,7 @@ use colour::Colour;
 
 pub use output::{DOCUMENT_VERSION, complain, print};
 pub use tool::{Category, Former, Tool};
-pub use usage::explain;
+pub use usage::{explain, paragraphs};
 
 /// `50`, `12,5 %`: a share from 0 to 100, for clap.
 ///
@@ -204,7 +204,7 @@ impl Context {
 
 /// The clap command of a tool, in French.
 pub fn command<A: Args>(tool: &Tool) -> clap::Command {
-    let details = format!("{}{}", tool.details.trim_end(), examples::text(tool.name));
+    let details = format!("{}{}", paragraphs(tool.details).join("\n"), examples::text(tool.name));
     usage::localise(Cli::<A>::command().name(tool.name).about(tool.about).after_long_help(details))
 }
 

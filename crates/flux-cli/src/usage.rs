@@ -57,6 +57,23 @@ pub(super) fn localise(command: Command) -> Command {
     })
 }
 
+/// The paragraphs of a help text: its source is wrapped for whoever edits it, the terminal and the man page wrap it anew. A line begins
+/// a paragraph where a sentence begins after a full stop, and on both sides of an indent.
+pub fn paragraphs(details: &str) -> Vec<String> {
+    let mut paragraphs: Vec<String> = Vec::new();
+    for line in details.trim().lines() {
+        let sentence = line.starts_with(char::is_uppercase);
+        match paragraphs.last_mut() {
+            Some(last) if !(line.starts_with(' ') || last.starts_with(' ') || sentence && last.ends_with('.')) => {
+                last.push(' ');
+                last.push_str(line);
+            }
+            _ => paragraphs.push(line.to_owned()),
+        }
+    }
+    paragraphs
+}
+
 /// Prints help, version or what is wrong with the arguments; the exit code, 0 or 2 where the output can be written.
 pub(super) fn finish(tool: &Tool, error: &clap::Error, json: bool, started: Instant) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -164,5 +181,18 @@ mod tests {
         assert!(refused(clap::value_parser!(f64), "beaucoup").ends_with("nombre attendu"));
         assert!(refused(clap::value_parser!(chrono::NaiveDate), "hier").ends_with("date attendue, AAAA-MM-JJ"));
         assert!(refused(clap::value_parser!(bool), "oui").ends_with("(choix : true, false)"));
+    }
+
+    #[test]
+    fn a_help_text_is_wrapped_by_whoever_shows_it() {
+        let text = "Lit : la table\net les fichiers. Rien d'autre.\nÉcrit : rien.\n  un    deux\n  trois  quatre\nCodes : 0, 1.";
+        let expected = [
+            "Lit : la table et les fichiers. Rien d'autre.",
+            "Écrit : rien.",
+            "  un    deux",
+            "  trois  quatre",
+            "Codes : 0, 1.",
+        ];
+        assert_eq!(paragraphs(text), expected);
     }
 }

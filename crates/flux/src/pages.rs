@@ -52,18 +52,9 @@ pub(crate) fn whole(own: Command) -> Command {
     })
 }
 
-/// A tool's command; sentences that begin a line after a full stop begin a paragraph: man pages fill lines.
+/// A tool's command, with its help text for a man page.
 pub(crate) fn tool(tool: &Tool) -> Command {
-    let mut text = String::with_capacity(tool.details.len() + 64);
-    for line in tool.details.trim().lines() {
-        let begins = text.ends_with('.') && line.chars().next().is_some_and(char::is_uppercase);
-        text.push_str(match (text.is_empty(), begins) {
-            (true, _) => "",
-            (_, true) => "\n\n",
-            _ => "\n",
-        });
-        text.push_str(line);
-    }
+    let text = flux_cli::paragraphs(tool.details).join("\n\n");
     // clap keeps its texts for the life of the process, which makes one set of pages and ends.
     (tool.command)(tool).long_about(&*text.leak())
 }
