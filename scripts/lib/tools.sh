@@ -56,6 +56,23 @@ install_files() {
     put "$pages/fish/$name.fish" "$root" "$prefix/share/fish/vendor_completions.d/$name.fish" 644
   done
   put scripts/import-hebdo "$root" "$prefix/bin/import-hebdo" 755
+  chain_page | gzip -9n >"$pages/import-hebdo.1.gz"
+  put "$pages/import-hebdo.1.gz" "$root" "$prefix/share/man/man1/import-hebdo.1.gz" 644
+}
+
+# chain_page: the man page of import-hebdo, which is a script: its own help.
+chain_page() {
+  printf '.TH import-hebdo 1\n.SH NOM\nimport\\-hebdo \\- la semaine de Flux Vision d'"'"'une traite\n.SH DESCRIPTION\n.nf\n'
+  scripts/import-hebdo --help | sed 's/\\/\\e/g; s/-/\\-/g; s/^[.'"'"']/\\\&&/'
+  printf '.fi\n'
+}
+
+# install_documents ROOT PREFIX: what operators read beside the program; prints each file installed. Links between them stay alive.
+install_documents() {
+  local root=$1 place=$2/share/doc/fluxvision-outils file
+  while IFS= read -r file; do put "$file" "$root" "$place/$file" 644; done < <(find docs -name '*.md' -type f | sort)
+  for file in CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do put "$file" "$root" "$place/$file" 644; done
+  for file in .env.example scripts/crontab.example; do put "$file" "$root" "$place/examples/${file##*/}" 644; done
 }
 
 # put FILE ROOT TARGET MODE

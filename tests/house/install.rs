@@ -1,6 +1,7 @@
 //! `scripts/install` and `scripts/package-deb`: what they put in place, and that it goes away again.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -130,6 +131,10 @@ fn the_package_is_installed_and_removed() {
         assert!(system.join(file).is_file(), "{file}");
     }
     assert!(system.join("usr/bin/import-hebdo").is_file());
+    // Documents lead to one another where they lie, and what administrators are told to read is among them.
+    let documents = system.join("usr/share/doc/fluxvision-outils");
+    assert!(documents.join("docs/installation.md").is_file() && documents.join("copyright").is_file());
+    Tool::program(repository().join("scripts/check-links")).arg(&documents).run().expect_code(0);
     // Timers are there and not enabled.
     assert!(!system.join("etc/systemd").exists());
     assert!(system.join("var/lib/fluxvision/data/data_temp").is_dir());
@@ -140,4 +145,52 @@ fn the_package_is_installed_and_removed() {
     assert!(!system.join("etc/fluxvision").exists());
     // What operators put there stays.
     assert_eq!(files(&system.join("var/lib/fluxvision")), ["data/data_temp/livraison.csv"]);
+}
+
+#[test]
+fn the_package_has_nothing_that_debian_warns_of() {
+    if Command::new("lintian").arg("--version").output().is_err() {
+        return flux_test::skip("lintian is not installed");
+    }
+    let home = Home::without_db();
+    script(&home, "package-deb").args(["--compression", "none", "--output"]).arg(home.join("out")).run().expect_code(0);
+    let package = home.join("out").join(&home.list("out")[0]);
+    // Compressing is what takes time, and what users get is compressed.
+    let here = "uses-no-compression-for-control-tarball,uses-no-compression-for-data-tarball";
+    let run =
+        Tool::program("lintian").args(["--no-cfg", "--fail-on", "error,warning", "--suppress-tags", here]).arg(package);
+    let run = run.env("PATH", "/usr/bin:/bin").limit(Duration::from_secs(300)).run().expect_code(0);
+    assert!(!run.stdout.contains("E: ") && !run.stdout.contains("W: "), "{run}");
+}
+
+/// The mail of a failed unit, with programs of our own in the place of those that systemd and the mail transport bring.
+#[test]
+fn a_failed_unit_sends_what_it_wrote() {
+    let home = Home::without_db();
+    let program = |name: &str, text: &str| {
+        let path = home.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    program("journalctl", "echo \"12 lignes rejetées ($*)\"");
+    program("uname", "echo serveur");
+    let alert = || {
+        let path = format!("{}:/usr/bin:/bin", home.join("bin").display());
+        let run = Tool::program(repository().join("packaging/alerte")).arg("fluxvision-import.service");
+        let run = run.env("PATH", path).env("MONITOR_EXIT_STATUS", "3").env("MONITOR_INVOCATION_ID", "abc");
+        run.env("FLUX_ALERT_TO", "exploitation@example.org").run()
+    };
+    if !Path::new("/usr/sbin/sendmail").exists() {
+        alert().expect_code(1).expect_stderr("msmtp-mta");
+    }
+    program("sendmail", &format!("cat >'{}'", home.join("courrier").display()));
+    alert().expect_code(0);
+    let mail = home.read("courrier");
+    let (head, body) = mail.split_once("\n\n").unwrap();
+    // « Flux Vision, fluxvision-import : à regarder », by base64 of coreutils.
+    let subject = "Rmx1eCBWaXNpb24sIGZsdXh2aXNpb24taW1wb3J0IDogw6AgcmVnYXJkZXI=";
+    assert!(
+        head.contains(&format!("Subject: =?utf-8?B?{subject}?=")) && head.starts_with("To: exploitation@example.org\n")
+    );
+    assert!(body.starts_with("fluxvision-import sur serveur : à regarder\n"), "{body}");
+    assert!(body.contains("12 lignes rejetées (--no-pager --output=cat _SYSTEMD_INVOCATION_ID=abc)"), "{body}");
 }

@@ -76,7 +76,7 @@ struct ConnectionArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Commun à tous les outils")]
 struct OutputArgs {
-    /// Dossier de travail (sinon FLUX_HOME, sinon le plus proche qui contient .env ou data/)
+    /// Dossier de travail (sinon FLUX_HOME, sinon le plus proche qui contient .env ou data/, sinon /var/lib/fluxvision)
     #[arg(long, value_name = "DOSSIER")]
     home: Option<PathBuf>,
     /// Un document JSON sur la sortie standard au lieu du texte

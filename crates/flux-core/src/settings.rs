@@ -35,6 +35,9 @@ pub struct ConnectionOptions {
 /// Code of the département whose observatory this is, where no setting names another: Cantal.
 pub(crate) const DEPARTEMENT: &str = "15";
 
+/// The home that the package makes.
+const INSTALLED_HOME: &str = "/var/lib/fluxvision";
+
 /// Where a value comes from, strongest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Origin {
@@ -157,7 +160,10 @@ impl Settings {
                     hint: "créez-le ou corrigez --home ou FLUX_HOME".into(),
                 });
             }
-            None => nearest_home(&env::current_dir().map_err(Error::io("lecture du dossier courant", "."))?),
+            None => {
+                let current = env::current_dir().map_err(Error::io("lecture du dossier courant", "."))?;
+                unnamed_home(&current, Path::new(INSTALLED_HOME))
+            }
         };
         let own = root.join(".env");
         let path = options.env_file.as_deref().or_else(|| own.is_file().then_some(own.as_path()));
@@ -360,6 +366,12 @@ impl Connection {
     }
 }
 
+/// The home where none is named: the nearest one upward, else the one that the package made, else `current` itself.
+fn unnamed_home(current: &Path, installed: &Path) -> PathBuf {
+    let nearest = nearest_home(current);
+    if !is_home(&nearest) && is_home(installed) { installed.to_path_buf() } else { nearest }
+}
+
 /// The nearest folder upward that holds `.env` or `data/`, else `start` itself.
 fn nearest_home(start: &Path) -> PathBuf {
     let Some(found) = start.ancestors().find(|dir| is_home(dir)) else { return start.to_path_buf() };
@@ -461,6 +473,19 @@ mod tests {
         assert_eq!(nearest_home(&inner.join("data")), folder.path());
         std::fs::write(inner.join(".env"), "").unwrap();
         assert_eq!(nearest_home(&inner), inner);
+    }
+
+    #[test]
+    fn without_a_home_around_the_installed_one_serves() {
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, installed) = (folder.path().join("ailleurs"), folder.path().join("installé"));
+        std::fs::create_dir_all(&elsewhere).unwrap();
+        std::fs::create_dir_all(&installed).unwrap();
+        assert_eq!(unnamed_home(&elsewhere, &installed), elsewhere, "an empty folder is no home");
+        std::fs::create_dir_all(installed.join("data")).unwrap();
+        assert_eq!(unnamed_home(&elsewhere, &installed), installed);
+        std::fs::write(elsewhere.join(".env"), "").unwrap();
+        assert_eq!(unnamed_home(&elsewhere, &installed), elsewhere, "a home that was gone to is the one that is meant");
     }
 
     #[test]
