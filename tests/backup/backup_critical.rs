@@ -52,7 +52,7 @@ fn all_takes_raw_families_and_temporary_tables_too() {
         // Who holds the lock or looks at the portal is no data.
         assert_eq!(
             folder.join(format!("{table}.tsv.gz")).is_file(),
-            !["flux_lock", "flux_portal_sessions"].contains(&table.as_str()),
+            !["flux_lease", "flux_portal_sessions"].contains(&table.as_str()),
             "{table}"
         );
     }

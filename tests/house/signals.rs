@@ -18,7 +18,7 @@ fn a_second_signal_ends_at_once_where_the_server_is_frozen() {
     home.tool("ensure-schema").run().expect_code(0);
     // Somebody holds the rows, so that the tool is within a statement when the server freezes.
     let mut rival = db.conn();
-    rival.query_drop("LOCK TABLES dim_saisons WRITE, flux_lock WRITE").unwrap();
+    rival.query_drop("LOCK TABLES dim_saisons WRITE, flux_lease WRITE").unwrap();
     let mut running = home.tool("update-saisons").spawn();
     std::thread::sleep(Duration::from_secs(2));
     assert!(running.is_running());

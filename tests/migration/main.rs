@@ -6,6 +6,7 @@ mod drop_test;
 mod ensure_schema;
 mod from_archive;
 mod isolation;
+mod lease;
 mod migrate_optimized;
 mod migrate_sejours_duree;
 mod migrate_temp_to_main;

@@ -1,4 +1,4 @@
-//! Databases that earlier and later tools have prepared, and what `flux_lock` says of who writes.
+//! Databases that earlier and later tools have prepared, and what `flux_lease` says of who writes.
 
 use flux_test::Running;
 use flux_test::mysql::prelude::Queryable;
@@ -21,6 +21,11 @@ fn nights(world: &World, volume: u32) {
 /// The number of the connection that holds the lock of the writers, from the server itself.
 fn holder(world: &World) -> String {
     world.db.scalar(&format!("SELECT IS_USED_LOCK('flux:{}')", world.db.name()))
+}
+
+/// Leases that are held.
+fn held(world: &World) -> u64 {
+    world.db.scalar("SELECT COUNT(*) FROM flux_lease WHERE ended_at IS NULL").parse().unwrap()
 }
 
 /// What `check-import-progress` says of the lock.
@@ -46,7 +51,7 @@ fn writers_refuse_a_database_of_later_tools_and_readers_do_not() {
         assert!(json["error"]["hint"].is_string(), "{name}: {json}");
     }
     assert_eq!((world.db.count("fact_nuitees_temp"), world.db.count("dim_saisons")), (0, 0));
-    assert_eq!(world.db.count("flux_lock"), 0);
+    assert_eq!(held(&world), 0);
     world.tool("verify-migration").run().sane().expect_code(0);
     let dry = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee", "--dry-run"]).run();
     dry.sane().expect_code(0);
@@ -58,7 +63,7 @@ fn writers_refuse_a_database_of_later_tools_and_readers_do_not() {
 fn version_1() -> World {
     let world = World::whole();
     world.db.exec(
-        "DROP TABLE flux_periodes, flux_lock, flux_import_dates, flux_migrations, flux_migration_cells, flux_row_history, flux_restores;
+        "DROP TABLE flux_periodes, flux_lease, flux_import_dates, flux_migrations, flux_migration_cells, flux_row_history, flux_restores;
          ALTER TABLE flux_import_progress DROP COLUMN unit, DROP COLUMN lines_read;
          DELETE FROM flux_schema_version; INSERT INTO flux_schema_version (version) VALUES (1)",
     );
@@ -101,8 +106,8 @@ fn a_database_of_version_1_serves_until_ensure_schema_brings_it_up_to_date() {
     assert_eq!(world.db.count("dim_saisons"), 0);
 
     world.tool("ensure-schema").run().sane().expect_code(0);
-    assert_eq!(world.db.scalar("SELECT MAX(version) FROM flux_schema_version"), "4");
-    assert!(world.db.has_table("flux_periodes") && world.db.has_table("flux_lock"));
+    assert_eq!(world.db.scalar("SELECT MAX(version) FROM flux_schema_version"), "5");
+    assert!(world.db.has_table("flux_periodes") && world.db.has_table("flux_lease"));
     world.tool("update-saisons").args(["--from", "2025", "--to", "2025"]).run().sane().expect_code(0);
     // What was loaded meanwhile is known by the span of its file.
     world.tool("migrate-temp-to-main").run().sane().expect_code(0);
@@ -118,7 +123,9 @@ fn the_lock_says_tool_run_and_process_and_nothing_once_it_is_free() {
     let mut running = import.fail_at("db.commit", "pause").spawn();
     running.wait_paused();
     let connection = holder(&world);
-    let rows = world.db.rows("SELECT tool, connection, pid, host, run, since <= UTC_TIMESTAMP(3) FROM flux_lock");
+    let rows = world.db.rows(
+        "SELECT tool, connection, pid, host, run, taken_at <= UTC_TIMESTAMP(3) FROM flux_lease WHERE ended_at IS NULL",
+    );
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let [row] = rows.try_into().unwrap();
     let expected = ["update-temp-tables", &connection, &running.pid().to_string(), host.trim()];
@@ -133,7 +140,7 @@ fn the_lock_says_tool_run_and_process_and_nothing_once_it_is_free() {
     }
     running.resume();
     running.wait().sane().expect_code(0);
-    assert_eq!(world.db.count("flux_lock"), 0);
+    assert_eq!(held(&world), 0);
     assert_eq!(world.db.column("SELECT run FROM flux_import_history"), [row[4].as_str()]);
 }
 
@@ -144,7 +151,7 @@ fn what_a_killed_run_left_of_itself_is_not_taken_for_the_next_holder() {
     world.import_nights(&[]).expect_code(0);
     assert!(paused_migration(&world).killed());
     quiet(&world.db);
-    assert_eq!(world.db.column("SELECT tool FROM flux_lock"), ["migrate-temp-to-main"]);
+    assert_eq!(world.db.column("SELECT tool FROM flux_lease WHERE ended_at IS NULL"), ["migrate-temp-to-main"]);
     assert_eq!(lock(&world), serde_json::Value::Null);
     // Another program takes the lock and says nothing.
     let mut other = world.db.conn();
@@ -154,10 +161,12 @@ fn what_a_killed_run_left_of_itself_is_not_taken_for_the_next_holder() {
     assert_eq!(lock(&world)["connection"], u64::from(other.connection_id()));
     drop(other);
     quiet(&world.db);
-    // The next run of ours writes over it.
+    // The next run of ours takes its place, and says whose.
     let mut running = paused_migration(&world);
     assert_eq!(lock(&world)["connection"].to_string(), holder(&world));
-    assert_eq!(world.db.column("SELECT connection FROM flux_lock"), [holder(&world)]);
+    assert_eq!(world.db.column("SELECT connection FROM flux_lease WHERE ended_at IS NULL"), [holder(&world)]);
     running.resume();
-    running.wait().sane().expect_code(0);
+    let run = running.wait().sane().expect_code(0);
+    assert!(run.stderr.contains("verrou repris : migrate-temp-to-main, processus "), "{run}");
+    assert_eq!(world.db.column("SELECT ended FROM flux_lease ORDER BY number"), ["released", "expired", "released"]);
 }

@@ -13,7 +13,7 @@ pub(crate) const TOOL: Tool = Tool {
     about: "Sauvegarde les tables critiques dans un instantané cohérent, compressé et vérifiable",
     details: "\
 Lit : les dimensions, les dix tables principales de la livraison hebdomadaire et les tables flux_*
-(sauf flux_lock, qui tient le verrou) ; avec --all, toutes les tables dim_*, fact_* et flux_* ; avec --dump, toute la base par mariadb-dump ou
+(sauf flux_lease, qui tient le verrou) ; avec --all, toutes les tables dim_*, fact_* et flux_* ; avec --dump, toute la base par mariadb-dump ou
 mysqldump (le mot de passe ne paraît dans aucun argument).
 Écrit : un dossier sous data/backups/, lisible par son seul propriétaire, avec un fichier compressé par
 table, manifest.json (lignes, volumes, SHA-256, serveur, heure, structure) et SHA256SUMS. Il porte

@@ -122,6 +122,12 @@ pub enum Error {
         /// Who holds it, as far as the server tells.
         holder: String,
     },
+    /// Another run took the lock while this one held it and gave no sign of life: it may commit nothing more.
+    #[error("le verrou a été perdu en cours de route ({holder}) : ce qui était en cours n'est pas enregistré")]
+    LockLost {
+        /// Who holds it now, as far as is known.
+        holder: String,
+    },
     /// A file or folder could not be read or written.
     #[error("{doing} {} : {}", path.display(), io_reason(source))]
     Io {
@@ -169,7 +175,7 @@ impl Error {
     pub fn code(&self) -> u8 {
         match self {
             Error::Usage(_) => 2,
-            Error::Locked { .. } => 4,
+            Error::Locked { .. } | Error::LockLost { .. } => 4,
             _ => 1,
         }
     }
@@ -211,6 +217,9 @@ impl Error {
             }
             Error::EmptyDimension { .. } => "lancez `ensure-schema --seed`",
             Error::Locked { .. } => "attendez la fin de l'autre exécution, puis relancez",
+            Error::LockLost { .. } => {
+                "attendez la fin de l'autre exécution, puis relancez : la reprise est sans risque"
+            }
             Error::Io { source, path, .. } => return foreign_hint(source, path).or(io_hint(source).map(str::to_owned)),
             Error::BadFile(_) => "corrigez le fichier ou redemandez-le au fournisseur, puis relancez",
             Error::FileChanged => "attendez la fin du dépôt du fichier, puis relancez",
@@ -242,6 +251,11 @@ impl Error {
         move |source| Error::Io { doing, path, source }
     }
 
+    /// Whether another run holds the lock: nothing more of this one can succeed.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        matches!(self, Error::Locked { .. } | Error::LockLost { .. })
+    }
+
     /// Whether the server refused a statement with one of these numbers.
     pub(crate) fn has_code(&self, numbers: &[u16]) -> bool {
         let Error::Sql { source, .. } = self else { return false };
@@ -251,6 +265,17 @@ impl Error {
     /// Whether the server was away or had no time, so that the same question may be answered later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Error::Connect { .. }) || self.is_transient() || self.has_code(codes::OUT_OF_TIME)
+    }
+
+    /// Whether another transaction was in the way, and this one's connection is sound: deadlock, lock wait timeout, a row that is there.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.has_code(codes::CONFLICT)
+    }
+
+    /// Whether the connection is gone.
+    pub(crate) fn is_lost_connection(&self) -> bool {
+        let Error::Sql { source, .. } = self else { return false };
+        source.is_connectivity_error() && !is_packet_too_large(source)
     }
 
     /// Whether running the same transaction again may succeed: deadlock, lock wait timeout, lost connection.
@@ -283,6 +308,8 @@ pub(crate) mod codes {
     /// LOAD DATA LOCAL refused: 1148 by MariaDB and old MySQL, 3948 and 2068 by MySQL 8+, 4166 by MariaDB 10.5+.
     pub(crate) const LOCAL_INFILE_REFUSED: &[u16] = &[1148, 2068, 3948, 4166];
     pub(crate) const LOCK_WAIT_TIMEOUT: u16 = 1205;
+    /// Lock wait timeout, deadlock, duplicate key.
+    pub(crate) const CONFLICT: &[u16] = &[LOCK_WAIT_TIMEOUT, 1213, 1062];
     /// Access denied to a table, a column or an operation.
     pub(crate) const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
     /// Deadlock, lock wait timeout, server shutting down, connection killed, too many connections.

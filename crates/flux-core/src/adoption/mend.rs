@@ -17,7 +17,7 @@ pub(super) const APPLY: &str = "adopt-database --apply";
 ///
 /// # Errors
 /// Those that concern the run as a whole; what one step meets stands in its [`Step`].
-pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &mut Lock) -> Result<Vec<Step>> {
+pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &Lock) -> Result<Vec<Step>> {
     let mut session = database.session()?;
     let mut steps = Vec::new();
     let origin = adoption::origin(&mut session)?;
@@ -28,7 +28,7 @@ pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &mut Lock) 
     }
     character_sets(&mut session, &mut steps)?;
     structure(database, &mut steps)?;
-    lock.ensure(database)?;
+    lock.ensure()?;
     let present = schema::existing(&mut session)?;
     if present.contains_key(Dim::Commune.spec().table) {
         let result = database.transaction(names::name_communes);
@@ -48,7 +48,7 @@ pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &mut Lock) 
             Err(error) => push(&mut steps, "is_provisional", "lignes définitives marquées comme telles", Err(error))?,
         }
     }
-    lock.ensure(database)?;
+    lock.ensure()?;
     for step in steps.iter().filter(|step| step.error.is_none()) {
         adoption::record(&mut session, "step", &step.place, &step.what, step.rows)?;
     }
@@ -61,7 +61,8 @@ fn push(steps: &mut Vec<Step>, place: &str, what: &str, result: Result<u64>) -> 
     match result {
         Ok(0) => {}
         Ok(rows) => steps.push(step(rows, None)),
-        Err(error @ (Error::Interrupted | Error::Connect { .. } | Error::Locked { .. })) => return Err(error),
+        Err(error @ (Error::Interrupted | Error::Connect { .. })) => return Err(error),
+        Err(error) if error.is_locked_out() => return Err(error),
         Err(error) => {
             log::error!("{place} : {error}");
             let hint = error.hint().map_or_else(String::new, |hint| format!(" (→ {hint})"));

@@ -90,8 +90,8 @@ struct AdoptReport {
 pub fn adopt(database: &Database, options: AdoptOptions) -> Result<impl Report + use<>> {
     let mut steps = Vec::new();
     if options.apply {
-        let mut lock = ledger::lock(database)?;
-        steps = mend::mend(database, options, &mut lock)?;
+        let lock = ledger::lock(database)?;
+        steps = mend::mend(database, options, &lock)?;
     }
     let mut session = database.session()?;
     let origin = adoption::origin(&mut session)?;

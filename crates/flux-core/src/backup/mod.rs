@@ -26,7 +26,7 @@ use crate::domain::catalogue::{self, DIMS, Space};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Fence};
-use crate::ledger::{lock, sessions};
+use crate::ledger::{lease, sessions};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema;
@@ -196,7 +196,7 @@ fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut
     for table in present {
         let wanted = prefixes.iter().any(|prefix| table.starts_with(prefix));
         // Who holds the lock or looks at the portal is nothing to keep, and a restoration holds the lock itself.
-        let passing = [lock::TABLE, sessions::TABLE].contains(&table.as_str());
+        let passing = [lease::TABLE, sessions::TABLE].contains(&table.as_str());
         if wanted && !passing && !ddl::is_beside(&table) && !chosen.contains(&table) {
             chosen.push(table);
         }
@@ -222,7 +222,7 @@ fn close(session: &mut Session, chosen: &mut Vec<String>) -> Result<Vec<OpenKey>
         let open: Vec<&(String, String)> =
             keys.iter().filter(|(table, parent)| chosen.contains(table) != chosen.contains(parent)).collect();
         let ours = open.iter().flat_map(|(table, parent)| [table, parent]).find(|name| {
-            let beside = ddl::is_beside(name) || name.as_str() == lock::TABLE;
+            let beside = ddl::is_beside(name) || name.as_str() == lease::TABLE;
             schema::is_ours(name) && !beside && !chosen.contains(name)
         });
         match ours {

@@ -228,7 +228,7 @@ fn run(
     }
     let undone = undone(&mut session, &live, &entries, manifest)?;
     report.findings.extend(undone.finding(report.done));
-    let Some(mut lock) = lock else { return Ok(()) };
+    let Some(lock) = lock else { return Ok(()) };
     let loaded = entries.iter().zip(&statements).try_for_each(|(entry, statement)| {
         log::info!("restauration de {}", entry.table);
         load::load(database, path, entry, &ddl::new_name(&entry.table), statement, progress)
@@ -241,7 +241,7 @@ fn run(
         for entry in entries.iter().filter(|entry| live.contains(&entry.table)) {
             under::count_on(&mut session, &entry.table)?;
         }
-        lock.ensure(database)?;
+        lock.ensure()?;
         // Before the rows are gone: a load that is undone in vain is loaded again, one that is not never comes back.
         database.transaction(|session| undone.write(session))?;
         swap(database, &entries, &live)

@@ -1,6 +1,7 @@
 //! The one database handle: how to connect, what the server is able to do, and connections with our settings on them.
 
 mod exclusive;
+mod guard;
 mod lock;
 mod retry;
 mod session;
@@ -16,6 +17,8 @@ use mysql::{Conn, Opts, OptsBuilder};
 use crate::error::{Error, Result};
 use crate::settings::{Account, Connection, Settings, TlsMode};
 
+pub(crate) use guard::Guard;
+use guard::Guarded;
 pub(crate) use lock::{NamedLock, holder};
 use retry::Budget;
 pub use session::Session;
@@ -64,7 +67,31 @@ pub struct Database {
     packet: usize,
     budget: Budget,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
-    idle: Arc<Mutex<Vec<Conn>>>,
+    idle: Arc<Mutex<Vec<Linked>>>,
+    guard: Guarded,
+}
+
+/// A connection, and the server at its other end: behind a proxy each may have another.
+#[derive(Debug)]
+struct Linked {
+    conn: Conn,
+    server: Arc<str>,
+}
+
+impl Linked {
+    fn new(mut conn: Conn, flavour: Flavour) -> mysql::Result<Self> {
+        let server = identity(&mut conn, flavour)?;
+        Ok(Self { conn, server })
+    }
+}
+
+/// Which server this is: `name:port`, and what tells two apart that share these.
+fn identity(conn: &mut Conn, flavour: Flavour) -> mysql::Result<Arc<str>> {
+    let own = if flavour == Flavour::MySql { "@@server_uuid" } else { "@@server_id" };
+    let sql = format!("SELECT CONCAT(@@hostname, ':', @@port), CONCAT_WS('/', {own}, @@datadir)");
+    let (name, own): (String, String) = conn.query_first(sql)?.unwrap_or_default();
+    let own = blake3::hash(own.as_bytes()).to_hex();
+    Ok(format!("{name}#{}", &own[..8]).into())
 }
 
 /// What the network may add to the time of a statement.
@@ -119,6 +146,7 @@ impl Database {
             packet,
             budget: Budget::default(),
             idle: Arc::default(),
+            guard: Guarded::default(),
         })
     }
 
@@ -156,9 +184,9 @@ impl Database {
     /// # Errors
     /// [`Error::Connect`].
     pub fn session(&self) -> Result<Session> {
-        while let Some(mut conn) = self.idle().pop() {
-            if conn.ping().is_ok() {
-                return Ok(Session::new(conn, &self.opts, self.packet));
+        while let Some(mut linked) = self.idle().pop() {
+            if linked.conn.ping().is_ok() {
+                return Ok(Session::new(linked, &self.opts, self.flavour, self.packet));
             }
         }
         let wrap = |source| Error::Connect { target: self.trail.target.clone(), source: Box::new(source) };
@@ -172,10 +200,11 @@ impl Database {
         .map_err(wrap)?;
         // Proofs read one snapshot, whatever the server's default is. The variable of this name is not the same on every server.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").map_err(wrap)?;
-        Ok(Session::new(conn, &self.opts, self.packet))
+        let linked = Linked::new(conn, self.flavour).map_err(wrap)?;
+        Ok(Session::new(linked, &self.opts, self.flavour, self.packet))
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Linked>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -183,7 +212,7 @@ impl Database {
     /// prepared statements each time would be a cost. Only for sessions that have no transaction open and hold no lock, and whose
     /// settings were left alone.
     pub fn give_back(&self, session: Session) {
-        self.idle().push(session.into_conn());
+        self.idle().push(session.into_linked());
     }
 
     /// Tables and views of the database, by name.

@@ -19,8 +19,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const WAIT_BUDGET: Duration = Duration::from_secs(60);
 
 impl Database {
-    /// Runs `work` in one transaction on a connection of its own: committed when it returns `Ok`, else rolled back. Deadlocks, lock
-    /// wait timeouts and lost connections are retried with a new connection, so `work` must not keep what a failed try gave it.
+    /// Runs `work` in one transaction on a connection of its own: committed when it returns `Ok` and the guard of the run lets it
+    /// pass ([`Database::guard`]), else rolled back. Deadlocks, lock wait timeouts and lost connections are retried with a new connection, so `work` must not keep what a failed try gave it.
     ///
     /// # Errors
     /// Those of `work` and of the commit.
@@ -31,6 +31,7 @@ impl Database {
             match work(&mut session) {
                 Ok(value) => {
                     signals::check()?;
+                    self.pass(&mut session)?;
                     session.exec("validation de la transaction", "COMMIT", ())?;
                     self.give_back(session);
                     Ok(value)

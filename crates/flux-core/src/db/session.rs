@@ -1,12 +1,12 @@
 //! One connection: statements, reads, one snapshot for several of them; what runs is cancelled by a signal.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use mysql::prelude::{FromRow, Queryable};
 use mysql::{Conn, Opts, Params};
 
-use crate::db::exclusive;
+use crate::db::{Flavour, Linked, exclusive, identity};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::signals;
@@ -16,21 +16,31 @@ use crate::signals;
 pub struct Session {
     conn: Conn,
     packet: usize,
-    _busy: Busy,
+    busy: Busy,
 }
 
-/// Connections that may be busy with a statement: server connection id → how to reach that server again.
-static BUSY: LazyLock<Mutex<HashMap<u32, Opts>>> = LazyLock::new(Mutex::default);
+/// Where a connection that may be busy with a statement leads.
+#[derive(Debug, Clone)]
+struct Way {
+    opts: Opts,
+    flavour: Flavour,
+}
+
+/// The server of a connection, and the number it has there.
+type Place = (Arc<str>, u32);
+
+/// Connections that may be busy with a statement, and how to reach their servers again.
+static BUSY: LazyLock<Mutex<HashMap<Place, Way>>> = LazyLock::new(Mutex::default);
 
 /// Makes a connection known to [`cancel_statements`] while it lives.
 #[derive(Debug)]
-struct Busy(u32);
+struct Busy(Place);
 
 impl Busy {
-    fn new(id: u32, opts: &Opts) -> Self {
+    fn new(place: Place, way: Way) -> Self {
         signals::on_stop(cancel_statements);
-        BUSY.lock().unwrap_or_else(PoisonError::into_inner).insert(id, opts.clone());
-        Self(id)
+        BUSY.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), way);
+        Self(place)
     }
 }
 
@@ -42,28 +52,54 @@ impl Drop for Busy {
 
 /// Whether this is one of our connections.
 fn is_ours(id: u64) -> bool {
-    u32::try_from(id).is_ok_and(|id| BUSY.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id))
+    BUSY.lock().unwrap_or_else(PoisonError::into_inner).keys().any(|(_, own)| u64::from(*own) == id)
 }
 
 /// Asks each server to cancel what our connections are doing; their transactions then roll back.
 fn cancel_statements() {
-    let busy: Vec<_> =
-        BUSY.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(id, opts)| (*id, opts.clone())).collect();
-    for (id, opts) in busy {
-        if let Err(error) = Conn::new(opts).and_then(|mut conn| conn.query_drop(format!("KILL QUERY {id}"))) {
+    let busy: Vec<_> = BUSY
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .map(|(place, way)| (place.clone(), way.clone()))
+        .collect();
+    for ((server, id), way) in busy {
+        if let Err(error) = cancel(&server, id, way) {
             log::debug!("annulation de la requête {id} : {error}");
         }
     }
 }
 
+/// Cancels a statement, unless the way leads to another server now, as through a proxy, or the number is somebody else's.
+fn cancel(server: &str, id: u32, way: Way) -> mysql::Result<()> {
+    let mut conn = Conn::new(way.opts)?;
+    let there = identity(&mut conn, way.flavour)?;
+    if *there != *server {
+        log::debug!("annulation de la requête {id} laissée : {there} a répondu au lieu de {server}");
+        return Ok(());
+    }
+    let sql = "SELECT 1 FROM information_schema.processlist \
+               WHERE id = ? AND user = SUBSTRING_INDEX(USER(), '@', 1) AND db = DATABASE()";
+    match conn.exec_first::<u8, _, _>(sql, (id,))? {
+        Some(_) => conn.query_drop(format!("KILL QUERY {id}")),
+        None => Ok(()),
+    }
+}
+
 impl Session {
-    pub(super) fn new(conn: Conn, opts: &Opts, packet: usize) -> Self {
-        let busy = Busy::new(conn.connection_id(), opts);
-        Self { conn, packet, _busy: busy }
+    pub(super) fn new(linked: Linked, opts: &Opts, flavour: Flavour, packet: usize) -> Self {
+        let Linked { conn, server } = linked;
+        let busy = Busy::new((server, conn.connection_id()), Way { opts: opts.clone(), flavour });
+        Self { conn, packet, busy }
     }
 
-    pub(super) fn into_conn(self) -> Conn {
-        self.conn
+    pub(super) fn into_linked(self) -> Linked {
+        Linked { server: self.busy.0.0.clone(), conn: self.conn }
+    }
+
+    /// Which server answers here, in words that tell it from all others.
+    pub(crate) fn server(&self) -> &str {
+        &self.busy.0.0
     }
 
     /// The driver's connection, for what this handle does not offer.
@@ -94,6 +130,19 @@ impl Session {
         Ok(self.conn.affected_rows())
     }
 
+    /// Runs a statement that keeps order among runs and stores nothing of theirs: no test makes a run die there.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done.
+    pub(crate) fn exec_aside(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
+        match params.into() {
+            Params::Empty => self.conn.query_drop(sql),
+            params => self.conn.exec_drop(sql, params),
+        }
+        .map_err(Error::sql(doing))?;
+        Ok(self.conn.affected_rows())
+    }
+
     /// All rows of a query.
     ///
     /// # Errors
@@ -118,6 +167,7 @@ impl Session {
     pub fn first<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
         Ok(self.rows(doing, sql, params)?.into_iter().next())
     }
+
     /// Runs `read` in one snapshot that nothing can write to: all its statements see the rows of one moment.
     ///
     /// # Errors

@@ -114,7 +114,7 @@ pub(crate) fn merge(
     how: How,
     choose: impl FnOnce(&mut Session) -> Result<Vec<Pair>>,
 ) -> Result<MergeReport> {
-    let mut lock = if how.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+    let _lock = if how.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let pairs = choose(&mut session)?;
     let existing = schema::existing(&mut session)?;
@@ -139,7 +139,7 @@ pub(crate) fn merge(
     }
     let applied = !how.dry_run && findings.is_empty() && !merges.is_empty();
     if applied {
-        apply(database, &merges, how, &existing, || lock.as_mut().map_or(Ok(()), |lock| lock.ensure(database)))?;
+        apply(database, &merges, how, &existing)?;
     }
     let dimension = how.dim.spec().table;
     Ok(MergeReport { done: Done::unless(how.dry_run), dimension, applied, rule: how.rule, merges, findings })
@@ -269,13 +269,7 @@ fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u
     Ok(found)
 }
 
-fn apply(
-    database: &Database,
-    merges: &[Merge],
-    how: How,
-    existing: &HashMap<String, Existing>,
-    mut still_ours: impl FnMut() -> Result<()>,
-) -> Result<()> {
+fn apply(database: &Database, merges: &[Merge], how: How, existing: &HashMap<String, Existing>) -> Result<()> {
     let spec = how.dim.spec();
     database.transaction(|session| {
         for merge in merges {
@@ -295,7 +289,7 @@ fn apply(
             let sql = format!("DELETE FROM {} WHERE {} = ?", spec.table, spec.id);
             session.exec("suppression de la ligne réunie", &sql, (pair.0,))?;
         }
-        still_ours()
+        Ok(())
     })
 }
 

@@ -1,35 +1,18 @@
-//! The lock of the writers, and `flux_lock`, where whoever holds it says who that is.
+//! The lock of the writers: the server's own by name, which goes with its connection, and the lease beside it ([`super::lease`]), which
+//! holds on other servers too.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use serde::Serialize;
 
-use crate::db::{self, Database, NamedLock, Session};
+use crate::db::{self, Database, Guard, NamedLock, Session};
 use crate::error::{Error, Result, codes};
 use crate::ledger::adoption;
 use crate::ledger::history::unique_id;
-use crate::schema::{TableSpec, column, primary};
-
-/// Name of the table.
-pub(crate) const TABLE: &str = "flux_lock";
-
-/// Name of the lock in the table; the server knows it by [`server_name`].
-const NAME: &str = "writers";
-
-/// The table as it should be: one row per lock, that of the run which holds it.
-pub(super) fn spec() -> TableSpec {
-    TableSpec {
-        name: TABLE.into(),
-        columns: vec![
-            column("name", "VARCHAR(64) CHARACTER SET ascii NOT NULL"),
-            column("connection", "BIGINT NOT NULL"),
-            column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
-            column("tool", "VARCHAR(64) NOT NULL"),
-            column("host", "VARCHAR(255) NOT NULL"),
-            column("pid", "BIGINT NOT NULL"),
-            column("since", "DATETIME(3) NOT NULL"),
-        ],
-        indexes: vec![primary(vec!["name"])],
-    }
-}
+use crate::ledger::lease::{self, Lease, Taker};
 
 /// Names of server locks are at most 64 characters long, and global to the server.
 fn server_name(database: &Database) -> String {
@@ -47,21 +30,30 @@ pub(super) fn host() -> String {
     host.trim().chars().take(255).collect()
 }
 
-/// The lock of the writers, held by this run; given back on drop, and by the server when the connection ends.
+/// The lock of the writers, held by this run; given back on drop, and by the server when the connection ends. While it is held, every
+/// transaction of the database handle proves before its commit that it still is.
 #[derive(Debug)]
 pub struct Lock {
-    held: NamedLock,
-    run: String,
+    shared: Arc<Shared>,
+    database: Database,
+    beat: Option<Beat>,
 }
 
-impl Drop for Lock {
-    /// The row goes first, while nobody else can have written one.
-    fn drop(&mut self) {
-        let sql = "DELETE FROM flux_lock WHERE name = ? AND connection = CONNECTION_ID()";
-        if let Err(error) = self.held.session().exec("retour du verrou", sql, (NAME,)) {
-            log::debug!("{error}");
-        }
-    }
+/// What the threads of a run share of its lock.
+#[derive(Debug)]
+struct Shared {
+    run: String,
+    held: Mutex<Held>,
+    /// Connection that holds the server's lock, and the number of the lease, 0 for none.
+    connection: AtomicU64,
+    number: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Held {
+    named: NamedLock,
+    /// Number of the lease; `None` in a database that has no leases yet.
+    number: Option<u64>,
 }
 
 impl Lock {
@@ -70,66 +62,185 @@ impl Lock {
     /// # Errors
     /// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`], [`Error::NotAdopted`], [`Error::UnsafeEngine`].
     pub(super) fn take(database: &Database) -> Result<Self> {
-        Self::take_for(database, unique_id())
-    }
-
-    fn take_for(database: &Database, run: String) -> Result<Self> {
-        let name = server_name(database);
-        let Some(mut held) = NamedLock::take(database, name.clone())? else {
-            return Err(locked(&mut database.session()?, name));
-        };
-        super::refuse_later_version(held.session())?;
-        adoption::require(database, held.session())?;
-        // The row is for others to read. A run does not fail for want of it: in a database that `ensure-schema` has not brought up
-        // to date, or without the right to write there, its tool is unknown to them.
-        if let Err(error) = announce(database, held.session(), &run) {
-            log::debug!("verrou pris, sans dire par qui : {error}");
-        }
+        let run = unique_id();
+        let held = Held::take(database, &run)?;
         database.trail().follow(&run);
-        Ok(Self { held, run })
+        let connection = AtomicU64::new(held.named.connection());
+        let number = AtomicU64::new(held.number.unwrap_or(0));
+        let shared = Arc::new(Shared { run, held: Mutex::new(held), connection, number });
+        database.guard(Some(Arc::clone(&shared) as Arc<dyn Guard>));
+        let beat = Beat::start(&shared, database);
+        Ok(Self { shared, database: database.clone(), beat })
     }
 
     /// Id of the run that holds the lock.
     pub(crate) fn run(&self) -> &str {
-        &self.run
+        &self.shared.run
     }
 
-    /// The server's number of the connection that holds the lock.
-    pub(crate) fn connection(&self) -> u64 {
-        self.held.connection()
-    }
-
-    /// Proves that the lock is still ours, to be called before each commit, for a lost connection loses it silently. It is taken again
-    /// on a new connection when the old one is gone.
+    /// Proves that the lock is still ours, where something is done that no transaction of the handle does. It is taken again on a new
+    /// connection when the old one is gone.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another run took it meanwhile.
-    pub(crate) fn ensure(&mut self, database: &Database) -> Result<()> {
-        match self.held.is_held() {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                let name = self.held.name().to_owned();
-                Err(locked(self.held.session(), name))
-            }
-            Err(error) if error.is_transient() => {
-                log::warn!("verrou perdu avec la connexion, repris");
-                *self = database.retried(|| Self::take_for(database, self.run.clone()))?;
-                Ok(())
-            }
-            Err(error) => Err(error),
+    /// [`Error::Locked`] or [`Error::LockLost`] when another run took it meanwhile.
+    pub(crate) fn ensure(&self) -> Result<()> {
+        self.database.with_session(|session| self.shared.pass(&self.database, session))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.database.guard(None);
+        self.beat = None;
+        let mut held = self.shared.lock();
+        if let Some(number) = held.number
+            && let Err(error) = lease::end(held.named.session(), number)
+        {
+            log::debug!("{error}");
         }
     }
 }
 
-/// Says who holds the lock. What the row said before is of a run that ended without giving the lock back.
-fn announce(database: &Database, session: &mut Session, run: &str) -> Result<()> {
-    session.exec(
-        "prise du verrou",
-        "REPLACE INTO flux_lock (name, connection, run, tool, host, pid, since) \
-         VALUES (?, CONNECTION_ID(), ?, ?, ?, ?, UTC_TIMESTAMP(3))",
-        (NAME, run, database.tool(), host(), std::process::id()),
-    )?;
-    Ok(())
+impl Held {
+    fn take(database: &Database, run: &str) -> Result<Self> {
+        let name = server_name(database);
+        let mut named = match NamedLock::take(database, name.clone())? {
+            Some(named) => named,
+            None => Self::take_from_ghost(database, name, run)?,
+        };
+        let session = named.session();
+        super::refuse_later_version(session)?;
+        adoption::require(database, session)?;
+        let taker = Taker { run, tool: database.tool(), host: host(), pid: std::process::id() };
+        let number = match lease::take(session, &taker) {
+            Ok(Ok(number)) => Some(number),
+            Ok(Err(lease)) => {
+                return Err(Error::Locked { name: named.name().to_owned(), holder: lease.text() });
+            }
+            // In a database that `ensure-schema` has not brought up to date, the server's own lock is all there is.
+            Err(Error::MissingTable { .. }) => None,
+            Err(error) if error.has_code(codes::ACCESS_DENIED) => {
+                log::debug!("verrou pris sans bail : {error}");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        // Signs of life do not wait behind a long commit, which is one.
+        session.exec_aside("réglage du verrou", "SET SESSION innodb_lock_wait_timeout = 1", ())?;
+        Ok(Self { named, number })
+    }
+
+    /// Takes the server's lock away from a connection that nobody is at the other end of any more: a machine that went without a word
+    /// leaves it for hours. Whoever it was cannot commit once its lease has ended.
+    fn take_from_ghost(database: &Database, name: String, run: &str) -> Result<NamedLock> {
+        let mut session = database.session()?;
+        let holder = db::holder(&mut session, &name)?;
+        let lease = lease::newest(&mut session)?;
+        let ghost = holder.zip(lease).filter(|(connection, lease)| {
+            let gone = lease.run == run || !lease.is_live();
+            !lease.ended && gone && lease.connection == *connection && lease.server == session.server()
+        });
+        if let Some((connection, lease)) = ghost {
+            log::warn!("{} ne donne plus signe de vie : sa connexion {connection} est fermée", lease.text());
+            session.exec_aside("fin d'une connexion abandonnée", &format!("KILL {connection}"), ())?;
+            if let Some(named) = NamedLock::take(database, name.clone())? {
+                return Ok(named);
+            }
+        }
+        Err(locked(&mut session, name))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Proves that the server's lock is still ours, for a lost connection loses it silently; takes it again where it is free.
+    ///
+    /// One thread at a time asks on the connection that holds the lock, which keeps that connection alive too. The others do not wait
+    /// for its answer: they ask on their own connections who holds it.
+    fn ensure(&self, database: &Database, session: &mut Session) -> Result<()> {
+        let mut held = match self.held.try_lock() {
+            Ok(held) => held,
+            Err(_) => {
+                let holder = db::holder(session, &server_name(database))?;
+                if holder == Some(self.connection.load(Ordering::Acquire)) {
+                    return Ok(());
+                }
+                self.lock()
+            }
+        };
+        match held.named.is_held() {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                let name = held.named.name().to_owned();
+                return Err(locked(held.named.session(), name));
+            }
+            Err(error) if error.is_transient() => log::warn!("verrou perdu avec la connexion, repris"),
+            Err(error) => return Err(error),
+        }
+        *held = database.retried(|| Held::take(database, &self.run))?;
+        self.connection.store(held.named.connection(), Ordering::Release);
+        self.number.store(held.number.unwrap_or(0), Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Guard for Shared {
+    fn pass(&self, database: &Database, session: &mut Session) -> Result<()> {
+        self.ensure(database, session)?;
+        match self.number.load(Ordering::Acquire) {
+            0 => Ok(()),
+            number => lease::fence(session, number),
+        }
+    }
+}
+
+/// The thread that gives signs of life until it is dropped.
+#[derive(Debug)]
+struct Beat {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Beat {
+    /// `None` where there is nothing to renew, or no thread to be had: transactions renew the lease too.
+    fn start(shared: &Arc<Shared>, database: &Database) -> Option<Self> {
+        if shared.number.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (shared, database) = (Arc::clone(shared), database.clone());
+        let beat = move || {
+            while stopped.recv_timeout(lease::BEAT) == Err(RecvTimeoutError::Timeout) {
+                let mut held = shared.lock();
+                let Some(number) = held.number else { continue };
+                let told = match lease::beat(held.named.session(), number) {
+                    // The run may be reading for long before its next transaction, which would find the lock gone.
+                    Err(error) if error.is_lost_connection() => Held::take(&database, &shared.run).map(|again| {
+                        shared.connection.store(again.named.connection(), Ordering::Release);
+                        *held = again;
+                    }),
+                    result => result,
+                };
+                if let Err(error) = told {
+                    log::debug!("{error}");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("bail".into()).spawn(beat).ok()?;
+        Some(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// Whoever holds the lock of the writers.
@@ -139,15 +250,56 @@ pub(crate) struct Holder {
     pub(crate) connection: u64,
     /// Which tool; `None` where it did not say.
     pub(crate) tool: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<HeldLease>,
 }
 
-/// The holder of the lock; `None` while it is free.
+/// What the lease says of whoever holds it.
+#[derive(Debug, Serialize)]
+pub(crate) struct HeldLease {
+    number: u64,
+    host: String,
+    pid: u64,
+    /// Server that it writes through.
+    pub(crate) server: String,
+    /// In UTC.
+    since: String,
+    /// Seconds since the last sign of life.
+    silent_s: f64,
+}
+
+impl From<Lease> for HeldLease {
+    fn from(lease: Lease) -> Self {
+        Self {
+            number: lease.number,
+            host: lease.host,
+            pid: lease.pid,
+            server: lease.server.split('#').next().unwrap_or_default().to_owned(),
+            since: lease.taken_at.chars().take(19).collect(),
+            silent_s: lease.silent_s.max(0.0),
+        }
+    }
+}
+
+/// The holder of the lock, on this server or on another one; `None` while it is free.
 ///
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn holder(database: &Database, session: &mut Session) -> Result<Option<Holder>> {
-    let Some(connection) = holding_connection(database, session)? else { return Ok(None) };
-    Ok(Some(Holder { connection, tool: row(session, connection)?.map(|row| row.0) }))
+    let lease = lease::newest(session)?.filter(|lease| !lease.ended);
+    let Some(connection) = db::holder(session, &server_name(database))? else {
+        let elsewhere = lease.filter(|lease| lease.is_live() && lease.server != session.server());
+        return Ok(elsewhere.map(Holder::of));
+    };
+    // A lease of another connection is of a run that ended without giving it back.
+    let own = lease.filter(|lease| lease.connection == connection && lease.server == session.server());
+    Ok(Some(own.map_or(Holder { connection, tool: None, lease: None }, Holder::of)))
+}
+
+impl Holder {
+    fn of(lease: Lease) -> Self {
+        Self { connection: lease.connection, tool: Some(lease.tool.clone()), lease: Some(lease.into()) }
+    }
 }
 
 /// The connection that holds the lock; `None` while it is free.
@@ -155,17 +307,7 @@ pub(crate) fn holder(database: &Database, session: &mut Session) -> Result<Optio
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn holding_connection(database: &Database, session: &mut Session) -> Result<Option<u64>> {
-    db::holder(session, &server_name(database))
-}
-
-/// Tool, process and host of this holder. A row of another connection is of a run that ended without giving the lock back.
-fn row(session: &mut Session, connection: u64) -> Result<Option<(String, u64, String)>> {
-    let sql = "SELECT tool, pid, host FROM flux_lock WHERE name = ? AND connection = ?";
-    match session.first("lecture du verrou", sql, (NAME, connection)) {
-        Err(Error::MissingTable { .. }) => Ok(None),
-        Err(error) if error.has_code(codes::ACCESS_DENIED) => Ok(None),
-        result => result,
-    }
+    Ok(holder(database, session)?.map(|holder| holder.connection))
 }
 
 /// The error that says who holds the lock, as far as this user may see.
@@ -173,8 +315,10 @@ fn locked(session: &mut Session, name: String) -> Error {
     let Some(id) = db::holder(session, &name).ok().flatten() else {
         return Error::Locked { name, holder: "libéré à l'instant".into() };
     };
-    let who = match row(session, id) {
-        Ok(Some((tool, pid, host))) => format!("{tool}, {}, ", process(pid, &host)),
+    let who = match lease::newest(session) {
+        Ok(Some(lease)) if !lease.ended && lease.connection == id && lease.server == session.server() => {
+            format!("{}, {}, ", lease.tool, process(lease.pid, &lease.host))
+        }
         _ => String::new(),
     };
     let sql = "SELECT user, time FROM information_schema.processlist WHERE id = ?";

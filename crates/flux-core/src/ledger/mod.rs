@@ -4,6 +4,7 @@ pub(crate) mod adoption;
 pub(crate) mod dates;
 pub(crate) mod events;
 pub(crate) mod history;
+pub(crate) mod lease;
 pub(crate) mod lock;
 pub(crate) mod migrations;
 pub(crate) mod ownership;
@@ -21,8 +22,9 @@ pub use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
 /// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells`, `flux_row_history`,
-/// `flux_restores` and the rows of `flux_etl_progress`.
-const VERSION: u32 = 4;
+/// `flux_restores` and the rows of `flux_etl_progress`; version 5 adds `flux_lease`, which says more than `flux_lock` did and takes its
+/// place: tools of before cannot write beside those that know it.
+const VERSION: u32 = 5;
 
 /// Table of the versions that a database has had.
 const VERSIONS: &str = "flux_schema_version";
@@ -145,7 +147,7 @@ pub(crate) fn tables() -> Vec<TableSpec> {
         },
         dates::spec(),
         periodes::spec(),
-        lock::spec(),
+        lease::spec(),
         restores::spec(),
         adoption::spec(),
         rows::spec(),

@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use crate::db::{Database, Session};
+use crate::db::Database;
 use crate::domain::names::Locality;
 use crate::error::Result;
 use crate::ledger::history::unique_id;
-use crate::ledger::lock::{Lock, holding_connection};
+use crate::ledger::lock::Lock;
 use crate::load::options::{ImportOptions, LoadMethod};
 use crate::load::send;
 use crate::load::sorter::Record;
@@ -28,7 +26,7 @@ pub(crate) struct Run<'a> {
     pub(crate) locality: Locality,
     pub(crate) tables: HashMap<String, schema::Existing>,
     /// `None` on a dry run.
-    pub(crate) lock: Option<RunLock>,
+    _lock: Option<Lock>,
     pub(crate) method: LoadMethod,
     pub(crate) reject_folder: PathBuf,
     pub(crate) scratch: PathBuf,
@@ -58,7 +56,7 @@ impl<'a> Run<'a> {
             id: lock.as_ref().map_or_else(unique_id, |lock| lock.run().to_owned()),
             locality: crate::dims::locality(&settings.departement()),
             tables,
-            lock: lock.map(RunLock::new),
+            _lock: lock,
             method,
             reject_folder: settings.home.rejects(),
             scratch: scratch_folder(settings),
@@ -73,42 +71,6 @@ impl<'a> Run<'a> {
             settings::DEPARTEMENT => options,
             other => format!("{options} departement={other}"),
         }
-    }
-}
-
-/// The lock of the writers, asked about before each commit by all workers of a run.
-#[derive(Debug)]
-pub(crate) struct RunLock {
-    lock: Mutex<Lock>,
-    /// Connection that holds it.
-    holder: AtomicU64,
-}
-
-impl RunLock {
-    fn new(lock: Lock) -> Self {
-        Self { holder: AtomicU64::new(lock.connection()), lock: Mutex::new(lock) }
-    }
-
-    /// Proves that the lock is still ours, and takes it again when it was lost with its connection.
-    ///
-    /// One worker at a time asks on the connection that holds the lock, which keeps that connection alive too. The others do not wait
-    /// for its answer: they ask on their own connections who holds it.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Locked`] when another run took it.
-    pub(crate) fn ensure(&self, database: &Database, session: &mut Session) -> Result<()> {
-        let mut lock = match self.lock.try_lock() {
-            Ok(lock) => lock,
-            Err(_) => {
-                if holding_connection(database, session)? == Some(self.holder.load(Ordering::Acquire)) {
-                    return Ok(());
-                }
-                self.lock.lock().unwrap_or_else(PoisonError::into_inner)
-            }
-        };
-        lock.ensure(database)?;
-        self.holder.store(lock.connection(), Ordering::Release);
-        Ok(())
     }
 }
 

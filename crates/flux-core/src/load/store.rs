@@ -123,7 +123,7 @@ impl<'a, T: Target> Store<'a, T> {
                 self.job.remember(session, self.report, &line)?;
             }
             result = Outcome { deleted, dims_hash, created };
-            run.lock.as_ref().map_or(Ok(()), |lock| lock.ensure(run.database, session))
+            Ok(())
         });
         match stored {
             Ok(()) => Ok(result),

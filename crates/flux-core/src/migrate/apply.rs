@@ -145,7 +145,7 @@ pub(super) struct Run<'a> {
     pub(super) database: &'a Database,
     pub(super) options: &'a MigrateOptions,
     pub(super) id: String,
-    lock: Option<Lock>,
+    _lock: Option<Lock>,
 }
 
 impl<'a> Run<'a> {
@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
         if !options.dry_run && !tables.contains_key(migrations::TABLE) {
             return Err(Error::MissingTable { table: migrations::TABLE.into() });
         }
-        Ok(Self { database, options, id: unique_id(), lock })
+        Ok(Self { database, options, id: unique_id(), _lock: lock })
     }
 }
 
@@ -193,7 +193,7 @@ pub(crate) fn migrate(database: &Database, options: &MigrateOptions, progress: &
                 tables.push(MigratedTable::done(pair, done));
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error @ Error::Locked { .. }) => return Err(error),
+            Err(error) if error.is_locked_out() => return Err(error),
             Err(error) => tables.push(MigratedTable::failed(pair, &error)),
         }
     }
@@ -223,7 +223,7 @@ pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -
     }
     let attempt = unique_id();
     let mut last = None;
-    let (id, lock) = (&run.id, &mut run.lock);
+    let id = &run.id;
     database.transaction(|session| {
         // A commit whose answer was lost went through all the same; `last` is that try's plan.
         if last.is_some() && migrations::was_committed(session, &attempt)? {
@@ -232,7 +232,7 @@ pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -
         let plan = planned(session, pair, dates, &rules)?;
         apply(session, pair, &plan, (&attempt, id, database.tool()), rules.overwrite_definitive)?;
         last = Some(Taken { moves: plan.moves, aside: plan.aside });
-        lock.as_mut().map_or(Ok(()), |lock| lock.ensure(database))
+        Ok(())
     })?;
     last.ok_or_else(|| Error::Invariant(format!("{} : rien n'a été fait", pair.main)))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
-use crate::ledger::{Lock, history, migrations};
+use crate::ledger::{history, migrations};
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing};
 
@@ -92,18 +92,19 @@ pub(crate) struct CleanupReport {
 /// Those that concern the run as a whole.
 pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Report + use<>> {
     let pairs = pairs(options.space, &options.only)?;
-    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+    let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let existing = schema::existing(&mut database.session()?)?;
     let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for pair in &pairs {
         crate::signals::check()?;
-        match clean(database, pair, options, &existing, &mut lock) {
+        match clean(database, pair, options, &existing) {
             Ok((table, mut aside)) => {
                 aside::name_zones(&mut database.session()?, &mut aside)?;
                 findings.extend(aside::findings(pair, &aside, &Moves::default()));
                 tables.push(table);
             }
-            Err(error @ (Error::Interrupted | Error::Locked { .. })) => return Err(error),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) if error.is_locked_out() => return Err(error),
             Err(error) => {
                 log::error!("{} : {error}", pair.temp);
                 tables.push(CleanedTable {
@@ -144,7 +145,6 @@ fn clean(
     pair: &Pair,
     options: &CleanupOptions,
     existing: &HashMap<String, Existing>,
-    lock: &mut Option<Lock>,
 ) -> Result<(CleanedTable, Vec<Aside>)> {
     pair.require(options.space, existing)?;
     if options.dry_run {
@@ -163,9 +163,6 @@ fn clean(
             }
             // Rows thrown away without proof are nowhere: their file must not count as done.
             history::mark_cleaned(session, &pair.temp, &settled, newest)?;
-            if let Some(lock) = lock {
-                lock.ensure(database)?;
-            }
         }
         Ok(judged(pair, plan, options.force))
     })

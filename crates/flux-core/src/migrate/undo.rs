@@ -87,7 +87,7 @@ fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
             options.run
         )));
     }
-    let mut lock = if options.yes { Some(crate::ledger::lock(database)?) } else { None };
+    let _lock = if options.yes { Some(crate::ledger::lock(database)?) } else { None };
     let made = database.with_session(|session| migrations::of_runs(session, &prefix))?;
     let Some(run) = made.first().map(|made| made.run.clone()) else {
         return Err(Error::Usage(format!("aucune migration ne porte le nom « {prefix} »")));
@@ -109,12 +109,12 @@ fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
                 let judged = judge(session, made, true)?;
                 if judged.0 == Status::Undone {
                     migrations::mark_undone(session, made.id, &by)?;
-                    lock.as_mut().map_or(Ok(()), |lock| lock.ensure(database))?;
                 }
                 Ok(judged)
             });
             match done {
-                Err(error @ (Error::Interrupted | Error::Locked { .. })) => return Err(error),
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) if error.is_locked_out() => return Err(error),
                 Err(error) => (Status::Failed, Some(error.to_string())),
                 Ok(judged) => judged,
             }

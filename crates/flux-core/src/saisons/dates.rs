@@ -8,7 +8,6 @@ use crate::db::{Database, Session};
 use crate::dims;
 use crate::domain::calendar::days::Day;
 use crate::error::Result;
-use crate::ledger::Lock;
 use crate::saisons::store;
 
 /// A day whose row is wrong, and the columns that are.
@@ -62,7 +61,7 @@ pub(crate) fn inspect(session: &mut Session, days: &BTreeSet<NaiveDate>) -> Resu
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Locked`], [`crate::error::Error::Sql`].
-pub(crate) fn repair(database: &Database, lock: &mut Lock) -> Result<DatesReport> {
+pub(crate) fn repair(database: &Database) -> Result<DatesReport> {
     database.transaction(|session| {
         let days = store::days_of_facts(database, session)?;
         let report = inspect(session, &days)?;
@@ -78,7 +77,6 @@ pub(crate) fn repair(database: &Database, lock: &mut Lock) -> Result<DatesReport
             )?;
         }
         dims::fill_dates(session, &report.missing.iter().copied().collect())?;
-        lock.ensure(database)?;
         Ok(report)
     })
 }

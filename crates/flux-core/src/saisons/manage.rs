@@ -143,11 +143,10 @@ pub fn manage(database: &Database, action: &PeriodeAction, dry_run: bool) -> Res
         let mut session = database.session()?;
         return Ok(Step::new(State::load(database, &mut session)?, action)?.report(action, true));
     }
-    let mut lock = crate::ledger::lock(database)?;
+    let _lock = crate::ledger::lock(database)?;
     database.transaction(|session| {
         let step = Step::new(State::load(database, session)?, action)?;
         step.write(session, database)?;
-        lock.ensure(database)?;
         Ok(step.report(action, false))
     })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::calendar::periodes::PeriodeKind;
 use crate::error::Result;
-use crate::ledger::{self, Lock, periodes};
+use crate::ledger::{self, periodes};
 use crate::report::{Done, Page, Report, Verdict};
 use crate::saisons::SaisonKey;
 use crate::saisons::store::Stored;
@@ -74,7 +74,8 @@ pub(crate) fn reset(
         let tables = database.tables(&mut session)?;
         ResetPlan::new(&Stored::load(&mut session, &tables)?, years, periodes)
     } else {
-        apply(database, &mut ledger::lock(database)?, years, periodes)?
+        let _lock = ledger::lock(database)?;
+        apply(database, years, periodes)?
     };
     Ok(ResetReport {
         done: Done::unless(dry_run),
@@ -85,12 +86,11 @@ pub(crate) fn reset(
 }
 
 /// Applies the plan for `years` in one transaction, in which it is computed.
-fn apply(database: &Database, lock: &mut Lock, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
+fn apply(database: &Database, years: &RangeInclusive<i32>, periodes: bool) -> Result<ResetPlan> {
     let tables = database.tables(&mut database.session()?)?;
     database.transaction(|session| {
         let plan = ResetPlan::new(&Stored::load(session, &tables)?, years, periodes);
         delete(session, &plan)?;
-        lock.ensure(database)?;
         Ok(plan)
     })
 }

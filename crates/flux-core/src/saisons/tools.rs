@@ -49,7 +49,10 @@ pub fn status(database: &Database) -> Result<impl Report + use<>> {
 /// [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
 pub fn verify(database: &Database, repair: bool, dry_run: bool) -> Result<impl Report + use<>> {
     let repaired = match repair && !dry_run {
-        true => Some(dates::repair(database, &mut ledger::lock(database)?)?),
+        true => {
+            let _lock = ledger::lock(database)?;
+            Some(dates::repair(database)?)
+        }
         false => None,
     };
     Ok(VerificationReport::new(check::verify(database, Utc::now())?, repair, repaired.as_ref()))
@@ -66,7 +69,8 @@ pub fn update(database: &Database, bounds: Bounds, overwrite: bool, dry_run: boo
     let plan = if dry_run {
         crate::saisons::update::plan(database, years.clone(), overwrite)?
     } else {
-        crate::saisons::update::apply(database, &mut ledger::lock(database)?, years.clone(), overwrite)?
+        let _lock = ledger::lock(database)?;
+        crate::saisons::update::apply(database, years.clone(), overwrite)?
     };
     Ok(UpdateReport::new(&plan, &years, dry_run))
 }

@@ -9,7 +9,7 @@ use mysql::Value;
 use crate::db::{Database, Session};
 use crate::domain::calendar::saisons::SaisonSpan;
 use crate::error::{Error, Result};
-use crate::ledger::{Lock, periodes};
+use crate::ledger::periodes;
 use crate::saisons::SaisonKey;
 use crate::saisons::plan::{PeriodeStep, Plan, SaisonStep};
 use crate::saisons::store::Stored;
@@ -29,7 +29,7 @@ pub(crate) fn plan(database: &Database, years: RangeInclusive<i32>, overwrite: b
 ///
 /// # Errors
 /// [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
-pub(crate) fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
+pub(crate) fn apply(database: &Database, years: RangeInclusive<i32>, overwrite: bool) -> Result<Plan> {
     let mut session = database.session()?;
     let mut tables = database.tables(&mut session)?;
     if tables.insert(periodes::TABLE.to_owned()) {
@@ -51,7 +51,6 @@ pub(crate) fn apply(database: &Database, lock: &mut Lock, years: RangeInclusive<
         if !rest.is_empty() {
             return Err(Error::Invariant("dim_saisons et dim_periodes ne sont pas conformes après l'écriture".into()));
         }
-        lock.ensure(database)?;
         Ok(plan)
     })
 }

@@ -133,7 +133,8 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
                 Ok(Err(Kept(reason, action))) => {
                     (line.reason, line.action) = (Some(reason), Some(action.to_owned()));
                 }
-                Err(error @ (Error::Interrupted | Error::Locked { .. })) => return Err(error),
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) if error.is_locked_out() => return Err(error),
                 Err(error) => {
                     log::error!("{} : {error}", path.display());
                     line.status = Status::Failed;

@@ -62,7 +62,7 @@ struct CleanupReport {
 /// [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]; what was deleted until then is gone, the rest untouched.
 pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Progress) -> Result<impl Report + use<>> {
     let (first, last) = span(options.year)?;
-    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+    let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     let wanted = |dataset: &&Dataset| options.only.is_empty() || options.only.contains(&dataset.family);
@@ -96,9 +96,6 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
         );
         loop {
             signals::check()?;
-            if let Some(lock) = &mut lock {
-                lock.ensure(database)?;
-            }
             let doing = format!("suppression dans {}", cleaned.table);
             let deleted = database.transaction(|session| session.exec(&doing, &sql, (&first, &last)))?;
             cleaned.deleted += deleted;

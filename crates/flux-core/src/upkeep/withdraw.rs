@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, Result};
-use crate::ledger::Lock;
 use crate::ledger::history::{self, Counts, Entry};
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema::{self, Existing};
@@ -88,7 +87,7 @@ pub fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<impl R
     }
     let text = |date: Option<NaiveDate>, open: &str| date.map_or_else(|| open.to_owned(), |date| date.to_string());
     let dates = Dates(text(options.from, "1000-01-01"), text(options.to, "9999-12-31"));
-    let mut lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+    let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let existing = schema::existing(&mut database.session()?)?;
     if !options.dry_run && !existing.contains_key(history::TABLE) {
         return Err(Error::MissingTable { table: history::TABLE.into() });
@@ -111,8 +110,8 @@ pub fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<impl R
         if !has_mark(&existing, &table) {
             continue;
         }
-        let mut withdrawn = match &mut lock {
-            Some(lock) => take_out(database, dataset, options.space, &dates, lock, &run)?,
+        let mut withdrawn = match &lock {
+            Some(_) => take_out(database, dataset, options.space, &dates, &run)?,
             None => WithdrawnTable::planned(&table, &found(&mut database.session()?, &table, &dates)?),
         };
         let temp = dataset.temp_table(options.space);
@@ -149,14 +148,7 @@ fn in_temp(session: &mut Session, temp: &str, dates: &Dates) -> Result<u64> {
 }
 
 /// Counts and deletes in one transaction, with the line of history.
-fn take_out(
-    database: &Database,
-    dataset: &Dataset,
-    space: Space,
-    dates: &Dates,
-    lock: &mut Lock,
-    run: &str,
-) -> Result<WithdrawnTable> {
+fn take_out(database: &Database, dataset: &Dataset, space: Space, dates: &Dates, run: &str) -> Result<WithdrawnTable> {
     let (table, temp) = (dataset.main_table(space), dataset.temp_table(space));
     let (attempt, started_at) = (history::unique_id(), Utc::now());
     database.transaction(|session| {
@@ -194,7 +186,6 @@ fn take_out(
             started_at,
         };
         history::insert(session, &entry)?;
-        lock.ensure(database)?;
         Ok(withdrawn)
     })
 }

@@ -39,7 +39,7 @@ pub fn add(database: &Database, dry_run: bool) -> Result<impl Report + use<>> {
         let zones = plan(&mut database.session()?)?;
         return Ok(report(zones, true));
     }
-    let mut lock = crate::ledger::lock(database)?;
+    let _lock = crate::ledger::lock(database)?;
     let zones = database.transaction(|session| {
         let mut zones = plan(session)?;
         let names: Vec<String> = missing(&zones).map(|zone| normalise(Dim::Zone, zone.zone)).collect();
@@ -49,7 +49,6 @@ pub fn add(database: &Database, dry_run: bool) -> Result<impl Report + use<>> {
         for (zone, id) in absent.zip(ids) {
             zone.id_zone = Some(id);
         }
-        lock.ensure(database)?;
         Ok(zones)
     })?;
     Ok(report(zones, false))

@@ -1,0 +1,38 @@
+//! What every transaction of a run must pass before its commit: the proof that the run still may write.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::db::{Database, Session};
+use crate::error::Result;
+
+/// Who has the last word before a commit.
+pub(crate) trait Guard: fmt::Debug + Send + Sync {
+    /// Proves within the transaction of `session` that it may be committed.
+    ///
+    /// # Errors
+    /// Why it may not.
+    fn pass(&self, database: &Database, session: &mut Session) -> Result<()>;
+}
+
+/// The guard of a handle and of all its clones, while there is one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guarded(Arc<RwLock<Option<Arc<dyn Guard>>>>);
+
+impl Guarded {
+    fn get(&self) -> Option<Arc<dyn Guard>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Database {
+    /// From now on every [`Database::transaction`] passes this guard; none with `None`.
+    pub(crate) fn guard(&self, guard: Option<Arc<dyn Guard>>) {
+        *self.guard.0.write().unwrap_or_else(PoisonError::into_inner) = guard;
+    }
+
+    /// Passes the guard, where there is one.
+    pub(super) fn pass(&self, session: &mut Session) -> Result<()> {
+        self.guard.get().map_or(Ok(()), |guard| guard.pass(self, session))
+    }
+}

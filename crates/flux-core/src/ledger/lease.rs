@@ -1,0 +1,257 @@
+//! `flux_lease`: who may write, by numbers that only grow. `GET_LOCK` holds on one server alone; this holds wherever the rows go.
+//!
+//! Whoever writes holds the newest number and renews its row. Every transaction changes that row before its commit, so that of two
+//! writers, on whichever servers, one conflicts with the other; and one whose number is no longer the newest changes no row, and fails.
+//! Times are those of the server. A row that is not renewed ends by itself.
+
+use std::time::{Duration, Instant};
+
+use crate::db::Session;
+use crate::error::{Error, Result, codes};
+use crate::ledger::lock::process;
+use crate::schema::{TableSpec, column, primary};
+use crate::signals;
+
+/// Name of the table.
+pub(crate) const TABLE: &str = "flux_lease";
+
+/// Time between two signs of life.
+pub(super) const BEAT: Duration = Duration::from_secs(2);
+/// Seconds without a sign of life after which a lease has ended.
+pub(super) const LIFE: u64 = 15;
+/// Days for which leases that have ended are told.
+const KEPT: u32 = 90;
+/// Tries where two take the lease at one moment.
+const TRIES: u32 = 5;
+
+const READING: &str = "lecture du bail";
+const TAKING: &str = "prise du bail";
+const RENEWING: &str = "renouvellement du bail";
+
+/// The table as it should be: one row for each time that a run took the lock of the writers.
+pub(super) fn spec() -> TableSpec {
+    TableSpec {
+        name: TABLE.into(),
+        columns: vec![
+            column("number", "BIGINT NOT NULL"),
+            column("run", "CHAR(32) CHARACTER SET ascii NOT NULL"),
+            column("tool", "VARCHAR(64) NOT NULL"),
+            column("host", "VARCHAR(255) NOT NULL"),
+            column("pid", "BIGINT NOT NULL"),
+            column("server", "VARCHAR(255) NOT NULL"),
+            column("connection", "BIGINT NOT NULL"),
+            column("commits", "BIGINT NOT NULL"),
+            column("taken_at", "DATETIME(3) NOT NULL"),
+            column("beat_at", "DATETIME(3) NOT NULL"),
+            column("ended_at", "DATETIME(3) NULL"),
+            column("ended", "VARCHAR(16) NULL"),
+        ],
+        indexes: vec![primary(vec!["number"])],
+    }
+}
+
+/// The newest lease.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lease {
+    pub(crate) number: u64,
+    pub(super) run: String,
+    pub(crate) tool: String,
+    pub(crate) host: String,
+    pub(crate) pid: u64,
+    /// Which server its connection leads to, and the connection's number there.
+    pub(super) server: String,
+    pub(super) connection: u64,
+    pub(crate) taken_at: String,
+    beat_at: String,
+    /// Seconds since the last sign of life, as the server that was asked counts them.
+    pub(crate) silent_s: f64,
+    /// Whether it was given back, or taken away.
+    pub(super) ended: bool,
+}
+
+impl Lease {
+    /// Whether it is held as far as one can see from here.
+    pub(super) fn is_live(&self) -> bool {
+        !self.ended && self.silent_s < LIFE as f64
+    }
+
+    /// Who, where, since when: for messages.
+    pub(super) fn text(&self) -> String {
+        let server = self.server.split('#').next().unwrap_or_default();
+        format!(
+            "{}, {}, par le serveur {server}, depuis {} UTC",
+            self.tool,
+            process(self.pid, &self.host),
+            self.taken_at.chars().take(19).collect::<String>()
+        )
+    }
+}
+
+/// The newest lease; `None` where there never was one, or where the table is not there or not to be seen.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn newest(session: &mut Session) -> Result<Option<Lease>> {
+    match read(session, "") {
+        Err(Error::MissingTable { .. }) => Ok(None),
+        Err(error) if error.has_code(codes::ACCESS_DENIED) => Ok(None),
+        result => result,
+    }
+}
+
+fn read(session: &mut Session, how: &str) -> Result<Option<Lease>> {
+    type Fields = (u64, String, String, String, u64, String, u64, String, String, f64, bool);
+    let sql = format!(
+        "SELECT number, run, tool, host, pid, server, connection, CAST(taken_at AS CHAR), CAST(beat_at AS CHAR), \
+         TIMESTAMPDIFF(MICROSECOND, beat_at, UTC_TIMESTAMP(3)) / 1e6, ended_at IS NOT NULL \
+         FROM flux_lease ORDER BY number DESC LIMIT 1 {how}"
+    );
+    let row: Option<Fields> = session.first(READING, &sql, ())?;
+    let lease = |(number, run, tool, host, pid, server, connection, taken_at, beat_at, silent_s, ended): Fields| {
+        Lease { number, run, tool, host, pid, server, connection, taken_at, beat_at, silent_s, ended }
+    };
+    Ok(row.map(lease))
+}
+
+/// Who takes a lease.
+#[derive(Debug)]
+pub(super) struct Taker<'a> {
+    pub(super) run: &'a str,
+    pub(super) tool: &'a str,
+    pub(super) host: String,
+    pub(super) pid: u32,
+}
+
+/// What became of a try.
+enum Tried {
+    /// Ours, by this number; the one that was taken away for it.
+    Taken(u64, Option<Lease>),
+    /// In other hands.
+    Held(Lease),
+}
+
+/// Takes the lease, or says who holds it. `session` holds the server's lock of the writers, so that a holder on this server has lost its
+/// connection; one on another server may be dead, which shows within seconds.
+///
+/// # Errors
+/// [`Error::LockLost`] for a run that had a lease and lost it, [`Error::MissingTable`], [`Error::Sql`].
+pub(super) fn take(session: &mut Session, taker: &Taker<'_>) -> Result<std::result::Result<u64, Lease>> {
+    let begun = Instant::now();
+    let mut seen: Option<Lease> = None;
+    let mut conflicts = 0;
+    loop {
+        let patience = begun.elapsed() >= Duration::from_secs(LIFE);
+        match attempt(session, taker, patience) {
+            Ok(Tried::Taken(number, taken)) => {
+                if let Some(lease) = taken {
+                    let silent = lease.silent_s.max(0.0).round();
+                    log::warn!(
+                        "verrou repris : {} s'est arrêté sans le rendre, sans signe de vie depuis {silent} s",
+                        lease.text()
+                    );
+                }
+                forget(session, number);
+                return Ok(Ok(number));
+            }
+            Ok(Tried::Held(lease)) => {
+                let lives =
+                    seen.as_ref().is_some_and(|seen| (seen.number, &seen.beat_at) != (lease.number, &lease.beat_at));
+                if lives {
+                    return Ok(Err(lease));
+                }
+                seen = Some(lease);
+                signals::sleep(Duration::from_secs(1))?;
+            }
+            Err(error) if error.is_conflict() && conflicts < TRIES => {
+                conflicts += 1;
+                session.exec_aside(TAKING, "ROLLBACK", ())?;
+                signals::sleep(Duration::from_millis(200))?;
+            }
+            Err(error) => {
+                // The connection may be gone; what was begun is then rolled back all the same.
+                let _ = session.exec_aside(TAKING, "ROLLBACK", ());
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// `patience`: the holder was watched for as long as a lease lives, and gave no sign.
+fn attempt(session: &mut Session, taker: &Taker<'_>, patience: bool) -> Result<Tried> {
+    session.exec_aside(TAKING, "START TRANSACTION", ())?;
+    let last = read(session, "FOR UPDATE")?;
+    let number = last.as_ref().map_or(1, |last| last.number + 1);
+    if let Some(own) = last.as_ref().filter(|last| last.run == taker.run && !last.ended) {
+        // Taken again after a lost connection.
+        let server = session.server().to_owned();
+        let sql = "UPDATE flux_lease SET server = ?, connection = CONNECTION_ID(), beat_at = UTC_TIMESTAMP(3) WHERE number = ?";
+        session.exec_aside(TAKING, sql, (server, own.number))?;
+        session.exec_aside(TAKING, "COMMIT", ())?;
+        return Ok(Tried::Taken(own.number, None));
+    }
+    let known: Option<u8> = session.first(READING, "SELECT 1 FROM flux_lease WHERE run = ? LIMIT 1", (taker.run,))?;
+    if known.is_some() {
+        return Err(Error::LockLost { holder: last.map_or_else(String::new, |last| last.text()) });
+    }
+    let held = last.filter(|last| !last.ended);
+    if let Some(held) = &held {
+        if held.server != session.server() && held.is_live() && !patience {
+            session.exec_aside(TAKING, "ROLLBACK", ())?;
+            return Ok(Tried::Held(held.clone()));
+        }
+        let sql = "UPDATE flux_lease SET ended_at = UTC_TIMESTAMP(3), ended = 'expired' WHERE number = ?";
+        session.exec_aside(TAKING, sql, (held.number,))?;
+    }
+    let sql = "INSERT INTO flux_lease (number, run, tool, host, pid, server, connection, commits, taken_at, beat_at) \
+               VALUES (?, ?, ?, ?, ?, ?, CONNECTION_ID(), 0, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))";
+    let server = session.server().to_owned();
+    session.exec_aside(TAKING, sql, (number, taker.run, taker.tool, &taker.host, taker.pid, server))?;
+    session.exec_aside(TAKING, "COMMIT", ())?;
+    Ok(Tried::Taken(number, held))
+}
+
+/// Old leases tell nothing any more. That they stay does no harm.
+fn forget(session: &mut Session, number: u64) {
+    let sql = format!(
+        "DELETE FROM flux_lease WHERE number < ? AND beat_at < UTC_TIMESTAMP(3) - INTERVAL {KEPT} DAY LIMIT 100"
+    );
+    if let Err(error) = session.exec_aside("baux anciens", &sql, (number,)) {
+        log::debug!("{error}");
+    }
+}
+
+/// Proves in a transaction that the lease is still ours, so that it conflicts with any other that does.
+///
+/// # Errors
+/// [`Error::LockLost`] where it is not; [`Error::Sql`].
+pub(super) fn fence(session: &mut Session, number: u64) -> Result<()> {
+    let sql =
+        "UPDATE flux_lease SET commits = commits + 1, beat_at = UTC_TIMESTAMP(3) WHERE number = ? AND ended_at IS NULL";
+    if session.exec_aside("contrôle du bail", sql, (number,))? == 1 {
+        return Ok(());
+    }
+    // Not as the transaction's snapshot has it.
+    let holder = read(session, "LOCK IN SHARE MODE")?.map_or_else(|| "bail disparu".into(), |lease| lease.text());
+    Err(Error::LockLost { holder })
+}
+
+/// Gives a sign of life.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(super) fn beat(session: &mut Session, number: u64) -> Result<()> {
+    let sql = "UPDATE flux_lease SET beat_at = UTC_TIMESTAMP(3) WHERE number = ? AND ended_at IS NULL";
+    session.exec_aside(RENEWING, sql, (number,))?;
+    Ok(())
+}
+
+/// Gives the lease back.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(super) fn end(session: &mut Session, number: u64) -> Result<()> {
+    let sql =
+        "UPDATE flux_lease SET ended_at = UTC_TIMESTAMP(3), ended = 'released' WHERE number = ? AND ended_at IS NULL";
+    session.exec_aside("retour du bail", sql, (number,))?;
+    Ok(())
+}
