@@ -97,6 +97,8 @@ fn every_kind_of_row_ends_as_it_should_and_a_second_run_changes_nothing() {
     assert_eq!(nights(&first), ([5, 1, 1, 1, 1, 2], "migrated".into()));
     assert_eq!(nights(&dry).0, nights(&first).0, "the dry run foresaw it");
     assert_eq!(main_rows(&world), expected);
+    // The mark that older databases give to definitive rows, and the cost of longer rows.
+    assert_eq!(world.db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE updated_at IS NOT NULL"), "0");
 
     let untouched = "SELECT CONCAT_WS(' ', id, date, id_zone, volume, is_provisional, created_at, updated_at) FROM fact_nuitees ORDER BY id";
     let before = world.db.column(untouched);

@@ -145,6 +145,8 @@ pub(super) struct Run<'a> {
     pub(super) database: &'a Database,
     pub(super) options: &'a MigrateOptions,
     pub(super) id: String,
+    /// The tables as the server has them.
+    tables: &'a HashMap<String, Existing>,
     _lock: Option<Lock>,
 }
 
@@ -154,14 +156,14 @@ impl<'a> Run<'a> {
     pub(super) fn begin(
         database: &'a Database,
         options: &'a MigrateOptions,
-        tables: &HashMap<String, Existing>,
+        tables: &'a HashMap<String, Existing>,
     ) -> Result<Self> {
         // The lock first: where older scripts made the database, `adopt-database` is what to run, not `ensure-schema`.
         let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
         if !options.dry_run && !tables.contains_key(migrations::TABLE) {
             return Err(Error::MissingTable { table: migrations::TABLE.into() });
         }
-        Ok(Self { database, options, id: unique_id(), _lock: lock })
+        Ok(Self { database, options, id: unique_id(), tables, _lock: lock })
     }
 }
 
@@ -185,7 +187,7 @@ pub(crate) fn migrate(database: &Database, options: &MigrateOptions, progress: &
     for pair in &pairs {
         crate::signals::check()?;
         let bar = progress.step(&pair.main);
-        let result = migrate_pair(&mut run, pair, &existing);
+        let result = migrate_pair(&mut run, pair);
         bar.finish_and_clear();
         match result {
             Ok(done) => {
@@ -200,8 +202,8 @@ pub(crate) fn migrate(database: &Database, options: &MigrateOptions, progress: &
     Ok(MigrateReport { done: Done::unless(options.dry_run), run: run.id, tables, findings })
 }
 
-fn migrate_pair(run: &mut Run<'_>, pair: &Pair, tables: &HashMap<String, Existing>) -> Result<Taken> {
-    pair.require(run.options.space, tables)?;
+fn migrate_pair(run: &mut Run<'_>, pair: &Pair) -> Result<Taken> {
+    pair.require(run.options.space, run.tables)?;
     let mut done = migrate_dates(run, pair, &Dates::All)?;
     aside::name_zones(&mut run.database.session()?, &mut done.aside)?;
     Ok(done)
@@ -223,14 +225,14 @@ pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -
     }
     let attempt = unique_id();
     let mut last = None;
-    let id = &run.id;
+    let (id, dated) = (&run.id, pair.is_dated(run.tables));
     database.transaction(|session| {
         // A commit whose answer was lost went through all the same; `last` is that try's plan.
         if last.is_some() && migrations::was_committed(session, &attempt)? {
             return Ok(());
         }
         let plan = planned(session, pair, dates, &rules)?;
-        apply(session, pair, &plan, (&attempt, id, database.tool()), rules.overwrite_definitive)?;
+        apply(session, (pair, dated), &plan, (&attempt, id, database.tool()), rules.overwrite_definitive)?;
         last = Some(Taken { moves: plan.moves, aside: plan.aside });
         Ok(())
     })?;
@@ -240,7 +242,7 @@ pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -
 /// Carries a plan out, in the transaction in which it was made. A plan that changes nothing leaves no trace.
 fn apply(
     session: &mut Session,
-    pair: &Pair,
+    (pair, dated): (&Pair, bool),
     plan: &Plan,
     (attempt, run, tool): (&str, &str, &str),
     overwrite: bool,
@@ -255,7 +257,7 @@ fn apply(
         Migration { attempt, run, tool, temp, main, dates, inserted, updated, removed, suspended, blocked, unrecorded };
     let id = migrations::insert(session, &migration, &plan.cells)?;
     let (key, columns, whole) = (pair.dataset.key(), pair.dataset.columns(), has_breakdown(pair));
-    let ledgered = Ledgered { id, temp, main, key: &key, columns: &columns, whole: &whole };
+    let ledgered = Ledgered { id, temp, main, key: &key, columns: &columns, whole: &whole, dated };
     let planned = Planned { inserted, inserted_known: plan.inserted_known(), updated, removed, all_new: plan.all_new };
     ledgered.carry_out(session, &planned, overwrite)
 }

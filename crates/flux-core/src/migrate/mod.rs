@@ -78,6 +78,11 @@ impl Pair {
         schema::require(&schema::main_table(self.dataset, space), tables)
     }
 
+    /// Whether the main table tells when a row was changed; older ones may not.
+    fn is_dated(&self, tables: &HashMap<String, Existing>) -> bool {
+        tables.get(&self.main).is_some_and(|table| table.columns.iter().any(|column| column == "updated_at"))
+    }
+
     /// `t.date = m.date AND t.id_zone = m.id_zone AND …`
     fn on_key(&self) -> String {
         let equal: Vec<String> = self.dataset.key().iter().map(|column| format!("m.{column} = t.{column}")).collect();

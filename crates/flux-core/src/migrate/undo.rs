@@ -1,6 +1,8 @@
 //! A migration undone: rows that it added go, volumes and states return, rows that it withdrew are back. Only where main still holds
 //! what it left.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -12,6 +14,7 @@ use crate::ledger::rows::{Ledgered, Planned};
 use crate::migrate::{MigrateOptions, Pair, migrate};
 use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, verdict};
+use crate::schema::{self, Existing};
 
 /// What to undo.
 #[derive(Debug, Clone)]
@@ -97,6 +100,7 @@ fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
             "plusieurs exécutions commencent par « {prefix} » : donnez-en plus de chiffres"
         )));
     }
+    let existing = schema::existing(&mut database.session()?)?;
     let by = unique_id();
     let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for made in &made {
@@ -106,7 +110,7 @@ fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
                 if migrations::was_undone(session, made.id, &by)? {
                     return Ok((Status::Undone, None));
                 }
-                let judged = judge(session, made, true)?;
+                let judged = judge(session, made, &existing, true)?;
                 if judged.0 == Status::Undone {
                     migrations::mark_undone(session, made.id, &by)?;
                 }
@@ -119,7 +123,7 @@ fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
                 Ok(judged) => judged,
             }
         } else {
-            judge(&mut database.session()?, made, false)?
+            judge(&mut database.session()?, made, &existing, false)?
         };
         if let (Status::Refused, Some(reason)) = (status, &reason) {
             findings.push(refusal(made, reason));
@@ -143,7 +147,12 @@ fn refusal(made: &Made, reason: &str) -> Finding {
 }
 
 /// Looks whether a migration can be undone, and undoes it with `act`.
-fn judge(session: &mut Session, made: &Made, act: bool) -> Result<(Status, Option<String>)> {
+fn judge(
+    session: &mut Session,
+    made: &Made,
+    tables: &HashMap<String, Existing>,
+    act: bool,
+) -> Result<(Status, Option<String>)> {
     let refused = |reason: String| Ok((Status::Refused, Some(reason)));
     if let Some(when) = &made.undone_at {
         return Ok((Status::Already, Some(format!("annulée le {when} UTC"))));
@@ -160,8 +169,15 @@ fn judge(session: &mut Session, made: &Made, act: bool) -> Result<(Status, Optio
         return refused("cette table n'est pas au catalogue".into());
     };
     let (key, columns) = (pair.dataset.key(), pair.dataset.columns());
-    let ledgered =
-        Ledgered { id: made.id, temp: &made.temp, main: &made.main, key: &key, columns: &columns, whole: "TRUE" };
+    let ledgered = Ledgered {
+        id: made.id,
+        temp: &made.temp,
+        main: &made.main,
+        key: &key,
+        columns: &columns,
+        whole: "TRUE",
+        dated: pair.is_dated(tables),
+    };
     let planned = Planned {
         inserted: made.inserted,
         inserted_known: ledgered.inserted_known(session)?,
