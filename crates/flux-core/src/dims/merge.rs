@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use mysql::Value;
 use serde::Serialize;
 
-use crate::db::{Database, Session, quote};
+use crate::db::{Database, Session, marks, quote};
 use crate::domain::catalogue::{Dataset, Dim, fact_tables};
 use crate::error::{Error, Result};
 use crate::ledger::{migrations, ownership, rows};
@@ -229,43 +230,81 @@ fn plan(session: &mut Session, how: How, pairs: &[Pair], existing: &HashMap<Stri
     Ok(merges)
 }
 
+/// Dates of one statement. No index of a fact table leads with a dimension, all lead with the date: a condition on few dates is read by
+/// index, one on a dimension alone reads the whole table.
+const MANY_DATES: usize = 100;
+
+/// `side.date IN (…)`, its values after others.
+fn on_dates(side: &str, others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
+    let values = others.iter().map(Value::from).chain(dates.iter().map(Value::from)).collect();
+    (format!("{side}.date IN {}", marks(1, dates.len())), values)
+}
+
+/// The dates of a table.
+fn all_dates(session: &mut Session, table: &str) -> Result<Vec<String>> {
+    // The list by itself, so that the server jumps from date to date in the index.
+    let sql = format!("SELECT CAST(d.date AS CHAR) FROM (SELECT DISTINCT date FROM {table}) d ORDER BY d.date");
+    session.rows(&format!("dates de {table}"), &sql, ())
+}
+
+/// Rows and volume of one row of a dimension, by date.
+fn held(session: &mut Session, table: &str, id: &str, row: u32) -> Result<Vec<(String, u64, u64)>> {
+    let mut held = Vec::new();
+    for dates in all_dates(session, table)?.chunks(MANY_DATES) {
+        let (of_dates, values) = on_dates("a", &[row], dates);
+        let sql = format!(
+            "SELECT CAST(a.date AS CHAR), COUNT(*), CAST(COALESCE(SUM(a.volume), 0) AS UNSIGNED) FROM {table} a \
+             WHERE a.{id} = ? AND {of_dates} GROUP BY a.date ORDER BY a.date"
+        );
+        held.extend(session.rows::<(String, u64, u64)>(&format!("lecture de {table}"), &sql, values)?);
+    }
+    Ok(held)
+}
+
 fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u32, u32), how: How) -> Result<Move> {
     let id = how.dim.spec().id;
     let doing = format!("lecture de {table}");
-    let sql = format!("SELECT COUNT(*), CAST(COALESCE(SUM(volume), 0) AS UNSIGNED) FROM {table} WHERE {id} = ?");
-    let (rows, volume) = session.first::<(u64, u64)>(&doing, &sql, (from,))?.unwrap_or_default();
+    let held = held(session, table, id, from)?;
+    let (rows, volume) = (held.iter().map(|(_, rows, _)| rows).sum(), held.iter().map(|(.., volume)| volume).sum());
     let mut found =
         Move { table: table.to_owned(), rows, volume, conflicts: 0, identical: 0, examples: Vec::new(), dropped: 0 };
-    if rows == 0 {
-        return Ok(found);
-    }
-    let join =
-        format!("FROM {table} a JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ?", same_key(dataset, how.dim));
-    let sql = format!(
-        "SELECT COUNT(*), CAST(COALESCE(SUM(a.volume = b.volume), 0) AS UNSIGNED), \
-         CAST(COALESCE(SUM(a.volume), 0) AS UNSIGNED), CAST(COALESCE(SUM(b.volume), 0) AS UNSIGNED) {join}"
-    );
-    let (conflicts, identical, source, target) =
-        session.first::<(u64, u64, u64, u64)>(&doing, &sql, (from, into))?.unwrap_or_default();
-    found.conflicts = conflicts;
-    found.identical = identical;
-    found.dropped = match how.rule {
-        Rule::Target => source,
-        Rule::Source => target,
-        Rule::Sum | Rule::Refuse => 0,
-    };
-    if conflicts > 0 {
-        let rest: String = dataset
-            .dims()
-            .filter(|dim| *dim != how.dim)
-            .map(|dim| format!(", ' {} ', a.{}", dim.spec().id, dim.spec().id))
-            .collect();
-        let sql = format!(
-            "SELECT CONCAT(CAST(a.date AS CHAR){rest}, ' : ', a.volume, ' / ', b.volume) {join} \
-             ORDER BY a.volume = b.volume, a.date LIMIT {EXAMPLES}"
+    let rest: String = dataset
+        .dims()
+        .filter(|dim| *dim != how.dim)
+        .map(|dim| format!(", ' {} ', a.{}", dim.spec().id, dim.spec().id))
+        .collect();
+    let mut examples: Vec<(u8, String)> = Vec::new();
+    let dates: Vec<String> = held.into_iter().map(|(date, ..)| date).collect();
+    for dates in dates.chunks(MANY_DATES) {
+        let (of_dates, values) = on_dates("a", &[from, into], dates);
+        let join = format!(
+            "FROM {table} a STRAIGHT_JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ? AND {of_dates}",
+            same_key(dataset, how.dim)
         );
-        found.examples = session.rows(&doing, &sql, (from, into))?;
+        let sql = format!(
+            "SELECT COUNT(*), CAST(COALESCE(SUM(a.volume = b.volume), 0) AS UNSIGNED), \
+             CAST(COALESCE(SUM(a.volume), 0) AS UNSIGNED), CAST(COALESCE(SUM(b.volume), 0) AS UNSIGNED) {join}"
+        );
+        let (conflicts, identical, source, target) =
+            session.first::<(u64, u64, u64, u64)>(&doing, &sql, values.clone())?.unwrap_or_default();
+        found.conflicts += conflicts;
+        found.identical += identical;
+        found.dropped += match how.rule {
+            Rule::Target => source,
+            Rule::Source => target,
+            Rule::Sum | Rule::Refuse => 0,
+        };
+        if conflicts > 0 {
+            let sql = format!(
+                "SELECT a.volume = b.volume, CONCAT(CAST(a.date AS CHAR){rest}, ' : ', a.volume, ' / ', b.volume) {join} \
+                 ORDER BY a.volume = b.volume, a.date LIMIT {EXAMPLES}"
+            );
+            examples.extend(session.rows::<(u8, String)>(&doing, &sql, values)?);
+        }
     }
+    // Those that differ first; a stable sort leaves them by date.
+    examples.sort_by_key(|(is_same, _)| *is_same);
+    found.examples = examples.into_iter().take(EXAMPLES).map(|(_, text)| text).collect();
     Ok(found)
 }
 
@@ -296,14 +335,16 @@ fn apply(database: &Database, merges: &[Merge], how: How, existing: &HashMap<Str
 /// Volume by date of both rows together.
 type Totals = BTreeMap<String, u64>;
 
-fn totals(session: &mut Session, table: &str, id: &str, pair: (u32, u32)) -> Result<Totals> {
+fn totals(session: &mut Session, table: &str, id: &str, pair: (u32, u32), dates: &[String]) -> Result<Totals> {
+    let (of_dates, values) = on_dates("a", &[pair.0, pair.1], dates);
     let sql = format!(
-        "SELECT CAST(date AS CHAR), CAST(SUM(volume) AS UNSIGNED) FROM {table} WHERE {id} IN (?, ?) GROUP BY date"
+        "SELECT CAST(a.date AS CHAR), CAST(SUM(a.volume) AS UNSIGNED) FROM {table} a WHERE a.{id} IN (?, ?) AND {of_dates} GROUP BY a.date"
     );
-    let rows: Vec<(String, u64)> = session.rows(&format!("volumes de {table}"), &sql, pair)?;
+    let rows: Vec<(String, u64)> = session.rows(&format!("volumes de {table}"), &sql, values)?;
     Ok(rows.into_iter().collect())
 }
 
+/// Moves the facts of a table, some dates at a time; other dates than those of the row that goes cannot change.
 fn move_facts(
     session: &mut Session,
     dataset: &Dataset,
@@ -311,16 +352,39 @@ fn move_facts(
     pair: (u32, u32),
     (table, how): (&str, How),
 ) -> Result<()> {
-    let (from, into) = pair;
-    let (id, rule) = (how.dim.spec().id, how.rule);
     // When a row was last changed tells a definitive row from a provisional one in older databases: it stays.
     let dated = existing.columns.iter().any(|column| column == "updated_at");
-    let (when_b, when) = if dated { (", b.updated_at = b.updated_at", ", updated_at = updated_at") } else { ("", "") };
+    let id = how.dim.spec().id;
+    let dates: Vec<String> = held(session, table, id, pair.0)?.into_iter().map(|(date, ..)| date).collect();
+    for dates in dates.chunks(MANY_DATES) {
+        crate::signals::check()?;
+        move_dates(session, (dataset, dated), pair, (table, how), dates)?;
+    }
+    if held(session, table, id, pair.0)?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Invariant(format!("{table} : des lignes de celle qui part sont restées")))
+}
+
+fn move_dates(
+    session: &mut Session,
+    (dataset, dated): (&Dataset, bool),
+    pair: (u32, u32),
+    (table, how): (&str, How),
+    dates: &[String],
+) -> Result<()> {
+    let (from, into) = pair;
+    let (id, rule) = (how.dim.spec().id, how.rule);
+    let (when_b, when) =
+        if dated { (", b.updated_at = b.updated_at", ", a.updated_at = a.updated_at") } else { ("", "") };
     let doing = format!("réunion dans {table}");
-    let mut expected = totals(session, table, id, pair)?;
-    let key = same_key(dataset, how.dim);
-    let both = format!("{key} AND a.{id} = {from} AND b.{id} = {into}");
+    let mut expected = totals(session, table, id, pair, dates)?;
+    let (of_dates, values) = on_dates("a", &[], dates);
     // a: the row that goes, b: the one that stays.
+    let both = format!(
+        "{table} a STRAIGHT_JOIN {table} b ON {} AND a.{id} = {from} AND b.{id} = {into}",
+        same_key(dataset, how.dim)
+    );
     let dropped = match rule {
         Rule::Target => Some("a"),
         Rule::Source => Some("b"),
@@ -328,32 +392,27 @@ fn move_facts(
     };
     if let Some(side) = dropped {
         let sql = format!(
-            "SELECT CAST(a.date AS CHAR), CAST(SUM({side}.volume) AS UNSIGNED) FROM {table} a JOIN {table} b ON {both} \
-             GROUP BY a.date"
+            "SELECT CAST(a.date AS CHAR), CAST(SUM({side}.volume) AS UNSIGNED) FROM {both} WHERE {of_dates} GROUP BY a.date"
         );
-        let rows: Vec<(String, u64)> = session.rows(&doing, &sql, ())?;
+        let rows: Vec<(String, u64)> = session.rows(&doing, &sql, values.clone())?;
         for (date, volume) in rows {
             let total = expected.entry(date).or_default();
             *total = total.saturating_sub(volume);
         }
-        let sql = format!("DELETE {side} FROM {table} a JOIN {table} b ON {both}");
-        session.exec(&doing, &sql, ())?;
+        let sql = format!("DELETE {side} FROM {both} WHERE {of_dates}");
+        session.exec(&doing, &sql, values)?;
     } else if rule == Rule::Sum {
         // A sum of which one part is provisional is provisional.
         let sql = format!(
-            "UPDATE {table} a JOIN {table} b ON {both} SET b.volume = b.volume + a.volume, \
-             b.is_provisional = GREATEST(a.is_provisional, b.is_provisional){when_b}"
+            "UPDATE {both} SET b.volume = b.volume + a.volume, \
+             b.is_provisional = GREATEST(a.is_provisional, b.is_provisional){when_b} WHERE {of_dates}"
         );
-        session.exec(&doing, &sql, ())?;
-        session.exec(&doing, &format!("DELETE a FROM {table} a JOIN {table} b ON {both}"), ())?;
+        session.exec(&doing, &sql, values.clone())?;
+        session.exec(&doing, &format!("DELETE a FROM {both} WHERE {of_dates}"), values)?;
     }
-    session.exec(&doing, &format!("UPDATE {table} SET {id} = ?{when} WHERE {id} = ?"), (into, from))?;
-    prove(&expected, &totals(session, table, id, pair)?, table)?;
-    let left: Option<u8> = session.first(&doing, &format!("SELECT 1 FROM {table} WHERE {id} = ? LIMIT 1"), (from,))?;
-    match left {
-        None => Ok(()),
-        Some(_) => Err(Error::Invariant(format!("{table} : des lignes de celle qui part sont restées"))),
-    }
+    let (of_dates, values) = on_dates("a", &[into, from], dates);
+    session.exec(&doing, &format!("UPDATE {table} a SET a.{id} = ?{when} WHERE a.{id} = ? AND {of_dates}"), values)?;
+    prove(&expected, &totals(session, table, id, pair, dates)?, table)
 }
 
 fn prove(expected: &Totals, found: &Totals, table: &str) -> Result<()> {
