@@ -88,26 +88,58 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
         let names: Vec<&str> =
             [history::TABLE, PROGRESS].into_iter().filter(|name| existing.contains_key(*name)).collect();
         report.forgotten += forget(database, &names, &cleaned.table, &first, &last)?;
-        let sql = format!(
-            "DELETE FROM {} WHERE date BETWEEN ? AND ? ORDER BY {} LIMIT {}",
-            cleaned.table,
-            dataset.key().join(", "),
-            options.batch_size.max(1)
-        );
+        let most = options.batch_size.max(1) as u64;
+        // Anew as long as there are any: what somebody has written meanwhile goes too.
         loop {
-            signals::check()?;
-            let doing = format!("suppression dans {}", cleaned.table);
-            let deleted = database.transaction(|session| session.exec(&doing, &sql, (&first, &last)))?;
-            cleaned.deleted += deleted;
-            report.deleted += deleted;
-            bar.inc(deleted);
-            if deleted == 0 {
+            let dates = database.with_session(|session| dates_of(session, &cleaned.table, &first, &last))?;
+            let mut open = dates.as_slice();
+            while !open.is_empty() {
+                signals::check()?;
+                let (deleted, done) =
+                    database.transaction(|session| delete_batch(session, dataset, &cleaned.table, open, most))?;
+                open = &open[done..];
+                cleaned.deleted += deleted;
+                report.deleted += deleted;
+                bar.inc(deleted);
+            }
+            if dates.is_empty() {
                 break;
             }
         }
     }
     bar.finish_and_clear();
     Ok(report)
+}
+
+/// The dates of the year that have rows.
+fn dates_of(session: &mut Session, table: &str, first: &str, last: &str) -> Result<Vec<String>> {
+    let sql = format!(
+        "SELECT CAST(d.date AS CHAR) FROM (SELECT DISTINCT date FROM {table} WHERE date BETWEEN ? AND ?) d ORDER BY d.date"
+    );
+    session.rows(&format!("dates de {table}"), &sql, (first, last))
+}
+
+/// Deletes the first rows of these dates, in the order of the key and at most so many; gives how many, and how many dates are done with.
+/// Date by date: an index has the rows of one date in order, while those of a year would be sorted anew for each batch where the table is
+/// partitioned.
+fn delete_batch(
+    session: &mut Session,
+    dataset: &Dataset,
+    table: &str,
+    dates: &[String],
+    most: u64,
+) -> Result<(u64, usize)> {
+    let order: Vec<&str> = dataset.key().into_iter().filter(|column| *column != "date").collect();
+    let order = order.join(", ");
+    let mut deleted = 0;
+    for (done, date) in dates.iter().enumerate() {
+        let sql = format!("DELETE FROM {table} WHERE date = ? ORDER BY {order} LIMIT {}", most - deleted);
+        deleted += session.exec(&format!("suppression dans {table}"), &sql, (date,))?;
+        if deleted == most {
+            return Ok((deleted, done));
+        }
+    }
+    Ok((deleted, dates.len()))
 }
 
 fn span(year: i32) -> Result<(String, String)> {
