@@ -24,9 +24,10 @@ Peut être relancé : ses propres fichiers sont remplacés, ceux d'autrui jamais
 nouvelles). --scale et --rows rendent les ventilations plus denses ; pour des millions de lignes, --days aussi.
 
 Défauts, au format NOM[:LIGNES][@FICHIER], par exemple volume-negatif:20@duree_sejour.csv ;
-sans FICHIER, ceux des lignes touchent tous les fichiers, 3 lignes chacun :
-  rejetés         zone-inconnue, commune-ambigue, volume-negatif, volume-decimal, volume-textuel, volume-enorme,
-                  volume-vide, lignes-irregulieres, guillemet-ouvert, octets-nuls, ligne-geante, 30-fevrier, an-0001
+sans FICHIER, ceux des lignes touchent tous les fichiers, 3 lignes chacun (zones-renommees:N : N zones, 2 sinon) :
+  rejetés         zone-inconnue, zones-renommees, commune-ambigue, volume-negatif, volume-decimal, volume-textuel,
+                  volume-enorme, volume-vide, lignes-irregulieres, guillemet-ouvert, octets-nuls, ligne-geante,
+                  30-fevrier, an-0001
   à départager    lignes-doubles, lignes-contradictoires
   sans dommage    volumes-formates, accents-abimes, encodages-meles
   non stockés     volume-nul (familles brutes)

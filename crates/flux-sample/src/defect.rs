@@ -13,6 +13,8 @@ named! {
     Defect {
         /// A zone that no list knows.
         ZoneInconnue = "zone-inconnue",
+        /// Zones of which every line bears a name that no list knows.
+        ZonesRenommees = "zones-renommees",
         /// A commune name that several neighbouring départements share and the observatory's own has not.
         CommuneAmbigue = "commune-ambigue",
         /// `-12`
@@ -118,7 +120,7 @@ impl Defect {
     /// Whether a dataset can have it: the raw families create the names that they meet, and say 0 where there is nothing.
     pub(super) fn applies(self, layout: Layout, dataset: &Dataset) -> bool {
         match self {
-            Defect::ZoneInconnue => layout == Layout::Weekly,
+            Defect::ZoneInconnue | Defect::ZonesRenommees => layout == Layout::Weekly,
             Defect::CommuneAmbigue => layout == Layout::Weekly && dataset.breakdown.contains(&Dim::Commune),
             Defect::VolumeNul => layout == Layout::Raw,
             _ => true,
@@ -127,10 +129,16 @@ impl Defect {
 
     pub(super) fn place(self) -> Place {
         match self.effect(Layout::Weekly) {
+            _ if self.is_of_rows() => Place::File,
             Effect::Stored => Place::Altered,
             Effect::Missing | Effect::Unusable => Place::File,
             Effect::Duplicate | Effect::Conflict | Effect::Rejected | Effect::Zero => Place::Added,
         }
+    }
+
+    /// Whether the rows of a file tell by themselves that they have it.
+    pub(super) fn is_of_rows(self) -> bool {
+        matches!(self, Defect::DateTronquee | Defect::ZonesRenommees)
     }
 
     /// The weekly file that takes a defect of the whole file where none is named: each its own, so that one delivery
@@ -153,6 +161,7 @@ impl Defect {
     fn default_count(self) -> u64 {
         match self {
             Defect::LigneGeante | Defect::GuillemetOuvert => 1,
+            Defect::ZonesRenommees => 2,
             _ if self.place() == Place::File => 1,
             _ => 3,
         }
@@ -164,7 +173,7 @@ impl Defect {
 pub struct Planned {
     /// Which.
     pub defect: Defect,
-    /// Lines per file; without meaning for a defect of the whole file.
+    /// Lines per file, or zones; without meaning for a defect of the whole file.
     pub count: u64,
     /// File of the weekly delivery, or raw family, that alone gets it.
     pub file: Option<String>,

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::defect::{Defect, Effect, Place};
-use crate::inject::Injector;
+use crate::inject::{Injector, LISTED};
 use crate::manifest::{DayTotal, DefectReport, Expected, FileReport, Revision};
 use crate::rng::mix;
 use crate::rows::Rows;
@@ -90,13 +90,30 @@ fn write_rows(rows: &Rows<'_>, writer: &mut Writer<'_>, report: &mut FileReport)
     // Counting costs a tenth of writing, and only spoilt files need it.
     let mut injector = Injector::new(&defects, if defects.is_empty() { 0 } else { rows.count() });
     let mut days = vec![DayTotal::default(); rows.plan.days as usize];
+    let mut renamed = DefectReport {
+        name: Defect::ZonesRenommees.name().to_owned(),
+        effect: Effect::Rejected,
+        count: 0,
+        lines: Vec::new(),
+    };
     let changes = rows.walk(|slice, row| {
+        if slice.renamed {
+            renamed.count += 1;
+            if renamed.lines.len() < LISTED {
+                renamed.lines.push(writer.next_line());
+            }
+            return writer.sound(slice, row);
+        }
         let day = &mut days[slice.day];
         day.rows += 1;
         day.volume += row.volume;
         if writer.next_line() >= injector.due() { injector.write(writer, slice, row) } else { writer.sound(slice, row) }
     })?;
     report.defects.extend(injector.finish(writer, &mut report.expected)?);
+    if rows.renamed > 0 {
+        report.expected.rejected += renamed.count;
+        report.defects.push(renamed);
+    }
     if rows.truncated {
         let (name, effect) = (Defect::DateTronquee.name().to_owned(), Effect::Missing);
         report.defects.push(DefectReport { name, effect, count: changes.truncated, lines: Vec::new() });
@@ -116,7 +133,7 @@ fn write_rows(rows: &Rows<'_>, writer: &mut Writer<'_>, report: &mut FileReport)
 fn file_defect(rows: &Rows<'_>) -> Option<Defect> {
     let mut planned = rows.plan.defects.iter().filter(|planned| planned.concerns(rows.dataset));
     planned
-        .find(|planned| planned.defect.place() == Place::File && planned.defect != Defect::DateTronquee)
+        .find(|planned| planned.defect.place() == Place::File && !planned.defect.is_of_rows())
         .map(|planned| planned.defect)
 }
 

@@ -12,7 +12,7 @@ use crate::template::{DATE, Template};
 use crate::writer::Writer;
 
 /// Numbers of lines kept for the manifest, per defect.
-const LISTED: usize = 1000;
+pub(super) const LISTED: usize = 1000;
 /// Repeated lines kept for the end of the file.
 const LATE: usize = 10_000;
 

@@ -110,7 +110,8 @@ fn write_files(
             axes,
             zones: job.zones.clone(),
             year: job.year,
-            truncated: truncated(plan, job.dataset),
+            truncated: planned(plan, job.dataset, Defect::DateTronquee).is_some(),
+            renamed: planned(plan, job.dataset, Defect::ZonesRenommees).unwrap_or(0),
         };
         let path = dir.join(&job.place);
         let file = make_way(&path).and_then(|()| file::write(&rows, job.place.clone(), &path));
@@ -138,7 +139,7 @@ pub fn scale_for(plan: &Plan, lines: u64) -> f64 {
         let day = Plan { days: 1, scale, revision: 0, ..plan.clone() };
         let rows = |(dataset, axes): &(&'static Dataset, Vec<Axis>)| {
             let zones = 0..names::ZONES.len();
-            Rows { plan: &day, dataset, axes, zones, year: None, truncated: false }.count()
+            Rows { plan: &day, dataset, axes, zones, year: None, truncated: false, renamed: 0 }.count()
         };
         axes.iter().map(rows).sum::<u64>() * u64::from(plan.days)
     };
@@ -162,8 +163,10 @@ fn jobs(plan: &Plan) -> Vec<Job> {
     }
 }
 
-fn truncated(plan: &Plan, dataset: &Dataset) -> bool {
-    plan.defects.iter().any(|planned| planned.defect == Defect::DateTronquee && planned.concerns(dataset))
+/// The count of a defect that the files of a dataset are to have.
+fn planned(plan: &Plan, dataset: &Dataset, defect: Defect) -> Option<u64> {
+    let mut planned = plan.defects.iter().filter(|planned| planned.defect == defect && planned.concerns(dataset));
+    planned.next().map(|planned| planned.count)
 }
 
 fn check(plan: &Plan) -> Result<()> {

@@ -20,6 +20,8 @@ pub(super) struct Slice {
     /// Position of the date in the span.
     pub(super) day: usize,
     pub(super) zone: usize,
+    /// The zone bears a name that no list knows.
+    pub(super) renamed: bool,
     pub(super) provenance: usize,
     pub(super) categorie: &'static Categorie,
 }
@@ -50,6 +52,8 @@ pub(super) struct Rows<'a> {
     pub(super) year: Option<i32>,
     /// The last day holds a fifth of its rows.
     pub(super) truncated: bool,
+    /// How many zones, the last ones, bear a name that no list knows.
+    pub(super) renamed: u64,
 }
 
 impl Rows<'_> {
@@ -105,13 +109,14 @@ impl Rows<'_> {
         let dataset = DATASETS.iter().position(|d| d.family == self.dataset.family).unwrap_or_default() as u64;
         let seed = keyed(keyed(self.plan.seed, date.num_days_from_ce() as u64), zone as u64);
         let sizes = sizes(self.axes, self.plan.scale);
+        let renamed = (ZONES.len() - zone) as u64 <= self.renamed;
         let cut = self.truncated && day + 1 == self.plan.days as usize;
         for (index, categorie) in categories.iter().enumerate() {
             for provenance in 0..PROVENANCES.len() {
                 // Siblings (`Nuitee`, `Nuitee_Pays`) share it, so that a breakdown follows its total.
                 let hash = keyed(seed, (measure << 16) | ((index as u64) << 8) | provenance as u64);
                 let visitors = volume::of_slice(&ZONES[zone], categorie, provenance, date, hash);
-                let slice = Slice { date, day, zone, provenance, categorie };
+                let slice = Slice { date, day, zone, renamed, provenance, categorie };
                 let hash = keyed(hash, dataset);
                 let first = members(self.axes.first(), zone, provenance, sizes[0]);
                 let second = members(self.axes.get(1), zone, provenance, sizes[1]);

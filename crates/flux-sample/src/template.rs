@@ -91,7 +91,8 @@ impl<'a> Template<'a> {
             cells.push(day.jour_semaine.to_owned());
         }
         let zone = ZONES[slice.zone].name(self.plan.zones);
-        cells.extend([zone, PROVENANCES[slice.provenance], slice.categorie.nom].map(str::to_owned));
+        cells.push(if slice.renamed { format!("Secteur {zone}") } else { zone.to_owned() });
+        cells.extend([PROVENANCES[slice.provenance], slice.categorie.nom].map(str::to_owned));
         cells
     }
 

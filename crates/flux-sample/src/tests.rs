@@ -261,6 +261,7 @@ fn each_line_defect_comes_as_often_as_asked_and_does_what_the_manifest_says() {
     let line_defects: Vec<&str> = Defect::ALL
         .iter()
         .filter(|defect| !matches!(defect.effect(Layout::Weekly), Effect::Missing | Effect::Unusable | Effect::Zero))
+        .filter(|defect| **defect != Defect::ZonesRenommees)
         .map(|defect| defect.name())
         .collect();
     assert_eq!(line_defects.len(), 18);
@@ -303,6 +304,27 @@ fn each_line_defect_comes_as_often_as_asked_and_does_what_the_manifest_says() {
     assert!(report.files[0].bytes > 10 << 20);
     let mobility = &report.files[6];
     assert!(mobility.defects.iter().any(|defect| defect.name == "commune-ambigue" && defect.count == 3));
+}
+
+#[test]
+fn renamed_zones_are_rejected_whole_and_the_others_are_as_they_were() {
+    let (sound_dir, sound) = generated(&small());
+    let (dir, report) = generated(&with(&["zones-renommees:3", "lignes-doubles"]));
+    for (file, sound) in report.files.iter().zip(&sound.files) {
+        let rows = |dir: &Path, spoilt: bool| -> Vec<String> {
+            let text = fs::read_to_string(dir.join(&file.file)).unwrap();
+            let renamed = [";Secteur Pays Saint Flour;", ";Secteur Pays Salers;", ";Secteur Val Truyère;"];
+            let lines = text.lines().filter(|line| renamed.iter().any(|name| line.contains(name)) == spoilt);
+            lines.map(|line| line.replace(";Secteur ", ";")).collect()
+        };
+        let rejected = rows(dir.path(), true);
+        assert!(!rejected.is_empty(), "{}", file.file);
+        assert_eq!((file.expected.rejected, file.expected.duplicates), (rejected.len() as u64, 3), "{}", file.file);
+        let whole: BTreeSet<String> = rows(sound_dir.path(), false).into_iter().collect();
+        let left: BTreeSet<String> = rows(dir.path(), false).into_iter().chain(rejected).collect();
+        assert_eq!(left, whole, "{}", file.file);
+        assert_eq!(file.expected.stored + file.expected.rejected, sound.expected.stored);
+    }
 }
 
 #[test]
