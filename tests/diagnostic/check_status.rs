@@ -191,3 +191,50 @@ fn folders_that_files_pass_through_are_watched() {
     age("temp/neuf.tmp", 9);
     assert_eq!(codes(&status(&world, 3)), ["folder-filling"]);
 }
+
+#[test]
+fn facts_whose_dimension_row_is_gone_are_told_with_their_mend() {
+    let world = World::whole();
+    world.db.exec(
+        "INSERT INTO fact_diurnes_pays (date, id_zone, id_provenance, id_categorie, id_pays, volume) VALUES
+           ('2018-05-04', 2, 3, 4, 91, 30), ('2018-05-04', 3, 3, 4, 91, 12), ('2019-05-04', 2, 3, 4, 2, 8);
+         INSERT INTO fact_lieu_nuitee_veille (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume) VALUES
+           ('2019-03-01', 1, 1, 1, 0, 0, 'vendredi', 5), ('2019-03-01', 1, 1, 1, 2, 77, 'vendredi', 6), ('2019-03-02', 1, 9, 1, 55, 2, 'samedi', 7);
+         INSERT INTO fact_sejours_duree_temp (date, id_zone, id_provenance, id_categorie, id_duree, volume) VALUES ('2019-03-01', 1, 1, 6, 20, 5)",
+    );
+    let json = status(&world, 3);
+    assert_eq!(json["facts"], serde_json::json!({ "from": "2018-05-04", "to": "2019-05-04", "complete": true }));
+    let orphans = |json: &Value| -> Vec<String> {
+        let all = json["findings"].as_array().unwrap().iter();
+        all.filter(|found| found["code"] == "orphan-rows")
+            .map(|found| found["action"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mends: Vec<String> = [
+        "provenances --from-id 9",
+        "categories --from-id 6",
+        "pays --from-id 91",
+        "durees --from-id 20",
+        "epci --from-id 55",
+        "communes --from-id 77",
+    ]
+    .map(|mend| format!("merge-dimension --dim {mend} "))
+    .into();
+    let found = orphans(&json);
+    assert_eq!(found.len(), mends.len(), "{found:?}");
+    assert!(found.iter().zip(&mends).all(|(action, mend)| action.starts_with(mend)), "{found:?}");
+    let pays = json["findings"].as_array().unwrap().iter().find(|found| found["place"] == "dim_pays").unwrap();
+    assert!(pays["message"].as_str().unwrap().starts_with("2 faits dont"), "{pays}");
+    // The doctor says the same.
+    let doctor = world.tool("flux").args(["doctor", "--json"]).run().sane().expect_code(3).json();
+    let facts = doctor["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "faits").unwrap();
+    assert_eq!(orphans(facts), found);
+    // The mend that is named works.
+    let args = ["--dim", "pays", "--from-id", "91", "--into", "Espagne", "--yes"];
+    world.tool("merge-dimension").args(args).run().sane().expect_code(0);
+    assert_eq!(orphans(&status(&world, 3)).len(), mends.len() - 1);
+    // The tables for tests are a matter of their own.
+    world.tool("ensure-schema").arg("--test").run().sane().expect_code(0);
+    let json = world.tool("check-status").args(["--test", "--json"]).run().sane().json();
+    assert_eq!((orphans(&json), &json["facts"]), (Vec::new(), &Value::Null));
+}

@@ -45,7 +45,8 @@ fn a_sound_installation() {
             "origine",
             "schéma",
             "droits",
-            "dimensions"
+            "dimensions",
+            "faits"
         ]
     );
     for check in json["checks"].as_array().unwrap() {

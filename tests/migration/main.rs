@@ -4,6 +4,7 @@
 mod adopt_database;
 mod drop_test;
 mod ensure_schema;
+mod epci;
 mod from_archive;
 mod isolation;
 mod lease;

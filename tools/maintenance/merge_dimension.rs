@@ -22,6 +22,9 @@ existent des deux côtés, rattache les communes (departements, epci), supprime 
 table et par date est comparé avant et après ; au moindre écart, tout est annulé.
 Clés des deux côtés (--on-conflict) : refuse (rien n'est fait), sum (volumes ajoutés), target (garde la ligne qui
 reste), source (garde celle qui part). Avec sum, une ligne est provisoire si l'une des deux l'était.
+--dim epci --doubles : non pas deux EPCI, mais les lignes d'une même commune (même jour, zone, provenance, catégorie)
+sous plusieurs EPCI, un visiteur compté deux fois. La ligne définitive l'emporte sur la provisoire, puis celle dont
+l'EPCI est celui des lignes définitives les plus récentes de la commune ; --on-conflict décide des autres volumes.
 Coût : une lecture de chaque table qui porte la dimension. Peut être relancé : il n'y a alors plus rien à réunir.
 Codes de sortie : 0 réuni ou plan montré, 1 échec (tout annulé), 2 mauvais usage, 3 à décider, 4 autre exécution
 en cours.",
@@ -47,6 +50,9 @@ struct Args {
     /// Numéro de la ligne qui reste
     #[arg(long, value_name = "ID")]
     into_id: Option<u32>,
+    /// Réunit les lignes d'une commune qui sont sous plusieurs EPCI (avec --dim epci)
+    #[arg(long, conflicts_with_all = ["from", "from_id", "into", "into_id"])]
+    doubles: bool,
     /// Règle pour les clés qui existent des deux côtés : refuse, sum, target, source
     #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = str::parse::<Rule>)]
     on_conflict: Rule,
@@ -70,6 +76,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
             ));
         }
     };
-    let options = MergeOptions { dim: args.dim, pair, rule: args.on_conflict, dry_run: args.destroyer.dry_run() };
+    let dry_run = args.destroyer.dry_run();
+    let options = MergeOptions { dim: args.dim, pair, doubles: args.doubles, rule: args.on_conflict, dry_run };
     setup::merge(&context.database()?, &options)
 }

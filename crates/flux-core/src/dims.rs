@@ -1,7 +1,9 @@
 //! The dimensions in the database: loading them for name resolution, creating rows, filling `dim_dates`.
 
+pub(crate) mod epci;
 pub(crate) mod merge;
 pub(crate) mod numbers;
+pub(crate) mod reunite;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -17,7 +19,7 @@ use crate::domain::calendar::days;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{Group, Locality, Resolver, Row, fold, nights};
 use crate::domain::reference;
-use crate::error::{Error, Result, codes};
+use crate::error::{Error, Result};
 
 /// Rows of one multi-row INSERT into a dimension: few enough for the smallest max_allowed_packet.
 const BATCH: usize = 100;
@@ -71,27 +73,9 @@ pub(crate) fn load_weekly(
 ) -> Result<Resolver> {
     let mut resolver = load(session, dim, locality, may_be_empty)?;
     if dim == Dim::Commune {
-        resolver.set_epcis(&stored_epcis(session)?);
+        resolver.set_epcis(&epci::stored(session)?);
     }
     Ok(resolver)
-}
-
-/// EPCI of the newest definitive rows of each commune, by the commune's id.
-///
-/// # Errors
-/// [`Error::Sql`].
-pub(crate) fn stored_epcis(session: &mut Session) -> Result<HashMap<u32, u32>> {
-    let sql = "SELECT id_commune, id_epci FROM fact_lieu_activite_soir WHERE is_provisional = 0 AND id_epci <> 0 \
-               GROUP BY id_commune, id_epci ORDER BY MAX(date), id_epci";
-    let rows: Result<Vec<(u32, u32)>> = session.rows("EPCI des lignes définitives", sql, ());
-    match rows {
-        // The newest comes last and stays.
-        Ok(rows) => Ok(rows.into_iter().collect()),
-        // An older base may have neither the table nor the columns, and then knows no EPCI.
-        Err(Error::MissingTable { .. }) => Ok(HashMap::new()),
-        Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Ok(HashMap::new()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Takes `reference/zones.csv` of the home folder, where there is one, in place of the built-in zones, for the rest of the process.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::adoption::{Found, Rank, marks, mend};
 use crate::db::{Database, Session};
-use crate::dims::{self, numbers};
+use crate::dims::{self, epci, numbers};
 use crate::domain::catalogue::{self, DIMS, Dim, Space};
 use crate::domain::names::Locality;
 use crate::error::{Error, Result};
@@ -42,6 +42,7 @@ pub(super) fn look(database: &Database, session: &mut Session, origin: Origin) -
     for orphans in numbers::orphans(session, &present, |_| true)? {
         orphaned(&orphans, &mut found);
     }
+    under_two_epcis(session, &present, &mut found)?;
     if matches!(origin, Origin::Foreign | Origin::Begun) {
         marked(session, &present, &mut found)?;
         unrecorded(session, &present, &mut found)?;
@@ -288,7 +289,19 @@ fn orphaned(orphans: &numbers::Orphans, found: &mut Vec<Found>) {
         let finding = Finding::attention(Code::NumberReusable, orphans.table, message).action(mend::APPLY);
         found.push(blocking(Rank::Numbers, finding, count));
     }
-    found.push(note(orphans.finding(), count));
+    found.push(note(orphans.finding(None), count));
+}
+
+/// Rows of one visit under several EPCIs.
+fn under_two_epcis(session: &mut Session, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
+    for (table, dataset) in catalogue::fact_tables().filter(|(_, dataset)| epci::concerns(dataset)) {
+        if present.get(&table).is_some_and(epci::is_told) {
+            crate::signals::check()?;
+            let doubled = epci::doubled(session, &table, dataset, None)?;
+            found.extend(doubled.map(|doubled| note(doubled.finding(), doubled.keys)));
+        }
+    }
+    Ok(())
 }
 
 fn marked(session: &mut Session, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {

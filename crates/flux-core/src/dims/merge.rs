@@ -7,6 +7,7 @@ use mysql::Value;
 use serde::Serialize;
 
 use crate::db::{Database, Session, marks, quote};
+use crate::dims::epci::list;
 use crate::domain::catalogue::{Dataset, Dim, fact_tables};
 use crate::error::{Error, Result};
 use crate::ledger::{migrations, ownership, rows};
@@ -332,15 +333,29 @@ fn apply(database: &Database, merges: &[Merge], how: How, existing: &HashMap<Str
     })
 }
 
-/// Volume by date of both rows together.
-type Totals = BTreeMap<String, u64>;
+/// Volume by date of rows that are made one.
+pub(super) type Totals = BTreeMap<String, i64>;
 
-fn totals(session: &mut Session, table: &str, id: &str, pair: (u32, u32), dates: &[String]) -> Result<Totals> {
-    let (of_dates, values) = on_dates("a", &[pair.0, pair.1], dates);
+/// The volume by date of the rows of a table that bear one of the numbers `ids` of a dimension, on the given dates or on all.
+pub(super) fn totals(
+    session: &mut Session,
+    table: &str,
+    id: &str,
+    ids: &[u32],
+    dates: Option<&[String]>,
+) -> Result<Totals> {
+    let (of_dates, values) = match dates {
+        Some(dates) => {
+            let (of_dates, values) = on_dates("a", &[], dates);
+            (format!(" AND {of_dates}"), values)
+        }
+        None => (String::new(), Vec::new()),
+    };
     let sql = format!(
-        "SELECT CAST(a.date AS CHAR), CAST(SUM(a.volume) AS UNSIGNED) FROM {table} a WHERE a.{id} IN (?, ?) AND {of_dates} GROUP BY a.date"
+        "SELECT CAST(a.date AS CHAR), CAST(SUM(a.volume) AS SIGNED) FROM {table} a WHERE a.{id} IN ({}){of_dates} GROUP BY a.date",
+        list(ids)
     );
-    let rows: Vec<(String, u64)> = session.rows(&format!("volumes de {table}"), &sql, values)?;
+    let rows: Vec<(String, i64)> = session.rows(&format!("volumes de {table}"), &sql, values)?;
     Ok(rows.into_iter().collect())
 }
 
@@ -378,7 +393,7 @@ fn move_dates(
     let (when_b, when) =
         if dated { (", b.updated_at = b.updated_at", ", a.updated_at = a.updated_at") } else { ("", "") };
     let doing = format!("réunion dans {table}");
-    let mut expected = totals(session, table, id, pair, dates)?;
+    let mut expected = totals(session, table, id, &[from, into], Some(dates))?;
     let (of_dates, values) = on_dates("a", &[], dates);
     // a: the row that goes, b: the one that stays.
     let both = format!(
@@ -392,12 +407,11 @@ fn move_dates(
     };
     if let Some(side) = dropped {
         let sql = format!(
-            "SELECT CAST(a.date AS CHAR), CAST(SUM({side}.volume) AS UNSIGNED) FROM {both} WHERE {of_dates} GROUP BY a.date"
+            "SELECT CAST(a.date AS CHAR), CAST(SUM({side}.volume) AS SIGNED) FROM {both} WHERE {of_dates} GROUP BY a.date"
         );
-        let rows: Vec<(String, u64)> = session.rows(&doing, &sql, values.clone())?;
+        let rows: Vec<(String, i64)> = session.rows(&doing, &sql, values.clone())?;
         for (date, volume) in rows {
-            let total = expected.entry(date).or_default();
-            *total = total.saturating_sub(volume);
+            *expected.entry(date).or_default() -= volume;
         }
         let sql = format!("DELETE {side} FROM {both} WHERE {of_dates}");
         session.exec(&doing, &sql, values)?;
@@ -412,10 +426,12 @@ fn move_dates(
     }
     let (of_dates, values) = on_dates("a", &[into, from], dates);
     session.exec(&doing, &format!("UPDATE {table} a SET a.{id} = ?{when} WHERE a.{id} = ? AND {of_dates}"), values)?;
-    prove(&expected, &totals(session, table, id, pair, dates)?, table)
+    prove(&expected, &totals(session, table, id, &[from, into], Some(dates))?, table)
 }
 
-fn prove(expected: &Totals, found: &Totals, table: &str) -> Result<()> {
+/// # Errors
+/// [`Error::Invariant`] where the volume of a date is not the expected one.
+pub(super) fn prove(expected: &Totals, found: &Totals, table: &str) -> Result<()> {
     let total = |totals: &Totals, date: &str| totals.get(date).copied().unwrap_or(0);
     let wrong: Vec<String> = expected
         .keys()

@@ -1,11 +1,12 @@
 //! The numbers of the dimensions as the facts use them: rows that are gone, and numbers that must not be given again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
 use crate::db::Session;
-use crate::domain::catalogue::{DIMS, Dim, DimSpec, fact_tables};
+use crate::dims::epci::{Period, within};
+use crate::domain::catalogue::{DIMS, Dataset, Dim, DimSpec, fact_tables};
 use crate::error::Result;
 use crate::report::{Code, Finding, number, plural, some_of};
 use crate::schema::Existing;
@@ -37,6 +38,126 @@ fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
     fact_tables().map(|(table, _)| table).filter(uses).collect()
 }
 
+/// Orphans of one dimension by their numbers.
+type Ids = BTreeMap<u64, Orphan>;
+
+/// The numbers of a dimension.
+fn stored(session: &mut Session, spec: &DimSpec) -> Result<HashSet<u64>> {
+    let sql = format!("SELECT {} FROM {}", spec.id, spec.table);
+    Ok(session.rows::<u64>(&format!("lecture de {}", spec.table), &sql, ())?.into_iter().collect())
+}
+
+/// Counts the rows of a table whose number fulfils `condition` and is not known.
+fn add(
+    session: &mut Session,
+    spec: &DimSpec,
+    table: &str,
+    (condition, period): (&str, Option<&Period>),
+    known: impl Fn(u64) -> bool,
+    ids: &mut Ids,
+) -> Result<()> {
+    let (days, values) = within(period);
+    // A volume of an older database may be negative; a number is not.
+    let sql = format!(
+        "SELECT CAST({id} AS UNSIGNED), COUNT(*), CAST(COALESCE(SUM(volume), 0) AS SIGNED) FROM {table} \
+         WHERE {id} {condition}{days} GROUP BY {id}",
+        id = spec.id
+    );
+    let used: Vec<(u64, u64, i64)> = session.rows(&format!("lecture de {table}"), &sql, values)?;
+    for (id, rows, volume) in used.into_iter().filter(|(id, ..)| !known(*id)) {
+        if id == 0 && spec.optional {
+            continue;
+        }
+        let orphan = ids.entry(id).or_insert_with(|| Orphan { id, rows: 0, volume: 0, tables: Vec::new() });
+        orphan.rows += rows;
+        orphan.volume += volume;
+        orphan.tables.push(table.to_owned());
+    }
+    Ok(())
+}
+
+fn of_ids(session: &mut Session, spec: &DimSpec, ids: Ids) -> Result<Option<Orphans>> {
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let next = next_number(session, spec)?;
+    let reusable = ids.keys().any(|id| *id >= next);
+    Ok(Some(Orphans { table: spec.table, ids: ids.into_values().collect(), reusable }))
+}
+
+/// The numbers of all dimensions, against which facts are held a period at a time.
+#[derive(Debug)]
+pub(crate) struct Known {
+    of: HashMap<Dim, HashSet<u64>>,
+    /// Numbers that a dimension lacks, with the tables that use them.
+    missing: BTreeMap<Dim, BTreeMap<String, BTreeSet<u64>>>,
+}
+
+impl Known {
+    /// # Errors
+    /// [`crate::error::Error::Sql`].
+    pub(crate) fn load(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Self> {
+        let mut of = HashMap::new();
+        for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
+            of.insert(spec.dim, stored(session, spec)?);
+        }
+        Ok(Self { of, missing: BTreeMap::new() })
+    }
+
+    /// Holds the facts of a period against the dimensions. Reads the key of the table, two or three times, and no row.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Sql`].
+    pub(crate) fn look_at(
+        &mut self,
+        session: &mut Session,
+        (table, dataset): (&str, &Dataset),
+        columns: &[String],
+        period: &Period,
+    ) -> Result<()> {
+        let dims: Vec<Dim> = dataset.dims().filter(|dim| columns.iter().any(|name| name == dim.spec().id)).collect();
+        let base = |dim: &Dim| crate::domain::catalogue::BASE.contains(dim);
+        let place = |dim: &Dim| dim.spec().optional;
+        // Numbers that have few values together are asked for together.
+        let (base, rest): (Vec<Dim>, Vec<Dim>) = dims.into_iter().partition(base);
+        let (places, others): (Vec<Dim>, Vec<Dim>) = rest.into_iter().partition(place);
+        for dims in [base, others, places].iter().filter(|dims| !dims.is_empty()) {
+            let ids: Vec<&str> = dims.iter().map(|dim| dim.spec().id).collect();
+            let (days, values) = within(Some(period));
+            let sql = format!("SELECT DISTINCT {} FROM {table} WHERE 1 = 1{days}", ids.join(", "));
+            let rows: Vec<mysql::Row> = session.rows(&format!("lecture de {table}"), &sql, values)?;
+            for row in rows {
+                for (at, dim) in dims.iter().enumerate() {
+                    let id = row.get_opt::<Option<u64>, _>(at).and_then(std::result::Result::ok).flatten();
+                    let Some(id) = id.filter(|id| *id != 0 || !dim.spec().optional) else { continue };
+                    if self.of.get(dim).is_some_and(|known| !known.contains(&id)) {
+                        self.missing.entry(*dim).or_default().entry(table.to_owned()).or_default().insert(id);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The orphans of what was looked at, with their rows in `period`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Sql`].
+    pub(crate) fn orphans(&self, session: &mut Session, period: &Period) -> Result<Vec<Orphans>> {
+        let mut found = Vec::new();
+        for (dim, tables) in &self.missing {
+            let mut ids = Ids::new();
+            for (table, numbers) in tables {
+                let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+                let condition = format!("IN ({})", numbers.join(", "));
+                add(session, dim.spec(), table, (&condition, Some(period)), |_| false, &mut ids)?;
+            }
+            found.extend(of_ids(session, dim.spec(), ids)?);
+        }
+        Ok(found)
+    }
+}
+
 /// Looks for orphans of the dimensions that are `wanted` and there. Reads each fact table once per dimension.
 ///
 /// # Errors
@@ -48,42 +169,20 @@ pub(crate) fn orphans(
 ) -> Result<Vec<Orphans>> {
     let mut found = Vec::new();
     for spec in DIMS.iter().filter(|spec| wanted(spec.dim) && present.contains_key(spec.table)) {
-        let doing = format!("lecture de {}", spec.table);
-        let rows: Vec<u64> = session.rows(&doing, &format!("SELECT {} FROM {}", spec.id, spec.table), ())?;
-        let known: HashSet<u64> = rows.into_iter().collect();
-        let mut ids: BTreeMap<u64, Orphan> = BTreeMap::new();
+        let known = stored(session, spec)?;
+        let mut ids = Ids::new();
         for table in users(spec, present) {
             crate::signals::check()?;
-            // A volume of an older database may be negative; a number is not.
-            let sql = format!(
-                "SELECT CAST({id} AS UNSIGNED), COUNT(*), CAST(COALESCE(SUM(volume), 0) AS SIGNED) FROM {table} \
-                 WHERE {id} IS NOT NULL GROUP BY {id}",
-                id = spec.id
-            );
-            let used: Vec<(u64, u64, i64)> = session.rows(&format!("lecture de {table}"), &sql, ())?;
-            for (id, rows, volume) in used.into_iter().filter(|(id, ..)| !known.contains(id)) {
-                if id == 0 && spec.optional {
-                    continue;
-                }
-                let orphan = ids.entry(id).or_insert_with(|| Orphan { id, rows: 0, volume: 0, tables: Vec::new() });
-                orphan.rows += rows;
-                orphan.volume += volume;
-                orphan.tables.push(table.clone());
-            }
+            add(session, spec, &table, ("IS NOT NULL", None), |id| known.contains(&id), &mut ids)?;
         }
-        if ids.is_empty() {
-            continue;
-        }
-        let next = next_number(session, spec)?;
-        let reusable = ids.keys().any(|id| *id >= next);
-        found.push(Orphans { table: spec.table, ids: ids.into_values().collect(), reusable });
+        found.extend(of_ids(session, spec, ids)?);
     }
     Ok(found)
 }
 
 impl Orphans {
-    /// What was found, and what mends it.
-    pub(crate) fn finding(&self) -> Finding {
+    /// What was found, in all facts or in those of a day and after, and what mends it.
+    pub(crate) fn finding(&self, since: Option<&str>) -> Finding {
         let rows: u64 = self.ids.iter().map(|orphan| orphan.rows).sum();
         let examples: Vec<String> = self
             .ids
@@ -91,8 +190,9 @@ impl Orphans {
             .map(|orphan| format!("id {} ({} lignes, {})", orphan.id, number(orphan.rows), some_of(&orphan.tables, 2)))
             .collect();
         let message = format!(
-            "{} dont la ligne de {} n'existe plus : {}",
+            "{}{} dont la ligne de {} n'existe plus : {}",
             plural(rows, "fait", "faits"),
+            since.map_or_else(String::new, |day| format!(" depuis le {day}")),
             self.table,
             some_of(&examples, 5)
         );

@@ -9,6 +9,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
 use crate::health::checks::{self, Folder, Rights};
+use crate::health::facts::{self, Facts, Looked};
 use crate::health::server as server_checks;
 use crate::ledger::adoption::{self, Origin};
 use crate::report::{Code, Finding, Page, Report, Verdict, plural, worst};
@@ -193,6 +194,10 @@ fn database_checks(database: &Database) -> Vec<Check> {
     checks.push(schema);
     checks.push(part("droits", rights(database, &mut session)));
     checks.push(part("dimensions", dimensions(&mut session)));
+    if !foreign {
+        // Before it is adopted, `adopt-database` reads all of them.
+        checks.push(part("faits", facts(&mut session)));
+    }
     checks
 }
 
@@ -276,6 +281,17 @@ fn dimensions(session: &mut Session) -> Result<(String, Vec<Finding>)> {
         }
     }
     Ok((plural(rows, "ligne", "lignes"), findings))
+}
+
+fn facts(session: &mut Session) -> Result<(String, Vec<Finding>)> {
+    let existing = schema::existing(session)?;
+    let Facts { looked, findings } = facts::look(session, &existing, Space::Production)?;
+    let state = match looked {
+        None => "aucun".into(),
+        Some(Looked { from, to, complete: true }) => format!("du {from} au {to}"),
+        Some(Looked { from, to, .. }) => format!("du {from} au {to} ; ceux d'avant : `adopt-database`"),
+    };
+    Ok((state, findings))
 }
 
 impl Report for DoctorReport {

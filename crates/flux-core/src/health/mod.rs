@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 mod doctor;
+mod facts;
 pub mod freshness;
 mod history;
 mod import_progress;

@@ -9,6 +9,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::files::hash;
+use crate::health::facts::{self, Facts, Looked};
 use crate::health::watch::{self, Watched};
 use crate::inspect::{Stranger, strangers};
 use crate::ledger::history::{self, Attempt};
@@ -51,6 +52,8 @@ pub(crate) struct TableStatus {
 #[derive(Debug, Serialize)]
 struct StatusReport {
     tables: Vec<TableStatus>,
+    /// The facts that were held against their dimensions.
+    facts: Option<Looked>,
     unexpected: Vec<Stranger>,
     watched: Vec<Watched>,
     findings: Vec<Finding>,
@@ -114,7 +117,9 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
     findings.extend(unexpected.iter().map(Stranger::finding));
     let watched = watch::watch(settings)?;
     findings.extend(watched.iter().filter_map(Watched::finding));
-    Ok(StatusReport { tables, unexpected, watched, findings, next })
+    let Facts { looked: facts, findings: of_facts } = facts::look(&mut session, &existing, space)?;
+    findings.extend(of_facts);
+    Ok(StatusReport { tables, facts, unexpected, watched, findings, next })
 }
 
 /// Some of the ten files are there, and others are not.
@@ -329,6 +334,9 @@ impl Report for StatusReport {
         page.gap();
         for finding in &self.findings {
             page.finding(finding);
+        }
+        if let Some(facts) = self.facts.as_ref().filter(|facts| !facts.complete) {
+            page.line(format!("  faits contrôlés depuis le {} (`adopt-database` les contrôle tous)", facts.from));
         }
         let rows = self.tables.iter().map(|table| table.rows).sum();
         page.verdict(self.verdict(), format!("{} dans les tables temporaires", plural(rows, "ligne", "lignes")));

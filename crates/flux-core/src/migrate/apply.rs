@@ -16,6 +16,7 @@ use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict};
 use crate::schema::{self, Existing};
 
+use crate::migrate::align::{Lead, align};
 use crate::migrate::aside;
 use crate::migrate::compare::{Dates, compare, has_breakdown};
 use crate::migrate::moves::{Moves, Rules};
@@ -231,7 +232,14 @@ pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -
         if last.is_some() && migrations::was_committed(session, &attempt)? {
             return Ok(());
         }
-        let plan = planned(session, pair, dates, &rules)?;
+        let lead = if rules.keep_withdrawn { Lead::All } else { Lead::Definitive };
+        align(session, pair, dates, lead)?;
+        let mut plan = planned(session, pair, dates, &rules)?;
+        let kept = plan.kept_dates();
+        let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
+        if align(session, pair, &Dates::These(&kept), Lead::All)? > 0 {
+            plan = planned(session, pair, dates, &rules)?;
+        }
         apply(session, (pair, dated), &plan, (&attempt, id, database.tool()), rules.overwrite_definitive)?;
         last = Some(Taken { moves: plan.moves, aside: plan.aside });
         Ok(())

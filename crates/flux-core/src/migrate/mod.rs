@@ -3,6 +3,7 @@
 //! All three look at a table pair the same way (`Pair::compare`), so that what the migration promises is what the verification
 //! proves and what the cleanup asks for.
 
+mod align;
 mod apply;
 mod aside;
 mod batches;

@@ -199,6 +199,12 @@ impl Plan {
         self.cells.iter().filter(|cell| !cell.is_new).map(|cell| cell.inserted).sum()
     }
 
+    /// Dates of which rows stay that the delivery no longer has.
+    pub(crate) fn kept_dates(&self) -> Vec<String> {
+        let kept = self.aside.iter().filter(|aside| aside.reason == SUSPENDED).map(|aside| aside.date.clone());
+        kept.collect()
+    }
+
     /// First and last date that is written to.
     pub(crate) fn span(&self) -> Option<(String, String)> {
         let dates = || self.cells.iter().map(|cell| &cell.date);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::db::{Database, Session};
+use crate::dims::epci::{self, Doubled};
 use crate::domain::catalogue::{DIMS, Dim, Space};
 use crate::error::{Error, Result};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
@@ -90,8 +91,9 @@ pub fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Repor
         let result =
             pair.require(options.space, &existing).and_then(|()| verify_pair(&mut session, &pair, options.limit));
         tables.push(match result {
-            Ok((plan, offenders)) => {
+            Ok(Proof { plan, offenders, doubled }) => {
                 findings.extend(aside::findings(&pair, &plan.aside, &plan.moves));
+                findings.extend(doubled.map(|doubled| doubled.finding()));
                 verified(&pair, plan, offenders)
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -136,7 +138,15 @@ fn blank(pair: &Pair) -> VerifiedTable {
     }
 }
 
-fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<(Plan, Vec<Offender>)> {
+/// What a pair is proved by.
+struct Proof {
+    plan: Plan,
+    offenders: Vec<Offender>,
+    /// Main rows of the dates of the temporary table that stand under several EPCIs.
+    doubled: Option<Doubled>,
+}
+
+fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<Proof> {
     // One snapshot, so that both directions and the history speak of the same rows.
     session.snapshot(|session| {
         let mut plan = planned(session, pair, &Dates::All, &Rules::default())?;
@@ -151,8 +161,20 @@ fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<(Plan, 
                 offenders.extend(list(session, pair, kind, limit)?);
             }
         }
-        Ok((plan, offenders))
+        Ok(Proof { plan, offenders, doubled: doubled(session, pair)? })
     })
+}
+
+fn doubled(session: &mut Session, pair: &Pair) -> Result<Option<Doubled>> {
+    if !epci::concerns(pair.dataset) {
+        return Ok(None);
+    }
+    let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {}", pair.temp);
+    let ends: Option<(Option<String>, Option<String>)> = session.first(&format!("dates de {}", pair.temp), &sql, ())?;
+    match ends.and_then(|(first, last)| first.zip(last)) {
+        Some(period) => epci::doubled(session, &pair.main, pair.dataset, Some(&period)),
+        None => Ok(None),
+    }
 }
 
 /// The first offending keys of one kind, in key order, with the names behind the ids.
@@ -295,7 +317,8 @@ impl Report for VerifyReport {
             "different" | "aside" => Verdict::Attention,
             _ => Verdict::Error,
         };
-        self.tables.iter().map(verdict).max().unwrap_or(Verdict::Ok)
+        let found = crate::report::verdict(&self.findings);
+        self.tables.iter().map(verdict).max().unwrap_or(Verdict::Ok).max(found)
     }
 }
 

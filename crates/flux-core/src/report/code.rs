@@ -68,6 +68,7 @@ codes! {
     DefinitiveMarked = "definitive-marked": "des lignes définitives portent la marque des provisoires",
     NameDamaged = "name-damaged": "un nom est abîmé dans la base",
     NameEmpty = "name-empty": "une ligne de dimension n'a pas de nom",
+    EpciDoubled = "epci-doubled": "les lignes d'une même commune, du même jour, sont sous plusieurs EPCI",
     DimensionTwins = "dimension-twins": "une chose est en plusieurs lignes dans sa dimension",
     NumberReusable = "number-reusable": "un nouveau nom pourrait prendre le numéro de faits orphelins",
     CollationUnsafe = "collation-unsafe": "l'interclassement d'une table peut perdre les accents",

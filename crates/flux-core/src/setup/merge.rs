@@ -2,10 +2,11 @@
 
 use crate::db::{Database, Session};
 use crate::dims::merge::{self, How, Pair, Row, Rule};
+use crate::dims::reunite::reunite;
 use crate::domain::catalogue::{DIMS, Dim};
 use crate::domain::names::normalise;
 use crate::error::{Error, Result};
-use crate::report::Report;
+use crate::report::{OneOf, Report};
 use crate::setup::names;
 
 /// A row, as people name it.
@@ -24,6 +25,8 @@ pub struct MergeOptions {
     pub dim: Dim,
     /// Row that goes and row that stays; all twins when `None`.
     pub pair: Option<(Which, Which)>,
+    /// Not the rows of the dimension, but facts of one commune that stand under several EPCIs.
+    pub doubles: bool,
     /// What becomes of keys that exist on both sides.
     pub rule: Rule,
     /// Only show the plan.
@@ -48,8 +51,14 @@ pub fn dimension(text: &str) -> std::result::Result<Dim, String> {
 /// # Errors
 /// [`Error::Usage`] for rows that are not there or not told apart; [`Error::Invariant`] when volumes do not add up, nothing written.
 pub fn merge(database: &Database, options: &MergeOptions) -> Result<impl Report + use<>> {
+    if options.doubles {
+        if options.dim != Dim::Epci {
+            return Err(Error::Usage("--doubles ne concerne que --dim epci".into()));
+        }
+        return Ok(OneOf::This(reunite(database, options.rule, options.dry_run)?));
+    }
     let how = How { dim: options.dim, rule: options.rule, dry_run: options.dry_run };
-    merge::merge(database, how, |session| pairs(session, options))
+    Ok(OneOf::That(merge::merge(database, how, |session| pairs(session, options))?))
 }
 
 fn pairs(session: &mut Session, options: &MergeOptions) -> Result<Vec<Pair>> {

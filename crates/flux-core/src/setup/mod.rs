@@ -22,7 +22,7 @@ use crate::dims;
 use crate::domain::catalogue::{self, DATASETS, DIMS, Dim, Kind, Space};
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, render_findings};
+use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, render_findings};
 use crate::schema::{self, Change, Existing, Obstacles, TableSpec};
 
 /// Which tables `ensure-schema` looks after.
@@ -130,45 +130,14 @@ pub enum SchemaTask {
     },
 }
 
-/// One of two reports.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Either<A, B> {
-    Ensured(A),
-    Dropped(B),
-}
-
-impl<A: Report, B: Report> Report for Either<A, B> {
-    fn render(&self, page: &mut Page) {
-        match self {
-            Either::Ensured(report) => report.render(page),
-            Either::Dropped(report) => report.render(page),
-        }
-    }
-
-    fn verdict(&self) -> Verdict {
-        match self {
-            Either::Ensured(report) => report.verdict(),
-            Either::Dropped(report) => report.verdict(),
-        }
-    }
-
-    fn done(&self) -> Done {
-        match self {
-            Either::Ensured(report) => report.done(),
-            Either::Dropped(report) => report.done(),
-        }
-    }
-}
-
 /// `ensure-schema`.
 ///
 /// # Errors
 /// Those of [`ensure`].
 pub fn schema_task(database: &Database, task: SchemaTask) -> Result<impl Report + use<>> {
     Ok(match task {
-        SchemaTask::Ensure(options) => Either::Ensured(ensure(database, options)?),
-        SchemaTask::DropTest { dry_run } => Either::Dropped(drop_test::drop_test(database, dry_run)?),
+        SchemaTask::Ensure(options) => OneOf::This(ensure(database, options)?),
+        SchemaTask::DropTest { dry_run } => OneOf::That(drop_test::drop_test(database, dry_run)?),
     })
 }
 

@@ -6,7 +6,7 @@ use mysql::Value;
 
 use crate::db::marks;
 use crate::db::{Database, Session};
-use crate::dims;
+use crate::dims::{self, epci};
 use crate::domain::catalogue::{DATASETS, Dim, Space};
 use crate::domain::communes;
 use crate::domain::names::{Locality, Resolution, Resolver, fold, normalise};
@@ -203,7 +203,7 @@ fn epcis_of_facts(session: &mut Session, present: &HashMap<String, Existing>) ->
         let table = dataset.main_table(Space::Production);
         let Some(existing) = present.get(&table) else { continue };
         let has = |name: &str| existing.columns.iter().any(|column| column == name);
-        if !has("id_epci") || !has("id_commune") {
+        if !epci::is_told(existing) {
             continue;
         }
         let mark = if has("is_provisional") { "AND is_provisional = 0 " } else { "" };

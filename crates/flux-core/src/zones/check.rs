@@ -104,7 +104,7 @@ pub fn check(
     orphans(&zones, &mut findings);
     // Zones stand above, with their tables and years.
     let others = numbers::orphans(&mut session, &schema::existing(&mut database.session()?)?, |dim| dim != Dim::Zone)?;
-    findings.extend(others.iter().map(numbers::Orphans::finding));
+    findings.extend(others.iter().map(|orphans| orphans.finding(None)));
     splits(&zones, &stored, &mut findings);
     unused(&zones, &stored, &mut findings);
     gaps(&zones, &stored, &mut findings);

@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 use serde::Serialize;
 
 use crate::db::Session;
-use crate::dims;
+use crate::dims::{self, epci};
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
 use crate::domain::values::Day;
@@ -293,6 +293,28 @@ pub(crate) fn shrunk(
         all.extend(shrunk);
     }
     Ok(all)
+}
+
+/// Places under several EPCIs, in the main and the temporary table, on the dates of the latter.
+pub(crate) fn doubled(
+    session: &mut Session,
+    tables: &HashSet<String>,
+    contents: &[Content],
+    options: &ValidationOptions,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    for content in contents.iter().filter(|content| epci::concerns(content.dataset)) {
+        let Some((first, last)) = span(std::slice::from_ref(content)) else { continue };
+        let period = (first.to_string(), last.to_string());
+        for table in [content.dataset.main_table(options.space), content.table.clone()] {
+            if tables.contains(&table) {
+                findings.extend(
+                    epci::doubled(session, &table, content.dataset, Some(&period))?.map(|found| found.finding()),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The days before `date` on the same weekday, nearest first.

@@ -110,6 +110,7 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
     let coverage = coverage::cover(&contents, &names, &mut findings);
     coverage::periods(&mut session, &tables, &contents, options, &mut findings)?;
     let shrunk = coverage::shrunk(&mut session, &tables, &contents, options, &mut findings)?;
+    coverage::doubled(&mut session, &tables, &contents, options, &mut findings)?;
     let (series, unusual) = usual::unusual(&mut session, &tables, &contents, &names, options, &mut findings)?;
     let conclusion = match worst(&findings) {
         Verdict::Ok => "prêt à migrer",

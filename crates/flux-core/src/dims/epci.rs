@@ -1,0 +1,163 @@
+//! The EPCI of a place: under which one a commune's rows stand, and rows of one visit that stand under two.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::domain::catalogue::{Dataset, Dim};
+use crate::error::{Error, Result, codes};
+use crate::report::{Code, Finding, plural, some_of};
+use crate::schema::Existing;
+
+/// Communes named in a message.
+const NAMED: usize = 5;
+
+/// EPCI of the newest definitive rows of each commune, by the commune's id.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn stored(session: &mut Session) -> Result<HashMap<u32, u32>> {
+    let sql = "SELECT id_commune, id_epci FROM fact_lieu_activite_soir WHERE is_provisional = 0 AND id_epci <> 0 \
+               GROUP BY id_commune, id_epci ORDER BY MAX(date), id_epci";
+    let rows: Result<Vec<(u32, u32)>> = session.rows("EPCI des lignes définitives", sql, ());
+    match rows {
+        // The newest comes last and stays.
+        Ok(rows) => Ok(rows.into_iter().collect()),
+        // An older base may have neither the table nor the columns, and then knows no EPCI.
+        Err(Error::MissingTable { .. }) => Ok(HashMap::new()),
+        Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Ok(HashMap::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a dataset tells commune and EPCI.
+pub(crate) fn concerns(dataset: &Dataset) -> bool {
+    [Dim::Epci, Dim::Commune].iter().all(|dim| dataset.breakdown.contains(dim))
+}
+
+/// Whether a table has both columns: an older one may have neither.
+pub(crate) fn is_told(existing: &Existing) -> bool {
+    let has = |dim: Dim| existing.columns.iter().any(|column| column == dim.spec().id);
+    has(Dim::Epci) && has(Dim::Commune)
+}
+
+/// The columns of the key without the EPCI: what makes two rows one visit.
+pub(crate) fn visit(dataset: &Dataset) -> Vec<&'static str> {
+    dataset.key().into_iter().filter(|column| *column != Dim::Epci.spec().id).collect()
+}
+
+/// Keys of one table that stand under several EPCIs: the same visitors, counted as often.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Doubled {
+    pub(crate) table: String,
+    pub(crate) keys: u64,
+    /// Rows beyond the first of each key.
+    pub(crate) surplus: u64,
+    pub(crate) first: String,
+    pub(crate) last: String,
+    /// The communes, those with most keys first.
+    pub(crate) communes: Vec<String>,
+}
+
+/// First and last day that are looked at.
+pub(crate) type Period = (String, String);
+
+/// Looks for doubled keys of a table, in a period or everywhere. One pass over the key tells that there are none, as nearly always; only
+/// the communes that stand under several EPCIs are looked at closely.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn doubled(
+    session: &mut Session,
+    table: &str,
+    dataset: &Dataset,
+    period: Option<&Period>,
+) -> Result<Option<Doubled>> {
+    let communes = suspects(session, table, period)?;
+    if communes.is_empty() {
+        return Ok(None);
+    }
+    let (days, values) = within(period);
+    let sql = format!(
+        "SELECT d.id_commune, COUNT(*), CAST(SUM(d.n - 1) AS UNSIGNED), CAST(MIN(d.date) AS CHAR), CAST(MAX(d.date) AS CHAR) FROM \
+         (SELECT date, id_commune, COUNT(*) AS n FROM {table} WHERE id_commune IN ({}){days} GROUP BY {} HAVING COUNT(*) > 1) d \
+         GROUP BY d.id_commune ORDER BY COUNT(*) DESC, d.id_commune",
+        list(&communes),
+        visit(dataset).join(", ")
+    );
+    let rows: Vec<(u32, u64, u64, String, String)> =
+        session.rows(&format!("EPCI des communes de {table}"), &sql, values)?;
+    let Some((first, last)) =
+        rows.iter().map(|row| row.3.clone()).min().zip(rows.iter().map(|row| row.4.clone()).max())
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Doubled {
+        table: table.to_owned(),
+        keys: rows.iter().map(|row| row.1).sum(),
+        surplus: rows.iter().map(|row| row.2).sum(),
+        first,
+        last,
+        communes: named(session, &rows.iter().map(|row| row.0).collect::<Vec<_>>())?,
+    }))
+}
+
+/// The communes of a table that stand under several EPCIs, be it on different days.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn suspects(session: &mut Session, table: &str, period: Option<&Period>) -> Result<Vec<u32>> {
+    let (days, values) = within(period);
+    let sql = format!(
+        "SELECT id_commune FROM {table} WHERE id_commune <> 0{days} GROUP BY id_commune HAVING MIN(id_epci) <> MAX(id_epci) \
+         ORDER BY id_commune"
+    );
+    session.rows(&format!("EPCI des communes de {table}"), &sql, values)
+}
+
+/// The condition of a period, to be put behind another one, with its values.
+pub(super) fn within(period: Option<&Period>) -> (&'static str, mysql::Params) {
+    match period {
+        Some((first, last)) => (" AND date BETWEEN ? AND ?", (first, last).into()),
+        None => ("", mysql::Params::Empty),
+    }
+}
+
+/// Numbers as a list in SQL.
+pub(crate) fn list(ids: &[u32]) -> String {
+    ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn named(session: &mut Session, communes: &[u32]) -> Result<Vec<String>> {
+    let spec = Dim::Commune.spec();
+    let sql = format!(
+        "SELECT {id}, {name} FROM {} WHERE {id} IN ({})",
+        spec.table,
+        list(communes),
+        id = spec.id,
+        name = spec.name
+    );
+    let names: Vec<(u32, Option<String>)> = session.rows("lecture des communes", &sql, ())?;
+    let names: HashMap<u32, Option<String>> = names.into_iter().collect();
+    let name = |id: &u32| names.get(id).cloned().flatten().unwrap_or_else(|| format!("#{id}"));
+    Ok(communes.iter().map(name).collect())
+}
+
+impl Doubled {
+    /// What was found, and what mends it.
+    pub(crate) fn finding(&self) -> Finding {
+        let message = format!(
+            "{} sous plusieurs EPCI ({} → {}) : {} de trop, des visiteurs comptés deux fois à {}",
+            plural(self.keys, "clé d'une commune est", "clés d'une commune sont"),
+            self.first,
+            self.last,
+            plural(self.surplus, "ligne", "lignes"),
+            some_of(&self.communes, NAMED)
+        );
+        Finding::attention(Code::EpciDoubled, &self.table, message).action(MEND)
+    }
+}
+
+/// The command that makes one row of several.
+const MEND: &str = "merge-dimension --dim epci --doubles montre ce qui serait réuni, puis --yes";
