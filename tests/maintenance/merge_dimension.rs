@@ -103,3 +103,49 @@ fn rows_that_are_not_told_apart_or_used_by_others_are_refused() {
     merge(&args).expect_code(3).expect_stdout("objectifs");
     assert_eq!(db.count("objectifs"), 1);
 }
+
+#[test]
+fn two_rows_of_one_commune_are_found_by_code_or_by_name_and_departement() {
+    let db = diag::database();
+    db.exec(
+        "INSERT INTO dim_departements (id_departement, nom_departement) VALUES (30, 'AIN'), (31, 'LOZÈRE'), (32, 'LOT');
+         INSERT INTO dim_communes (id_commune, nom_commune, code_insee, id_departement) VALUES
+           (40, 'AMBERIEU EN BUGEY', '1004', 30), (41, 'AMBÉRIEU-EN-BUGEY', '01004', 30),
+           (42, 'ST ALBAN SUR LIMAGNOLE', NULL, 31), (43, 'SAINT-ALBAN-SUR-LIMAGNOLE', '48132', 31),
+           (44, 'GRAMAT', NULL, 32), (45, 'GRAMAT', NULL, 32),
+           (46, 'LACAPELLE', '46998', 32), (47, 'LACAPELLE', '46999', 32), (48, 'LACAPELLE', NULL, 32),
+           (49, 'GRAMAT', NULL, 30), (50, 'SANS PLACE', NULL, NULL), (51, 'SANS PLACE', NULL, NULL);
+         INSERT INTO fact_lieu_nuitee_soir (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume) VALUES
+           ('2024-03-01', 1, 1, 1, 0, 40, 'vendredi', 3), ('2024-03-02', 1, 1, 1, 0, 41, 'samedi', 4), ('2024-03-01', 1, 1, 1, 0, 45, 'vendredi', 5)",
+    );
+    let home = Home::new(&db);
+    let merge = |args: &[&str]| {
+        home.tool("merge-dimension").args(["--dim", "communes", "--json"]).args(args).run().sane().expect_code(0).json()
+    };
+    let pairs = |json: &serde_json::Value| -> Vec<(u64, u64)> {
+        let merges = json["merges"].as_array().unwrap().iter();
+        let mut pairs: Vec<_> =
+            merges.map(|merge| (merge["from"][0].as_u64().unwrap(), merge["into"][0].as_u64().unwrap())).collect();
+        pairs.sort_unstable();
+        pairs
+    };
+    // Two codes are two communes, a third row of their name is nobody's twin, and no département tells nothing.
+    assert_eq!(pairs(&merge(&[])), [(40, 41), (42, 43), (45, 44)]);
+    let twins = |home: &Home| -> Vec<String> {
+        let json = home.tool("adopt-database").arg("--json").run().sane().json();
+        let found = json["findings"].as_array().unwrap().iter().filter(|found| found["code"] == "dimension-twins");
+        found.map(|found| found["action"].as_str().unwrap().to_owned()).collect()
+    };
+    let found = twins(&home);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for mend in ["--dim communes --from-id 40 --into-id 41", "--from-id 42 --into-id 43", "--from-id 45 --into-id 44"] {
+        assert!(found.iter().any(|action| action.contains(mend)), "{mend}: {found:?}");
+    }
+    merge(&["--yes"]);
+    assert_eq!(
+        db.rows("SELECT date, id_commune, volume FROM fact_lieu_nuitee_soir ORDER BY volume"),
+        [["2024-03-01", "41", "3"], ["2024-03-02", "41", "4"], ["2024-03-01", "44", "5"]]
+    );
+    assert_eq!(pairs(&merge(&[])), []);
+    assert_eq!(twins(&home), Vec::<String>::new());
+}

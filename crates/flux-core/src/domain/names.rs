@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::domain::catalogue::Dim;
 use crate::domain::communes;
-use crate::domain::spelling::saint;
+pub(crate) use crate::domain::spelling::saint;
 
 pub use crate::domain::spelling::fold;
 pub(crate) use crate::domain::spelling::{nights, normalise, without_accents};

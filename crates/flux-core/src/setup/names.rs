@@ -7,7 +7,7 @@ use mysql::Value;
 use crate::db::Session;
 use crate::dims;
 use crate::domain::catalogue::Dim;
-use crate::domain::names::{Locality, Resolution, Resolver, Row, fold, is_damaged, normalise};
+use crate::domain::names::{Locality, Resolution, Resolver, Row, fold, is_damaged, normalise, saint};
 use crate::domain::reference;
 use crate::error::Result;
 use crate::report::{Code, Finding, plural, some_of};
@@ -204,13 +204,13 @@ pub(crate) fn name_communes(session: &mut Session) -> Result<u64> {
 /// Rows of one dimension that mean the same thing, the one to keep first: id and name.
 pub(crate) type Twins = Vec<(u32, String)>;
 
-/// Finds them. Names that the reference holds for one thing are no twins unless they are the same name; communes share theirs.
+/// Finds them. Names that the reference holds for one thing are no twins unless they are the same name; of communes see [`commune_twins`].
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
 pub(crate) fn twins(session: &mut Session, dim: Dim) -> Result<Vec<Twins>> {
     if dim == Dim::Commune {
-        return Ok(Vec::new());
+        return commune_twins(session);
     }
     let damaged = damaged(session, dim)?;
     let sound = |id: u32| damaged.known.iter().find(|(known, ..)| *known == id).map(|(_, _, sound)| sound.clone());
@@ -228,6 +228,67 @@ pub(crate) fn twins(session: &mut Session, dim: Dim) -> Result<Vec<Twins>> {
         .map(|mut rows| {
             rows.sort();
             rows.into_iter().map(|(_, id, name)| (id, name)).collect()
+        })
+        .collect())
+}
+
+/// A stored commune: id, name, INSEE code, name of its département.
+type Commune = (u32, String, Option<String>, Option<String>);
+
+/// Rows of one INSEE code, and rows without a code beside the only one of their name and département. Two codes are two communes, even
+/// where one name was borne by both.
+fn commune_twins(session: &mut Session) -> Result<Vec<Twins>> {
+    let damaged = damaged(session, Dim::Commune)?;
+    let sound: HashMap<u32, &str> = damaged.known.iter().map(|(id, _, sound)| (*id, sound.as_str())).collect();
+    let codes: HashMap<String, &str> =
+        reference::departements().iter().map(|known| (fold(known.nom), known.code)).collect();
+    let sql = "SELECT c.id_commune, COALESCE(c.nom_commune, ''), c.code_insee, d.nom_departement FROM dim_communes c \
+               LEFT JOIN dim_departements d ON d.id_departement = c.id_departement ORDER BY c.id_commune";
+    let communes: Vec<Commune> = session.rows("lecture de dim_communes", sql, ())?;
+    // The row to keep comes first: of a code as INSEE writes it, with a sound name, the oldest.
+    type Ranked = (u8, bool, u32, String);
+    // Name and département → codes that bear them, and rows without a code.
+    let mut by_name: BTreeMap<(String, String), (HashSet<String>, Vec<Ranked>)> = BTreeMap::new();
+    let mut by_code: BTreeMap<String, Vec<Ranked>> = BTreeMap::new();
+    for (id, name, code, departement) in communes {
+        let plain = normalise(Dim::Commune, sound.get(&id).copied().unwrap_or(&name));
+        let plain = fold(&saint(&plain).unwrap_or(plain));
+        // A spreadsheet takes the leading zero of the first nine départements.
+        let formed = code.as_deref().map(|code| format!("{:0>5}", code.trim().to_ascii_uppercase()));
+        let formed = formed.filter(|code| code != "00000");
+        let rank = if formed.is_none() { 2 } else { u8::from(formed != code) };
+        let code = formed;
+        let row = (rank, sound.contains_key(&id) || name.trim().is_empty(), id, name);
+        let place = match &code {
+            Some(code) => Some(reference::departement_of_insee(code).to_owned()),
+            None => departement.and_then(|name| codes.get(&fold(&name)).map(|code| (*code).to_owned())),
+        };
+        let named = place.filter(|_| !plain.is_empty()).map(|place| by_name.entry((plain, place)).or_default());
+        match (code, named) {
+            (Some(code), named) => {
+                if let Some((codes, _)) = named {
+                    codes.insert(code.clone());
+                }
+                by_code.entry(code).or_default().push(row);
+            }
+            (None, Some((_, without))) => without.push(row),
+            (None, None) => {}
+        }
+    }
+    let mut groups = Vec::new();
+    for (codes, without) in by_name.into_values().filter(|(_, without)| !without.is_empty()) {
+        match codes.iter().next() {
+            Some(code) if codes.len() == 1 => by_code.entry(code.clone()).or_default().extend(without),
+            Some(_) => {}
+            None => groups.push(without),
+        }
+    }
+    groups.extend(by_code.into_values());
+    let several = groups.into_iter().filter(|rows| rows.len() > 1);
+    Ok(several
+        .map(|mut rows| {
+            rows.sort();
+            rows.into_iter().map(|(.., id, name)| (id, name)).collect()
         })
         .collect())
 }
