@@ -47,9 +47,9 @@ struct Args {
     /// Dernier jour
     #[arg(long, value_name = "AAAA-MM-JJ", requires = "from")]
     to: Option<NaiveDate>,
-    /// Zone d'observation
-    #[arg(long, value_name = "NOM", default_value = "CANTAL")]
-    zone: String,
+    /// Zone d'observation (sinon celle du département)
+    #[arg(long, value_name = "NOM")]
+    zone: Option<String>,
     /// Catégorie de visiteurs
     #[arg(long, value_name = "NOM", default_value = "TOURISTE")]
     category: String,
@@ -79,7 +79,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         reference: args.reference,
         period: args.period,
         days,
-        zone: args.zone,
+        zone: context.zone(args.zone),
         category: args.category,
         limit: args.limit as usize,
         csv: args.csv,

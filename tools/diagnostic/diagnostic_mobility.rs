@@ -30,9 +30,9 @@ struct Args {
     /// Période : code ou nom de dim_periodes, annee_complete ou une saison
     #[arg(long, value_name = "CODE", default_value = "annee_complete")]
     period: String,
-    /// Zone d'observation
-    #[arg(long, value_name = "NOM", default_value = "CANTAL")]
-    zone: String,
+    /// Zone d'observation (sinon celle du département)
+    #[arg(long, value_name = "NOM")]
+    zone: Option<String>,
     /// Catégorie de visiteurs
     #[arg(long, value_name = "NOM", default_value = "TOURISTE")]
     category: String,
@@ -48,7 +48,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = CauseOptions {
         year: args.year,
         period: args.period,
-        zone: args.zone,
+        zone: context.zone(args.zone),
         category: args.category,
         space: args.space.space(),
     };

@@ -14,8 +14,8 @@ pub(crate) const TOOL: Tool = Tool {
     name: "explain-volume",
     about: "D'où vient ce chiffre ? Les lignes, les livraisons et les chargements derrière une valeur",
     details: "\
-  explain-volume --table fact_nuitees --date 2025-08-15 --zone Cantal --categorie Touriste --provenance NonLocal
-  explain-volume --table fact_nuitees_departements --date 2025-08-15 --zone Cantal --categorie Touriste \\
+  explain-volume --table fact_nuitees --date 2025-08-15 --zone \"Haute Vallée\" --categorie Touriste --provenance NonLocal
+  explain-volume --table fact_nuitees_departements --date 2025-08-15 --zone \"Haute Vallée\" --categorie Touriste \\
                  --provenance NonLocal --departement Rhône
   explain-volume --csv-line data/data_temp/frequentation_nuitee.csv:1234
 Lit : la clé dans les tables principale et temporaire, l'historique des imports, et chaque fichier de la même sorte sous

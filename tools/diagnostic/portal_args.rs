@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-
+use flux_cli::Context;
 use flux_client::http::ClientOptions;
+
 use flux_client::{CheckOptions, Query};
 use flux_core::domain::calendar;
 
@@ -49,9 +50,9 @@ pub struct QueryArgs {
     /// Période demandée : code ou nom de dim_periodes, annee_complete ou une saison
     #[arg(long, value_name = "PÉRIODE", default_value = "annee_complete")]
     pub period: String,
-    /// Zone demandée
-    #[arg(long, value_name = "ZONE", default_value = "CANTAL")]
-    pub zone: String,
+    /// Zone demandée (sinon celle du département)
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
     /// Nombre de lignes demandées
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
@@ -62,11 +63,11 @@ pub struct QueryArgs {
 
 impl QueryArgs {
     /// The options that the core knows.
-    pub fn options(self, client: PortalArgs, only: Vec<String>) -> CheckOptions {
+    pub fn options(self, context: &Context, client: PortalArgs, only: Vec<String>) -> CheckOptions {
         let year = self.year.unwrap_or_else(|| chrono::Datelike::year(&calendar::civil_time(chrono::Utc::now())));
         CheckOptions {
             client: client.options(),
-            query: Query { year, period: self.period, zone: self.zone, limit: self.limit },
+            query: Query { year, period: self.period, zone: context.zone(self.zone), limit: self.limit },
             only,
             slow: self.slow,
         }

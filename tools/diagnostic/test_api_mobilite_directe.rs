@@ -39,5 +39,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<MobilityReport> {
-    mobility::check(&context.settings, &context.database()?, &args.query.options(args.portal, Vec::new()))
+    mobility::check(&context.settings, &context.database()?, &args.query.options(context, args.portal, Vec::new()))
 }

@@ -38,5 +38,5 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<PortalReport> {
-    flux_client::check(&context.settings, flux_client::SIMPLE, &args.query.options(args.portal, Vec::new()))
+    flux_client::check(&context.settings, flux_client::SIMPLE, &args.query.options(context, args.portal, Vec::new()))
 }

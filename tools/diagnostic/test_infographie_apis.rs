@@ -41,5 +41,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<PortalReport> {
-    flux_client::check(&context.settings, &flux_client::infographie(), &args.query.options(args.portal, args.only))
+    flux_client::check(
+        &context.settings,
+        &flux_client::infographie(),
+        &args.query.options(context, args.portal, args.only),
+    )
 }

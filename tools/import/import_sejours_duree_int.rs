@@ -12,7 +12,7 @@ pub(crate) const TOOL: Tool = Tool {
 Lit : duree_sejour_int.csv sous data/data_temp/ et les dimensions. Écrit : fact_sejours_duree_pays_temp, comme
 `update-temp-tables --only duree_sejour_int` : remplacement par dates, tout ou rien, chaque ligne comptée.
 Montre ensuite ce que la table contient : les dix premiers pays, la répartition par durée de séjour,
-toutes zones confondues (la zone CANTAL contient les autres : ce sont les parts qui comptent).
+toutes zones confondues (celle du département contient les autres : ce sont les parts qui comptent).
 Peut être relancé à volonté : un fichier inchangé n'est pas rechargé (--force pour le recharger).
 Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 3 fait mais à regarder (rejets, conflits,
 fichier absent), 4 une autre exécution est en cours.",

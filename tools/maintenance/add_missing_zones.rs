@@ -12,7 +12,7 @@ pub(crate) const TOOL: Tool = Tool {
     about: "Ajoute à dim_zones_observation les zones de la référence qui manquent",
     details: "\
 Lit et écrit : dim_zones_observation. Une zone n'est ajoutée que si aucun de ses noms équivalents n'existe déjà :
-une base ancienne garde son CABA. Rien n'est renommé ni supprimé.
+une base ancienne garde ses anciens noms. Rien n'est renommé ni supprimé.
 Coût : quelques millisecondes, une transaction sous le verrou. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",
     command: flux_cli::command::<Args>,

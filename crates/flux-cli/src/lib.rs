@@ -23,6 +23,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use flux_core::db::{Database, Trail};
 use flux_core::domain::catalogue::Space;
+use flux_core::domain::reference;
 use flux_core::error::Result;
 use flux_core::load::{LoadMethod, MaxRejects, OnConflict};
 use flux_core::progress::Progress;
@@ -190,6 +191,11 @@ impl Context {
         Ok(database)
     }
 
+    /// The zone that was asked for, else that of the whole département.
+    pub fn zone(&self, asked: Option<String>) -> String {
+        asked.unwrap_or_else(|| reference::whole_zone(&self.settings.departement()).to_owned())
+    }
+
     /// The database for tools that can do without: when it is not reachable, the reason why.
     pub fn optional_database(&self, unwanted: bool) -> Result<Database, String> {
         if unwanted {
@@ -264,7 +270,8 @@ fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress
         password_file: connection.password_file,
         env_file: connection.env_file,
     };
-    let settings = Settings::load(output.home, options);
+    let load = if tool.new_home { Settings::for_new_home } else { Settings::load };
+    let settings = load(output.home, options);
     let logs = settings.as_ref().ok().and_then(|settings| settings.home.journals());
     let log = tool.log.unwrap_or(tool.name);
     logging::install(tool.name, log, logs.as_deref(), output.quiet, output.verbose, progress);
@@ -273,11 +280,11 @@ fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress
     }
     let settings = settings?;
     // Those that look at the settings tell it in their report.
-    if !["flux", "flux-doctor", "simple-test", "security-cleanup-check"].contains(&tool.name) {
+    if !["flux", "flux-doctor", "flux-init", "simple-test", "security-cleanup-check"].contains(&tool.name) {
         for doubt in settings.doubts() {
             log::warn!(".env, ligne {} : {}", doubt.line, doubt.message);
         }
     }
-    flux_core::dims::use_own_zones(settings.home.root())?;
+    flux_core::dims::use_own_reference(&settings)?;
     Ok(settings)
 }

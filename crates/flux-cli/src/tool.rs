@@ -18,6 +18,8 @@ pub struct Tool {
     pub formerly: &'static [Former],
     /// Name of the log file, without `.log`, where operators know it under another one than `name`.
     pub log: Option<&'static str>,
+    /// Whether it makes the home folder, which is then the one that is named or the current one, there or not.
+    pub new_home: bool,
     /// Its arguments as clap knows them: [`crate::command`] of its `Args`.
     pub command: fn(&Tool) -> Command,
     /// Runs it on a whole command line, the name first: [`crate::run`] with its function.
@@ -32,6 +34,7 @@ impl Tool {
         details: "",
         formerly: &[],
         log: None,
+        new_home: false,
         command: |tool| Command::new(tool.name),
         run: |_, _| ExitCode::FAILURE,
     };

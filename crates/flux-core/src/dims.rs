@@ -17,9 +17,11 @@ use crate::db::Session;
 use crate::db::marks;
 use crate::domain::calendar::days;
 use crate::domain::catalogue::Dim;
+use crate::domain::communes;
 use crate::domain::names::{Group, Locality, Resolver, Row, fold, nights};
 use crate::domain::reference;
 use crate::error::{Error, Result};
+use crate::settings::Settings;
 
 /// Rows of one multi-row INSERT into a dimension: few enough for the smallest max_allowed_packet.
 const BATCH: usize = 100;
@@ -32,11 +34,8 @@ pub(crate) fn locality(code: &str) -> Locality {
 
 /// The equivalences of a dimension, the preferred name of each group first.
 pub(crate) fn groups(dim: Dim) -> Vec<Group> {
-    let group = |first: &str, others: &[&str]| -> Group {
-        std::iter::once(first).chain(others.iter().copied()).map(str::to_owned).collect()
-    };
     match dim {
-        Dim::Zone => reference::zones().iter().map(|zone| group(zone.zone, &zone.equivalents)).collect(),
+        Dim::Zone => zone_groups(reference::zones()),
         Dim::Provenance => reference::provenances().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect(),
         Dim::Categorie => reference::categories().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect(),
         Dim::Departement => {
@@ -46,6 +45,15 @@ pub(crate) fn groups(dim: Dim) -> Vec<Group> {
         Dim::Pays => reference::pays().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect(),
         Dim::Epci | Dim::Commune => Vec::new(),
     }
+}
+
+/// The equivalences of these zones.
+pub(crate) fn zone_groups(zones: &[reference::ZoneGroup]) -> Vec<Group> {
+    zones.iter().map(|zone| group(zone.zone, &zone.equivalents)).collect()
+}
+
+fn group(first: &str, others: &[&str]) -> Group {
+    std::iter::once(first).chain(others.iter().copied()).map(str::to_owned).collect()
 }
 
 /// Loads a dimension for name resolution.
@@ -78,21 +86,33 @@ pub(crate) fn load_weekly(
     Ok(resolver)
 }
 
-/// Takes `reference/zones.csv` of the home folder, where there is one, in place of the built-in zones, for the rest of the process.
+/// Takes what the home folder says of its observatory for the rest of the process: `reference/zones.csv` in place of the built-in zones,
+/// which are those of one département only, and `reference/communes_orange.csv`.
 ///
 /// # Errors
 /// [`Error::Config`] for a file that cannot be read, or that says two things of one name.
-pub fn use_own_zones(home: &Path) -> Result<()> {
-    let path = home.join("reference/zones.csv");
-    let refuse = |message: String| Error::Config {
-        message: format!("{} : {message}", path.display()),
-        hint:
-            "une ligne par zone : zone;noms_equivalents;visible, les équivalents séparés par |, visible vaut oui ou non"
-                .into(),
-    };
-    match fs::read(&path) {
-        Ok(bytes) => reference::use_zones(&bytes).map_err(refuse),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+pub fn use_own_reference(settings: &Settings) -> Result<()> {
+    let folder = settings.home.root().join("reference");
+    let zones = own_file(&folder.join("zones.csv"), ZONES_HINT, reference::use_zones)?;
+    if !zones {
+        reference::use_zones_of(&settings.departement());
+    }
+    own_file(&folder.join("communes_orange.csv"), ORANGE_HINT, communes::use_orange)?;
+    Ok(())
+}
+
+const ZONES_HINT: &str =
+    "une ligne par zone : zone;noms_equivalents;visible, les équivalents séparés par |, visible vaut oui ou non";
+const ORANGE_HINT: &str =
+    "une ligne par commune d'Orange : code_insee;nom_orange;communes, les codes des autres communes séparés par |";
+
+/// Reads a file of the home's own; `false` where there is none.
+fn own_file(path: &Path, hint: &str, take: fn(&[u8]) -> Result<(), String>) -> Result<bool> {
+    let refuse =
+        |message: String| Error::Config { message: format!("{} : {message}", path.display()), hint: hint.into() };
+    match fs::read(path) {
+        Ok(bytes) => take(&bytes).map_err(refuse).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(refuse(error.to_string())),
     }
 }

@@ -32,7 +32,7 @@ pub struct ConnectionOptions {
     pub env_file: Option<PathBuf>,
 }
 
-/// Code of the département whose observatory this is, where no setting names another: Cantal.
+/// Code of the département whose observatory this is, where no setting names another: that of the built-in zones.
 pub(crate) const DEPARTEMENT: &str = "15";
 
 /// The home that the package makes.
@@ -148,9 +148,8 @@ impl Settings {
     /// # Errors
     /// [`Error::Config`] when a folder or file that was named does not exist or cannot be parsed.
     pub fn load(home: Option<PathBuf>, options: ConnectionOptions) -> Result<Self> {
-        let environment: HashMap<_, _> =
-            env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-        let named = home.or_else(|| environment.get("FLUX_HOME").filter(|v| !v.is_empty()).map(PathBuf::from));
+        let environment = environment();
+        let named = named_home(home, &environment);
         let by_chance = named.is_none();
         let root = match named {
             Some(dir) if dir.is_dir() => dir,
@@ -165,6 +164,28 @@ impl Settings {
                 unnamed_home(&current, Path::new(INSTALLED_HOME))
             }
         };
+        Self::at(root, by_chance, options, environment)
+    }
+
+    /// For the one who makes a home: the folder that is named, there or not, else the current one and none above it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] without a current folder, [`Error::Config`] for a `.env` that cannot be parsed.
+    pub fn for_new_home(home: Option<PathBuf>, options: ConnectionOptions) -> Result<Self> {
+        let environment = environment();
+        let root = match named_home(home, &environment) {
+            Some(root) => root,
+            None => env::current_dir().map_err(Error::io("lecture du dossier courant", "."))?,
+        };
+        Self::at(root, true, options, environment)
+    }
+
+    fn at(
+        root: PathBuf,
+        by_chance: bool,
+        options: ConnectionOptions,
+        environment: HashMap<String, String>,
+    ) -> Result<Self> {
         let own = root.join(".env");
         let path = options.env_file.as_deref().or_else(|| own.is_file().then_some(own.as_path()));
         let file = path.map(env_file::read).transpose()?.unwrap_or_default();
@@ -210,7 +231,7 @@ impl Settings {
         }
     }
 
-    /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`), Cantal by default.
+    /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`); that of the built-in zones by default.
     pub fn departement(&self) -> String {
         self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| DEPARTEMENT.into())
     }
@@ -228,6 +249,28 @@ impl Settings {
         self.variables.get(&names)
     }
 
+    /// What options, environment and `.env` say of the database.
+    fn place(&self, account: Account) -> Place {
+        let given = |option: Option<String>, name, plain: &[&str]| {
+            option.map(|value| (value, Origin::Option)).or_else(|| self.database_variable(account, name, plain))
+        };
+        let options = &self.options;
+        Place {
+            host: given(options.host.clone(), "HOST", &["DB_HOST"]),
+            port: given(options.port.map(|port| port.to_string()), "PORT", &["DB_PORT"]),
+            socket: given(options.socket.as_ref().map(|path| path.display().to_string()), "SOCKET", &["DB_SOCKET"]),
+            user: given(options.user.clone(), "USER", &["DB_USERNAME", "DB_USER"]),
+            database: given(options.database.clone(), "NAME", &["DB_DATABASE", "DB_NAME"]),
+        }
+    }
+
+    /// The same for a `.env` that is still to be written, by the names that it has there.
+    pub fn database_settings(&self) -> [(&'static str, Option<String>); 5] {
+        let Place { host, port, socket, user, database } = self.place(Account::Tools);
+        [("DB_HOST", host), ("DB_PORT", port), ("DB_SOCKET", socket), ("DB_DATABASE", database), ("DB_USERNAME", user)]
+            .map(|(key, value)| (key, value.map(|(value, _)| value)))
+    }
+
     /// The connection to use, and how to name it in messages (`user@host:port/database`, never the password).
     ///
     /// # Errors
@@ -242,20 +285,9 @@ impl Settings {
     /// As [`Settings::connection`].
     pub(crate) fn connection_as(&self, account: Account) -> Result<Connection> {
         self.environment()?;
-        let option = |value: Option<String>| value.map(|value| (value, Origin::Option));
-        let host = option(self.options.host.clone()).or_else(|| self.database_variable(account, "HOST", &["DB_HOST"]));
-        let port = option(self.options.port.map(|port| port.to_string()))
-            .or_else(|| self.database_variable(account, "PORT", &["DB_PORT"]));
-        let socket = option(self.options.socket.as_ref().map(|path| path.display().to_string()))
-            .or_else(|| self.database_variable(account, "SOCKET", &["DB_SOCKET"]));
-        let user = option(self.options.user.clone())
-            .or_else(|| self.database_variable(account, "USER", &["DB_USERNAME", "DB_USER"]))
-            .map(|(value, _)| value)
-            .ok_or_else(|| missing("DB_USERNAME"))?;
-        let database = option(self.options.database.clone())
-            .or_else(|| self.database_variable(account, "NAME", &["DB_DATABASE", "DB_NAME"]))
-            .map(|(value, _)| value)
-            .ok_or_else(|| missing("DB_DATABASE"))?;
+        let Place { host, port, socket, user, database } = self.place(account);
+        let user = user.map(|(value, _)| value).ok_or_else(|| missing("DB_USERNAME"))?;
+        let database = database.map(|(value, _)| value).ok_or_else(|| missing("DB_DATABASE"))?;
         let password = match &self.options.password_file {
             Some(path) => Some(read_password(path)?),
             None => self.database_variable(account, "PASSWORD", &["DB_PASSWORD"]).map(|(value, _)| value),
@@ -325,6 +357,15 @@ impl Settings {
     }
 }
 
+/// Where the database is, each part with where it is said.
+struct Place {
+    host: Option<(String, Origin)>,
+    port: Option<(String, Origin)>,
+    socket: Option<(String, Origin)>,
+    user: Option<(String, Origin)>,
+    database: Option<(String, Origin)>,
+}
+
 /// How far TLS to the server goes, as MySQL's own clients name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsMode {
@@ -370,6 +411,14 @@ impl Connection {
 fn unnamed_home(current: &Path, installed: &Path) -> PathBuf {
     let nearest = nearest_home(current);
     if !is_home(&nearest) && is_home(installed) { installed.to_path_buf() } else { nearest }
+}
+
+fn environment() -> HashMap<String, String> {
+    env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+}
+
+fn named_home(option: Option<PathBuf>, environment: &HashMap<String, String>) -> Option<PathBuf> {
+    option.or_else(|| environment.get("FLUX_HOME").filter(|v| !v.is_empty()).map(PathBuf::from))
 }
 
 /// The nearest folder upward that holds `.env` or `data/`, else `start` itself.

@@ -3,6 +3,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod init;
 mod pages;
 mod tools;
 
@@ -11,10 +12,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use flux_cli::{Category, Context, Tool};
+use flux_cli::{Category, Tool};
 use flux_core::error::{Error, Result};
 use flux_core::health;
 use flux_core::report::{Code, Page, Report, plural};
+use flux_core::settings::Settings;
 use serde_json::json;
 
 use pages::ShellArg;
@@ -30,9 +32,12 @@ les noms sous lesquels les outils sont installés. Écrit : un fichier d'essai, 
 Coût : une seconde. Peut être relancé à volonté.
 Codes de sortie : 0 tout est prêt, 3 quelque chose est à revoir.",
     command: flux_cli::command::<DoctorArgs>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, |_: DoctorArgs, context| Ok(doctor(context))),
+    run: |tool, arguments| flux_cli::run(tool, arguments, |_: DoctorArgs, context| Ok(doctor(&context.settings))),
     ..Tool::DEFAULT
 };
+
+/// Those that are run by `flux` itself: what follows `flux`, and the tool.
+const OWN: [(&str, &Tool); 2] = [("doctor", &DOCTOR), ("init", &init::INIT)];
 
 const DETAILS: &str = "\
 Lancer un outil : flux CATÉGORIE OUTIL [arguments], par exemple `flux import update-temp-tables --year 2025`.
@@ -62,6 +67,12 @@ enum Action {
     /// Contrôle l'installation : dossiers, .env, base, droits, versions
     Doctor {
         /// Ceux de tous les outils : --home, --json, --quiet, connexion
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
+    /// Crée le dossier de travail d'un observatoire : dossiers, .env, zones
+    Init {
+        /// Ceux de `flux init --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<OsString>,
     },
@@ -98,9 +109,9 @@ fn main() -> ExitCode {
         return found.run(&arguments[1..]);
     }
     let first = arguments.get(1).and_then(|argument| argument.to_str()).unwrap_or_default();
-    if first == "doctor" {
-        let own = std::iter::once("flux doctor".into()).chain(arguments.iter().skip(2).cloned()).collect();
-        return (DOCTOR.run)(&DOCTOR, own);
+    if let Some((name, tool)) = OWN.iter().find(|(name, _)| *name == first) {
+        let name = OsString::from(format!("flux {name}"));
+        return (tool.run)(tool, std::iter::once(name).chain(arguments.iter().skip(2).cloned()).collect());
     }
     let own = Cli::command().get_subcommands().any(|action| action.get_name() == first);
     let result = match first {
@@ -172,6 +183,7 @@ fn act(arguments: &[OsString]) -> Result<ExitCode> {
         Action::Docs { dir: Some(dir) } => done(pages::write_docs(&dir)?, "page", "pages"),
         Action::Docs { dir: None } => print(&pages::table()),
         Action::Doctor { .. } => Err(Error::Usage("doctor vient en premier".into())),
+        Action::Init { .. } => Err(Error::Usage("init vient en premier".into())),
     }
 }
 
@@ -220,14 +232,14 @@ fn list_category(page: &mut Page, category: &Category) {
     }
 }
 
-fn doctor(context: &Context) -> impl Report + use<> {
+fn doctor(settings: &Settings) -> impl Report + use<> {
     let problem = |name: &str| match tools::link(name) {
         Link::Own => None,
         Link::Missing => Some((Code::ToolMissing, "l'outil n'est pas installé".to_owned())),
         Link::Foreign(path) => Some((Code::ToolForeign, format!("{} n'est pas ce programme", path.display()))),
     };
     let installed = tools::all().map(|(_, tool)| (tool.name, problem(tool.name))).collect();
-    health::doctor(&context.settings, env!("CARGO_PKG_VERSION"), installed)
+    health::doctor(settings, env!("CARGO_PKG_VERSION"), installed)
 }
 
 fn help() -> String {
@@ -239,6 +251,7 @@ fn help() -> String {
         ("flux list [--json|--names]", "les outils par catégorie, une ligne chacun"),
         ("flux CATÉGORIE", "ceux d'une catégorie"),
         ("flux doctor [options]", "contrôle l'installation : dossiers, .env, base, droits, versions"),
+        ("flux init [options]", "crée le dossier de travail d'un observatoire : dossiers, .env, zones"),
         ("flux completions bash|zsh|fish", "complétions du shell ; --dir DOSSIER : un fichier par commande"),
         ("flux man DOSSIER", "pages de manuel de flux et de tous les outils"),
         ("flux --version, flux --help", "version, cette aide"),

@@ -2,8 +2,8 @@
 //!
 //! Source: `reference/communes.csv` and `reference/communes_historiques.csv` (INSEE, Etalab).
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{LazyLock, OnceLock};
 
 use crate::domain::catalogue::Dim;
 use crate::domain::reference::{self, Commune, FormerCommune};
@@ -32,7 +32,70 @@ static NAMES: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
 
 fn named() -> impl Iterator<Item = (&'static str, &'static str)> {
     let living = reference::communes().iter().map(|commune| (commune.code_insee, commune.nom));
-    living.chain(reference::former_communes().iter().map(|former| (former.code_insee, former.nom)))
+    let former = reference::former_communes().iter().map(|former| (former.code_insee, former.nom));
+    living.chain(former).chain(
+        orange().iter().filter(|commune| !commune.nom.is_empty()).map(|commune| (commune.code_insee, commune.nom)),
+    )
+}
+
+/// A commune as Orange's dictionary has it: under a name of its own, and perhaps standing for small ones around it.
+#[derive(Debug)]
+pub(crate) struct OrangeCommune {
+    pub(crate) code_insee: &'static str,
+    pub(crate) nom: &'static str,
+    /// Codes of the communes that it stands for, itself left out.
+    pub(crate) others: Vec<&'static str>,
+}
+
+static ORANGE: OnceLock<Vec<OrangeCommune>> = OnceLock::new();
+
+/// Takes a `communes_orange.csv` for the rest of the process, before any name is looked up: INSEE code; name that Orange uses; codes of the
+/// communes that it stands for, with a bar between them.
+///
+/// # Errors
+/// Why the file is refused.
+pub(crate) fn use_orange(file: &[u8]) -> Result<(), String> {
+    let _ = ORANGE.set(orange_communes(file)?);
+    Ok(())
+}
+
+fn orange_communes(file: &[u8]) -> Result<Vec<OrangeCommune>, String> {
+    let known: HashSet<&str> = reference::communes()
+        .iter()
+        .map(|commune| commune.code_insee)
+        .chain(reference::former_communes().iter().map(|former| former.code_insee))
+        .collect();
+    let mut owners: HashMap<String, u64> = HashMap::new();
+    let mut communes = Vec::new();
+    for (line, record) in reference::own_records(file)? {
+        let field = |at: usize| record.get(at).map(String::as_str).unwrap_or_default();
+        let code = field(0).to_uppercase();
+        let members = field(2).split(['|', ',']).map(|code| code.trim().to_uppercase());
+        let members: Vec<String> = members.filter(|other| !other.is_empty() && *other != code).collect();
+        if let Some(wrong) = std::iter::once(&code).chain(&members).find(|code| !known.contains(code.as_str())) {
+            return Err(format!("ligne {line} : « {wrong} » n'est pas un code INSEE de commune"));
+        }
+        for member in std::iter::once(&code).chain(&members) {
+            if let Some(owner) = owners.insert(member.clone(), line) {
+                return Err(format!("la commune {member} figure aux lignes {owner} et {line}"));
+            }
+        }
+        // They live as long as the program, as the built-in ones do.
+        let kept = |text: String| -> &'static str { &*text.leak() };
+        let others = members.into_iter().map(kept).collect();
+        communes.push(OrangeCommune { code_insee: kept(code), nom: kept(normalise(Dim::Commune, field(1))), others });
+    }
+    Ok(communes)
+}
+
+/// The communes of Orange's dictionary; none unless the home folder has it.
+pub(crate) fn orange() -> &'static [OrangeCommune] {
+    ORANGE.get().map_or(&[], Vec::as_slice)
+}
+
+/// How many communes Orange counts with the one of that code.
+pub(crate) fn counted_with(code: Option<&str>) -> u64 {
+    orange().iter().find(|commune| Some(commune.code_insee) == code).map_or(0, |commune| commune.others.len() as u64)
 }
 
 /// What two spellings of one commune's name have in common.
@@ -93,6 +156,20 @@ static GONE: LazyLock<BTreeMap<&str, Commune>> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dictionary_of_orange_is_read_and_says_one_thing_of_a_commune() {
+        let file = "code_insee;nom_orange;communes\n15004;Andelat;15004|15002|15005\n48095;;\n";
+        let communes = orange_communes(file.as_bytes()).unwrap();
+        let read: Vec<_> = communes.iter().map(|commune| (commune.code_insee, commune.nom, &*commune.others)).collect();
+        assert_eq!(read, [("15004", "ANDELAT", &["15002", "15005"][..]), ("48095", "", &[][..])]);
+        for (file, error) in [
+            ("c;n;m\n99999;Ailleurs;\n", "99999"),
+            ("c;n;m\n15004;Andelat;15002\n15005;Autre;15002\n", "lignes 2 et 3"),
+        ] {
+            assert!(orange_communes(file.as_bytes()).unwrap_err().contains(error), "{file}");
+        }
+    }
 
     /// By hand, from the two files.
     #[test]

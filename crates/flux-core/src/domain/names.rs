@@ -226,7 +226,9 @@ impl Resolver {
             let stored = self.rows.iter().filter_map(|row| Some(digest_of(row.id?, row)));
             let groups = self.groups.iter().flatten().map(|name| digest(&[name.as_bytes()]));
             let own = digest(&[self.locality.own.as_bytes()]);
-            stored.chain(groups).fold(own, u128::wrapping_add)
+            let orange = if self.dim == Dim::Commune { communes::orange() } else { &[] };
+            let orange = orange.iter().map(|commune| digest(&[commune.code_insee.as_bytes(), commune.nom.as_bytes()]));
+            stored.chain(groups).chain(orange).fold(own, u128::wrapping_add)
         })
     }
 

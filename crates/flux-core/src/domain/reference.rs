@@ -8,6 +8,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use crate::domain::catalogue::Dim;
 use crate::domain::spelling::{fold, normalise};
+use crate::settings::DEPARTEMENT;
 
 /// A name with the other names under which deliveries write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,18 +109,62 @@ pub(crate) fn use_zones(file: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn own_zones(file: &[u8]) -> Result<Vec<ZoneGroup>, String> {
+/// Without a `zones.csv` of its own: the built-in zones are those of one département; any other has the zone of its own name, until its
+/// file says more.
+pub(crate) fn use_zones_of(departement: &str) {
+    if departement != DEPARTEMENT {
+        let _ = OWN_ZONES.set(zones_of(departement));
+    }
+}
+
+/// The zones that are known of a département without any file.
+pub(crate) fn zones_of(departement: &str) -> Vec<ZoneGroup> {
+    if departement == DEPARTEMENT {
+        return ZONES.clone();
+    }
+    let own = departements().iter().find(|known| known.code == departement);
+    let group = |known: &Departement| ZoneGroup {
+        zone: &*normalise(Dim::Zone, known.nom).leak(),
+        equivalents: Vec::new(),
+        visible: true,
+    };
+    own.map(group).into_iter().collect()
+}
+
+/// The zone of the whole département, which tools show where none is asked for: the one that bears its name, else the first.
+pub fn whole_zone(departement: &str) -> &'static str {
+    let name = departements().iter().find(|known| known.code == departement).map(|known| fold(known.nom));
+    let bears = |zone: &&ZoneGroup| {
+        std::iter::once(&zone.zone).chain(&zone.equivalents).any(|member| Some(fold(member)) == name)
+    };
+    zones().iter().find(bears).or(zones().first()).map_or("", |zone| zone.zone)
+}
+
+/// The records of a file of the observatory's own, with the numbers of their lines: fields with a semicolon between them, UTF-8 or
+/// Windows-1252 as spreadsheets write it.
+///
+/// # Errors
+/// Which line cannot be read.
+pub(crate) fn own_records(file: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String> {
     let (text, _) = match std::str::from_utf8(file) {
         Ok(text) => (text.trim_start_matches('\u{feff}').into(), false),
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(file),
     };
     let mut reader = csv::ReaderBuilder::new().delimiter(b';').flexible(true).from_reader(text.as_bytes());
-    let mut zones: Vec<ZoneGroup> = Vec::new();
-    let mut owners: HashMap<String, u64> = HashMap::new();
+    let mut records = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| format!("ligne illisible ({error})"))?;
         let line = record.position().map_or(0, csv::Position::line);
-        let field = |at: usize| record.get(at).unwrap_or_default().trim();
+        records.push((line, record.iter().map(|field| field.trim().to_owned()).collect()));
+    }
+    Ok(records)
+}
+
+fn own_zones(file: &[u8]) -> Result<Vec<ZoneGroup>, String> {
+    let mut zones: Vec<ZoneGroup> = Vec::new();
+    let mut owners: HashMap<String, u64> = HashMap::new();
+    for (line, record) in own_records(file)? {
+        let field = |at: usize| record.get(at).map(String::as_str).unwrap_or_default();
         let names: Vec<&str> = std::iter::once(field(0)).chain(field(1).split('|')).map(str::trim).collect();
         let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
         if field(0).is_empty() {

@@ -174,7 +174,7 @@ impl Key {
         (sql, values)
     }
 
-    /// For people: `2025-08-15, CANTAL, LOCAL, TOURISTE`.
+    /// For people: `2025-08-15, HAUTE VALLÉE, LOCAL, TOURISTE`.
     pub(crate) fn text(&self) -> String {
         let names = self.parts.iter().filter_map(|part| part.name.clone());
         std::iter::once(self.day.to_string()).chain(names).collect::<Vec<_>>().join(", ")

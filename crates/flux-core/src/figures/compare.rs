@@ -249,7 +249,7 @@ impl MobilityReport {
 
     fn cells(commune: &Commune) -> [String; 5] {
         [
-            commune.nom_commune.clone(),
+            commune.label(&commune.nom_commune),
             visitors(commune.total_visiteurs),
             visitors(commune.total_visiteurs_n1),
             commune.difference.map_or("–".into(), signed),
@@ -317,7 +317,7 @@ impl MobilityReport {
         page.findings(&self.findings);
         let bars = |commune: &Commune| {
             let (now, before) = commune.volumes();
-            (commune.nom_commune.clone(), now, before)
+            (commune.label(&commune.nom_commune), now, before)
         };
         let rows: Vec<(String, u64, u64)> = self.ranked.iter().map(bars).collect();
         page.heading("Les premières communes de l'une ou l'autre année");

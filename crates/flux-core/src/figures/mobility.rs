@@ -14,6 +14,7 @@ use crate::db::Session;
 use crate::db::marks;
 use crate::dims;
 use crate::domain::catalogue::{Dim, Space};
+use crate::domain::communes;
 use crate::domain::names::{Locality, Resolution};
 use crate::error::Result;
 use crate::figures::change::{Comparison, share};
@@ -45,6 +46,9 @@ pub struct Commune {
     pub nom_commune: String,
     /// `None` for a commune that is stored without one.
     pub code_insee: Option<String>,
+    /// Communes that Orange counts with it (`reference/communes_orange.csv`).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub autres_communes: u64,
     /// N; `None` where the period has no data at all.
     pub total_visiteurs: Option<u64>,
     /// N−1; `None` where the reference period is unknown or has no data at all.
@@ -56,7 +60,20 @@ pub struct Commune {
     pub evolution_pct: Option<f64>,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Commune {
+    /// Its name for people, given as they read it, with those that are counted with it: `ANDELAT et 3 autres communes`.
+    pub fn label(&self, name: &str) -> String {
+        match self.autres_communes {
+            0 => name.to_owned(),
+            1 => format!("{name} et 1 autre commune"),
+            others => format!("{name} et {others} autres communes"),
+        }
+    }
+
     /// Visitors of the two years, none where there are no data.
     pub(crate) fn volumes(&self) -> (u64, u64) {
         (self.total_visiteurs.unwrap_or(0), self.total_visiteurs_n1.unwrap_or(0))
@@ -288,6 +305,7 @@ fn join(now: &Counted, before: Option<&Counted>) -> Vec<Commune> {
         Commune {
             id_commune: id,
             nom_commune,
+            autres_communes: communes::counted_with(code_insee.as_deref()),
             code_insee,
             total_visiteurs: visitors.n,
             total_visiteurs_n1: visitors.n_1,

@@ -1,6 +1,6 @@
 //! Stays as they were imported or migrated: the largest départements or countries, the spread by length of stay and by region.
 //!
-//! Volumes are summed over all zones of observation, of which `CANTAL` holds the others: shares are what counts.
+//! Volumes are summed over all zones of observation, of which that of the département holds the others: shares are what counts.
 
 use serde::Serialize;
 

@@ -18,4 +18,4 @@ pub(crate) use own::{lock, read_own};
 pub(crate) use remove::remove_proved;
 pub(crate) use walk::{Entry, list, walk};
 pub use write::{Durability, replace};
-pub(crate) use write::{create_private_dir, sync_dir};
+pub(crate) use write::{create, create_private_dir, sync_dir};

@@ -55,6 +55,29 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
     if durability == Durability::Data { sync_dir(folder) } else { Ok(()) }
 }
 
+/// Puts a file where there is none of that name, whole or not at all; `false` where there is one, which stays as it is. A private one is
+/// for its owner only.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn create(path: &Path, content: &[u8], private: bool) -> Result<bool> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let write = || {
+        let mode = if private { 0o600 } else { 0o666 };
+        let mut aside = tempfile::Builder::new();
+        let mut file =
+            aside.prefix(".").suffix(".partial").permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error.error),
+        }
+    };
+    write().map_err(Error::io("écriture de", path))
+}
+
 /// Creates a folder, and those above it, that only its owner may enter; a folder that is there keeps its rights.
 ///
 /// # Errors

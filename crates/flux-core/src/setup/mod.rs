@@ -4,6 +4,7 @@
 
 pub(crate) mod doubles;
 mod drop_test;
+mod home;
 mod merge;
 pub(crate) mod names;
 mod rows;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use doubles::Doubles;
 pub use doubles::Keep;
+pub use home::{EnvValues, HomeOptions, HomeReport, departement, home};
 pub use merge::{MergeOptions, Which, dimension, merge};
 
 use crate::db::{Database, Session};

@@ -41,7 +41,7 @@ pub(super) fn seed(
     Ok(Seeded { table, added, completed })
 }
 
-/// A name is added only where no stored row answers to it, be it under a damaged name: an older database keeps its `CABA`. Columns
+/// A name is added only where no stored row answers to it, be it under a damaged name: an older database keeps its names. Columns
 /// that are NULL are filled.
 fn seed_names(session: &mut Session, dim: Dim, dry_run: bool) -> Result<(u64, u64)> {
     let spec = dim.spec();

@@ -87,7 +87,7 @@ pub(super) fn communes(mobility: &Mobility, meta: &Meta, limit: usize, most: usi
         .into_iter()
         .take(most)
         .map(|row| Bar {
-            name: words::name(&row.nom_commune),
+            name: row.label(&words::name(&row.nom_commune)),
             now: row.total_visiteurs,
             before: row.total_visiteurs_n1,
             note: note(row.evolution_pct),
@@ -106,7 +106,7 @@ pub(super) fn communes_table(mobility: &Mobility, meta: &Meta, limit: usize) -> 
         .into_iter()
         .map(|row| {
             vec![
-                words::name(&row.nom_commune),
+                row.label(&words::name(&row.nom_commune)),
                 row.code_insee.clone().unwrap_or_else(|| "–".into()),
                 words::count(row.total_visiteurs),
                 words::count(row.total_visiteurs_n1),

@@ -104,7 +104,7 @@ fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
     for commune in communes.value.ranked(10) {
         rows.push(row([
             json!(charts::COMMUNES),
-            json!(commune.nom_commune),
+            json!(commune.label(&commune.nom_commune)),
             json!(commune.total_visiteurs),
             json!(commune.total_visiteurs_n1),
             json!(commune.evolution_pct),

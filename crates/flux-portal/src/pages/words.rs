@@ -82,7 +82,7 @@ pub(super) fn days(count: u64) -> String {
     if count < 2 { format!("{count} jour") } else { format!("{} jours", number(count)) }
 }
 
-/// Names are stored in capitals: `PAYS D'AURILLAC` reads better as `Pays d'Aurillac`. One that is not all capitals stays.
+/// Names are stored in capitals: `HAUTE VALLÉE` reads better as `Haute Vallée`. One that is not all capitals stays.
 pub(super) fn name(stored: &str) -> String {
     const SMALL: [&str; 19] = [
         "de", "du", "des", "d", "la", "le", "les", "l", "et", "en", "sur", "sous", "aux", "au", "à", "lès", "nuit",

@@ -12,7 +12,7 @@ const SOURCE: &str = include_str!("../../../../../reference/vacances_scolaires.c
 /// One of the three zones of the school calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum SchoolZone {
-    /// Zone A (Clermont-Ferrand, hence the Cantal, Lyon, Bordeaux …).
+    /// Zone A (Clermont-Ferrand, Lyon, Bordeaux …).
     A,
     /// Zone B (Lille, Nantes, Aix-Marseille …).
     B,

@@ -1,0 +1,176 @@
+//! `flux init`: asks for what a new home needs, makes it, and lets the doctor look at it.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use flux_cli::{Context, Tool};
+use flux_core::domain::reference::Departement;
+use flux_core::error::{Error, Result};
+use flux_core::report::{Done, Page, Report, Verdict};
+use flux_core::settings::{ConnectionOptions, Settings};
+use flux_core::setup::{self, EnvValues, HomeOptions, HomeReport};
+use serde::Serialize;
+
+pub(crate) const INIT: Tool = Tool {
+    name: "flux-init",
+    about: "Crée le dossier de travail d'un observatoire : dossiers, .env, zones",
+    details: "\
+Écrit, dans --home (sinon FLUX_HOME, sinon le dossier courant), qui est créé s'il le faut : data/, ftp_downloads/, temp/,
+cache/, logs/, reference/ ; .env (droits 600) ; reference/zones.csv, commencé par les zones que nomment les CSV de --from
+(sinon ceux de data/data_temp/ et data/data_extracted/). Lit chaque CSV une fois, mémoire constante. Finit par `flux doctor`.
+Sur un terminal, ce qui n'est pas donné en option ni dans l'environnement est demandé, le mot de passe sans écho ; ailleurs
+il faut --departement, --user et --database. Le mot de passe vient de --password-file, de DB_PASSWORD ou du terminal, jamais
+d'un argument.
+Rien de ce qui existe n'est changé, et c'est dit : peut être relancé à volonté, par exemple quand arrive la première livraison.
+Le reste est au catalogue : communes, départements, pays, calendrier. Relisez reference/zones.csv : ce que le fournisseur
+appelle autrement va dans noms_equivalents, et visible=non ôte une zone des filtres du portail. Ensuite : `ensure-schema --seed`.
+Codes de sortie : 0 tout est prêt, 1 échec, 2 mauvais usage, 3 fait, et quelque chose reste à faire ou à revoir.",
+    new_home: true,
+    command: flux_cli::command::<Args>,
+    run: |tool, arguments| flux_cli::run(tool, arguments, run),
+    ..Tool::DEFAULT
+};
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// Département de l'observatoire : son code (48, 2A) ou son nom
+    #[arg(long, value_name = "CODE")]
+    departement: Option<String>,
+    /// Nom de l'observatoire, tel que le portail l'affiche
+    #[arg(long, value_name = "NOM")]
+    name: Option<String>,
+    /// Dossier de CSV livrés dont reprendre les zones (plusieurs fois si besoin)
+    #[arg(long, value_name = "DOSSIER", value_hint = clap::ValueHint::DirPath)]
+    from: Vec<PathBuf>,
+    /// N'écrit rien, dit ce qui serait créé
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What was made, and what the doctor says of it.
+#[derive(Debug, Serialize)]
+struct InitReport<D: Serialize> {
+    #[serde(flatten)]
+    made: HomeReport,
+    doctor: Option<D>,
+}
+
+impl<D: Report> Report for InitReport<D> {
+    fn render(&self, page: &mut Page) {
+        self.made.render(page);
+        if let Some(doctor) = &self.doctor {
+            page.title("flux doctor");
+            doctor.render(page);
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.doctor.iter().map(Report::verdict).chain([self.made.verdict()]).max().unwrap_or(Verdict::Ok)
+    }
+
+    fn done(&self) -> Done {
+        self.made.done()
+    }
+}
+
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
+    let settings = &context.settings;
+    let root = settings.home.root().to_owned();
+    let has_env = root.join(".env").symlink_metadata().is_ok();
+    let stored = settings.get("OBSERVATOIRE_DEPARTEMENT");
+    let asked =
+        if has_env { args.departement.or_else(|| Some(settings.departement())) } else { args.departement.or(stored) };
+    let questions = Questions::new();
+    let (departement, env) = if has_env {
+        (setup::departement(&asked.unwrap_or_default())?, None)
+    } else {
+        let (departement, env) = questions.answers(settings, asked, args.name)?;
+        (departement, Some(env))
+    };
+    let made = setup::home(settings, &HomeOptions { departement, env, from: args.from, dry_run: args.dry_run })?;
+    // As every other tool will find it.
+    let doctor = if args.dry_run {
+        None
+    } else {
+        Some(crate::doctor(&Settings::load(Some(root), ConnectionOptions::default())?))
+    };
+    Ok(InitReport { made, doctor })
+}
+
+/// Asks on a terminal; elsewhere only gathers what is missing.
+struct Questions {
+    terminal: bool,
+}
+
+impl Questions {
+    fn new() -> Self {
+        Self { terminal: std::io::stdin().is_terminal() && std::io::stderr().is_terminal() }
+    }
+
+    /// What `.env` is to say.
+    fn answers(
+        &self,
+        settings: &Settings,
+        departement: Option<String>,
+        name: Option<String>,
+    ) -> Result<(&'static Departement, EnvValues)> {
+        let mut values: EnvValues = settings.database_settings().into();
+        if !self.terminal {
+            let given = |key: &str| values.iter().any(|(known, value)| *known == key && value.is_some());
+            let needed = [
+                ("--departement", departement.is_some()),
+                ("--user (ou DB_USERNAME)", given("DB_USERNAME")),
+                ("--database (ou DB_DATABASE)", given("DB_DATABASE")),
+            ];
+            let missing: Vec<&str> = needed.iter().filter(|(_, given)| !given).map(|(option, _)| *option).collect();
+            if !missing.is_empty() {
+                return Err(Error::Usage(format!("sans terminal pour le demander, donnez {}", missing.join(", "))));
+            }
+        }
+        let departement = setup::departement(&self.ask("Département (code ou nom)", departement, "")?)?;
+        let usual = format!("Observatoire du tourisme – {}", departement.nom);
+        let name = self.ask("Nom de l'observatoire", name.or_else(|| settings.get("OBSERVATOIRE_NOM")), &usual)?;
+        let socket = values.iter().any(|(key, value)| *key == "DB_SOCKET" && value.is_some());
+        for (key, value) in &mut values {
+            let (question, usual) = match *key {
+                "DB_HOST" if !socket => ("Serveur de la base", "127.0.0.1"),
+                "DB_PORT" if !socket => ("Port", "3306"),
+                "DB_DATABASE" => ("Base de données", "fluxvision"),
+                "DB_USERNAME" => ("Utilisateur de la base", "fluxvision"),
+                _ => continue,
+            };
+            *value = Some(self.ask(question, value.take(), usual)?);
+        }
+        let password = match settings.password("DB_PASSWORD")? {
+            None if self.terminal => rpassword::prompt_password("Mot de passe de la base : ")
+                .map_err(Error::io("lecture du mot de passe sur", "le terminal"))?,
+            given => given.unwrap_or_default(),
+        };
+        let departement_code = departement.code.to_owned();
+        values.extend([
+            ("DB_PASSWORD", Some(password)),
+            ("OBSERVATOIRE_DEPARTEMENT", Some(departement_code)),
+            ("OBSERVATOIRE_NOM", Some(name)),
+        ]);
+        Ok((departement, values))
+    }
+
+    /// What was given, else the answer, else what is usual.
+    fn ask(&self, question: &str, given: Option<String>, usual: &str) -> Result<String> {
+        if let Some(given) = given {
+            return Ok(given);
+        }
+        if !self.terminal {
+            return Ok(usual.to_owned());
+        }
+        let reading = || Error::io("lecture d'une réponse sur", "le terminal");
+        let default = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
+        let mut line = String::new();
+        write!(std::io::stderr(), "{question}{default} : ").map_err(reading())?;
+        if std::io::stdin().lock().read_line(&mut line).map_err(reading())? == 0 {
+            return Err(Error::Usage("réponses interrompues : rien n'a été créé".into()));
+        }
+        let answer = line.trim();
+        Ok(if answer.is_empty() { usual.to_owned() } else { answer.to_owned() })
+    }
+}
