@@ -10,7 +10,7 @@ use flux_test::{Described, Tool, repository};
 #[test]
 fn every_tool_has_a_section_and_every_section_a_tool() {
     let names = Tool::new("flux").args(["list", "--names"]).run().expect_code(0);
-    let tools: BTreeSet<&str> = names.stdout.lines().chain(["flux", "flux-doctor"]).collect();
+    let tools: BTreeSet<&str> = names.stdout.lines().chain(["flux", "flux-doctor", "flux-init"]).collect();
     let described = Described::get().tools();
     let lists = (tools.difference(&described).collect::<Vec<_>>(), described.difference(&tools).collect::<Vec<_>>());
     assert_eq!(lists, (vec![], vec![]), "tools without a section, sections without a tool");

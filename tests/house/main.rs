@@ -4,6 +4,7 @@
 mod architecture;
 mod flux;
 mod flux_doctor;
+mod flux_init;
 mod generate_sample_data;
 mod install;
 mod journals;

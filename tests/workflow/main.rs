@@ -4,4 +4,5 @@
 mod dry_run;
 mod import_hebdo;
 mod reports;
+mod second_observatory;
 mod workflow;

@@ -5,7 +5,11 @@ pub type Example = (&'static str, &'static str);
 
 /// The examples of a tool; none for a name that is not in the table.
 pub fn of(tool: &str) -> impl Iterator<Item = Example> + use<'_> {
-    EXAMPLES.iter().filter(move |(command, _)| command.split(' ').next() == Some(tool)).copied()
+    // `flux-init` is typed as two words.
+    let typed = tool.replacen("flux-", "flux ", 1);
+    let is_of =
+        move |command: &str| command.strip_prefix(&*typed).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    EXAMPLES.iter().filter(move |(command, _)| is_of(command)).copied()
 }
 
 /// The paragraph of the help: nothing where there are no examples.
@@ -93,5 +97,8 @@ const EXAMPLES: &[Example] = &[
     ("simple-test", "la connexion, les droits et les réglages du serveur"),
     ("simple-test --env-file .env.essai", "avec d'autres réglages"),
     ("serve-portal --listen 127.0.0.1:8080", "le portail derrière un serveur web"),
+    ("flux init --home /var/lib/fluxvision --from /media/livraison", "un nouvel observatoire : le reste est demandé"),
+    ("flux init --departement 48 --user flux --database lozere --password-file secret", "la même chose sans terminal"),
+    ("flux init", "compléter le dossier courant quand arrive la première livraison"),
     ("portal-users list", "les comptes du portail"),
 ];
