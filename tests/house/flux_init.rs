@@ -55,7 +55,7 @@ fn what_is_there_stays_and_a_second_run_completes_it() {
     let env = home.read("neuf/.env");
     home.write("neuf/data/data_temp/a.csv", "Date;ZoneObservation;Volume\n2025-07-07;Gévaudan;1\n");
     fs::remove_dir(home.join("neuf/temp")).unwrap();
-    let again = init(&home).args(["--user", "autre", "--json"]).run().json();
+    let again = init(&home).args(["--name", "Autre", "--json"]).run().json();
     assert_eq!((&again["created"], &again["kept"]), (&json!(["temp/", "reference/zones.csv"]), &json!([".env"])));
     assert_eq!(home.read("neuf/.env"), env);
     // A third one finds a zone that the file lacks, and another département than the one of `.env`.

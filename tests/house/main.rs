@@ -10,6 +10,7 @@ mod install;
 mod journals;
 mod json;
 mod schedule;
+mod observatory;
 mod signals;
 mod simple_test;
 mod terminal;

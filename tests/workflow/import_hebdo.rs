@@ -1,11 +1,16 @@
 //! `scripts/import-hebdo`: the chain of the week, with real tools and with stand-ins for every exit code.
 
 use std::fs;
+use std::io::{Cursor, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use flux_test::{Home, TestDb, Tool, bin_dir};
+use support::orange;
+use support::portal::Portal;
 
 const TOOLS: [&str; 10] = [
     "update-temp-tables",
@@ -20,6 +25,9 @@ const TOOLS: [&str; 10] = [
     "clear-cache-midnight",
 ];
 
+/// What `--fetch` begins with.
+const FETCH: [&str; 2] = ["download-deliveries", "extract-only"];
+
 fn script() -> PathBuf {
     flux_test::repository().join("scripts/import-hebdo")
 }
@@ -32,7 +40,7 @@ fn chain(home: &Home, bin: &Path) -> Tool {
 fn stand_ins(codes: &[(&str, u8)]) -> (Home, PathBuf) {
     let home = Home::without_db();
     home.write_csv("frequentation_nuitee.csv", "Date\n");
-    for name in TOOLS {
+    for name in FETCH.into_iter().chain(TOOLS) {
         let code = codes.iter().find(|(tool, _)| *tool == name).map_or(0, |(_, code)| *code);
         let path = home.write(
             format!("bin/{name}"),
@@ -227,6 +235,92 @@ fn missing_tools_stop_before_anything_and_missing_diagnostics_do_not() {
     fs::remove_file(bin.join("archive-csv")).unwrap();
     chain(&home, &bin).run().expect_code(1).expect_stderr("archive-csv");
     assert!(!home.join("appels").exists());
+}
+
+#[test]
+fn fetch_begins_with_the_download_and_goes_no_further_without_all_of_it() {
+    let whole: Vec<&str> = FETCH.into_iter().chain(TOOLS).collect();
+    let (home, bin) = stand_ins(&[]);
+    chain(&home, &bin).args(["--fetch", "--latest", "2"]).run().expect_code(0);
+    assert_eq!(called(&home), whole);
+    let calls = home.read("appels");
+    assert!(calls.lines().next().unwrap().ends_with("--latest 2") && calls.contains("extract-only --home"), "{calls}");
+    assert!(calls.lines().nth(1).unwrap().ends_with("--weekly"), "{calls}");
+    for (tool, code, reached) in [
+        ("download-deliveries", 1, 1),
+        ("download-deliveries", 3, 1),
+        ("download-deliveries", 4, 1),
+        ("extract-only", 1, 2),
+        ("extract-only", 3, whole.len()),
+    ] {
+        let (home, bin) = stand_ins(&[(tool, code)]);
+        chain(&home, &bin).arg("--fetch").run().expect_code(i32::from(code));
+        assert_eq!(called(&home), whole[..reached], "{tool} {code}");
+    }
+    let (home, bin) = stand_ins(&[("download-deliveries", 3)]);
+    chain(&home, &bin).args(["--fetch", "--proceed"]).run().expect_code(3);
+    assert_eq!(called(&home), whole);
+    // Nothing new has come: nothing is imported.
+    fs::remove_file(home.join("data/data_temp/frequentation_nuitee.csv")).unwrap();
+    fs::remove_file(home.join("appels")).unwrap();
+    chain(&home, &bin).args(["--fetch", "--proceed"]).run().expect_code(3);
+    assert_eq!(called(&home), FETCH);
+    chain(&home, &bin).args(["--latest", "2"]).run().expect_code(2);
+    fs::remove_file(bin.join("extract-only")).unwrap();
+    chain(&home, &bin).arg("--fetch").run().expect_code(1).expect_stderr("extract-only");
+}
+
+/// The ten weekly files, as an archive.
+fn archive(home: &Home) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for name in home.list("data/data_temp").iter().filter(|name| name.ends_with(".csv")) {
+        writer.start_file(name.as_str(), zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(home.read(format!("data/data_temp/{name}")).as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_week_comes_from_the_portal_of_orange_to_the_main_tables() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let elsewhere = Home::without_db();
+    elsewhere.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
+    let nights = elsewhere.read("data/data_temp/frequentation_nuitee.csv").lines().count() as u64 - 1;
+    let content = archive(&elsewhere);
+    let broken = Arc::new(AtomicBool::new(true));
+    let breaks = Arc::clone(&broken);
+    let portal = Portal::new(move |request, _| match request.path.as_str() {
+        orange::LIST => orange::list(request, &[orange::entry("S28.zip", "/f/1", "2025-07-15T08:00:00+02:00")]),
+        _ if breaks.load(Ordering::SeqCst) => orange::served(&content).cut(request, 10),
+        _ => orange::served(&content).whole(request),
+    });
+    let fetch = |password: &str| {
+        let tool =
+            chain(&home, bin_dir()).arg("--fetch").env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base));
+        tool.env("FLUX_VISION_ORGA", "CDT15")
+            .env("FLUX_VISION_USER", orange::USER)
+            .env("FLUX_VISION_PASSWORD", password)
+            .run()
+    };
+    fetch("un autre").expect_code(1);
+    // The line breaks each time: what came is kept for the next run, nothing is imported.
+    let cut = fetch(orange::PASSWORD);
+    assert!(cut.code == 3 && !cut.stdout.contains("update-temp-tables"), "{cut}");
+    assert_eq!(db.count("fact_nuitees_temp"), 0);
+    broken.store(false, Ordering::SeqCst);
+    let run = fetch(orange::PASSWORD);
+    assert!(run.code == 0, "{run}");
+    assert_eq!((db.count("fact_nuitees"), db.count("fact_nuitees_temp")), (nights, 0));
+    assert_eq!(home.list("data/backups").len(), 1);
+    assert!(!home.list("data/data_temp").iter().any(|name| name.ends_with(".csv")), "archived\n{run}");
+    // Next week nothing is new: only the list is asked for.
+    let before = portal.requests().len();
+    let again = fetch(orange::PASSWORD);
+    assert!(again.code == 0 && !again.stdout.contains("migrate-temp-to-main"), "{again}");
+    assert_eq!(portal.requests().len(), before + 1);
+    assert!(!run.stdout.contains(orange::PASSWORD) && !report(&home).contains(orange::PASSWORD));
 }
 
 #[test]

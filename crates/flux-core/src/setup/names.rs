@@ -139,7 +139,7 @@ impl Reference {
     }
 }
 
-/// What a name was before somebody read its UTF-8 as Windows-1252: `TRUYÃˆRE` was `TRUYÈRE`.
+/// What a name was before somebody read its UTF-8 as Windows-1252: `CÃ‰VENNES` was `CÉVENNES`.
 pub(crate) fn misread(name: &str) -> Option<String> {
     if name.is_ascii() {
         return None;

@@ -1,0 +1,59 @@
+//! Nothing in the product knows one observatory: what is the Cantal's is data (`reference/`), an example (`flux-sample`) or a test.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flux_test::repository;
+
+/// Names of the département whose zones are built in, of its zones and of its communes, in small letters.
+const WORDS: &[&str] = &[
+    "cantal", "caba", "aurillac", "carlad", "châtaigneraie", "gentiane", "lioran", "mauriac", "saint-flour", "saint flour",
+    "salers", "truyère", "hautes terres", "auvergnat",
+];
+/// The one setting with its default, the map of France, and the generator of trial deliveries, which are that observatory's.
+const NUMBER: &[&str] = &["crates/flux-core/src/settings.rs", "crates/flux-core/src/domain/reference.rs"];
+const EXAMPLES: &[&str] = &["crates/flux-sample", "crates/flux-test", "tools/dev/generate_sample_data.rs", "docs/outils/generate-sample-data.md"];
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|end| ["rs", "html", "css", "js", "svg", "md"].iter().any(|known| end == *known)) {
+            found.push(path);
+        }
+    }
+}
+
+/// What of a file reaches users: tests aside.
+fn product(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap()
+}
+
+#[test]
+fn no_observatory_is_named_in_the_product() {
+    let root = repository();
+    let mut found = Vec::new();
+    for folder in ["crates", "tools", "docs/outils"] {
+        files(&root.join(folder), &mut found);
+    }
+    let mut wrong = BTreeSet::new();
+    for path in found {
+        let relative = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let in_tests = relative.ends_with("tests.rs") || relative.contains("/tests/");
+        if in_tests || EXAMPLES.iter().any(|known| relative.starts_with(known)) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for (line, text) in product(&text).lines().enumerate() {
+            let small = text.to_lowercase();
+            let word = WORDS.iter().find(|word| small.contains(**word));
+            let number = text.contains("\"15\"") && !NUMBER.contains(&&*relative);
+            if word.is_some() || number {
+                wrong.insert(format!("{relative}:{}: {}", line + 1, text.trim()));
+            }
+        }
+    }
+    assert_eq!(wrong, BTreeSet::new());
+}
