@@ -329,3 +329,33 @@ fn what_stands_in_the_place_of_the_memory_is_not_waited_for() {
     let json = orange::tool(&home, &portal).run().expect_code(0).json();
     assert_eq!((status_of(&json), left(&home).len()), ("known", 1));
 }
+
+/// On a terminal of its own, which `script` of util-linux makes.
+#[test]
+fn a_terminal_sees_rate_and_remaining_time() {
+    let content = zip(600_000);
+    let half = content.len() / 2;
+    let portal = offering("a.zip", move |request, number| {
+        if number == 1 {
+            served(&content).stall(request, half, Duration::from_secs(2))
+        } else {
+            served(&content).whole(request)
+        }
+    });
+    let home = Home::without_db();
+    let program = flux_test::bin_dir().join("download-deliveries");
+    let shown = std::process::Command::new("script")
+        .args(["-qec", &format!("{} --home {}", program.display(), home.path().display()), "/dev/null"])
+        .env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base))
+        .env("FLUX_VISION_ORGA", "CDT15")
+        .env("FLUX_VISION_USER", USER)
+        .env("FLUX_VISION_PASSWORD", PASSWORD)
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output();
+    let Ok(shown) = shown else { return flux_test::skip("script (util-linux)") };
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    let bar = shown.split('\r').find(|line| line.contains("reste")).unwrap_or_else(|| panic!("{shown:?}"));
+    assert!(bar.contains("a.zip") && bar.contains(" %") && bar.contains("/s"), "{bar:?}");
+    holds(&home, "a.zip", &zip(600_000));
+}

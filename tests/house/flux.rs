@@ -189,6 +189,42 @@ fn historical_names_run_the_tool_with_its_arguments_and_its_exit_code() {
     assert_eq!(json["tool"], "simple-test");
 }
 
+/// As an operator types them, with what they stand for: a run on a database in order tells by its document which tool it was.
+#[test]
+fn every_old_name_of_the_second_round_runs() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    home.tool("generate-sample-data").args(["--days", "1", "--scale", "0.1"]).run().expect_code(0);
+    let run = |arguments: &[&str]| home.tool("flux").args(arguments).arg("--json").run().json();
+    let tried = run(&["import", "import_debug.php"]);
+    assert_eq!((&tried["tool"], &tried["dry_run"]), (&"update-temp-tables".into(), &true.into()));
+    assert_eq!(db.count("fact_nuitees_temp"), 0);
+    let files = |json: &serde_json::Value| -> Vec<String> {
+        let loaded = json["files"].as_array().unwrap().iter().filter(|file| file["status"] == "loaded");
+        loaded.map(|file| file["file"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(files(&run(&["import_sejours_duree.php"])), ["duree_sejour.csv"]);
+    run(&["import", "update_temp_tables.php"]);
+    for (name, table) in [
+        ("migrate_sejours_duree_fr", "fact_sejours_duree_departements"),
+        ("migrate_sejours_duree_int", "fact_sejours_duree_pays"),
+    ] {
+        assert_eq!(run(&["migration", name])["tool"], "migrate-sejours-duree");
+        assert_eq!(db.count(table), db.count(&format!("{table}_temp")), "{name}");
+    }
+    assert_eq!(db.count("fact_sejours_duree"), 0);
+    for (name, tool) in [
+        ("diagnostic_chemins_migration", "diagnostic-migration"),
+        ("cron_update_saisons", "update-saisons"),
+        ("force_update_saisons", "update-saisons"),
+        ("analyze_mobility_trends", "compare-mobility-2024-2023"),
+        ("verifier_csv_manquants", "etat-csv-complet"),
+    ] {
+        assert_eq!(run(&[&format!("tools/{name}.php")])["tool"], tool, "{name}");
+    }
+}
+
 #[test]
 fn what_does_not_exist_is_said_with_what_is_near() {
     flux().args(["import", "update_tables"]).run().expect_code(2).expect_stderr("update-temp-tables");

@@ -8,19 +8,39 @@ use flux_test::repository;
 
 /// Names of the département whose zones are built in, of its zones and of its communes, in small letters.
 const WORDS: &[&str] = &[
-    "cantal", "caba", "aurillac", "carlad", "châtaigneraie", "gentiane", "lioran", "mauriac", "saint-flour", "saint flour",
-    "salers", "truyère", "hautes terres", "auvergnat",
+    "cantal",
+    "caba",
+    "aurillac",
+    "carlad",
+    "châtaigneraie",
+    "gentiane",
+    "lioran",
+    "mauriac",
+    "saint-flour",
+    "saint flour",
+    "salers",
+    "truyère",
+    "hautes terres",
+    "auvergnat",
 ];
 /// The one setting with its default, the map of France, and the generator of trial deliveries, which are that observatory's.
 const NUMBER: &[&str] = &["crates/flux-core/src/settings.rs", "crates/flux-core/src/domain/reference.rs"];
-const EXAMPLES: &[&str] = &["crates/flux-sample", "crates/flux-test", "tools/dev/generate_sample_data.rs", "docs/outils/generate-sample-data.md"];
+const EXAMPLES: &[&str] = &[
+    "crates/flux-sample",
+    "crates/flux-test",
+    "tools/dev/generate_sample_data.rs",
+    "docs/outils/generate-sample-data.md",
+];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files(&path, found);
-        } else if path.extension().is_some_and(|end| ["rs", "html", "css", "js", "svg", "md"].iter().any(|known| end == *known)) {
+        } else if path
+            .extension()
+            .is_some_and(|end| ["rs", "html", "css", "js", "svg", "md"].iter().any(|known| end == *known))
+        {
             found.push(path);
         }
     }

@@ -239,3 +239,32 @@ fn rights_that_lack_and_bad_arguments_have_their_codes() {
     }
     assert!(tables(&db).is_empty());
 }
+
+/// One key twice, definitive 10 and then provisional 25, and a row that stands alone.
+#[test]
+fn doubled_keys_are_settled_as_the_operator_decides() {
+    for (choice, volume, provisional) in
+        [("newest", "25", "1"), ("oldest", "10", "0"), ("sum", "35", "1"), ("definitive", "10", "0")]
+    {
+        let db = TestDb::new();
+        let home = Home::new(&db);
+        ensure(&home, &["--seed"]).expect_code(0);
+        db.exec(
+            "ALTER TABLE fact_nuitees DROP INDEX uk_cle;
+             INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES
+             ('2025-07-07', 1, 1, 1, 10, 0), ('2025-07-07', 1, 1, 1, 25, 1), ('2025-07-08', 1, 1, 1, 7, 1)",
+        );
+        // Told, and left alone until somebody decides.
+        let told = ensure(&home, &["--json"]).expect_code(3).json();
+        assert!(told["findings"].as_array().unwrap().iter().any(|found| found["code"] == "duplicate-keys"), "{told}");
+        assert_eq!(db.count("fact_nuitees"), 3);
+        ensure(&home, &["--resolve-duplicates", choice, "--dry-run"]).expect_code(0);
+        assert_eq!(db.count("fact_nuitees"), 3, "{choice}");
+        ensure(&home, &["--resolve-duplicates", choice]).expect_code(0);
+        let rows = db.rows("SELECT date, volume, is_provisional FROM fact_nuitees ORDER BY date");
+        assert_eq!(rows, [["2025-07-07", volume, provisional], ["2025-07-08", "7", "1"]], "{choice}");
+        assert_eq!(natural_key(&db, "fact_nuitees"), ["date", "id_zone", "id_provenance", "id_categorie"]);
+        ensure(&home, &[]).expect_code(0);
+    }
+    ensure(&Home::without_db(), &["--resolve-duplicates", "largest"]).expect_code(2);
+}
