@@ -268,3 +268,250 @@ fn four_hundred_archived_weeks_take_seconds() {
     assert_eq!(json["deliveries"].as_array().unwrap().len(), 1, "one content in eight places");
     assert_eq!(json["deliveries"][0]["places"].as_array().unwrap().len(), 8);
 }
+
+fn changes(json: &Value) -> Vec<(Value, Value, Value)> {
+    let all = json["changes"].as_array().unwrap().iter();
+    all.map(|one| (one["change"].clone(), one["volume_before"].clone(), one["volume_after"].clone())).collect()
+}
+
+const OTHERS: [&str; 3] = [
+    "2025-07-07;Cantal;Local;Touriste;10",
+    "2025-07-07;Cantal;Local;Resident;50",
+    "2025-07-07;Lioran;Local;Resident;90",
+];
+
+#[test]
+fn a_suspended_withdrawal_is_told_as_such_and_what_a_migration_did_is_known() {
+    let world = World::whole();
+    let lioran =
+        |volume: &str| [&OTHERS[..], &[&format!("2025-07-07;Lioran;Local;Touriste;{volume}")]].concat().join("\n");
+    let migrate = |code| world.tool("migrate-temp-to-main").arg("--json").run().sane().expect_code(code).json();
+    world.nights(&[&lioran("20")]);
+    world.import_nights(&[]).expect_code(0);
+    migrate(0);
+    world.nights(&[&lioran("21")]);
+    world.import_nights(&[]).expect_code(0);
+    let changed = migrate(0);
+    // Gone from the third delivery, of which a line cannot be read.
+    world.nights(&[&OTHERS[..], &["2025-07-07;Inconnue;Local;Touriste;21"]].concat());
+    world.import_nights(&[]).expect_code(3);
+    migrate(3);
+    let json = nights(&world, "2025-07-07", "Lioran").expect_code(3).json();
+    assert_eq!((codes(&json), &json["explained"]), (vec!["withdrawal-suspended"], &json!(false)));
+    assert_eq!(json["stored"][0]["volume"], 21);
+    let known = [("added", Value::Null, json!(20)), ("changed", json!(20), json!(21))];
+    let known = known.map(|(change, before, after)| (json!(change), before, after));
+    assert_eq!(changes(&json), known);
+    let last = &json["changes"][1];
+    assert_eq!((&last["run"], &last["tool"]), (&changed["run"], &json!("migrate-temp-to-main")));
+    assert_eq!((&last["provisional_before"], &last["undone_at"]), (&json!(true), &Value::Null));
+    // What the delivery says alike is explained all the same.
+    nights(&world, "2025-07-07", "Cantal").expect_code(0);
+    // Read whole, it withdraws.
+    world.nights(&OTHERS);
+    world.import_nights(&[]).expect_code(0);
+    migrate(0);
+    let json = nights(&world, "2025-07-07", "Lioran").expect_code(0).json();
+    assert_eq!(
+        (&json["explained"], changes(&json).last().unwrap()),
+        (&json!(true), &(json!("withdrawn"), json!(21), Value::Null))
+    );
+    // An undone change is told, and no longer counts.
+    let run = &changes_run(&json, 2)[..12];
+    world.tool("migrate-temp-to-main").args(["--undo", run, "--yes"]).run().sane().expect_code(0);
+    let json = nights(&world, "2025-07-07", "Lioran").expect_code(3).json();
+    assert_eq!((codes(&json), json["changes"][2]["undone_at"].is_string()), (vec!["figure-superseded"], true));
+}
+
+fn changes_run(json: &Value, at: usize) -> String {
+    json["changes"][at]["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_date_that_the_import_kept_back_leaves_the_delivery_before_it() {
+    let world = World::whole();
+    let zones = ["Cantal", "Lioran", "Hautes Terres", "Haut Cantal", "Carlades", "Val Truyère"];
+    let lines: Vec<String> = zones.iter().map(|zone| format!("2025-07-07;{zone};Local;Touriste;10")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    week(&world, &lines);
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;11"]);
+    world.import_nights(&[]).expect_code(3);
+    let json = nights(&world, "2025-07-07", "Cantal").expect_code(0).json();
+    assert_eq!((volumes(&json), &json["stored"][0]["volume"]), (vec![json!(10), json!(11)], &json!(10)));
+    assert_eq!(
+        (&json["deliveries"][0]["kept_back"], &json["deliveries"][1]["kept_back"]),
+        (&json!(false), &json!(true))
+    );
+    assert!(json["explained_by"].as_str().unwrap().ends_with(".csv.gz"));
+}
+
+#[test]
+fn zones_are_found_under_every_name_and_a_split_one_is_told() {
+    let world = World::whole();
+    week(
+        &world,
+        &[
+            "2025-07-07;CABA;Local;Touriste;10",
+            "2025-07-07;CABA;Local;Touriste;10",
+            "2025-07-07;Cantal;Local;Touriste;7",
+        ],
+    );
+    for name in ["CABA", "Pays d'Aurillac", "PAYS DAURILLAC"] {
+        let json = nights(&world, "2025-07-07", name).expect_code(0).json();
+        // A line that says the same twice is one row.
+        assert_eq!((volumes(&json), &json["deliveries"][0]["lines"]), (vec![json!(10)], &json!(2)), "{name}");
+        assert_eq!(
+            (&json["deliveries"][0]["contradictory"], &json["stored"][0]["zone"]),
+            (&json!(false), &Value::Null)
+        );
+    }
+    // Its row is given another of its names.
+    world.db.exec("UPDATE dim_zones_observation SET nom_zone = 'CABA' WHERE id_zone = 2");
+    nights(&world, "2025-07-07", "Pays d'Aurillac").expect_code(0);
+    // An older import had it under a row of its own: the portal adds the two.
+    world.db.exec("INSERT INTO dim_zones_observation (id_zone, nom_zone) VALUES (20, 'PAYS D''AURILLAC')");
+    let json = nights(&world, "2025-07-07", "CABA").expect_code(0).json();
+    assert_eq!(json["stored"][0]["zone"], "CABA");
+    world.db.exec(
+        "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES ('2025-07-07', 20, 1, 1, 4, 1)",
+    );
+    let json = nights(&world, "2025-07-07", "CABA").expect_code(3).json();
+    let rows: Vec<_> = json["stored"].as_array().unwrap().iter().map(|row| (&row["zone"], &row["volume"])).collect();
+    assert_eq!(rows, [(&json!("CABA"), &json!(10)), (&json!("PAYS D'AURILLAC"), &json!(4))]);
+    assert_eq!(codes(&json), ["figure-superseded", "zone-split"]);
+}
+
+#[test]
+fn a_former_commune_leads_to_the_row_of_today() {
+    let world = World::whole();
+    world.db.exec(
+        "INSERT INTO dim_communes (id_commune, nom_commune, code_insee, id_departement, id_epci) VALUES (11, 'NEUSSARGUES-MOISSAC', '15141', 1, 2)",
+    );
+    world.csv("export_mobilite.csv", MOBILITY, &["2025-07-07;Cantal;NonLocal;Touriste;Neussargues en Pinatelle;5"]);
+    world.import("export_mobilite", &[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    let key =
+        ["--table", "fact_lieu_activite_soir", "--date", "2025-07-07", "--zone", "Cantal", "--categorie", "Touriste"];
+    for name in ["Neussargues en Pinatelle", "Neussargues-Moissac"] {
+        let json = explain(&world, &[&key[..], &["--provenance", "NonLocal", "--commune", name]].concat())
+            .expect_code(0)
+            .json();
+        assert_eq!(
+            (&json["stored"][0]["volume"], &json["key"]["parts"].as_array().unwrap().last().unwrap()["name"]),
+            (&json!(5), &json!("NEUSSARGUES-MOISSAC"))
+        );
+        assert_eq!(json["deliveries"][0]["hits"][0]["line"], 2);
+    }
+}
+
+#[test]
+fn the_order_of_day_and_month_is_that_of_the_whole_file() {
+    let world = World::whole();
+    let lines = [
+        "07/08/2025;Cantal;Local;Touriste;10",
+        "2025-07-09;Cantal;Local;Touriste;12",
+        "07/13/2025;Cantal;Local;Touriste;11",
+    ];
+    world.nights(&lines);
+    world.import_nights(&[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    for (date, volume) in [("2025-07-08", 10), ("2025-07-09", 12), ("2025-07-13", 11)] {
+        let json = nights(&world, date, "Cantal").expect_code(0).json();
+        assert_eq!(volumes(&json), [json!(volume)], "{date}");
+    }
+    let json = nights(&world, "2025-08-07", "Cantal").expect_code(3).json();
+    assert_eq!(volumes(&json), [] as [Value; 0]);
+    let json = explain(&world, &["--csv-line", &format!("{NIGHTS}:2")]).expect_code(0).json();
+    assert_eq!((&json["key"]["date"], &json["line"]["volume"]), (&json!("2025-07-08"), &json!(10)));
+    // Without the line that decides, the day comes first.
+    world.nights(&lines[..2]);
+    let json = explain(&world, &["--csv-line", &format!("{NIGHTS}:2")]).run_code_and_date();
+    assert_eq!(json, (3, json!("2025-08-07")));
+}
+
+trait CodeAndDate {
+    fn run_code_and_date(self) -> (i32, Value);
+}
+
+impl CodeAndDate for Outcome {
+    fn run_code_and_date(self) -> (i32, Value) {
+        (self.code, self.json()["key"]["date"].clone())
+    }
+}
+
+#[test]
+fn a_line_that_is_no_line_may_be_of_the_key_whose_day_it_bears() {
+    let world = World::whole();
+    world.nights(&[
+        "2025-07-07;Cantal;Local;Touriste;10;5",
+        "2025-07-08;Cantal;Local;Touriste;10;5",
+        "2025-07-08;Lioran;Local;Touriste;10",
+    ]);
+    world.import_nights(&[]).expect_code(3);
+    let json = nights(&world, "2025-07-07", "Cantal").expect_code(3).json();
+    let refused = &json["deliveries"][0]["refused"];
+    assert_eq!((refused.as_array().unwrap().len(), &refused[0]["line"]), (1, &json!(2)));
+    assert_eq!(codes(&json), ["figure-superseded"]);
+}
+
+#[test]
+fn a_figure_of_a_period_leads_to_its_largest_rows_and_their_deliveries() {
+    let world = World::whole();
+    week(
+        &world,
+        &[
+            "2025-07-07;Cantal;NonLocal;Touriste;10",
+            "2025-07-07;Cantal;Etranger;Touriste;3",
+            "2025-07-07;Cantal;Local;Touriste;1000",
+            "2025-07-08;Cantal;NonLocal;Touriste;20",
+            "2025-07-08;Lioran;NonLocal;Touriste;4000",
+            "2025-07-20;Cantal;NonLocal;Touriste;5000",
+        ],
+    );
+    let ask = |arguments: &[&str]| {
+        explain(&world, &[&["--zone", "Cantal", "--debut", "2025-07-07", "--fin", "2025-07-13"], arguments].concat())
+    };
+    let json = ask(&["--indicateur", "nuitees_total", "--limit", "2"]).expect_code(0).json();
+    assert_eq!(
+        (&json["figure"]["value"], &json["rows_total"], &json["rows_volume"]),
+        (&json!(33), &json!(3), &json!(33))
+    );
+    let rows: Vec<_> = json["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (&row["key"]["date"], &row["volume"], &row["explained"]))
+        .collect();
+    assert_eq!(
+        rows,
+        [(&json!("2025-07-08"), &json!(20), &json!(true)), (&json!("2025-07-07"), &json!(10), &json!(true))]
+    );
+    // 20 / 33
+    assert_eq!(
+        (&json["rows"][0]["part_pct"], &json["rows"][0]["deliveries"][0]["hits"][0]["line"]),
+        (&json!(60.6), &json!(5))
+    );
+    let json = ask(&["--table", "Nuitee", "--provenance", "NonLocal,Etranger", "--categorie", "Touriste"])
+        .expect_code(0)
+        .json();
+    assert_eq!((&json["figure"]["value"], json["rows"].as_array().unwrap().len()), (&json!(33), 3));
+    // What is wrong with a row is wrong with the figure.
+    world.db.exec("UPDATE fact_nuitees SET volume = 21 WHERE volume = 20");
+    let json = ask(&["--indicateur", "nuitees_total"]).expect_code(3).json();
+    assert_eq!((&json["figure"]["value"], codes(&json)), (&json!(34), vec!["figure-superseded"]));
+    let json = ask(&["--indicateur", "nuitees_top5_pays"]).expect_code(3).json();
+    assert_eq!((&json["figure"]["value"], codes(&json)), (&Value::Null, vec!["figure-unexplained"]));
+    for bad in [
+        &["--indicateur", "nuitees_1er_mai"][..],
+        &["--indicateur", "rien"],
+        &["--indicateur", "nuitees_total", "--pays", "Espagne"],
+        &["--indicateur", "nuitees_total", "--annee", "2025", "--periode", "ete"],
+        &["--table", "fact_nuitees", "--pays", "Espagne"],
+        &["--table", "fact_nuitees", "--date", "2025-07-07"],
+    ] {
+        ask(bad).expect_code(2);
+    }
+    explain(&world, &["--indicateur", "nuitees_total", "--zone", "Cantal", "--annee", "2025", "--periode", "nulle"])
+        .expect_code(2);
+    explain(&world, &["--indicateur", "nuitees_total", "--zone", "Cantal"]).expect_code(2);
+}

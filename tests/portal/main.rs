@@ -4,6 +4,7 @@
 mod cache_admin;
 mod cleanup_old_cache;
 mod clear_cache_midnight;
+mod explained;
 mod one_figure;
 mod pages;
 mod php_portal;

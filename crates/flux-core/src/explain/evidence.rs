@@ -6,7 +6,24 @@ use serde::{Serialize, Serializer};
 
 use crate::explain::scan::{Hit, Refused};
 use crate::ledger::history::Past;
+use crate::ledger::rows::Change;
 use crate::load::OnConflict;
+use crate::report::Finding;
+
+/// What the database knows of a key.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Known {
+    /// Its rows, those of the main table first.
+    pub(crate) stored: Vec<StoredRow>,
+    /// Definitive rows of its date and zone: they replace what is provisional there.
+    #[serde(skip)]
+    pub(crate) definitive_of_zone: u64,
+    /// What migrations have done with it, oldest first.
+    pub(crate) changes: Vec<Change>,
+    /// What the next migration would leave aside of its date and zone.
+    #[serde(skip)]
+    pub(crate) aside: Vec<Finding>,
+}
 
 /// A row of the key.
 #[derive(Debug, Serialize)]
@@ -21,6 +38,8 @@ pub(crate) struct StoredRow {
     pub(crate) updated_at: Option<String>,
     /// Of a place.
     pub(crate) epci: Option<String>,
+    /// Of several that are one zone.
+    pub(crate) zone: Option<String>,
 }
 
 /// One load of a file.
@@ -61,6 +80,8 @@ pub(crate) struct Delivery {
     /// The load that counts.
     #[serde(skip)]
     pub(crate) last_load: Option<u64>,
+    /// The load that counts stored nothing of the date, and kept its lines back.
+    pub(crate) kept_back: bool,
     /// What it stores for the key.
     pub(crate) volume: Option<u64>,
     pub(crate) lines: u64,

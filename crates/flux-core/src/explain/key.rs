@@ -6,18 +6,21 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::db::Session;
+use crate::db::{Session, marks};
 use crate::dims;
 use crate::domain::catalogue::{DATASETS, Dataset, Dim, Space};
 use crate::domain::names::{Locality, Resolution, Resolver};
 use crate::domain::values::Day;
 use crate::error::{Error, Result};
+use crate::figures::zone::{Zone, Zones};
 use crate::settings::Settings;
 
 /// The dimensions of one dataset, as an import resolves names against them.
 #[derive(Debug)]
 pub(crate) struct Names {
     resolvers: BTreeMap<Dim, Arc<Resolver>>,
+    /// Stored rows that are one zone, as the figures count them.
+    zones: Vec<Zone>,
 }
 
 /// One part of a key after the date.
@@ -29,6 +32,9 @@ pub(crate) struct Part {
     pub(crate) column: &'static str,
     /// `None` for any: the EPCI of a commune follows from it.
     pub(crate) id: Option<u32>,
+    /// The same, with the other rows of the same zone; empty for any.
+    #[serde(skip)]
+    pub(crate) ids: Vec<u32>,
     pub(crate) name: Option<String>,
 }
 
@@ -37,6 +43,8 @@ pub(crate) struct Part {
 pub(crate) struct Key {
     pub(crate) dataset: &'static Dataset,
     pub(crate) day: Day,
+    /// How the day is written in deliveries.
+    pub(crate) spellings: [String; 2],
     /// In the order of the table's key.
     pub(crate) parts: Vec<Part>,
 }
@@ -49,7 +57,24 @@ impl Names {
             let may_be_empty = dim.spec().optional;
             resolvers.insert(dim, Arc::new(dims::load(session, dim, &locality, may_be_empty)?));
         }
-        Ok(Self { resolvers })
+        Ok(Self { resolvers, zones: Zones::load(session)?.groups() })
+    }
+
+    /// The ids that stand for one row: those of its zone.
+    fn alike(&self, dim: Dim, id: u32) -> Vec<u32> {
+        let is_of = |zone: &&Zone| dim == Dim::Zone && zone.rows.iter().any(|(own, _)| *own == id);
+        let group = self.zones.iter().find(is_of);
+        group.map_or_else(|| vec![id], |zone| zone.rows.iter().map(|(id, _)| *id).collect())
+    }
+
+    fn part(&self, dim: Dim, id: Option<u32>) -> Part {
+        Part {
+            dim,
+            column: dim.spec().id,
+            id,
+            ids: id.map(|id| self.alike(dim, id)).unwrap_or_default(),
+            name: id.and_then(|id| self.name_of(dim, id)),
+        }
     }
 
     /// # Errors
@@ -62,6 +87,17 @@ impl Names {
     pub(crate) fn name_of(&self, dim: Dim, id: u32) -> Option<String> {
         let rows = self.resolvers.get(&dim)?.rows();
         rows.iter().find(|row| row.id == Some(id)).map(|row| row.name.clone())
+    }
+
+    /// The row of a name in a dimension of the dataset.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a dimension of another one, [`Error::Config`] for a name that leads to no row.
+    pub(crate) fn of(&self, dataset: &Dataset, dim: Dim, text: &str) -> Result<u32> {
+        if !dataset.dims().any(|own| own == dim) {
+            return Err(Error::Usage(format!("--{} ne va pas avec {}", option_of(dim), dataset.main)));
+        }
+        self.find(dim, text)
     }
 
     fn find(&self, dim: Dim, text: &str) -> Result<u32> {
@@ -136,40 +172,47 @@ impl Key {
             return Err(Error::Usage(format!("--{} ne va pas avec {}", option_of(*dim), dataset.main)));
         }
         let part = |dim: Dim| {
-            let spec = dim.spec();
+            if given.iter().filter(|(own, _)| *own == dim).count() > 1 {
+                return Err(Error::Usage(format!("--{} : un seul nom pour une date", option_of(dim))));
+            }
             let text = given.iter().find(|(own, _)| *own == dim).map(|(_, text)| text);
             let id = match text {
                 Some(text) => Some(names.find(dim, text)?),
                 None if dim == Dim::Epci => None,
                 None => return Err(Error::Usage(format!("{} demande --{}", dataset.main, option_of(dim)))),
             };
-            Ok(Part { dim, column: spec.id, id, name: id.and_then(|id| names.name_of(dim, id)) })
+            Ok(names.part(dim, id))
         };
-        Ok(Self { dataset, day, parts: dataset.dims().map(part).collect::<Result<_>>()? })
+        Ok(Self::new(dataset, day, dataset.dims().map(part).collect::<Result<_>>()?))
     }
 
     /// The key of a line, from its ids; the EPCI is left open where the line does not name it.
     pub(crate) fn of_ids(dataset: &'static Dataset, day: Day, ids: &[u32], names: &Names, raw: bool) -> Self {
-        let part = |(dim, id): (Dim, &u32)| {
-            let id = (raw || dim != Dim::Epci).then_some(*id);
-            Part { dim, column: dim.spec().id, id, name: id.and_then(|id| names.name_of(dim, id)) }
-        };
-        Self { dataset, day, parts: dataset.dims().zip(ids).map(part).collect() }
+        let part = |(dim, id): (Dim, &u32)| names.part(dim, (raw || dim != Dim::Epci).then_some(*id));
+        Self::new(dataset, day, dataset.dims().zip(ids).map(part).collect())
+    }
+
+    fn new(dataset: &'static Dataset, day: Day, parts: Vec<Part>) -> Self {
+        Self { dataset, day, spellings: [day.to_string(), day.date().format("%d/%m/%Y").to_string()], parts }
     }
 
     /// Whether these ids are of this key.
-    pub(crate) fn fits(&self, ids: impl Iterator<Item = u32>) -> bool {
-        self.parts.iter().zip(ids).all(|(part, id)| part.id.is_none_or(|wanted| wanted == id))
+    pub(crate) fn fits(&self, ids: &[u32]) -> bool {
+        self.parts.iter().zip(ids).all(|(part, id)| part.ids.is_empty() || part.ids.contains(id))
+    }
+
+    /// The rows of its zone, which comes first.
+    pub(crate) fn zones(&self) -> &[u32] {
+        self.parts.first().map(|part| &*part.ids).unwrap_or_default()
     }
 
     /// The condition of the key on a table, with its values.
     pub(crate) fn condition(&self) -> (String, Vec<mysql::Value>) {
-        let known = self.parts.iter().filter_map(|part| Some((part.column, part.id?)));
         let mut sql = String::from("date = ?");
         let mut values = vec![mysql::Value::from(self.day.to_string())];
-        for (column, id) in known {
-            sql.push_str(&format!(" AND {column} = ?"));
-            values.push(id.into());
+        for part in self.parts.iter().filter(|part| !part.ids.is_empty()) {
+            sql.push_str(&format!(" AND {} IN {}", part.column, marks(1, part.ids.len())));
+            values.extend(part.ids.iter().map(mysql::Value::from));
         }
         (sql, values)
     }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use crate::domain::catalogue::{Dataset, Space};
-use crate::explain::evidence::{Delivery, StoredRow};
+use crate::explain::evidence::{Delivery, Known};
 use crate::explain::key::{Key, Part};
 use crate::explain::scan::Refused;
 use crate::explain::verdict::{self, Conclusion};
+use crate::ledger::rows::What;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 
 /// The line that was asked about.
@@ -46,9 +47,8 @@ pub(crate) struct ExplainReport {
     key: Option<KeyReport>,
     #[serde(skip)]
     text: String,
-    pub(crate) stored: Vec<StoredRow>,
-    #[serde(skip)]
-    pub(crate) definitive_of_zone: u64,
+    #[serde(flatten)]
+    known: Known,
     deliveries: Vec<Delivery>,
     /// Files read that say nothing of the date and zone.
     silent: u64,
@@ -69,7 +69,7 @@ fn unreadable<S: Serializer>(files: &[(PathBuf, String)], serializer: S) -> Resu
 }
 
 impl ExplainReport {
-    pub(crate) fn of_key(key: &Key) -> Self {
+    pub(crate) fn of_key(key: &Key, known: Known) -> Self {
         let dataset = key.dataset;
         let report = KeyReport {
             table: dataset.main,
@@ -77,7 +77,7 @@ impl ExplainReport {
             date: key.day.to_string(),
             parts: key.parts.clone(),
         };
-        Self { key: Some(report), text: format!("{} : {}", dataset.main, key.text()), ..Self::empty() }
+        Self { key: Some(report), text: format!("{} : {}", dataset.main, key.text()), known, ..Self::empty() }
     }
 
     /// Of a line that is no row: there is no key to look for.
@@ -96,8 +96,7 @@ impl ExplainReport {
             line: None,
             key: None,
             text: String::new(),
-            stored: Vec::new(),
-            definitive_of_zone: 0,
+            known: Known::default(),
             deliveries: Vec::new(),
             silent: 0,
             skipped: 0,
@@ -110,7 +109,7 @@ impl ExplainReport {
     }
 
     pub(crate) fn with_line(mut self, line: LineReport) -> Self {
-        if let (Some(volume), Some(row)) = (line.volume, self.stored.iter().find(|row| row.main))
+        if let (Some(volume), Some(row)) = (line.volume, self.known.stored.iter().find(|row| row.main))
             && i64::from(volume) != row.volume
         {
             let message = format!("cette ligne dit {}, la base {}", number(volume), number(row.volume));
@@ -142,7 +141,7 @@ impl ExplainReport {
         self.deliveries.sort_by_key(order);
         let place = key.text();
         let finding = |code, message: &str, action: &str| Finding::attention(code, &place, message).action(action);
-        match verdict::conclude(&self.stored, &self.deliveries, self.definitive_of_zone) {
+        match verdict::conclude(&self.known, &self.deliveries) {
             Conclusion::Explained(at) => {
                 let by = self.deliveries[at].name();
                 self.explained = true;
@@ -150,6 +149,12 @@ impl ExplainReport {
                 self.explained_by = Some(by);
             }
             Conclusion::Absent(why) => (self.explained, self.explanation) = (true, why),
+            Conclusion::Aside(at) => {
+                self.explained_by = Some(self.deliveries[at].name());
+                "la livraison la plus récente dit autre chose, mais la migration laisse cette date de côté"
+                    .clone_into(&mut self.explanation);
+                self.findings.append(&mut self.known.aside);
+            }
             Conclusion::Superseded { by, message, action } => {
                 self.explained_by = by.map(|at| self.deliveries[at].name());
                 self.findings.push(finding(Code::FigureSuperseded, &message, action));
@@ -160,7 +165,11 @@ impl ExplainReport {
                 self.explanation = message;
             }
         }
-        if self.stored.iter().filter(|row| row.main).count() > 1 {
+        let main = || self.known.stored.iter().filter(|row| row.main);
+        if main().any(|row| main().any(|other| other.zone != row.zone)) {
+            let message = "cette clé est enregistrée sous plusieurs noms d'une même zone, que le portail additionne";
+            self.findings.push(finding(Code::ZoneSplit, message, "lancez `check-zones`, puis `merge-zones`"));
+        } else if main().count() > 1 {
             let message = "cette clé est enregistrée sous plusieurs EPCI : les visiteurs y sont comptés plusieurs fois";
             self.findings.push(finding(
                 Code::FigureDiffers,
@@ -174,12 +183,30 @@ impl ExplainReport {
         }
     }
 
+    fn changes(&self, page: &mut Page) {
+        for change in &self.known.changes {
+            let volume = |volume: Option<i64>| volume.map_or_else(|| "?".into(), number);
+            let what = match change.change {
+                What::Added => format!("ajoutée, {}", volume(change.volume_after)),
+                What::Changed => format!("{} → {}", volume(change.volume_before), volume(change.volume_after)),
+                What::Withdrawn => format!("retirée, valait {}", volume(change.volume_before)),
+            };
+            let undone = change.undone_at.as_ref().map_or_else(String::new, |at| format!(", annulée le {at}"));
+            let run = &change.run[..change.run.len().min(8)];
+            page.line(format!("  {} UTC {} ({run}) : {what}{undone}", change.at, change.tool));
+        }
+        if !self.known.changes.is_empty() {
+            page.gap();
+        }
+    }
+
     fn deliveries_table(&self) -> Table {
         let mut table = Table::new(&["livraison", "chargée", ">lignes", ">volume", "état"]);
         for delivery in &self.deliveries {
             let load = delivery.loads.iter().rev().find(|load| load.status == "loaded").or(delivery.loads.last());
             let when = load.map_or("jamais".to_owned(), |load| format!("{} ({})", load.at, load.tool));
             let state = match load.map(|load| load.status.as_str()) {
+                _ if delivery.kept_back => "date retenue à l'import".into(),
                 _ if delivery.contradictory => format!("lignes contradictoires ({})", delivery.policy.name()),
                 Some("failed") => "échec".into(),
                 Some("cleaned") => "chargement annulé".into(),
@@ -194,8 +221,17 @@ impl ExplainReport {
     }
 }
 
-impl Report for ExplainReport {
-    fn render(&self, page: &mut Page) {
+impl ExplainReport {
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    pub(crate) fn is_explained(&self) -> bool {
+        self.explained
+    }
+
+    /// Everything but the findings.
+    pub(crate) fn body(&self, page: &mut Page) {
         // The answer first.
         let verdict = if self.explained { Verdict::Ok } else { self.verdict() };
         let sign = if self.findings.iter().any(|finding| finding.code == Code::FigureUnexplained) {
@@ -217,8 +253,8 @@ impl Report for ExplainReport {
             }
             page.gap();
         }
-        let mut table = Table::new(&["en base", ">volume", "état", "créée", "modifiée", "?EPCI"]);
-        for row in &self.stored {
+        let mut table = Table::new(&["en base", ">volume", "état", "créée", "modifiée", "?zone", "?EPCI"]);
+        for row in &self.known.stored {
             let state = match row.provisional {
                 Some(false) => "définitive",
                 Some(true) => "provisoire",
@@ -231,6 +267,7 @@ impl Report for ExplainReport {
                 state.into(),
                 text(&row.created_at),
                 text(&row.updated_at),
+                row.zone.clone().unwrap_or_default(),
                 row.epci.clone().unwrap_or_default(),
             ]);
         }
@@ -240,6 +277,7 @@ impl Report for ExplainReport {
             page.table(&table);
         }
         page.gap();
+        self.changes(page);
         let deliveries = self.deliveries_table();
         if !deliveries.is_empty() {
             page.table(&deliveries);
@@ -266,10 +304,14 @@ impl Report for ExplainReport {
                 number(self.skipped)
             ));
         }
+    }
+}
+
+impl Report for ExplainReport {
+    fn render(&self, page: &mut Page) {
+        self.body(page);
         page.gap();
-        for finding in &self.findings {
-            page.finding(finding);
-        }
+        self.findings.iter().for_each(|finding| page.finding(finding));
     }
 
     fn verdict(&self) -> Verdict {

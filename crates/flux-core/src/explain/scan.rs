@@ -1,4 +1,4 @@
-//! One pass over a file by the reader of the import: the lines of a key, and what was rejected of it.
+//! One pass over a file by the reader of the import: the lines of the keys, and what was rejected of them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::csv::{Fields, Header, OTHER_COUNT, Shape, Source, TOO_LONG, decode};
+use crate::csv::{Fields, Header, OTHER_COUNT, Record, Shape, Source, TOO_LONG, decode};
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Resolution;
-use crate::domain::values::{DateOrder, DateOrders, parse_date};
+use crate::domain::values::{DateOrder, DateOrders, Day, parse_date};
 use crate::error::{Error, Result};
 use crate::explain::key::{Key, Names};
 use crate::load::{Mapper, OnConflict, Outcome, Reading, Room, first_filled, required, required_raw};
@@ -40,9 +40,8 @@ pub(crate) struct Refused {
 }
 
 /// What a file says of the key.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Scan {
-    pub(crate) hash: String,
     /// The first lines of the key, and how many there are.
     pub(crate) hits: Vec<Hit>,
     pub(crate) lines: u64,
@@ -109,17 +108,37 @@ fn open(path: &Path, dataset: &Dataset, raw: bool) -> Result<Source> {
     Source::open(path, &columns)
 }
 
-/// The order of day and month in the dates of a file, which all of it decides; what contradicts itself was never loaded.
-fn date_order(path: &Path, dataset: &Dataset, raw: bool) -> Result<DateOrder> {
-    let mut source = open(path, dataset, raw)?;
-    let date = source.header.find(&["Date"]).unwrap_or_default();
-    let mut orders = DateOrders::default();
-    while let Some(record) = source.next()? {
-        if let Shape::Fields(fields) = record.shape {
-            orders.note(&decode(fields.get(record.bytes, date)).0, record.line);
+/// Reads the dates of a file as both orders of day and month have them, for which of them it is only its end tells.
+#[derive(Debug, Default)]
+struct Dates {
+    orders: DateOrders,
+    /// The last one and what it is: deliveries repeat few.
+    text: Vec<u8>,
+    days: [Option<Day>; 2],
+    /// Whether one was met that the two orders read differently.
+    differ: bool,
+}
+
+const ORDERS: [DateOrder; 2] = [DateOrder::DayFirst, DateOrder::MonthFirst];
+
+impl Dates {
+    /// The day, day first and month first; `None` for what cannot be read so.
+    fn read(&mut self, raw: &[u8], line: u64) -> [Option<Day>; 2] {
+        if raw != self.text || raw.is_empty() {
+            let text = decode(raw).0;
+            self.orders.note(&text, line);
+            self.days = ORDERS.map(|order| parse_date(&text, order).ok());
+            self.differ |= self.days[0] != self.days[1];
+            self.text.clear();
+            self.text.extend_from_slice(raw);
         }
+        self.days
     }
-    Ok(orders.order().unwrap_or_default())
+
+    /// Which of the two counts; what contradicts itself was never loaded.
+    fn decided(&self) -> usize {
+        usize::from(self.orders.order() == Ok(DateOrder::MonthFirst))
+    }
 }
 
 fn mapper(source: &Source, dataset: &Dataset, raw: bool, names: &Names, order: DateOrder) -> Result<Mapper> {
@@ -128,49 +147,115 @@ fn mapper(source: &Source, dataset: &Dataset, raw: bool, names: &Names, order: D
     Mapper::new(dataset, &source.header, reading, |dim, _| names.get(dim).map(Arc::clone))
 }
 
-/// Reads a file to its end.
-///
-/// # Errors
-/// Those of the file; [`Error::Interrupted`].
-pub(crate) fn scan(path: &Path, key: &Key, raw: bool, names: &Names) -> Result<Scan> {
-    let order = date_order(path, key.dataset, raw)?;
-    let mut source = open(path, key.dataset, raw)?;
-    let mut mapper = mapper(&source, key.dataset, raw, names, order)?;
-    let judge = Judge::new(key, &source.header, raw, names, order)?;
-    let ids = mapper.ids(&[]);
-    let mut values = vec![0; ids.len()];
-    let mut scan = Scan::default();
-    while let Some(record) = source.next()? {
-        let line = record.line;
-        let Shape::Fields(fields) = record.shape else { continue };
-        let (reason, column, value) = match mapper.map(record.bytes, record.line, fields) {
+/// The lines of a file in one of the two orders.
+struct Reader<'a> {
+    keys: &'a [Key],
+    mapper: Mapper,
+    ids: Vec<Option<Vec<u32>>>,
+    values: Vec<u32>,
+    judge: Judge<'a>,
+    /// One for each key.
+    scans: Vec<Scan>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: &Source, keys: &'a [Key], raw: bool, names: &'a Names, order: DateOrder) -> Result<Self> {
+        let dataset = keys.first().map(|key| key.dataset).ok_or_else(|| Error::Invariant("aucune clé".into()))?;
+        let mapper = mapper(source, dataset, raw, names, order)?;
+        let ids = mapper.ids(&[]);
+        let judge = Judge::new(keys, &source.header, raw, names)?;
+        Ok(Self { keys, values: vec![0; ids.len()], scans: vec![Scan::default(); keys.len()], mapper, ids, judge })
+    }
+
+    /// Takes a line of a day, or of one that cannot be read.
+    fn take(&mut self, line: u64, bytes: &[u8], fields: &Fields, day: Option<Day>) {
+        // Most lines are of other days, and need no name looked up.
+        let concerned = |key: &Key| day.is_none_or(|day| day == key.day);
+        if !self.keys.iter().any(concerned) {
+            return;
+        }
+        let (reason, column, value) = match self.mapper.map(bytes, line, fields) {
             Outcome::Row { key: packed, volume } => {
-                let day = mapper.layout().unpack(packed, &mut values);
-                if day == key.day {
-                    let id = |(value, ids): (&u32, &Option<Vec<u32>>)| {
-                        ids.as_ref().map_or(*value, |ids| ids[*value as usize])
-                    };
-                    let mut own = values.iter().zip(&ids).map(id);
-                    let zone = own.clone().next();
-                    scan.of_day_and_zone += u64::from(zone == key.parts[0].id);
-                    if key.fits(&mut own) {
-                        scan.hit(line, volume, record.bytes);
+                self.mapper.layout().unpack(packed, &mut self.values);
+                let id =
+                    |(value, ids): (&u32, &Option<Vec<u32>>)| ids.as_ref().map_or(*value, |ids| ids[*value as usize]);
+                let own: Vec<u32> = self.values.iter().zip(&self.ids).map(id).collect();
+                for (key, scan) in self.keys.iter().zip(&mut self.scans).filter(|(key, _)| concerned(key)) {
+                    scan.of_day_and_zone += u64::from(own.first().is_some_and(|zone| key.zones().contains(zone)));
+                    if key.fits(&own) {
+                        scan.hit(line, volume, bytes);
                     }
                 }
-                continue;
+                return;
             }
-            Outcome::Filtered => continue,
+            Outcome::Filtered => return,
             Outcome::NotPositive => {
                 ("volume nul ou négatif : non enregistré".to_owned(), "Volume".to_owned(), String::new())
             }
             Outcome::Rejected { reason, column, value, .. } => (reason.to_owned(), column.to_owned(), value),
         };
-        if judge.may_be(record.bytes, fields) {
-            scan.refuse(|| Refused { line, reason, column, value, raw: shown(record.bytes) });
+        for ((place, key), scan) in self.keys.iter().enumerate().zip(&mut self.scans) {
+            if concerned(key) && self.judge.may_be(place, bytes, fields) {
+                let (reason, column, value) = (reason.clone(), column.clone(), value.clone());
+                scan.refuse(|| Refused { line, reason, column, value, raw: shown(bytes) });
+            }
         }
     }
-    scan.hash = source.finish()?.to_hex().to_string();
-    Ok(scan)
+
+    /// Takes a line that is not as the header says: it may be of a key whose day is written in it.
+    fn take_broken(&mut self, line: u64, bytes: &[u8], reason: &str) {
+        for (key, scan) in self.keys.iter().zip(&mut self.scans) {
+            if key.spellings.iter().any(|day| bytes.windows(day.len()).any(|part| part == day.as_bytes())) {
+                let reason = reason.to_owned();
+                scan.refuse(|| Refused {
+                    line,
+                    reason,
+                    column: String::new(),
+                    value: String::new(),
+                    raw: shown(bytes),
+                });
+            }
+        }
+    }
+}
+
+/// Reads a file to its end, once; gives its hash, and what it says of each key.
+///
+/// # Errors
+/// Those of the file; [`Error::Interrupted`].
+pub(crate) fn scan(path: &Path, keys: &[Key], raw: bool, names: &Names) -> Result<(String, Vec<Scan>)> {
+    let dataset = keys.first().map(|key| key.dataset).ok_or_else(|| Error::Invariant("aucune clé".into()))?;
+    let mut source = open(path, dataset, raw)?;
+    let date = source.header.find(&["Date"]).unwrap_or_default();
+    let mut dates = Dates::default();
+    let mut first = Reader::new(&source, keys, raw, names, DateOrder::DayFirst)?;
+    // The other reading of the file, from the first date on that it reads differently.
+    let mut second = Reader::new(&source, keys, raw, names, DateOrder::MonthFirst)?;
+    while let Some(record) = source.next()? {
+        let reason = match record.shape {
+            Shape::Fields(fields) => {
+                let were_alike = !dates.differ;
+                let days = dates.read(fields.get(record.bytes, date), record.line);
+                if dates.differ {
+                    if were_alike {
+                        second.scans.clone_from(&first.scans);
+                    }
+                    second.take(record.line, record.bytes, fields, days[1]);
+                }
+                first.take(record.line, record.bytes, fields, days[0]);
+                continue;
+            }
+            Shape::Broken(reason) => reason,
+            Shape::Count(_) => OTHER_COUNT,
+            Shape::TooLong => TOO_LONG,
+        };
+        first.take_broken(record.line, record.bytes, reason);
+        if dates.differ {
+            second.take_broken(record.line, record.bytes, reason);
+        }
+    }
+    let counts = if dates.differ && dates.decided() == 1 { second } else { first };
+    Ok((source.finish()?.to_hex().to_string(), counts.scans))
 }
 
 /// What line `number` of a file is.
@@ -178,78 +263,99 @@ pub(crate) fn scan(path: &Path, key: &Key, raw: bool, names: &Names) -> Result<S
 /// # Errors
 /// [`Error::Usage`] where there is no such line, or it is the header or blank; those of the file.
 pub(crate) fn line(path: &Path, number: u64, dataset: &'static Dataset, raw: bool, names: &Names) -> Result<Found> {
-    let order = date_order(path, dataset, raw)?;
     let mut source = open(path, dataset, raw)?;
-    let mut mapper = mapper(&source, dataset, raw, names, order)?;
-    let ids = mapper.ids(&[]);
+    let date = source.header.find(&["Date"]).unwrap_or_default();
+    let mut mappers = Vec::new();
+    for order in ORDERS {
+        mappers.push(mapper(&source, dataset, raw, names, order)?);
+    }
+    let mut dates = Dates::default();
+    let mut found: Option<Vec<Found>> = None;
     while let Some(record) = source.next()? {
-        if record.line < number {
-            continue;
+        let mut days = [None; 2];
+        if let Shape::Fields(fields) = record.shape {
+            days = dates.read(fields.get(record.bytes, date), record.line);
         }
-        if record.line > number {
+        if record.line == number {
+            found = Some(mappers.iter_mut().map(|mapper| found_in(&record, mapper, (dataset, raw), names)).collect());
+            // Only a date that is read in two ways hangs on the rest of the file.
+            if days[0] == days[1] {
+                break;
+            }
+        } else if record.line > number && found.is_none() {
             break;
         }
-        let raw_text = shown(record.bytes);
-        let refused = |reason: &str, column: &str, value: String| {
-            let (reason, column) = (reason.to_owned(), column.to_owned());
-            Found::Refused(Refused { line: number, reason, column, value, raw: raw_text })
-        };
-        return Ok(match record.shape {
-            Shape::Broken(reason) => refused(reason, "", String::new()),
-            Shape::Count(count) => refused(OTHER_COUNT, "", format!("{count} champs")),
-            Shape::TooLong => refused(TOO_LONG, "", String::new()),
-            Shape::Fields(fields) => match mapper.map(record.bytes, record.line, fields) {
-                Outcome::Row { key, volume } => {
-                    let mut values = vec![0; ids.len()];
-                    let day = mapper.layout().unpack(key, &mut values);
-                    for (value, ids) in values.iter_mut().zip(&ids) {
-                        *value = ids.as_ref().map_or(*value, |ids| ids[*value as usize]);
-                    }
-                    Found::Row(Key::of_ids(dataset, day, &values, names, raw), volume)
-                }
-                Outcome::Filtered => refused("ligne écartée", "", String::new()),
-                Outcome::NotPositive => refused("volume nul ou négatif : non enregistré", "Volume", String::new()),
-                Outcome::Rejected { reason, column, value, .. } => {
-                    let (reason, column) = (reason.to_owned(), column.to_owned());
-                    refused(&reason, &column, value)
-                }
-            },
-        });
     }
-    Err(Error::Usage(format!("{} n'a pas de ligne de données n° {number}", path.display())))
+    found
+        .and_then(|found| found.into_iter().nth(dates.decided()))
+        .ok_or_else(|| Error::Usage(format!("{} n'a pas de ligne de données n° {number}", path.display())))
 }
 
-/// Whether a line that is no row may have been meant for the key: nothing that can be read of it says otherwise.
-struct Judge<'a> {
-    key: &'a Key,
-    order: DateOrder,
-    names: &'a Names,
-    date: Option<usize>,
-    positions: Vec<(Dim, Option<u32>, Vec<usize>)>,
+fn found_in(
+    record: &Record<'_>,
+    mapper: &mut Mapper,
+    (dataset, raw): (&'static Dataset, bool),
+    names: &Names,
+) -> Found {
+    let refused = |reason: &str, column: &str, value: String| {
+        let (reason, column, raw) = (reason.to_owned(), column.to_owned(), shown(record.bytes));
+        Found::Refused(Refused { line: record.line, reason, column, value, raw })
+    };
+    let fields = match record.shape {
+        Shape::Broken(reason) => return refused(reason, "", String::new()),
+        Shape::Count(count) => return refused(OTHER_COUNT, "", format!("{count} champs")),
+        Shape::TooLong => return refused(TOO_LONG, "", String::new()),
+        Shape::Fields(fields) => fields,
+    };
+    let ids = mapper.ids(&[]);
+    match mapper.map(record.bytes, record.line, fields) {
+        Outcome::Row { key, volume } => {
+            let mut values = vec![0; ids.len()];
+            let day = mapper.layout().unpack(key, &mut values);
+            for (value, ids) in values.iter_mut().zip(&ids) {
+                *value = ids.as_ref().map_or(*value, |ids| ids[*value as usize]);
+            }
+            Found::Row(Key::of_ids(dataset, day, &values, names, raw), volume)
+        }
+        Outcome::Filtered => refused("ligne écartée", "", String::new()),
+        Outcome::NotPositive => refused("volume nul ou négatif : non enregistré", "Volume", String::new()),
+        Outcome::Rejected { reason, column, value, .. } => {
+            let (reason, column) = (reason.to_owned(), column.to_owned());
+            refused(&reason, &column, value)
+        }
+    }
 }
+
+/// Whether a line that is no row may have been meant for a key: nothing that can be read of it says otherwise.
+struct Judge<'a> {
+    names: &'a Names,
+    /// For each key, its dimensions.
+    keys: Vec<Vec<Meant<'a>>>,
+}
+
+/// A dimension, the ids that are meant, the columns that name them.
+type Meant<'a> = (Dim, &'a [u32], Vec<usize>);
 
 impl<'a> Judge<'a> {
-    fn new(key: &'a Key, header: &Header, raw: bool, names: &'a Names, order: DateOrder) -> Result<Self> {
+    fn new(keys: &'a [Key], header: &Header, raw: bool, names: &'a Names) -> Result<Self> {
         let columns = |dim: Dim| if raw { dim.spec().csv } else { &dim.spec().csv[..1] };
         // The place of a raw export takes more than a name to find: it excludes nothing.
         let tells = |dim: Dim| dim != Dim::Epci && !(raw && dim == Dim::Commune);
-        let parts = key.parts.iter().filter(|part| tells(part.dim));
-        let positions = parts.map(|part| (part.dim, part.id, header.find_all(columns(part.dim)))).collect();
-        Ok(Self { key, names, order, date: header.find(&["Date"]), positions })
+        let of_key = |key: &'a Key| {
+            let parts = key.parts.iter().filter(|part| tells(part.dim));
+            parts.map(|part| (part.dim, &*part.ids, header.find_all(columns(part.dim)))).collect()
+        };
+        Ok(Self { names, keys: keys.iter().map(of_key).collect() })
     }
 
-    fn may_be(&self, line: &[u8], fields: &Fields) -> bool {
-        let other_day = self.date.is_some_and(|at| {
-            parse_date(&decode(fields.get(line, at)).0, self.order).is_ok_and(|day| day != self.key.day)
-        });
-        !other_day
-            && self.positions.iter().all(|(dim, wanted, positions)| {
-                let text = decode(first_filled(fields, line, positions)).0;
-                let Ok(resolver) = self.names.get(*dim) else { return true };
-                match resolver.resolve(&text) {
-                    Resolution::Found(row) => resolver.rows()[row as usize].id == *wanted,
-                    Resolution::Unknown | Resolution::Ambiguous(_) => true,
-                }
-            })
+    fn may_be(&self, place: usize, line: &[u8], fields: &Fields) -> bool {
+        self.keys[place].iter().all(|(dim, wanted, positions)| {
+            let text = decode(first_filled(fields, line, positions)).0;
+            let Ok(resolver) = self.names.get(*dim) else { return true };
+            match resolver.resolve(&text) {
+                Resolution::Found(row) => resolver.rows()[row as usize].id.is_some_and(|id| wanted.contains(&id)),
+                Resolution::Unknown | Resolution::Ambiguous(_) => true,
+            }
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! What the rows and the deliveries come to: whether a delivery explains the figure, and which one.
 
-use crate::explain::evidence::{Delivery, StoredRow};
+use crate::explain::evidence::{Delivery, Known, StoredRow};
+use crate::ledger::migrations::WITHDRAWAL;
+use crate::ledger::rows::{Change, What};
 use crate::report::number;
 
 /// What is concluded.
@@ -12,6 +14,8 @@ pub(crate) enum Conclusion {
     Absent(String),
     /// Something explains it, but another state is to be expected.
     Superseded { by: Option<usize>, message: String, action: &'static str },
+    /// The newest delivery says otherwise, and the migration leaves the date aside: its findings say why.
+    Aside(usize),
     /// Nothing explains it.
     Unexplained { message: String, action: &'static str },
 }
@@ -19,24 +23,33 @@ pub(crate) enum Conclusion {
 const MIGRATE: &str = "lancez `migrate-temp-to-main`, puis `verify-migration`";
 const IMPORT: &str = "lancez `update-temp-tables`, puis `migrate-temp-to-main`";
 const RESTORE: &str = "comparez avec une sauvegarde (`restore-critical --list`) ou redemandez la livraison à Orange";
+const DOUBLED: &str =
+    "lancez `check-zones` puis `merge-zones`, ou `validation-complete-import` pour une commune sous deux EPCI";
 const REJECTS: &str = "corrigez les lignes rejetées, puis relancez l'import";
 
-/// Concludes from the rows of the key and the deliveries, oldest first.
-pub(crate) fn conclude(stored: &[StoredRow], deliveries: &[Delivery], definitive_of_zone: u64) -> Conclusion {
-    let main: Vec<&StoredRow> = stored.iter().filter(|row| row.main).collect();
+/// Concludes from what the database knows of the key and the deliveries, oldest first.
+pub(crate) fn conclude(known: &Known, deliveries: &[Delivery]) -> Conclusion {
+    let main: Vec<&StoredRow> = known.stored.iter().filter(|row| row.main).collect();
     match main.first() {
-        None => absent(stored, deliveries, definitive_of_zone),
-        Some(row) => {
-            // Of one commune under two EPCIs, the whole of it is what the delivery says.
-            let volume = main.iter().map(|row| row.volume).sum();
-            present(volume, row.provisional != Some(false), deliveries)
-        }
+        None => absent(known, deliveries),
+        Some(row) => present(&main, row.provisional != Some(false), deliveries, known),
     }
+}
+
+/// The change that counts: the last one that was not undone.
+fn last_change(changes: &[Change]) -> Option<&Change> {
+    changes.iter().rev().find(|change| change.undone_at.is_none())
+}
+
+fn by_run(change: &Change) -> String {
+    format!("{} le {} UTC (exécution {})", change.tool, change.at, &change.run[..change.run.len().min(8)])
 }
 
 /// The newest load that counts, of the files that speak of the date and zone at all.
 fn newest(deliveries: &[Delivery], raw: bool) -> Option<(usize, &Delivery)> {
-    let counts = |delivery: &&Delivery| delivery.raw == raw && delivery.last_load.is_some() && delivery.speaks();
+    let counts = |delivery: &&Delivery| {
+        delivery.raw == raw && delivery.last_load.is_some() && delivery.speaks() && !delivery.kept_back
+    };
     let all = deliveries.iter().filter(counts);
     let last = all.max_by_key(|delivery| delivery.last_load)?;
     Some((deliveries.iter().position(|other| std::ptr::eq(other, last))?, last))
@@ -46,12 +59,25 @@ fn same(delivery: &Delivery, volume: i64) -> bool {
     delivery.volume.and_then(|own| i64::try_from(own).ok()) == Some(volume)
 }
 
-fn present(volume: i64, provisional: bool, deliveries: &[Delivery]) -> Conclusion {
+fn present(main: &[&StoredRow], provisional: bool, deliveries: &[Delivery], known: &Known) -> Conclusion {
+    // Of one commune under two EPCIs, the whole of it is what the delivery says.
+    let volume = main.iter().map(|row| row.volume).sum();
     let newest = newest(deliveries, !provisional);
-    if let Some((at, delivery)) = newest
-        && same(delivery, volume)
-    {
-        return Conclusion::Explained(at);
+    if let Some((at, delivery)) = newest {
+        if same(delivery, volume) {
+            return Conclusion::Explained(at);
+        }
+        if main.len() > 1 && main.iter().any(|row| same(delivery, row.volume)) {
+            let volumes: Vec<String> = main.iter().map(|row| number(row.volume)).collect();
+            let message = format!(
+                "la livraison explique l'une des lignes ({}) : les autres la comptent de nouveau",
+                volumes.join(" + ")
+            );
+            return Conclusion::Superseded { by: Some(at), message, action: DOUBLED };
+        }
+        if provisional && !known.aside.is_empty() {
+            return Conclusion::Aside(at);
+        }
     }
     let loaded = deliveries.iter().rposition(|delivery| delivery.last_load.is_some() && same(delivery, volume));
     if let Some(at) = loaded {
@@ -86,34 +112,41 @@ fn present(volume: i64, provisional: bool, deliveries: &[Delivery]) -> Conclusio
             action: MIGRATE,
         };
     }
-    Conclusion::Unexplained {
-        message: "aucun fichier trouvé ne contient cette valeur pour cette clé".into(),
-        action: RESTORE,
-    }
+    let written = last_change(&known.changes).filter(|change| change.volume_after == Some(volume)).map(by_run);
+    let message = match written {
+        Some(by) => format!("valeur écrite par {by}, mais aucun fichier trouvé ne la contient"),
+        None => "aucun fichier trouvé ne contient cette valeur pour cette clé".into(),
+    };
+    Conclusion::Unexplained { message, action: RESTORE }
 }
 
-fn absent(stored: &[StoredRow], deliveries: &[Delivery], definitive_of_zone: u64) -> Conclusion {
+fn absent(known: &Known, deliveries: &[Delivery]) -> Conclusion {
     let superseded = |message: String, action| Conclusion::Superseded { by: None, message, action };
-    if let Some(row) = stored.first() {
+    let withdrawn = last_change(&known.changes).filter(|change| change.change == What::Withdrawn);
+    let by = withdrawn.map(|change| format!(", retirée par {}", by_run(change))).unwrap_or_default();
+    if let Some(row) = known.stored.first() {
         return superseded(format!("{} attend dans {} : pas encore migré", number(row.volume), row.table), MIGRATE);
     }
     let holds = |delivery: &&Delivery| delivery.volume.is_some();
     let newest = newest(deliveries, true).or_else(|| newest(deliveries, false));
     match newest {
+        _ if withdrawn.is_some_and(|change| change.tool == WITHDRAWAL) => {
+            Conclusion::Absent(format!("ligne provisoire retirée à la demande{by}"))
+        }
         Some((_, delivery)) if delivery.volume.is_none() && delivery.refused_lines == 0 => {
             let before = deliveries.iter().any(|other| holds(&other));
-            let withdrawn = if before { "retirée par Orange : " } else { "" };
+            let supplier = if before { "retirée par Orange : " } else { "" };
             Conclusion::Absent(format!(
-                "{withdrawn}la livraison la plus récente de cette date et de cette zone ({}) n'a pas cette clé",
+                "{supplier}la livraison la plus récente de cette date et de cette zone ({}) n'a pas cette clé{by}",
                 delivery.name()
             ))
         }
-        Some((_, delivery)) if delivery.volume.is_some() && !delivery.raw && definitive_of_zone > 0 => {
+        Some((_, delivery)) if delivery.volume.is_some() && !delivery.raw && known.definitive_of_zone > 0 => {
             Conclusion::Absent("remplacée par un export définitif, qui n'a pas cette clé".into())
         }
         Some((at, delivery)) if delivery.volume.is_some() => Conclusion::Superseded {
             by: Some(at),
-            message: "une livraison chargée contient cette clé, mais la table principale ne l'a pas (retirée ou effacée depuis)".into(),
+            message: "une livraison chargée contient cette clé, mais la table principale ne l'a pas (effacée depuis, ou retirée)".to_owned() + &by,
             action: MIGRATE,
         },
         _ if deliveries.iter().any(|delivery| delivery.refused_lines > 0) => {

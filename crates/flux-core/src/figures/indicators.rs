@@ -20,7 +20,7 @@ use crate::figures::stays::mean;
 
 /// How a figure is worked out of what a year holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
+pub(crate) enum Rule {
     /// All days of the period.
     Sum(Origin),
     /// The days of a feast.
@@ -48,7 +48,7 @@ pub struct Definition {
     pub definition: &'static str,
     /// Whom it counts.
     pub visitors: Visitors,
-    rule: Rule,
+    pub(crate) rule: Rule,
 }
 
 impl Definition {

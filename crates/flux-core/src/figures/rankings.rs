@@ -28,7 +28,7 @@ pub enum Breakdown {
 }
 
 impl Breakdown {
-    fn dim(self) -> Dim {
+    pub(crate) fn dim(self) -> Dim {
         match self {
             Self::Departements | Self::Regions => Dim::Departement,
             Self::Pays => Dim::Pays,
@@ -143,12 +143,18 @@ impl Counted {
         (self.coverage.days > 0).then_some(self.coverage.volume)
     }
 
+    /// The `count` largest names with their volumes; equals in the order of their names.
+    pub(crate) fn top(&self, count: usize) -> Vec<(&str, u64)> {
+        let mut names: Vec<(&str, u64)> = self.volumes.iter().map(|(name, volume)| (name.as_str(), *volume)).collect();
+        names.sort_by_key(|(_, volume)| Reverse(*volume));
+        names.truncate(count);
+        names
+    }
+
     /// Sum of the `count` largest.
     pub(crate) fn largest(&self, count: usize) -> Option<u64> {
         self.total()?;
-        let mut volumes: Vec<u64> = self.volumes.values().copied().collect();
-        volumes.sort_unstable_by_key(|volume| Reverse(*volume));
-        Some(volumes.into_iter().take(count).sum())
+        Some(self.top(count).iter().map(|(_, volume)| volume).sum())
     }
 }
 
@@ -159,6 +165,11 @@ fn is_total(name: &str) -> bool {
 }
 
 impl Breakdowns<'_> {
+    /// Whom the breakdown counts.
+    pub(crate) fn provenance(&self) -> u32 {
+        if self.breakdown == Breakdown::Pays { self.scope.ids.etranger } else { self.scope.ids.nonlocal }
+    }
+
     /// Visitors of a period by name.
     ///
     /// # Errors
@@ -172,7 +183,7 @@ impl Breakdowns<'_> {
             marks(1, days.len()),
             marks(1, scope.zone.rows.len())
         );
-        let provenance = if self.breakdown == Breakdown::Pays { scope.ids.etranger } else { scope.ids.nonlocal };
+        let provenance = self.provenance();
         let mut params: Vec<Value> = days.iter().map(|day| day.to_string().into()).collect();
         params.extend(scope.zones().map(Value::from));
         params.extend([provenance, scope.ids.category(self.visitors)].map(Value::from));

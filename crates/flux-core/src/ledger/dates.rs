@@ -103,6 +103,18 @@ pub(crate) fn insert(
     Ok(())
 }
 
+/// What each load, by its id, brought of a date. Nothing is known on an older schema.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn of_date(session: &mut Session, table: &str, date: &str) -> Result<BTreeMap<u64, DateCounts>> {
+    let sql =
+        "SELECT history, rows_stored, volume, rejected, held FROM flux_import_dates WHERE table_name = ? AND date = ?";
+    let rows: Vec<(u64, u64, u64, u64, u64)> = known(session.rows(READING, sql, (table, date)))?;
+    let counts = |(history, stored, volume, rejected, held)| (history, DateCounts { stored, volume, rejected, held });
+    Ok(rows.into_iter().map(counts).collect())
+}
+
 /// What the history knows of a date of a temporary table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {

@@ -65,9 +65,10 @@ const CLEANUPS: &str = "SELECT cleaned_at AS done_at, 'cleanup' AS kind, NULL AS
     MIN(first_date) AS first_date, MAX(last_date) AS last_date, CAST(SUM(rows_stored) AS UNSIGNED) AS rows_stored, NULL AS rejected, \
     NULL AS withdrawn, NULL AS message FROM flux_import_history WHERE cleaned_at IS NOT NULL GROUP BY table_name, cleaned_at";
 
+/// Withdrawals on demand have their line among the imports.
 const MIGRATIONS: &str = "SELECT finished_at AS done_at, 'migration' AS kind, tool, run, table_name, temp_name AS source, \
     IF(undone_at IS NULL, 'done', 'undone') AS status, first_date, last_date, inserted + updated AS rows_stored, NULL AS rejected, \
-    removed AS withdrawn, NULL AS message FROM flux_migrations";
+    removed AS withdrawn, NULL AS message FROM flux_migrations WHERE tool <> 'withdraw-provisional'";
 
 const RESTORES: &str = "SELECT finished_at AS done_at, 'restore' AS kind, tool, run, table_name, backup AS source, action AS status, \
     NULL AS first_date, NULL AS last_date, rows_after AS rows_stored, NULL AS rejected, NULL AS withdrawn, NULL AS message FROM flux_restores";

@@ -137,11 +137,32 @@ pub(crate) fn insert(session: &mut Session, migration: &Migration<'_>, cells: &[
     Ok(id)
 }
 
+/// The tool whose migrations only withdraw, on demand.
+pub(crate) const WITHDRAWAL: &str = "withdraw-provisional";
+
+/// Writes a withdrawal of the provisional rows of `main` between two dates, with its cells; gives its id.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`] on an older schema, [`crate::error::Error::Sql`].
+pub(crate) fn insert_withdrawal(session: &mut Session, migration: &Migration<'_>) -> Result<u64> {
+    let id = insert(session, migration, &[])?;
+    let (first, last) = migration.dates.clone().unwrap_or_default();
+    let sql = format!(
+        "INSERT INTO flux_migration_cells (migration, date, id_zone, is_new, withdraws, inserted, inserted_volume, inserted_check, \
+         updated, removed) SELECT ?, date, id_zone, 0, 1, 0, 0, 0, 0, COUNT(*) FROM {} \
+         WHERE is_provisional <> 0 AND date BETWEEN ? AND ? GROUP BY date, id_zone",
+        migration.main
+    );
+    session.exec(DOING, &sql, (id, first, last))?;
+    Ok(id)
+}
+
 /// A migration that was made.
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
     pub(crate) id: u64,
     pub(crate) run: String,
+    pub(crate) tool: String,
     pub(crate) temp: String,
     pub(crate) main: String,
     pub(crate) finished_at: String,
@@ -158,22 +179,24 @@ pub(crate) struct Made {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn of_runs(session: &mut Session, prefix: &str) -> Result<Vec<Made>> {
-    type Fields = (u64, String, String, String, String, u64, u64, u64, Option<String>, Option<String>);
-    let sql = "SELECT id, run, temp_name, table_name, CAST(finished_at AS CHAR), inserted, updated, removed, CAST(undone_at AS CHAR), \
+    type Fields = (u64, String, String, String, String, String, u64, u64, u64, Option<String>, Option<String>);
+    let sql = "SELECT id, run, tool, temp_name, table_name, CAST(finished_at AS CHAR), inserted, updated, removed, CAST(undone_at AS CHAR), \
                CAST(forgotten_at AS CHAR) FROM flux_migrations WHERE LEFT(run, ?) = ? ORDER BY id DESC";
     let rows: Vec<Fields> = session.rows(READING, sql, (prefix.len(), prefix))?;
-    let made = |(id, run, temp, main, finished_at, inserted, updated, removed, undone_at, forgotten_at): Fields| Made {
-        id,
-        run,
-        temp,
-        main,
-        finished_at: finished_at.chars().take(19).collect(),
-        inserted,
-        updated,
-        removed,
-        undone_at,
-        forgotten_at,
-    };
+    let made =
+        |(id, run, tool, temp, main, finished_at, inserted, updated, removed, undone_at, forgotten_at): Fields| Made {
+            id,
+            run,
+            tool,
+            temp,
+            main,
+            finished_at: finished_at.chars().take(19).collect(),
+            inserted,
+            updated,
+            removed,
+            undone_at,
+            forgotten_at,
+        };
     Ok(rows.into_iter().map(made).collect())
 }
 
@@ -182,8 +205,8 @@ pub(crate) fn of_runs(session: &mut Session, prefix: &str) -> Result<Vec<Made>> 
 /// # Errors
 /// [`crate::error::Error::MissingTable`] on an older schema, [`crate::error::Error::Sql`].
 pub(crate) fn last_finished(session: &mut Session) -> Result<Option<String>> {
-    let sql = "SELECT CAST(MAX(finished_at) AS CHAR) FROM flux_migrations WHERE undone_at IS NULL";
-    let last: Option<Option<String>> = session.first(READING, sql, ())?;
+    let sql = "SELECT CAST(MAX(finished_at) AS CHAR) FROM flux_migrations WHERE undone_at IS NULL AND tool <> ?";
+    let last: Option<Option<String>> = session.first(READING, sql, (WITHDRAWAL,))?;
     Ok(last.flatten().map(|time| time.chars().take(19).collect()))
 }
 

@@ -1,7 +1,10 @@
 //! `flux_row_history`: the rows of the main tables that a migration withdrew, changed or added, with what they held before and after.
 //! Written first, in the transaction of the migration, by `INSERT … SELECT`; the changes then follow what is written.
 
-use crate::db::Session;
+use mysql::Value;
+use serde::Serialize;
+
+use crate::db::{Session, marks};
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 use crate::schema::{TableSpec, column, primary};
@@ -49,6 +52,114 @@ pub(crate) fn checksum(side: &str, key: &[&str]) -> String {
     let ids = key.iter().skip(1).zip([7, 31, 127, 521, 2053]);
     let ids: Vec<String> = ids.map(|(column, factor)| format!("{side}.{column} * {factor}")).collect();
     format!("({side}.volume + 1) * (({}) % 8191 + 1)", ids.join(" + "))
+}
+
+/// What was done with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum What {
+    Added,
+    Changed,
+    Withdrawn,
+}
+
+/// A change of a row that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Change {
+    /// Order of the migrations.
+    #[serde(skip)]
+    pub(crate) migration: u64,
+    pub(crate) run: String,
+    pub(crate) tool: String,
+    /// In UTC.
+    pub(crate) at: String,
+    pub(crate) change: What,
+    pub(crate) volume_before: Option<i64>,
+    /// Unknown of a row that came with a date and zone that had none.
+    pub(crate) volume_after: Option<i64>,
+    pub(crate) provisional_before: Option<bool>,
+    /// When it was undone, in UTC.
+    pub(crate) undone_at: Option<String>,
+}
+
+const READING: &str = "lecture de l'historique des lignes";
+
+/// What migrations have done with the rows of a key, oldest first. `ids` are those of its columns after the date, nothing for any.
+/// Nothing is known on an older schema.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn changes(session: &mut Session, main: &str, date: &str, ids: &[&[u32]]) -> Result<Vec<Change>> {
+    let mut changes = match kept_changes(session, main, date, ids) {
+        Err(Error::MissingTable { .. }) => return Ok(Vec::new()),
+        changes => changes?,
+    };
+    let zones = ids.first().copied().unwrap_or_default();
+    for new in new_cells(session, main, date, zones)? {
+        // Of rows that came with a cell only their number is kept: a later change shows that the row was among them.
+        let next = changes.iter().find(|change| change.migration > new.migration && change.undone_at.is_none());
+        if next.is_some_and(|next| next.change != What::Added) {
+            changes.push(Change { volume_after: next.and_then(|next| next.volume_before), ..new });
+        }
+    }
+    changes.sort_by_key(|change| change.migration);
+    Ok(changes)
+}
+
+type Fields = (u64, String, String, String, Option<String>, String, Option<i64>, Option<i64>, Option<i64>);
+
+fn change((migration, run, tool, at, undone_at, kind, before, after, provisional): Fields) -> Change {
+    let second = |time: String| time.chars().take(19).collect();
+    Change {
+        migration,
+        run,
+        tool,
+        at: second(at),
+        change: match kind.as_str() {
+            "w" => What::Withdrawn,
+            "c" => What::Changed,
+            _ => What::Added,
+        },
+        volume_before: before,
+        volume_after: after,
+        provisional_before: provisional.map(|mark| mark != 0),
+        undone_at: undone_at.map(second),
+    }
+}
+
+const OF_MIGRATION: &str = "m.id, m.run, m.tool, CAST(m.finished_at AS CHAR), CAST(m.undone_at AS CHAR)";
+const OF_DATE: &str = "m.table_name = ? AND ? BETWEEN m.first_date AND m.last_date";
+
+fn kept_changes(session: &mut Session, main: &str, date: &str, ids: &[&[u32]]) -> Result<Vec<Change>> {
+    let mut sql = format!(
+        "SELECT {OF_MIGRATION}, h.kind, h.volume_before, h.volume_after, CAST(h.provisional_before AS SIGNED) \
+         FROM flux_migrations m STRAIGHT_JOIN {TABLE} h ON h.migration = m.id \
+         WHERE {OF_DATE} AND h.kind IN ('w', 'c', 'i') AND h.date = ?"
+    );
+    let mut params: Vec<Value> = [main, date, date].map(Value::from).into();
+    for (column, ids) in KEY.iter().skip(1).zip(ids).filter(|(_, ids)| !ids.is_empty()) {
+        sql.push_str(&format!(" AND h.{column} IN {}", marks(1, ids.len())));
+        params.extend(ids.iter().map(Value::from));
+    }
+    let rows: Vec<Fields> = session.rows(READING, &format!("{sql} ORDER BY m.id"), params)?;
+    Ok(rows.into_iter().map(change).collect())
+}
+
+/// The migrations that brought a date of these zones of which main had nothing provisional.
+fn new_cells(session: &mut Session, main: &str, date: &str, zones: &[u32]) -> Result<Vec<Change>> {
+    let sql = format!(
+        "SELECT DISTINCT {OF_MIGRATION}, 'i', NULL, NULL, NULL FROM flux_migrations m \
+         STRAIGHT_JOIN flux_migration_cells c ON c.migration = m.id \
+         WHERE {OF_DATE} AND c.date = ? AND c.is_new = 1 AND c.inserted > 0 AND c.id_zone IN {}",
+        marks(1, zones.len().max(1))
+    );
+    let mut params: Vec<Value> = [main, date, date].map(Value::from).into();
+    params.extend(zones.iter().map(Value::from));
+    if zones.is_empty() {
+        params.push(0.into());
+    }
+    let rows: Vec<Fields> = session.rows(READING, &sql, params)?;
+    Ok(rows.into_iter().map(change).collect())
 }
 
 /// A migration of one table, while it is carried out or undone.
@@ -174,6 +285,31 @@ impl Ledgered<'_> {
             self.columns.iter().map(|column| format!("t.{column}")).collect::<Vec<_>>().join(", ")
         );
         self.step(session, "ajout", planned.inserted, &addition)
+    }
+
+    /// Whether the keys of the table fit into the history.
+    pub(crate) fn fits(key: &[&str]) -> bool {
+        key.len() <= KEY.len()
+    }
+
+    /// Withdraws every provisional row of the cells, once these are written.
+    ///
+    /// # Errors
+    /// [`Error::Invariant`] where there are other rows than `planned`.
+    pub(crate) fn withdraw(&self, session: &mut Session, planned: u64) -> Result<()> {
+        let main = self.main;
+        let withdrawn = format!(
+            "SELECT c.migration, 'w', {}, m.volume, NULL, m.is_provisional FROM flux_migration_cells c \
+             STRAIGHT_JOIN {main} m ON m.date = c.date AND m.id_zone = c.id_zone \
+             WHERE c.migration = ? AND m.is_provisional <> 0",
+            self.key_of("m")
+        );
+        self.record(session, "relevé du retrait", planned, &withdrawn)?;
+        let removal = format!(
+            "DELETE m FROM flux_row_history h STRAIGHT_JOIN {main} m ON {} WHERE h.migration = ? AND h.kind = 'w'",
+            self.on_history()
+        );
+        self.step(session, "retrait", planned, &removal)
     }
 
     fn counted(&self, session: &mut Session, sql: &str) -> Result<u64> {

@@ -22,6 +22,7 @@ pub use batches::migrate_batches;
 pub use cleanup::{CleanupOptions, KEEP_HISTORY, cleanup};
 pub(crate) use compare::Comparison;
 use compare::Dates;
+
 pub use undo::{UndoOptions, migrate_or_undo};
 pub use verify::{VerifyOptions, verify};
 
@@ -99,6 +100,22 @@ impl Pair {
         aside::name_zones(session, &mut plan.aside)?;
         let findings = aside::findings(self, &plan.aside, &plan.moves);
         Ok(Standing { comparison: plan.total, would_write: plan.moves.writes(), findings })
+    }
+
+    /// What a migration would leave aside of a date in these zones, one finding for each cause.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub(crate) fn aside_of(&self, session: &mut Session, date: &str, zones: &[u32]) -> Result<Vec<Finding>> {
+        let mut plan = apply::planned(session, self, &Dates::These(&[date]), &moves::Rules::default())?;
+        // Of a date that waits for nothing there is nothing to leave aside.
+        if plan.total.temp_rows == 0 {
+            return Ok(Vec::new());
+        }
+        let is_of_zones = |id: i64| zones.iter().any(|zone| i64::from(*zone) == id);
+        plan.aside.retain(|aside| aside.id_zone.is_none_or(is_of_zones));
+        aside::name_zones(session, &mut plan.aside)?;
+        Ok(aside::findings(self, &plan.aside, &plan.moves))
     }
 
     /// Compares the two tables, by index, in one snapshot where the session has a transaction.
