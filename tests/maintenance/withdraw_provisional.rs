@@ -94,6 +94,96 @@ fn what_waits_in_a_temporary_table_is_told_and_what_was_cleaned_can_come_back() 
 }
 
 #[test]
+fn what_was_withdrawn_is_kept_and_comes_back() {
+    let world = filled();
+    let before = ["fact_nuitees", "fact_diurnes"].map(|table| world.dump(table));
+    let arguments = ["--json", "--yes", "--from", "2025-07-01", "--to", "2025-07-31"];
+    let json = world.tool("withdraw-provisional").args(arguments).run().sane().expect_code(0).json();
+    let run = json["run"].as_str().unwrap().to_owned();
+    assert_eq!((&json["withdrawn"], &row(&json, "fact_nuitees")["undoable"]), (&json!(4), &json!(true)));
+    // Two places follow the commune: such a key has no room in the history.
+    assert_eq!(row(&json, "fact_lieu_activite_soir_departement")["undoable"], false);
+    let kept = world.db.rows(
+        "SELECT m.table_name, h.kind, CAST(h.date AS CHAR), h.id_zone, h.volume_before, COALESCE(h.volume_after, '-'), h.provisional_before \
+         FROM flux_row_history h JOIN flux_migrations m ON m.id = h.migration WHERE m.tool = 'withdraw-provisional' ORDER BY 1 DESC, 3",
+    );
+    let lines: Vec<String> = kept.iter().map(|line| line.join(" ")).collect();
+    let expected = |table: &str| [format!("{table} w 2025-07-01 1 2 - 1"), format!("{table} w 2025-07-15 1 8 - 1")];
+    assert_eq!(lines, [expected("fact_nuitees"), expected("fact_diurnes")].concat());
+
+    let undo = |more: &[&str]| {
+        world.tool("withdraw-provisional").args(["--json", "--undo", &run[..8]]).args(more).run().sane()
+    };
+    let plan = undo(&[]).expect_code(0).json();
+    let states = |json: &Value| -> Vec<(Value, Value)> {
+        json["tables"].as_array().unwrap().iter().map(|row| (row["status"].clone(), row["restored"].clone())).collect()
+    };
+    assert_eq!((&plan["dry_run"], states(&plan)), (&json!(true), vec![(json!("planned"), json!(2)); 2]));
+    assert_eq!(left(&world, "fact_nuitees"), "17 53");
+    let done = undo(&["--yes"]).expect_code(0).json();
+    assert_eq!((&done["undo"], states(&done)), (&json!(run), vec![(json!("undone"), json!(2)); 2]));
+    assert_eq!(["fact_nuitees", "fact_diurnes"].map(|table| world.dump(table)), before);
+    assert_eq!(states(&undo(&["--yes"]).expect_code(0).json())[0].0, "already");
+    assert_eq!(world.db.column("SELECT DISTINCT status FROM flux_import_history"), ["undone"]);
+    // A run is undone by the tool that made it.
+    world.tool("migrate-temp-to-main").args(["--undo", &run]).run().sane().expect_code(2);
+    world.tool("withdraw-provisional").args(["--undo", "0123abcd"]).run().sane().expect_code(2);
+}
+
+#[test]
+fn rows_that_came_back_by_themselves_are_not_put_back_twice() {
+    let world = World::whole();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Lioran;Local;Touriste;2"]);
+    world.import_nights(&[]).expect_code(0);
+    for tool in ["migrate-temp-to-main", "cleanup-temp"] {
+        world.tool(tool).run().sane().expect_code(0);
+    }
+    let withdraw = || world.tool("withdraw-provisional").args(["--json", "--yes"]).run().sane().expect_code(0).json();
+    let undo = |json: &Value| {
+        world
+            .tool("withdraw-provisional")
+            .args(["--json", "--yes", "--undo", json["run"].as_str().unwrap()])
+            .run()
+            .sane()
+    };
+    let first = withdraw();
+    let gone = |code: i32| {
+        let key = [
+            "--table",
+            "Nuitee",
+            "--date",
+            "2025-07-07",
+            "--zone",
+            "Cantal",
+            "--categorie",
+            "Touriste",
+            "--provenance",
+            "Local",
+        ];
+        world.tool("explain-volume").arg("--json").args(key).run().sane().expect_code(code).json()
+    };
+    // The operator withdrew it: nothing is wrong with that.
+    let json = gone(0);
+    assert_eq!((&json["explained"], &json["changes"][1]["tool"]), (&json!(true), &json!("withdraw-provisional")));
+    undo(&first).expect_code(0);
+    // Its load counts again.
+    assert_eq!((&gone(0)["stored"][0]["volume"], world.db.count("fact_nuitees")), (&json!(1), 2));
+    assert_eq!(
+        file(&world.import_nights(&[]).expect_code(0).json(), "frequentation_nuitee.csv")["status"],
+        "unchanged"
+    );
+    let second = withdraw();
+    world.import_nights(&[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    let json = undo(&second).expect_code(3).json();
+    assert_eq!(
+        (&json["tables"][0]["status"], &json["findings"][0]["code"]),
+        (&json!("refused"), &json!("undo-refused"))
+    );
+    assert_eq!(world.db.count("fact_nuitees"), 2);
+}
+
+#[test]
 fn killed_anywhere_each_table_is_whole_and_its_history_too() {
     let mut passage = 1;
     loop {

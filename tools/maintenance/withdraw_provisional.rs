@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use flux_cli::{Context, DestroyerArgs, SpaceArgs, Tool};
 use flux_core::domain::catalogue;
 use flux_core::error::Result;
+use flux_core::migrate::UndoOptions;
 use flux_core::report::Report;
 use flux_core::upkeep::{self, WithdrawOptions};
 
@@ -15,11 +16,12 @@ pub(crate) const TOOL: Tool = Tool {
     details: "\
 Sans --yes : compte et montre ce qui serait retiré, table par table, n'écrit rien.
 Avec --yes : retire les lignes provisoires (is_provisional = 1), toutes ou celles de --from à --to ; une transaction
-par table, notée dans l'historique des imports. Les lignes définitives ne sont jamais touchées, ni les tables
+par table, notée dans l'historique des imports. Ce qui est retiré est gardé comme l'est ce qu'une migration change :
+--undo EXÉCUTION montre ce qu'une annulation remettrait, --yes l'exécute, sauf où les lignes ont changé depuis. Les lignes définitives ne sont jamais touchées, ni les tables
 temporaires. Les livraisons dont les lignes viennent d'être retirées, et que `cleanup-temp` avait vidées, ne comptent
 plus comme chargées : `update-temp-tables` peut les recharger. Ce qui attend encore dans une table temporaire
 reviendrait à la prochaine migration : c'est dit.
-Coût : un comptage par index sur la date, puis une suppression. Peut être relancé. Sauvegardez d'abord avec
+Coût : un comptage par index sur la date, une copie dans l'historique, une suppression. Peut être relancé. Sauvegardez d'abord avec
 `backup-critical`.
 Codes de sortie : 0 fait (ou plan montré), 1 échec, 2 mauvais usage, 3 des lignes attendent dans une table temporaire,
 4 une autre exécution est en cours.",
@@ -39,6 +41,9 @@ struct Args {
     /// Seulement ces familles ou tables : Nuitee,fact_diurnes,…
     #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
     only: Vec<&'static str>,
+    /// Annule un retrait : son exécution, telle que le rapport et l'historique la nomment (plan, --yes agit)
+    #[arg(long, value_name = "EXÉCUTION", conflicts_with_all = ["only", "from", "to", "test"])]
+    undo: Option<String>,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -57,5 +62,6 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         space: args.space.space(),
         dry_run: args.destroyer.dry_run(),
     };
-    upkeep::withdraw(&context.database()?, &options)
+    let undo = args.undo.map(|run| UndoOptions { run, yes: !options.dry_run });
+    upkeep::withdraw_or_undo(&context.database()?, &options, undo.as_ref())
 }

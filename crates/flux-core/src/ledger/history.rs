@@ -270,14 +270,34 @@ pub(crate) fn undo(session: &mut Session, table: &str, first: &str, last: &str) 
     session.exec("écriture de l'historique des imports", sql, (table, last, first))
 }
 
-/// The same for loads whose rows were migrated and cleaned: what is still in the temporary table stays explained.
+/// What is noted of a load that a withdrawal made count as undone.
+fn withdrawn_by(run: &str) -> String {
+    format!("retiré par l'exécution {run}")
+}
+
+/// The same for loads whose rows were migrated and cleaned, by a withdrawal: what is still in the temporary table stays explained.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn undo_cleaned(session: &mut Session, temp: &str, first: &str, last: &str) -> Result<u64> {
-    let sql = "UPDATE flux_import_history SET status = 'cleaned' WHERE table_name = ? AND status = 'loaded' \
+pub(crate) fn undo_cleaned(session: &mut Session, temp: &str, (first, last): (&str, &str), run: &str) -> Result<u64> {
+    let sql = "UPDATE flux_import_history SET status = 'cleaned', message = ? WHERE table_name = ? AND status = 'loaded' \
                AND cleaned_at IS NOT NULL AND first_date <= ? AND last_date >= ?";
-    session.exec("écriture de l'historique des imports", sql, (temp, last, first))
+    session.exec("écriture de l'historique des imports", sql, (withdrawn_by(run), temp, last, first))
+}
+
+/// Takes back [`undo_cleaned`] and the line of the withdrawal of `main`.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn redo_cleaned(session: &mut Session, temp: &str, main: &str, run: &str) -> Result<()> {
+    let doing = "écriture de l'historique des imports";
+    let sql = "UPDATE flux_import_history SET status = 'loaded', message = NULL \
+               WHERE table_name = ? AND status = 'cleaned' AND message = ?";
+    session.exec(doing, sql, (temp, withdrawn_by(run)))?;
+    let sql =
+        "UPDATE flux_import_history SET status = 'undone' WHERE table_name = ? AND run = ? AND status = 'withdrawn'";
+    session.exec(doing, sql, (main, run))?;
+    Ok(())
 }
 
 /// Which loads a restoration of a main table to an earlier time undoes: those into it, and those that were migrated and cleaned up

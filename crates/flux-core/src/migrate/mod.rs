@@ -22,7 +22,7 @@ pub use batches::migrate_batches;
 pub use cleanup::{CleanupOptions, KEEP_HISTORY, cleanup};
 pub(crate) use compare::Comparison;
 use compare::Dates;
-
+pub(crate) use undo::{Of, undo};
 pub use undo::{UndoOptions, migrate_or_undo};
 pub use verify::{VerifyOptions, verify};
 

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
-use crate::domain::catalogue::{self, Space};
+use crate::domain::catalogue::{DATASETS, Space};
 use crate::error::{Error, Result};
-use crate::ledger::history::unique_id;
+use crate::ledger::history::{self, unique_id};
 use crate::ledger::migrations::{self, Made};
 use crate::ledger::rows::{Ledgered, Planned};
 use crate::migrate::{MigrateOptions, Pair, migrate};
@@ -63,14 +63,37 @@ pub fn migrate_or_undo(
     progress: &Progress,
 ) -> Result<impl Report + use<>> {
     match undo {
-        Some(options) => self::undo(database, options).map(OneOf::That),
+        Some(options) => self::undo(database, options, Of::Migrations).map(OneOf::That),
         None => migrate(database, options, progress).map(OneOf::This),
+    }
+}
+
+/// What is undone: what migrations did, or withdrawals on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Migrations,
+    Withdrawals,
+}
+
+impl Of {
+    /// The tool that undoes it.
+    fn tool(self) -> &'static str {
+        match self {
+            Self::Migrations => "migrate-temp-to-main",
+            Self::Withdrawals => migrations::WITHDRAWAL,
+        }
+    }
+
+    fn made_by(made: &Made) -> Self {
+        if made.tool == migrations::WITHDRAWAL { Self::Withdrawals } else { Self::Migrations }
     }
 }
 
 /// Report of an undoing.
 #[derive(Debug, Serialize)]
-struct UndoReport {
+pub(crate) struct UndoReport {
+    #[serde(skip)]
+    of: Of,
     undo: String,
     #[serde(rename = "dry_run")]
     done: Done,
@@ -78,11 +101,11 @@ struct UndoReport {
     findings: Vec<Finding>,
 }
 
-/// Undoes the migrations of a run, the newest first, each in its own transaction; one that cannot be undone does not stop the others.
+/// Undoes the migrations or withdrawals of a run, the newest first, each in its own transaction; one that cannot be undone does not stop the others.
 ///
 /// # Errors
 /// [`Error::Usage`] where no run, or more than one, is named so; those of the connection and of the lock.
-fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
+pub(crate) fn undo(database: &Database, options: &UndoOptions, of: Of) -> Result<UndoReport> {
     let prefix = options.run.trim().to_ascii_lowercase();
     if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Error::Usage(format!(
@@ -93,12 +116,15 @@ fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
     let _lock = if options.yes { Some(crate::ledger::lock(database)?) } else { None };
     let made = database.with_session(|session| migrations::of_runs(session, &prefix))?;
     let Some(run) = made.first().map(|made| made.run.clone()) else {
-        return Err(Error::Usage(format!("aucune migration ne porte le nom « {prefix} »")));
+        return Err(Error::Usage(format!("aucune exécution gardée ne porte le nom « {prefix} »")));
     };
     if made.iter().any(|made| made.run != run) {
         return Err(Error::Usage(format!(
             "plusieurs exécutions commencent par « {prefix} » : donnez-en plus de chiffres"
         )));
+    }
+    if let Some(tool) = made.iter().map(Of::made_by).find(|own| *own != of).map(Of::tool) {
+        return Err(Error::Usage(format!("l'exécution {run} s'annule par `{tool} --undo {run}`")));
     }
     let existing = schema::existing(&mut database.session()?)?;
     let by = unique_id();
@@ -138,7 +164,7 @@ fn undo(database: &Database, options: &UndoOptions) -> Result<UndoReport> {
             reason,
         });
     }
-    Ok(UndoReport { undo: run, done: Done::unless(!options.yes), tables, findings })
+    Ok(UndoReport { of, undo: run, done: Done::unless(!options.yes), tables, findings })
 }
 
 fn refusal(made: &Made, reason: &str) -> Finding {
@@ -164,7 +190,7 @@ fn judge(
         return refused(format!("l'exécution {} a changé les mêmes dates depuis", &run[..8.min(run.len())]));
     }
     let spaces = [Space::Production, Space::Test];
-    let mut pairs = catalogue::weekly().flat_map(|dataset| spaces.map(|space| Pair::new(dataset, space)));
+    let mut pairs = DATASETS.iter().flat_map(|dataset| spaces.map(|space| Pair::new(dataset, space)));
     let Some(pair) = pairs.find(|pair| pair.main == made.main) else {
         return refused("cette table n'est pas au catalogue".into());
     };
@@ -192,6 +218,9 @@ fn judge(
         return Ok((Status::Planned, None));
     }
     ledgered.undo(session, &planned)?;
+    if Of::made_by(made) == Of::Withdrawals {
+        history::redo_cleaned(session, &made.temp, &made.main, &made.run)?;
+    }
     Ok((Status::Undone, None))
 }
 
@@ -200,7 +229,7 @@ impl Report for UndoReport {
         let mut table = Table::new(&[
             "table",
             "état",
-            "migrée le (UTC)",
+            "faite le (UTC)",
             ">ajoutées à retirer",
             ">volumes à rendre",
             ">retirées à remettre",
@@ -225,16 +254,19 @@ impl Report for UndoReport {
         }
         let count = |status: Status| self.tables.iter().filter(|row| row.status == status).count() as u64;
         if !self.done.really() {
-            let planned = plural(count(Status::Planned), "migration annulable", "migrations annulables");
+            let planned = plural(count(Status::Planned), "table annulable", "tables annulables");
             page.verdict(self.verdict(), planned);
             if count(Status::Planned) > 0 {
-                page.action(&format!("`migrate-temp-to-main --undo {} --yes` les annule", &self.undo[..8]));
+                page.action(&format!("`{} --undo {} --yes` les annule", self.of.tool(), &self.undo[..8]));
             }
             return;
         }
-        let undone = plural(count(Status::Undone), "migration annulée", "migrations annulées");
+        let undone = match self.of {
+            Of::Migrations => plural(count(Status::Undone), "migration annulée", "migrations annulées"),
+            Of::Withdrawals => plural(count(Status::Undone), "retrait annulé", "retraits annulés"),
+        };
         page.verdict(self.verdict(), undone);
-        if count(Status::Undone) > 0 {
+        if count(Status::Undone) > 0 && self.of == Of::Migrations {
             page.action(
                 "les lignes temporaires sont encore là : la prochaine migration les reprendrait (`cleanup-temp --force` les écarte)",
             );

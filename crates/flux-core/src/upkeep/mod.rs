@@ -17,4 +17,4 @@ pub use cleanup_year::{CleanupOptions, cleanup_year};
 pub use logs::{RotateOptions, rotate_logs};
 pub use response::{ResponseOptions, improve_response};
 pub use security::{SecurityOptions, security};
-pub use withdraw::{WithdrawOptions, withdraw};
+pub use withdraw::{WithdrawOptions, withdraw_or_undo};

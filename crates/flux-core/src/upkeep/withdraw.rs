@@ -1,5 +1,5 @@
-//! `withdraw-provisional`: the provisional rows of the main tables taken out, each table in a transaction of its own. Definitive rows
-//! are never touched.
+//! `withdraw-provisional`: the provisional rows of the main tables taken out, each table in a transaction of its own, and kept, so that
+//! it can be undone. Definitive rows are never touched.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,10 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, Result};
 use crate::ledger::history::{self, Counts, Entry};
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, verdict};
+use crate::ledger::migrations::{self, Migration};
+use crate::ledger::rows::{self, Ledgered};
+use crate::migrate::{self, Of, UndoOptions};
+use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema::{self, Existing};
 use crate::signals;
 
@@ -54,11 +57,15 @@ struct WithdrawnTable {
     in_temp: u64,
     /// Loads of the temporary table that count as undone, so that their files can be loaded again.
     forgotten: u64,
+    /// Whether the rows are kept and can be put back.
+    undoable: bool,
 }
 
 /// The plan, and what was done of it.
 #[derive(Debug, Serialize)]
-struct WithdrawReport {
+pub(crate) struct WithdrawReport {
+    /// `None` where nothing was done.
+    run: Option<String>,
     #[serde(rename = "dry_run")]
     done: Done,
     from: Option<String>,
@@ -74,12 +81,27 @@ struct WithdrawReport {
 #[derive(Debug)]
 struct Dates(String, String);
 
+/// Withdraws, or undoes a withdrawal where `undo` names one.
+///
+/// # Errors
+/// Those of [`withdraw`]; [`Error::Usage`] where no run, or more than one, is named so.
+pub fn withdraw_or_undo(
+    database: &Database,
+    options: &WithdrawOptions,
+    undo: Option<&UndoOptions>,
+) -> Result<impl Report + use<>> {
+    match undo {
+        Some(options) => migrate::undo(database, options, Of::Withdrawals).map(OneOf::That),
+        None => withdraw(database, options).map(OneOf::This),
+    }
+}
+
 /// Withdraws provisional rows from the main tables.
 ///
 /// # Errors
 /// [`Error::Usage`] for dates in the wrong order; [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]: tables done until then
 /// stay done, the others are untouched.
-pub fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<impl Report + use<>> {
+fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<WithdrawReport> {
     if let (Some(from), Some(to)) = (options.from, options.to)
         && from > to
     {
@@ -89,11 +111,13 @@ pub fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<impl R
     let dates = Dates(text(options.from, "1000-01-01"), text(options.to, "9999-12-31"));
     let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let existing = schema::existing(&mut database.session()?)?;
-    if !options.dry_run && !existing.contains_key(history::TABLE) {
-        return Err(Error::MissingTable { table: history::TABLE.into() });
+    let needed = [history::TABLE, migrations::TABLE, migrations::CELLS, rows::TABLE];
+    if let Some(missing) = needed.into_iter().find(|table| !options.dry_run && !existing.contains_key(*table)) {
+        return Err(Error::MissingTable { table: missing.into() });
     }
     let run = history::unique_id();
     let mut report = WithdrawReport {
+        run: (!options.dry_run).then(|| run.clone()),
         done: Done::unless(options.dry_run),
         from: options.from.map(|date| date.to_string()),
         to: options.to.map(|date| date.to_string()),
@@ -112,7 +136,7 @@ pub fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<impl R
         }
         let mut withdrawn = match &lock {
             Some(_) => take_out(database, dataset, options.space, &dates, &run)?,
-            None => WithdrawnTable::planned(&table, &found(&mut database.session()?, &table, &dates)?),
+            None => WithdrawnTable::planned(&table, dataset, &found(&mut database.session()?, &table, &dates)?),
         };
         let temp = dataset.temp_table(options.space);
         if withdrawn.provisional > 0 && dataset.weekly_file.is_some() && existing.contains_key(&temp) {
@@ -153,23 +177,18 @@ fn take_out(database: &Database, dataset: &Dataset, space: Space, dates: &Dates,
     let (attempt, started_at) = (history::unique_id(), Utc::now());
     database.transaction(|session| {
         let found = found(session, &table, dates)?;
-        let mut withdrawn = WithdrawnTable::planned(&table, &found);
+        let mut withdrawn = WithdrawnTable::planned(&table, dataset, &found);
         if found.provisional == 0 {
             return Ok(withdrawn);
         }
-        let sql = format!("DELETE FROM {table} WHERE is_provisional <> 0 AND date BETWEEN ? AND ?");
-        withdrawn.withdrawn = session.exec(&format!("retrait dans {table}"), &sql, (&dates.0, &dates.1))?;
-        if withdrawn.withdrawn != found.provisional {
-            let (done, planned) = (withdrawn.withdrawn, found.provisional);
-            return Err(Error::Invariant(format!("{table} : {done} lignes retirées au lieu de {planned}")));
-        }
+        withdrawn.withdrawn = delete(session, dataset, (&table, &temp), &found, (&attempt, run))?;
         if let (Some((first, last)), true) = (&found.dates, dataset.weekly_file.is_some()) {
-            withdrawn.forgotten = history::undo_cleaned(session, &temp, first, last)?;
+            withdrawn.forgotten = history::undo_cleaned(session, &temp, (first, last), run)?;
         }
         let entry = Entry {
             attempt: &attempt,
             run,
-            tool: "withdraw-provisional",
+            tool: migrations::WITHDRAWAL,
             table: &table,
             file_name: "",
             file_path: "",
@@ -190,8 +209,42 @@ fn take_out(database: &Database, dataset: &Dataset, space: Space, dates: &Dates,
     })
 }
 
+/// Deletes what was found, and keeps it where its key fits into the history.
+fn delete(
+    session: &mut Session,
+    dataset: &Dataset,
+    (table, temp): (&str, &str),
+    found: &Found,
+    (attempt, run): (&str, &str),
+) -> Result<u64> {
+    let (key, columns) = (dataset.key(), dataset.columns());
+    if Ledgered::fits(&key) {
+        let migration = Migration {
+            attempt,
+            run,
+            tool: migrations::WITHDRAWAL,
+            temp,
+            main: table,
+            dates: found.dates.clone(),
+            removed: found.provisional,
+            ..Migration::default()
+        };
+        let id = migrations::insert_withdrawal(session, &migration)?;
+        let ledgered = Ledgered { id, temp, main: table, key: &key, columns: &columns, whole: "TRUE", dated: false };
+        ledgered.withdraw(session, found.provisional)?;
+        return Ok(found.provisional);
+    }
+    let (first, last) = found.dates.clone().unwrap_or_default();
+    let sql = format!("DELETE FROM {table} WHERE is_provisional <> 0 AND date BETWEEN ? AND ?");
+    let done = session.exec(&format!("retrait dans {table}"), &sql, (first, last))?;
+    if done == found.provisional {
+        return Ok(done);
+    }
+    Err(Error::Invariant(format!("{table} : {done} lignes retirées au lieu de {}", found.provisional)))
+}
+
 impl WithdrawnTable {
-    fn planned(table: &str, found: &Found) -> Self {
+    fn planned(table: &str, dataset: &Dataset, found: &Found) -> Self {
         let (first_date, last_date) = found.dates.clone().unzip();
         Self {
             table: table.to_owned(),
@@ -203,6 +256,7 @@ impl WithdrawnTable {
             withdrawn: 0,
             in_temp: 0,
             forgotten: 0,
+            undoable: Ledgered::fits(&dataset.key()),
         }
     }
 }
@@ -255,6 +309,15 @@ impl Report for WithdrawReport {
             if !self.done.really() {
                 page.confirm(Some("sauvegardez avec `backup-critical`"));
             }
+        }
+        if let (Some(run), true) = (&self.run, self.withdrawn > 0) {
+            page.action(&format!("`withdraw-provisional --undo {}` montre ce qu'une annulation ferait", &run[..8]));
+        }
+        for row in self.tables.iter().filter(|row| row.provisional > 0 && !row.undoable) {
+            page.line(format!(
+                "  {} : sa clé est trop longue pour l'historique, le retrait ne s'annule pas",
+                row.table
+            ));
         }
         let forgotten: u64 = self.tables.iter().map(|row| row.forgotten).sum();
         if forgotten > 0 {
