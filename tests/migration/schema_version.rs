@@ -63,7 +63,8 @@ fn writers_refuse_a_database_of_later_tools_and_readers_do_not() {
 fn version_1() -> World {
     let world = World::whole();
     world.db.exec(
-        "DROP TABLE flux_periodes, flux_lease, flux_import_dates, flux_migrations, flux_migration_cells, flux_row_history, flux_restores;
+        "DROP TABLE flux_periodes, flux_lease, flux_import_dates, flux_migrations, flux_migration_cells, flux_row_history, flux_restores,
+         flux_verifications;
          ALTER TABLE flux_import_progress DROP COLUMN unit, DROP COLUMN lines_read;
          DELETE FROM flux_schema_version; INSERT INTO flux_schema_version (version) VALUES (1)",
     );

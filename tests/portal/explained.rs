@@ -87,3 +87,83 @@ fn a_name_of_a_ranking_is_the_sum_of_its_rows() {
     assert_eq!(json["figure"]["value"], commune["total_visiteurs"]);
     assert_eq!(json["figure"]["zones"].as_array().unwrap().len(), 2);
 }
+
+/// What a browser shows of a text.
+fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&")
+}
+
+/// The commands of a page.
+fn commands(served: &Served, path: &str) -> Vec<String> {
+    let page = served.api(path).expect(200).text();
+    let parts = page.split("<details class=\"origine\">").skip(1);
+    parts.map(|part| unescaped(part.split("<code>").nth(1).unwrap().split("</code>").next().unwrap())).collect()
+}
+
+/// The words that a shell makes of a command.
+fn words(command: &str) -> Vec<String> {
+    let script = format!("set -- {command}; for word; do printf '%s\\n' \"$word\"; done");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let query = "annee=2025&periode=vacances_ete&zone=CABA";
+    let tourists = commands(&served, &format!("/dashboard?{query}"));
+    let total =
+        "explain-volume --indicateur nuitees_total --annee 2025 --periode vacances_ete --zone 'PAYS D'\\''AURILLAC'";
+    // On its card and in the table.
+    assert_eq!(tourists.iter().filter(|command| *command == total).count(), 2, "{tourists:#?}");
+    let day_trips = commands(&served, &format!("/dashboard?{query}&onglet=excursionnistes"));
+    assert!(day_trips.iter().any(|command| command.contains("--indicateur pic_excursionnistes ")));
+    let tables = commands(&served, &format!("/tables?{query}"));
+    let api = served.api(&format!("/api/infographie/infographie_indicateurs_cles?{query}")).expect(200).json();
+    let figures = tables.iter().filter(|command| command.contains("--indicateur"));
+    assert_eq!(figures.count(), api["bloc_a"].as_array().unwrap().len());
+    for option in ["--departement", "--pays", "--commune", "--duree"] {
+        let command = tables.iter().find(|command| command.contains(option)).unwrap_or_else(|| panic!("{option}"));
+        let words = words(command);
+        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        let value = explained(&served, &arguments)["figure"]["value"].as_u64().unwrap();
+        assert!(value > 0, "{command}");
+    }
+    let free = commands(&served, "/tables?debut=2025-07-01&fin=2025-07-31&zone=CABA");
+    assert!(
+        free[0].starts_with("explain-volume --indicateur nuitees_total --debut 2025-07-01 --fin 2025-07-31 --zone ")
+    );
+    let words = words(&free[0]);
+    let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    let figure = explained(&served, &arguments)["figure"]["value"].to_string();
+    assert_eq!(figure, db.scalar("SELECT SUM(volume) FROM fact_nuitees WHERE date BETWEEN '2025-07-01' AND '2025-07-31' AND id_zone IN (2, 4) AND id_categorie = 1 AND id_provenance IN (2, 3)"));
+}
+
+#[test]
+fn the_verdict_of_the_last_verification_is_shown() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let last = || served.api("/api/etat").expect(200).json()["derniere_verification"].clone();
+    assert_eq!(last(), Value::Null);
+    let verify =
+        |arguments: &[&str], code| served.home.tool("verify-migration").args(arguments).run().expect_code(code);
+    verify(&[], 0);
+    let known = last();
+    assert_eq!((&known["verdict"], &known["outil"]), (&"ok".into(), &"verify-migration".into()));
+    assert_eq!((&known["archives"], &known["partielle"]), (&false.into(), &false.into()));
+    assert_eq!(known["execution"].as_str().unwrap().len(), 32);
+    assert!(served.api("/etat").expect(200).text().contains("✓ conforme"));
+    // Something waits in a temporary table.
+    db.exec("INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-08-01', 1, 1, 1, 99999)");
+    verify(&["--only", "fact_nuitees"], 3);
+    let known = last();
+    assert_eq!((&known["verdict"], &known["partielle"]), (&"attention".into(), &true.into()));
+    assert!(served.api("/etat").expect(200).text().contains("⚠ à regarder"));
+    // Who only reads verifies all the same, and keeps no verdict.
+    let reader = db.restricted_user(&["SELECT ON {db}.*"]);
+    let tool =
+        served.home.tool("verify-migration").env("DB_USERNAME", &reader.user).env("DB_PASSWORD", &reader.password);
+    tool.run().expect_code(3);
+    assert_eq!(last(), known);
+}

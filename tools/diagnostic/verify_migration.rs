@@ -14,7 +14,8 @@ pub(crate) const TOOL: Tool = Tool {
     name: "verify-migration",
     about: "Prouve ligne à ligne que les tables principales contiennent la livraison",
     details: "\
-Lit : les tables temporaires et principales. N'écrit rien.
+Lit : les tables temporaires et principales. Note son verdict (flux_verifications), que le portail montre, si le
+compte peut l'écrire ; n'écrit rien d'autre.
 Pour chaque date de la table temporaire, principale = temporaire, lignes définitives à part : lignes
 absentes, volumes différents et lignes provisoires en trop sont comptés, et les premières clés listées.
 Ce que la migration laisse de côté (retraits suspendus, dates qui perdraient trop, lignes d'aucun import, lignes

@@ -7,6 +7,7 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::{Space, weekly};
 use crate::error::{Error, Result, codes};
 use crate::figures::period::optional_day_text;
+use crate::ledger::verifications::{self, Verification};
 use crate::ledger::{history, lock, migrations, progress};
 
 /// A main table of the weekly delivery.
@@ -38,6 +39,23 @@ pub struct Running {
     pub avancement_pct: Option<u64>,
 }
 
+/// The last verification of the main tables.
+#[derive(Debug, Serialize)]
+pub struct Verified {
+    /// Its run.
+    pub execution: String,
+    /// The tool that made it.
+    pub outil: String,
+    /// When, in UTC.
+    pub le: String,
+    /// `ok`, `attention` or `error`.
+    pub verdict: String,
+    /// Against the archived deliveries, not the temporary tables.
+    pub archives: bool,
+    /// Whether only some tables or dates were asked for.
+    pub partielle: bool,
+}
+
 /// The whole.
 #[derive(Debug, Serialize)]
 pub struct Freshness {
@@ -48,6 +66,8 @@ pub struct Freshness {
     pub dernier_import: Option<String>,
     /// Last migration, in UTC.
     pub derniere_migration: Option<String>,
+    /// The last verification of the main tables; none where nobody has verified.
+    pub derniere_verification: Option<Verified>,
     /// Last change of a main table, in UTC, whoever made it.
     pub derniere_modification: Option<String>,
     /// What is being written now.
@@ -79,12 +99,24 @@ pub fn freshness(database: &Database) -> Result<Freshness> {
         donnees_jusqu_au: tables.iter().filter_map(|table| table.donnees_jusqu_au).min(),
         dernier_import: tables.iter().filter_map(|table| table.dernier_import.clone()).max(),
         derniere_migration: optional(migrations::last_finished(&mut session))?.flatten(),
+        derniere_verification: optional(verifications::last(&mut session))?.flatten().map(verified),
         derniere_modification: tables.iter().filter_map(|table| table.modifiee_le.clone()).max(),
         en_cours: running(database, &mut session)?,
         tables,
     };
     database.give_back(session);
     Ok(freshness)
+}
+
+fn verified(last: Verification) -> Verified {
+    Verified {
+        execution: last.run,
+        outil: last.tool,
+        le: last.finished_at,
+        verdict: last.verdict,
+        archives: last.against == "archive",
+        partielle: !last.whole,
+    }
 }
 
 /// A database that is not prepared yet, or does not show it to this user, has nothing to tell.

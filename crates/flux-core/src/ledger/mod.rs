@@ -13,6 +13,7 @@ pub(crate) mod progress;
 pub(crate) mod restores;
 pub(crate) mod rows;
 pub mod sessions;
+pub(crate) mod verifications;
 
 use crate::db::{Database, Session};
 use crate::error::{Error, Result};
@@ -22,8 +23,8 @@ pub use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
 /// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells`, `flux_row_history`,
-/// `flux_restores` and the rows of `flux_etl_progress`; version 5 adds `flux_lease`, which says more than `flux_lock` did and takes its
-/// place: tools of before cannot write beside those that know it.
+/// `flux_restores` and the rows of `flux_etl_progress`; version 5 adds `flux_verifications`, and `flux_lease`, which says more than
+/// `flux_lock` did and takes its place: tools of before cannot write beside those that know it.
 const VERSION: u32 = 5;
 
 /// Table of the versions that a database has had.
@@ -152,6 +153,7 @@ pub(crate) fn tables() -> Vec<TableSpec> {
         adoption::spec(),
         rows::spec(),
         sessions::spec(),
+        verifications::spec(),
     ];
     tables.extend(migrations::specs());
     tables

@@ -8,12 +8,13 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
-use crate::domain::catalogue::Dim;
+use crate::domain::catalogue::{Dim, Space};
 use crate::domain::values::Day;
 use crate::error::{Error, Result};
 use crate::files::gz;
 use crate::ledger::dates::{self, Evidence};
 use crate::ledger::history;
+use crate::ledger::verifications::{self, Verification};
 use crate::load::Kept;
 use crate::migrate::{self, Pair, VerifyOptions, pairs};
 use crate::report::{Code, Finding, OneOf, Page, Report, Table, Verdict, number, plural, ranges, some_of, verdict};
@@ -80,9 +81,32 @@ pub fn verify_migration(
     options: &VerifyOptions,
     archived: Option<&ArchivedOptions>,
 ) -> Result<impl Report + use<>> {
-    match archived {
-        None => migrate::verify(database, options).map(OneOf::This),
-        Some(dates) => against_archives(settings, database, options, dates).map(OneOf::That),
+    let report = match archived {
+        None => OneOf::This(migrate::verify(database, options)?),
+        Some(dates) => OneOf::That(against_archives(settings, database, options, dates)?),
+    };
+    if options.space == Space::Production {
+        let whole = options.only.is_empty() && archived.is_none_or(|asked| asked.dates.is_empty());
+        let against = if archived.is_some() { "archive" } else { "temp" };
+        remember(database, against, whole, report.verdict());
+    }
+    Ok(report)
+}
+
+/// Writes the verdict down, for who asks later whether the tables were verified. An account that only reads, or an older schema,
+/// keeps no verdict, and that stops no verification.
+fn remember(database: &Database, against: &str, whole: bool, verdict: Verdict) {
+    let made = Verification {
+        run: history::unique_id(),
+        tool: database.tool().to_owned(),
+        against: against.to_owned(),
+        whole,
+        verdict: verdict.name().to_owned(),
+        finished_at: String::new(),
+    };
+    database.trail().follow(&made.run);
+    if let Err(error) = database.with_session(|session| verifications::record(session, &made)) {
+        log::debug!("verdict non noté : {error}");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::model;
 use crate::pages::blocks::{Block, Link, about, legend, links, unequal};
 use crate::pages::filters::{Filters, visitors_name};
-use crate::pages::{Content, charts, compare, empty, frame, words};
+use crate::pages::{Content, charts, compare, empty, frame, origin, words};
 
 pub(super) fn dashboard(context: &mut Context<'_>) -> Result<Content, Failure> {
     let choices = model::filters(context.session)?;
@@ -115,12 +115,13 @@ pub(super) fn keys(
                         p.valeur { (words::figure(row.values[0])) " " span.unite { (row.definition.unit()) } }
                         @if let Some(day) = row.dates[0] { p { "le " (words::date(day)) } }
                         p { span.evolution { (charts::figure_change(row, meta)) } " · " (figures.annees[1]) " : " (words::figure(row.values[1])) }
+                        (origin::disclosure(&origin::indicator(meta, row.definition.id), row.definition.indicateur))
                         (PreEscaped(charts::history(figures, row).inline(&format!("h-{}", row.definition.id))))
                     }
                 }
             }
             (PreEscaped(charts::origins(figures, visitors).inline("provenances")))
-            (charts::figures_table(figures, Some(visitors), meta).render())
+            (charts::figures_table(figures, Some(visitors), meta).explained(origin::indicators(meta, figures, Some(visitors))).render())
             (links(&files, "indicateurs"))
         }
     }
@@ -131,7 +132,11 @@ fn stays_block<'a>(context: &Context<'_>, filters: &Filters, figures: &Indicator
         id: "sejours",
         title: charts::STAYS,
         charts: vec![charts::stays(&figures.stays)],
-        tables: charts::stays_tables(&figures.stays, meta),
+        tables: charts::stays_tables(&figures.stays, meta)
+            .into_iter()
+            .zip(origin::stays(meta, &figures.stays))
+            .map(|(table, commands)| table.explained(commands))
+            .collect(),
         links: files(
             context,
             filters,
@@ -194,7 +199,11 @@ fn origin_block<'a>(
         },
         title,
         charts: vec![charts::ranks(title, &legend(&answer.meta), &rows)],
-        tables: vec![charts::ranking_table(title, breakdown, &answer.meta, &rows)],
+        tables: vec![charts::ranking_table(title, breakdown, &answer.meta, &rows).explained(origin::ranking(
+            &answer.meta,
+            (visitors, breakdown),
+            &rows,
+        ))],
         links: files(context, filters, list, drawing, visitors),
         note: said(&answer.meta),
     })
@@ -216,7 +225,11 @@ fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters) -> Result<Bl
         id: "communes",
         title: charts::COMMUNES,
         charts: vec![charts::communes(&answer.value, &answer.meta, 10, usize::MAX)],
-        tables: vec![charts::communes_table(&answer.value, &answer.meta, 10)],
+        tables: vec![charts::communes_table(&answer.value, &answer.meta, 10).explained(origin::communes(
+            &answer.meta,
+            &answer.value,
+            10,
+        ))],
         links: files(context, filters, list, "/graphiques/communes.svg", Visitors::Touristes),
         note: said(&answer.meta),
     })

@@ -9,6 +9,7 @@ mod drawings;
 mod filters;
 mod frame;
 mod login;
+mod origin;
 mod poster;
 mod state;
 mod tables;

@@ -1,7 +1,7 @@
 //! What the figures mean, and how fresh the data are.
 
 use flux_core::figures::indicators::DEFINITIONS;
-use flux_core::health::freshness::freshness;
+use flux_core::health::freshness::{Verified, freshness};
 use maud::html;
 
 use crate::api::Context;
@@ -65,6 +65,19 @@ fn outcome(status: Option<&str>) -> String {
     }
 }
 
+fn verification(last: Option<&Verified>) -> String {
+    let Some(last) = last else { return "aucune (`verify-migration`)".into() };
+    let verdict = match last.verdict.as_str() {
+        "ok" => "✓ conforme",
+        "attention" => "⚠ à regarder",
+        _ => "✗ en erreur",
+    };
+    let of = if last.archives { ", contre les archives" } else { "" };
+    let part = if last.partielle { ", partielle" } else { "" };
+    let run = last.execution.get(..8).unwrap_or(&last.execution);
+    format!("{verdict}, {} (UTC), {} (exécution {run}){of}{part}", moment(Some(&last.le)), last.outil)
+}
+
 pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
     let freshness = freshness(context.database)?;
     let mut tables = Table::new(
@@ -89,6 +102,7 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
         section.apropos aria-label="En bref" {
             p { "Données jusqu'au " strong { (freshness.donnees_jusqu_au.map_or_else(|| "–".into(), words::date)) } }
             p { "Dernier import : " (moment(freshness.dernier_import.as_deref())) " · dernière migration : " (moment(freshness.derniere_migration.as_deref())) " · dernière modification : " (moment(freshness.derniere_modification.as_deref())) " (UTC)" }
+            p { "Dernière vérification : " (verification(freshness.derniere_verification.as_ref())) }
             @match &freshness.en_cours {
                 None => p { "Aucune écriture en cours." },
                 Some(running) => p.alerte {

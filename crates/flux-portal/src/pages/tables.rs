@@ -12,7 +12,7 @@ use crate::model::{self, Answer};
 use crate::pages::blocks::{Link, Table, about, links};
 use crate::pages::dashboard::shown;
 use crate::pages::filters::Filters;
-use crate::pages::{Content, charts, empty, frame};
+use crate::pages::{Content, charts, empty, frame, origin};
 
 const ALL: [(Visitors, Breakdown); 6] = [
     (Visitors::Touristes, Breakdown::Departements),
@@ -49,13 +49,16 @@ pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
         (filters.form(&context.config.path("/tables"), &[]))
         (about(&figures.meta))
         (links(&files, "tous les tableaux"))
-        (list("Indicateurs", &charts::figures_table(&figures.value, None, &figures.meta), &figures.meta))
+        (list("Indicateurs", &charts::figures_table(&figures.value, None, &figures.meta).explained(origin::indicators(&figures.meta, &figures.value, None)), &figures.meta))
         @for ((visitors, breakdown), answer) in ALL.iter().zip(&rankings) {
             @let title = charts::title(*visitors, *breakdown);
-            (list(title, &charts::ranking_table(title, *breakdown, &answer.meta, &answer.value.ranked(shown(*breakdown))), &answer.meta))
+            @let rows = answer.value.ranked(shown(*breakdown));
+            @let commands = origin::ranking(&answer.meta, (*visitors, *breakdown), &rows);
+            (list(title, &charts::ranking_table(title, *breakdown, &answer.meta, &rows).explained(commands), &answer.meta))
         }
-        (list(charts::COMMUNES, &charts::communes_table(&communes.value, &communes.meta, 10), &communes.meta))
-        @for table in charts::stays_tables(&figures.value.stays, &figures.meta) {
+        (list(charts::COMMUNES, &charts::communes_table(&communes.value, &communes.meta, 10).explained(origin::communes(&communes.meta, &communes.value, 10)), &communes.meta))
+        @for (table, commands) in charts::stays_tables(&figures.value.stays, &figures.meta).into_iter().zip(origin::stays(&figures.meta, &figures.value.stays)) {
+            @let table = table.explained(commands);
             section.bloc.plein { h2 { (table.caption) } (table.render()) (source(figures.value.stays.source.table, figures.value.stays.source.jours_avec_donnees, figures.meta.jours)) }
         }
     };
