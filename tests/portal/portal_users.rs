@@ -1,5 +1,9 @@
 //! `portal-users`: accounts are added, closed and given other passwords; none is ever shown.
 
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use flux_test::{Home, Outcome, TestDb};
 use serde_json::{Value, json};
 use support::diag;
@@ -113,4 +117,48 @@ fn the_columns_of_an_older_portal() {
     assert_eq!(run.json()["error"]["code"], "config");
     assert_eq!(db.count("users"), 2);
     assert_eq!(json!(db.column("SELECT login FROM users ORDER BY 1")), json!(["anne", "luc"]));
+}
+
+/// On a terminal of its own, which `script` of util-linux makes: waits for each prompt, types a line. What was shown, and the exit code.
+fn typed((db, home): (&TestDb, &Home), arguments: &str, lines: &[&str]) -> Option<(String, i32)> {
+    let program = flux_test::bin_dir().join("portal-users");
+    let command = format!("{} {arguments} --home {}", program.display(), home.path().display());
+    let mut script = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .envs(db.env())
+        .env("TERM", "dumb")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let (mut shown, mut buffer) = (Vec::new(), [0; 4_096]);
+    for (at, line) in lines.iter().enumerate() {
+        while String::from_utf8_lossy(&shown).matches(" : ").count() <= at {
+            let read = screen.read(&mut buffer).unwrap();
+            assert!(read > 0, "no prompt: {}", String::from_utf8_lossy(&shown));
+            shown.extend(&buffer[..read]);
+        }
+        // The prompt comes just before the terminal stops to echo.
+        std::thread::sleep(Duration::from_millis(300));
+        keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+    screen.read_to_end(&mut shown).unwrap();
+    Some((String::from_utf8_lossy(&shown).into_owned(), script.wait().unwrap().code().unwrap()))
+}
+
+#[test]
+fn on_a_terminal_the_password_is_asked_twice_and_not_shown() {
+    let (db, home) = home();
+    let Some((shown, code)) = typed((&db, &home), "add anne --role admin", &[PASSWORD, PASSWORD]) else {
+        return flux_test::skip("script (util-linux)");
+    };
+    assert_eq!((code, shown.contains(PASSWORD)), (0, false), "{shown}");
+    assert!(shown.contains("Mot de passe : ") && shown.contains("Encore une fois : "), "{shown}");
+    let hash = db.scalar("SELECT password FROM users WHERE username = 'anne'");
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    // Two that differ change nothing.
+    let (shown, code) = typed((&db, &home), "passwd anne", &["un autre mot de passe", "un autre mot de pase"]).unwrap();
+    assert_eq!((code, shown.contains("un autre")), (2, false), "{shown}");
+    assert_eq!(db.scalar("SELECT password FROM users WHERE username = 'anne'"), hash);
 }

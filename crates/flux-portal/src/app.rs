@@ -132,6 +132,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/login.php", get(entry::form).post(entry::login))
         .route("/logout", axum::routing::post(entry::logout))
         .fallback(|| async { StatusCode::NOT_FOUND })
+        // Within the limit of the body, which bounds what is waited for.
+        .layer(middleware::from_fn(guard::arrived))
         .layer(RequestBodyLimitLayer::new(BODY))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .route("/healthz", get(entry::alive))

@@ -1,7 +1,8 @@
 //! Before a request reaches its handler: who asks, and may they. After it: headers, and the logs.
 
+use std::error::Error as _;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
@@ -10,6 +11,8 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
+use http_body_util::LengthLimitError;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::caller::{self, Caller};
@@ -20,6 +23,9 @@ use crate::net::Client;
 use crate::pages;
 use crate::session::Cookies;
 use crate::throttle::block;
+
+/// How long a form may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(15);
 
 /// Who asks, for the handlers.
 #[derive(Clone)]
@@ -109,6 +115,24 @@ async fn account(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
     let Some(secret) = Cookies::of(headers).session else { return Ok(Caller::Anonymous) };
     let account = app.sessions.account(&app.pool, &secret).await?;
     Ok(account.map_or(Caller::Anonymous, Caller::Account))
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    std::iter::successors(error.source(), |error| (*error).source()).any(|error| error.is::<LengthLimitError>())
+}
+
+/// Waits for the whole of a form, so that a client who sends it too slowly is told so, and not that we are away.
+pub(crate) async fn arrived(request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match timeout(ARRIVAL, axum::body::to_bytes(body, usize::MAX)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(error)) if is_too_large(&error) => Failure::TooLarge.into_response(),
+        Ok(Err(_)) => Failure::BadRequest("la demande n'est pas arrivée entière".into()).into_response(),
+        Err(_) => Failure::TooSlow.into_response(),
+    }
 }
 
 /// Gives every answer its headers and words, and writes it down.
