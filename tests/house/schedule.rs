@@ -129,3 +129,24 @@ fn calendars_and_units_are_what_systemd_understands() {
         }
     }
 }
+
+/// Every unit, the portal's too, may do little: 3 of 10 at the most by systemd's own count.
+#[test]
+fn units_are_closed_to_what_they_do_not_need() {
+    let judge = |unit: &str| Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=30", unit]).output();
+    let mut judged = 0;
+    for folder in ["scripts/systemd", "packaging/systemd"] {
+        for entry in fs::read_dir(flux_test::repository().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "service") {
+                let Ok(output) = judge(path.to_str().unwrap()) else {
+                    return flux_test::skip("systemd-analyze is not installed");
+                };
+                let text = String::from_utf8_lossy(&output.stdout);
+                assert!(output.status.success() && text.contains("OK"), "{}: {text}", path.display());
+                judged += 1;
+            }
+        }
+    }
+    assert_eq!(judged, 8, "seven entries of the schedule and the portal");
+}
