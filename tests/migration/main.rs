@@ -12,6 +12,7 @@ mod migrate_optimized;
 mod migrate_sejours_duree;
 mod migrate_temp_to_main;
 mod never_on_doubt;
+mod partitioned;
 mod schema_version;
 mod table_busy;
 mod undo;
