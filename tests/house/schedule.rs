@@ -133,7 +133,9 @@ fn calendars_and_units_are_what_systemd_understands() {
 /// Every unit, the portal's too, may do little: 3 of 10 at the most by systemd's own count.
 #[test]
 fn units_are_closed_to_what_they_do_not_need() {
-    let judge = |unit: &str| Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=30", unit]).output();
+    let judge = |unit: &str| {
+        Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=30", unit]).output()
+    };
     let mut judged = 0;
     for folder in ["scripts/systemd", "packaging/systemd"] {
         for entry in fs::read_dir(flux_test::repository().join(folder)).unwrap() {

@@ -15,6 +15,7 @@ pub mod served;
 pub mod snapshot;
 pub mod trouble;
 pub mod versions;
+pub mod way;
 pub mod weekly;
 
 /// The codes of a document's findings.

@@ -272,6 +272,17 @@ impl Error {
         self.has_code(codes::CONFLICT)
     }
 
+    /// Whether it is the node that failed, so that another one may do better.
+    pub(crate) fn is_of_node(&self) -> bool {
+        match self {
+            Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
+                mysql::Error::MySqlError(server) => codes::OF_NODE.contains(&server.code),
+                other => other.is_connectivity_error() && !is_packet_too_large(other),
+            },
+            _ => false,
+        }
+    }
+
     /// Whether the connection is gone.
     pub(crate) fn is_lost_connection(&self) -> bool {
         let Error::Sql { source, .. } = self else { return false };
@@ -313,7 +324,12 @@ pub(crate) mod codes {
     /// Access denied to a table, a column or an operation.
     pub(crate) const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
     /// Deadlock, lock wait timeout, server shutting down, connection killed, too many connections.
-    pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169];
+    /// An error of a commit, a node that is not ready, a transaction rolled back while its group changed: what an election gives.
+    pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169, 1180, 1047, 3101];
+    /// Of these, those of a node that another one may stand in for; read-only, which a node is until it is elected.
+    pub(crate) const OF_NODE: &[u16] = &[1053, 1180, 1047, 3101, 3169, 1290, 1836];
+    /// A transaction that the cluster does not take: its write set is too large, or a hook of the replication has refused it.
+    pub(crate) const NOT_REPLICATED: &[u16] = &[1105, 3100];
 }
 
 fn by(holders: &[String]) -> String {
@@ -423,6 +439,10 @@ fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
         1054 => Some("lancez `ensure-schema`, qui ajoute les colonnes manquantes"),
         1153 => Some("relevez max_allowed_packet sur le serveur ou baissez --batch-size"),
         1114 | 1021 | 1030 => Some("libérez de la place sur le serveur, puis relancez"),
+        code if codes::NOT_REPLICATED.contains(&code) => Some(
+            "le groupe n'a pas pris la transaction, trop grande peut-être : `flux doctor` montre sa limite \
+             (wsrep_max_ws_size, group_replication_transaction_size_limit), que l'administrateur peut relever ; sinon importez par dates",
+        ),
         1290 | 1836 => Some("le serveur est en lecture seule : visez le serveur principal"),
         code if codes::TRANSIENT.contains(&code) => Some("relancez : le serveur était occupé"),
         code => account_hint(code, &server.message),

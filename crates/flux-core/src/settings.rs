@@ -271,19 +271,19 @@ impl Settings {
             .map(|(key, value)| (key, value.map(|(value, _)| value)))
     }
 
-    /// The connection to use, and how to name it in messages (`user@host:port/database`, never the password).
+    /// The first connection to use, and how to name it in messages (`user@host:port/database`, never the password).
     ///
     /// # Errors
     /// [`Error::Config`] when the database or the user is not set, or a value makes no sense.
     pub(crate) fn connection(&self) -> Result<Connection> {
-        self.connection_as(Account::Tools)
+        self.connections(Account::Tools)?.into_iter().next().ok_or_else(|| missing("DB_HOST"))
     }
 
-    /// The same for one of the accounts.
+    /// The connections of one of the accounts, one for each server that `DB_HOST` names (`a,b,c:3307`), in its order.
     ///
     /// # Errors
     /// As [`Settings::connection`].
-    pub(crate) fn connection_as(&self, account: Account) -> Result<Connection> {
+    pub(crate) fn connections(&self, account: Account) -> Result<Vec<Connection>> {
         self.environment()?;
         let Place { host, port, socket, user, database } = self.place(account);
         let user = user.map(|(value, _)| value).ok_or_else(|| missing("DB_USERNAME"))?;
@@ -304,32 +304,32 @@ impl Settings {
         let host = host.map_or_else(|| "localhost".to_owned(), |(host, _)| host);
         let socket = socket.or_else(|| if host == "localhost" && port.is_none() { usual_socket() } else { None });
 
-        let mut builder = OptsBuilder::new()
+        let builder = OptsBuilder::new()
             .user(Some(user.clone()))
             .pass(password)
             .db_name(Some(database.clone()))
             .prefer_socket(false)
             .tcp_keepalive_time_ms(Some(60_000))
             .tcp_connect_timeout(Some(Duration::from_secs(timeout.max(1))));
-        let place = match &socket {
-            Some(path) => {
-                builder = builder.socket(Some(path.clone()));
-                path.clone()
-            }
-            None => {
-                let port = port_number.unwrap_or(3306);
-                builder = builder.ip_or_hostname(Some(host.clone())).tcp_port(port);
-                format!("{host}:{port}")
-            }
-        };
-        let tls = if socket.is_some() { TlsMode::Disabled } else { self.tls_mode(&host)? };
-        Ok(Connection {
+        let authority = self.variables.get(&["DB_SSL_CA".into()]).map(|(path, _)| PathBuf::from(path));
+        let connection = |place: &str, tls, builder| Connection {
             target: format!("{user}@{place}/{database}"),
-            database,
+            database: database.clone(),
             tls,
-            authority: self.variables.get(&["DB_SSL_CA".into()]).map(|(path, _)| PathBuf::from(path)),
+            authority: authority.clone(),
             builder,
-        })
+        };
+        if let Some(path) = &socket {
+            return Ok(vec![connection(path, TlsMode::Disabled, builder.socket(Some(path.clone())))]);
+        }
+        let mut connections = Vec::new();
+        for place in host.split(',').map(str::trim).filter(|place| !place.is_empty()) {
+            let (host, own) = host_and_port(place)?;
+            let port = own.or(port_number).unwrap_or(3306);
+            let builder = builder.clone().ip_or_hostname(Some(host)).tcp_port(port);
+            connections.push(connection(&format!("{host}:{port}"), self.tls_mode(host)?, builder));
+        }
+        Ok(connections)
     }
 
     fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
@@ -448,6 +448,19 @@ fn read_password(path: &Path) -> Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
+/// `name`, `name:3307`, `[::1]:3307`, or an address of version 6 by itself.
+fn host_and_port(place: &str) -> Result<(&str, Option<u16>)> {
+    let number = |text: &str| text.parse().map(Some).map_err(|_| invalid("DB_HOST", place));
+    if let Some(rest) = place.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or_else(|| invalid("DB_HOST", place))?;
+        return Ok((host, rest.strip_prefix(':').map_or(Ok(None), number)?));
+    }
+    match place.split_once(':') {
+        Some((host, port)) if !port.contains(':') => Ok((host, number(port)?)),
+        _ => Ok((place, None)),
+    }
+}
+
 fn missing(name: &str) -> Error {
     Error::Config {
         message: format!("le réglage {name} manque"),
@@ -492,6 +505,19 @@ mod tests {
         assert_eq!(target(&[]), "u@plain:3307/d");
         assert_eq!(target(&[("APP_ENV", "production")]), "u@prod:3307/d");
         assert_eq!(target(&[("DB_HOST", "env")]), "u@env:3307/d");
+    }
+
+    #[test]
+    fn several_servers_each_with_its_port_or_the_common_one() {
+        let targets = |host: &str| {
+            let settings = settings(BASE, &[("DB_HOST", host)], ConnectionOptions::default());
+            let connections = settings.connections(Account::Tools).unwrap();
+            connections.into_iter().map(|connection| connection.target).collect::<Vec<_>>()
+        };
+        assert_eq!(targets("a, b:3306,,c"), ["u@a:3307/d", "u@b:3306/d", "u@c:3307/d"]);
+        assert_eq!(targets("[fe80::1]:33,::1"), ["u@fe80::1:33/d", "u@::1:3307/d"]);
+        let wrong = settings(BASE, &[("DB_HOST", "a:port,b")], ConnectionOptions::default());
+        assert!(matches!(wrong.connections(Account::Tools), Err(Error::Config { .. })));
     }
 
     #[test]

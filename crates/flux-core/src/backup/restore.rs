@@ -241,10 +241,9 @@ fn run(
         for entry in entries.iter().filter(|entry| live.contains(&entry.table)) {
             under::count_on(&mut session, &entry.table)?;
         }
-        lock.ensure()?;
         // Before the rows are gone: a load that is undone in vain is loaded again, one that is not never comes back.
         database.transaction(|session| undone.write(session))?;
-        swap(database, &entries, &live)
+        swap(database, &lock, &entries, &live)
     });
     if swapped.is_err()
         && let Err(error) = drop_tables(database, entries.iter().map(|entry| ddl::new_name(&entry.table)))
@@ -428,7 +427,7 @@ fn collations(session: &mut Session) -> Result<HashSet<String>> {
 }
 
 /// All tables at once, or none.
-fn swap(database: &Database, entries: &[&TableEntry], live: &HashSet<String>) -> Result<()> {
+fn swap(database: &Database, lock: &Lock, entries: &[&TableEntry], live: &HashSet<String>) -> Result<()> {
     let mut moves = Vec::new();
     for entry in entries.iter().filter(|entry| live.contains(&entry.table)) {
         moves.push(format!("{} TO {}", quote(&entry.table), quote(&ddl::old_name(&entry.table))));
@@ -436,15 +435,25 @@ fn swap(database: &Database, entries: &[&TableEntry], live: &HashSet<String>) ->
     for entry in entries {
         moves.push(format!("{} TO {}", quote(&ddl::new_name(&entry.table)), quote(&entry.table)));
     }
-    rename(database, &moves, || entries.first().map(|entry| ddl::new_name(&entry.table)))
+    rename(database, lock, &moves, || entries.first().map(|entry| ddl::new_name(&entry.table)))
 }
 
-/// Renames in one statement, which both servers do wholly or not at all; a lost answer is cleared up by looking.
-fn rename(database: &Database, moves: &[String], gone: impl Fn() -> Option<String>) -> Result<()> {
+/// Renames in one statement, which both servers do wholly or not at all, and only while the lock is held; a lost answer is cleared up by
+/// looking.
+fn rename(database: &Database, lock: &Lock, moves: &[String], gone: impl Fn() -> Option<String>) -> Result<()> {
     if moves.is_empty() {
         return Ok(());
     }
-    let sql = format!("RENAME TABLE {}", moves.join(", "));
+    lock.pledged(|pledge| {
+        // Away and back: it is there afterwards as before.
+        let aside = pledge.map(ddl::new_name);
+        let kept = pledge.zip(aside).map(|(name, aside)| format!(", {name} TO {aside}, {aside} TO {name}"));
+        let sql = format!("RENAME TABLE {}{}", moves.join(", "), kept.unwrap_or_default());
+        renamed(database, &sql, &gone)
+    })
+}
+
+fn renamed(database: &Database, sql: &str, gone: impl Fn() -> Option<String>) -> Result<()> {
     let mut tried = false;
     database.retried(|| {
         let mut session = database.session()?;
@@ -453,7 +462,7 @@ fn rename(database: &Database, moves: &[String], gone: impl Fn() -> Option<Strin
             return Ok(());
         }
         tried = true;
-        session.exec("échange des tables", &sql, ()).map(|_| ())
+        session.exec("échange des tables", sql, ()).map(|_| ())
     })
 }
 
@@ -539,7 +548,7 @@ fn undo(options: &RestoreOptions, database: &Database, progress: &Progress, repo
         [format!("{} TO {}", quote(table), quote(&ddl::new_name(table))), format!("{} TO {}", quote(old), quote(table))]
     };
     let moves: Vec<String> = kept.iter().flat_map(back).collect();
-    rename(database, &moves, || kept.first().map(|(_, old)| old.clone()))?;
+    rename(database, &lock, &moves, || kept.first().map(|(_, old)| old.clone()))?;
     let lines: Vec<_> = report.tables.iter().map(|line| remembered(&lock, database, "undo", line)).collect();
     remember(&mut database.session()?, &lines);
     drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))

@@ -3,23 +3,27 @@
 mod exclusive;
 mod guard;
 mod lock;
+mod node;
 mod retry;
 mod session;
+mod watch;
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use mysql::Conn;
 use mysql::prelude::Queryable;
-use mysql::{Conn, Opts, OptsBuilder};
 
 use crate::error::{Error, Result};
-use crate::settings::{Account, Connection, Settings, TlsMode};
+use crate::settings::{Account, Settings};
 
 pub(crate) use guard::Guard;
 use guard::Guarded;
 pub(crate) use lock::{NamedLock, holder};
+pub(crate) use node::Cluster;
+use node::Nodes;
 use retry::Budget;
 pub use session::Session;
 
@@ -58,13 +62,12 @@ impl fmt::Display for Trail {
 /// A way to the database. Cheap to share between threads; each takes its own [`Session`].
 #[derive(Debug, Clone)]
 pub struct Database {
-    opts: Opts,
+    nodes: Arc<Nodes>,
     tool: &'static str,
     trail: Arc<Trail>,
     name: String,
     version: String,
     flavour: Flavour,
-    packet: usize,
     budget: Budget,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
     idle: Arc<Mutex<Vec<Linked>>>,
@@ -103,7 +106,7 @@ impl Database {
     /// # Errors
     /// [`Error::Config`] for missing settings, [`Error::Connect`] when the server refuses or does not answer.
     pub fn connect(settings: &Settings, tool: &'static str) -> Result<Self> {
-        Self::open(settings.connection()?, tool)
+        Self::open(settings, tool, Account::Tools, None)
     }
 
     /// For a program that answers many others and must never hold the server up: under the portal's own account where there is one,
@@ -112,41 +115,24 @@ impl Database {
     /// # Errors
     /// As [`Database::connect`].
     pub fn connect_portal(settings: &Settings, tool: &'static str, limit: Duration) -> Result<Self> {
-        let database = Self::open(settings.connection_as(Account::Portal)?, tool)?;
-        let session = match database.flavour {
-            // Statistics of tables are otherwise those of a day ago, and the state of the data is read from them.
-            Flavour::MySql => format!(
-                "SET SESSION max_execution_time = {}, SESSION information_schema_stats_expiry = 0",
-                limit.as_millis()
-            ),
-            Flavour::MariaDb => format!("SET SESSION max_statement_time = {}", limit.as_secs_f64()),
-        };
-        let opts = OptsBuilder::from_opts(database.opts.clone())
-            .init(vec![session])
-            .read_timeout(Some(limit + NETWORK))
-            .write_timeout(Some(limit + NETWORK));
-        Ok(Self { opts: opts.into(), ..database })
+        Self::open(settings, tool, Account::Portal, Some(limit))
     }
 
-    fn open(connection: Connection, tool: &'static str) -> Result<Self> {
-        let (opts, mut conn) = open(&connection)?;
-        let (version, packet): (String, usize) = conn
-            .query_first("SELECT VERSION(), @@max_allowed_packet")
-            .map_err(Error::sql("lecture de la version du serveur"))?
-            .unwrap_or_default();
-        let flavour = if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
-        log::debug!("connecté à {}, serveur {version}", connection.target);
+    fn open(settings: &Settings, tool: &'static str, account: Account, limit: Option<Duration>) -> Result<Self> {
+        let connections = settings.connections(account)?;
+        let name = connections.first().map(|connection| connection.database.clone()).unwrap_or_default();
+        let nodes = Nodes::open(connections, limit)?;
+        let node = nodes.current();
         Ok(Self {
-            opts,
             tool,
-            trail: Arc::new(Trail { target: connection.target, run: OnceLock::new() }),
-            name: connection.database,
-            version,
-            flavour,
-            packet,
+            trail: Arc::new(Trail { target: node.target.clone(), run: OnceLock::new() }),
+            name,
+            version: node.version.clone(),
+            flavour: node.flavour,
             budget: Budget::default(),
             idle: Arc::default(),
             guard: Guarded::default(),
+            nodes: Arc::new(nodes),
         })
     }
 
@@ -178,30 +164,36 @@ impl Database {
         self.flavour
     }
 
-    /// A connection with the session settings that all tools rely on: strict mode, UTC, utf8mb4. One that was given back and is
-    /// still alive, else a new one.
+    /// A connection with the session settings that all tools rely on: strict mode, UTC, utf8mb4, reads that see what was committed on
+    /// any node of a cluster. One that was given back and is still alive, else a new one, on the next node where this one fails.
     ///
     /// # Errors
     /// [`Error::Connect`].
     pub fn session(&self) -> Result<Session> {
-        while let Some(mut linked) = self.idle().pop() {
-            if linked.conn.ping().is_ok() {
-                return Ok(Session::new(linked, &self.opts, self.flavour, self.packet));
+        loop {
+            let Some(linked) = self.idle().pop() else { break };
+            let mut session = Session::new(linked, &self.nodes.current());
+            if session.is_alive() {
+                return Ok(session);
             }
         }
-        let wrap = |source| Error::Connect { target: self.trail.target.clone(), source: Box::new(source) };
-        let mut conn = Conn::new(self.opts.clone()).map_err(wrap)?;
-        conn.query_drop(
-            "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, SESSION time_zone = '+00:00', SESSION autocommit = 1, \
-             SESSION completion_type = 'NO_CHAIN', \
-             SESSION sql_select_limit = 18446744073709551615, SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
-             NO_ENGINE_SUBSTITUTION'",
-        )
-        .map_err(wrap)?;
-        // Proofs read one snapshot, whatever the server's default is. The variable of this name is not the same on every server.
-        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").map_err(wrap)?;
-        let linked = Linked::new(conn, self.flavour).map_err(wrap)?;
-        Ok(Session::new(linked, &self.opts, self.flavour, self.packet))
+        match self.link() {
+            Err(error) if error.is_passing() && self.move_on() => {
+                log::debug!("{error}");
+                self.link()
+            }
+            result => result,
+        }
+    }
+
+    fn link(&self) -> Result<Session> {
+        let node = self.nodes.current();
+        let wrap = |source| Error::Connect { target: node.target.clone(), source: Box::new(source) };
+        let mut conn = watch::connect(node.opts.clone()).map_err(wrap)?;
+        node.dress(&mut conn).map_err(wrap)?;
+        let mut linked = Linked::new(conn, self.flavour).map_err(wrap)?;
+        watch::end_cut_off(&mut linked.conn, &linked.server).map_err(wrap)?;
+        Ok(Session::new(linked, &node))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Linked>> {
@@ -226,30 +218,6 @@ impl Database {
             (),
         )?;
         Ok(names.into_iter().collect())
-    }
-}
-
-fn open(connection: &Connection) -> Result<(Opts, Conn)> {
-    let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
-    // A server may accept connections and answer none: the first one has a time limit for answers too. The others have none, for a
-    // statement may take its time.
-    let connect = |opts: &Opts| {
-        let limit = opts.get_tcp_connect_timeout();
-        Conn::new(OptsBuilder::from_opts(opts.clone()).read_timeout(limit).write_timeout(limit))
-    };
-    if connection.tls == TlsMode::Disabled {
-        let opts = connection.opts(false);
-        return Ok((opts.clone(), connect(&opts).map_err(wrap)?));
-    }
-    let opts = connection.opts(true);
-    match connect(&opts) {
-        Ok(conn) => Ok((opts, conn)),
-        Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) if connection.tls == TlsMode::Preferred => {
-            log::warn!("le serveur ne propose pas TLS : connexion en clair (DB_SSL_MODE=REQUIRED pour l'interdire)");
-            let opts = connection.opts(false);
-            Ok((opts.clone(), connect(&opts).map_err(wrap)?))
-        }
-        Err(source) => Err(wrap(source)),
     }
 }
 

@@ -15,6 +15,9 @@ const TRIES: u32 = 5;
 /// Pause after the first try; each further one is three times as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
+/// The longest pause, the last of five tries.
+const LONGEST_PAUSE: Duration = Duration::from_millis(5400);
+
 /// What a run may wait between tries in all: long enough for a server to be started again.
 const WAIT_BUDGET: Duration = Duration::from_secs(60);
 
@@ -25,14 +28,18 @@ impl Database {
     /// # Errors
     /// Those of `work` and of the commit.
     pub(crate) fn transaction<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
-        self.retried(|| {
+        // After a commit whose answer was lost, rows that are there already may be its own: `work` looks before it writes.
+        let doubtful = Cell::new(false);
+        let may_pass = |error: &Error| doubtful.get() && error.is_conflict();
+        self.retried_while(may_pass, || {
             let mut session = self.session()?;
             session.exec("début de transaction", "START TRANSACTION", ())?;
             match work(&mut session) {
                 Ok(value) => {
                     signals::check()?;
                     self.pass(&mut session)?;
-                    session.exec("validation de la transaction", "COMMIT", ())?;
+                    let done = session.exec("validation de la transaction", "COMMIT", ());
+                    done.inspect_err(|error| doubtful.set(doubtful.get() || error.is_transient()))?;
                     self.give_back(session);
                     Ok(value)
                 }
@@ -62,7 +69,21 @@ impl Database {
     /// # Errors
     /// The last error of `work`.
     pub(crate) fn retried<T>(&self, work: impl FnMut() -> Result<T>) -> Result<T> {
-        retried(&self.budget, |pause| Ok(signals::sleep(pause)?), work)
+        self.retried_while(|_| false, work)
+    }
+
+    /// The same where `may_pass` knows of more failures that pass.
+    fn retried_while<T>(&self, may_pass: impl Fn(&Error) -> bool, work: impl FnMut() -> Result<T>) -> Result<T> {
+        let passes = |error: &Error| {
+            let of_node = error.is_of_node();
+            // Where another node can take over, or is being elected, one is worth waiting for as long as the run may wait.
+            if of_node && self.may_move() {
+                self.move_on();
+                return Passing::InTime;
+            }
+            if error.is_transient() || may_pass(error) { Passing::Soon } else { Passing::Never }
+        };
+        retried(&self.budget, |pause| Ok(signals::sleep(pause)?), passes, work)
     }
 }
 
@@ -101,23 +122,38 @@ impl Drop for Trying {
     }
 }
 
+/// Whether a failure is worth another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passing {
+    Never,
+    /// A few tries, seconds in all.
+    Soon,
+    /// As many as the budget of the run allows.
+    InTime,
+}
+
 fn retried<T>(
     budget: &Budget,
     mut sleep: impl FnMut(Duration) -> Result<()>,
+    mut passes: impl FnMut(&Error) -> Passing,
     mut work: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     let Some(_trying) = Trying::enter() else { return work() };
     let mut pause = FIRST_PAUSE;
     for attempt in 1.. {
         signals::check()?;
-        match work() {
-            Err(error) if error.is_transient() && attempt < TRIES && budget.take(pause) => {
-                log::warn!("{error} ; nouvel essai dans {} ms ({attempt}/{})", pause.as_millis(), TRIES - 1);
-                sleep(pause)?;
-                pause *= 3;
-            }
+        let error = match work() {
+            Err(error) => error,
             result => return result,
+        };
+        let passing = passes(&error);
+        let again = passing == Passing::InTime || (passing == Passing::Soon && attempt < TRIES);
+        if !again || !budget.take(pause) {
+            return Err(error);
         }
+        log::warn!("{error} ; nouvel essai dans {} ms ({attempt})", pause.as_millis());
+        sleep(pause)?;
+        pause = (pause * 3).min(LONGEST_PAUSE);
     }
     Err(Error::Interrupted)
 }
@@ -131,6 +167,10 @@ mod tests {
         Error::Sql { doing: "essai".into(), source: Box::new(mysql::Error::IoError(lost)) }
     }
 
+    fn soon(error: &Error) -> Passing {
+        if error.is_transient() { Passing::Soon } else { Passing::Never }
+    }
+
     /// What is waited, in milliseconds, and how often `work` is done, when each try of it fails.
     fn failing(budget: &Budget, work: impl Fn() -> Result<()>) -> (Vec<u64>, u32) {
         let (mut pauses, mut runs) = (Vec::new(), 0);
@@ -140,6 +180,7 @@ mod tests {
                 pauses.push(pause.as_millis() as u64);
                 Ok(())
             },
+            soon,
             || {
                 runs += 1;
                 work()
@@ -164,6 +205,7 @@ mod tests {
             let result = retried(
                 &Budget::default(),
                 |_| Ok(()),
+                soon,
                 || {
                     runs += 1;
                     if runs > fails { Ok(runs) } else { Err(lost()) }
@@ -181,6 +223,7 @@ mod tests {
             retried(
                 &budget,
                 |_| panic!("it is the outer work that waits"),
+                soon,
                 || {
                     inner.set(inner.get() + 1);
                     Err(lost())
@@ -192,6 +235,20 @@ mod tests {
         // The same work by itself is tried five times.
         let (pauses, runs) = failing(&Budget::default(), || Err(lost()));
         assert_eq!((pauses.len(), runs), (4, 5));
+    }
+
+    #[test]
+    fn an_election_is_waited_for_as_long_as_the_run_may_wait() {
+        let mut pauses = Vec::new();
+        let sleep = |pause: Duration| {
+            pauses.push(pause.as_millis() as u64);
+            Ok(())
+        };
+        let result = retried(&Budget::default(), sleep, |_| Passing::InTime, || Err::<(), _>(lost()));
+        assert!(result.is_err());
+        assert_eq!(pauses[..5], [200, 600, 1800, 5400, 5400]);
+        // 2.6 seconds, then ten times 5.4; one more would be over a minute.
+        assert_eq!((pauses.len(), pauses.iter().sum::<u64>()), (13, 56_600));
     }
 
     #[test]

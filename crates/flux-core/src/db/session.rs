@@ -1,12 +1,13 @@
 //! One connection: statements, reads, one snapshot for several of them; what runs is cancelled by a signal.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::os::fd::AsRawFd;
 
 use mysql::prelude::{FromRow, Queryable};
-use mysql::{Conn, Opts, Params};
+use mysql::{Conn, Params};
 
-use crate::db::{Flavour, Linked, exclusive, identity};
+use crate::db::node::Node;
+use crate::db::watch::{self, Busy, Known};
+use crate::db::{Linked, exclusive, identity};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::signals;
@@ -14,55 +15,20 @@ use crate::signals;
 /// One connection with our session settings. Closed on drop; an open transaction is then rolled back by the server.
 #[derive(Debug)]
 pub struct Session {
+    /// Before the connection: it is forgotten first, for its socket may then be another's.
+    known: Known,
     conn: Conn,
     packet: usize,
-    busy: Busy,
-}
-
-/// Where a connection that may be busy with a statement leads.
-#[derive(Debug, Clone)]
-struct Way {
-    opts: Opts,
-    flavour: Flavour,
-}
-
-/// The server of a connection, and the number it has there.
-type Place = (Arc<str>, u32);
-
-/// Connections that may be busy with a statement, and how to reach their servers again.
-static BUSY: LazyLock<Mutex<HashMap<Place, Way>>> = LazyLock::new(Mutex::default);
-
-/// Makes a connection known to [`cancel_statements`] while it lives.
-#[derive(Debug)]
-struct Busy(Place);
-
-impl Busy {
-    fn new(place: Place, way: Way) -> Self {
-        signals::on_stop(cancel_statements);
-        BUSY.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), way);
-        Self(place)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        BUSY.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
-    }
 }
 
 /// Whether this is one of our connections.
 fn is_ours(id: u64) -> bool {
-    BUSY.lock().unwrap_or_else(PoisonError::into_inner).keys().any(|(_, own)| u64::from(*own) == id)
+    watch::busy().keys().any(|(_, own)| u64::from(*own) == id)
 }
 
 /// Asks each server to cancel what our connections are doing; their transactions then roll back.
 fn cancel_statements() {
-    let busy: Vec<_> = BUSY
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .map(|(place, way)| (place.clone(), way.clone()))
-        .collect();
+    let busy: Vec<_> = watch::busy().iter().map(|(place, busy)| (place.clone(), busy.clone())).collect();
     for ((server, id), way) in busy {
         if let Err(error) = cancel(&server, id, way) {
             log::debug!("annulation de la requête {id} : {error}");
@@ -71,39 +37,53 @@ fn cancel_statements() {
 }
 
 /// Cancels a statement, unless the way leads to another server now, as through a proxy, or the number is somebody else's.
-fn cancel(server: &str, id: u32, way: Way) -> mysql::Result<()> {
-    let mut conn = Conn::new(way.opts)?;
+fn cancel(server: &str, id: u32, way: Busy) -> mysql::Result<()> {
+    let mut conn = watch::connect(way.opts)?;
     let there = identity(&mut conn, way.flavour)?;
     if *there != *server {
         log::debug!("annulation de la requête {id} laissée : {there} a répondu au lieu de {server}");
         return Ok(());
     }
-    let sql = "SELECT 1 FROM information_schema.processlist \
-               WHERE id = ? AND user = SUBSTRING_INDEX(USER(), '@', 1) AND db = DATABASE()";
-    match conn.exec_first::<u8, _, _>(sql, (id,))? {
-        Some(_) => conn.query_drop(format!("KILL QUERY {id}")),
-        None => Ok(()),
+    if watch::is_own(&mut conn, id)? {
+        conn.query_drop(format!("KILL QUERY {id}"))?;
     }
+    Ok(())
 }
 
 impl Session {
-    pub(super) fn new(linked: Linked, opts: &Opts, flavour: Flavour, packet: usize) -> Self {
+    pub(super) fn new(linked: Linked, node: &Node) -> Self {
+        signals::on_stop(cancel_statements);
         let Linked { conn, server } = linked;
-        let busy = Busy::new((server, conn.connection_id()), Way { opts: opts.clone(), flavour });
-        Self { conn, packet, busy }
+        let known = Known::new((server, conn.connection_id()), &node.opts, node.flavour, conn.as_raw_fd());
+        Self { known, conn, packet: node.packet }
     }
 
     pub(super) fn into_linked(self) -> Linked {
-        Linked { server: self.busy.0.0.clone(), conn: self.conn }
+        Linked { server: self.known.place.0.clone(), conn: self.conn }
+    }
+
+    /// Whether the server still answers here.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.watched(|conn| conn.ping()).is_ok()
+    }
+
+    /// Runs what waits for the server, so that a frozen one is not waited for without end.
+    fn watched<T>(&mut self, work: impl FnOnce(&mut Conn) -> mysql::Result<T>) -> mysql::Result<T> {
+        self.known.begin();
+        let result = work(&mut self.conn);
+        self.known.end();
+        result
     }
 
     /// Which server answers here, in words that tell it from all others.
     pub(crate) fn server(&self) -> &str {
-        &self.busy.0.0
+        &self.known.place.0
     }
 
     /// The driver's connection, for what this handle does not offer.
     pub(crate) fn conn(&mut self) -> &mut Conn {
+        // Until the next statement of this handle: what is asked of a server that answers does no harm.
+        self.known.begin();
         &mut self.conn
     }
 
@@ -121,8 +101,8 @@ impl Session {
         failpoint::hit(if commit { "db.commit" } else { "db.statement" })?;
         match params.into() {
             Params::Empty if exclusive::is_exclusive(sql) => exclusive::run(&mut self.conn, doing, sql, is_ours)?,
-            Params::Empty => self.conn.query_drop(sql).map_err(Error::sql(doing))?,
-            params => self.conn.exec_drop(sql, params).map_err(Error::sql(doing))?,
+            Params::Empty => self.watched(|conn| conn.query_drop(sql)).map_err(Error::sql(doing))?,
+            params => self.watched(|conn| conn.exec_drop(sql, params)).map_err(Error::sql(doing))?,
         }
         if commit {
             failpoint::hit("db.committed")?;
@@ -136,8 +116,8 @@ impl Session {
     /// [`Error::Sql`] that says what was being done.
     pub(crate) fn exec_aside(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
         match params.into() {
-            Params::Empty => self.conn.query_drop(sql),
-            params => self.conn.exec_drop(sql, params),
+            Params::Empty => self.watched(|conn| conn.query_drop(sql)),
+            params => self.watched(|conn| conn.exec_drop(sql, params)),
         }
         .map_err(Error::sql(doing))?;
         Ok(self.conn.affected_rows())
@@ -151,8 +131,8 @@ impl Session {
         // A value that does not fit its type, such as a NULL in an older table, is an error; the plain `query` would panic.
         let rows = match params.into() {
             // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
-            Params::Empty => self.conn.query_opt(sql),
-            params => self.conn.exec_opt(sql, params),
+            Params::Empty => self.watched(|conn| conn.query_opt(sql)),
+            params => self.watched(|conn| conn.exec_opt(sql, params)),
         };
         let rows: std::result::Result<Vec<T>, _> = rows.map_err(Error::sql(doing))?.into_iter().collect();
         rows.map_err(|_| {

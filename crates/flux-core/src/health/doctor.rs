@@ -1,18 +1,20 @@
 //! `flux doctor`: is the installation ready? Folders, `.env`, database, rights, versions, in one go; each finding with what to do.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::{Cluster, Database, Session};
 use crate::domain::catalogue::{DIMS, Space};
 use crate::error::{Error, Result};
 use crate::health::checks::{self, Folder, Rights};
 use crate::health::facts::{self, Facts, Looked};
 use crate::health::server as server_checks;
 use crate::ledger::adoption::{self, Origin};
-use crate::report::{Code, Finding, Page, Report, Verdict, plural, worst};
+use crate::ledger::lease;
+use crate::report::{Code, Finding, Page, Report, Verdict, bytes, plural, some_of, worst};
 use crate::schema;
 use crate::settings::Settings;
 use crate::setup::{self, Preset};
@@ -185,6 +187,11 @@ fn database_checks(database: &Database) -> Vec<Check> {
     let mut checks = vec![Check { subject: "base de données", state, findings: server }];
     let origin = adoption::origin(&mut session);
     let foreign = matches!(origin, Ok(Origin::Foreign | Origin::Begun));
+    match cluster(database, &mut session) {
+        Ok(None) => {}
+        Ok(Some(found)) => checks.push(part("groupe", Ok(found))),
+        Err(error) => checks.push(part("groupe", Err(error))),
+    }
     checks.push(part("origine", origin.map(|origin| of_origin(database, origin))));
     let mut schema = part("schéma", schema_state(&mut session));
     if foreign {
@@ -252,6 +259,47 @@ fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
     );
     Ok((state, findings.collect()))
 }
+
+/// The server as a node of a cluster, and who has written through which node; nothing for a server by itself.
+fn cluster(database: &Database, session: &mut Session) -> Result<Option<(String, Vec<Finding>)>> {
+    let node = database.state(session)?;
+    let Some(kind) = node.cluster else { return Ok(None) };
+    let (kind, limit) = match kind {
+        Cluster::Galera => ("Galera", "wsrep_max_ws_size"),
+        Cluster::Group => ("Group Replication", "group_replication_transaction_size_limit"),
+    };
+    let mut findings = Vec::new();
+    if !node.ready || !node.writable {
+        let why = if node.ready { "en lecture seule" } else { node.state.as_str() };
+        findings.push(
+            Finding::attention(
+                Code::NodeNotReady,
+                &node.name,
+                format!("le nœud ne peut pas servir aux outils : {why}"),
+            )
+            .action("nommez plusieurs nœuds dans DB_HOST (a,b,c) : le premier qui convient sert"),
+        );
+    }
+    let writers = lease::writers(session, WRITERS_DAYS).or_else(|error| match error {
+        Error::MissingTable { .. } => Ok(Vec::new()),
+        error => Err(error),
+    })?;
+    let hosts: BTreeSet<&str> = writers.iter().map(|(host, _)| host.as_str()).collect();
+    if hosts.len() > 1 {
+        let who: Vec<String> = writers.iter().map(|(host, server)| format!("{host} par {server}")).collect();
+        let message = format!("plusieurs machines ont écrit en {WRITERS_DAYS} jours : {}", some_of(&who, 5));
+        findings.push(
+            Finding::attention(Code::WritersMany, "flux_lease", message)
+                .action("gardez un seul cron : le bail fait renoncer le second, qui sort avec le code 4"),
+        );
+    }
+    let most = node.most_bytes.map_or_else(|| "sans limite".into(), |most| format!("jusqu'à {}", bytes(most)));
+    let nodes = plural(node.size, "nœud", "nœuds");
+    Ok(Some((format!("{kind}, nœud {} ({}), {nodes}, transactions {most} ({limit})", node.name, node.state), findings)))
+}
+
+/// Days within which two machines that have written are told.
+const WRITERS_DAYS: u32 = 8;
 
 fn server(database: &Database, session: &mut Session) -> Result<Vec<Finding>> {
     let tables = database.tables(session)?.len();

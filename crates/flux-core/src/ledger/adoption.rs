@@ -83,12 +83,17 @@ fn if_there<T>(answer: Result<Option<T>>) -> Result<Option<T>> {
     }
 }
 
+/// Whether this tool mends a database whose tables are not yet as they should be.
+pub(super) fn is_mender(database: &Database) -> bool {
+    MENDERS.contains(&database.tool())
+}
+
 /// Refuses a database that nobody has adopted, and tables that no transaction protects.
 ///
 /// # Errors
 /// [`Error::NotAdopted`], [`Error::UnsafeEngine`], [`Error::Sql`].
 pub(super) fn require(database: &Database, session: &mut Session) -> Result<()> {
-    let mender = MENDERS.contains(&database.tool());
+    let mender = is_mender(database);
     match origin(session)? {
         Origin::Foreign if database.tool() != "adopt-database" => {
             return Err(Error::NotAdopted { database: database.name().to_owned(), begun: false });

@@ -1,4 +1,4 @@
-//! `flux_lease`: who may write, by numbers that only grow. `GET_LOCK` holds on one server alone; this holds wherever the rows go.
+//! `flux_lease`: who may write, by numbers that only grow. The server's own lock holds on one server alone; this holds wherever the rows go.
 //!
 //! Whoever writes holds the newest number and renews its row. Every transaction changes that row before its commit, so that of two
 //! writers, on whichever servers, one conflicts with the other; and one whose number is no longer the newest changes no row, and fails.
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use crate::db::Session;
 use crate::error::{Error, Result, codes};
-use crate::ledger::lock::process;
 use crate::schema::{TableSpec, column, primary};
 use crate::signals;
 
@@ -48,6 +47,18 @@ pub(super) fn spec() -> TableSpec {
         ],
         indexes: vec![primary(vec!["number"])],
     }
+}
+
+/// Name of this machine; empty where the system does not tell.
+pub(super) fn host() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    host.trim().chars().take(255).collect()
+}
+
+/// `processus 1234 sur serveur1`: what an operator needs to find it.
+pub(super) fn process(pid: u64, host: &str) -> String {
+    let place = if host.is_empty() { String::new() } else { format!(" sur {host}") };
+    format!("processus {pid}{place}")
 }
 
 /// The newest lease.
@@ -149,6 +160,7 @@ pub(super) fn take(session: &mut Session, taker: &Taker<'_>) -> Result<std::resu
                         "verrou repris : {} s'est arrêté sans le rendre, sans signe de vie depuis {silent} s",
                         lease.text()
                     );
+                    break_pledge(session, lease.number)?;
                 }
                 forget(session, number);
                 return Ok(Ok(number));
@@ -254,4 +266,45 @@ pub(super) fn end(session: &mut Session, number: u64) -> Result<()> {
         "UPDATE flux_lease SET ended_at = UTC_TIMESTAMP(3), ended = 'released' WHERE number = ? AND ended_at IS NULL";
     session.exec_aside("retour du bail", sql, (number,))?;
     Ok(())
+}
+
+/// Name of a table that stands for a lease where a statement is no transaction: whoever takes the lease away drops it first.
+pub(super) fn pledge_name(number: u64) -> String {
+    format!("{TABLE}_{number}")
+}
+
+/// Makes that table. A RENAME that moves it along is done while the lease is held, or not at all.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(super) fn pledge(session: &mut Session, number: u64) -> Result<()> {
+    let name = pledge_name(number);
+    let sql = format!("CREATE TABLE IF NOT EXISTS {name} (number BIGINT NOT NULL PRIMARY KEY) ENGINE=InnoDB");
+    session.exec_aside(&format!("création de {name}"), &sql, ())?;
+    Ok(())
+}
+
+/// Takes it away, where it was made.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(super) fn break_pledge(session: &mut Session, number: u64) -> Result<()> {
+    let name = pledge_name(number);
+    let doing = format!("suppression de {name}");
+    let sql = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+    if session.first::<u8>(&doing, sql, (&name,))?.is_some() {
+        session.exec_aside(&doing, &format!("DROP TABLE IF EXISTS {name}"), ())?;
+    }
+    Ok(())
+}
+
+/// Machines that have written within so many days, and through which servers, the newest first.
+///
+/// # Errors
+/// [`Error::MissingTable`] on an older schema, [`Error::Sql`].
+pub(crate) fn writers(session: &mut Session, days: u32) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT host, SUBSTRING_INDEX(server, '#', 1) FROM flux_lease \
+               WHERE commits > 0 AND beat_at > UTC_TIMESTAMP(3) - INTERVAL ? DAY \
+               GROUP BY host, SUBSTRING_INDEX(server, '#', 1) ORDER BY MAX(number) DESC";
+    session.rows(READING, sql, (days,))
 }

@@ -24,12 +24,6 @@ fn server_name(database: &Database) -> String {
     }
 }
 
-/// Name of this machine; empty where the system does not tell.
-pub(super) fn host() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    host.trim().chars().take(255).collect()
-}
-
 /// The lock of the writers, held by this run; given back on drop, and by the server when the connection ends. While it is held, every
 /// transaction of the database handle proves before its commit that it still is.
 #[derive(Debug)]
@@ -86,6 +80,33 @@ impl Lock {
     pub(crate) fn ensure(&self) -> Result<()> {
         self.database.with_session(|session| self.shared.pass(&self.database, session))
     }
+
+    /// Does `work`, which renames tables, so that it is done while the lock is held or not at all: it is given a table to rename along,
+    /// which is not there any more once another run has taken the lock. `None` where there are no leases.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Error::LockLost`].
+    pub(crate) fn pledged(&self, work: impl FnOnce(Option<&str>) -> Result<()>) -> Result<()> {
+        self.ensure()?;
+        let number = self.shared.number.load(Ordering::Acquire);
+        if number == 0 {
+            return work(None);
+        }
+        self.database.with_session(|session| lease::pledge(session, number))?;
+        let name = lease::pledge_name(number);
+        // One that was made after the lease was lost is nobody's to drop.
+        let result = self.ensure().and_then(|()| work(Some(&name)));
+        match result {
+            Err(Error::MissingTable { table }) if table == name => {
+                let newest = self.database.with_session(lease::newest)?;
+                Err(Error::LockLost { holder: newest.map_or_else(String::new, |lease| lease.text()) })
+            }
+            result => {
+                self.database.with_session(|session| lease::break_pledge(session, number))?;
+                result
+            }
+        }
+    }
 }
 
 impl Drop for Lock {
@@ -111,14 +132,14 @@ impl Held {
         let session = named.session();
         super::refuse_later_version(session)?;
         adoption::require(database, session)?;
-        let taker = Taker { run, tool: database.tool(), host: host(), pid: std::process::id() };
+        let taker = Taker { run, tool: database.tool(), host: lease::host(), pid: std::process::id() };
         let number = match lease::take(session, &taker) {
             Ok(Ok(number)) => Some(number),
             Ok(Err(lease)) => {
                 return Err(Error::Locked { name: named.name().to_owned(), holder: lease.text() });
             }
             // In a database that `ensure-schema` has not brought up to date, the server's own lock is all there is.
-            Err(Error::MissingTable { .. }) => None,
+            Err(Error::MissingTable { .. }) if !database.is_clustered() || adoption::is_mender(database) => None,
             Err(error) if error.has_code(codes::ACCESS_DENIED) => {
                 log::debug!("verrou pris sans bail : {error}");
                 None
@@ -127,6 +148,9 @@ impl Held {
         };
         // Signs of life do not wait behind a long commit, which is one.
         session.exec_aside("réglage du verrou", "SET SESSION innodb_lock_wait_timeout = 1", ())?;
+        if let Some(sql) = database.behind() {
+            session.exec_aside("réglage du verrou", sql, ())?;
+        }
         Ok(Self { named, number })
     }
 
@@ -317,7 +341,7 @@ fn locked(session: &mut Session, name: String) -> Error {
     };
     let who = match lease::newest(session) {
         Ok(Some(lease)) if !lease.ended && lease.connection == id && lease.server == session.server() => {
-            format!("{}, {}, ", lease.tool, process(lease.pid, &lease.host))
+            format!("{}, {}, ", lease.tool, lease::process(lease.pid, &lease.host))
         }
         _ => String::new(),
     };
@@ -327,10 +351,4 @@ fn locked(session: &mut Session, name: String) -> Error {
         _ => format!("{who}connexion {id}"),
     };
     Error::Locked { name, holder }
-}
-
-/// `processus 1234 sur serveur1`: what an operator needs to find it.
-pub(super) fn process(pid: u64, host: &str) -> String {
-    let place = if host.is_empty() { String::new() } else { format!(" sur {host}") };
-    format!("processus {pid}{place}")
 }

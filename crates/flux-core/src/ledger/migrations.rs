@@ -271,12 +271,12 @@ pub(crate) fn forget(database: &Database, days: u32) -> Result<u64> {
         // finds that rows are missing.
         for table in [crate::ledger::rows::TABLE, CELLS] {
             let sql = format!("DELETE FROM {table} WHERE migration = ? LIMIT {FORGET}");
-            while database.with_session(|session| session.exec(DOING, &sql, (id,)))? > 0 {
+            while database.transaction(|session| session.exec(DOING, &sql, (id,)))? > 0 {
                 crate::signals::check()?;
             }
         }
         let sql = "UPDATE flux_migrations SET forgotten_at = UTC_TIMESTAMP(3) WHERE id = ?";
-        database.with_session(|session| session.exec(DOING, sql, (id,)))?;
+        database.transaction(|session| session.exec(DOING, sql, (id,)))?;
     }
     Ok(old.len() as u64)
 }

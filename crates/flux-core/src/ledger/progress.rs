@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::db::{Database, Session};
 use crate::error::Result;
-use crate::ledger::lock;
+use crate::ledger::{lease, lock};
 use crate::progress::{Progress, Unit};
 use crate::report::Verdict;
 use crate::schema::Existing;
@@ -102,7 +102,7 @@ fn begin(database: &Database, session: &mut Session, tool: &str, run: &str, tota
         DOING,
         "INSERT INTO flux_import_progress (run, step, tool, state, position, total, note, lock_id, started_at, updated_at) \
          VALUES (?, '', ?, 'running', 0, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
-        (run, tool, total, lock::process(std::process::id().into(), &lock::host()), connection),
+        (run, tool, total, lease::process(std::process::id().into(), &lease::host()), connection),
     )?;
     Ok(())
 }

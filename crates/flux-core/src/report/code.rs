@@ -78,6 +78,8 @@ codes! {
     RightMissing = "right-missing": "un droit manque à l'utilisateur de la base",
     ServerTooOld = "server-too-old": "le serveur est plus ancien que ceux qui sont éprouvés",
     ServerReadOnly = "server-read-only": "le serveur est en lecture seule",
+    NodeNotReady = "node-not-ready": "un nœud du groupe n'est pas à jour ou n'accepte pas d'écriture",
+    WritersMany = "writers-many": "plusieurs machines ont écrit ces derniers jours dans une base répartie",
     ServerSetting = "server-setting": "un réglage du serveur gêne les outils",
     SettingMissing = "setting-missing": "un réglage manque",
     SettingDoubtful = "setting-doubtful": "une ligne ou une clé de .env est sans effet, ou ne dit pas ce qu'elle semble dire",
