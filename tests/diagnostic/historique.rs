@@ -76,3 +76,39 @@ fn times_are_local_and_a_base_of_earlier_tools_still_tells_what_it_knows() {
     world.db.exec("DROP TABLE flux_import_history");
     assert_eq!(tool(&[]).expect_code(1).json()["error"]["code"], "table-missing");
 }
+
+#[test]
+fn a_cleanup_that_took_some_dates_tells_those_and_the_rest_comes_later() {
+    let world = World::whole();
+    let import = |lines: &[&str], imported: i32, migrated: i32| {
+        world.nights(lines);
+        world.import_nights(&["--max-shrink", "100"]).expect_code(imported);
+        let args = ["--max-shrink", "100"];
+        world.tool("migrate-temp-to-main").args(args).run().expect_code(migrated);
+    };
+    let first = "2025-06-02;Lioran;LOCAL;TOURISTE";
+    import(&[&format!("{first};4"), "2025-06-02;Lioran;LOCAL;RESIDENT;5", "2025-06-03;Lioran;LOCAL;TOURISTE;6"], 0, 0);
+    // Of 2 June a line cannot be read: the day waits, and 3 June goes with the rows of this load, not of the one before as well.
+    import(
+        &[&format!("{first};beaucoup"), "2025-06-02;Lioran;LOCAL;RESIDENT;5", "2025-06-03;Lioran;LOCAL;TOURISTE;7"],
+        3,
+        3,
+    );
+    world.tool("cleanup-temp").run().expect_code(3);
+    let cleanups = || -> Vec<(String, String, u64)> {
+        let json = world.tool(TOOL).args(["--table", "fact_nuitees", "--json"]).run().expect_code(0).json();
+        let all = json["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "cleanup");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        all.map(|event| (text(&event["first_date"]), text(&event["last_date"]), event["rows"].as_u64().unwrap()))
+            .collect()
+    };
+    let june = |from: u32, to: u32, rows: u64| (format!("2025-06-{from:02}"), format!("2025-06-{to:02}"), rows);
+    assert_eq!(cleanups(), [june(3, 3, 1)]);
+    // A period that ends before the last day of the base is told by the import.
+    import(&[&format!("{first};4"), "2025-06-02;Lioran;LOCAL;RESIDENT;5"], 3, 0);
+    world.tool("cleanup-temp").run().expect_code(0);
+    assert_eq!(cleanups(), [june(2, 2, 2), june(3, 3, 1)], "newest first");
+    // In a database of before the dates of a load, what the loads say.
+    world.db.exec("DROP TABLE flux_import_dates");
+    assert_eq!(cleanups().len(), 1, "{:?}", cleanups());
+}

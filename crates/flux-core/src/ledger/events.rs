@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::{Error, Result, codes};
+use crate::ledger::dates;
+use crate::schema;
 
 /// What kind of thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,9 +63,18 @@ pub(crate) struct Filter {
 const IMPORTS: &str = "SELECT finished_at AS done_at, IF(tool LIKE 'populate%', 'etl', 'import') AS kind, tool, run, table_name, \
     file_name AS source, status, first_date, last_date, rows_stored, rejected, NULL AS withdrawn, message FROM flux_import_history";
 
-const CLEANUPS: &str = "SELECT cleaned_at AS done_at, 'cleanup' AS kind, NULL AS tool, NULL AS run, table_name, NULL AS source, 'done' AS status, \
+/// Of each date that a cleanup took, the rows of the load that the table held: an older one of the same date was replaced by it.
+const CLEANUPS: &str = "SELECT d.cleaned_at AS done_at, 'cleanup' AS kind, NULL AS tool, NULL AS run, d.table_name, NULL AS source, 'done' AS status, \
+    MIN(d.date) AS first_date, MAX(d.date) AS last_date, CAST(SUM(d.rows_stored) AS UNSIGNED) AS rows_stored, NULL AS rejected, \
+    NULL AS withdrawn, NULL AS message FROM flux_import_dates d WHERE d.cleaned_at IS NOT NULL AND d.rows_stored > 0 \
+    AND NOT EXISTS (SELECT 1 FROM flux_import_dates n WHERE n.table_name = d.table_name AND n.date = d.date AND n.history > d.history \
+    AND n.cleaned_at = d.cleaned_at) GROUP BY d.table_name, d.cleaned_at";
+
+/// Of loads that are older than the dates of a load, or in a database that lacks them.
+const CLEANUPS_OF_LOADS: &str = "SELECT cleaned_at AS done_at, 'cleanup' AS kind, NULL AS tool, NULL AS run, table_name, NULL AS source, 'done' AS status, \
     MIN(first_date) AS first_date, MAX(last_date) AS last_date, CAST(SUM(rows_stored) AS UNSIGNED) AS rows_stored, NULL AS rejected, \
-    NULL AS withdrawn, NULL AS message FROM flux_import_history WHERE cleaned_at IS NOT NULL GROUP BY table_name, cleaned_at";
+    NULL AS withdrawn, NULL AS message FROM flux_import_history h WHERE h.cleaned_at IS NOT NULL AND {} \
+    GROUP BY table_name, cleaned_at";
 
 /// Withdrawals on demand have their line among the imports.
 const MIGRATIONS: &str = "SELECT finished_at AS done_at, 'migration' AS kind, tool, run, table_name, temp_name AS source, \
@@ -79,7 +90,14 @@ const RESTORES: &str = "SELECT finished_at AS done_at, 'restore' AS kind, tool, 
 /// [`Error::MissingTable`] without the history of imports, [`Error::Sql`].
 pub(crate) fn read(session: &mut Session, filter: &Filter) -> Result<Vec<Event>> {
     let mut events = Vec::new();
-    for (source, needed) in [(IMPORTS, true), (CLEANUPS, true), (MIGRATIONS, false), (RESTORES, false)] {
+    let dated = schema::names(session)?.contains(dates::TABLE);
+    let without_dates = match dated {
+        true => "NOT EXISTS (SELECT 1 FROM flux_import_dates d WHERE d.history = h.id AND d.cleaned_at IS NOT NULL)",
+        false => "1 = 1",
+    };
+    let of_loads = CLEANUPS_OF_LOADS.replace("{}", without_dates);
+    let sources = [(IMPORTS, true), (CLEANUPS, false), (&of_loads, true), (MIGRATIONS, false), (RESTORES, false)];
+    for (source, needed) in sources {
         match from(session, source, filter) {
             Ok(found) => events.extend(found),
             Err(Error::MissingTable { .. }) if !needed => {}

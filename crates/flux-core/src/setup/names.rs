@@ -9,7 +9,7 @@ use crate::dims;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{Locality, Resolution, Resolver, Row, fold, is_damaged, normalise, saint};
 use crate::domain::reference;
-use crate::error::Result;
+use crate::error::{Error, Result, codes};
 use crate::report::{Code, Finding, plural, some_of};
 use crate::setup::rows;
 
@@ -232,25 +232,34 @@ pub(crate) fn twins(session: &mut Session, dim: Dim) -> Result<Vec<Twins>> {
         .collect())
 }
 
-/// A stored commune: id, name, INSEE code, name of its département.
-type Commune = (u32, String, Option<String>, Option<String>);
+/// Code of the département of each commune, by the commune's id; an older table may not know it.
+fn departements_of_communes(session: &mut Session) -> Result<HashMap<u32, String>> {
+    let known: HashMap<String, &str> =
+        reference::departements().iter().map(|known| (fold(known.nom), known.code)).collect();
+    let sql = "SELECT c.id_commune, COALESCE(d.nom_departement, '') FROM dim_communes c \
+               JOIN dim_departements d ON d.id_departement = c.id_departement";
+    let named: Vec<(u32, String)> = match session.rows("départements des communes", sql, ()) {
+        Ok(named) => named,
+        Err(Error::MissingTable { .. }) => Vec::new(),
+        Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let coded = |(id, name): (u32, String)| Some((id, (*known.get(&fold(&name))?).to_owned()));
+    Ok(named.into_iter().filter_map(coded).collect())
+}
 
 /// Rows of one INSEE code, and rows without a code beside the only one of their name and département. Two codes are two communes, even
 /// where one name was borne by both.
 fn commune_twins(session: &mut Session) -> Result<Vec<Twins>> {
     let damaged = damaged(session, Dim::Commune)?;
     let sound: HashMap<u32, &str> = damaged.known.iter().map(|(id, _, sound)| (*id, sound.as_str())).collect();
-    let codes: HashMap<String, &str> =
-        reference::departements().iter().map(|known| (fold(known.nom), known.code)).collect();
-    let sql = "SELECT c.id_commune, COALESCE(c.nom_commune, ''), c.code_insee, d.nom_departement FROM dim_communes c \
-               LEFT JOIN dim_departements d ON d.id_departement = c.id_departement ORDER BY c.id_commune";
-    let communes: Vec<Commune> = session.rows("lecture de dim_communes", sql, ())?;
+    let departements = departements_of_communes(session)?;
     // The row to keep comes first: of a code as INSEE writes it, with a sound name, the oldest.
     type Ranked = (u8, bool, u32, String);
     // Name and département → codes that bear them, and rows without a code.
     let mut by_name: BTreeMap<(String, String), (HashSet<String>, Vec<Ranked>)> = BTreeMap::new();
     let mut by_code: BTreeMap<String, Vec<Ranked>> = BTreeMap::new();
-    for (id, name, code, departement) in communes {
+    for (id, name, code) in stored(session, Dim::Commune)? {
         let plain = normalise(Dim::Commune, sound.get(&id).copied().unwrap_or(&name));
         let plain = fold(&saint(&plain).unwrap_or(plain));
         // A spreadsheet takes the leading zero of the first nine départements.
@@ -261,7 +270,7 @@ fn commune_twins(session: &mut Session) -> Result<Vec<Twins>> {
         let row = (rank, sound.contains_key(&id) || name.trim().is_empty(), id, name);
         let place = match &code {
             Some(code) => Some(reference::departement_of_insee(code).to_owned()),
-            None => departement.and_then(|name| codes.get(&fold(&name)).map(|code| (*code).to_owned())),
+            None => departements.get(&id).cloned(),
         };
         let named = place.filter(|_| !plain.is_empty()).map(|place| by_name.entry((plain, place)).or_default());
         match (code, named) {
