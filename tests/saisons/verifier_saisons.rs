@@ -108,3 +108,26 @@ fn an_older_dim_dates_says_what_to_do_and_bad_options_are_refused() {
     home.tool("verifier-saisons").run().expect_code(1).expect_stderr("ensure-schema");
     home.tool("verifier-saisons").arg("--reparer").run().expect_code(2);
 }
+
+#[test]
+fn a_dim_dates_that_admits_no_null_is_judged_by_what_is_known() {
+    let (db, home) = ready();
+    db.exec(
+        "ALTER TABLE dim_dates MODIFY vacances_a TINYINT(1) NOT NULL, MODIFY vacances_b TINYINT(1) NOT NULL, MODIFY vacances_c TINYINT(1) NOT NULL,
+           MODIFY ferie TINYINT(1) NOT NULL, MODIFY jour_semaine VARCHAR(20) NOT NULL, MODIFY mois INT NOT NULL, MODIFY annee INT NOT NULL,
+           MODIFY trimestre INT NOT NULL, MODIFY semaine INT NOT NULL;
+         INSERT INTO dim_dates VALUES ('2036-11-11', 0, 0, 0, 1, 'Mardi', 11, 2036, 4, 46)",
+    );
+    // No school calendar reaches 2036: the 0 that stands for it is no fault.
+    assert_eq!(findings(&home, 0), []);
+    // A day of zeros, as older scripts left them: 15 August 2025 is a Friday, a holiday, in week 33.
+    db.exec("INSERT INTO dim_dates VALUES ('2025-08-15', 0, 0, 0, 0, '', 0, 0, 0, 0) ON DUPLICATE KEY UPDATE vacances_a = 0, vacances_b = 0, vacances_c = 0, ferie = 0, jour_semaine = '', mois = 0, annee = 0, trimestre = 0, semaine = 0");
+    assert!(findings(&home, 3).iter().all(|(place, ..)| place.starts_with("dim_dates")));
+    home.tool("verifier-saisons").arg("--repair").run().expect_code(0);
+    assert_eq!(
+        db.rows("SELECT vacances_a, vacances_b, vacances_c, ferie, jour_semaine, mois, annee, trimestre, semaine FROM dim_dates WHERE date = '2025-08-15'"),
+        [["1", "1", "1", "1", "vendredi", "8", "2025", "3", "33"]]
+    );
+    assert_eq!(db.scalar("SELECT CONCAT(vacances_a, jour_semaine) FROM dim_dates WHERE date = '2036-11-11'"), "0Mardi");
+    assert_eq!(findings(&home, 0), []);
+}
