@@ -167,7 +167,7 @@ fn only_restores_what_was_asked() {
     home.tool("backup-critical").run().expect_code(0);
     db.exec("DELETE FROM fact_nuitees; ");
     db.exec("DELETE FROM fact_diurnes");
-    acting(&home).args(["--only", "fact_nuitees"]).run().expect_code(0);
+    acting(&home).args(["--only", "fact_nuitees"]).run().expect_code(0).expect_stdout("1 table restaurée");
     assert_eq!((db.count("fact_nuitees"), db.count("fact_diurnes")), (50, 0));
     acting(&home).args(["--only", "fact_inconnue"]).run().expect_code(2).expect_stderr("fact_inconnue");
     // undo brings the empty table back

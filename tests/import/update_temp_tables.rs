@@ -443,6 +443,24 @@ fn files_are_found_in_subfolders_in_any_case_and_in_the_legacy_folder() {
     world.home.write("ailleurs/frequentation_nuitee.csv", weekly::text(BASE, &["2025-07-10;Cantal;Local;Touriste;4"]));
     world.import_nights(&["--data-dir", "ailleurs"]).expect_code(0);
     assert_eq!(world.stored().len(), 4);
+    // As the ETL calls it.
+    world.home.write("encore/frequentation_nuitee.csv", weekly::text(BASE, &["2025-07-11;Cantal;Local;Touriste;5"]));
+    world.import_nights(&["--data-path", "encore"]).expect_code(0);
+    world.tool("import-optimized").args(["--data-path", "encore"]).run().expect_stdout("frequentation_nuitee");
+    assert_eq!(world.stored().len(), 5);
+}
+
+#[test]
+fn the_hint_about_a_missing_test_table_leads_somewhere() {
+    let world = World::whole();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
+    let json = world.import_nights(&["--test"]).expect_code(1).json();
+    let file = json["files"].as_array().unwrap().iter().find(|file| file["status"] == "failed").unwrap();
+    assert_eq!(file["code"], "table-missing");
+    assert!(json.to_string().contains("ensure-schema --test"), "{json}");
+    world.tool("ensure-schema").arg("--test").run().expect_code(0);
+    world.import_nights(&["--test"]).expect_code(0);
+    assert_eq!((world.db.count("fact_nuitees_temp_test"), world.stored().len()), (1, 0));
 }
 
 #[test]

@@ -539,6 +539,16 @@ mod tests {
     }
 
     #[test]
+    fn a_port_that_is_given_is_used_on_localhost_too() {
+        let at = |port: &str| {
+            let file = [("DB_HOST_LOCAL", "localhost"), ("DB_PORT_LOCAL", port), ("DB_USER", "u"), ("DB_NAME", "d")];
+            settings(&file, &[], ConnectionOptions::default()).connection().map(|connection| connection.target)
+        };
+        assert_eq!(at("3310").unwrap(), "u@localhost:3310/d", "no socket of another server");
+        assert!(matches!(at("331000"), Err(Error::Config { .. })));
+    }
+
+    #[test]
     fn the_folder_of_the_older_scripts_is_no_home_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("fluxvision_automation");
