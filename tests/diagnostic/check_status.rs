@@ -197,13 +197,13 @@ fn facts_whose_dimension_row_is_gone_are_told_with_their_mend() {
     let world = World::whole();
     world.db.exec(
         "INSERT INTO fact_diurnes_pays (date, id_zone, id_provenance, id_categorie, id_pays, volume) VALUES
-           ('2018-05-04', 2, 3, 4, 91, 30), ('2018-05-04', 3, 3, 4, 91, 12), ('2019-05-04', 2, 3, 4, 2, 8);
+           ('2019-04-20', 2, 3, 4, 91, 30), ('2019-04-20', 3, 3, 4, 91, 12), ('2019-05-04', 2, 3, 4, 2, 8);
          INSERT INTO fact_lieu_nuitee_veille (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume) VALUES
-           ('2019-03-01', 1, 1, 1, 0, 0, 'vendredi', 5), ('2019-03-01', 1, 1, 1, 2, 77, 'vendredi', 6), ('2019-03-02', 1, 9, 1, 55, 2, 'samedi', 7);
-         INSERT INTO fact_sejours_duree_temp (date, id_zone, id_provenance, id_categorie, id_duree, volume) VALUES ('2019-03-01', 1, 1, 6, 20, 5)",
+           ('2019-04-21', 1, 1, 1, 0, 0, 'dimanche', 5), ('2019-04-21', 1, 1, 1, 2, 77, 'dimanche', 6), ('2019-04-22', 1, 9, 1, 55, 2, 'lundi', 7);
+         INSERT INTO fact_sejours_duree_temp (date, id_zone, id_provenance, id_categorie, id_duree, volume) VALUES ('2019-04-21', 1, 1, 6, 20, 5)",
     );
     let json = status(&world, 3);
-    assert_eq!(json["facts"], serde_json::json!({ "from": "2018-05-04", "to": "2019-05-04", "complete": true }));
+    assert_eq!(json["facts"], serde_json::json!({ "from": "2019-04-20", "to": "2019-05-04", "complete": true }));
     let orphans = |json: &Value| -> Vec<String> {
         let all = json["findings"].as_array().unwrap().iter();
         all.filter(|found| found["code"] == "orphan-rows")

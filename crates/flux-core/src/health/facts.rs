@@ -15,7 +15,7 @@ use crate::report::Finding;
 use crate::schema::Existing;
 
 /// How long the look may take. What was not reached, `adopt-database` and `check-zones` read.
-const BUDGET: Duration = Duration::from_secs(2);
+const BUDGET: Duration = Duration::from_secs(3);
 /// Days of the first step; each next one is twice as long.
 const FIRST_STEP: u64 = 7;
 
@@ -42,11 +42,14 @@ pub(crate) struct Facts {
 pub(crate) fn look(session: &mut Session, existing: &HashMap<String, Existing>, space: Space) -> Result<Facts> {
     let mains = DATASETS.iter().map(|dataset| (dataset.main_table(space), dataset));
     let temps = catalogue::weekly().map(|dataset| (dataset.temp_table(space), dataset));
-    let tables: Vec<(String, &Dataset, &Existing)> = mains
+    let mut tables: Vec<(String, &Dataset, &Existing)> = mains
         .chain(temps)
         .filter_map(|(table, dataset)| existing.get(&table).map(|found| (table, dataset, found)))
         .collect();
-    let Some((first, last)) = span(session, &tables)? else { return Ok(Facts::default()) };
+    let spans = spans(session, &tables)?;
+    let days = || spans.values().flat_map(|(first, last)| [*first, *last]);
+    let Some((first, last)) = days().min().zip(days().max()) else { return Ok(Facts::default()) };
+    tables.retain(|(table, ..)| spans.contains_key(table));
     let mut known = Known::load(session, existing)?;
     let (started, mut to, mut days) = (Instant::now(), last, FIRST_STEP);
     let from = loop {
@@ -54,6 +57,9 @@ pub(crate) fn look(session: &mut Session, existing: &HashMap<String, Existing>, 
         let step = Instant::now();
         for (table, dataset, existing) in &tables {
             crate::signals::check()?;
+            if spans.get(table).is_none_or(|(first, last)| *last < from || *first > to) {
+                continue;
+            }
             known.look_at(session, (table, dataset), &existing.columns, &(from.to_string(), to.to_string()))?;
         }
         // The next step is twice as long.
@@ -71,16 +77,20 @@ pub(crate) fn look(session: &mut Session, existing: &HashMap<String, Existing>, 
     Ok(Facts { looked: Some(Looked { from: period.0, to: period.1, complete }), findings })
 }
 
-/// First and last day of all facts.
-fn span(session: &mut Session, tables: &[(String, &Dataset, &Existing)]) -> Result<Option<(NaiveDate, NaiveDate)>> {
-    let mut days: Vec<NaiveDate> = Vec::new();
+/// First and last day of each table that has any.
+fn spans(
+    session: &mut Session,
+    tables: &[(String, &Dataset, &Existing)],
+) -> Result<HashMap<String, (NaiveDate, NaiveDate)>> {
+    let mut spans = HashMap::new();
     for (table, ..) in tables {
         let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
         let ends: Option<(Option<String>, Option<String>)> = session.first(&format!("lecture de {table}"), &sql, ())?;
         let (first, last) = ends.unwrap_or_default();
-        days.extend([first, last].into_iter().flatten().filter_map(|day| day.parse::<NaiveDate>().ok()));
+        let day = |text: Option<String>| text.and_then(|text| text.parse::<NaiveDate>().ok());
+        spans.extend(day(first).zip(day(last)).map(|span| (table.clone(), span)));
     }
-    Ok(days.iter().min().copied().zip(days.iter().max().copied()))
+    Ok(spans)
 }
 
 fn doubled(
