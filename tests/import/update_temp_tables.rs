@@ -446,7 +446,12 @@ fn files_are_found_in_subfolders_in_any_case_and_in_the_legacy_folder() {
     // As the ETL calls it.
     world.home.write("encore/frequentation_nuitee.csv", weekly::text(BASE, &["2025-07-11;Cantal;Local;Touriste;5"]));
     world.import_nights(&["--data-path", "encore"]).expect_code(0);
-    world.tool("import-optimized").args(["--data-path", "encore"]).run().expect_stdout("frequentation_nuitee");
+    world
+        .tool("import-optimized")
+        .args(["--data-path", "encore"])
+        .run()
+        .expect_code(3)
+        .expect_stdout("frequentation_nuitee");
     assert_eq!(world.stored().len(), 5);
 }
 
