@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::db::{Session, quote};
-use crate::domain::catalogue::{self, DIMS, Dataset, Kind, Space};
+use crate::domain::catalogue::{self, DIMS, Dataset, Dim, Kind, Space};
 use crate::error::{Error, Result};
 
 /// A column and its type.
@@ -63,13 +63,25 @@ pub(crate) fn main_table(dataset: &Dataset, space: Space) -> TableSpec {
     columns.extend(fact_columns(dataset));
     columns.push(column("is_provisional", "BOOLEAN NOT NULL DEFAULT FALSE"));
     columns.extend([CREATED, UPDATED]);
-    let indexes = vec![
+    let mut indexes = vec![
         primary(vec!["id"]),
         unique("uk_cle", dataset.key()),
         key("k_date_zone", vec!["date", "id_zone"]),
         key("k_provisional", vec!["is_provisional"]),
     ];
+    // Those of the weekly delivery are what the dashboards read.
+    indexes.extend(dataset.weekly_file.map(|_| dashboard_index(dataset)));
     TableSpec { name: dataset.main_table(space), columns, indexes }
+}
+
+/// Answers what the dashboards ask, a zone and a category over a range of dates, without a look at the rows. The natural key begins
+/// with the date: with it alone, the rows of such a question lie all over the table.
+pub(crate) fn dashboard_index(dataset: &Dataset) -> Index {
+    let mut columns = vec![Dim::Zone.spec().id, Dim::Categorie.spec().id];
+    let others = dataset.key().into_iter().filter(|column| !columns.contains(column)).collect::<Vec<_>>();
+    columns.extend(others);
+    columns.extend(["volume", "is_provisional"]);
+    key("k_zone_categorie", columns)
 }
 
 /// The temporary table of a weekly dataset.
@@ -188,7 +200,7 @@ impl TableSpec {
 }
 
 impl Index {
-    fn definition(&self) -> String {
+    pub(crate) fn definition(&self) -> String {
         let columns = self.columns.join(", ");
         match (self.name, self.unique) {
             ("PRIMARY", _) => format!("PRIMARY KEY ({columns})"),
@@ -507,6 +519,7 @@ fn spare_name(name: &'static str) -> &'static str {
         "uk_cle" => "flux_uk_cle",
         "k_date_zone" => "flux_k_date_zone",
         "k_provisional" => "flux_k_provisional",
+        "k_zone_categorie" => "flux_k_zone_categorie",
         "uk_nom" => "flux_uk_nom",
         _ => "flux_index",
     }
@@ -585,6 +598,22 @@ mod tests {
         older.indexes.remove("k_date_zone");
         let change = change(&spec, Some(&older)).unwrap();
         assert_eq!(change.ddl, "ALTER TABLE fact_diurnes_test\n  ADD KEY k_date_zone (date, id_zone)");
+    }
+
+    #[test]
+    fn the_index_of_the_dashboards_holds_all_that_they_read_of_a_row() {
+        let index = |main| {
+            let spec = main_table(dataset(main), Space::Production);
+            spec.indexes
+                .into_iter()
+                .find(|index| index.name == "k_zone_categorie")
+                .map(|index| index.columns.join(", "))
+        };
+        assert_eq!(
+            index("fact_lieu_activite_soir").unwrap(),
+            "id_zone, id_categorie, date, id_provenance, id_epci, id_commune, volume, is_provisional"
+        );
+        assert_eq!(index("fact_lieu_nuitee_veille"), None, "no dashboard reads it");
     }
 
     #[test]

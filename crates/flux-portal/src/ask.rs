@@ -15,6 +15,37 @@ const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
 /// Rows of a ranking.
 const LIMITS: std::ops::RangeInclusive<usize> = 1..=500;
 
+/// All parameters. What else an address carries (a number against caches, a mark of who linked to it) asks for nothing: it is dropped,
+/// so that it makes no answer of its own.
+pub(crate) const NAMES: [&str; 26] = [
+    "action",
+    "annee",
+    "annee_a",
+    "annee_b",
+    "compare_annee",
+    "compare_annee_a",
+    "compare_annee_b",
+    "debut",
+    "debut_a",
+    "debut_b",
+    "embed",
+    "fin",
+    "fin_a",
+    "fin_b",
+    "format",
+    "limit",
+    "offset",
+    "onglet",
+    "periode",
+    "periode_a",
+    "periode_b",
+    "type",
+    "visiteurs",
+    "zone",
+    "zone_a",
+    "zone_b",
+];
+
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Format {
@@ -31,7 +62,9 @@ impl Parameters {
     /// # Errors
     /// [`Failure::BadRequest`] for a parameter that is given twice, too long, or no text.
     pub(crate) fn parse(query: &str) -> Result<Self, Failure> {
-        Self::read(query, LONGEST, true)
+        let mut parameters = Self::read(query, LONGEST, true)?;
+        parameters.0.retain(|name, _| NAMES.contains(&name.as_str()));
+        Ok(parameters)
     }
 
     /// The same where a value may hold a whole address.
@@ -231,6 +264,8 @@ mod tests {
             assert!(Parameters::parse(&format!("limit={limit}")).unwrap().limit(10).is_err(), "{limit}");
         }
         assert_eq!(Parameters::parse("limit=500").unwrap().limit(10), Ok(500));
+        let bare = Parameters::parse("zone=x&limit=3").unwrap();
+        assert_eq!(Parameters::parse("limit=3&_=1732650000&utm_source=a&zone=x").unwrap(), bare);
         assert_eq!(Parameters::parse("").unwrap().limit(15), Ok(15));
     }
 }

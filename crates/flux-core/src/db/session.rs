@@ -1,9 +1,10 @@
 //! One connection: statements, reads, one snapshot for several of them; what runs is cancelled by a signal.
 
+use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 
 use mysql::prelude::{FromRow, Queryable};
-use mysql::{Conn, Params};
+use mysql::{Conn, FromRowError, Params, Row};
 
 use crate::db::node::Node;
 use crate::db::watch::{self, Busy, Known};
@@ -19,6 +20,8 @@ pub struct Session {
     known: Known,
     conn: Conn,
     packet: usize,
+    /// Statements of the snapshot with their rows, where they are remembered.
+    read: Option<HashMap<String, Vec<Row>>>,
 }
 
 /// Whether this is one of our connections.
@@ -55,7 +58,7 @@ impl Session {
         signals::on_stop(cancel_statements);
         let Linked { conn, server } = linked;
         let known = Known::new((server, conn.connection_id()), &node.opts, node.flavour, conn.as_raw_fd());
-        Self { known, conn, packet: node.packet }
+        Self { known, conn, packet: node.packet, read: None }
     }
 
     pub(super) fn into_linked(self) -> Linked {
@@ -128,16 +131,39 @@ impl Session {
     /// # Errors
     /// [`Error::Sql`] that says what was being done.
     pub fn rows<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Vec<T>> {
+        let params = params.into();
+        let rows: std::result::Result<Vec<T>, _> = match self.read.take() {
+            None => self.fetch::<T>(doing, sql, params)?.into_iter().collect(),
+            Some(mut read) => {
+                let known = remembered(sql, &params);
+                if !read.contains_key(&known) {
+                    let rows = self.fetch::<Row>(doing, sql, params);
+                    let rows: std::result::Result<Vec<Row>, _> = rows?.into_iter().collect();
+                    read.insert(known.clone(), rows.unwrap_or_default());
+                }
+                let rows = read.get(&known).into_iter().flatten().cloned().map(T::from_row_opt).collect();
+                self.read = Some(read);
+                rows
+            }
+        };
         // A value that does not fit its type, such as a NULL in an older table, is an error; the plain `query` would panic.
-        let rows = match params.into() {
+        rows.map_err(|_| {
+            Error::Invariant(format!("{doing} : une valeur inattendue dans la base (NULL ou hors limites)"))
+        })
+    }
+
+    fn fetch<T: FromRow>(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        params: Params,
+    ) -> Result<Vec<std::result::Result<T, FromRowError>>> {
+        let rows = match params {
             // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
             Params::Empty => self.watched(|conn| conn.query_opt(sql)),
             params => self.watched(|conn| conn.exec_opt(sql, params)),
         };
-        let rows: std::result::Result<Vec<T>, _> = rows.map_err(Error::sql(doing))?.into_iter().collect();
-        rows.map_err(|_| {
-            Error::Invariant(format!("{doing} : une valeur inattendue dans la base (NULL ou hors limites)"))
-        })
+        rows.map_err(Error::sql(doing))
     }
 
     /// The first row of a query.
@@ -146,6 +172,20 @@ impl Session {
     /// [`Error::Sql`] that says what was being done.
     pub fn first<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
         Ok(self.rows(doing, sql, params)?.into_iter().next())
+    }
+
+    /// [`Session::snapshot`] that remembers what was read: a statement that comes again has the rows that it had, whoever asks. For
+    /// answers that are put together from parts which look at the same figures.
+    ///
+    /// # Errors
+    /// As [`Session::snapshot`].
+    pub fn remembering_snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.snapshot(|session| {
+            session.read = Some(HashMap::new());
+            let result = read(session);
+            session.read = None;
+            result
+        })
     }
 
     /// Runs `read` in one snapshot that nothing can write to: all its statements see the rows of one moment.
@@ -159,4 +199,16 @@ impl Session {
         let ended = self.exec("fin de l'instantané", "ROLLBACK", ());
         result.and_then(|value| ended.map(|_| value))
     }
+}
+
+/// A statement with its values.
+fn remembered(sql: &str, params: &Params) -> String {
+    let mut text = sql.to_owned();
+    if let Params::Positional(values) = params {
+        for value in values {
+            text.push('\n');
+            text.push_str(&value.as_sql(false));
+        }
+    }
+    text
 }

@@ -176,7 +176,8 @@ impl Breakdowns<'_> {
     /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
     pub(crate) fn count(&self, session: &mut Session, period: &Period) -> Result<Counted> {
         let (scope, spec, table) = (self.scope, self.breakdown.dim().spec(), self.breakdown.table(self.visitors));
-        let name = if self.breakdown == Breakdown::Regions { "nom_nouvelle_region" } else { spec.name };
+        // Regions are read with their départements, by the same statement.
+        let region = if self.breakdown == Breakdown::Pays { "''" } else { "COALESCE(d.nom_nouvelle_region, '')" };
         let days: Vec<NaiveDate> = period.iter().collect();
         let counted = format!(
             "f.date IN {} AND f.id_zone IN {} AND f.id_provenance = ? AND f.id_categorie = ?",
@@ -190,7 +191,7 @@ impl Breakdowns<'_> {
         let doing = format!("lecture de {table}");
         // Summed first: the names are then looked up once each, and not once for each row.
         let sql = format!(
-            "SELECT d.{own}, COALESCE(d.{name}, ''), CAST(f.volume AS UNSIGNED), CAST(f.provisional AS UNSIGNED) FROM \
+            "SELECT d.{own}, {region}, CAST(f.volume AS UNSIGNED), CAST(f.provisional AS UNSIGNED) FROM \
              (SELECT f.{id}, SUM(f.volume) AS volume, SUM(f.volume * f.is_provisional) AS provisional FROM {table} f \
              WHERE {counted} GROUP BY f.{id}) f JOIN {dim} d ON d.{id} = f.{id}",
             own = spec.name,
@@ -201,12 +202,13 @@ impl Breakdowns<'_> {
         let sql = format!("SELECT COUNT(DISTINCT f.date) FROM {table} f WHERE {counted}");
         let mut found = Counted::default();
         found.coverage.days = session.first(&doing, &sql, params)?.unwrap_or_default();
-        for (own, name, volume, provisional) in rows {
+        for (own, region, volume, provisional) in rows {
             if is_total(&own) {
                 continue;
             }
             found.coverage.volume += volume;
             found.coverage.provisional += provisional;
+            let name = if self.breakdown == Breakdown::Regions { region } else { own };
             // A département of no known region counts in the whole, and in no region.
             if volume > 0 && !name.trim().is_empty() {
                 *found.volumes.entry(name).or_default() += volume;

@@ -19,10 +19,6 @@ use crate::schema::{self, Existing};
 use crate::signals;
 use crate::upkeep::cache::{self, ClearOptions};
 
-/// Name of the index that the dashboards lack.
-const INDEX: &str = "flux_k_zone_categorie_date";
-/// Its columns: what is equal first, the range last.
-const COLUMNS: [&str; 3] = ["id_zone", "id_categorie", "date"];
 /// Days of a usual question.
 const SPAN: i64 = 62;
 
@@ -207,20 +203,14 @@ fn look(
     for (query, sql, params) in patterns {
         queries.push(explain(session, name, query, &format!("EXPLAIN FORMAT=TRADITIONAL SELECT {sql}"), params)?);
     }
-    let serves = |columns: &[String]| {
-        let leads = columns.iter().take_while(|column| *column != "date").map(String::as_str);
-        let leads: Vec<&str> = leads.collect();
-        leads.first() == Some(&"id_zone") && columns.iter().any(|column| column == "date") || {
-            leads.first() == Some(&"id_categorie") && leads.contains(&"id_zone")
-        }
-    };
-    let served = table.indexes.values().any(|(_, columns)| serves(columns));
+    let index = schema::dashboard_index(dataset);
+    let served = table.indexes.values().any(|(unique, columns)| index.is_served_by(*unique, columns));
     let missing = (!served).then(|| Proposal {
-        index: INDEX,
-        columns: COLUMNS.to_vec(),
-        // Two ids, a date, the row's id, the record's head; pages are two thirds full.
-        estimated_bytes: sample.rows * (4 + 4 + 3 + 8 + 6) * 3 / 2,
-        ddl: format!("ALTER TABLE {name} ADD KEY {INDEX} ({}), ALGORITHM=INPLACE, LOCK=NONE", COLUMNS.join(", ")),
+        // Ids and the volume, a date, a flag, the row's id, the record's head; pages are two thirds full.
+        estimated_bytes: sample.rows * (4 * (index.columns.len() as u64 - 2) + 3 + 1 + 8 + 6) * 3 / 2,
+        ddl: format!("ALTER TABLE {name} ADD {}, ALGORITHM=INPLACE, LOCK=NONE", index.definition()),
+        index: index.name,
+        columns: index.columns,
         wanted: false,
         created: false,
     });
@@ -299,7 +289,8 @@ fn act(
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
     if !options.apply {
-        let what = format!("aucun index pour une zone et une catégorie sur une période (à créer : {INDEX})");
+        let index = proposal.index;
+        let what = format!("aucun index pour une zone et une catégorie sur une période (à créer : {index})");
         findings.push(Finding::attention(Code::IndexMissing, table, what).action("lancez `improve-response --apply`"));
         return Ok(());
     }
@@ -307,7 +298,7 @@ fn act(
     if options.dry_run {
         return Ok(());
     }
-    match session.exec(&format!("création de l'index {INDEX} sur {table}"), &proposal.ddl, ()) {
+    match session.exec(&format!("création de l'index {} sur {table}", proposal.index), &proposal.ddl, ()) {
         Ok(_) => proposal.created = true,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => {

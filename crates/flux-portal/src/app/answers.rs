@@ -160,7 +160,7 @@ async fn kept(
                 return Ok(kept);
             }
             let Stamp { version, .. } = &stamp;
-            let made = session.snapshot(|session| {
+            let made = session.remembering_snapshot(|session| {
                 Ok(make(&mut Context {
                     session,
                     database: &shared.pool.database,
