@@ -180,9 +180,15 @@ impl Served {
     /// In this home.
     #[track_caller]
     pub fn at(home: Home, variables: &[(&str, &str)], args: &[&str]) -> Self {
+        let usual = [("API_TOKENS", TOKEN), ("ADMIN_API_TOKENS", ADMIN), ("API_RATE_LIMIT", "0")];
+        Self::as_set(home, &[&usual, variables].concat(), args)
+    }
+
+    /// In this home, with what its `.env` and these variables say.
+    #[track_caller]
+    pub fn as_set(home: Home, variables: &[(&str, &str)], args: &[&str]) -> Self {
         let mut tool =
             home.tool("serve-portal").args(["--listen", "127.0.0.1:0"]).args(args).limit(Duration::from_secs(300));
-        tool = tool.env("API_TOKENS", TOKEN).env("ADMIN_API_TOKENS", ADMIN).env("API_RATE_LIMIT", "0");
         for (name, value) in variables {
             tool = tool.env(name, value);
         }

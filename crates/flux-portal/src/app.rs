@@ -159,3 +159,63 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             (Failure::Internal.status(), Failure::Internal.message()).into_response()
         }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::ask::NAMES;
+
+    fn page() -> String {
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")).unwrap()
+    }
+
+    fn quoted(text: &str) -> impl Iterator<Item = String> + '_ {
+        text.split('`').skip(1).step_by(2).map(str::to_owned)
+    }
+
+    /// First cells of the rows between this heading and the next of its kind.
+    fn cells(page: &str, heading: &str) -> BTreeSet<String> {
+        let section = page.split(&format!("## {heading}\n")).nth(1).unwrap().split("\n## ").next().unwrap().to_owned();
+        section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `"))
+            .flat_map(|row| quoted(&format!("`{}", row.split(" | ").next().unwrap())).collect::<Vec<_>>())
+            .collect()
+    }
+
+    #[test]
+    fn the_page_names_every_address_and_no_other() {
+        let page = page();
+        let headings = page.lines().filter(|line| line.starts_with("### "));
+        let mut described: BTreeSet<String> = headings.flat_map(quoted).collect();
+        described.extend(cells(&page, "Pages et fichiers"));
+        let routes = ENDPOINTS.iter().map(|endpoint| endpoint.path).chain(PAGES.iter().map(|page| page.path));
+        let routes = routes.chain(FILES.iter().map(|file| file.path)).chain(assets::ALL.iter().map(|asset| asset.path));
+        let routes = routes.chain(["/", "/login", "/logout", "/healthz", "/readyz"]);
+        assert_eq!(described, routes.map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn the_page_names_every_parameter_and_every_error() {
+        let page = page();
+        assert_eq!(cells(&page, "Paramètres"), NAMES.map(str::to_owned).into());
+        let text = String::new;
+        for failure in [
+            Failure::BadRequest(text()),
+            Failure::Unauthorized,
+            Failure::Forbidden(text()),
+            Failure::NotFound(text()),
+            Failure::NotAllowed,
+            Failure::TooSlow,
+            Failure::TooLarge,
+            Failure::TooMany(1),
+            Failure::Unavailable(text()),
+            Failure::Internal,
+        ] {
+            let row = format!("| {} | {} |", failure.status().as_u16(), failure.code());
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What `docs/json.md` says of a tool's JSON document, and whether a document is as it says.
+//! What `docs/json.md` says of a tool's JSON document, `docs/api.md` of an answer of the portal, and whether a document is as they say.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,18 +7,26 @@ use std::sync::OnceLock;
 /// Paths of fields, as `files[].table`, each with its type as the document writes it.
 type Fields = BTreeMap<String, String>;
 
-/// The sections of `docs/json.md`: fields by tool; those that all tools have stand under the empty name.
+/// The sections of such a page: fields by tool, or by address; those that all have stand under the empty name.
 #[derive(Debug)]
 pub struct Described(BTreeMap<String, Fields>);
 
 impl Described {
-    /// As the repository has it.
+    /// The tools', as the repository has them.
     pub fn get() -> &'static Self {
         static DESCRIBED: OnceLock<Described> = OnceLock::new();
-        DESCRIBED.get_or_init(|| {
-            let path = crate::repository().join("docs/json.md");
-            Self::parse(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-        })
+        DESCRIBED.get_or_init(|| Self::read("docs/json.md"))
+    }
+
+    /// The portal's.
+    pub fn api() -> &'static Self {
+        static DESCRIBED: OnceLock<Described> = OnceLock::new();
+        DESCRIBED.get_or_init(|| Self::read("docs/api.md"))
+    }
+
+    fn read(page: &str) -> Self {
+        let path = crate::repository().join(page);
+        Self::parse(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
     }
 
     /// A heading names the tools of its table, in backquotes; a row names fields in its first cell and their type in its second.
@@ -42,7 +50,12 @@ impl Described {
         Self(sections)
     }
 
-    /// Tools with a section.
+    /// Paths of one section.
+    pub fn fields_of(&self, section: &str) -> impl Iterator<Item = &str> {
+        self.0.get(section).into_iter().flatten().map(|(path, _)| path.as_str())
+    }
+
+    /// Tools, or addresses, with a section.
     pub fn tools(&self) -> BTreeSet<&str> {
         self.0.keys().map(String::as_str).filter(|tool| !tool.is_empty()).collect()
     }
@@ -54,8 +67,12 @@ impl Described {
 
     /// What a document has that its section does not say, or says otherwise.
     pub fn problems(&self, document: &Value) -> Vec<String> {
-        let tool = document["tool"].as_str().unwrap_or_default();
-        let sections = ["", tool].map(|name| self.0.get(name));
+        self.problems_in(document["tool"].as_str().unwrap_or_default(), document)
+    }
+
+    /// The same of the document of this section.
+    pub fn problems_in(&self, section: &str, document: &Value) -> Vec<String> {
+        let sections = [section, ""].map(|name| self.0.get(name));
         let mut problems = BTreeSet::new();
         look("", document, &|path| sections.iter().flatten().find_map(|fields| fields.get(path)), &mut problems);
         problems.into_iter().collect()
@@ -67,8 +84,12 @@ fn quoted(text: &str) -> BTreeSet<&str> {
 }
 
 fn look<'a>(path: &str, value: &Value, known: &impl Fn(&str) -> Option<&'a String>, problems: &mut BTreeSet<String>) {
-    // Findings are alike wherever they stand.
-    let path = if path.ends_with(".findings[]") { "findings[]" } else { path };
+    // Findings are alike wherever they stand, and so is what an answer says of itself.
+    let path = match path {
+        path if path.ends_with(".findings[]") => "findings[]",
+        path if path.ends_with(".meta") => "meta",
+        path => path,
+    };
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Value::Object(fields) => {
