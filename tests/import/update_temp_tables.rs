@@ -1,6 +1,5 @@
 //! `update-temp-tables`: what the weekly import stores, counts, replaces and refuses, as domain.md §4 says.
 
-use flux_test::mysql::prelude::Queryable;
 use serde_json::{Value, json};
 use support::weekly;
 use support::weekly::{BASE, FILES, FR, INT, MOBILITY, STAY, STAY_FR, STAY_INT, Sane, World, ZONES, counts, file};
@@ -529,54 +528,4 @@ fn a_folder_that_is_not_there_is_a_failure_that_names_it() {
     let message = outcome.json()["error"]["message"].to_string();
     assert!(message.contains("nulle/part"), "{message}");
     let _ = outcome.expect_stderr("nulle/part");
-}
-
-/// What the server was told not to check, seen by a trigger: nothing but for an empty table that has no other key than its primary one.
-#[test]
-fn only_a_table_that_leaves_nothing_unchecked_is_filled_in_bulk() {
-    let world = World::new();
-    let in_bulk = if world.db.scalar("SELECT VERSION() LIKE '%MariaDB%'") == "1" { "0 0" } else { "1 1" };
-    world.db.exec(
-        "CREATE TABLE seen (checks VARCHAR(9));
-         CREATE TRIGGER watch BEFORE INSERT ON fact_nuitees_temp FOR EACH ROW
-         INSERT INTO seen VALUES (CONCAT(@@SESSION.unique_checks + 0, ' ', @@SESSION.foreign_key_checks + 0))",
-    );
-    let import = |expected: &str, what: &str| {
-        world.nights(&["2025-07-07;Cantal;Local;Touriste;10"]);
-        world.db.exec("DELETE FROM seen");
-        world.import_nights(&["--force"]).expect_code(0);
-        assert_eq!(world.db.column("SELECT checks FROM seen"), [expected], "{what}");
-        assert_eq!(world.stored(), ["2025-07-07 1 1 1 10"], "{what}");
-    };
-    import(in_bulk, "empty");
-    world.db.exec("INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-01', 1, 1, 1, 1)");
-    world.nights(&["2025-07-07;Cantal;Local;Touriste;10"]);
-    world.db.exec("DELETE FROM seen");
-    world.import_nights(&["--force"]).expect_code(0);
-    assert_eq!(world.db.column("SELECT checks FROM seen"), ["1 1"], "not empty");
-    for key in [
-        "ADD UNIQUE KEY uk_autre (date, id_zone, id_provenance, id_categorie, volume)",
-        "ADD CONSTRAINT fk_zone FOREIGN KEY (id_zone) REFERENCES dim_zones_observation (id_zone)",
-    ] {
-        world.db.exec(&format!("DELETE FROM fact_nuitees_temp; ALTER TABLE fact_nuitees_temp {key}"));
-        import("1 1", key);
-        let undo = if key.contains("FOREIGN") { "DROP FOREIGN KEY fk_zone" } else { "DROP INDEX uk_autre" };
-        world.db.exec(&format!("ALTER TABLE fact_nuitees_temp {undo}"));
-    }
-}
-
-/// What the bulk path rests on: the server finds a doubled primary key all the same, by the COMMIT at the latest, and keeps nothing.
-#[test]
-fn a_doubled_primary_key_is_found_without_the_checks() {
-    let world = World::new();
-    let mut conn = world.db.conn();
-    for sql in ["SET SESSION unique_checks = 0, SESSION foreign_key_checks = 0", "START TRANSACTION"] {
-        conn.query_drop(sql).unwrap();
-    }
-    let doubled = "INSERT INTO fact_nuitees_temp (date, id_zone, id_provenance, id_categorie, volume) \
-                   VALUES ('2025-07-07', 1, 1, 1, 1), ('2025-07-08', 1, 1, 1, 2), ('2025-07-07', 1, 1, 1, 3)";
-    let refused = conn.query_drop(doubled).and_then(|()| conn.query_drop("COMMIT"));
-    assert!(refused.is_err());
-    drop(conn);
-    assert_eq!(world.db.count("fact_nuitees_temp"), 0);
 }

@@ -158,9 +158,7 @@ impl<'a, T: Target> Store<'a, T> {
         let keys = self.found.mapper.layout().keys(*first, *end);
         let rows = Rows { ids: Arc::new(ids), keys, ..self.rows.clone() };
         let expected: u64 = slices.iter().map(|slice| rows_of(&self.found.tally, slice)).sum();
-        let stored = send::in_bulk(session, table, |session| {
-            send::send(session, self.job.dataset, table, &rows, run.method, run.options.batch_size)
-        })?;
+        let stored = send::send(session, self.job.dataset, table, &rows, run.method, run.options.batch_size)?;
         if stored != expected {
             return Err(Error::Invariant(format!("{table} : {expected} lignes attendues, {stored} enregistrées")));
         }
