@@ -7,7 +7,7 @@ use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, Server, TestDb, Tool};
 use serde_json::{Value, json};
 use support::backup::{all, beside, facts, odd_rows, odd_table, only_backup, prepared, schema};
-use support::trouble::killed_at;
+use support::trouble::{killed_at, wait_for_statement};
 
 const TOOL: &str = "restore-critical";
 
@@ -374,4 +374,30 @@ fn an_id_in_use_that_would_lead_to_another_name_is_a_refusal() {
     db.exec(&format!("UPDATE dim_pays SET nom_pays = 'BORDURIE' WHERE id_pays = {used}"));
     acting(&home).run().expect_code(0);
     assert_eq!(db.scalar(&format!("SELECT nom_pays FROM dim_pays WHERE id_pays = {used}")), "Bordurie");
+}
+
+#[test]
+fn a_restoration_that_lost_the_lock_swaps_nothing() {
+    let (db, home) = prepared(50);
+    home.tool("backup-critical").run().expect_code(0);
+    db.exec("DELETE FROM fact_nuitees WHERE id > 20");
+    // A reader keeps the swap waiting; meanwhile another run takes the lock, as it would from one that gives no sign of life.
+    let (mut reader, mut eye) = (db.conn(), db.conn());
+    reader.query_drop("START TRANSACTION").unwrap();
+    let _: Option<u64> = reader.query_first("SELECT COUNT(*) FROM fact_nuitees").unwrap();
+    let running = acting(&home).arg("--json").spawn();
+    wait_for_statement(&mut eye, db.name(), "RENAME TABLE");
+    let number = db.scalar("SELECT MAX(number) FROM flux_lease");
+    db.exec("UPDATE flux_lease SET ended_at = UTC_TIMESTAMP(3), ended = 'expired' WHERE ended_at IS NULL");
+    db.exec(&format!("DROP TABLE flux_lease_{number}"));
+    reader.query_drop("COMMIT").unwrap();
+    let json = running.wait().expect_code(4).json();
+    assert_eq!(json["error"]["code"], "lock-lost", "{json}");
+    assert_eq!(db.count("fact_nuitees"), 20);
+    assert!(beside(&db).iter().all(|table| table.ends_with("__neuf")), "{:?}", beside(&db));
+    // The next one clears up, and leaves no table that stands for a lease.
+    acting(&home).run().expect_code(0);
+    assert_eq!(db.count("fact_nuitees"), 50);
+    let left = "SELECT table_name AS t FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'flux\\_lease\\__%'";
+    assert_eq!(db.column(left), [""; 0]);
 }

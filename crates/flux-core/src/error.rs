@@ -441,7 +441,7 @@ fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
         1114 | 1021 | 1030 => Some("libérez de la place sur le serveur, puis relancez"),
         code if codes::NOT_REPLICATED.contains(&code) => Some(
             "le groupe n'a pas pris la transaction, trop grande peut-être : `flux doctor` montre sa limite \
-             (wsrep_max_ws_size, group_replication_transaction_size_limit), que l'administrateur peut relever ; sinon importez par dates",
+             (wsrep_max_ws_size, group_replication_transaction_size_limit), que l'administrateur peut relever",
         ),
         1290 | 1836 => Some("le serveur est en lecture seule : visez le serveur principal"),
         code if codes::TRANSIENT.contains(&code) => Some("relancez : le serveur était occupé"),

@@ -68,14 +68,23 @@ pub(super) fn load(
         let mut session = database.session()?;
         session.exec("réglages de restauration", SQL_MODE, ())?;
         session.exec("réglages de restauration", "SET SESSION foreign_key_checks = 0", ())?;
+        // Tables of this name may be those of another run by now.
+        database.pass(&mut session)?;
         session.exec(&format!("suppression de {target}"), &format!("DROP TABLE IF EXISTS {}", quote(target)), ())?;
         session.exec(&format!("création de {target}"), ddl, ())?;
-        fill(&mut session, dir, entry, target, progress)?;
+        fill(&mut session, database, dir, entry, target, progress)?;
         compare(&mut session, database, entry, target, progress)
     })
 }
 
-fn fill(session: &mut Session, dir: &Path, entry: &TableEntry, target: &str, progress: &Progress) -> Result<()> {
+fn fill(
+    session: &mut Session,
+    database: &Database,
+    dir: &Path,
+    entry: &TableEntry,
+    target: &str,
+    progress: &Progress,
+) -> Result<()> {
     let doing = format!("chargement de {target}");
     let packet: Option<usize> = session.first("réglages du serveur", "SELECT @@max_allowed_packet", ())?;
     let most_bytes = (packet.unwrap_or(1 << 20) / 2).min(4 << 20);
@@ -93,6 +102,7 @@ fn fill(session: &mut Session, dir: &Path, entry: &TableEntry, target: &str, pro
             sent += batch.send(session, &doing)?;
             bar.set_position(sent);
             if sent % COMMIT_EVERY < MOST_ROWS as u64 {
+                database.pass(session)?;
                 session.exec(&doing, "COMMIT", ())?;
                 session.exec(&doing, "START TRANSACTION", ())?;
             }
@@ -105,6 +115,7 @@ fn fill(session: &mut Session, dir: &Path, entry: &TableEntry, target: &str, pro
     if batch.rows > 0 {
         batch.send(session, &doing)?;
     }
+    database.pass(session)?;
     session.exec(&doing, "COMMIT", ())?;
     bar.finish_and_clear();
     Ok(())

@@ -245,7 +245,8 @@ fn run(
         database.transaction(|session| undone.write(session))?;
         swap(database, &lock, &entries, &live)
     });
-    if swapped.is_err()
+    // Where another run has the lock, they may be its own by now.
+    if swapped.as_ref().is_err_and(|error| !error.is_locked_out())
         && let Err(error) = drop_tables(database, entries.iter().map(|entry| ddl::new_name(&entry.table)))
     {
         log::warn!("tables provisoires laissées : {error}");

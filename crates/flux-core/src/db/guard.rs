@@ -31,8 +31,11 @@ impl Database {
         *self.guard.0.write().unwrap_or_else(PoisonError::into_inner) = guard;
     }
 
-    /// Passes the guard, where there is one.
-    pub(super) fn pass(&self, session: &mut Session) -> Result<()> {
+    /// Passes the guard, where there is one: before what is done outside of [`Database::transaction`].
+    ///
+    /// # Errors
+    /// Why the run may not write any more.
+    pub(crate) fn pass(&self, session: &mut Session) -> Result<()> {
         self.guard.get().map_or(Ok(()), |guard| guard.pass(self, session))
     }
 }

@@ -22,6 +22,9 @@ pub(crate) enum Cluster {
     Group,
 }
 
+/// What a row of ours takes in a write set at most, the row that it replaces included.
+const BYTES_PER_ROW: u64 = 150;
+
 /// What a server says of itself as a node.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
@@ -103,6 +106,12 @@ impl State {
         self.most_bytes = most.filter(|most: &u64| *most > 0);
     }
 
+    /// Rows that one transaction may write, where the cluster limits it and cannot replicate it in fragments.
+    fn most_rows(&self) -> Option<usize> {
+        let limited = self.most_bytes.filter(|_| self.cluster.is_some() && !self.fragments)?;
+        usize::try_from(limited / BYTES_PER_ROW).ok()
+    }
+
     /// What a session on this node sets for itself: reads see what was committed before, on whichever node.
     fn settings(&self) -> Vec<&'static str> {
         let mut settings = Vec::new();
@@ -143,6 +152,7 @@ pub(super) struct Node {
     pub(super) flavour: Flavour,
     pub(super) packet: usize,
     pub(super) cluster: Option<Cluster>,
+    most_rows: Option<usize>,
     settings: Vec<&'static str>,
 }
 
@@ -211,8 +221,8 @@ fn open(connections: &[Connection], at: usize, limit: Option<Duration>) -> Resul
         );
     }
     let opts = limit.map_or(opts.clone(), |limit| limited(opts, flavour, limit));
-    let (target, settings) = (connection.target.clone(), state.settings());
-    Ok((Node { at, opts, target, version, flavour, packet, cluster: state.cluster, settings }, fit))
+    let (target, settings, most_rows) = (connection.target.clone(), state.settings(), state.most_rows());
+    Ok((Node { at, opts, target, version, flavour, packet, cluster: state.cluster, most_rows, settings }, fit))
 }
 
 /// The server ends a read after `limit`, and an answer that never comes is not waited for.
@@ -281,6 +291,11 @@ impl Database {
     /// Whether the server was a node of a cluster when it was connected to.
     pub(crate) fn is_clustered(&self) -> bool {
         self.nodes.current().cluster.is_some()
+    }
+
+    /// Rows that one transaction may write; `None` without a limit.
+    pub(crate) fn most_rows(&self) -> Option<usize> {
+        self.nodes.current().most_rows
     }
 
     /// What makes a session answer at once, though its node may lag behind the others.

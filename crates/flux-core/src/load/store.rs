@@ -74,7 +74,16 @@ impl<'a, T: Target> Store<'a, T> {
         // them a second time. Files that create nothing do not wait.
         let mut exclusive = self.target.exclusive(mapper);
         let mut known: Option<Created> = None;
-        let batches = batches(&self.found.tally, slices, self.target.most_rows());
+        let limit = self.job.run.database.most_rows();
+        let most = self.target.most_rows().into_iter().chain(limit).min();
+        let batches = batches(&self.found.tally, slices, most);
+        if batches.len() > 1 && limit.is_some() && limit == most {
+            log::info!(
+                "{} : {} transactions, chaque date entière : le groupe n'en prend pas de plus grande",
+                self.report.table,
+                batches.len()
+            );
+        }
         let (mut deleted, mut dims_hash) = (0, String::new());
         for (index, batch) in batches.iter().enumerate() {
             let is_last = index + 1 == batches.len();
