@@ -4,6 +4,7 @@
 mod check_import_progress;
 mod dates_of_a_load;
 mod failover;
+mod host_limits;
 mod import_bad_input;
 mod import_database_trouble;
 mod import_guards;

@@ -282,5 +282,5 @@ fn the_text_sums_up_and_names_the_next_step() {
     let world = World::whole();
     every_case(&world);
     let outcome = world.tool("migrate-temp-to-main").args(ALL).run().sane().expect_code(0);
-    let _ = outcome.expect_stdout("1 ligne ajoutée, 1 revue, 1 retirée").expect_stdout("verify-migration");
+    let _ = outcome.expect_stdout("1 ligne ajoutée, 1 mise à jour, 1 retirée").expect_stdout("verify-migration");
 }

@@ -128,7 +128,12 @@ fn three_goes_on_and_is_told() {
     assert!(run.stdout.contains("⚠  update-temp-tables") && run.stdout.contains("✓  verify-migration"), "{run}");
     // quiet: the whole report, for there is something to read
     let quiet = chain(&home, &bin).arg("-q").run().expect_code(3);
-    assert!(quiet.stdout.contains("sortie de update-temp-tables") && quiet.stdout.contains("Bilan"), "{quiet}");
+    let lines: Vec<&str> = quiet.stdout.lines().collect();
+    assert!(lines[0].starts_with("Bilan") && lines[1].starts_with('⚠') && lines[2].starts_with("  →"), "{quiet}");
+    assert!(quiet.stdout.contains("sortie de update-temp-tables") && quiet.stdout.contains("sortie de cleanup-temp"));
+    // The mail holds what those say that asked for a look; the report has the rest.
+    assert!(!quiet.stdout.contains("sortie de verify-migration"), "{quiet}");
+    assert!(report(&home).contains("sortie de verify-migration"));
 }
 
 #[test]
@@ -185,6 +190,40 @@ fn a_week_with_rejects_is_held_back_then_mended_and_migrated() {
     home.write_csv("duree_sejour.csv", good);
     chain(&home, bin_dir()).run().expect_code(0);
     assert!(db.count("fact_nuitees") > 0 && db.count("fact_sejours_duree") > 0);
+}
+
+#[test]
+fn a_renamed_zone_is_one_cause_in_the_mail_and_a_done_week_is_silent() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    home.tool("generate-sample-data").args(["--days", "7", "--scale", "0.2"]).run().expect_code(0);
+    let names: Vec<String> = home.list("data/data_temp").into_iter().filter(|name| name.ends_with(".csv")).collect();
+    let good: Vec<String> = names.iter().map(|name| home.read(format!("data/data_temp/{name}"))).collect();
+    for (name, content) in names.iter().zip(&good) {
+        home.write_csv(name, content.replace(";Lioran;", ";Massif du Lioran Renommé;"));
+    }
+    let held = chain(&home, bin_dir()).arg("-q").run().expect_code(3);
+    let lines: Vec<&str> = held.stdout.lines().collect();
+    assert!(lines[0].starts_with("Bilan") && lines[1].starts_with('⚠') && lines[2].starts_with("  →"), "{held}");
+    assert!(lines[2].contains("reference/zones.csv"), "the next step is that of the cause\n{held}");
+    // Three tools with a table of ten files or tables each, one of them with three tables; no list of lines.
+    assert!(lines.len() < 130, "{} lines\n{held}", lines.len());
+    assert_eq!(db.count("fact_nuitees"), 0);
+    for (name, content) in names.iter().zip(&good) {
+        home.write_csv(name, content);
+    }
+    chain(&home, bin_dir()).arg("-q").run().expect_code(0);
+    // Once more, with the same files delivered again, by each tool and by the chain.
+    for (name, content) in names.iter().zip(&good) {
+        home.write_csv(name, content);
+    }
+    for name in ["update-temp-tables", "check-status", "migrate-temp-to-main", "verify-migration", "cleanup-temp"] {
+        let again = home.tool(name).arg("-q").run().expect_code(0);
+        assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", ""), "{name}");
+    }
+    let again = chain(&home, bin_dir()).arg("-q").run().expect_code(0);
+    assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", ""));
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Report for Outcome {
             ));
         }
         let totals = &delivery.totals;
-        page.verdict(
+        page.conclude(
             Verdict::Ok,
             format!(
                 "{}, {}, {} ; détail dans {}",

@@ -13,7 +13,7 @@ pub(crate) const TOOL: Tool = Tool {
     details: "\
 Lit : les variables et les droits sur le serveur. N'écrit rien.
 Coût : quelques millisecondes. Peut être relancé à volonté.
-Codes de sortie : 0 tout va bien, 1 connexion impossible, 3 un réglage est à revoir.",
+Codes de sortie : 0 tout va bien, 1 connexion impossible, 3 un réglage est à vérifier.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

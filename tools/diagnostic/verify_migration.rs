@@ -33,7 +33,7 @@ ou quelque chose est laissé de côté.",
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Seulement ces tables (ou fichiers) : fact_nuitees,duree_sejour_fr,…
-    #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = flux_cli::weekly_file(), hide_possible_values = true)]
     only: Vec<String>,
     /// Clés listées par table et par sorte d'écart
     #[arg(long, value_name = "N", default_value = "20")]

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use flux_cli::{Context, DestroyerArgs, Former, SpaceArgs, Tool};
-use flux_core::domain::catalogue;
 use flux_core::error::Result;
 use flux_core::report::Report;
 use flux_core::upkeep::{self, CleanupOptions};
@@ -31,7 +30,7 @@ struct Args {
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
     year: i32,
     /// Seulement ces familles : Nuitee,LieuActivite_Soir,…
-    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
+    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = flux_cli::family(), hide_possible_values = true)]
     only: Vec<&'static str>,
     /// Lignes par transaction
     #[arg(long, value_name = "N", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

@@ -40,8 +40,8 @@ struct Args {
     /// Dossier où extraire, au lieu de data/data_extracted/
     #[arg(long, value_name = "DOSSIER")]
     output: Option<PathBuf>,
-    /// Taille extraite maximale d'une archive, en Gio
-    #[arg(long, value_name = "GIO", default_value = "50", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    /// Taille extraite maximale d'une archive (un nombre seul : Gio)
+    #[arg(long, value_name = "TAILLE", default_value = "50G", value_parser = flux_cli::parse_size_gio)]
     max_size: u64,
     /// Rapport maximal entre la taille extraite et celle de l'archive
     #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let limits = Limits { total: args.max_size << 30, ratio: args.max_ratio, ..Limits::default() };
+    let limits = Limits { total: args.max_size, ratio: args.max_ratio, ..Limits::default() };
     let options = ExtractOptions {
         sources: args.sources,
         output: args.output,

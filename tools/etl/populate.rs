@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use flux_cli::{Context, LoadArgs, Tool, WriterArgs};
-use flux_core::domain::catalogue::{self, Space};
+use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
 use flux_core::load::raw::{self, EtlOptions, EtlReport};
 
@@ -49,7 +49,7 @@ struct Args {
     #[arg(long, value_name = "DOSSIER", alias = "data-dir")]
     data_path: Option<PathBuf>,
     /// Seulement ces familles : Nuitee,LieuActivite_Soir,…
-    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
+    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = flux_cli::family(), hide_possible_values = true)]
     only: Vec<&'static str>,
     /// Lignes par transaction, pour un serveur qui en limite la taille (sinon, un fichier par transaction)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

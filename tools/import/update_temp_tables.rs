@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flux_cli::{Context, Former, LoadArgs, SpaceArgs, Tool, WriterArgs};
-use flux_core::domain::catalogue;
 use flux_core::error::Result;
 use flux_core::inspect;
 use flux_core::load::{self, ImportOptions, ImportReport};
@@ -39,10 +38,10 @@ struct Args {
     #[arg(long, value_name = "ANNÉE", value_parser = clap::value_parser!(i32).range(2000..=2100))]
     year: Option<i32>,
     /// Écarte les fichiers plus grands (100M si aucune taille n'est donnée)
-    #[arg(long, value_name = "TAILLE", num_args = 0..=1, default_missing_value = "100M", value_parser = parse_size)]
+    #[arg(long, value_name = "TAILLE", num_args = 0..=1, default_missing_value = "100M", value_parser = flux_cli::parse_size)]
     skip_large: Option<u64>,
     /// Seulement ces fichiers : frequentation_nuitee,duree_sejour_fr,…
-    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = catalogue::weekly_file)]
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = flux_cli::weekly_file(), hide_possible_values = true)]
     only: Vec<String>,
     /// Charge aussi les fichiers inchangés et remplace les dates réduites
     #[arg(long)]
@@ -102,19 +101,4 @@ fn run(args: Args, context: &Context) -> Result<ImportReport> {
         inspect::tell_strangers(&mut report)?;
     }
     Ok(report)
-}
-
-/// `100`, `50k`, `100M`, `2G`, with or without `iB`; multiples of 1024.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let text = text.trim().to_lowercase();
-    let digits = text.trim_end_matches(|c: char| c.is_alphabetic()).trim_end();
-    let factor = match text[digits.len()..].trim().trim_end_matches("ib").trim_end_matches(['b', 'o']) {
-        "" => 1,
-        "k" => 1 << 10,
-        "m" => 1 << 20,
-        "g" => 1 << 30,
-        _ => return Err("attendu : un nombre, suivi ou non de K, M ou G".into()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "attendu : un nombre, suivi ou non de K, M ou G".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "trop grand".to_owned())
 }

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::migrate::{self, CleanupOptions, KEEP_HISTORY};
+use flux_core::migrate::{self, CleanupOptions};
 use flux_core::report::Report;
+use flux_core::upkeep;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-temp",
@@ -17,7 +18,7 @@ Une table dont une seule ligne manque à la table principale est gardée, avec l
 est suspendu, ou qui perdraient trop, restent ; les autres dates de la table partent.
 Les lignes effacées sont celles que la table principale a à cet instant : si quelqu'un a écrit entre la preuve et
 l'effacement, rien n'est effacé.
-Oublie aussi les lignes gardées pour annuler les migrations de plus de --keep-history jours.
+Oublie aussi les lignes gardées pour annuler les migrations plus vieilles que --keep-history.
 Coût : deux lectures par index, puis un DELETE. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 une table n'a pas pu être lue ou vidée, 3 une table ou des dates sont gardées,
 4 une autre exécution est en cours.",
@@ -30,13 +31,13 @@ Codes de sortie : 0 fait, 1 une table n'a pas pu être lue ou vidée, 3 une tabl
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Seulement ces tables (ou fichiers) : fact_nuitees,duree_sejour_fr,…
-    #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = flux_cli::weekly_file(), hide_possible_values = true)]
     only: Vec<String>,
     /// Vide même sans preuve : les lignes non migrées sont perdues
     #[arg(long)]
     force: bool,
-    /// Jours pendant lesquels les lignes changées par les migrations sont gardées, pour pouvoir les annuler
-    #[arg(long, value_name = "JOURS", default_value_t = KEEP_HISTORY, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    /// Âge jusqu'auquel les lignes changées par les migrations sont gardées, pour pouvoir les annuler (un nombre seul : jours)
+    #[arg(long, value_name = "ÂGE", default_value = "400j", value_parser = parse_days)]
     keep_history: u32,
     #[command(flatten)]
     space: SpaceArgs,
@@ -57,4 +58,13 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         dry_run: args.writer.dry_run,
     };
     migrate::cleanup(&context.database()?, &options)
+}
+
+/// An age of whole days, from one on.
+fn parse_days(text: &str) -> Result<u32, String> {
+    let days = upkeep::parse_age(text)?.as_secs() / 86_400;
+    u32::try_from(days)
+        .ok()
+        .filter(|days| *days > 0)
+        .ok_or_else(|| "attendu : un jour au moins, par exemple 400j".into())
 }

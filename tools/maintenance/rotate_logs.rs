@@ -26,12 +26,12 @@ Codes de sortie : 0 fait, 1 échec, 3 fait mais un fichier n'a pas pu être trai
 
 #[derive(Debug, clap::Args)]
 struct Args {
-    /// Taille à partir de laquelle un journal tourne, en Mio
-    #[arg(long, value_name = "MIO", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    size: u32,
-    /// Âge à partir duquel il tourne, en jours
-    #[arg(long, value_name = "JOURS", default_value = "7", value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    age: u32,
+    /// Taille à partir de laquelle un journal tourne (un nombre seul : Mio)
+    #[arg(long, value_name = "TAILLE", default_value = "10M", value_parser = flux_cli::parse_size_mio)]
+    size: u64,
+    /// Âge à partir duquel il tourne (un nombre seul : jours)
+    #[arg(long, value_name = "ÂGE", default_value = "7j", alias = "age", value_parser = upkeep::parse_age)]
+    older_than: Duration,
     /// Journaux tournés à garder, pour chaque journal
     #[arg(long, value_name = "N", default_value = "14", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     keep: u32,
@@ -48,8 +48,8 @@ fn main() -> ExitCode {
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = RotateOptions {
-        size: u64::from(args.size) << 20,
-        age: Duration::from_secs(u64::from(args.age) * 86_400),
+        size: args.size,
+        age: args.older_than,
         keep: args.keep as usize,
         force: args.force,
         dry_run: args.writer.dry_run,

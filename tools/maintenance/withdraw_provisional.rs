@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use chrono::NaiveDate;
 use flux_cli::{Context, DestroyerArgs, SpaceArgs, Tool};
-use flux_core::domain::catalogue;
 use flux_core::error::Result;
 use flux_core::migrate::UndoOptions;
 use flux_core::report::Report;
@@ -39,7 +38,7 @@ struct Args {
     #[arg(long, value_name = "AAAA-MM-JJ")]
     to: Option<NaiveDate>,
     /// Seulement ces familles ou tables : Nuitee,fact_diurnes,…
-    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = catalogue::family)]
+    #[arg(long, value_name = "FAMILLE,…", value_delimiter = ',', value_parser = flux_cli::family(), hide_possible_values = true)]
     only: Vec<&'static str>,
     /// Annule un retrait : son exécution, telle que le rapport et l'historique la nomment (plan, --yes agit)
     #[arg(long, value_name = "EXÉCUTION", conflicts_with_all = ["only", "from", "to", "test"])]

@@ -18,7 +18,7 @@ colonnes et clés que les lignes permettent, noms de communes d'après leur code
 dimensions au-dessus des faits. Rien n'est effacé. Quand plus rien ne s'oppose, l'adoption est enregistrée : les
 autres outils refusent d'écrire avant. Les doubles et les lignes jumelles demandent un choix : ensure-schema
 --resolve-duplicates, merge-dimension, merge-zones.
-Les lignes provisoires qui ont été revues sont des volumes définitifs mal marqués : --definitive-marks flag les
+Les lignes provisoires qui ont été mises à jour sont des volumes définitifs mal marqués : --definitive-marks flag les
 marque définitives, keep les laisse ; sans ce choix, l'adoption attend.
 Coût : chaque table de faits est lue une fois par dimension ; une clé ajoutée à une grande table prend des minutes.
 Peut être relancé à volonté.
@@ -33,7 +33,7 @@ struct Args {
     /// Répare ce qui ne perd rien, et enregistre l'adoption quand plus rien ne s'y oppose
     #[arg(long)]
     apply: bool,
-    /// Lignes provisoires qui ont été revues : flag (définitives), keep (provisoires)
+    /// Lignes provisoires qui ont été mises à jour : flag (définitives), keep (provisoires)
     #[arg(long, value_name = "CHOIX", num_args = 0..=1, default_missing_value = "flag", requires = "apply", value_parser = str::parse::<Marks>)]
     definitive_marks: Option<Marks>,
 }

@@ -32,7 +32,7 @@ Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 m
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Seulement ces tables (ou fichiers) : duree_sejour_fr,…
-    #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = flux_cli::weekly_file(), hide_possible_values = true)]
     only: Vec<String>,
     #[command(flatten)]
     migration: MigrationArgs,

@@ -16,14 +16,14 @@ pub(crate) const TOOL: Tool = Tool {
 Lit : les tables temporaires. Écrit : les tables principales, chacune dans une transaction.
 Une clé connue prend le nouveau volume, une nouvelle clé est ajoutée, une ligne provisoire dont la clé
 n'est plus livrée (aux dates de la table temporaire) est retirée. Les lignes définitives sont gardées,
-sauf --overwrite-definitive. Temporaires = ajoutées + revues + identiques + définitives gardées.
+sauf --overwrite-definitive. Temporaires = ajoutées + mises à jour + identiques + définitives gardées.
 Une ligne n'est retirée que s'il est établi qu'Orange l'a retirée :
   - une date dont des lignes ont été rejetées ou retenues à l'import ne retire rien (« suspendu ») ;
   - une date, ou une date d'une zone, qui perdrait plus que --max-shrink de ses lignes ou de son volume
     reste telle quelle, en entier ; --force la migre ;
   - des lignes qu'aucun import enregistré n'a apportées ne changent rien, sauf --include-unrecorded ;
   - des lignes sans ventilation (département, pays ou durée 0) sont signalées et ne sont pas migrées.
-Chaque ligne retirée ou revue est gardée dans l'historique : --undo EXÉCUTION montre ce qu'une annulation
+Chaque ligne retirée ou mise à jour est gardée dans l'historique : --undo EXÉCUTION montre ce qu'une annulation
 rendrait, --yes l'exécute, sauf où les lignes ont changé depuis.
 Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes, deux au plus si tout est revu ; mémoire constante.
 Peut être relancé à volonté : une seconde fois ne change rien.
@@ -37,7 +37,7 @@ côté, 4 une autre exécution est en cours.",
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Seulement ces tables (ou fichiers) : fact_nuitees,duree_sejour_fr,…
-    #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NOM,…", value_delimiter = ',', value_parser = flux_cli::weekly_file(), hide_possible_values = true)]
     only: Vec<String>,
     #[command(flatten)]
     migration: MigrationArgs,

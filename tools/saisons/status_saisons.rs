@@ -14,7 +14,7 @@ pub(crate) const TOOL: Tool = Tool {
 Lit : dim_saisons, dim_periodes, dim_dates, les dates des faits. N'écrit rien.
 Les constats sont ceux de `verifier-saisons`, qui les donne tous ; avec -q, rien n'est dit quand tout va bien.
 Coût : quelques secondes au plus (seuls les index sur les dates sont lus). Peut être relancé à volonté.
-Codes de sortie : 0 à jour, 1 base ou table absente, 3 à revoir.",
+Codes de sortie : 0 à jour, 1 base ou table absente, 3 à vérifier.",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT

@@ -9,6 +9,7 @@ mod logging;
 mod output;
 mod tool;
 mod usage;
+mod values;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
@@ -18,7 +19,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use flux_core::db::{Database, Trail};
@@ -36,15 +36,7 @@ use colour::Colour;
 pub use output::{DOCUMENT_VERSION, complain, print};
 pub use tool::{Category, Former, Tool};
 pub use usage::{explain, paragraphs};
-
-/// `50`, `12,5 %`: a share from 0 to 100, for clap.
-///
-/// # Errors
-/// What is expected.
-pub fn parse_percent(text: &str) -> std::result::Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim_end().replace(',', ".").parse().unwrap_or(-1.0);
-    if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("attendu : un pourcentage de 0 à 100".into()) }
-}
+pub use values::{choice, family, parse_percent, parse_size, parse_size_gio, parse_size_mio, weekly_file};
 
 /// How to reach the database. Flattened into every tool.
 #[derive(Debug, Clone, Args)]
@@ -87,7 +79,7 @@ struct OutputArgs {
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// Couleurs : sur un terminal seulement (auto, sauf NO_COLOR), toujours, jamais
-    #[arg(long, value_name = "QUAND", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(long, value_name = "QUAND", value_enum, default_value_t)]
     color: Colour,
     /// Plus de messages (deux fois : tous)
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -133,14 +125,6 @@ impl SpaceArgs {
     pub fn space(self) -> Space {
         Space::from_flag(self.test)
     }
-}
-
-/// A value of the core that is one of these words: the help and the completions list them.
-pub fn choice<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
-where
-    T: std::str::FromStr<Err: std::fmt::Display> + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>().map_err(|error| error.to_string()))
 }
 
 /// For tools that load CSV files. Flattened into their arguments.

@@ -97,7 +97,7 @@ pub(super) fn install(
 }
 
 /// Most lines of a report that go into the log.
-const MOST_LINES: usize = 500;
+const MOST_LINES: usize = 5_000;
 
 /// Writes a report into the log as people read it: verdict, numbers of each table, findings. `text` is asked for only where there is one.
 pub(super) fn report(text: impl FnOnce() -> String) {

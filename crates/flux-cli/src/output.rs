@@ -30,21 +30,23 @@ pub(crate) fn written(result: io::Result<()>) -> Result<()> {
 
 /// Prints the report or the error; the exit code.
 pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result<R>, seconds: f64) -> u8 {
+    let subject = tool.subject();
     let shown = result.and_then(|report| {
         let verdict = report.verdict();
         logging::report(|| {
             let mut page = Page::for_log();
-            report::show(&report, &mut page);
-            page.text().to_owned()
+            report::show(&subject, &report, &mut page);
+            page.text()
         });
         let text = if output.json {
             document(tool, verdict, verdict.code(), seconds, &report)?
         } else if output.quiet && verdict == Verdict::Ok {
             String::new()
         } else {
-            let mut page = Page::for_stdout();
-            report::show(&report, &mut page);
-            if output.color.wanted() { colour::paint(page.text()) } else { page.text().to_owned() }
+            let page = Page::for_stdout();
+            let mut page = if output.verbose > 0 { page.exhaustive() } else { page };
+            report::show(&subject, &report, &mut page);
+            if output.color.wanted() { colour::paint(&page.text()) } else { page.text() }
         };
         Ok((text, verdict.code()))
     });

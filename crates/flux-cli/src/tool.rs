@@ -38,6 +38,13 @@ impl Tool {
         command: |tool| Command::new(tool.name),
         run: |_, _| ExitCode::FAILURE,
     };
+
+    /// The first line of its report: its name and what it does.
+    pub(crate) fn subject(&self) -> String {
+        let mut about = self.about.chars();
+        let first = about.next().map(|c| c.to_lowercase().collect::<String>()).unwrap_or_default();
+        format!("{} : {first}{}", self.name, about.as_str())
+    }
 }
 
 /// The name of an old script, and the arguments that it stands for.

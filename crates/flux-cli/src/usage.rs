@@ -50,7 +50,11 @@ pub(super) fn localise(command: Command) -> Command {
             values if values.is_empty() => values,
             values => format!(" [{label}{values}]"),
         };
-        let choices = list("", arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect());
+        let shown = !arg.is_hide_possible_values_set();
+        let choices = list(
+            "",
+            arg.get_possible_values().iter().filter(|_| shown).map(|value| value.get_name().to_owned()).collect(),
+        );
         let defaults = arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
         let defaults = list("défaut : ", defaults);
         arg.help(format!("{help}{choices}{defaults}")).hide_default_value(true).hide_possible_values(true)

@@ -345,7 +345,7 @@ impl Report for AdminReport {
             page.finding(finding);
         }
         if self.findings.is_empty() {
-            page.verdict(Verdict::Ok, "les appels protégés sont refusés, les comptes sont en ordre");
+            page.conclude(Verdict::Ok, "les appels protégés sont refusés, les comptes sont en ordre");
         }
     }
 

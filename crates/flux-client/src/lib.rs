@@ -234,7 +234,7 @@ impl Report for PortalReport {
         }
         let good = self.calls.iter().filter(|call| call.verdict == Verdict::Ok).count() as u64;
         let summary = format!("{} sur {}", plural(good, "appel correct", "appels corrects"), self.calls.len());
-        page.verdict(self.verdict(), summary);
+        page.conclude(self.verdict(), summary);
     }
 
     fn verdict(&self) -> Verdict {

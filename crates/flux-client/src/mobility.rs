@@ -407,7 +407,7 @@ impl Report for MobilityReport {
         }
         let verdict = self.verdict();
         if verdict == Verdict::Ok {
-            page.verdict(
+            page.conclude(
                 verdict,
                 format!("l'API et la base disent la même chose ({} communes en base)", self.communes_sql),
             );

@@ -229,6 +229,14 @@ impl Error {
         Some(hint.to_owned())
     }
 
+    /// Which limit of the account or setting of the host the server named, where that is what it refused.
+    pub(crate) fn host_limit(&self) -> Option<HostLimit> {
+        match self {
+            Error::Connect { source, .. } | Error::Sql { source, .. } => HostLimit::of(source),
+            _ => None,
+        }
+    }
+
     /// Wraps a driver error with what was being done.
     pub(crate) fn sql(doing: impl Into<String>) -> impl FnOnce(mysql::Error) -> Error {
         let doing = doing.into();
@@ -347,6 +355,9 @@ fn busy_hint(connections: &[u64]) -> String {
 
 /// The server's own words without the driver's wrapping.
 fn describe(error: &mysql::Error) -> String {
+    if let (Some(limit), mysql::Error::MySqlError(server)) = (HostLimit::of(error), error) {
+        return format!("{} (erreur {})", limit.what(), server.code);
+    }
     match error {
         mysql::Error::MySqlError(server) if server.code == 1054 => {
             let column = quoted_name(&server.message).unwrap_or_else(|| server.message.clone());
@@ -380,8 +391,8 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             1044 => "demandez à l'administrateur les droits de cet utilisateur sur cette base",
             1049 => "créez la base ou corrigez DB_DATABASE, puis lancez `ensure-schema --seed`",
             1040 => "le serveur est saturé : relancez dans quelques minutes",
-            code => match account_hint(code, &server.message) {
-                Some(hint) => hint,
+            _ => match HostLimit::of(error) {
+                Some(limit) => limit.hint(),
                 None => "vérifiez les réglages DB_* dans .env, puis essayez `simple-test`",
             },
         },
@@ -398,26 +409,65 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
     }
 }
 
-/// What to do about a limit that the host has set for the account, or about the account's state.
-fn account_hint(code: u16, message: &str) -> Option<&'static str> {
-    Some(match code {
-        1203 | 1226 if message.contains("user_connections") || code == 1203 => {
-            "le compte a atteint son nombre de connexions simultanées : fermez ce qui les tient, baissez --jobs, ou demandez à \
+/// Whether the account holds as many connections as it may.
+pub(crate) fn is_without_room(error: &mysql::Error) -> bool {
+    HostLimit::of(error) == Some(HostLimit::Connections)
+}
+
+/// What the host of a database allows an account, the state of the account, and a setting that it chose for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostLimit {
+    /// Connections at a time.
+    Connections,
+    /// Queries, changes or connections in an hour.
+    Hour,
+    /// The password has to be changed.
+    Expired,
+    /// The account is locked.
+    Locked,
+    /// The binary log takes statements, which the isolation of ours cannot be written as.
+    Binlog,
+}
+
+impl HostLimit {
+    fn of(error: &mysql::Error) -> Option<Self> {
+        let mysql::Error::MySqlError(server) = error else { return None };
+        Some(match server.code {
+            1203 => Self::Connections,
+            1226 if server.message.contains("user_connections") => Self::Connections,
+            1226 => Self::Hour,
+            1820 | 1862 => Self::Expired,
+            3118 | 4151 => Self::Locked,
+            1662 | 1663 | 1665 => Self::Binlog,
+            _ => return None,
+        })
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Connections => "le compte tient déjà toutes les connexions auxquelles il a droit",
+            Self::Hour => "le compte a épuisé ce que l'hébergeur lui accorde par heure",
+            Self::Expired => "le mot de passe du compte a expiré",
+            Self::Locked => "le compte est verrouillé",
+            Self::Binlog => "le journal binaire du serveur, en mode STATEMENT, n'accepte pas cette écriture",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Connections => {
+                "fermez ce qui les tient, baissez --jobs, ou demandez à \
              l'hébergeur de relever MAX_USER_CONNECTIONS"
-        }
-        1226 => {
-            "le compte a épuisé son quota de l'heure : relancez à l'heure suivante, la reprise est sans risque, ou demandez à \
+            }
+            Self::Hour => {
+                "relancez à l'heure suivante, la reprise est sans risque, ou demandez à \
              l'hébergeur de relever cette limite (MAX_QUERIES_PER_HOUR…)"
+            }
+            Self::Expired => "changez-le (ALTER USER … IDENTIFIED BY …), puis mettez DB_PASSWORD à jour",
+            Self::Locked => "demandez à l'administrateur ALTER USER … ACCOUNT UNLOCK",
+            Self::Binlog => "demandez à l'administrateur SET GLOBAL binlog_format = 'ROW' (ou MIXED)",
         }
-        1820 | 1862 => {
-            "le mot de passe du compte a expiré : changez-le (ALTER USER … IDENTIFIED BY …), puis mettez DB_PASSWORD à jour"
-        }
-        3118 | 4151 => "le compte est verrouillé : demandez à l'administrateur ALTER USER … ACCOUNT UNLOCK",
-        1665 | 1662 | 1663 => {
-            "le journal binaire du serveur est en mode STATEMENT : demandez à l'administrateur SET GLOBAL binlog_format = 'ROW' (ou MIXED)"
-        }
-        _ => return None,
-    })
+    }
 }
 
 /// A message that the driver did not even send.
@@ -445,7 +495,7 @@ fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
         ),
         1290 | 1836 => Some("le serveur est en lecture seule : visez le serveur principal"),
         code if codes::TRANSIENT.contains(&code) => Some("relancez : le serveur était occupé"),
-        code => account_hint(code, &server.message),
+        _ => HostLimit::of(error).map(HostLimit::hint),
     }
 }
 

@@ -36,7 +36,7 @@ struct Served {
 
 impl Report for Served {
     fn render(&self, page: &mut Page) {
-        page.verdict(Verdict::Ok, format!("portail arrêté après {} s ({})", number(self.served_s), self.address));
+        page.conclude(Verdict::Ok, format!("portail arrêté après {} s ({})", number(self.served_s), self.address));
     }
 
     fn verdict(&self) -> Verdict {

@@ -176,7 +176,7 @@ impl Report for UsersReport {
         }
         if self.findings.is_empty() {
             let ended = plural(self.sessions_ended, "session fermée", "sessions fermées");
-            page.verdict(
+            page.conclude(
                 Verdict::Ok,
                 match (self.action, self.sessions_ended) {
                     ("list", _) => plural(self.accounts.len() as u64, "compte", "comptes"),

@@ -153,8 +153,9 @@ impl TestDb {
         self.admin_exec(&format!("CREATE USER '{}'@'%' IDENTIFIED BY '{}'", account.user, account.password));
     }
 
+    /// Runs a statement as the administrator of the server.
     #[track_caller]
-    fn admin_exec(&self, sql: &str) {
+    pub fn admin_exec(&self, sql: &str) {
         let mut conn = self.address.admin().unwrap_or_else(|e| panic!("cannot connect to the test server: {e}"));
         conn.query_drop(sql).unwrap_or_else(|e| panic!("{e}\nin: {sql}"));
     }

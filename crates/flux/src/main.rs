@@ -30,7 +30,7 @@ Lit : le dossier de travail, .env, les dossiers de données, la base (version, d
 les noms sous lesquels les outils sont installés. Écrit : un fichier d'essai, aussitôt effacé, dans chaque dossier où les outils
 écrivent. Chaque constat est suivi de ce qui y remédie.
 Coût : une seconde. Peut être relancé à volonté.
-Codes de sortie : 0 tout est prêt, 3 quelque chose est à revoir.",
+Codes de sortie : 0 tout est prêt, 3 quelque chose est à vérifier.",
     command: flux_cli::command::<DoctorArgs>,
     run: |tool, arguments| flux_cli::run(tool, arguments, |_: DoctorArgs, context| Ok(doctor(&context.settings))),
     ..Tool::DEFAULT
@@ -138,7 +138,7 @@ fn launch(arguments: &[OsString]) -> Result<ExitCode> {
             None => {
                 let mut page = Page::for_stdout();
                 list_category(&mut page, category);
-                return print(page.text());
+                return print(&page.text());
             }
         },
         None => (first, &arguments[1..]),
@@ -222,7 +222,7 @@ fn list(json: bool) -> Result<ExitCode> {
     }
     let mut page = Page::for_stdout();
     CATEGORIES.iter().for_each(|category| list_category(&mut page, category));
-    print(page.text())
+    print(&page.text())
 }
 
 fn list_category(page: &mut Page, category: &Category) {

@@ -309,7 +309,7 @@ fn marked(session: &mut Session, present: &HashMap<String, Existing>, found: &mu
     let rows: u64 = marked.iter().map(|table| table.rows).sum();
     if rows > 0 {
         let message = format!(
-            "{} provisoires et pourtant revues : des volumes définitifs, que la prochaine migration remplacerait",
+            "{} provisoires et pourtant mises à jour : des volumes définitifs, que la prochaine migration remplacerait",
             plural(rows, "ligne marquée", "lignes marquées")
         );
         let finding = Finding::attention(Code::DefinitiveMarked, "is_provisional", message).action(

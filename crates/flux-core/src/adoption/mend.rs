@@ -64,7 +64,7 @@ fn push(steps: &mut Vec<Step>, place: &str, what: &str, result: Result<u64>) -> 
         Err(error @ (Error::Interrupted | Error::Connect { .. })) => return Err(error),
         Err(error) if error.is_locked_out() => return Err(error),
         Err(error) => {
-            log::error!("{place} : {error}");
+            log::info!("{place} : {error}");
             let hint = error.hint().map_or_else(String::new, |hint| format!(" (→ {hint})"));
             steps.push(step(0, Some(format!("{error}{hint}"))));
         }

@@ -170,13 +170,16 @@ impl Report for AdoptReport {
                 Origin::Empty => "prête : la base est vide, `ensure-schema --seed` la prépare",
                 _ => "prête : la base vient de ces outils",
             };
-            page.verdict(Verdict::Ok, what);
+            page.conclude(Verdict::Ok, what);
             return;
         }
         let count = number(self.findings.len() as u64);
-        page.verdict(Verdict::Attention, format!("{count} à régler avant que les outils n'écrivent, dans cet ordre :"));
+        page.conclude(
+            Verdict::Attention,
+            format!("{count} à régler avant que les outils n'écrivent, dans cet ordre :"),
+        );
         for (at, action) in self.order.iter().enumerate() {
-            page.line(format!("  {}. {action}", at + 1));
+            page.action(&format!("{}. {action}", at + 1));
         }
     }
 

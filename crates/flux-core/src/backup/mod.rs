@@ -381,7 +381,7 @@ impl Report for BackupReport {
                 Kind::Dump => format!("toute la base {}", self.done.verb(1, saved)),
                 _ => self.done.count(self.tables.len() as u64, ["table", "tables"], saved),
             };
-            page.verdict(Verdict::Ok, format!("{what} dans {}", self.path.display()));
+            page.conclude(Verdict::Ok, format!("{what} dans {}", self.path.display()));
             for line in &self.tables {
                 page.line(format!("  {}", line.table));
             }
@@ -404,7 +404,7 @@ impl Report for BackupReport {
                 _ => format!("{}, volume {}", plural(self.rows, "ligne", "lignes"), number(self.volume)),
             };
             let line = format!("{} : {rows}, {}", self.path.display(), bytes(self.bytes));
-            page.verdict(Verdict::Ok, line);
+            page.conclude(Verdict::Ok, line);
         }
         for name in &self.removed {
             let would = self.done.verb(1, ["retirée", "retirées"]);

@@ -656,7 +656,7 @@ impl RestoreReport {
         });
         if self.findings.is_empty() {
             let name = self.name();
-            page.verdict(Verdict::Ok, format!("{name} : tailles, sommes et lignes conformes au manifeste"));
+            page.conclude(Verdict::Ok, format!("{name} : tailles, sommes et lignes conformes au manifeste"));
         }
     }
 
@@ -678,7 +678,7 @@ impl RestoreReport {
         let tables = self.done.count(self.tables.len() as u64, ["table", "tables"], ["restaurée", "restaurées"]);
         let kept = self.tables.iter().any(|line| line.kept_as.is_some());
         if self.done.really() {
-            page.verdict(Verdict::Ok, format!("{name} : {tables}, valeurs comparées une à une"));
+            page.conclude(Verdict::Ok, format!("{name} : {tables}, valeurs comparées une à une"));
             if kept {
                 page.action(
                     "anciennes tables gardées : `restore-critical --drop-old` les supprime, `--undo` les remet",
@@ -686,7 +686,7 @@ impl RestoreReport {
             }
             return;
         }
-        page.verdict(Verdict::Ok, format!("{name} est intacte : {tables}"));
+        page.conclude(Verdict::Ok, format!("{name} est intacte : {tables}"));
         if kept {
             page.line(
                 "  Ce qui a été écrit depuis la sauvegarde ne serait plus en service ; il serait gardé jusqu'à --drop-old.",
@@ -697,7 +697,7 @@ impl RestoreReport {
 
     fn render_aside(&self, page: &mut Page) {
         if self.tables.is_empty() {
-            page.verdict(Verdict::Ok, "aucune table gardée d'une restauration");
+            page.conclude(Verdict::Ok, "aucune table gardée d'une restauration");
             return;
         }
         let lost = self.done.say(">lignes perdues", ">lignes qui seraient perdues");
@@ -713,7 +713,7 @@ impl RestoreReport {
         let lost: u64 = self.tables.iter().filter_map(|line| line.rows_lost).sum();
         let tables = self.done.count(self.tables.len() as u64, noun, participle);
         let lost = self.done.count(lost, ["ligne", "lignes"], ["perdue", "perdues"]);
-        page.verdict(Verdict::Ok, format!("{tables}, {lost}"));
+        page.conclude(Verdict::Ok, format!("{tables}, {lost}"));
         if !self.done.really() {
             page.confirm(None);
         }

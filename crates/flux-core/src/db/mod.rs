@@ -5,6 +5,7 @@ mod guard;
 mod lock;
 mod node;
 mod retry;
+mod room;
 mod session;
 mod watch;
 
@@ -25,6 +26,7 @@ pub(crate) use lock::{NamedLock, holder};
 pub(crate) use node::Cluster;
 use node::Nodes;
 use retry::Budget;
+use room::Room;
 pub use session::Session;
 
 /// Which of the two families of servers this is.
@@ -69,6 +71,7 @@ pub struct Database {
     version: String,
     flavour: Flavour,
     budget: Budget,
+    room: Room,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
     idle: Arc<Mutex<Vec<Linked>>>,
     guard: Guarded,
@@ -121,7 +124,8 @@ impl Database {
     fn open(settings: &Settings, tool: &'static str, account: Account, limit: Option<Duration>) -> Result<Self> {
         let connections = settings.connections(account)?;
         let name = connections.first().map(|connection| connection.database.clone()).unwrap_or_default();
-        let nodes = Nodes::open(connections, limit)?;
+        let room = Room::default();
+        let nodes = Nodes::open(connections, limit, room.clone())?;
         let node = nodes.current();
         Ok(Self {
             tool,
@@ -130,6 +134,7 @@ impl Database {
             version: node.version.clone(),
             flavour: node.flavour,
             budget: Budget::default(),
+            room,
             idle: Arc::default(),
             guard: Guarded::default(),
             nodes: Arc::new(nodes),
@@ -170,13 +175,6 @@ impl Database {
     /// # Errors
     /// [`Error::Connect`].
     pub fn session(&self) -> Result<Session> {
-        loop {
-            let Some(linked) = self.idle().pop() else { break };
-            let mut session = Session::new(linked, &self.nodes.current());
-            if session.is_alive() {
-                return Ok(session);
-            }
-        }
         match self.link() {
             Err(error) if error.is_passing() && self.move_on() => {
                 log::debug!("{error}");
@@ -186,14 +184,28 @@ impl Database {
         }
     }
 
+    /// A connection that was given back, else a new one.
     fn link(&self) -> Result<Session> {
         let node = self.nodes.current();
         let wrap = |source| Error::Connect { target: node.target.clone(), source: Box::new(source) };
-        let mut conn = watch::connect(node.opts.clone()).map_err(wrap)?;
-        node.dress(&mut conn).map_err(wrap)?;
-        let mut linked = Linked::new(conn, self.flavour).map_err(wrap)?;
-        watch::end_cut_off(&mut linked.conn, &linked.server).map_err(wrap)?;
-        Ok(Session::new(linked, &node))
+        let idle = || {
+            std::iter::from_fn(|| self.idle().pop())
+                .map(|linked| Session::new(linked, &node))
+                .find_map(|mut session| session.is_alive().then_some(session))
+        };
+        let open = || {
+            let mut conn = watch::connect(node.opts.clone())?;
+            node.dress(&mut conn)?;
+            let mut linked = Linked::new(conn, self.flavour)?;
+            watch::end_cut_off(&mut linked.conn, &linked.server)?;
+            Ok(Session::new(linked, &node))
+        };
+        self.room.connect(idle, open).map_err(wrap)
+    }
+
+    /// Whether the account may hold so few connections that those which are only of use should be given back.
+    pub(crate) fn is_short_of_connections(&self) -> bool {
+        self.room.is_short()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Linked>> {

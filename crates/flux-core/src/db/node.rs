@@ -8,6 +8,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, Opts, OptsBuilder};
 use serde::Serialize;
 
+use crate::db::room::Room;
 use crate::db::{Database, Flavour, NETWORK, Session};
 use crate::error::{Error, Result};
 use crate::settings::{Connection, TlsMode};
@@ -163,6 +164,7 @@ pub(super) struct Nodes {
     /// What an answer may take, for a program that answers others.
     limit: Option<Duration>,
     current: RwLock<Arc<Node>>,
+    room: Room,
 }
 
 impl Nodes {
@@ -171,11 +173,11 @@ impl Nodes {
     ///
     /// # Errors
     /// [`Error::Connect`] for the last one that could not be reached.
-    pub(super) fn open(connections: Vec<Connection>, limit: Option<Duration>) -> Result<Self> {
+    pub(super) fn open(connections: Vec<Connection>, limit: Option<Duration>, room: Room) -> Result<Self> {
         let (mut second, mut failed) = (None, None);
         for at in 0..connections.len() {
-            match open(&connections, at, limit) {
-                Ok((node, true)) => return Ok(Self { connections, limit, current: RwLock::new(Arc::new(node)) }),
+            match open(&connections, at, limit, &room) {
+                Ok((node, true)) => return Ok(Self { connections, limit, current: RwLock::new(Arc::new(node)), room }),
                 Ok((node, false)) => second = second.or(Some(node)),
                 Err(error) => {
                     if connections.len() > 1 {
@@ -186,7 +188,7 @@ impl Nodes {
             }
         }
         match (second, failed) {
-            (Some(node), _) => Ok(Self { connections, limit, current: RwLock::new(Arc::new(node)) }),
+            (Some(node), _) => Ok(Self { connections, limit, current: RwLock::new(Arc::new(node)), room }),
             (None, Some(error)) => Err(error),
             (None, None) => Err(Error::Config {
                 message: "DB_HOST ne nomme aucun serveur".into(),
@@ -201,9 +203,9 @@ impl Nodes {
 }
 
 /// Whether the server is fit for writing beside it; one server alone is taken as it is.
-fn open(connections: &[Connection], at: usize, limit: Option<Duration>) -> Result<(Node, bool)> {
+fn open(connections: &[Connection], at: usize, limit: Option<Duration>, room: &Room) -> Result<(Node, bool)> {
     let connection = &connections[at];
-    let (opts, mut conn) = link(connection)?;
+    let (opts, mut conn) = link(connection, room)?;
     let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
     let state = State::read(&mut conn).map_err(wrap)?;
     let (version, packet): (String, usize) =
@@ -242,13 +244,14 @@ fn limited(opts: Opts, flavour: Flavour, limit: Duration) -> Opts {
         .into()
 }
 
-fn link(connection: &Connection) -> Result<(Opts, Conn)> {
+fn link(connection: &Connection, room: &Room) -> Result<(Opts, Conn)> {
     let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
     // A server may accept connections and answer none: the first one has a time limit for answers too. The others have none, for a
     // statement may take its time.
     let connect = |opts: &Opts| {
         let limit = opts.get_tcp_connect_timeout();
-        Conn::new(OptsBuilder::from_opts(opts.clone()).read_timeout(limit).write_timeout(limit))
+        let limited = OptsBuilder::from_opts(opts.clone()).read_timeout(limit).write_timeout(limit);
+        room.connect(|| None, || Conn::new(limited.clone()))
     };
     if connection.tls == TlsMode::Disabled {
         let opts = connection.opts(false);
@@ -328,7 +331,9 @@ impl Database {
         }
         for step in 1..=count {
             let at = (from.at + step) % count;
-            let Ok((node, true)) = open(&self.nodes.connections, at, self.nodes.limit) else { continue };
+            let Ok((node, true)) = open(&self.nodes.connections, at, self.nodes.limit, &self.nodes.room) else {
+                continue;
+            };
             if at != from.at {
                 log::warn!("{} ne répond plus comme il faut : la suite sur {}", from.target, node.target);
             }

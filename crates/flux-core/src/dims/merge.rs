@@ -480,7 +480,7 @@ impl Report for MergeReport {
         }
         page.gap();
         if self.merges.is_empty() {
-            page.verdict(
+            page.conclude(
                 Verdict::Ok,
                 if self.dimension == Dim::Zone.spec().table {
                     "aucune zone n'est en plusieurs lignes"
@@ -489,10 +489,10 @@ impl Report for MergeReport {
                 },
             );
         } else if self.applied {
-            page.verdict(Verdict::Ok, "réunies ; par table et par date, le volume est prouvé égal");
+            page.conclude(Verdict::Ok, "réunies ; par table et par date, le volume est prouvé égal");
         } else {
             let pairs = self.merges.len() as u64;
-            page.verdict(Verdict::Ok, self.done.count(pairs, ["paire", "paires"], ["réunie", "réunies"]));
+            page.conclude(Verdict::Ok, self.done.count(pairs, ["paire", "paires"], ["réunie", "réunies"]));
             page.confirm(Some("sauvegardez avec `backup-critical --all`"));
         }
     }

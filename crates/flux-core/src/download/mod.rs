@@ -207,7 +207,7 @@ fn one(
     let outcome = match fetch::fetch(remote, file, memory, progress) {
         Ok(whole) => publish(file, older, whole, memory)?,
         Err(Missed::File { message, action }) => {
-            log::error!("{} : {message}", file.file_name);
+            log::info!("{} : {message}", file.file_name);
             Outcome::Failed { message, action }
         }
         Err(Missed::Run(error)) => return Err(error),

@@ -230,7 +230,7 @@ impl Report for DownloadReport {
                 self.folder.display()
             )
         };
-        page.verdict(self.verdict(), line);
+        page.conclude(self.verdict(), line);
         if totals.fetched > 0 {
             page.action("`extract-only` décompresse les archives");
         }

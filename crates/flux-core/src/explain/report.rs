@@ -240,7 +240,7 @@ impl ExplainReport {
             verdict
         };
         page.line(&self.text);
-        page.verdict(sign, &self.explanation);
+        page.conclude(sign, &self.explanation);
         page.gap();
         if let Some(line) = &self.line {
             let volume = line

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Entry, hash};
 use crate::progress::Progress;
-use crate::report::{Code, Done, Page, Report, Table, Verdict, bytes, plural};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, plural};
 use crate::settings::Settings;
 use crate::signals;
 use memory::Memory;
@@ -142,7 +142,7 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
                 return Err(Error::Interrupted);
             }
             Err(error) => {
-                log::error!("{} : {error}", archive.display());
+                log::info!("{} : {error}", archive.display());
                 report.code = Some(Code::of(&error));
                 report.error = Some(error.to_string());
             }
@@ -343,14 +343,14 @@ impl Report for ExtractReport {
         }
         for archive in &self.archives {
             if let Some(error) = &archive.error {
-                page.verdict(Verdict::Error, format!("{} : {error}", archive.archive.display()));
+                page.finding(&Finding::failed(archive.code, archive.archive.display().to_string(), error, None));
             }
         }
         for archive in &self.archives {
             archive.render_left_behind(page);
         }
         let extracted = self.archives.iter().filter(|archive| archive.status == Outcome::Extracted).count() as u64;
-        page.verdict(
+        page.conclude(
             self.verdict(),
             format!(
                 "{} sur {}, vers {}",

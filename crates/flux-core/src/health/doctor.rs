@@ -356,14 +356,19 @@ impl Report for DoctorReport {
         page.gap();
         let count: usize = self.checks.iter().map(|check| check.findings.len()).sum();
         let verdict = self.verdict();
-        page.verdict(
+        page.conclude(
             verdict,
             if verdict == Verdict::Ok {
                 "tout est prêt".into()
             } else {
-                plural(count as u64, "point à revoir", "points à revoir")
+                plural(count as u64, "point à vérifier", "points à vérifier")
             },
         );
+        if let Some(first) =
+            self.checks.iter().flat_map(|check| &check.findings).find_map(|found| found.action.as_ref())
+        {
+            page.action(first);
+        }
     }
 
     fn verdict(&self) -> Verdict {

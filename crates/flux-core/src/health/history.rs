@@ -69,7 +69,7 @@ fn local(at: &str) -> String {
 impl Report for HistoryReport {
     fn render(&self, page: &mut Page) {
         if self.events.is_empty() {
-            page.verdict(self.verdict(), "l'historique ne contient rien de tel");
+            page.conclude(self.verdict(), "l'historique ne contient rien de tel");
             page.action("retirez --date, --table ou --since, ou voyez `check-status`");
             return;
         }
@@ -100,7 +100,7 @@ impl Report for HistoryReport {
             page.line(format!("{} : {}", event.table, event.message.as_deref().unwrap_or_default()));
         }
         let more = if self.more { ", et de plus anciens (--limit, --since)" } else { "" };
-        page.verdict(Verdict::Ok, format!("{}{more}", plural(self.events.len() as u64, "événement", "événements")));
+        page.conclude(Verdict::Ok, format!("{}{more}", plural(self.events.len() as u64, "événement", "événements")));
     }
 
     fn verdict(&self) -> Verdict {

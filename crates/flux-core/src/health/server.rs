@@ -201,7 +201,7 @@ impl Report for ServerReport {
             page.finding(finding);
         }
         if self.findings.is_empty() {
-            page.verdict(Verdict::Ok, "tout ce dont les outils ont besoin est là");
+            page.conclude(Verdict::Ok, "tout ce dont les outils ont besoin est là");
         }
     }
 

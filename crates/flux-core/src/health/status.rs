@@ -339,7 +339,7 @@ impl Report for StatusReport {
             page.line(format!("  faits contrôlés depuis le {} (`adopt-database` les contrôle tous)", facts.from));
         }
         let rows = self.tables.iter().map(|table| table.rows).sum();
-        page.verdict(self.verdict(), format!("{} dans les tables temporaires", plural(rows, "ligne", "lignes")));
+        page.conclude(self.verdict(), format!("{} dans les tables temporaires", plural(rows, "ligne", "lignes")));
         page.action(&self.next);
     }
 

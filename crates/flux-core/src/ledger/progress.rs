@@ -73,6 +73,12 @@ impl Watch {
                 if verdict.is_some() {
                     return;
                 }
+                // The work itself comes first.
+                if database.is_short_of_connections()
+                    && let Some(unused) = session.take()
+                {
+                    database.give_back(unused);
+                }
             }
         };
         let thread = std::thread::Builder::new().name("avancement".into()).spawn(beat).ok()?;

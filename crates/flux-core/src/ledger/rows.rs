@@ -334,7 +334,9 @@ impl Ledgered<'_> {
         let main = self.main;
         let history = format!("flux_row_history h STRAIGHT_JOIN {main} m ON {}", self.on_history());
         let as_left = "m.is_provisional <> 0 AND m.volume = h.volume_after";
-        for (kind, expected, what) in [('c', planned.updated, "revues"), ('i', planned.inserted_known, "ajoutées")] {
+        for (kind, expected, what) in
+            [('c', planned.updated, "mises à jour"), ('i', planned.inserted_known, "ajoutées")]
+        {
             let sql =
                 format!("SELECT COUNT(*) FROM {history} WHERE h.migration = ? AND h.kind = '{kind}' AND {as_left}");
             let found = self.counted(session, &sql)?;

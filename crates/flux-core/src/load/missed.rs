@@ -93,7 +93,7 @@ pub(crate) fn together<'a>(files: impl Iterator<Item = &'a [MissedName]>) -> Vec
     names
 }
 
-/// Names with what they may have meant, and the next step for each dimension.
+/// Names with what they may have meant.
 pub(crate) fn render(page: &mut Page, names: &[MissedName]) {
     if names.is_empty() {
         return;
@@ -113,6 +113,10 @@ pub(crate) fn render(page: &mut Page, names: &[MissedName]) {
     if names.len() > SHOWN {
         page.line(format!("    … et {} autres (--json les donne)", number((names.len() - SHOWN) as u64)));
     }
+}
+
+/// The next step for each dimension of which names lead nowhere, or to several rows.
+pub(crate) fn advise(page: &mut Page, names: &[MissedName]) {
     for dim in DIMS.iter().map(|spec| spec.dim) {
         let of_dim = |code: Code| names.iter().any(|name| name.code == code && name.dimension == dim.to_string());
         if of_dim(Code::NameUnknown) {

@@ -176,7 +176,7 @@ impl FileReport {
     }
 
     pub(crate) fn fail(&mut self, error: &Error) {
-        log::error!("{} : {error}", self.file);
+        log::info!("{} : {error}", self.file);
         self.status = Status::Failed;
         self.code = Some(Code::of(error));
         self.error = Some(error.to_string());
@@ -378,6 +378,7 @@ impl Report for ImportReport {
             table.row(subject.into_iter().chain(columns(counts).map(count)).chain(filtered));
         }
         page.table(&table);
+        page.gap();
         let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for file in &self.files {
             render_details(page, file, self.header.done);
@@ -385,7 +386,8 @@ impl Report for ImportReport {
                 notes.entry(note).or_default().push(&file.file);
             }
         }
-        missed::render(page, &missed::together(self.files.iter().map(|file| file.missed_names.as_slice())));
+        let missed = missed::together(self.files.iter().map(|file| file.missed_names.as_slice()));
+        missed::render(page, &missed);
         let far: BTreeSet<&String> = self.files.iter().flat_map(|file| &file.far_communes).collect();
         missed::render_far(page, &far);
         page.gap();
@@ -400,15 +402,16 @@ impl Report for ImportReport {
             page.finding(finding);
         }
         page.gap();
-        page.verdict(self.verdict(), self.header.summary(&self.totals));
+        page.conclude(self.verdict(), self.header.summary(&self.totals));
+        missed::advise(page, &missed);
         if !self.left_out.is_empty() {
             let files = plural(self.left_out.len() as u64, "fichier laissé", "fichiers laissés");
-            page.line(format!("  {files} de côté : {}", some_of(&self.left_out, 5)));
+            page.line(format!("{files} de côté : {}", some_of(&self.left_out, 5)));
         }
         let absent = self.files.iter().filter(|file| file.status == Status::Missing).count() as u64;
         if absent > 0 {
             page.line(format!(
-                "  {} dans {}",
+                "{} dans {}",
                 plural(absent, "fichier absent", "fichiers absents"),
                 self.header.folder.display()
             ));
@@ -425,71 +428,57 @@ impl Report for ImportReport {
     }
 }
 
+/// What there is to look at in a file, by cause for people; `--json` has it as fields of the file.
 pub(crate) fn render_details(page: &mut Page, file: &FileReport, done: Done) {
-    let nothing = file.error.is_none()
-        && file.rejects.is_empty()
-        && file.conflict_examples.is_empty()
-        && file.shrunk_dates.is_empty()
-        && file.created.is_empty();
-    if nothing {
-        return;
+    file.told(done).iter().for_each(|finding| page.finding(finding));
+    if !file.created.is_empty() {
+        let created = done.verb(file.created.len() as u64, ["créé", "créés"]);
+        page.line(format!("{} : {created} : {}", file.file, file.created.join(", ")));
     }
-    page.title(&file.file);
-    if let Some(error) = &file.error {
-        page.verdict(Verdict::Error, error);
-        if let Some(hint) = &file.hint {
-            page.action(hint);
+}
+
+impl FileReport {
+    fn told(&self, done: Done) -> Vec<Finding> {
+        let mut told = Vec::new();
+        if let Some(error) = &self.error {
+            told.push(Finding::failed(self.code, &self.file, error, self.hint.as_deref()));
         }
-    }
-    for motive in &file.rejects {
-        let column = if motive.column.is_empty() { String::new() } else { format!(" ({})", motive.column) };
-        let lines = plural(motive.lines, "ligne rejetée", "lignes rejetées");
-        page.verdict(Verdict::Attention, format!("{lines} : {}{column}", motive.reason));
-        page.line(format!("    {}", motive.examples.join(" | ")));
-    }
-    if let Some(path) = &file.reject_file {
-        let rest = match file.rejects_unwritten {
-            0 => String::new(),
-            rest => format!(" (sauf {}, seulement comptées)", plural(rest, "ligne", "lignes")),
-        };
-        page.action(&format!(
-            "lignes rejetées dans {}{rest} : corrigez-les dans le CSV, puis relancez",
-            path.display()
-        ));
-    }
-    if file.counts.conflicts > 0 {
-        let lines = plural(file.counts.conflicts, "ligne en contradiction", "lignes en contradiction");
-        page.verdict(Verdict::Attention, format!("{lines} avec une autre de même clé"));
-        for example in &file.conflict_examples {
-            page.line(format!(
-                "    ligne {} : volume {} ; ligne {} : volume {}",
-                example.line,
-                number(example.volume),
-                example.other_line,
-                number(example.other_volume)
-            ));
+        for motive in &self.rejects {
+            let column = if motive.column.is_empty() { String::new() } else { format!(" ({})", motive.column) };
+            let lines = plural(motive.lines, "ligne rejetée", "lignes rejetées");
+            let said = format!("{lines} : {}{column} : {}", motive.reason, motive.examples.join(" | "));
+            told.push(Finding::attention(Code::RejectedLines, &self.file, said));
         }
-    }
-    for date in file.shrunk_dates.iter().take(10) {
-        page.verdict(
-            Verdict::Attention,
-            format!(
+        if let (Some(path), Some(last)) = (&self.reject_file, told.pop()) {
+            let rest = match self.rejects_unwritten {
+                0 => String::new(),
+                rest => format!(" (sauf {}, seulement comptées)", plural(rest, "ligne", "lignes")),
+            };
+            let to_do = "corrigez-les dans le CSV, puis relancez";
+            told.push(last.action(format!("lignes rejetées dans {}{rest} : {to_do}", path.display())));
+        }
+        if self.counts.conflicts > 0 {
+            let lines = plural(self.counts.conflicts, "ligne en contradiction", "lignes en contradiction");
+            let example = |example: &ConflictExample| {
+                let volumes = [example.volume, example.other_volume].map(number);
+                let [one, other] = [example.line, example.other_line];
+                format!("ligne {one} : volume {} ; ligne {other} : volume {}", volumes[0], volumes[1])
+            };
+            let examples: Vec<String> = self.conflict_examples.iter().map(example).collect();
+            let said = format!("{lines} avec une autre de même clé : {}", examples.join(" | "));
+            told.push(Finding::attention(Code::ConflictingLines, &self.file, said));
+        }
+        for date in &self.shrunk_dates {
+            let said = format!(
                 "{} {} : {} dans le fichier contre {} en base",
                 date.date,
                 done.say("n'est pas remplacé", "ne serait pas remplacé"),
                 plural(date.incoming, "ligne", "lignes"),
                 number(date.stored)
-            ),
-        );
-    }
-    if file.shrunk_dates.len() > 10 {
-        page.line(format!("    … et {} autres dates", file.shrunk_dates.len() - 10));
-    }
-    if !file.shrunk_dates.is_empty() {
-        page.action("si ces dates sont vraiment réduites, relancez avec --force");
-    }
-    if !file.created.is_empty() {
-        let created = done.verb(file.created.len() as u64, ["créé", "créés"]);
-        page.line(format!("  {created} : {}", file.created.join(", ")));
+            );
+            let shrunk = Finding::attention(Code::DateShrunk, &self.file, said);
+            told.push(shrunk.action("si ces dates sont vraiment réduites, relancez avec --force"));
+        }
+        told
     }
 }

@@ -117,7 +117,7 @@ impl MigratedTable {
     }
 
     fn failed(pair: &Pair, error: &Error) -> Self {
-        log::error!("{} : {error}", pair.main);
+        log::info!("{} : {error}", pair.main);
         Self {
             status: Status::Failed,
             code: Some(Code::of(error)),
@@ -292,10 +292,7 @@ impl Report for MigrateReport {
         page.gap();
         for row in &self.tables {
             if let Some(error) = &row.error {
-                page.verdict(Verdict::Error, format!("{} : {error}", row.main));
-                if let Some(hint) = &row.hint {
-                    page.action(hint);
-                }
+                page.finding(&Finding::failed(row.code, &row.main, error, row.hint.as_deref()));
             }
             if row.moves.kept_withdrawn > 0 {
                 let noun = ["ligne retirée par Orange", "lignes retirées par Orange"];
@@ -305,12 +302,12 @@ impl Report for MigrateReport {
         }
         self.findings.iter().for_each(|finding| page.finding(finding));
         let sum = |count: fn(&MigratedTable) -> u64| self.tables.iter().map(count).sum::<u64>();
-        page.verdict(
+        page.conclude(
             self.verdict(),
             format!(
                 "{}, {}, {}",
                 self.done.count(sum(|t| t.moves.inserted), ["ligne", "lignes"], ["ajoutée", "ajoutées"]),
-                self.done.more(sum(|t| t.moves.updated), ["revue", "revues"]),
+                self.done.more(sum(|t| t.moves.updated), ["mise à jour", "mises à jour"]),
                 self.done.more(sum(|t| t.moves.removed), ["retirée", "retirées"])
             ),
         );

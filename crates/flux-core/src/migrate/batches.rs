@@ -125,11 +125,11 @@ impl Report for BatchReport {
         page.table(&table);
         page.gap();
         if self.batches == 0 {
-            page.verdict(Verdict::Ok, format!("{} est vide", self.temp));
+            page.conclude(Verdict::Ok, format!("{} est vide", self.temp));
             return;
         }
         self.findings.iter().for_each(|finding| page.finding(finding));
-        page.verdict(
+        page.conclude(
             self.verdict(),
             format!(
                 "{}, dont {} déjà à jour, en {} ({} lignes/s)",

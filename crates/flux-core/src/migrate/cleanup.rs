@@ -34,7 +34,7 @@ pub struct CleanupOptions {
 }
 
 /// [`CleanupOptions::keep_history`] unless told otherwise.
-pub const KEEP_HISTORY: u32 = 400;
+const KEEP_HISTORY: u32 = 400;
 
 /// What became of a temporary table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -106,7 +106,7 @@ pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Rep
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) if error.is_locked_out() => return Err(error),
             Err(error) => {
-                log::error!("{} : {error}", pair.temp);
+                log::info!("{} : {error}", pair.temp);
                 tables.push(CleanedTable {
                     code: Some(Code::of(&error)),
                     error: Some(error.to_string()),
@@ -245,28 +245,20 @@ impl Report for CleanupReport {
                     page.verdict(Verdict::Attention, format!("{} : {lines}, de dates laissées de côté", row.temp));
                 }
                 Status::Failed => {
-                    page.verdict(
-                        Verdict::Error,
-                        format!("{} : {}", row.temp, row.error.as_deref().unwrap_or_default()),
-                    );
-                    if let Some(hint) = &row.hint {
-                        page.action(hint);
-                    }
+                    let error = row.error.as_deref().unwrap_or_default();
+                    page.finding(&Finding::failed(row.code, &row.temp, error, row.hint.as_deref()));
                 }
                 Status::Cleaned | Status::Empty => {}
             }
         }
         self.findings.iter().for_each(|finding| page.finding(finding));
-        if self.tables.iter().any(|row| row.status == Status::Kept && row.missing + row.different > 0) {
-            page.action("lancez `migrate-temp-to-main`, puis de nouveau `cleanup-temp` (--force vide sans preuve)");
-        }
         if self.forgotten > 0 {
             let migrations = plural(self.forgotten, "migration ancienne n'est", "migrations anciennes ne sont");
             page.line(format!("  {migrations} plus annulable (--keep-history)"));
         }
         let cleaned: Vec<&CleanedTable> = self.tables.iter().filter(|row| row.emptied > 0).collect();
         let lines = cleaned.iter().map(|row| row.emptied).sum();
-        page.verdict(
+        page.conclude(
             self.verdict(),
             format!(
                 "{}, {}",
@@ -274,6 +266,9 @@ impl Report for CleanupReport {
                 plural(lines, "ligne", "lignes")
             ),
         );
+        if self.tables.iter().any(|row| row.status == Status::Kept && row.missing + row.different > 0) {
+            page.action("lancez `migrate-temp-to-main`, puis de nouveau `cleanup-temp` (--force vide sans preuve)");
+        }
     }
 
     fn verdict(&self) -> Verdict {

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 pub use apply::MigrateOptions;
 pub(crate) use apply::{MigrateReport, migrate};
 pub use batches::migrate_batches;
-pub use cleanup::{CleanupOptions, KEEP_HISTORY, cleanup};
+pub use cleanup::{CleanupOptions, cleanup};
 pub(crate) use compare::Comparison;
 use compare::Dates;
 pub(crate) use undo::{Of, undo};

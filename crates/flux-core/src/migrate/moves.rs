@@ -104,11 +104,19 @@ impl Moves {
     /// Titles of [`Moves::cells`].
     pub(super) fn titles(done: Done) -> [&'static str; 7] {
         done.say(
-            [">temporaires", ">ajoutées", ">revues", ">identiques", ">retirées", ">définitives gardées", ">laissées"],
+            [
+                ">temporaires",
+                ">ajoutées",
+                ">mises à jour",
+                ">identiques",
+                ">retirées",
+                ">définitives gardées",
+                ">laissées",
+            ],
             [
                 ">temporaires",
                 ">à ajouter",
-                ">à revoir",
+                ">à mettre à jour",
                 ">identiques",
                 ">à retirer",
                 ">définitives à garder",

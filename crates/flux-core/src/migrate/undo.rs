@@ -254,8 +254,11 @@ impl Report for UndoReport {
         }
         let count = |status: Status| self.tables.iter().filter(|row| row.status == status).count() as u64;
         if !self.done.really() {
-            let planned = plural(count(Status::Planned), "table annulable", "tables annulables");
-            page.verdict(self.verdict(), planned);
+            let planned = match self.of {
+                Of::Migrations => plural(count(Status::Planned), "migration annulable", "migrations annulables"),
+                Of::Withdrawals => plural(count(Status::Planned), "retrait annulable", "retraits annulables"),
+            };
+            page.conclude(self.verdict(), planned);
             if count(Status::Planned) > 0 {
                 page.action(&format!("`{} --undo {} --yes` les annule", self.of.tool(), &self.undo[..8]));
             }
@@ -265,7 +268,7 @@ impl Report for UndoReport {
             Of::Migrations => plural(count(Status::Undone), "migration annulée", "migrations annulées"),
             Of::Withdrawals => plural(count(Status::Undone), "retrait annulé", "retraits annulés"),
         };
-        page.verdict(self.verdict(), undone);
+        page.conclude(self.verdict(), undone);
         if count(Status::Undone) > 0 && self.of == Of::Migrations {
             page.action(
                 "les lignes temporaires sont encore là : la prochaine migration les reprendrait (`cleanup-temp --force` les écarte)",

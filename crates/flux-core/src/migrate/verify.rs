@@ -284,10 +284,7 @@ impl Report for VerifyReport {
         for row in &self.tables {
             if let Some(error) = &row.error {
                 page.gap();
-                page.verdict(Verdict::Error, format!("{} : {error}", row.main));
-                if let Some(hint) = &row.hint {
-                    page.action(hint);
-                }
+                page.finding(&Finding::failed(row.code, &row.main, error, row.hint.as_deref()));
             }
             render_offenders(page, row, self.limit);
         }
@@ -295,18 +292,18 @@ impl Report for VerifyReport {
         self.findings.iter().for_each(|finding| page.finding(finding));
         let total: u64 = self.tables.iter().map(|row| row.comparison.temp_rows).sum();
         match self.verdict() {
-            Verdict::Ok if total == 0 => page.verdict(Verdict::Ok, "rien n'attend d'être migré"),
-            Verdict::Ok => page.verdict(
+            Verdict::Ok if total == 0 => page.conclude(Verdict::Ok, "rien n'attend d'être migré"),
+            Verdict::Ok => page.conclude(
                 Verdict::Ok,
                 format!("migration prouvée : {}, aucun écart", plural(total, "ligne comparée", "lignes comparées")),
             ),
             verdict if self.tables.iter().any(|row| ["different", "failed"].contains(&row.status)) => {
-                page.verdict(verdict, "la migration n'est pas prouvée");
+                page.conclude(verdict, "la migration n'est pas prouvée");
                 page.action("lancez `migrate-temp-to-main`, puis de nouveau `verify-migration`");
             }
             verdict => {
                 let what = plural(total, "ligne comparée", "lignes comparées");
-                page.verdict(verdict, format!("{what}, aucun écart hors de ce qui est laissé de côté (ci-dessus)"));
+                page.conclude(verdict, format!("{what}, aucun écart hors de ce qui est laissé de côté (ci-dessus)"));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, HostLimit};
 
 /// A list of codes: variant, its name in JSON (kebab case), what it means to an operator.
 macro_rules! codes {
@@ -15,6 +15,11 @@ macro_rules! codes {
         impl Code {
             /// Every code with its name in JSON and its meaning in French, in the order of the documentation.
             pub const ALL: &[(Code, &str, &str)] = &[$((Code::$variant, $name, $meaning)),+];
+
+            /// What it means to an operator.
+            pub(crate) fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => $meaning),+ }
+            }
         }
     };
 }
@@ -134,6 +139,11 @@ codes! {
     Usage = "usage": "les arguments n'ont pas de sens",
     Config = "config": "un réglage manque ou est illisible",
     Connect = "connect": "le serveur de base de données ne répond pas ou refuse la connexion",
+    ConnectionsExhausted = "connections-exhausted": "le compte tient toutes les connexions auxquelles il a droit",
+    QuotaExhausted = "quota-exhausted": "le compte a épuisé ce que l'hébergeur lui accorde par heure",
+    PasswordExpired = "password-expired": "le mot de passe du compte a expiré",
+    AccountLocked = "account-locked": "le compte est verrouillé",
+    BinlogStatement = "binlog-statement": "le journal binaire du serveur n'accepte pas les écritures des outils",
     Sql = "sql": "une requête a échoué",
     TableBusy = "table-busy": "une table est utilisée par d'autres sans relâche",
     Locked = "locked": "une autre exécution est en cours",
@@ -148,6 +158,15 @@ codes! {
 impl Code {
     /// The code of an error: in the `error` object of a document, or of the finding that an error became.
     pub fn of(error: &Error) -> Self {
+        if let Some(limit) = error.host_limit() {
+            return match limit {
+                HostLimit::Connections => Code::ConnectionsExhausted,
+                HostLimit::Hour => Code::QuotaExhausted,
+                HostLimit::Expired => Code::PasswordExpired,
+                HostLimit::Locked => Code::AccountLocked,
+                HostLimit::Binlog => Code::BinlogStatement,
+            };
+        }
         match error {
             Error::Usage(_) => Code::Usage,
             Error::Config { .. } => Code::Config,

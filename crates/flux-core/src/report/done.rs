@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Page, number};
+use super::number;
 
 /// Whether a report tells what was done, or what a run that writes would do. In JSON it is the field `dry_run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub enum Done {
 }
 
 impl Done {
+    /// The line that opens a report of which nothing was done.
+    pub(super) const SIMULATION: &str = "Simulation : rien n'est écrit, voici ce qui serait fait.";
+
     /// What a run with or without `dry_run` tells.
     pub fn unless(dry_run: bool) -> Self {
         if dry_run { Done::Would } else { Done::Really }
@@ -44,14 +47,6 @@ impl Done {
     pub(crate) fn more(self, count: u64, participle: [&str; 2]) -> String {
         format!("{} {}", number(count), self.verb(count, participle))
     }
-
-    /// The line that opens a report of which nothing was done.
-    pub(crate) fn head(self, page: &mut Page) {
-        if !self.really() {
-            page.line("Simulation : rien n'est écrit, voici ce qui serait fait.");
-            page.gap();
-        }
-    }
 }
 
 impl Serialize for Done {
@@ -71,18 +66,7 @@ mod tests {
         assert_eq!(lines(Done::Really, 1200), "1 200 lignes enregistrées");
         assert_eq!(lines(Done::Would, 0), "0 ligne serait enregistrée");
         assert_eq!(lines(Done::Would, 2), "2 lignes seraient enregistrées");
-        assert_eq!(Done::Would.more(2, ["revue", "revues"]), "2 seraient revues");
+        assert_eq!(Done::Would.more(2, ["mise à jour", "mises à jour"]), "2 seraient mises à jour");
         assert_eq!(serde_json::json!([Done::Really, Done::Would]), serde_json::json!([false, true]));
-    }
-
-    #[test]
-    fn the_head_says_simulation_only_where_nothing_was_done() {
-        let head = |done: Done| {
-            let mut page = Page::new(80);
-            done.head(&mut page);
-            page.text().to_owned()
-        };
-        assert_eq!(head(Done::Really), "");
-        assert_eq!(head(Done::Would).matches("Simulation").count(), 1);
     }
 }

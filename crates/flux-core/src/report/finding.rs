@@ -73,6 +73,12 @@ impl Finding {
         Self { severity: Verdict::Error, ..Self::attention(code, place, message) }
     }
 
+    /// The failure of one thing among several, told beside the others.
+    pub(crate) fn failed(code: Option<Code>, place: impl Into<String>, error: &str, hint: Option<&str>) -> Self {
+        let failed = Self::error(code.unwrap_or(Code::Invariant), place, error);
+        hint.into_iter().fold(failed, Finding::action)
+    }
+
     /// With what to do about it.
     pub fn action(mut self, action: impl Into<String>) -> Self {
         self.action = Some(action.into());
@@ -98,6 +104,6 @@ pub(crate) fn render_findings(page: &mut Page, findings: &[Finding], nothing: &s
         page.finding(finding);
     }
     if findings.is_empty() {
-        page.verdict(Verdict::Ok, nothing);
+        page.conclude(Verdict::Ok, nothing);
     }
 }

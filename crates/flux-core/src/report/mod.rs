@@ -1,5 +1,6 @@
 //! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
 
+mod causes;
 pub mod chart;
 mod code;
 mod done;
@@ -36,9 +37,12 @@ pub trait Report: Serialize {
     }
 }
 
-/// The whole report for people: of a dry run, first that it is one.
-pub fn show(report: &impl Report, page: &mut Page) {
-    report.done().head(page);
+/// The whole report for people. `subject` says in one line what was done; a dry run says that nothing was.
+pub fn show(subject: &str, report: &impl Report, page: &mut Page) {
+    page.subject(match report.done() {
+        Done::Really => subject,
+        Done::Would => Done::SIMULATION,
+    });
     report.render(page);
 }
 

@@ -7,7 +7,7 @@ use comfy_table::{
 };
 
 use super::wrap::wrap;
-use super::{Finding, Verdict};
+use super::{Finding, Verdict, causes};
 
 /// One line without control characters: what a name may hold of them would forge a line of a log, move the cursor or colour the terminal.
 pub fn one_line(text: &str) -> Cow<'_, str> {
@@ -24,13 +24,25 @@ fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(bad) { Cow::Owned(text.replace(bad, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
-/// Text for people, as wide as their terminal.
+/// Text for people, as wide as their terminal: first what was done, the verdict and the next step, then the details.
 #[derive(Debug)]
 pub struct Page {
+    /// What was done, in one line.
+    subject: String,
+    /// Verdicts of the whole and their next steps.
+    head: String,
+    /// Whether the last thing written was the verdict of the whole, whose next step comes now.
+    concluding: bool,
     text: String,
+    /// Findings that nothing stands below yet: told by cause.
+    waiting: Vec<Finding>,
+    /// All findings so far.
+    found: Vec<Finding>,
     width: usize,
     /// Whether lines are kept to the width, as tables are.
     wraps: bool,
+    /// Examples of each cause; the rest is counted.
+    examples: usize,
 }
 
 impl Page {
@@ -45,41 +57,118 @@ impl Page {
         }
     }
 
-    /// For a log: as where neither is known.
+    /// For a log: as where neither is known, with every finding.
     pub fn for_log() -> Self {
-        Self { wraps: false, ..Self::new(160) }
+        Self { wraps: false, ..Self::new(160) }.exhaustive()
+    }
+
+    /// With every finding, where a page for people shows a few of each cause.
+    pub fn exhaustive(self) -> Self {
+        Self { examples: usize::MAX, ..self }
     }
 
     /// With a given width.
     pub(crate) fn new(width: usize) -> Self {
-        Self { text: String::new(), width: width.max(40), wraps: true }
+        Self {
+            subject: String::new(),
+            head: String::new(),
+            concluding: false,
+            text: String::new(),
+            waiting: Vec::new(),
+            found: Vec::new(),
+            width: width.max(40),
+            wraps: true,
+            examples: EXAMPLES,
+        }
     }
 
-    /// The text so far, lines ended by `\n`.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// The text so far, lines ended by `\n`: what was done, the verdict and the next step above all else.
+    pub fn text(&self) -> String {
+        let mut details = self.text.clone();
+        self.write_causes(&mut details);
+        let mut head = self.head.clone();
+        let told = causes::by_cause(&self.found);
+        if head.is_empty() && !told.is_empty() {
+            let worst = super::worst(&self.found);
+            self.write(&mut head, &format!("{} {}", worst.sign(), causes::summary(&told)));
+        }
+        if !head.contains('→')
+            && let Some(action) = told.iter().find_map(causes::Cause::action)
+        {
+            self.write(&mut head, &format!("  → {action}"));
+        }
+        if head.is_empty() {
+            return details;
+        }
+        let details = details.trim_matches('\n');
+        if details.is_empty() {
+            return head;
+        }
+        let mut text = String::new();
+        if !self.subject.is_empty() {
+            self.write(&mut text, self.fitting_subject());
+        }
+        format!("{text}{head}\n{details}\n")
+    }
+
+    /// What was done, without the details that would not fit on one line.
+    fn fitting_subject(&self) -> &str {
+        let fits = |text: &str| text.chars().count() <= self.width;
+        if !self.wraps || fits(&self.subject) {
+            return &self.subject;
+        }
+        let name = self.subject.find(" : ").map_or(0, |at| at + 1);
+        let ends = self.subject.rmatch_indices([':', ';']).map(|(at, _)| self.subject[..at].trim_end());
+        ends.filter(|text| text.len() > name).find(|text| fits(text)).unwrap_or(&self.subject)
+    }
+
+    /// What the report is about; shown where it has a verdict and details.
+    pub(super) fn subject(&mut self, subject: &str) {
+        subject.clone_into(&mut self.subject);
     }
 
     /// Writes a line, wrapped between words where it is too wide; control characters, which a terminal would obey, are shown.
     pub fn line(&mut self, line: impl AsRef<str>) {
-        let line = one_line(line.as_ref());
-        if !self.wraps {
-            return self.verbatim(line);
+        self.settle();
+        let mut text = std::mem::take(&mut self.text);
+        self.write(&mut text, line.as_ref());
+        self.text = text;
+    }
+
+    fn write(&self, text: &mut String, line: &str) {
+        let line = one_line(line);
+        let parts = if self.wraps { wrap(&line, self.width) } else { vec![plain(&line).into_owned()] };
+        for part in parts {
+            text.push_str(&part);
+            text.push('\n');
         }
-        for part in wrap(&line, self.width) {
-            self.text.push_str(&part);
-            self.text.push('\n');
+    }
+
+    /// Puts the findings that wait below what stands there.
+    fn settle(&mut self) {
+        self.concluding = false;
+        let mut text = std::mem::take(&mut self.text);
+        self.write_causes(&mut text);
+        self.text = text;
+        self.waiting.clear();
+    }
+
+    fn write_causes(&self, text: &mut String) {
+        for cause in causes::by_cause(&self.waiting) {
+            cause.lines(self.examples).iter().for_each(|line| self.write(text, line));
         }
     }
 
     /// A line that stays as it is, for programs.
     pub(crate) fn verbatim(&mut self, line: impl AsRef<str>) {
+        self.settle();
         self.text.push_str(&plain(line.as_ref()));
         self.text.push('\n');
     }
 
     /// Leaves one empty line, unless there is one or nothing stands above.
     pub fn gap(&mut self) {
+        self.settle();
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
@@ -96,12 +185,20 @@ impl Page {
         self.line(format!("{} {}", verdict.sign(), line.as_ref()));
     }
 
-    /// A finding, with its next step.
+    /// The verdict of the whole: it stands above everything else, with the next step that is written behind it.
+    pub fn conclude(&mut self, verdict: Verdict, line: impl AsRef<str>) {
+        self.settle();
+        let mut head = std::mem::take(&mut self.head);
+        self.write(&mut head, &format!("{} {}", verdict.sign(), line.as_ref()));
+        self.head = head;
+        self.concluding = true;
+    }
+
+    /// A finding, with its next step: those that follow each other are told by cause.
     pub fn finding(&mut self, finding: &Finding) {
-        self.verdict(finding.severity, format!("{} : {}", finding.place, finding.message));
-        if let Some(action) = &finding.action {
-            self.action(action);
-        }
+        self.concluding = false;
+        self.waiting.push(finding.clone());
+        self.found.push(finding.clone());
     }
 
     /// How to go on from the plan of a tool that destroys, `before` being what is worth doing first.
@@ -112,7 +209,13 @@ impl Page {
 
     /// What to do next.
     pub(crate) fn action(&mut self, action: &str) {
-        self.line(format!("  → {action}"));
+        if self.concluding {
+            let mut head = std::mem::take(&mut self.head);
+            self.write(&mut head, &format!("  → {action}"));
+            self.head = head;
+        } else {
+            self.line(format!("  → {action}"));
+        }
     }
 
     /// A table. Where it is too wide, columns that say nothing (0 or – in every row) are left out, then those that the table can do
@@ -157,6 +260,9 @@ impl Page {
         self.verbatim(grid.trim_fmt());
     }
 }
+
+/// Examples of each cause, where not every finding is wanted.
+const EXAMPLES: usize = 3;
 
 /// Longer words may be broken.
 const LONGEST_WORD: usize = 20;

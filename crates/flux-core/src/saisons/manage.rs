@@ -503,7 +503,7 @@ impl Report for ManageReport {
             "list" => plural(self.periodes.len() as u64, "période", "périodes"),
             _ => format!("période {}", self.done.verb(1, [participle, participle])),
         };
-        page.verdict(self.verdict(), line);
+        page.conclude(self.verdict(), line);
         if !self.done.really() && self.action == "remove" {
             page.confirm(None);
         }

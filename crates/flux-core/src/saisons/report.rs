@@ -247,7 +247,7 @@ impl Report for UpdateReport {
                 "dim_saisons et dim_periodes seraient mises à jour",
             )
         };
-        page.verdict(Verdict::Ok, done);
+        page.conclude(Verdict::Ok, done);
     }
 
     fn done(&self) -> Done {
@@ -294,7 +294,7 @@ impl Report for StatusReport {
             ),
         };
         let line = format!("{saisons}{years}, {periodes}, calendrier scolaire {school} : {verdict}");
-        page.verdict(self.verdict(), line);
+        page.conclude(self.verdict(), line);
     }
 
     fn verdict(&self) -> Verdict {
@@ -380,7 +380,7 @@ impl Report for VerificationReport {
             page.finding(finding);
         }
         if status.findings.is_empty() {
-            page.verdict(Verdict::Ok, "saisons contiguës, périodes liées, calendrier conforme");
+            page.conclude(Verdict::Ok, "saisons contiguës, périodes liées, calendrier conforme");
         }
     }
 

@@ -121,12 +121,12 @@ impl Report for ResetReport {
         }
         page.gap();
         if self.done.really() {
-            page.verdict(Verdict::Ok, "fait");
+            page.conclude(Verdict::Ok, "fait");
             page.action("lancez `update-saisons` pour remplir à nouveau");
         } else if self.saisons_deleted + self.periodes_deleted.len() > 0 {
             page.confirm(None);
         } else {
-            page.verdict(Verdict::Ok, "rien à supprimer");
+            page.conclude(Verdict::Ok, "rien à supprimer");
         }
     }
 

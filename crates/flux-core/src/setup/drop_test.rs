@@ -110,11 +110,11 @@ impl Report for DropReport {
         }
         let count = self.dropped.iter().filter(|table| table.dropped || !self.done.really()).count() as u64;
         if self.dropped.is_empty() {
-            page.verdict(Verdict::Ok, "aucune table de test");
+            page.conclude(Verdict::Ok, "aucune table de test");
             return;
         }
         let tables = self.done.count(count, ["table de test", "tables de test"], ["supprimée", "supprimées"]);
-        page.verdict(self.verdict(), format!("{tables}, {}", plural(self.rows, "ligne", "lignes")));
+        page.conclude(self.verdict(), format!("{tables}, {}", plural(self.rows, "ligne", "lignes")));
         if !self.done.really() {
             page.confirm(None);
         }

@@ -170,7 +170,7 @@ pub(crate) fn carry_out(database: &Database, options: SetupOptions) -> Result<Se
             if matches!(error, Error::Interrupted) {
                 return Err(error);
             }
-            log::error!("{error}");
+            log::info!("{error}");
             let hint = error.hint().map_or_else(String::new, |hint| format!(" ({hint})"));
             report.failures.push(format!("{} : {error}{hint}", spec.name));
             broken.push(spec.name.as_str());
@@ -308,7 +308,7 @@ fn sow(
             Ok(seeded) => report.seeded.push(seeded),
             Err(error @ (Error::Interrupted | Error::Connect { .. })) => return Err(error),
             Err(error) => {
-                log::error!("{table} : {error}");
+                log::info!("{table} : {error}");
                 report.failures.push(format!("{table} : {error}"));
             }
         }
@@ -362,7 +362,7 @@ impl Report for SetupReport {
             page.verdict(Verdict::Error, failure);
         }
         let changes = self.done.count(self.changes.len() as u64, ["table", "tables"], ["changée", "changées"]);
-        page.verdict(self.verdict(), format!("{changes} sur {} contrôlées", self.tables));
+        page.conclude(self.verdict(), format!("{changes} sur {} contrôlées", self.tables));
     }
 
     fn verdict(&self) -> Verdict {

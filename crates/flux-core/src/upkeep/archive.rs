@@ -136,7 +136,7 @@ pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOption
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) if error.is_locked_out() => return Err(error),
                 Err(error) => {
-                    log::error!("{} : {error}", path.display());
+                    log::info!("{} : {error}", path.display());
                     line.status = Status::Failed;
                     (line.reason, line.action) = (Some(error.to_string()), error.hint());
                 }
@@ -311,7 +311,7 @@ impl Report for ArchiveReport {
         let count = |status: Status| self.files.iter().filter(|line| line.status == status).count() as u64;
         let archived = self.done.count(count(Status::Archived), ["fichier", "fichiers"], ["archivé", "archivés"]);
         let kept = self.done.more(count(Status::Kept), ["gardé", "gardés"]);
-        page.verdict(self.verdict(), format!("{archived}, {kept}"));
+        page.conclude(self.verdict(), format!("{archived}, {kept}"));
         let mut actions: Vec<&str> = self.files.iter().filter_map(|line| line.action.as_deref()).collect();
         actions.dedup();
         for action in actions {

@@ -311,9 +311,9 @@ impl Report for ArchivedReport {
         let rows = plural(self.tables.iter().map(|row| row.rows).sum(), "ligne", "lignes");
         match self.verdict() {
             Verdict::Ok => {
-                page.verdict(Verdict::Ok, format!("{rows} des tables principales prouvées par les CSV archivés"))
+                page.conclude(Verdict::Ok, format!("{rows} des tables principales prouvées par les CSV archivés"))
             }
-            verdict => page.verdict(verdict, format!("{rows} identiques aux CSV archivés ; le reste est à regarder")),
+            verdict => page.conclude(verdict, format!("{rows} identiques aux CSV archivés ; le reste est à regarder")),
         }
     }
 

@@ -384,7 +384,7 @@ impl Report for ClearReport {
             page.gap();
         }
         let removed = self.done.count(self.files, ["fichier", "fichiers"], ["supprimé", "supprimés"]);
-        page.verdict(Verdict::Ok, format!("{removed}, {} de moins", bytes(self.bytes)));
+        page.conclude(self.verdict(), format!("{removed}, {} de moins", bytes(self.bytes)));
         for finding in &self.findings {
             page.finding(finding);
         }
@@ -508,7 +508,7 @@ impl Report for CacheReport {
             }
         };
         page.gap();
-        page.verdict(self.verdict(), text);
+        page.conclude(self.verdict(), text);
         if !self.findings.is_empty() {
             render_findings(page, &self.findings, "");
         }

@@ -194,14 +194,14 @@ impl Report for CleanupReport {
             page.line(plural(missing, "table absente de la base", "tables absentes de la base"));
         }
         if self.rows == 0 && self.deleted == 0 {
-            page.verdict(Verdict::Ok, format!("rien à supprimer pour {}", self.year));
+            page.conclude(Verdict::Ok, format!("rien à supprimer pour {}", self.year));
         } else if !self.done.really() {
             let rows = self.done.count(self.rows, ["ligne", "lignes"], ["supprimée", "supprimées"]);
-            page.verdict(Verdict::Ok, format!("année {} : {rows}", self.year));
+            page.conclude(Verdict::Ok, format!("année {} : {rows}", self.year));
             page.confirm(Some("sauvegardez avec `backup-critical`"));
         } else {
             let rows = self.done.count(self.deleted, ["ligne", "lignes"], ["supprimée", "supprimées"]);
-            page.verdict(Verdict::Ok, format!("année {} : {rows}", self.year));
+            page.conclude(Verdict::Ok, format!("année {} : {rows}", self.year));
             if self.forgotten > 0 {
                 page.line(format!(
                     "  {} : `populate-facts-full-production` rechargera ces fichiers s'ils sont encore là",

@@ -325,7 +325,7 @@ impl Report for RotateReport {
             self.done.more(count(Fate::Compressed), ["compressé", "compressés"]),
             self.done.more(count(Fate::Removed), ["supprimé", "supprimés"]),
         );
-        page.verdict(Verdict::Ok, line);
+        page.conclude(self.verdict(), line);
         for finding in &self.findings {
             page.finding(finding);
         }

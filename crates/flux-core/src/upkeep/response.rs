@@ -363,7 +363,7 @@ impl Report for ResponseReport {
             self.done.count(self.cache_files, ["fichier de cache", "fichiers de cache"], ["supprimé", "supprimés"]),
             bytes(self.cache_bytes)
         );
-        page.verdict(self.verdict(), line);
+        page.conclude(self.verdict(), line);
     }
 
     fn verdict(&self) -> Verdict {

@@ -301,11 +301,11 @@ impl Report for WithdrawReport {
             page.finding(finding);
         }
         if self.provisional == 0 {
-            page.verdict(self.verdict(), "aucune ligne provisoire pour ces dates");
+            page.conclude(self.verdict(), "aucune ligne provisoire pour ces dates");
         } else {
             let rows =
                 self.done.count(self.provisional, ["ligne provisoire", "lignes provisoires"], ["retirée", "retirées"]);
-            page.verdict(self.verdict(), format!("{rows} ; les lignes définitives ne sont pas touchées"));
+            page.conclude(self.verdict(), format!("{rows} ; les lignes définitives ne sont pas touchées"));
             if !self.done.really() {
                 page.confirm(Some("sauvegardez avec `backup-critical`"));
             }

@@ -85,7 +85,7 @@ impl Report for AddReport {
         }
         page.table(&table);
         page.gap();
-        page.verdict(Verdict::Ok, self.done.count(self.added, ["zone", "zones"], ["ajoutée", "ajoutées"]));
+        page.conclude(Verdict::Ok, self.done.count(self.added, ["zone", "zones"], ["ajoutée", "ajoutées"]));
     }
 
     fn done(&self) -> Done {

@@ -299,11 +299,11 @@ impl Report for ProgressReport {
             Some(holder) if !(others::is_etl(holder) && self.etl.is_some()) => {
                 let what =
                     format!("{} travaille : il tient le verrou, un import devrait attendre", others::name(holder));
-                page.verdict(Verdict::Ok, what);
+                page.conclude(Verdict::Ok, what);
             }
             _ => {}
         }
-        page.verdict(self.import_verdict(), self.headline());
+        page.conclude(self.import_verdict(), self.headline());
         if self.state == State::None {
             self.actions(page);
             return;

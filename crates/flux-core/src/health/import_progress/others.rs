@@ -115,16 +115,16 @@ impl EtlProgress {
         let since = duration(self.silent_s);
         match self.state {
             EtlState::Running => {
-                page.verdict(Verdict::Ok, format!("{} en cours depuis {}", self.etl_tool, duration(self.elapsed_s)));
+                page.conclude(Verdict::Ok, format!("{} en cours depuis {}", self.etl_tool, duration(self.elapsed_s)));
                 let last = if self.files_done == 0 { String::new() } else { format!(" ; le dernier il y a {since}") };
                 page.line(format!("  {done}{last} (etl_checkpoint.json)"));
             }
             EtlState::Starting => {
-                page.verdict(Verdict::Ok, format!("{} en cours, avancement inconnu", self.etl_tool));
+                page.conclude(Verdict::Ok, format!("{} en cours, avancement inconnu", self.etl_tool));
                 page.line("  etl_checkpoint.json, où il l'écrit, manque ou ne se lit pas");
             }
             EtlState::Died => {
-                page.verdict(
+                page.conclude(
                     Verdict::Attention,
                     format!("{} s'est arrêté sans finir, dernier signe de vie il y a {since}", self.etl_tool),
                 );

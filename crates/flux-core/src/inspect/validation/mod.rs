@@ -199,7 +199,7 @@ impl Report for Validation {
         }
         render_findings(page, &self.findings, "complet et plausible");
         page.gap();
-        page.verdict(self.verdict(), format!("conclusion : {}", self.conclusion));
+        page.conclude(self.verdict(), format!("conclusion : {}", self.conclusion));
         if self.findings.is_empty() {
             page.action("`migrate-temp-to-main`");
         }

@@ -149,12 +149,14 @@ impl Report for EtlReport {
         if told.len() > TOLD {
             page.line(format!("… et {} autres fichiers à signaler (--json les donne tous)", told.len() - TOLD));
         }
-        missed::render(page, &missed::together(self.files.iter().map(|report| report.file.missed_names.as_slice())));
+        let missed = missed::together(self.files.iter().map(|report| report.file.missed_names.as_slice()));
+        missed::render(page, &missed);
         self.render_created(page);
         self.render_ignored(page);
         page.gap();
         let files = plural(self.totals.files, "fichier", "fichiers");
-        page.verdict(self.verdict(), format!("{files}, {}", self.header.summary(&self.totals.counts)));
+        page.conclude(self.verdict(), format!("{files}, {}", self.header.summary(&self.totals.counts)));
+        missed::advise(page, &missed);
         if self.files.is_empty() {
             page.action(&format!(
                 "aucun export brut dans {} : voyez --data-path ou `extract-only`",

@@ -370,7 +370,7 @@ impl Report for SecurityReport {
             }
         }
         let count = self.findings.len() as u64;
-        page.verdict(self.verdict(), format!("{}, {line}", plural(count, "constat", "constats")));
+        page.conclude(self.verdict(), format!("{}, {line}", plural(count, "constat", "constats")));
         if count > 0 {
             page.action(&format!("un constat examiné et accepté se note dans {ALLOWLIST} : règle chemin"));
         }

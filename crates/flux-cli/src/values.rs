@@ -1,0 +1,116 @@
+//! Values that several tools take, in one style: sizes as `100M`, ages as `7j`, shares as `50%`, names out of a list.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
+
+use flux_core::domain::catalogue;
+
+/// `50`, `12,5 %`: a share from 0 to 100, for clap.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim_end().replace(',', ".").parse().unwrap_or(-1.0);
+    if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("attendu : un pourcentage de 0 à 100".into()) }
+}
+
+/// `100`, `50k`, `100M`, `2G`, with or without `iB`; multiples of 1024.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    size_in(text, 1)
+}
+
+/// As [`parse_size`]; a bare number is Mio, as it was where the option had no unit.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_size_mio(text: &str) -> Result<u64, String> {
+    size_in(text, 1 << 20)
+}
+
+/// As [`parse_size`]; a bare number is Gio, as it was where the option had no unit.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_size_gio(text: &str) -> Result<u64, String> {
+    size_in(text, 1 << 30)
+}
+
+fn size_in(text: &str, bare: u64) -> Result<u64, String> {
+    let wrong = || "attendu : une taille, par exemple 500K, 100M ou 2G".to_owned();
+    let text = text.trim().to_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_alphabetic()).trim_end();
+    let factor = match text[digits.len()..].trim() {
+        "" => bare,
+        "o" | "b" => 1,
+        unit => match unit.trim_end_matches(['b', 'o']).trim_end_matches('i') {
+            "k" => 1 << 10,
+            "m" => 1 << 20,
+            "g" => 1 << 30,
+            "t" => 1 << 40,
+            _ => return Err(wrong()),
+        },
+    };
+    let number: u64 = digits.parse().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
+    number.checked_mul(factor).ok_or_else(|| "trop grand".to_owned())
+}
+
+/// A value of the core that is one of these words: the help and the completions list them.
+pub fn choice<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>().map_err(|error| error.to_string()))
+}
+
+/// A name that may be written in several ways, of which the completions list one.
+#[derive(Debug, Clone)]
+struct Named<T> {
+    names: Vec<&'static str>,
+    parse: fn(&str) -> Result<T, String>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let parse = self.parse;
+        StringValueParser::new().try_map(move |text| parse(&text)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().copied().map(PossibleValue::new)))
+    }
+}
+
+/// A family of the catalogue, or its main table.
+pub fn family() -> impl TypedValueParser<Value = &'static str> {
+    Named { names: catalogue::DATASETS.iter().map(|dataset| dataset.family).collect(), parse: catalogue::family }
+}
+
+/// A file of the weekly delivery, or one of its tables.
+pub fn weekly_file() -> impl TypedValueParser<Value = String> {
+    Named { names: catalogue::weekly().map(catalogue::Dataset::short_name).collect(), parse: catalogue::weekly_file }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_a_unit_or_that_of_its_option() {
+        for (text, bytes) in
+            [("100", 100), ("1k", 1024), ("100M", 100 << 20), ("2 Gio", 2 << 30), ("3MiB", 3 << 20), ("7o", 7)]
+        {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        assert_eq!((parse_size_mio("10"), parse_size_mio("10G")), (Ok(10 << 20), Ok(10 << 30)));
+        assert_eq!((parse_size_gio("50"), parse_size_gio("100M")), (Ok(50 << 30), Ok(100 << 20)));
+        for wrong in ["", "M", "0", "dix", "10x", "-1", "99999999999999T"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Accounts as hosts give them: few connections, few queries an hour, expired, locked; a binary log of statements.
+
+use flux_test::{Account, Home, Server, TestDb, Tool};
+use support::weekly::{Sane, World};
+
+/// The tools of the week with the connection of `account`.
+fn tool(world: &World, account: &Account, name: &str) -> Tool {
+    world.tool(name).env("DB_USERNAME", &account.user).env("DB_PASSWORD", &account.password)
+}
+
+/// A week in a home, and an account that `limit` limits.
+fn limited(limit: &str) -> (World, Account) {
+    let db = TestDb::new();
+    let world = World { home: Home::new(&db), db };
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    world.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().sane().expect_code(0);
+    let account = world.db.restricted_user(&["ALL ON {db}.*"]);
+    world.db.admin_exec(&format!("ALTER USER '{}'@'%' {limit}", account.user));
+    (world, account)
+}
+
+/// Lines of the ten files, each of which is a row.
+fn lines(world: &World) -> u64 {
+    let lines = |name: &String| world.home.read(format!("data/data_temp/{name}")).lines().count() as u64 - 1;
+    world.home.list("data/data_temp").iter().filter(|name| name.ends_with(".csv")).map(lines).sum()
+}
+
+fn rows(world: &World, suffix: &str) -> u64 {
+    support::weekly::FILES.iter().map(|(_, _, main)| world.db.count(&format!("{main}{suffix}"))).sum()
+}
+
+#[test]
+fn a_week_goes_through_with_two_or_three_connections() {
+    for most in [3, 2] {
+        let (world, account) = limited(&format!("WITH MAX_USER_CONNECTIONS {most}"));
+        let delivered = lines(&world);
+        let import = tool(&world, &account, "update-temp-tables").args(["--jobs", "6"]).run().sane().expect_code(0);
+        assert!(import.stderr.contains("MAX_USER_CONNECTIONS"), "{most}: it is told\n{import}");
+        assert_eq!(rows(&world, "_temp"), delivered, "{import}");
+        for name in ["check-status", "check-zones", "validation-complete-import", "etat-csv-complet"] {
+            let _ = tool(&world, &account, name).run().sane().expect_code(0);
+        }
+        let names = ["migrate-temp-to-main", "verify-migration", "backup-critical", "cleanup-temp", "archive-csv"];
+        for name in names {
+            let _ = tool(&world, &account, name).run().sane().expect_code(0);
+        }
+        assert_eq!((rows(&world, ""), rows(&world, "_temp")), (delivered, 0));
+        for name in ["historique", "tables-info", "improve-response", "diagnostic-migration", "simple-test"] {
+            let run = tool(&world, &account, name).run().sane();
+            assert!([0, 3].contains(&run.code), "{name}: {run}");
+        }
+        let restore = tool(&world, &account, "restore-critical").arg("--yes").run().sane();
+        assert!([0, 3].contains(&restore.code), "{restore}");
+        assert_eq!(rows(&world, ""), delivered);
+    }
+}
+
+/// The code of the error of a run that failed, in JSON, with its next step.
+#[track_caller]
+fn refused(tool: Tool) -> String {
+    let outcome = tool.arg("--json").run().sane().expect_code(1);
+    let json = outcome.json();
+    assert!(json["error"]["hint"].is_string(), "{outcome}");
+    json["error"]["code"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn one_connection_is_too_few_and_told_as_such() {
+    let (world, account) = limited("WITH MAX_USER_CONNECTIONS 1");
+    let migration = tool(&world, &account, "migrate-temp-to-main").arg("--json").run().sane().expect_code(1);
+    assert_eq!(migration.json()["tables"][0]["code"], "connections-exhausted", "{migration}");
+    // One cause is told once, with its mend.
+    let text = tool(&world, &account, "migrate-temp-to-main").run().sane().expect_code(1);
+    assert!(text.stdout.matches("MAX_USER_CONNECTIONS").count() <= 2 && text.stdout.lines().count() < 30, "{text}");
+    assert_eq!(rows(&world, ""), 0);
+    // What needs one at a time goes on.
+    let _ = tool(&world, &account, "verify-migration").run().sane().expect_code(0);
+}
+
+#[test]
+fn queries_of_an_hour_an_expired_password_and_a_locked_account_have_codes_of_their_own() {
+    let cases = [
+        ("WITH MAX_QUERIES_PER_HOUR 3", "quota-exhausted"),
+        ("PASSWORD EXPIRE", "password-expired"),
+        ("ACCOUNT LOCK", "account-locked"),
+    ];
+    for (limit, code) in cases {
+        let (world, account) = limited(limit);
+        for name in ["check-status", "update-temp-tables"] {
+            assert_eq!(refused(tool(&world, &account, name)), code, "{limit} {name}");
+        }
+        assert_eq!(rows(&world, "_temp"), 0);
+    }
+}
+
+#[test]
+fn a_binary_log_of_statements_takes_a_week_or_says_why_not() {
+    let Some(server) = Server::dedicated(["--log-bin", "--server-id=1", "--binlog-format=STATEMENT"]) else { return };
+    let db = server.new_db();
+    let world = World { home: Home::new(&db), db };
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    world.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().sane().expect_code(0);
+    let delivered = lines(&world);
+    for name in ["update-temp-tables", "migrate-temp-to-main", "verify-migration", "cleanup-temp"] {
+        let _ = world.tool(name).run().sane().expect_code(0);
+    }
+    assert_eq!(rows(&world, ""), delivered);
+}
