@@ -22,9 +22,9 @@ pub(crate) const TOOL: Tool = Tool {
   explain-volume --table fact_nuitees_departements --date 2025-08-15 --zone \"Haute Vallée\" --categorie Touriste \\
                  --provenance NonLocal --departement Rhône
   explain-volume --csv-line data/data_temp/frequentation_nuitee.csv:1234
-  explain-volume --indicateur nuitees_total --annee 2025 --periode ete --zone Cantal
-  explain-volume --indicateur pic_excursionnistes --debut 2025-07-14 --fin 2025-08-15 --zone Cantal --limit 3
-  explain-volume --table fact_nuitees_departements --annee 2025 --periode ete --zone Cantal --categorie Touriste \\
+  explain-volume --indicateur nuitees_total --annee 2025 --periode ete --zone \"Haute Vallée\"
+  explain-volume --indicateur pic_excursionnistes --debut 2025-07-14 --fin 2025-08-15 --zone \"Haute Vallée\" --limit 3
+  explain-volume --table fact_nuitees_departements --annee 2025 --periode ete --zone \"Haute Vallée\" --categorie Touriste \\
                  --provenance NonLocal --departement Rhône
 Lit : la clé dans les tables principale et temporaire, l'historique des imports, et chaque fichier de la même sorte sous
 data/data_temp/, data/data_extracted/ et data/archive/ (compressés compris), avec les noms tels qu'ils se résolvent

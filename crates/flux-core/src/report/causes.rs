@@ -149,7 +149,7 @@ mod tests {
     fn few_stay_as_they_are_and_the_worst_stands_first() {
         let findings =
             [vanished(2), vec![Finding::error(Code::Io, "x.csv", "illisible").action("rendez-le lisible")]].concat();
-        let text = shown(&findings, Page::new(120));
+        let text = shown(&findings, Page::new(160));
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("✗ 3 points") && lines[1] == "  → rendez-le lisible", "{text}");
         assert_eq!(lines[2..5], ["", "✗ x.csv : illisible", "  → rendez-le lisible"]);
