@@ -337,7 +337,7 @@ pub(crate) mod codes {
     /// Of these, those of a node that another one may stand in for; read-only, which a node is until it is elected.
     pub(crate) const OF_NODE: &[u16] = &[1053, 1180, 1047, 3101, 3169, 1290, 1836];
     /// A transaction that the cluster does not take: its write set is too large, or a hook of the replication has refused it.
-    pub(crate) const NOT_REPLICATED: &[u16] = &[1105, 3100];
+    pub(crate) const NOT_REPLICATED: &[u16] = &[1105, 3100, 3231];
 }
 
 fn by(holders: &[String]) -> String {
@@ -592,5 +592,14 @@ mod tests {
         assert!(Error::sql("x")(server(1213, "Deadlock found")).is_transient());
         assert!(Error::sql("x")(server(1205, "Lock wait timeout")).is_transient());
         assert!(!Error::sql("x")(server(1064, "syntax")).is_transient());
+        assert!(!Error::sql("x")(server(1290, "--read-only")).is_transient(), "only where another node may be elected");
+    }
+
+    #[test]
+    fn a_transaction_that_a_cluster_does_not_take_has_a_next_step() {
+        for code in [1105, 3100, 3231] {
+            let error = Error::sql("x")(server(code, "Maximum writeset size exceeded"));
+            assert!(error.hint().is_some_and(|hint| hint.contains("flux doctor")) && !error.is_transient(), "{code}");
+        }
     }
 }
