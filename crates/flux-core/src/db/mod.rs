@@ -175,8 +175,9 @@ impl Database {
     /// # Errors
     /// [`Error::Connect`].
     pub fn session(&self) -> Result<Session> {
+        let at = self.nodes.current().at;
         match self.link() {
-            Err(error) if error.is_passing() && self.move_on() => {
+            Err(error) if error.is_passing() && self.leave(at) => {
                 log::debug!("{error}");
                 self.link()
             }
@@ -216,7 +217,10 @@ impl Database {
     /// prepared statements each time would be a cost. Only for sessions that have no transaction open and hold no lock, and whose
     /// settings were left alone.
     pub fn give_back(&self, session: Session) {
-        self.idle().push(session.into_linked());
+        // One that leads to a node that was left meanwhile is of no use.
+        if session.node() == self.nodes.current().at {
+            self.idle().push(session.into_linked());
+        }
     }
 
     /// Tables and views of the database, by name.

@@ -146,7 +146,7 @@ fn pairs(conn: &mut Conn, sql: &str) -> mysql::Result<HashMap<String, String>> {
 #[derive(Debug)]
 pub(super) struct Node {
     /// Where it stands in the list.
-    at: usize,
+    pub(super) at: usize,
     pub(super) opts: Opts,
     pub(super) target: String,
     pub(super) version: String,
@@ -322,12 +322,13 @@ impl Database {
         self.nodes.connections.len() > 1 || self.nodes.current().cluster.is_some()
     }
 
-    /// Goes to the next node that is fit, after `failed` was found not to be; `false` where there is none.
-    pub(super) fn move_on(&self) -> bool {
+    /// Leaves a node that failed for the next one that is fit, itself the last to be asked; `false` where there is none. Another thread may
+    /// have left it already.
+    pub(super) fn leave(&self, failed: usize) -> bool {
         let from = self.nodes.current();
         let count = self.nodes.connections.len();
-        if count == 1 {
-            return false;
+        if count == 1 || from.at != failed {
+            return count > 1;
         }
         for step in 1..=count {
             let at = (from.at + step) % count;
@@ -338,7 +339,6 @@ impl Database {
                 log::warn!("{} ne répond plus comme il faut : la suite sur {}", from.target, node.target);
             }
             let mut current = self.nodes.current.write().unwrap_or_else(PoisonError::into_inner);
-            // Another thread may have gone on meanwhile.
             if Arc::ptr_eq(&current, &from) {
                 *current = Arc::new(node);
                 self.idle().clear();

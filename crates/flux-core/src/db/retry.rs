@@ -75,15 +75,19 @@ impl Database {
     }
 
     /// The same where `may_pass` knows of more failures that pass.
-    fn retried_while<T>(&self, may_pass: impl Fn(&Error) -> bool, work: impl FnMut() -> Result<T>) -> Result<T> {
+    fn retried_while<T>(&self, may_pass: impl Fn(&Error) -> bool, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        let node = Cell::new(self.nodes.current().at);
         let passes = |error: &Error| {
-            let of_node = error.is_of_node();
             // Where another node can take over, or is being elected, one is worth waiting for as long as the run may wait.
-            if of_node && self.may_move() {
-                self.move_on();
+            if error.is_of_node() && self.may_move() {
+                self.leave(node.get());
                 return Passing::InTime;
             }
             if error.is_transient() || may_pass(error) { Passing::Soon } else { Passing::Never }
+        };
+        let work = || {
+            node.set(self.nodes.current().at);
+            work()
         };
         retried(&self.budget, |pause| Ok(signals::sleep(pause)?), passes, work)
     }

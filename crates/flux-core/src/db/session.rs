@@ -20,6 +20,8 @@ pub struct Session {
     known: Known,
     conn: Conn,
     packet: usize,
+    /// Which of the nodes it leads to.
+    node: usize,
     /// Statements of the snapshot with their rows, where they are remembered.
     read: Option<HashMap<String, Vec<Row>>>,
 }
@@ -58,7 +60,11 @@ impl Session {
         signals::on_stop(cancel_statements);
         let Linked { conn, server } = linked;
         let known = Known::new((server, conn.connection_id()), &node.opts, node.flavour, conn.as_raw_fd());
-        Self { known, conn, packet: node.packet, read: None }
+        Self { known, conn, packet: node.packet, node: node.at, read: None }
+    }
+
+    pub(super) fn node(&self) -> usize {
+        self.node
     }
 
     pub(super) fn into_linked(self) -> Linked {
