@@ -13,4 +13,5 @@ mod import_names;
 mod import_optimized;
 mod import_sejours_duree;
 mod import_spreadsheets;
+mod supplier_page;
 mod update_temp_tables;

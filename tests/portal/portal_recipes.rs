@@ -3,32 +3,24 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use flux_test::{Home, Outcome, TestDb, Tool, bin_dir, repository};
+use flux_test::{Home, Outcome, TestDb};
+use support::recipe::{Recipe, shell};
 use support::served::{Served, TOKEN, database};
 
 const FIGURES: &str = "/api/infographie/infographie_indicateurs_cles?annee=2025&periode=vacances_ete&zone=CABA";
 const PASSWORD: &str = "un mot de passe assez long";
 
 /// The commands beneath this heading.
+#[track_caller]
 fn recipe(heading: &str) -> Vec<String> {
-    let page = std::fs::read_to_string(repository().join("docs/portail.md")).unwrap();
-    let below = page.split(&format!("### {heading}\n")).nth(1).unwrap_or_else(|| panic!("no recipe {heading}"));
-    let block = below.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
-    block.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+    Recipe::of("portail.md", &format!("### {heading}")).all()
 }
 
-/// Runs one of them as an operator does, at the home of the portal; `systemctl` is a stand-in.
+/// Runs one of them as an operator does, at the home of the portal.
 #[track_caller]
 fn step(home: &Home, portal: Option<&Served>, command: &str) -> Outcome {
-    let path = home.write("bin/systemctl", "#!/bin/sh\necho systemctl \"$@\"\n");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}:/usr/bin:/bin", home.join("bin").display(), bin_dir().display());
-    let mut tool = Tool::program("/bin/bash").home(home).args(["-c", command]).env("PATH", path);
-    tool = tool.env("FLUX_HOME", home.path()).env("API_TOKEN", TOKEN).env("MOT_DE_PASSE", PASSWORD);
-    if let Some(portal) = portal {
-        tool = tool.env("PORTAL_BASE_URL", portal.base());
-    }
-    tool.run()
+    let base = portal.map(Served::base).unwrap_or_default();
+    shell(home, command, &[("API_TOKEN", TOKEN), ("MOT_DE_PASSE", PASSWORD), ("PORTAL_BASE_URL", &base)])
 }
 
 /// Facts of a zone that is no more: the whole is more than its parts, and each step of the recipe says its share.

@@ -10,6 +10,7 @@ pub mod legacy;
 pub mod orange;
 pub mod portal;
 pub mod raw;
+pub mod recipe;
 pub mod saisons;
 pub mod served;
 pub mod snapshot;

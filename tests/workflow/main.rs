@@ -3,6 +3,7 @@
 
 mod dry_run;
 mod import_hebdo;
+mod recipes;
 mod reports;
 mod second_observatory;
 mod workflow;

@@ -1,0 +1,203 @@
+//! The operators' pages: every command that they write exists with its options, and `docs/messages.md` has every code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flux_core::report::Code;
+use flux_test::{Tool, repository};
+use support::recipe::{commands, page};
+
+const PAGES: [&str; 8] = [
+    "guide-exploitation.md",
+    "incidents.md",
+    "installation.md",
+    "migration-depuis-php.md",
+    "portail.md",
+    "configuration.md",
+    "messages.md",
+    "fournisseur.md",
+];
+
+/// What is no tool of ours and may begin a command of a page.
+const SYSTEM: [&str; 22] = [
+    "adduser",
+    "apt",
+    "cd",
+    "chmod",
+    "chown",
+    "crontab",
+    "curl",
+    "cp",
+    "df",
+    "du",
+    "grep",
+    "gunzip",
+    "head",
+    "man",
+    "mariadb",
+    "mkdir",
+    "mysql",
+    "printf",
+    "sed",
+    "systemctl",
+    "tail",
+    "openssl",
+];
+
+/// What may follow a heading of `flux`, which has no tool of that name.
+const OF_FLUX: [&str; 5] = ["completions", "doctor", "init", "list", "man"];
+
+/// Long options of each tool and of `flux doctor`, `flux init`, from their help; each is asked once.
+struct Known {
+    tools: BTreeSet<String>,
+    categories: BTreeSet<String>,
+    options: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Known {
+    fn new() -> Self {
+        let names = Tool::new("flux").args(["list", "--names"]).run().expect_code(0);
+        let folders = std::fs::read_dir(repository().join("tools")).unwrap();
+        let categories = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        Self { tools: names.stdout.lines().map(str::to_owned).collect(), categories, options: BTreeMap::new() }
+    }
+
+    fn options_of(&mut self, call: &[&str]) -> &BTreeSet<String> {
+        self.options.entry(call.join(" ")).or_insert_with(|| {
+            let help = Tool::new(call[0]).args(&call[1..]).arg("--help").run().expect_code(0);
+            let lines = help.stdout.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+            let words = lines.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-'));
+            words.filter(|word| word.starts_with("--")).map(str::to_owned).collect()
+        })
+    }
+
+    /// What is wrong with one simple command, if it is one of ours; `None` where it is not.
+    fn problem(&mut self, words: &[&str]) -> Option<Result<(), String>> {
+        let (first, rest) = words.split_first()?;
+        if first.starts_with("scripts/") || *first == "import-hebdo" {
+            return Some(of_script(first, rest));
+        }
+        let mut call = vec![*first];
+        if *first == "flux" {
+            match rest.first() {
+                None => return Some(Ok(())),
+                Some(name) if OF_FLUX.contains(name) => call.push(name),
+                Some(category) if self.categories.contains(*category) => call = vec![rest.get(1)?],
+                Some(name) if self.tools.contains(*name) => call = vec![name],
+                _ => return Some(Err(format!("flux {rest:?}"))),
+            }
+        } else if !self.tools.contains(*first) {
+            return None;
+        }
+        let known = self.options_of(&call);
+        let options = rest.iter().filter(|word| word.starts_with("--") && word.len() > 2);
+        let names = options.map(|word| word.split('=').next().unwrap());
+        let unknown: Vec<&str> = names.filter(|name| !known.contains(*name)).collect();
+        Some(if unknown.is_empty() { Ok(()) } else { Err(format!("{call:?} has no {unknown:?}")) })
+    }
+}
+
+/// A script's options are words of its text.
+fn of_script(name: &str, rest: &[&str]) -> Result<(), String> {
+    let path = repository().join(if name.contains('/') { name.to_owned() } else { format!("scripts/{name}") });
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{name}: {e}"))?;
+    let unknown: Vec<&&str> = rest.iter().filter(|word| word.starts_with("--") && !text.contains(**word)).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(format!("{name} has no {unknown:?}")) }
+}
+
+/// The simple commands of a command line, without what stands before a command.
+fn simple(line: &str) -> Vec<Vec<&str>> {
+    let mut calls = vec![Vec::new()];
+    let mut quoted = false;
+    for word in line.split_whitespace() {
+        let begins = word.starts_with(['\'', '"']);
+        let was = quoted;
+        if word.matches(['\'', '"']).count() % 2 == 1 {
+            quoted = !quoted;
+        }
+        if was || begins {
+            continue;
+        }
+        if ["|", "&&", "||", ";"].contains(&word) {
+            calls.push(Vec::new());
+        } else {
+            calls.last_mut().unwrap().push(word);
+        }
+    }
+    for call in &mut calls {
+        while let Some(first) = call.first() {
+            let before = match *first {
+                "sudo" if call.get(1) == Some(&"-u") => 3,
+                "sudo" => 1,
+                word if word.contains('=') && !word.starts_with('-') => 1,
+                _ => break,
+            };
+            call.drain(..before.min(call.len()));
+        }
+    }
+    calls.retain(|call| !call.is_empty());
+    calls
+}
+
+/// Code within lines, outside blocks, but for the names of the old scripts; a bar of a table is written `\|`.
+fn inline(text: &str) -> Vec<String> {
+    let outside: String = text.split("```").step_by(2).collect();
+    let code = outside.split('`').skip(1).step_by(2).filter(|code| !code.contains(".php") && !code.contains(".*"));
+    code.map(|code| code.replace("\\|", "|")).collect()
+}
+
+#[test]
+fn every_command_of_the_pages_exists_with_its_options() {
+    let mut known = Known::new();
+    let (mut problems, mut seen) = (Vec::new(), 0);
+    for name in PAGES {
+        let text = page(name);
+        for line in commands(&text) {
+            for call in simple(&line) {
+                match known.problem(&call) {
+                    Some(Ok(())) => seen += 1,
+                    Some(Err(problem)) => problems.push(format!("{name}: {problem}")),
+                    None if SYSTEM.contains(&call[0]) => {}
+                    None => problems.push(format!("{name}: « {} » is no tool", call[0])),
+                }
+            }
+        }
+        for code in inline(&text) {
+            let words: Vec<&str> = code.split_whitespace().collect();
+            match known.problem(&words) {
+                Some(Ok(())) => seen += 1,
+                Some(Err(problem)) => problems.push(format!("{name}: {problem}")),
+                None => {}
+            }
+        }
+    }
+    assert_eq!(problems, Vec::<String>::new());
+    assert!(seen > 200, "{seen} commands: the pages are not read");
+}
+
+#[test]
+fn what_is_no_command_is_found() {
+    let mut known = Known::new();
+    let mut of = |line: &str| simple(line).iter().map(|call| known.problem(call)).collect::<Vec<_>>();
+    assert_eq!(of("sudo -u x FLUX_HOME=/h check-status --json # no"), [Some(Ok(()))]);
+    assert!(matches!(of("cd /h && check-status --jsn")[..], [None, Some(Err(_))]));
+    assert!(matches!(of("scripts/no-such --x")[..], [Some(Err(_))]));
+    assert!(matches!(of("flux nothing")[..], [Some(Err(_))]));
+    assert_eq!(of("chek-status"), [None]);
+}
+
+#[test]
+fn every_code_has_its_meaning_cause_and_remedy() {
+    let text = page("messages.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    let listed: Vec<(String, &str)> = rows.iter().map(|row| (row[0].trim_matches('`').to_owned(), row[1])).collect();
+    let expected: Vec<(String, &str)> =
+        Code::ALL.iter().map(|(_, name, meaning)| ((*name).to_owned(), *meaning)).collect();
+    assert_eq!(listed, expected);
+    for row in rows {
+        assert!(row.len() == 4 && row[2].len() > 8 && row[3].len() > 8, "{row:?}");
+    }
+}
