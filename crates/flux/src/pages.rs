@@ -188,13 +188,64 @@ pub(crate) fn write_docs(folder: &Path) -> Result<usize> {
     Ok(pages.len())
 }
 
-/// The table of the project's README: categories, and their tools with a link to the page of each.
+/// The tools in the order in which an operator meets them; each stands once.
+const WORKFLOW: &[(&str, &[&str])] = &[
+    ("set up", &["simple-test", "adopt-database", "ensure-schema", "add-missing-zones", "improve-response"]),
+    (
+        "seasons",
+        &["update-saisons", "status-saisons", "verifier-saisons", "scrap-date", "manage-periodes", "reset-saisons"],
+    ),
+    ("receive", &["download-deliveries", "extract-only", "etat-csv-complet", "analyse-zones-csv"]),
+    (
+        "import",
+        &[
+            "update-temp-tables",
+            "import-optimized",
+            "import-sejours-duree-fr",
+            "import-sejours-duree-int",
+            "check-import-progress",
+        ],
+    ),
+    ("check", &["check-status", "check-zones", "validation-complete-import", "diagnostic-migration"]),
+    ("migrate", &["migrate-temp-to-main", "migrate-sejours-duree", "migrate-optimized"]),
+    (
+        "prove and compare",
+        &[
+            "verify-migration",
+            "compare-mobility-2024-2023",
+            "diagnostic-mobility",
+            "explain-volume",
+            "historique",
+            "tables-info",
+        ],
+    ),
+    ("clean up and keep", &["cleanup-temp", "archive-csv", "backup-critical", "restore-critical", "rotate-logs"]),
+    ("definitive exports", &["populate-facts-full-production", "populate-facts-optimized", "cleanup-year"]),
+    ("mend", &["merge-zones", "merge-dimension", "withdraw-provisional"]),
+    (
+        "portal",
+        &[
+            "serve-portal",
+            "portal-users",
+            "test-api-simple",
+            "test-api-mobilite-directe",
+            "test-infographie-apis",
+            "test-zone-mapping-api-production",
+            "cache-admin",
+            "cleanup-old-cache",
+            "clear-cache-midnight",
+        ],
+    ),
+    ("security", &["security-cleanup-check", "test-admin-restrictions"]),
+    ("try out", &["generate-sample-data"]),
+];
+
+/// The table of the project's README: steps of the work, and their tools with a link to the page of each.
 pub(crate) fn table() -> String {
-    let mut text = String::from("| category | tools |\n|---|---|\n");
-    for category in CATEGORIES {
-        let links: Vec<String> =
-            category.tools.iter().map(|tool| format!("[`{0}`](docs/outils/{0}.md)", tool.name)).collect();
-        let _ = writeln!(text, "| **{}** | {} |", category.name, links.join(", "));
+    let mut text = String::from("| step | tools |\n|---|---|\n");
+    for (step, tools) in WORKFLOW {
+        let links: Vec<String> = tools.iter().map(|name| format!("[`{name}`](docs/outils/{name}.md)")).collect();
+        let _ = writeln!(text, "| **{step}** | {} |", links.join(", "));
     }
     text
 }
