@@ -46,6 +46,15 @@ fn gains_losses_new_and_gone_are_told_apart() {
     );
     let html = home.read("out.html");
     assert!(html.contains("<svg") && html.contains("AURILLAC") && !html.contains("http"), "{html}");
+    for part in [
+        "<main>",
+        "<caption>Visiteurs de la période</caption>",
+        "scope=\"row\"",
+        "<time datetime=",
+        "Observatoire du tourisme",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
     let text = home.tool("compare-mobility-2024-2023").args(["--period", "Fête d'été"]).run().expect_code(0);
     assert!(text.stdout.contains('█') && text.stdout.contains("+25,0 %"), "{text}");
 }
@@ -72,6 +81,20 @@ fn days_of_ones_own_are_shifted_and_missing_days_are_told() {
     assert_eq!(json["reference"]["from"], "2023-07-06");
     assert_eq!((&json["current"]["days_with_data"], &json["reference"]["days_with_data"]), (&json!(3), &json!(2)));
     assert_eq!(json["findings"].as_array().unwrap().len(), 2);
+}
+
+/// The 7th has 50 + 30 visitors, the 6th 100; 2023 has none on the 7th.
+#[test]
+fn the_days_just_before_stand_beside_the_period() {
+    let db = database();
+    let home = Home::new(&db);
+    let args = ["--json", "--from", "2024-07-07", "--to", "2024-07-07", "--html", "jour.html"];
+    let json = home.tool("compare-mobility-2024-2023").args(args).run().expect_code(3).json();
+    let expected =
+        json!({"from": "2024-07-06", "to": "2024-07-06", "days_with_data": 1, "total": 100, "evolution_pct": -20.0});
+    assert_eq!((&json["current"]["total"], &json["preceding"]), (&json!(80), &expected));
+    let html = home.read("jour.html");
+    assert!(html.contains("<td class=\"n\">-20,0 %</td>") && html.contains("data-code=\"period-empty\""), "{html}");
 }
 
 /// Every day of both years has data: 10 visitors a day, 43 on 29 February. 2024: 365 × 10 + 43 = 3 693; 2023: 3 650.

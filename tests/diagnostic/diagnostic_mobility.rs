@@ -1,6 +1,7 @@
 //! `diagnostic-mobility`: each cause of an empty answer is found and named.
 
 use flux_test::{Home, TestDb};
+use serde_json::json;
 use support::diag;
 
 fn database(rows: &str) -> TestDb {
@@ -64,11 +65,21 @@ fn names_that_lead_nowhere_and_rows_that_wait_are_told() {
 
 #[test]
 fn a_query_with_results_and_bad_usage() {
-    let db = database("('2024-07-06', 1, 2, 1, 1, 'samedi', 5)");
+    let db = database(
+        "('2024-07-06', 1, 2, 1, 1, 'samedi', 5), ('2024-07-05', 1, 2, 1, 1, 'vendredi', 4), ('2023-07-08', 1, 2, 1, 1, 'samedi', 10)",
+    );
     let home = Home::new(&db);
     let run = |args: &[&str]| home.tool("diagnostic-mobility").args(args).run();
     let json = run(&["--year", "2024", "--period", "fete", "--json"]).expect_code(0).json();
-    assert_eq!(json["total"], 5);
+    assert_eq!((&json["total"], json.get("year_before")), (&json!(5), None));
+    let beside = |from: &str, to: &str, total: u64, change: f64| json!({"from": from, "to": to, "days_with_data": 1, "total": total, "evolution_pct": change});
+    assert_eq!(json["preceding"], beside("2024-07-04", "2024-07-05", 4, 25.0));
+    db.exec(
+        "INSERT INTO dim_periodes (code_periode, nom_periode, annee, date_debut, date_fin) VALUES
+         ('fete', 'Fête', 2023, '2023-07-08 00:00:00', '2023-07-09 23:59:59')",
+    );
+    let json = run(&["--year", "2024", "--period", "fete", "--json"]).expect_code(0).json();
+    assert_eq!(json["year_before"], beside("2023-07-08", "2023-07-09", 10, -50.0));
     run(&[]).expect_code(2);
     db.exec("DROP TABLE fact_lieu_activite_soir");
     assert_eq!(run(&["--year", "2024", "--json"]).expect_code(1).json()["error"]["code"], "table-missing");

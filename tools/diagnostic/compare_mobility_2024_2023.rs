@@ -84,6 +84,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         limit: args.limit as usize,
         csv: args.csv,
         html: args.html,
+        observatory: context.settings.observatory(),
         space: args.space.space(),
     };
     figures::compare(&context.database()?, &options)

@@ -64,6 +64,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         weeks: args.weeks,
         threshold: args.threshold,
         html: args.html,
+        observatory: settings.observatory(),
     };
     inspect::validate(&context.database()?, &options, &context.progress)
 }

@@ -236,6 +236,11 @@ impl Settings {
         self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| DEPARTEMENT.into())
     }
 
+    /// Name of the observatory on pages (`OBSERVATOIRE_NOM`).
+    pub fn observatory(&self) -> String {
+        self.get("OBSERVATOIRE_NOM").unwrap_or_else(|| "Observatoire du tourisme".into())
+    }
+
     /// Looks up the names of the account, then `DB_<name>_<LOCAL|PROD>`, then the plain names.
     fn database_variable(&self, account: Account, name: &str, plain: &[&str]) -> Option<(String, Origin)> {
         let suffix = if self.environment().is_ok_and(|name| name == "production") { "PROD" } else { "LOCAL" };

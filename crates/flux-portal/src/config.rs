@@ -100,7 +100,7 @@ impl Config {
             proxies: networks("API_TRUST_PROXY")?,
             cors: origins("PORTAL_CORS_ORIGINS", list("PORTAL_CORS_ORIGINS"))?,
             frames: origins("PORTAL_FRAME_ANCESTORS", list("PORTAL_FRAME_ANCESTORS"))?,
-            observatory: settings.get("OBSERVATOIRE_NOM").unwrap_or_else(|| "Observatoire du tourisme".into()),
+            observatory: settings.observatory(),
             logo: Logo::read(&home.join("portail/logo.svg")),
             access_log: settings.home.logs().join("portail-acces.log"),
             audit_log,

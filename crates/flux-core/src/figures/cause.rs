@@ -8,6 +8,7 @@ use crate::db::marks;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{Dim, Space};
 use crate::error::{Error, Result};
+use crate::figures::beside::{Beside, preceding};
 use crate::figures::mobility::{self, Filter, StoredDays};
 use crate::figures::period::{self, Asked, Period};
 use crate::figures::unknown::{Named, Unknown};
@@ -43,6 +44,12 @@ struct CauseReport {
     steps: Vec<Step>,
     /// The figure itself, visitors; absent where the query has none.
     total: Option<u64>,
+    /// As many days just before, where they have data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preceding: Option<Beside>,
+    /// The same period of the year before, where it has data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    year_before: Option<Beside>,
     findings: Vec<Finding>,
 }
 
@@ -54,6 +61,18 @@ impl CauseReport {
 
     fn cause(&mut self, place: &str, message: impl Into<String>, action: impl Into<String>) {
         self.findings.push(Finding::attention(Code::QueryEmpty, place, message).action(action));
+    }
+
+    /// The totals that the figure is to be read with.
+    fn stand_beside(&mut self, session: &mut Session, filter: &Filter, period: &Period, year: i32) -> Result<()> {
+        let now = (self.total, filter.side(session, period.clone())?.days_with_data);
+        if let Some(before) = preceding(period) {
+            self.preceding = Beside::of(session, filter, before, now)?;
+        }
+        if let Ok(before) = period::in_year(session, period, (year, year - 1))? {
+            self.year_before = Beside::of(session, filter, before, now)?;
+        }
+        Ok(())
     }
 
     /// A step that a name must pass, with what it leads to.
@@ -84,7 +103,8 @@ fn place_of(step: &str, unknown: &Unknown) -> String {
 pub fn explain(database: &Database, options: &CauseOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let table = mobility::table(options.space);
-    let mut report = CauseReport { table, steps: Vec::new(), total: None, findings: Vec::new() };
+    let mut report =
+        CauseReport { table, steps: Vec::new(), total: None, preceding: None, year_before: None, findings: Vec::new() };
     if !years(&mut session, options, &mut report)? {
         return Ok(report);
     }
@@ -126,6 +146,7 @@ pub fn explain(database: &Database, options: &CauseOptions) -> Result<impl Repor
                 );
             }
             report.total = Some(total);
+            report.stand_beside(&mut session, &filter, &period, options.year)?;
         }
     }
     Ok(report)
@@ -307,6 +328,12 @@ impl Report for CauseReport {
         }
         if let Some(total) = self.total {
             page.line(format!("  {}", plural(total, "visiteur", "visiteurs")));
+        }
+        if let Some(beside) = &self.preceding {
+            page.line(format!("  {}", beside.said(&beside.preceding_name())));
+        }
+        if let Some(beside) = &self.year_before {
+            page.line(format!("  {}", beside.said("année précédente")));
         }
         render_findings(page, &self.findings, "la requête de mobilité a des résultats");
     }

@@ -8,13 +8,16 @@ use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
+use crate::domain::values::today;
 use crate::error::{Error, Result};
+use crate::figures::beside::{Beside, preceding};
 use crate::figures::change::Comparison;
 use crate::figures::mobility::{self, Asked, Commune, Filter, Mobility};
 use crate::figures::period::{self, Period, day_text};
 use crate::figures::zone::Zone;
 use crate::files;
-use crate::report::html::{self, Document};
+use crate::report::chart::{self, Bar, Legend};
+use crate::report::html::{Document, Edition, Grid};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{bar, render_findings};
 
@@ -39,6 +42,8 @@ pub struct CompareOptions {
     pub csv: Option<PathBuf>,
     /// Writes a page there.
     pub html: Option<PathBuf>,
+    /// Name of the observatory, for the page.
+    pub observatory: String,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
 }
@@ -96,6 +101,9 @@ struct MobilityReport {
     evolution_pct: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leap_day: Option<LeapDay>,
+    /// As many days just before, where they have data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preceding: Option<Beside>,
     /// Largest first; all of them.
     communes: Vec<Commune>,
     gains: Vec<Commune>,
@@ -135,6 +143,12 @@ pub fn compare(database: &Database, options: &CompareOptions) -> Result<impl Rep
     let mut report = MobilityReport {
         category: options.category.clone(),
         evolution_pct: mobility.change(),
+        preceding: match preceding(&mobility.n.period) {
+            Some(period) => {
+                Beside::of(&mut session, &mobility.filter, period, (mobility.n.total, mobility.n.days_with_data))?
+            }
+            None => None,
+        },
         leap_day: leap_day(&mut session, &mobility.filter, (&current, &reference))?,
         findings: findings(&current, &reference, options),
         current,
@@ -153,7 +167,7 @@ pub fn compare(database: &Database, options: &CompareOptions) -> Result<impl Rep
         report.files.push(path.display().to_string());
     }
     if let Some(path) = &options.html {
-        files::output(path, report.page().finish().as_bytes())?;
+        files::output(path, report.page(&options.observatory).finish().as_bytes())?;
         report.files.push(path.display().to_string());
     }
     Ok(report)
@@ -308,31 +322,80 @@ impl MobilityReport {
         files::output(path, &bytes)
     }
 
-    fn page(&self) -> Document {
-        let mut page = Document::new(&self.title(), &format!("{}, {}", self.category, self.current.name));
-        page.text(&self.summary());
+    /// The totals, and how many days each is of: it is said before any percentage.
+    fn totals(&self) -> Vec<Vec<String>> {
+        let row = |name: &str, side: &Side, change: String| {
+            vec![
+                name.to_owned(),
+                format!("{} → {}", side.from, side.to),
+                format!("{} sur {}", number(side.days_with_data), number(side.days)),
+                visitors(side.total),
+                change,
+            ]
+        };
+        let mut rows = vec![
+            row(&self.current.year.to_string(), &self.current, String::new()),
+            row(&self.reference.year.to_string(), &self.reference, self.change(self.evolution_pct)),
+        ];
+        rows.extend(self.preceding.as_ref().map(|beside| {
+            let warning = if beside.alike || beside.evolution_pct.is_none() { "" } else { "⚠ " };
+            vec![
+                beside.preceding_name(),
+                format!("{} → {}", beside.from, beside.to),
+                format!("{} sur {}", number(beside.days_with_data), number(beside.days)),
+                number(beside.total),
+                format!("{warning}{}", percent(beside.evolution_pct)),
+            ]
+        }));
+        rows
+    }
+
+    /// A change, with its warning where the totals are not of the same thing.
+    fn change(&self, value: Option<f64>) -> String {
+        let unequal = value.is_some() && !self.findings.is_empty();
+        if unequal { format!("⚠ {}", percent(value)) } else { percent(value) }
+    }
+
+    fn page(&self, observatory: &str) -> Document {
+        let edition = Edition { observatory, date: today() };
+        let mut page = Document::new(&self.title(), &format!("{}, {}", self.category, self.current.name), &edition);
+        if !self.findings.is_empty() {
+            page.heading("Constats, par cause");
+            page.findings(&self.findings);
+        }
+        page.heading("Totaux");
+        let titles = ["Total", "Jours", ">Jours avec données", ">Visiteurs", ">Évolution depuis"];
+        page.table(&Grid { caption: "Visiteurs de la période", titles: &titles, rows: &self.totals() });
         if let Some(note) = self.leap_day_note() {
             page.text(&note);
         }
-        page.findings(&self.findings);
-        let bars = |commune: &Commune| {
-            let (now, before) = commune.volumes();
-            (commune.label(&commune.nom_commune), now, before)
+        let bar = |commune: &Commune| Bar {
+            name: commune.label(&commune.nom_commune),
+            now: commune.total_visiteurs,
+            before: commune.total_visiteurs_n1,
+            note: commune.evolution_pct.map(|change| self.change(Some(change))).unwrap_or_default(),
         };
-        let rows: Vec<(String, u64, u64)> = self.ranked.iter().map(bars).collect();
-        page.heading("Les premières communes de l'une ou l'autre année");
-        page.text(&format!("Foncé : {} ; clair : {}.", self.current.year, self.reference.year));
-        page.svg(&html::paired_bars(
-            &format!("Visiteurs par commune, {} et {}", self.current.year, self.reference.year),
-            &rows,
-        ));
+        let legend =
+            Legend { now: self.current.year.to_string(), before: self.reference.year.to_string(), provisional: false };
         let (now, before) = (format!(">{}", self.current.year), format!(">{}", self.reference.year));
-        let titles = ["commune", now.as_str(), before.as_str(), ">écart", ">évolution"];
+        let titles = ["Commune", now.as_str(), before.as_str(), ">Écart", ">Évolution"];
+        let rows = |communes: &[Commune]| -> Vec<Vec<String>> {
+            let cells = |commune: &Commune| {
+                let [name, now, before, difference, _] = Self::cells(commune);
+                vec![name, now, before, difference, self.change(commune.evolution_pct)]
+            };
+            communes.iter().map(cells).collect()
+        };
+        let caption = "Les premières communes de l'une ou l'autre année";
+        page.heading(caption);
+        let bars: Vec<Bar> = self.ranked.iter().map(bar).collect();
+        let grid = Grid { caption, titles: &titles, rows: &rows(&self.ranked) };
+        page.chart(&chart::ranking(caption, &legend, &bars), &grid);
         for (title, communes) in self.lists() {
             if !communes.is_empty() {
                 page.heading(title);
-                let rows: Vec<Vec<String>> = communes.iter().map(|commune| Self::cells(commune).into()).collect();
-                page.table(&titles, &rows);
+                let caption = format!("{title} de {} à {}", self.reference.year, self.current.year);
+                page.table(&Grid { caption: &caption, titles: &titles, rows: &rows(communes) });
             }
         }
         page
@@ -349,6 +412,9 @@ impl Report for MobilityReport {
         page.line(format!("  {}", self.summary()));
         if let Some(note) = self.leap_day_note() {
             page.line(format!("  {note}"));
+        }
+        if let Some(beside) = &self.preceding {
+            page.line(format!("  {}", beside.said(&beside.preceding_name())));
         }
         let most = self.communes.first().map_or(0, |commune| commune.volumes().0);
         let (now, before) = (format!(">{}", self.current.year), format!(">{}", self.reference.year));

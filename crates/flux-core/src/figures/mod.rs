@@ -2,6 +2,7 @@
 //! a tool and the portal, answer one question with two numbers. Source: `portal.md` §1.
 
 pub(crate) mod behind;
+mod beside;
 mod cause;
 pub(crate) mod change;
 pub mod choices;

@@ -6,6 +6,8 @@ mod code;
 mod done;
 mod finding;
 pub(crate) mod html;
+pub mod look;
+mod markup;
 mod numbers;
 mod page;
 mod wrap;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use flux_core::report::chart;
+use flux_core::report::look;
 
 use crate::config::Config;
 
@@ -40,13 +40,7 @@ fn made(text: String) -> (String, String) {
 
 /// The rules of pages and charts; the dark theme where the reader's system is dark, paper always light.
 pub(crate) static STYLE: Asset = Asset::new("/static/portail.css", "text/css; charset=utf-8", || {
-    made(format!(
-        ":root {{ {} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {} }} }}\n{}{}",
-        chart::LIGHT,
-        chart::DARK,
-        chart::STYLE,
-        include_str!("../../static/portail.css")
-    ))
+    made(look::sheet() + include_str!("../../static/portail.css"))
 });
 
 pub(crate) static SCRIPT: Asset = Asset::new("/static/portail.js", "text/javascript; charset=utf-8", || {

@@ -42,6 +42,8 @@ pub struct ValidationOptions {
     pub threshold: f64,
     /// Writes a page there.
     pub html: Option<PathBuf>,
+    /// Name of the observatory, for the page.
+    pub observatory: String,
 }
 
 /// Lines of one reason.
@@ -132,7 +134,7 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
         series,
     };
     if let Some(path) = &options.html {
-        files::output(path, page::page(&report).finish().as_bytes())?;
+        files::output(path, page::page(&report, &options.observatory).finish().as_bytes())?;
     }
     Ok(report)
 }

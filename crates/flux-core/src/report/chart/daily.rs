@@ -33,7 +33,7 @@ fn short(day: NaiveDate) -> String {
 }
 
 /// A round step of an axis that has about `lines` of them.
-fn step(most: f64, lines: f64) -> f64 {
+pub(super) fn step(most: f64, lines: f64) -> f64 {
     let raw = (most / lines).max(1.0);
     let power = 10_f64.powf(raw.log10().floor());
     [1.0, 2.0, 2.5, 5.0, 10.0]

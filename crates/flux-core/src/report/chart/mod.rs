@@ -4,14 +4,18 @@
 //! are hatched: nothing is told by hue alone.
 
 mod bars;
+mod coverage;
 mod daily;
 mod pen;
 mod ranking;
+mod usual;
 
 pub use bars::{Column, Part, columns, history, split};
+pub use coverage::{Held, coverage};
 pub use daily::{Day, daily};
 pub use pen::{Anchor, Drawing, Pen, fitted, text_width};
 pub use ranking::{Bar, Legend, ranking};
+pub use usual::{UsualDay, usual};
 
 /// Rules for a page that holds charts. It must give values to the variables, which [`LIGHT`] and [`DARK`] do.
 pub const STYLE: &str = "\

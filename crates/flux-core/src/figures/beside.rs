@@ -1,0 +1,83 @@
+//! The totals that stand beside that of a period: of the days just before it, of the same period a year before.
+
+use chrono::{Days, NaiveDate};
+use serde::Serialize;
+
+use crate::db::Session;
+use crate::error::Result;
+use crate::figures::change::Comparison;
+use crate::figures::mobility::Filter;
+use crate::figures::period::{Period, day_text};
+use crate::report::{number, plural};
+
+/// A total to hold another one against.
+#[derive(Debug, Serialize)]
+pub(crate) struct Beside {
+    #[serde(serialize_with = "day_text")]
+    pub(crate) from: NaiveDate,
+    #[serde(serialize_with = "day_text")]
+    pub(crate) to: NaiveDate,
+    pub(crate) days_with_data: u64,
+    pub(crate) total: u64,
+    /// Of the period against this total.
+    pub(crate) evolution_pct: Option<f64>,
+    /// Whether the period has as many days with data.
+    #[serde(skip)]
+    pub(crate) alike: bool,
+    #[serde(skip)]
+    pub(crate) days: u64,
+}
+
+impl Beside {
+    /// The visitors of another period, beside `now` of so many days with data; none where it has no data.
+    ///
+    /// # Errors
+    /// Those of [`Filter::side`].
+    pub(crate) fn of(
+        session: &mut Session,
+        filter: &Filter,
+        period: Period,
+        (now, days_with_data): (Option<u64>, u64),
+    ) -> Result<Option<Self>> {
+        let (from, to, days) = (period.debut, period.fin, period.days());
+        let side = filter.side(session, period)?;
+        Ok(side.total.map(|total| Self {
+            from,
+            to,
+            days_with_data: side.days_with_data,
+            total,
+            evolution_pct: Comparison { n: now, n_1: Some(total) }.change(),
+            alike: days_with_data == side.days_with_data,
+            days,
+        }))
+    }
+
+    /// What it is called: `semaine précédente`, `2 jours précédents`.
+    pub(crate) fn preceding_name(&self) -> String {
+        match self.days {
+            7 => "semaine précédente".into(),
+            1 => "jour précédent".into(),
+            days => format!("{} jours précédents", number(days)),
+        }
+    }
+
+    /// Days with data first, the change last, with its warning where the two are not of as many days.
+    pub(crate) fn said(&self, name: &str) -> String {
+        let change = self.evolution_pct.map_or("–".into(), |change| format!("{change:+.1} %").replace('.', ","));
+        format!(
+            "{name} ({} → {}, {} sur {} avec données) : {}, {}{change}",
+            self.from,
+            self.to,
+            plural(self.days_with_data, "jour", "jours"),
+            number(self.days),
+            plural(self.total, "visiteur", "visiteurs"),
+            if self.alike || self.evolution_pct.is_none() { "" } else { "⚠ " }
+        )
+    }
+}
+
+/// As many days just before.
+pub(crate) fn preceding(period: &Period) -> Option<Period> {
+    let debut = period.debut.checked_sub_days(Days::new(period.days()))?;
+    Some(Period::interval(debut, period.debut.pred_opt()?))
+}
