@@ -94,6 +94,50 @@ pub(crate) fn days(
     Ok(Answer { value, meta })
 }
 
+/// Two answers of one kind face to face; `value` is that of `a` with that of `b` in the place of N−1.
+#[derive(Debug)]
+pub(crate) struct Faced<T> {
+    pub(crate) value: T,
+    pub(crate) a: Meta,
+    pub(crate) b: Meta,
+}
+
+fn faced<T>(a: Answer<T>, b: Answer<T>, against: fn(&T, &T) -> T) -> Faced<T> {
+    Faced { value: against(&a.value, &b.value), a: a.meta, b: b.meta }
+}
+
+/// A breakdown of two questions.
+pub(crate) fn faced_origins(
+    session: &mut Session,
+    (a, b): (&Question, &Question),
+    version: &Version,
+    kind: (Visitors, Breakdown),
+) -> Result<Faced<Ranking>, Failure> {
+    let (a, b) = (origins(session, a, version, kind)?, origins(session, b, version, kind)?);
+    Ok(faced(a, b, Ranking::against))
+}
+
+/// The communes of two questions.
+pub(crate) fn faced_communes(
+    session: &mut Session,
+    (a, b): (&Question, &Question),
+    version: &Version,
+) -> Result<Faced<Mobility>, Failure> {
+    let (a, b) = (communes(session, a, version)?, communes(session, b, version)?);
+    Ok(faced(a, b, Mobility::against))
+}
+
+/// The days of two questions.
+pub(crate) fn faced_days(
+    session: &mut Session,
+    (a, b): (&Question, &Question),
+    version: &Version,
+    visitors: Visitors,
+) -> Result<Faced<Series>, Failure> {
+    let (a, b) = (days(session, a, version, visitors)?, days(session, b, version, visitors)?);
+    Ok(faced(a, b, Series::against))
+}
+
 /// What can be asked for.
 pub(crate) fn filters(session: &mut Session) -> Result<Choices, Failure> {
     Ok(choices(session)?)

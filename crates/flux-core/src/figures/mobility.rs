@@ -136,6 +136,21 @@ impl Mobility {
         Comparison { n: self.n.total, n_1: self.n_1.as_ref().ok().and_then(|side| side.total) }.change()
     }
 
+    /// The same communes beside those of another answer, whose N stands in the place of N−1.
+    pub fn against(&self, other: &Self) -> Self {
+        let communes = join(&self.counted(), Some(&other.counted()));
+        Self { filter: self.filter.clone(), n: self.n.clone(), n_1: Ok(other.n.clone()), communes }
+    }
+
+    /// What the period holds.
+    fn counted(&self) -> Counted {
+        let visited = |commune: &Commune| {
+            let visitors = commune.total_visiteurs.filter(|visitors| *visitors > 0)?;
+            Some((commune.id_commune, (commune.nom_commune.clone(), commune.code_insee.clone(), visitors)))
+        };
+        Counted { side: self.n.clone(), volumes: self.communes.iter().filter_map(visited).collect() }
+    }
+
     /// The communes that are among the `limit` first of N or of N−1.
     pub fn ranked(&self, limit: usize) -> Vec<&Commune> {
         let mut before: Vec<&Commune> = self.communes.iter().filter(|commune| commune.volumes().1 > 0).collect();
@@ -195,7 +210,7 @@ pub(crate) fn id_of(session: &mut Session, dim: Dim, name: &str) -> Result<Named
 }
 
 /// Whom the figure counts, in ids of the database.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Filter {
     pub(crate) table: &'static str,
     /// The zone with all its rows.
@@ -387,6 +402,25 @@ mod tests {
         assert_eq!(shown(&join(&counted(&[(1, 30)]), Some(&counted(&[])))), expected);
         assert_eq!(shown(&join(&counted(&[(1, 30)]), None)), expected);
         assert_eq!(shown(&join(&counted(&[]), Some(&counted(&[(1, 30)])))), [(1, None, Some(30), None, 0.0)]);
+    }
+
+    #[test]
+    fn two_answers_face_to_face_show_the_first_periods_of_both() {
+        let answer = |now: &[(u32, u64)], before: &[(u32, u64)]| {
+            let (now, before) = (counted(now), counted(before));
+            let zone = Zone { name: "Z".into(), rows: Vec::new() };
+            let communes = join(&now, Some(&before));
+            let filter = Filter { table: table(Space::Production), zone, category: 1, local: 1 };
+            Mobility { filter, communes, n: now.side, n_1: Ok(before.side) }
+        };
+        // What either had a year before is of no concern.
+        let faced = answer(&[(1, 30), (2, 60)], &[(9, 5)]).against(&answer(&[(1, 40), (3, 7)], &[(2, 8)]));
+        let expected = [
+            (2, Some(60), Some(0), None, 66.7),
+            (1, Some(30), Some(40), Some(-25.0), 33.3),
+            (3, Some(0), Some(7), Some(-100.0), 0.0),
+        ];
+        assert_eq!(shown(&faced.communes), expected);
     }
 
     #[test]

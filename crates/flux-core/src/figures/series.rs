@@ -52,6 +52,21 @@ pub struct Series {
     pub source: Source,
 }
 
+impl Series {
+    /// The same days before those of another series, which stand in the place of N−1: the same date where both begin on one, else the day
+    /// of the same place. Days that the other one has beyond these are left out.
+    pub fn against(&self, other: &Self) -> Self {
+        let period = |series: &Self| Some(Period::interval(series.points.first()?.date, series.points.last()?.date));
+        let behind = period(self).zip(period(other)).map(|(now, before)| Behind::new(&now, &before));
+        let point = |(place, point): (usize, &Point)| {
+            let date_n1 = behind.as_ref().and_then(|behind| behind.day(place, point.date));
+            let faced = date_n1.and_then(|day| other.points.iter().find(|other| other.date == day));
+            Point { date_n1, n_1: faced.and_then(|faced| faced.n), ..point.clone() }
+        };
+        Self { points: self.points.iter().enumerate().map(point).collect(), source: self.source.clone() }
+    }
+}
+
 /// The volumes of N and N−1 by day.
 ///
 /// # Errors

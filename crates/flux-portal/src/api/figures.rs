@@ -255,16 +255,27 @@ pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure>
     Ok(Document { body: finish(body, &a.meta)?, rows })
 }
 
-pub(super) fn comparison_departements(context: &mut Context<'_>) -> Result<Document, Failure> {
+/// What an answer of two questions begins with.
+fn head_of_two(a: &Meta, b: &Meta, visitors: Visitors) -> Result<Row, Failure> {
+    let mut body = Map::new();
+    body.insert("a".into(), json!({"meta": json_of(a)?}));
+    body.insert("b".into(), json!({"meta": json_of(b)?}));
+    body.insert("visiteurs".into(), json_of(&visitors)?);
+    Ok(body)
+}
+
+fn comparison_of(
+    context: &mut Context<'_>,
+    breakdown: Breakdown,
+    name: &str,
+    usual: usize,
+) -> Result<Document, Failure> {
     let (a, b) = (context.parameters.question_of("_a")?, context.parameters.question_of("_b")?);
-    let (visitors, limit) = (visitors(context)?, context.parameters.limit(15)?);
-    let kind = (visitors, Breakdown::Departements);
-    let a = model::origins(context.session, &a, context.version, kind)?;
-    let b = model::origins(context.session, &b, context.version, kind)?;
-    let compared = a.value.against(&b.value);
+    let (visitors, limit) = (visitors(context)?, context.parameters.limit(usual)?);
+    let faced = model::faced_origins(context.session, (&a, &b), context.version, (visitors, breakdown))?;
     let row = |rank: &Rank| {
         Map::from_iter([
-            ("nom_departement".to_owned(), json!(rank.nom)),
+            (name.to_owned(), json!(rank.nom)),
             ("a".to_owned(), json!(rank.n)),
             ("b".to_owned(), json!(rank.n_1)),
             ("part_pct_a".to_owned(), json!(rank.part_pct)),
@@ -272,11 +283,62 @@ pub(super) fn comparison_departements(context: &mut Context<'_>) -> Result<Docum
             ("evolution_pct".to_owned(), json!(rank.delta_pct)),
         ])
     };
-    let rows: Vec<Row> = compared.ranked(limit).into_iter().map(row).collect();
-    let mut body = Map::new();
-    body.insert("a".into(), json!({"meta": json_of(&a.meta)?, "total": a.value.total}));
-    body.insert("b".into(), json!({"meta": json_of(&b.meta)?, "total": b.value.total}));
-    body.insert("visiteurs".into(), json_of(&visitors)?);
+    let rows: Vec<Row> = faced.value.ranked(limit).into_iter().map(row).collect();
+    let mut body = head_of_two(&faced.a, &faced.b, visitors)?;
+    for (side, total) in [("a", faced.value.total), ("b", faced.value.total_n1)] {
+        if let Some(Value::Object(side)) = body.get_mut(side) {
+            side.insert("total".into(), json!(total));
+        }
+    }
     body.insert("data".into(), json!(rows));
-    Ok(Document { body: finish(body, &a.meta)?, rows })
+    Ok(Document { body: finish(body, &faced.a)?, rows })
+}
+
+pub(super) fn comparison_departements(context: &mut Context<'_>) -> Result<Document, Failure> {
+    comparison_of(context, Breakdown::Departements, "nom_departement", 15)
+}
+
+pub(super) fn comparison_regions(context: &mut Context<'_>) -> Result<Document, Failure> {
+    comparison_of(context, Breakdown::Regions, "nom_region", 10)
+}
+
+pub(super) fn comparison_pays(context: &mut Context<'_>) -> Result<Document, Failure> {
+    comparison_of(context, Breakdown::Pays, "nom_pays", 10)
+}
+
+pub(super) fn comparison_communes(context: &mut Context<'_>) -> Result<Document, Failure> {
+    let (a, b) = (context.parameters.question_of("_a")?, context.parameters.question_of("_b")?);
+    let limit = context.parameters.limit(10)?;
+    let faced = model::faced_communes(context.session, (&a, &b), context.version)?;
+    let row = |commune: &flux_core::figures::mobility::Commune| {
+        Map::from_iter([
+            ("nom_commune".to_owned(), json!(commune.nom_commune)),
+            ("code_insee".to_owned(), json!(commune.code_insee)),
+            ("a".to_owned(), json!(commune.total_visiteurs)),
+            ("b".to_owned(), json!(commune.total_visiteurs_n1)),
+            ("evolution_pct".to_owned(), json!(commune.evolution_pct)),
+        ])
+    };
+    let rows: Vec<Row> = faced.value.ranked(limit).into_iter().map(row).collect();
+    let mut body = head_of_two(&faced.a, &faced.b, Visitors::Touristes)?;
+    body.insert("data".into(), json!(rows));
+    Ok(Document { body: finish(body, &faced.a)?, rows })
+}
+
+pub(super) fn comparison_series(context: &mut Context<'_>) -> Result<Document, Failure> {
+    let (a, b) = (context.parameters.question_of("_a")?, context.parameters.question_of("_b")?);
+    let visitors = visitors(context)?;
+    let faced = model::faced_days(context.session, (&a, &b), context.version, visitors)?;
+    let row = |point: &flux_core::figures::series::Point| {
+        Map::from_iter([
+            ("date_a".to_owned(), json!(point.date.to_string())),
+            ("a".to_owned(), json!(point.n)),
+            ("date_b".to_owned(), json!(point.date_n1.map(|day| day.to_string()))),
+            ("b".to_owned(), json!(point.n_1)),
+        ])
+    };
+    let rows: Vec<Row> = faced.value.points.iter().map(row).collect();
+    let mut body = head_of_two(&faced.a, &faced.b, visitors)?;
+    body.insert("data".into(), json!(rows));
+    Ok(Document { body: finish(body, &faced.a)?, rows })
 }

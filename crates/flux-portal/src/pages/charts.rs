@@ -82,6 +82,11 @@ pub(super) fn ranking_table(caption: &str, breakdown: Breakdown, meta: &Meta, ro
 }
 
 pub(super) fn communes(mobility: &Mobility, meta: &Meta, limit: usize, most: usize) -> Drawing {
+    communes_of(&legend(meta), mobility, limit, most)
+}
+
+/// The communes of two series, whatever these are called.
+pub(super) fn communes_of(legend: &Legend, mobility: &Mobility, limit: usize, most: usize) -> Drawing {
     let bars: Vec<Bar> = mobility
         .ranked(limit)
         .into_iter()
@@ -93,7 +98,7 @@ pub(super) fn communes(mobility: &Mobility, meta: &Meta, limit: usize, most: usi
             note: note(row.evolution_pct),
         })
         .collect();
-    chart::ranking(COMMUNES, &legend(meta), &bars)
+    chart::ranking(COMMUNES, legend, &bars)
 }
 
 pub(super) fn communes_table(mobility: &Mobility, meta: &Meta, limit: usize) -> Table {
@@ -211,6 +216,11 @@ pub(super) fn history(figures: &Indicators, row: &Indicator) -> Drawing {
 }
 
 pub(super) fn days(series: &Series, meta: &Meta, visitors: Visitors, width: f64) -> Drawing {
+    days_of(&legend(meta), series, visitors, width)
+}
+
+/// The days of two series, whatever these are called.
+pub(super) fn days_of(legend: &Legend, series: &Series, visitors: Visitors, width: f64) -> Drawing {
     let day = |point: &flux_core::figures::series::Point| Day {
         date: point.date,
         now: point.n,
@@ -223,7 +233,7 @@ pub(super) fn days(series: &Series, meta: &Meta, visitors: Visitors, width: f64)
         Visitors::Touristes => "Nuitées",
         Visitors::Excursionnistes => "Présences",
     };
-    chart::daily(days_title(visitors), &legend(meta), unit, &series.points.iter().map(day).collect::<Vec<_>>(), width)
+    chart::daily(days_title(visitors), legend, unit, &series.points.iter().map(day).collect::<Vec<_>>(), width)
 }
 
 pub(super) fn days_table(series: &Series, meta: &Meta, visitors: Visitors) -> Table {

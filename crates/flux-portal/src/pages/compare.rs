@@ -3,30 +3,20 @@
 use flux_core::figures::choices::Choices;
 use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicators};
 use flux_core::figures::meta::Meta;
-use flux_core::figures::rankings::Breakdown;
+use flux_core::figures::mobility::Commune;
+use flux_core::figures::rankings::{Breakdown, Rank};
+use flux_core::figures::scope::{Question, Visitors};
+use flux_core::figures::series::Point;
 use flux_core::report::chart::Legend;
 use maud::html;
 
 use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
-use crate::pages::blocks::{Block, Table, links, provisional};
+use crate::pages::blocks::{Block, Link, Table, links, provisional};
+use crate::pages::dashboard::shown;
 use crate::pages::filters::{Filters, visitors, visitors_name};
 use crate::pages::{Content, charts, empty, frame, words};
-
-const BOTH: [&str; 11] = [
-    "annee_a",
-    "periode_a",
-    "debut_a",
-    "fin_a",
-    "zone_a",
-    "annee_b",
-    "periode_b",
-    "debut_b",
-    "fin_b",
-    "zone_b",
-    "visiteurs",
-];
 
 pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Content, Failure> {
     let Some(filters) = Filters::of_two(context, choices) else { return Ok(empty(context, "Tableau de bord")) };
@@ -34,45 +24,17 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
     let (first, second) = (filters.parameters.question_of("_a")?, filters.parameters.question_of("_b")?);
     let a = model::key_figures(context.session, &first, context.version)?;
     let b = model::key_figures(context.session, &second, context.version)?;
-    let legend = Legend {
-        now: format!("A · {}", subject(&a.meta)),
-        before: format!("B · {}", subject(&b.meta)),
-        provisional: provisional(&a.meta),
-    };
-    let mut blocks = Vec::new();
-    for (id, breakdown) in [("departements", Breakdown::Departements), ("pays", Breakdown::Pays)] {
-        let kind = (visitors, breakdown);
-        let of_a = model::origins(context.session, &first, context.version, kind)?;
-        let of_b = model::origins(context.session, &second, context.version, kind)?;
-        let against = of_a.value.against(&of_b.value);
-        let rows = against.ranked(if breakdown == Breakdown::Departements { 15 } else { 10 });
-        let title = charts::title(visitors, breakdown);
-        let mut table = Table::new(title, &[charts::column(breakdown), ">A", ">B", ">Évolution", ">Part A", ">Part B"]);
-        table.rows = rows
-            .iter()
-            .map(|rank| {
-                vec![
-                    words::name(&rank.nom),
-                    words::count(rank.n),
-                    words::count(rank.n_1),
-                    words::change(rank.delta_pct),
-                    words::percent(rank.part_pct),
-                    words::percent(rank.part_pct_n1),
-                ]
-            })
-            .collect();
-        let short = Legend { now: "A".into(), before: "B".into(), ..legend.clone() };
-        let chart = charts::ranks(title, &short, &rows);
-        blocks.push(Block { id, title, charts: vec![chart], tables: vec![table], links: Vec::new(), note: None });
+    let alike = a.meta.jours_avec_donnees == b.meta.jours_avec_donnees;
+    let sides = Sides { questions: (&first, &second), visitors };
+    let mut blocks = vec![("plein", days_block(context, &filters, &sides)?)];
+    for breakdown in [Breakdown::Departements, Breakdown::Regions, Breakdown::Pays] {
+        blocks.push(("", origin_block(context, &filters, &sides, breakdown)?));
     }
-    let query = filters.parameters.only(&BOTH);
-    let file = |format: &str| {
-        format!(
-            "{}?{}",
-            context.config.path("/api/analytics/comparison_detailed"),
-            query.with(&[("format", format)]).query()
-        )
-    };
+    if visitors == Visitors::Touristes {
+        blocks.push(("", communes_block(context, &filters, &sides)?));
+    }
+    let list = "/api/analytics/comparison_detailed";
+    let file = |format: &str| filters.address_of_two(context, list, &[("format", format)]);
     let body = html! {
         (filters.tabs(context, "comparer"))
         (filters.form_of_two(&context.config.path("/dashboard"), visitors))
@@ -84,23 +46,142 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
                     @if provisional(meta) { " · " span.hachure aria-hidden="true" {} " données provisoires" }
                 }
             }
-            @if a.meta.jours_avec_donnees != b.meta.jours_avec_donnees {
+            @if !alike {
                 p.alerte { "⚠ Les évolutions comparent " (words::days(a.meta.jours_avec_donnees)) " avec données à " (words::days(b.meta.jours_avec_donnees)) " : à lire avec prudence." }
             }
         }
         section.cles aria-labelledby="cles-titre" {
             h2 id="cles-titre" { "Indicateurs" }
-            (table(&a.value, &b.value, a.meta.jours_avec_donnees == b.meta.jours_avec_donnees).render())
+            (table(&a.value, &b.value, alike).render())
             (links(&[("CSV", file("csv")), ("Excel", file("xlsx"))], "comparaison"))
         }
-        div.grille { @for block in &blocks { (block.render("")) } }
+        div.grille { @for (class, block) in &blocks { (block.render(class)) } }
     };
     let title = format!("Comparer · {}", visitors_name(visitors));
     Ok(Content::page(context, &title, frame::Place::Dashboard, body, String::new()))
 }
 
-fn subject(meta: &Meta) -> String {
-    format!("{}, {}", words::name(&meta.zone), meta.annee)
+/// What is held against what.
+struct Sides<'a> {
+    questions: (&'a Question, &'a Question),
+    visitors: Visitors,
+}
+
+/// A change with its warning.
+fn change(value: Option<f64>, alike: bool) -> String {
+    if alike || value.is_none() { words::change(value) } else { format!("⚠ {}", words::change(value)) }
+}
+
+/// The two sides in a chart.
+fn legend(a: &Meta) -> Legend {
+    Legend { now: "A".into(), before: "B".into(), provisional: provisional(a) }
+}
+
+/// Lists and drawing of two questions.
+fn files(context: &Context<'_>, filters: &Filters, (list, drawing): (&str, &str)) -> Vec<Link> {
+    vec![
+        ("CSV", filters.address_of_two(context, list, &[("format", "csv")])),
+        ("Excel", filters.address_of_two(context, list, &[("format", "xlsx")])),
+        ("SVG", filters.address_of_two(context, drawing, &[])),
+    ]
+}
+
+/// What is to be known of two lists before their numbers.
+fn said(a: &Meta, b: &Meta) -> Option<String> {
+    let days =
+        |side, meta: &Meta| format!("{side} : {} jours sur {} avec données", meta.jours_avec_donnees, meta.jours);
+    let whole = |meta: &Meta| meta.jours_avec_donnees == meta.jours;
+    let unequal = a.jours_avec_donnees != b.jours_avec_donnees;
+    let warning = if unequal { ". ⚠ Évolutions à lire avec prudence" } else { "" };
+    (unequal || !whole(a) || !whole(b)).then(|| format!("{} ; {}{warning}.", days("A", a), days("B", b)))
+}
+
+fn days_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_>) -> Result<Block<'a>, Failure> {
+    let visitors = sides.visitors;
+    let faced = model::faced_days(context.session, sides.questions, context.version, visitors)?;
+    let title = charts::days_title(visitors);
+    let chart = |width| charts::days_of(&legend(&faced.a), &faced.value, visitors, width);
+    let mut table = Table::new(title, &["Jour de A", ">A", "Jour de B", ">B"]);
+    let day = |point: &Point| {
+        vec![
+            point.date.to_string(),
+            words::count(point.n),
+            point.date_n1.map_or_else(|| "–".into(), |day| day.to_string()),
+            words::count(point.n_1),
+        ]
+    };
+    table.rows = faced.value.points.iter().map(day).collect();
+    let more = faced.b.jours.saturating_sub(faced.a.jours);
+    Ok(Block {
+        id: "jours",
+        title,
+        charts: vec![chart(980.0), chart(360.0)],
+        tables: vec![table],
+        links: files(context, filters, ("/api/analytics/comparison_series", "/graphiques/comparer_jours.svg")),
+        note: (more > 0).then(|| format!("B dure {} de plus, sans jour de A en face.", words::days(more))),
+    })
+}
+
+fn origin_block<'a>(
+    context: &mut Context<'_>,
+    filters: &Filters,
+    sides: &Sides<'_>,
+    breakdown: Breakdown,
+) -> Result<Block<'a>, Failure> {
+    let faced = model::faced_origins(context.session, sides.questions, context.version, (sides.visitors, breakdown))?;
+    let alike = faced.a.jours_avec_donnees == faced.b.jours_avec_donnees;
+    let rows = faced.value.ranked(shown(breakdown));
+    let title = charts::title(sides.visitors, breakdown);
+    let mut table = Table::new(title, &[charts::column(breakdown), ">A", ">B", ">Évolution", ">Part A", ">Part B"]);
+    let row = |rank: &&Rank| {
+        vec![
+            words::name(&rank.nom),
+            words::count(rank.n),
+            words::count(rank.n_1),
+            change(rank.delta_pct, alike),
+            words::percent(rank.part_pct),
+            words::percent(rank.part_pct_n1),
+        ]
+    };
+    table.rows = rows.iter().map(row).collect();
+    let (id, paths) = match breakdown {
+        Breakdown::Departements => {
+            ("departements", ("/api/analytics/comparison_departements", "/graphiques/comparer_departements.svg"))
+        }
+        Breakdown::Regions => ("regions", ("/api/analytics/comparison_regions", "/graphiques/comparer_regions.svg")),
+        Breakdown::Pays => ("pays", ("/api/analytics/comparison_pays", "/graphiques/comparer_pays.svg")),
+    };
+    Ok(Block {
+        id,
+        title,
+        charts: vec![charts::ranks(title, &legend(&faced.a), &rows)],
+        tables: vec![table],
+        links: files(context, filters, paths),
+        note: said(&faced.a, &faced.b),
+    })
+}
+
+fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_>) -> Result<Block<'a>, Failure> {
+    let faced = model::faced_communes(context.session, sides.questions, context.version)?;
+    let alike = faced.a.jours_avec_donnees == faced.b.jours_avec_donnees;
+    let mut table = Table::new(charts::COMMUNES, &["Commune", ">A", ">B", ">Évolution"]);
+    let row = |commune: &Commune| {
+        vec![
+            commune.label(&words::name(&commune.nom_commune)),
+            words::count(commune.total_visiteurs),
+            words::count(commune.total_visiteurs_n1),
+            change(commune.evolution_pct, alike),
+        ]
+    };
+    table.rows = faced.value.ranked(10).into_iter().map(row).collect();
+    Ok(Block {
+        id: "communes",
+        title: charts::COMMUNES,
+        charts: vec![charts::communes_of(&legend(&faced.a), &faced.value, 10, usize::MAX)],
+        tables: vec![table],
+        links: files(context, filters, ("/api/analytics/comparison_communes", "/graphiques/comparer_communes.svg")),
+        note: said(&faced.a, &faced.b),
+    })
 }
 
 /// `alike`: whether both sides count as many days.
@@ -120,11 +201,7 @@ fn table(a: &Indicators, b: &Indicators, alike: bool) -> Table {
             definition.indicateur.to_owned(),
             words::figure(in_a),
             words::figure(in_b),
-            if alike || !definition.spans_the_period() || change.is_none() {
-                words::change(change)
-            } else {
-                format!("⚠ {}", words::change(change))
-            },
+            self::change(change, alike || !definition.spans_the_period()),
             definition.unit().to_owned(),
         ]);
     }

@@ -1,14 +1,17 @@
 //! The charts of the dashboard as files of their own.
 
+use flux_core::figures::meta::Meta;
 use flux_core::figures::rankings::Breakdown;
+use flux_core::figures::scope::{Question, Visitors};
+use flux_core::report::chart::Legend;
 
 use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
-use crate::pages::blocks::legend;
-use crate::pages::charts;
+use crate::pages::blocks::{legend, provisional};
 use crate::pages::dashboard::shown;
 use crate::pages::filters::visitors;
+use crate::pages::{charts, words};
 
 pub(super) fn days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
@@ -47,4 +50,51 @@ pub(super) fn stays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let question = context.parameters.question()?;
     let answer = model::lengths(context.session, &question, context.version)?;
     Ok(charts::stays(&answer.value).standalone().into_bytes())
+}
+
+fn of_two(context: &Context<'_>) -> Result<(Question, Question, Visitors), Failure> {
+    let parameters = context.parameters;
+    Ok((parameters.question_of("_a")?, parameters.question_of("_b")?, visitors(parameters)?))
+}
+
+/// A file stands alone: it says what the two sides are.
+fn of_sides(a: &Meta, b: &Meta) -> Legend {
+    let side = |meta: &Meta| format!("{}, {}", words::name(&meta.zone), meta.annee);
+    Legend { now: side(a), before: side(b), provisional: provisional(a) }
+}
+
+pub(super) fn faced_days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    let (a, b, visitors) = of_two(context)?;
+    let faced = model::faced_days(context.session, (&a, &b), context.version, visitors)?;
+    let drawing = charts::days_of(&of_sides(&faced.a, &faced.b), &faced.value, visitors, 980.0);
+    Ok(drawing.standalone().into_bytes())
+}
+
+fn faced_ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
+    let (a, b, visitors) = of_two(context)?;
+    let limit = context.parameters.limit(shown(breakdown))?;
+    let faced = model::faced_origins(context.session, (&a, &b), context.version, (visitors, breakdown))?;
+    let rows = faced.value.ranked(limit);
+    let drawing = charts::ranks(charts::title(visitors, breakdown), &of_sides(&faced.a, &faced.b), &rows);
+    Ok(drawing.standalone().into_bytes())
+}
+
+pub(super) fn faced_departements(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    faced_ranking(context, Breakdown::Departements)
+}
+
+pub(super) fn faced_regions(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    faced_ranking(context, Breakdown::Regions)
+}
+
+pub(super) fn faced_pays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    faced_ranking(context, Breakdown::Pays)
+}
+
+pub(super) fn faced_communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    let (a, b, _) = of_two(context)?;
+    let limit = context.parameters.limit(10)?;
+    let faced = model::faced_communes(context.session, (&a, &b), context.version)?;
+    let drawing = charts::communes_of(&of_sides(&faced.a, &faced.b), &faced.value, limit, usize::MAX);
+    Ok(drawing.standalone().into_bytes())
 }

@@ -18,6 +18,21 @@ pub(super) struct Filters {
 /// Names of one question.
 const QUESTION: [&str; 6] = ["annee", "compare_annee", "periode", "debut", "fin", "zone"];
 
+/// Names of two questions face to face.
+const BOTH: [&str; 11] = [
+    "annee_a",
+    "periode_a",
+    "debut_a",
+    "fin_a",
+    "zone_a",
+    "annee_b",
+    "periode_b",
+    "debut_b",
+    "fin_b",
+    "zone_b",
+    "visiteurs",
+];
+
 impl Filters {
     /// The last year with data, all of it, the first zone, where the address names none of them; none without any data.
     pub(super) fn of(context: &mut Context<'_>, choices: Choices) -> Option<Self> {
@@ -61,6 +76,11 @@ impl Filters {
     pub(super) fn address(&self, context: &Context<'_>, path: &str, others: &[(&str, &str)]) -> String {
         let question = self.parameters.only(&QUESTION).with(others).query();
         format!("{}?{question}", context.config.path(path))
+    }
+
+    /// The same with two questions.
+    pub(super) fn address_of_two(&self, context: &Context<'_>, path: &str, others: &[(&str, &str)]) -> String {
+        format!("{}?{}", context.config.path(path), self.parameters.only(&BOTH).with(others).query())
     }
 
     /// The three tabs; links, so that each has an address.
