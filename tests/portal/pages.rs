@@ -6,6 +6,7 @@ use std::io::{Cursor, Read};
 use std::time::{Duration, Instant};
 
 use fantoccini::key::Key;
+use fantoccini::wd::{PrintConfiguration, PrintSize};
 use fantoccini::{Client, ClientBuilder, Locator};
 use flux_test::{Home, TestDb, skip};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -240,6 +241,41 @@ fn axe_finds_nothing_on_any_page_light_and_dark() {
     }
 }
 
+/// Pages of what a browser prints on A4, and their sizes in points.
+async fn printed(client: &Client) -> Vec<String> {
+    let asked = PrintConfiguration::builder().size(PrintSize::A4).background(true).build().unwrap();
+    let bytes = client.print(asked).await.unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(text.starts_with("%PDF"));
+    let pages = text.split("/Type /Page").skip(1).filter(|rest| !rest.starts_with('s'));
+    pages.map(|page| page.split("/MediaBox [").nth(1).unwrap().split(']').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_infographic_prints_on_one_page_and_the_dashboard_in_light_colours_with_what_it_is_of() {
+    let Some(driver) = driver() else { return };
+    let db = database();
+    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let base = served.base();
+    look(&driver, Look { width: 1_400, dark: true, script: true }, move |client| async move {
+        client.goto(&format!("{base}/infographie?{SUMMER}")).await.unwrap();
+        let pages = printed(&client).await;
+        assert_eq!(pages.len(), 1, "{pages:?}");
+        let sides: Vec<f64> = pages[0].split(' ').filter_map(|side| side.parse().ok()).collect();
+        assert!((sides[2] - 595.0).abs() < 2.0 && (sides[3] - 842.0).abs() < 2.0, "{sides:?}");
+        client.goto(&format!("{base}/dashboard?{SUMMER}")).await.unwrap();
+        let pages = printed(&client).await;
+        assert!((2..=5).contains(&pages.len()), "{pages:?}");
+        // What the paper shows of the rules: those of print, where the variables of the dark theme do not hold.
+        let rules = "const said = [...document.styleSheets].flatMap(s => [...s.cssRules]).filter(r => r.media); \
+            return [said.some(r => r.media.mediaText.includes('dark') && !r.media.mediaText.includes('screen')), \
+                    document.querySelector('.apropos .sujet').textContent]";
+        let said = script(&client, rules).await;
+        assert_eq!(said[0], false);
+        assert!(said[1].as_str().unwrap().contains("Aurillac"), "{said}");
+    });
+}
+
 /// What stands in the parts of a workbook.
 fn workbook(bytes: &[u8]) -> (String, String) {
     let mut book = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
@@ -284,6 +320,21 @@ fn files_hold_what_is_shown_and_no_name_is_a_formula() {
         assert_eq!(answer.header("content-type").as_deref(), Some("image/svg+xml"));
         assert!(answer.text().starts_with("<svg ") && !answer.text().contains("<script"), "{chart}");
     }
+    let two = "annee_a=2025&periode_a=vacances_ete&zone_a=CABA&annee_b=2024&periode_b=vacances_ete&zone_b=CANTAL";
+    for chart in ["jours", "departements", "regions", "pays", "communes"] {
+        let answer = served.api(&format!("/graphiques/comparer_{chart}.svg?{two}")).expect(200);
+        assert!(answer.text().starts_with("<svg ") && answer.text().contains("Cantal, 2024"), "{chart}");
+        assert!(!answer.text().contains("<script"), "{chart}");
+    }
+    let faced = served.api(&format!("/dashboard?onglet=comparer&{two}")).expect(200).text();
+    for list in ["departements", "regions", "pays", "communes", "series"] {
+        let list = format!("/api/analytics/comparison_{list}?");
+        let at = faced.find(&list).unwrap_or_else(|| panic!("{list} in {faced}"));
+        let address = faced[at..].split('"').next().unwrap().replace("&amp;", "&");
+        assert!(served.api(&address).expect(200).header("content-type").unwrap().starts_with("text/csv"), "{address}");
+    }
+    // 58 days against 56: every change says so.
+    assert!(faced.contains("A : 58 jours sur 58 avec données ; B : 56 jours sur 56 avec données. ⚠"), "{faced}");
     let page = served.api(&format!("/dashboard?{SUMMER}")).expect(200).text();
     assert!(page.contains("98\u{202f}765\u{202f}432") && !page.contains("<script>alert"));
     assert!(

@@ -495,6 +495,45 @@ fn two_periods_and_zones_face_to_face() {
 }
 
 #[test]
+fn regions_countries_communes_and_days_stand_face_to_face() {
+    let _held = portal();
+    let query = "annee_a=2025&periode_a=vacances_ete&zone_a=CABA&annee_b=2024&periode_b=vacances_ete&zone_b=CANTAL";
+    let of = |list: &str, name: &str, value: &str| {
+        let answer = ask(&format!("analytics/comparison_{list}"), query);
+        let rows = answer["data"].as_array().unwrap();
+        rows.iter().find(|row| row[name] == value).unwrap_or_else(|| panic!("{value} in {answer}")).clone()
+    };
+    let b = |table: &str, condition: &str, days: &str| {
+        portal().0.scalar(&format!(
+            "SELECT SUM(volume) FROM {table} WHERE date BETWEEN {days} AND id_zone = 1 AND id_categorie = 1 AND {condition}"
+        ))
+    };
+    let (a_days, b_days) = (("2025-07-05", "2025-08-31"), "'2024-07-06' AND '2024-08-30'");
+    // The only département of its region; 2025 has none of it.
+    let region = of("regions", "nom_region", "AUVERGNE-RHÔNE-ALPES");
+    let departements = "id_provenance = 2 AND id_departement IN (SELECT id_departement FROM dim_departements \
+         WHERE nom_nouvelle_region = 'AUVERGNE-RHÔNE-ALPES')";
+    assert_eq!(region["b"].to_string(), b("fact_nuitees_departements", departements, b_days));
+    let first = portal().0.scalar("SELECT nom_pays FROM dim_pays WHERE id_pays = 1");
+    let country = of("pays", "nom_pays", &first);
+    assert_eq!(
+        country["a"],
+        sum("fact_nuitees_pays", a_days.0, a_days.1, "id_categorie = 1 AND id_provenance = 3 AND id_pays = 1")
+    );
+    assert_eq!(country["b"].to_string(), b("fact_nuitees_pays", "id_provenance = 3 AND id_pays = 1", b_days));
+    let first = portal().0.scalar("SELECT nom_commune FROM dim_communes WHERE id_commune = 1");
+    let commune = of("communes", "nom_commune", &first);
+    let visited = "id_categorie = 1 AND id_provenance IN (2, 3) AND id_commune = 1";
+    assert_eq!(commune["a"], sum("fact_lieu_activite_soir", a_days.0, a_days.1, visited));
+    assert_eq!(commune["b"].to_string(), b("fact_lieu_activite_soir", visited, b_days));
+    // The periods do not begin on the same date: the days stand in their order, and two of A have none opposite.
+    let day = of("series", "date_a", "2025-07-06");
+    assert_eq!(day["date_b"], "2024-07-07");
+    assert_eq!(day["b"].to_string(), b("fact_nuitees", "id_provenance IN (2, 3)", "'2024-07-07' AND '2024-07-07'"));
+    assert_eq!(of("series", "date_a", "2025-08-31")["date_b"], Value::Null);
+}
+
+#[test]
 fn a_name_means_one_zone_whatever_its_spelling() {
     let _held = portal();
     let of = |zone: &str| {

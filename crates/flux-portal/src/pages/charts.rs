@@ -33,6 +33,11 @@ pub(super) fn column(breakdown: Breakdown) -> &'static str {
     }
 }
 
+/// Names of a ranking that are shown.
+pub(super) fn shown(breakdown: Breakdown) -> usize {
+    if breakdown == Breakdown::Departements { 15 } else { 10 }
+}
+
 pub(super) const COMMUNES: &str = "Où vont les touristes en soirée";
 pub(super) const STAYS: &str = "Durée des séjours";
 pub(super) const ORIGINS: &str = "Français et internationaux";

@@ -14,7 +14,6 @@ use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
 use crate::pages::blocks::{Block, Link, Table, links, provisional};
-use crate::pages::dashboard::shown;
 use crate::pages::filters::{Filters, visitors, visitors_name};
 use crate::pages::{Content, charts, empty, frame, words};
 
@@ -130,7 +129,7 @@ fn origin_block<'a>(
 ) -> Result<Block<'a>, Failure> {
     let faced = model::faced_origins(context.session, sides.questions, context.version, (sides.visitors, breakdown))?;
     let alike = faced.a.jours_avec_donnees == faced.b.jours_avec_donnees;
-    let rows = faced.value.ranked(shown(breakdown));
+    let rows = faced.value.ranked(charts::shown(breakdown));
     let title = charts::title(sides.visitors, breakdown);
     let mut table = Table::new(title, &[charts::column(breakdown), ">A", ">B", ">Évolution", ">Part A", ">Part B"]);
     let row = |rank: &&Rank| {

@@ -175,11 +175,6 @@ pub(super) fn paths(visitors: Visitors, breakdown: Breakdown) -> (&'static str, 
     }
 }
 
-/// Names of a ranking that are shown.
-pub(super) fn shown(breakdown: Breakdown) -> usize {
-    if breakdown == Breakdown::Departements { 15 } else { 10 }
-}
-
 fn origin_block<'a>(
     context: &mut Context<'_>,
     filters: &Filters,
@@ -188,7 +183,7 @@ fn origin_block<'a>(
 ) -> Result<Block<'a>, Failure> {
     let question = filters.parameters.question()?;
     let answer = model::origins(context.session, &question, context.version, (visitors, breakdown))?;
-    let rows = answer.value.ranked(shown(breakdown));
+    let rows = answer.value.ranked(charts::shown(breakdown));
     let title = charts::title(visitors, breakdown);
     let (list, drawing) = paths(visitors, breakdown);
     Ok(Block {

@@ -9,7 +9,6 @@ use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
 use crate::pages::blocks::{legend, provisional};
-use crate::pages::dashboard::shown;
 use crate::pages::filters::visitors;
 use crate::pages::{charts, words};
 
@@ -21,7 +20,7 @@ pub(super) fn days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
 
 fn ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
-    let limit = context.parameters.limit(shown(breakdown))?;
+    let limit = context.parameters.limit(charts::shown(breakdown))?;
     let answer = model::origins(context.session, &question, context.version, (visitors, breakdown))?;
     let rows = answer.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &legend(&answer.meta), &rows);
@@ -72,7 +71,7 @@ pub(super) fn faced_days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> 
 
 fn faced_ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
     let (a, b, visitors) = of_two(context)?;
-    let limit = context.parameters.limit(shown(breakdown))?;
+    let limit = context.parameters.limit(charts::shown(breakdown))?;
     let faced = model::faced_origins(context.session, (&a, &b), context.version, (visitors, breakdown))?;
     let rows = faced.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &of_sides(&faced.a, &faced.b), &rows);

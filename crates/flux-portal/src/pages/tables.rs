@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use crate::list::{self, Row};
 use crate::model::{self, Answer};
 use crate::pages::blocks::{Link, Table, about, links};
-use crate::pages::dashboard::shown;
 use crate::pages::filters::Filters;
 use crate::pages::{Content, charts, empty, frame, origin};
 
@@ -52,7 +51,7 @@ pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
         (list("Indicateurs", &charts::figures_table(&figures.value, None, &figures.meta).explained(origin::indicators(&figures.meta, &figures.value, None)), &figures.meta))
         @for ((visitors, breakdown), answer) in ALL.iter().zip(&rankings) {
             @let title = charts::title(*visitors, *breakdown);
-            @let rows = answer.value.ranked(shown(*breakdown));
+            @let rows = answer.value.ranked(charts::shown(*breakdown));
             @let commands = origin::ranking(&answer.meta, (*visitors, *breakdown), &rows);
             (list(title, &charts::ranking_table(title, *breakdown, &answer.meta, &rows).explained(commands), &answer.meta))
         }
@@ -90,7 +89,7 @@ fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
         ]));
     }
     for ((visitors, breakdown), answer) in ALL.iter().zip(rankings(context, &filters)?) {
-        for rank in answer.value.ranked(shown(*breakdown)) {
+        for rank in answer.value.ranked(charts::shown(*breakdown)) {
             rows.push(row([
                 json!(charts::title(*visitors, *breakdown)),
                 json!(rank.nom),
