@@ -305,6 +305,18 @@ fn fetch_begins_with_the_download_and_goes_no_further_without_all_of_it() {
     chain(&home, &bin).args(["--fetch", "--proceed"]).run().expect_code(3);
     assert_eq!(called(&home), FETCH);
     chain(&home, &bin).args(["--latest", "2"]).run().expect_code(2);
+    // What is fetched can be chosen; each choice goes on as it is.
+    fs::remove_file(home.join("appels")).unwrap();
+    let chosen = ["--study", "Flux B1", "--year", "2026", "--only", "*.csv,*.zip", "--latest", "3"];
+    chain(&home, &bin).args(["--proceed", "--fetch"]).args(chosen).run().expect_code(3);
+    let calls = home.read("appels");
+    let first = calls.lines().next().unwrap();
+    assert!(first.ends_with("--study Flux B1 --year 2026 --only *.csv,*.zip --latest 3"), "{first}");
+    for bad in
+        [&["--study", "B1"][..], &["--fetch", "--year", "26"], &["--fetch", "--study"], &["--fetch", "--only", ""]]
+    {
+        chain(&home, &bin).args(bad.iter().copied()).run().expect_code(2);
+    }
     fs::remove_file(bin.join("extract-only")).unwrap();
     chain(&home, &bin).arg("--fetch").run().expect_code(1).expect_stderr("extract-only");
 }
