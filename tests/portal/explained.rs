@@ -119,6 +119,20 @@ fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
     assert_eq!(tourists.iter().filter(|command| *command == total).count(), 2, "{tourists:#?}");
     let day_trips = commands(&served, &format!("/dashboard?{query}&onglet=excursionnistes"));
     assert!(day_trips.iter().any(|command| command.contains("--indicateur pic_excursionnistes ")));
+    // Each day of the series by itself, here one that has data.
+    for (list, indicator) in [(&tourists, "nuitees_total"), (&day_trips, "excursionnistes_total")] {
+        let type_of = if indicator == "nuitees_total" { "touristes" } else { "excursionnistes" };
+        let series =
+            served.api(&format!("/api/infographie/infographie_series?{query}&type={type_of}")).expect(200).json();
+        let points = series["series"].as_array().unwrap();
+        let of_days: Vec<&String> =
+            list.iter().filter(|command| command.contains(&format!("--indicateur {indicator} --debut "))).collect();
+        assert_eq!(of_days.len(), points.len());
+        let at = points.iter().position(|point| point["n"].as_u64().is_some_and(|n| n > 0)).unwrap();
+        let words = words(of_days[at]);
+        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        assert_eq!(explained(&served, &arguments)["figure"]["value"], points[at]["n"], "{}", of_days[at]);
+    }
     let tables = commands(&served, &format!("/tables?{query}"));
     let api = served.api(&format!("/api/infographie/infographie_indicateurs_cles?{query}")).expect(200).json();
     let figures = tables.iter().filter(|command| command.contains("--indicateur"));

@@ -43,7 +43,11 @@ fn of_visitors(
                 charts::days(&days.value, meta, visitors, 980.0),
                 charts::days(&days.value, meta, visitors, 360.0),
             ],
-            tables: vec![charts::days_table(&days.value, meta, visitors)],
+            tables: vec![charts::days_table(&days.value, meta, visitors).explained(origin::days(
+                meta,
+                &days.value,
+                visitors,
+            ))],
             links: files(context, &filters, "/api/infographie/infographie_series", "/graphiques/jours.svg", visitors),
             note: None,
         },

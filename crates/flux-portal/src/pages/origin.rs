@@ -6,6 +6,7 @@ use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Rank};
 use flux_core::figures::scope::Visitors;
+use flux_core::figures::series::{Point, Series};
 use maud::{Markup, html};
 
 const FRENCH: &str = "NONLOCAL";
@@ -30,13 +31,31 @@ fn command(meta: &Meta, words: &[&str]) -> String {
         ["--annee", &year, "--periode", &meta.periode]
     };
     let zone = ["--zone", &meta.zone];
-    let words = words.iter().chain(&period).chain(&zone).map(|word| quoted(word));
+    written(&[words, &period, &zone].concat())
+}
+
+/// The command as a shell takes it.
+fn written(words: &[&str]) -> String {
+    let words = words.iter().map(|word| quoted(word));
     std::iter::once("explain-volume".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// The command of an indicator.
 pub(super) fn indicator(meta: &Meta, id: &str) -> String {
     command(meta, &["--indicateur", id])
+}
+
+/// Those of the days of a series: of the total of the visitors, day by day; of one without data, why there is none.
+pub(super) fn days(meta: &Meta, series: &Series, visitors: Visitors) -> Vec<String> {
+    let id = match visitors {
+        Visitors::Touristes => "nuitees_total",
+        Visitors::Excursionnistes => "excursionnistes_total",
+    };
+    let of = |point: &Point| {
+        let day = point.date.to_string();
+        written(&["--indicateur", id, "--debut", &day, "--fin", &day, "--zone", &meta.zone])
+    };
+    series.points.iter().map(of).collect()
 }
 
 /// Those of the indicators that a table shows, row by row.
