@@ -12,7 +12,7 @@ use crate::figures::change::{Comparison, share};
 use crate::figures::daily::Origin;
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
-use crate::figures::source::{Coverage, Source};
+use crate::figures::source::{Coverage, Source, days_with_data};
 
 /// Table of the lengths of stay.
 pub const TABLE: &str = "fact_sejours_duree";
@@ -107,10 +107,10 @@ impl Lengths {
              JOIN dim_durees_sejour d ON d.id_duree = f.id_duree"
         );
         type Row = (u32, String, u32, u32, u32, u64, u64);
-        let rows: Vec<Row> = session.rows(&doing, &sql, params.clone())?;
-        let sql = format!("SELECT COUNT(DISTINCT f.date) FROM {TABLE} f WHERE {counted}");
+        let rows: Vec<Row> = session.rows(&doing, &sql, params)?;
         let mut lengths = Self::default();
-        lengths.coverage.days = session.first(&doing, &sql, params)?.unwrap_or_default();
+        let keys = scope.keys(Visitors::Touristes, &[ids.nonlocal, ids.etranger]);
+        lengths.coverage.days = days_with_data(session, TABLE, period, &keys)?;
         for (id, name, nights, rank, provenance, volume, provisional) in rows {
             let class = lengths.classes.entry((rank, nights, id)).or_insert_with(|| (name, 0, 0));
             if provenance == ids.etranger {

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
-use crate::figures::source::{Coverage, Source};
+use crate::figures::source::{Coverage, Source, days_with_data};
 
 /// What visitors are broken down by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,10 +198,9 @@ impl Breakdowns<'_> {
             id = spec.id,
             dim = spec.table
         );
-        let rows: Vec<(String, String, u64, u64)> = session.rows(&doing, &sql, params.clone())?;
-        let sql = format!("SELECT COUNT(DISTINCT f.date) FROM {table} f WHERE {counted}");
+        let rows: Vec<(String, String, u64, u64)> = session.rows(&doing, &sql, params)?;
         let mut found = Counted::default();
-        found.coverage.days = session.first(&doing, &sql, params)?.unwrap_or_default();
+        found.coverage.days = days_with_data(session, table, period, &scope.keys(self.visitors, &[provenance]))?;
         for (own, region, volume, provisional) in rows {
             if is_total(&own) {
                 continue;

@@ -166,6 +166,12 @@ impl Scope {
         self.years[1].period.as_ref().err()
     }
 
+    /// Zone, provenance and category of the rows that count these visitors.
+    pub(crate) fn keys(&self, visitors: Visitors, provenances: &[u32]) -> Vec<[u32; 3]> {
+        let category = self.ids.category(visitors);
+        self.zones().flat_map(|zone| provenances.iter().map(move |provenance| [zone, *provenance, category])).collect()
+    }
+
     /// Ids of the zone's stored rows.
     pub(crate) fn zones(&self) -> impl Iterator<Item = u32> + '_ {
         self.zone.rows.iter().map(|(id, _)| *id)

@@ -1,12 +1,13 @@
 //! What the table behind an answer holds of its period.
 
 use chrono::NaiveDate;
+use mysql::Value;
 use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::Result;
 use crate::figures::change::share;
-use crate::figures::period::optional_day_text;
+use crate::figures::period::{Period, optional_day_text};
 
 /// What a table holds of a period, as far as it is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,6 +17,26 @@ pub(crate) struct Coverage {
     pub(crate) volume: u64,
     /// Part of the volume.
     pub(crate) provisional: u64,
+}
+
+/// Days of a period for which `table` has rows of any of these zones, provenances and categories: the index is asked day by day whether
+/// there is one, so that the rows, which are summed anyway, are not read a second time to count their days.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub(crate) fn days_with_data(session: &mut Session, table: &str, period: &Period, keys: &[[u32; 3]]) -> Result<u64> {
+    let days: Vec<String> = period.iter().map(|day| format!("\"{day}\"")).collect();
+    // One value of each column at a time: that leads to one place of the index.
+    let any = format!(
+        "EXISTS (SELECT 1 FROM {table} f WHERE f.date = d.day AND f.id_zone = ? AND f.id_provenance = ? AND f.id_categorie = ?)"
+    );
+    let sql = format!(
+        "SELECT COUNT(*) FROM JSON_TABLE(?, '$[*]' COLUMNS (day DATE PATH '$')) d WHERE {}",
+        vec![any; keys.len()].join(" OR ")
+    );
+    let days = Value::from(format!("[{}]", days.join(",")));
+    let params: Vec<Value> = std::iter::once(days).chain(keys.iter().flatten().map(Value::from)).collect();
+    Ok(session.first(&format!("jours de {table}"), &sql, params)?.unwrap_or_default())
 }
 
 /// One table behind an answer.
