@@ -86,6 +86,44 @@ fn nothing_is_overwritten_and_nothing_is_guessed() {
 }
 
 #[test]
+fn a_plain_weekly_file_is_taken_once_and_never_over_another() {
+    let home = Home::without_db();
+    let (old, new) = (text(BASE, &[LINE]), text(BASE, &[LINE, LINE]));
+    home.write("ftp_downloads/Frequentation_Nuitee.csv", &old);
+    // What is no weekly file, and what lies elsewhere under data/, is for others.
+    home.write("ftp_downloads/notes.csv", "x\n");
+    home.write("data/data_clean/duree_sejour.csv", "x\n");
+    let place = "data/data_temp/frequentation_nuitee.csv";
+    let dry = extract(&home, &["--dry-run"]).expect_code(0).json();
+    assert_eq!((&dry["archives"][0]["status"], home.join(place).exists()), (&"extracted".into(), false));
+    let json = extract(&home, &[]).expect_code(0).json();
+    let (list, taken) = (json["archives"].as_array().unwrap(), &json["archives"][0]);
+    assert_eq!((list.len(), &taken["status"], &taken["files"]), (1, &"extracted".into(), &1.into()));
+    assert_eq!(taken["bytes"], old.len());
+    assert_eq!((home.read(place), home.read("ftp_downloads/Frequentation_Nuitee.csv")), (old.clone(), old.clone()));
+    // Unchanged, it is not taken again, even once it was imported and put away.
+    fs::remove_file(home.join(place)).unwrap();
+    assert_eq!(extract(&home, &[]).expect_code(0).json()["archives"][0]["status"], "known");
+    assert!(!home.join(place).exists());
+    // The next week's, which the download has marked, does not go over a file that is still to be imported.
+    home.write_csv("frequentation_nuitee.csv", &old);
+    home.write("ftp_downloads/Frequentation_Nuitee_20250722-060000.csv", &new);
+    let json = extract(&home, &[]).expect_code(1).json();
+    let states: Vec<_> = (0..2).map(|at| json["archives"][at]["status"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((states, home.read(place)), (vec!["known".to_owned(), "failed".to_owned()], old));
+    assert_eq!(json["archives"][1]["code"], "file-unusable");
+    fs::remove_file(home.join(place)).unwrap();
+    extract(&home, &[]).expect_code(0);
+    assert_eq!(home.read(place), new);
+    // Named, it may lie anywhere; a folder that is named gives its archives only.
+    let other = home.write("cle/duree_sejour.csv", "y\n");
+    assert_eq!(extract(&home, &[home.join("cle").to_str().unwrap()]).json()["archives"].as_array().unwrap().len(), 0);
+    extract(&home, &[other.to_str().unwrap()]).expect_code(0);
+    assert_eq!(home.read("data/data_temp/duree_sejour.csv"), "y\n");
+    assert!(home.list("data/data_temp").iter().all(|name| name != ".extraction"));
+}
+
+#[test]
 fn the_places_of_older_scripts_are_looked_at_where_ours_are_empty() {
     let home = Home::without_db();
     fs::remove_dir(home.join("data/data_extracted")).unwrap();

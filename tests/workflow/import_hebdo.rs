@@ -331,6 +331,45 @@ fn archive(home: &Home) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+/// The chain that begins with this portal.
+fn fetching(home: &Home, portal: &Portal, password: &str) -> Tool {
+    let tool = chain(home, bin_dir()).arg("--fetch").env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base));
+    tool.env("FLUX_VISION_ORGA", "CDT15").env("FLUX_VISION_USER", orange::USER).env("FLUX_VISION_PASSWORD", password)
+}
+
+#[test]
+fn a_week_of_plain_files_comes_from_the_portal_of_orange_too() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let elsewhere = Home::without_db();
+    elsewhere.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
+    let names = elsewhere.list("data/data_temp").into_iter().filter(|name| name.ends_with(".csv"));
+    let week: Vec<(String, String)> =
+        names.map(|name| (name.clone(), elsewhere.read(format!("data/data_temp/{name}")))).collect();
+    assert_eq!(week.len(), 10);
+    let nights = elsewhere.read("data/data_temp/frequentation_nuitee.csv").lines().count() as u64 - 1;
+    let portal = Portal::new(move |request, _| {
+        let offered = |at: usize| orange::entry(&week[at].0, &format!("/f/{at}"), "2025-07-15T08:00:00+02:00");
+        match request.path.strip_prefix("/f/") {
+            None => orange::list(request, &(0..week.len()).map(offered).collect::<Vec<_>>()),
+            Some(at) => orange::served(week[at.parse::<usize>().unwrap()].1.as_bytes()).whole(request),
+        }
+    });
+    let run = fetching(&home, &portal, orange::PASSWORD).run();
+    assert!(run.code == 0, "{run}");
+    assert_eq!((db.count("fact_nuitees"), db.count("fact_nuitees_temp")), (nights, 0));
+    assert!(!home.list("data/data_temp").iter().any(|name| name.ends_with(".csv")), "archived\n{run}");
+    // Next week nothing is new, not even where the copies were removed to make room: only the list is asked for.
+    for name in home.list("ftp_downloads").iter().filter(|name| name.ends_with(".csv")) {
+        fs::remove_file(home.join(format!("ftp_downloads/{name}"))).unwrap();
+    }
+    let before = portal.requests().len();
+    let again = fetching(&home, &portal, orange::PASSWORD).run();
+    assert!(again.code == 0 && !again.stdout.contains("migrate-temp-to-main"), "{again}");
+    assert_eq!(portal.requests().len(), before + 1);
+}
+
 #[test]
 fn a_week_comes_from_the_portal_of_orange_to_the_main_tables() {
     let db = TestDb::new();
@@ -347,14 +386,7 @@ fn a_week_comes_from_the_portal_of_orange_to_the_main_tables() {
         _ if breaks.load(Ordering::SeqCst) => orange::served(&content).cut(request, 10),
         _ => orange::served(&content).whole(request),
     });
-    let fetch = |password: &str| {
-        let tool =
-            chain(&home, bin_dir()).arg("--fetch").env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base));
-        tool.env("FLUX_VISION_ORGA", "CDT15")
-            .env("FLUX_VISION_USER", orange::USER)
-            .env("FLUX_VISION_PASSWORD", password)
-            .run()
-    };
+    let fetch = |password: &str| fetching(&home, &portal, password).run();
     fetch("un autre").expect_code(1);
     // The line breaks each time: what came is kept for the next run, nothing is imported.
     let cut = fetch(orange::PASSWORD);

@@ -22,7 +22,9 @@ Les autres fichiers déjà présents dans le dossier de l'archive (livraison ré
 et sont signalés avec la commande pour les enlever : l'ETL les chargerait avec les nouveaux.
 --weekly : les dix fichiers de la livraison hebdomadaire que l'archive contient sont déposés dans data/data_temp/, les
 autres laissés ; une autre version déjà là refuse l'archive (--force la remplace). Sans argument, seules les archives
-qui en contiennent sont prises. Sans archive dans data/ ni ftp_downloads/, fluxvision_automation/data/data_zip/ est lu.
+qui en contiennent sont prises, et les dix fichiers qui sont sans zip dans ftp_downloads/ (ailleurs, nommez-les) : ils
+sont copiés aux mêmes conditions, chaque contenu une seule fois.
+Sans archive dans data/ ni ftp_downloads/, fluxvision_automation/data/data_zip/ est lu.
 L'empreinte de chaque archive est gardée dans data/data_extracted/.extractions.json : une archive déjà extraite
 ne l'est pas deux fois, sauf --force. Mémoire constante. Ne se connecte à aucune base.
 Codes de sortie : 0 fait, 1 au moins une archive refusée (les autres sont extraites), 2 mauvais usage,

@@ -110,10 +110,10 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
         Some(memory::lock(&output)?)
     };
     let mut memory = Memory::read(&output)?;
-    let mut archives = find(settings, &options.sources)?;
+    let mut archives = find(settings, options)?;
     if options.weekly && options.sources.is_empty() {
         // The raw deliveries beside them are for another run.
-        archives.retain(|archive| weekly::holds_weekly_files(archive));
+        archives.retain(|archive| weekly::plain_name(archive).is_some() || weekly::holds_weekly_files(archive));
     }
     let scratch = if options.dry_run { None } else { Some(output.join(SCRATCH)) };
     let scratch = scratch.as_deref();
@@ -155,12 +155,13 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
     Ok(ExtractReport { output, done: Done::unless(options.dry_run), archives: reports })
 }
 
-/// Hashes (BLAKE3, hexadecimal) of the archives that were unpacked into the home.
+/// Hashes (BLAKE3, hexadecimal) of what was unpacked into the home, or taken to where the import looks.
 ///
 /// # Errors
 /// [`Error::Io`] when the memory cannot be read.
 pub(crate) fn unpacked_hashes(settings: &Settings) -> Result<HashSet<String>> {
-    Ok(Memory::read(&settings.home.extracted())?.hashes().map(str::to_owned).collect())
+    let memories = [Memory::read(&settings.home.extracted())?, Memory::read(&settings.home.deliveries())?];
+    Ok(memories.iter().flat_map(Memory::hashes).map(str::to_owned).collect())
 }
 
 /// Unpacks one archive; on a dry run, without `scratch`, it is read to its end all the same.
@@ -192,7 +193,11 @@ fn one(
     if let Some(scratch) = scratch {
         fs::create_dir_all(scratch).map_err(Error::io("création du dossier", scratch))?;
     }
-    let unpacked = unpack::unpack(archive, scratch, options.limits)?;
+    let plain = if options.weekly { weekly::plain_name(archive) } else { None };
+    let unpacked = match plain {
+        Some(name) => weekly::copy(archive, scratch, name)?,
+        None => unpack::unpack(archive, scratch, options.limits)?,
+    };
     if hash::blake3(archive)?.to_hex().as_str() != hash {
         return Err(Error::FileChanged);
     }
@@ -286,33 +291,46 @@ fn clear(scratch: Option<&Path>) -> Result<()> {
     }
 }
 
-/// The archives of the named files and folders; without any, those under `data/` and `ftp_downloads/`.
-fn find(settings: &Settings, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// The archives of the named files and folders; without any, those under `data/` and `ftp_downloads/`. With them, on a run for the weekly
+/// files, those that lie plain in `ftp_downloads/`: elsewhere they are what the import has, or copies of it.
+fn find(settings: &Settings, options: &ExtractOptions) -> Result<Vec<PathBuf>> {
+    let sources = &options.sources;
     let mut archives = Vec::new();
     let root = settings.home.root();
-    let usual = ["data", "ftp_downloads"].map(|name| root.join(name));
+    let downloads = settings.home.downloads();
+    let usual = [root.join("data"), downloads.clone()];
     let usual: Vec<PathBuf> = usual.into_iter().filter(|folder| folder.is_dir()).collect();
+    let own = fs::canonicalize(&downloads).ok();
     for source in if sources.is_empty() { &usual } else { sources } {
         let kind = fs::metadata(source).map_err(Error::io("lecture de", source))?;
-        if kind.is_dir() { search(source, root, &mut archives)? } else { archives.push(source.clone()) }
+        if !kind.is_dir() {
+            archives.push(source.clone());
+            continue;
+        }
+        let takes_plain = options.weekly && own.is_some() && fs::canonicalize(source).ok() == own;
+        let wanted = |path: &Path| is_zip(path) || takes_plain && weekly::plain_name(path).is_some();
+        search(source, root, &wanted, &mut archives)?;
     }
     // Where the usual folders hold none, the place that older scripts used.
     let legacy = root.join("fluxvision_automation/data/data_zip");
     if sources.is_empty() && archives.is_empty() && legacy.is_dir() {
-        search(&legacy, root, &mut archives)?;
+        search(&legacy, root, &is_zip, &mut archives)?;
     }
     archives.sort();
     archives.dedup();
     Ok(archives)
 }
 
-fn search(folder: &Path, root: &Path, archives: &mut Vec<PathBuf>) -> Result<()> {
+fn is_zip(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"))
+}
+
+fn search(folder: &Path, root: &Path, wanted: &dyn Fn(&Path) -> bool, archives: &mut Vec<PathBuf>) -> Result<()> {
     // What the tools have put away themselves is no delivery.
     let put_away = ["archive", "backups"].map(|name| root.join("data").join(name));
-    let is_zip = |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
     files::walk(folder, &|path| !is_hidden(path) && !put_away.iter().any(|dir| dir == path), &mut |entry| {
         match entry {
-            Entry::File(path, _) if !is_hidden(&path) && is_zip(&path) => archives.push(path),
+            Entry::File(path, _) if !is_hidden(&path) && wanted(&path) => archives.push(path),
             Entry::Unreadable(path, error) => return Err(Error::io("lecture de", path)(error)),
             _ => {}
         }
@@ -324,10 +342,14 @@ impl Report for ExtractReport {
     fn render(&self, page: &mut Page) {
         let mut table = Table::new(&["archive", "état", ">fichiers", ">taille"]);
         for archive in &self.archives {
-            let (sign, state) = match archive.status {
-                Outcome::Extracted => (Verdict::Ok, self.done.say("extraite", "à extraire")),
-                Outcome::Known => (Verdict::Ok, "déjà extraite"),
-                Outcome::Failed => (Verdict::Error, "refusée"),
+            let is_plain = weekly::plain_name(&archive.archive).is_some();
+            let (sign, state) = match (archive.status, is_plain) {
+                (Outcome::Extracted, false) => (Verdict::Ok, self.done.say("extraite", "à extraire")),
+                (Outcome::Extracted, true) => (Verdict::Ok, self.done.say("déposé", "à déposer")),
+                (Outcome::Known, false) => (Verdict::Ok, "déjà extraite"),
+                (Outcome::Known, true) => (Verdict::Ok, "déjà déposé"),
+                (Outcome::Failed, false) => (Verdict::Error, "refusée"),
+                (Outcome::Failed, true) => (Verdict::Error, "refusé"),
             };
             let name = archive.archive.file_name().unwrap_or(archive.archive.as_os_str()).to_string_lossy();
             table.row([
@@ -349,16 +371,20 @@ impl Report for ExtractReport {
         for archive in &self.archives {
             archive.render_left_behind(page);
         }
-        let extracted = self.archives.iter().filter(|archive| archive.status == Outcome::Extracted).count() as u64;
-        page.conclude(
-            self.verdict(),
-            format!(
-                "{} sur {}, vers {}",
-                self.done.count(extracted, ["archive", "archives"], ["extraite", "extraites"]),
-                self.archives.len(),
-                self.output.display()
-            ),
-        );
+        let (plain, zips): (Vec<_>, Vec<_>) =
+            self.archives.iter().partition(|archive| weekly::plain_name(&archive.archive).is_some());
+        let share = |list: &[&ArchiveReport], of: [&'static str; 2], done: [&'static str; 2]| {
+            let extracted = list.iter().filter(|archive| archive.status == Outcome::Extracted).count() as u64;
+            format!("{} sur {}", self.done.count(extracted, of, done), list.len())
+        };
+        let mut text = Vec::new();
+        if !zips.is_empty() || plain.is_empty() {
+            text.push(share(&zips, ["archive", "archives"], ["extraite", "extraites"]));
+        }
+        if !plain.is_empty() {
+            text.push(share(&plain, ["fichier", "fichiers"], ["déposé", "déposés"]));
+        }
+        page.conclude(self.verdict(), format!("{}, vers {}", text.join(", "), self.output.display()));
     }
 
     fn verdict(&self) -> Verdict {

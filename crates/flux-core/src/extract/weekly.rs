@@ -1,4 +1,4 @@
-//! `extract-only --weekly`: the weekly files of an archive, put where the import looks for them.
+//! `extract-only --weekly`: the weekly files of an archive, or those that lie plain, put where the import looks for them.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -10,6 +10,7 @@ use crate::domain::catalogue;
 use crate::error::{Error, Result};
 use crate::extract::directory;
 use crate::extract::limits::Limits;
+use crate::extract::unpack::Unpacked;
 use crate::failpoint;
 use crate::files::hash;
 use crate::load;
@@ -18,6 +19,35 @@ use crate::load;
 fn weekly_name(place: &Path) -> Option<&'static str> {
     let name = place.file_name()?.to_string_lossy().to_lowercase();
     catalogue::weekly().filter_map(|dataset| dataset.weekly_file).find(|file| *file == name)
+}
+
+/// The weekly file that a file is by its name. The download marks what has a name that is taken: `duree_sejour_20250722-060000.csv`.
+pub(crate) fn plain_name(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    let of_name = |file: &&'static str| {
+        let Some((stem, ending)) = file.rsplit_once('.') else { return false };
+        let marked = || name.strip_prefix(stem)?.strip_suffix(ending)?.strip_suffix('.');
+        marked().is_some_and(|mark| mark.is_empty() || mark.starts_with('_'))
+    };
+    // `duree_sejour_fr.csv` is no marked `duree_sejour.csv`.
+    catalogue::weekly().filter_map(|dataset| dataset.weekly_file).filter(of_name).max_by_key(|file| file.len())
+}
+
+/// Copies a plain weekly file into `scratch` under its own name, on disk before it is told; on a dry run, without `scratch`, does not.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn copy(file: &Path, scratch: Option<&Path>, name: &'static str) -> Result<Unpacked> {
+    let bytes = match scratch {
+        Some(scratch) => {
+            let target = scratch.join(name);
+            let copied = fs::copy(file, &target).map_err(Error::io("copie de", file))?;
+            File::open(&target).and_then(|copy| copy.sync_all()).map_err(Error::io("écriture de", &target))?;
+            copied
+        }
+        None => fs::metadata(file).map_err(Error::io("lecture de", file))?.len(),
+    };
+    Ok(Unpacked { files: vec![PathBuf::from(name)], bytes, left_out: 0 })
 }
 
 /// Whether an archive names weekly files in its directory. False where it cannot be read: the extraction says why.
@@ -80,4 +110,25 @@ pub(crate) fn deposit(
         fs::rename(scratch.join(chosen[name]), &target).map_err(Error::io("dépôt de", &target))?;
     }
     Ok(names.into_iter().map(PathBuf::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_file_is_known_by_its_name_and_by_what_the_download_makes_of_it() {
+        for (name, expected) in [
+            ("ftp_downloads/Duree_Sejour.CSV", Some("duree_sejour.csv")),
+            ("duree_sejour_20250722-060000.csv", Some("duree_sejour.csv")),
+            ("duree_sejour_fr.csv", Some("duree_sejour_fr.csv")),
+            ("duree_sejour_fr_Livraison-S29-2.csv", Some("duree_sejour_fr.csv")),
+            ("duree_sejours.csv", None),
+            ("duree_sejour.csv.zip", None),
+            ("duree_sejour_csv", None),
+            ("Nuitee_2024B1_X.csv", None),
+        ] {
+            assert_eq!(plain_name(Path::new(name)), expected, "{name}");
+        }
+    }
 }
