@@ -168,7 +168,7 @@ fn the_package_has_nothing_that_debian_warns_of() {
 fn a_failed_unit_sends_what_it_wrote() {
     let home = Home::without_db();
     let program = |name: &str, text: &str| {
-        let path = home.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{text}\n"));
+        let path = home.write(format!("bin/{name}"), format!("#!/bin/sh\n{text}\n"));
         fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
     };
     program("journalctl", "echo \"12 lignes rejetées ($*)\"");

@@ -121,10 +121,10 @@ fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
     assert!(day_trips.iter().any(|command| command.contains("--indicateur pic_excursionnistes ")));
     // Each day of the series by itself, here one that has data.
     for (list, indicator) in [(&tourists, "nuitees_total"), (&day_trips, "excursionnistes_total")] {
-        let type_of = if indicator == "nuitees_total" { "touristes" } else { "excursionnistes" };
+        let visitors = if indicator == "nuitees_total" { "touristes" } else { "excursionnistes" };
         let series =
-            served.api(&format!("/api/infographie/infographie_series?{query}&type={type_of}")).expect(200).json();
-        let points = series["series"].as_array().unwrap();
+            served.api(&format!("/api/infographie/infographie_series?{query}&visiteurs={visitors}")).expect(200).json();
+        let points = series["jours"].as_array().unwrap();
         let of_days: Vec<&String> =
             list.iter().filter(|command| command.contains(&format!("--indicateur {indicator} --debut "))).collect();
         assert_eq!(of_days.len(), points.len());

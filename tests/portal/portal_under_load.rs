@@ -7,6 +7,7 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use flux_test::Server;
+use support::diag::NUITEE;
 use support::served::{Answer, Served, TOKEN, database, encoded, fill, read};
 
 const PATH: &str = "/api/infographie/infographie_indicateurs_cles";
@@ -226,4 +227,23 @@ fn injection_in_every_parameter_of_every_address() {
         }
     }
     assert_eq!(db.count("fact_nuitees"), before);
+}
+
+/// An import writes what the portal does not show.
+#[test]
+fn an_import_leaves_the_answers_that_are_kept_and_a_migration_does_not() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    sleep(Duration::from_secs(4));
+    let first = served.api(&question(0)).expect(200).json();
+    let again = || served.api(&question(0)).expect(200).json();
+    served.home.write_csv("frequentation_nuitee.csv", format!("{NUITEE}2025-09-01;CANTAL;NONLOCAL;TOURISTE;12\n"));
+    served.home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).run().expect_code(0);
+    assert_eq!(db.count("fact_nuitees_temp"), 1);
+    sleep(Duration::from_millis(1_200));
+    assert_eq!(again()["meta"]["calcule_le"], first["meta"]["calcule_le"], "it was worked out again");
+    served.home.tool("migrate-temp-to-main").args(["--only", "fact_nuitees"]).run().expect_code(0);
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE date = '2025-09-01'"), "1");
+    sleep(Duration::from_millis(1_200));
+    assert_ne!(again()["meta"]["version_des_donnees"], first["meta"]["version_des_donnees"]);
 }

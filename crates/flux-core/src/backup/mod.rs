@@ -105,6 +105,8 @@ pub fn backup(
     let mut findings = Vec::new();
     let mut tables = tables(database, &mut session, options.kind, &mut findings)?;
     let open = if options.kind == Kind::Dump { Vec::new() } else { close(&mut session, &mut tables)? };
+    // What an account may hold few of is not kept while another works.
+    drop(session);
     findings.extend(open.iter().map(OpenKey::finding));
     let mut report = BackupReport {
         done: Done::unless(options.dry_run),

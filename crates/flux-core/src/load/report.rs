@@ -449,7 +449,10 @@ impl FileReport {
             let said = format!("{lines} : {}{column} : {}", motive.reason, motive.examples.join(" | "));
             told.push(Finding::attention(Code::RejectedLines, &self.file, said));
         }
-        if let (Some(path), Some(last)) = (&self.reject_file, told.pop()) {
+        // The file of the rejects stands once, below the last reason.
+        if let Some(path) = &self.reject_file
+            && let Some(last) = told.pop()
+        {
             let rest = match self.rejects_unwritten {
                 0 => String::new(),
                 rest => format!(" (sauf {}, seulement comptées)", plural(rest, "ligne", "lignes")),

@@ -7,7 +7,7 @@ use comfy_table::{
 };
 
 use super::wrap::wrap;
-use super::{Finding, Verdict, causes};
+use super::{Done, Finding, Verdict, causes};
 
 /// One line without control characters: what a name may hold of them would forge a line of a log, move the cursor or colour the terminal.
 pub fn one_line(text: &str) -> Cow<'_, str> {
@@ -101,14 +101,16 @@ impl Page {
             return details;
         }
         let details = details.trim_matches('\n');
-        if details.is_empty() {
-            return head;
-        }
         let mut text = String::new();
-        if !self.subject.is_empty() {
+        if !self.subject.is_empty() && (self.is_simulation() || !details.is_empty()) {
             self.write(&mut text, self.fitting_subject());
         }
-        format!("{text}{head}\n{details}\n")
+        if details.is_empty() { text + &head } else { format!("{text}{head}\n{details}\n") }
+    }
+
+    /// That nothing was written is said of the shortest report too.
+    fn is_simulation(&self) -> bool {
+        self.subject == Done::SIMULATION
     }
 
     /// What was done, without the details that would not fit on one line.
