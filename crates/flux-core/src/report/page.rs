@@ -53,7 +53,7 @@ impl Page {
         let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
         match terminal.or(columns) {
             Some(width) => Self::new(width),
-            None => Self::for_log(),
+            None => Self { wraps: false, ..Self::new(160) },
         }
     }
 
@@ -97,14 +97,15 @@ impl Page {
         {
             self.write(&mut head, &format!("  → {action}"));
         }
-        if head.is_empty() {
-            return details;
-        }
-        let details = details.trim_matches('\n');
         let mut text = String::new();
-        if !self.subject.is_empty() && (self.is_simulation() || !details.is_empty()) {
+        let is_long = !head.is_empty() && !details.is_empty();
+        if !self.subject.is_empty() && (self.is_simulation() || is_long) {
             self.write(&mut text, self.fitting_subject());
         }
+        if head.is_empty() {
+            return text + &details;
+        }
+        let details = details.trim_matches('\n');
         if details.is_empty() { text + &head } else { format!("{text}{head}\n{details}\n") }
     }
 
