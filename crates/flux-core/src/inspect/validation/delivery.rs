@@ -16,6 +16,9 @@ use crate::load::missed;
 use crate::report::some_of;
 use crate::report::{Code, Finding, Verdict, number, plural};
 
+/// State of a file whose load was migrated, proved and cleaned.
+pub(crate) const CLEANED: &str = "migré et nettoyé";
+
 /// One expected file and its last import.
 #[derive(Debug, Serialize)]
 pub(crate) struct FileCheck {
@@ -137,7 +140,7 @@ fn conserve(
     check.imported = Some(counts);
     let same = scan.and_then(|scan| scan.hash.as_ref()).map(|found| *found == hash);
     check.state = match (same, cleaned_at.is_some()) {
-        (Some(true), true) => "migré et nettoyé",
+        (Some(true), true) => CLEANED,
         (Some(true), false) => "chargé",
         (Some(false), _) => "autre contenu",
         (None, _) => "sans fichier",
