@@ -235,6 +235,13 @@ pub(crate) struct Existing {
     pub(crate) indexes: HashMap<String, (bool, Vec<String>)>,
 }
 
+impl Existing {
+    /// Whether it has a column of this name, given in lower case.
+    pub(crate) fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|own| own == column)
+    }
+}
+
 /// Names of the tables and views of the database.
 ///
 /// # Errors
@@ -376,7 +383,7 @@ pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obsta
         if other_primary && column.name == "id" {
             continue;
         }
-        if !existing.columns.iter().any(|name| name == column.name) {
+        if !existing.has(column.name) {
             actions.push(format!("ADD COLUMN {} {}", column.name, column.ddl));
             added.push(format!("colonne {}", column.name));
         }
@@ -535,7 +542,7 @@ pub(crate) fn require(spec: &TableSpec, tables: &HashMap<String, Existing>) -> R
     };
     for column in &spec.columns {
         let convenience = [CREATED.name, UPDATED.name, "id"].contains(&column.name);
-        if !convenience && !existing.columns.iter().any(|name| name == column.name) {
+        if !convenience && !existing.has(column.name) {
             return Err(Error::MissingColumn { table: spec.name.clone(), column: column.name.into() });
         }
     }

@@ -180,11 +180,8 @@ fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found:
         let Some(existing) = present.get(&table) else { continue };
         for dim in dataset.breakdown.iter().filter(|dim| !dim.spec().optional) {
             let column = dim.spec().id;
-            let condition = if existing.columns.iter().any(|name| name == column) {
-                format!("WHERE {column} = 0 OR {column} IS NULL")
-            } else {
-                String::new()
-            };
+            let condition =
+                if existing.has(column) { format!("WHERE {column} = 0 OR {column} IS NULL") } else { String::new() };
             let sql = format!("SELECT COUNT(*) FROM {table} {condition}");
             let rows: u64 = session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or(0);
             if rows > 0 {

@@ -58,8 +58,7 @@ pub(super) fn marked(session: &mut Session, present: &HashMap<String, Existing>)
     }
     for table in DATASETS.iter().map(|dataset| dataset.main_table(Space::Production)) {
         let Some(existing) = present.get(&table) else { continue };
-        let has = |name: &str| existing.columns.iter().any(|column| column == name);
-        if !has("is_provisional") || !has("updated_at") {
+        if !existing.has("is_provisional") || !existing.has("updated_at") {
             continue;
         }
         let sql = format!(

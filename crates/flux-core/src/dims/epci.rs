@@ -38,8 +38,7 @@ pub(crate) fn concerns(dataset: &Dataset) -> bool {
 
 /// Whether a table has both columns: an older one may have neither.
 pub(crate) fn is_told(existing: &Existing) -> bool {
-    let has = |dim: Dim| existing.columns.iter().any(|column| column == dim.spec().id);
-    has(Dim::Epci) && has(Dim::Commune)
+    existing.has(Dim::Epci.spec().id) && existing.has(Dim::Commune.spec().id)
 }
 
 /// The columns of the key without the EPCI: what makes two rows one visit.

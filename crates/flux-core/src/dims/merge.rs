@@ -151,7 +151,7 @@ pub(crate) fn merge(
 fn referring(dim: Dim, existing: &HashMap<String, Existing>) -> Option<&'static str> {
     let table = Dim::Commune.spec().table;
     let refers = matches!(dim, Dim::Departement | Dim::Epci);
-    let has = existing.get(table).is_some_and(|found| found.columns.iter().any(|column| column == dim.spec().id));
+    let has = existing.get(table).is_some_and(|found| found.has(dim.spec().id));
     (refers && has).then_some(table)
 }
 
@@ -202,9 +202,7 @@ fn foreign_tables(
 
 /// The fact tables that are there and have a column for this dimension.
 fn tables_of(dim: Dim, existing: &HashMap<String, Existing>) -> Vec<(String, &'static Dataset)> {
-    let has = |table: &String| {
-        existing.get(table).is_some_and(|found| found.columns.iter().any(|column| column == dim.spec().id))
-    };
+    let has = |table: &String| existing.get(table).is_some_and(|found| found.has(dim.spec().id));
     fact_tables().filter(|(table, _)| has(table)).collect()
 }
 
@@ -368,7 +366,7 @@ fn move_facts(
     (table, how): (&str, How),
 ) -> Result<()> {
     // When a row was last changed tells a definitive row from a provisional one in older databases: it stays.
-    let dated = existing.columns.iter().any(|column| column == "updated_at");
+    let dated = existing.has("updated_at");
     let id = how.dim.spec().id;
     let dates: Vec<String> = held(session, table, id, pair.0)?.into_iter().map(|(date, ..)| date).collect();
     for dates in dates.chunks(MANY_DATES) {

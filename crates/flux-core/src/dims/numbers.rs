@@ -33,8 +33,7 @@ pub(crate) struct Orphan {
 
 /// Which columns of the fact tables present lead to a dimension; test tables share the dimensions.
 fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
-    let uses =
-        |table: &String| present.get(table).is_some_and(|found| found.columns.iter().any(|name| name == spec.id));
+    let uses = |table: &String| present.get(table).is_some_and(|found| found.has(spec.id));
     fact_tables().map(|(table, _)| table).filter(uses).collect()
 }
 
@@ -223,7 +222,7 @@ pub(crate) fn raise(session: &mut Session, present: &HashMap<String, Existing>) 
     for (table, dataset) in fact_tables() {
         let Some(existing) = present.get(&table) else { continue };
         crate::signals::check()?;
-        let has = |dim: &Dim| existing.columns.iter().any(|name| name == dim.spec().id);
+        let has = |dim: &Dim| existing.has(dim.spec().id);
         let dims: Vec<Dim> = dataset.dims().filter(has).collect();
         let parts: Vec<String> =
             dims.iter().map(|dim| format!("CAST(COALESCE(MAX({}), 0) AS CHAR)", dim.spec().id)).collect();

@@ -118,18 +118,17 @@ fn plan(
     for (table, dataset) in fact_tables().filter(|(_, dataset)| epci::concerns(dataset)) {
         crate::signals::check()?;
         let Some(found) = existing.get(&table) else { continue };
-        let has = |name: &str| found.columns.iter().any(|column| column == name);
         if !epci::is_told(found) {
             continue;
         }
         let Some(doubled) = epci::doubled(session, &table, dataset, None)? else { continue };
         // Rows that nothing tells apart cannot be made one.
         schema::require(&TableSpec::of_fact(&table, dataset), existing)?;
-        if !has("is_provisional") {
+        if !found.has("is_provisional") {
             return Err(Error::MissingColumn { table, column: "is_provisional".into() });
         }
         let communes = epci::suspects(session, &table, None)?;
-        let mut work = Work { dataset, communes, dated: has("updated_at"), plan: Reunion::of(doubled), table };
+        let mut work = Work { dataset, communes, dated: found.has("updated_at"), plan: Reunion::of(doubled), table };
         for communes in work.communes.chunks(TOGETHER) {
             let ranked = ranked(&work, communes, preferred, rule);
             count(session, &work.table, &ranked, &mut work.plan)?;

@@ -177,9 +177,8 @@ fn stored(
     let mut stored = Vec::new();
     for table in std::iter::once(key.dataset.main_table(Space::Production)).chain(temp) {
         let Some(shape) = existing.get(&table) else { continue };
-        let has = |column: &str| shape.columns.iter().any(|own| own == column);
-        let optional = |column: &str| if has(column) { format!("CAST({column} AS CHAR)") } else { "NULL".into() };
-        let epci = if has("id_epci") { "CAST(id_epci AS SIGNED)" } else { "NULL" };
+        let optional = |column: &str| if shape.has(column) { format!("CAST({column} AS CHAR)") } else { "NULL".into() };
+        let epci = if shape.has("id_epci") { "CAST(id_epci AS SIGNED)" } else { "NULL" };
         let sql = format!(
             "SELECT CAST(volume AS SIGNED) AS volume, {} AS provisional, {} AS created, {} AS updated, {epci} AS epci, \
              CAST(id_zone AS SIGNED) AS zone FROM {table} WHERE {condition} ORDER BY 6, 5 LIMIT 100",
@@ -213,7 +212,7 @@ fn stored(
 /// Definitive rows of the key's date and zone: they replace what is provisional there.
 fn definitive_of_zone(session: &mut Session, existing: &HashMap<String, Existing>, key: &Key) -> Result<u64> {
     let table = key.dataset.main_table(Space::Production);
-    if !existing.get(&table).is_some_and(|shape| shape.columns.iter().any(|column| column == "is_provisional")) {
+    if !existing.get(&table).is_some_and(|shape| shape.has("is_provisional")) {
         return Ok(0);
     }
     let sql = format!(

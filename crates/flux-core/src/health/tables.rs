@@ -156,7 +156,7 @@ pub fn tables(database: &Database, options: &TableOptions) -> Result<impl Report
         crate::signals::check()?;
         let estimate = estimate.unwrap_or(0);
         let exact = options.stats || estimate <= CHEAP;
-        let has = |column: &str| existing.get(&name).is_some_and(|table| table.columns.iter().any(|c| c == column));
+        let has = |column: &str| existing.get(&name).is_some_and(|table| table.has(column));
         let (rows, stats) = if options.stats && has("date") && has("volume") {
             let (rows, stats) = stats(&mut session, &name, has("is_provisional"))?;
             (rows, Some(stats))

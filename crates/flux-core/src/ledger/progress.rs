@@ -40,7 +40,7 @@ impl Watch {
         run: &str,
         total: u64,
     ) -> Option<Self> {
-        if tables.get(TABLE).is_none_or(|table| !table.columns.iter().any(|column| column == "lines_read")) {
+        if tables.get(TABLE).is_none_or(|table| !table.has("lines_read")) {
             log::debug!("{TABLE} manque ou est ancienne : avancement non publié (`ensure-schema` la met à jour)");
             return None;
         }

@@ -35,8 +35,7 @@ pub(crate) struct Tables {
 impl Tables {
     pub(crate) fn of(dataset: &Dataset, space: Space, existing: &HashMap<String, Existing>) -> Self {
         let main = dataset.main_table(space);
-        let knows = |table: &Existing| table.columns.iter().any(|column| column == "is_provisional");
-        let main = existing.get(&main).is_some_and(knows).then_some(main);
+        let main = existing.get(&main).is_some_and(|table| table.has("is_provisional")).then_some(main);
         Self { temp: dataset.temp_table(space), main }
     }
 

@@ -82,7 +82,7 @@ impl Pair {
 
     /// Whether the main table tells when a row was changed; older ones may not.
     fn is_dated(&self, tables: &HashMap<String, Existing>) -> bool {
-        tables.get(&self.main).is_some_and(|table| table.columns.iter().any(|column| column == "updated_at"))
+        tables.get(&self.main).is_some_and(|table| table.has("updated_at"))
     }
 
     /// `t.date = m.date AND t.id_zone = m.id_zone AND …`

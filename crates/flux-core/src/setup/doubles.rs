@@ -73,7 +73,6 @@ struct Shape<'a> {
 
 impl<'a> Shape<'a> {
     fn of(spec: &'a TableSpec, existing: &'a Existing) -> Option<Self> {
-        let has = |name: &str| existing.columns.iter().any(|column| column == name);
         let index = spec.natural_key()?;
         let served = existing.indexes.values().any(|(unique, columns)| index.is_served_by(*unique, columns));
         let nullable = index.columns.iter().any(|c| existing.shapes.get(*c).is_some_and(|shape| shape.nullable));
@@ -81,16 +80,16 @@ impl<'a> Shape<'a> {
         if (served && !(is_fact && nullable)) || index.columns.as_slice() == ["id"] {
             return None;
         }
-        let key: Vec<&str> = index.columns.iter().copied().filter(|column| has(column)).collect();
+        let key: Vec<&str> = index.columns.iter().copied().filter(|column| existing.has(column)).collect();
         let id = spec.columns.first().map_or("id", |column| column.name);
-        let has_id = if is_fact { has("id") } else { has(id) && !key.contains(&id) };
+        let has_id = if is_fact { existing.has("id") } else { existing.has(id) && !key.contains(&id) };
         (!key.is_empty()).then_some(Self {
             table: &spec.name,
             key,
             has_id,
             is_fact,
-            has_mark: has("is_provisional"),
-            has_updated: has("updated_at"),
+            has_mark: existing.has("is_provisional"),
+            has_updated: existing.has("updated_at"),
             spec,
             existing,
         })

@@ -188,7 +188,7 @@ fn seed_communes(session: &mut Session, present: &HashMap<String, Existing>, dry
 
 /// The stored communes; a dry run may find an older table without its last column.
 fn stored_communes(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Vec<Stored>> {
-    let has_epci = present.get("dim_communes").is_some_and(|table| table.columns.iter().any(|name| name == "id_epci"));
+    let has_epci = present.get("dim_communes").is_some_and(|table| table.has("id_epci"));
     let sql = format!(
         "SELECT id_commune, COALESCE(nom_commune, ''), NULLIF(code_insee, ''), id_departement, {} FROM dim_communes",
         if has_epci { "NULLIF(id_epci, 0)" } else { "NULL" }
@@ -202,11 +202,10 @@ fn epcis_of_facts(session: &mut Session, present: &HashMap<String, Existing>) ->
     for dataset in DATASETS.iter().filter(|dataset| dataset.breakdown.contains(&Dim::Epci)) {
         let table = dataset.main_table(Space::Production);
         let Some(existing) = present.get(&table) else { continue };
-        let has = |name: &str| existing.columns.iter().any(|column| column == name);
         if !epci::is_told(existing) {
             continue;
         }
-        let mark = if has("is_provisional") { "AND is_provisional = 0 " } else { "" };
+        let mark = if existing.has("is_provisional") { "AND is_provisional = 0 " } else { "" };
         let sql = format!(
             "SELECT id_commune, id_epci, CAST(MAX(date) AS CHAR) FROM {table} WHERE id_commune <> 0 AND id_epci <> 0 {mark}\
              GROUP BY id_commune, id_epci"

@@ -148,7 +148,7 @@ fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<WithdrawRe
 }
 
 fn has_mark(existing: &HashMap<String, Existing>, table: &str) -> bool {
-    existing.get(table).is_some_and(|table| table.columns.iter().any(|column| column == "is_provisional"))
+    existing.get(table).is_some_and(|table| table.has("is_provisional"))
 }
 
 fn found(session: &mut Session, table: &str, dates: &Dates) -> Result<Found> {
