@@ -285,7 +285,7 @@ impl Error {
         match self {
             Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
                 mysql::Error::MySqlError(server) => codes::OF_NODE.contains(&server.code),
-                other => other.is_connectivity_error() && !is_packet_too_large(other),
+                other => is_lost(other),
             },
             _ => false,
         }
@@ -294,7 +294,7 @@ impl Error {
     /// Whether the connection is gone.
     pub(crate) fn is_lost_connection(&self) -> bool {
         let Error::Sql { source, .. } = self else { return false };
-        source.is_connectivity_error() && !is_packet_too_large(source)
+        is_lost(source)
     }
 
     /// Whether running the same transaction again may succeed: deadlock, lock wait timeout, lost connection.
@@ -302,7 +302,7 @@ impl Error {
         match self {
             Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
                 mysql::Error::MySqlError(server) => codes::TRANSIENT.contains(&server.code),
-                other => other.is_connectivity_error() && !is_packet_too_large(other),
+                other => is_lost(other),
             },
             _ => false,
         }
@@ -468,6 +468,11 @@ impl HostLimit {
             Self::Binlog => "demandez à l'administrateur SET GLOBAL binlog_format = 'ROW' (ou MIXED)",
         }
     }
+}
+
+/// Whether the connection is gone, and not for a message that was never sent.
+fn is_lost(error: &mysql::Error) -> bool {
+    error.is_connectivity_error() && !is_packet_too_large(error)
 }
 
 /// A message that the driver did not even send.

@@ -26,7 +26,6 @@ pub(crate) use lock::{NamedLock, holder};
 pub(crate) use node::Cluster;
 use node::Nodes;
 use retry::Budget;
-use room::Room;
 pub use session::Session;
 
 /// Which of the two families of servers this is.
@@ -71,7 +70,6 @@ pub struct Database {
     version: String,
     flavour: Flavour,
     budget: Budget,
-    room: Room,
     /// Connections with nothing but our settings on them, see [`Database::give_back`].
     idle: Arc<Mutex<Vec<Linked>>>,
     guard: Guarded,
@@ -124,8 +122,7 @@ impl Database {
     fn open(settings: &Settings, tool: &'static str, account: Account, limit: Option<Duration>) -> Result<Self> {
         let connections = settings.connections(account)?;
         let name = connections.first().map(|connection| connection.database.clone()).unwrap_or_default();
-        let room = Room::default();
-        let nodes = Nodes::open(connections, limit, room.clone())?;
+        let nodes = Nodes::open(connections, limit)?;
         let node = nodes.current();
         Ok(Self {
             tool,
@@ -134,7 +131,6 @@ impl Database {
             version: node.version.clone(),
             flavour: node.flavour,
             budget: Budget::default(),
-            room,
             idle: Arc::default(),
             guard: Guarded::default(),
             nodes: Arc::new(nodes),
@@ -201,12 +197,12 @@ impl Database {
             watch::end_cut_off(&mut linked.conn, &linked.server)?;
             Ok(Session::new(linked, &node))
         };
-        self.room.connect(idle, open).map_err(wrap)
+        self.nodes.room.connect(idle, open).map_err(wrap)
     }
 
     /// Whether the account may hold so few connections that those which are only of use should be given back.
     pub(crate) fn is_short_of_connections(&self) -> bool {
-        self.room.is_short()
+        self.nodes.room.is_short()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Linked>> {

@@ -164,7 +164,8 @@ pub(super) struct Nodes {
     /// What an answer may take, for a program that answers others.
     limit: Option<Duration>,
     current: RwLock<Arc<Node>>,
-    room: Room,
+    /// What the account may hold of connections, on whichever node.
+    pub(super) room: Room,
 }
 
 impl Nodes {
@@ -173,11 +174,15 @@ impl Nodes {
     ///
     /// # Errors
     /// [`Error::Connect`] for the last one that could not be reached.
-    pub(super) fn open(connections: Vec<Connection>, limit: Option<Duration>, room: Room) -> Result<Self> {
-        let (mut second, mut failed) = (None, None);
+    pub(super) fn open(connections: Vec<Connection>, limit: Option<Duration>) -> Result<Self> {
+        let room = Room::default();
+        let (mut fit, mut second, mut failed) = (None, None, None);
         for at in 0..connections.len() {
             match open(&connections, at, limit, &room) {
-                Ok((node, true)) => return Ok(Self { connections, limit, current: RwLock::new(Arc::new(node)), room }),
+                Ok((node, true)) => {
+                    fit = Some(node);
+                    break;
+                }
                 Ok((node, false)) => second = second.or(Some(node)),
                 Err(error) => {
                     if connections.len() > 1 {
@@ -187,7 +192,7 @@ impl Nodes {
                 }
             }
         }
-        match (second, failed) {
+        match (fit.or(second), failed) {
             (Some(node), _) => Ok(Self { connections, limit, current: RwLock::new(Arc::new(node)), room }),
             (None, Some(error)) => Err(error),
             (None, None) => Err(Error::Config {

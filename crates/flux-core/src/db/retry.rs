@@ -33,7 +33,7 @@ impl Database {
         let may_pass = |error: &Error| doubtful.get() && error.is_conflict();
         self.retried_while(may_pass, || {
             let mut session = self.session()?;
-            let _turn = self.room.turn();
+            let _turn = self.nodes.room.turn();
             session.exec("début de transaction", "START TRANSACTION", ())?;
             match work(&mut session) {
                 Ok(value) => {
@@ -58,7 +58,7 @@ impl Database {
     pub(crate) fn with_session<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
         self.retried(|| {
             let mut session = self.session()?;
-            let _turn = self.room.turn();
+            let _turn = self.nodes.room.turn();
             let value = work(&mut session)?;
             self.give_back(session);
             Ok(value)

@@ -110,8 +110,9 @@ impl Session {
         failpoint::hit(if commit { "db.commit" } else { "db.statement" })?;
         match params.into() {
             Params::Empty if exclusive::is_exclusive(sql) => exclusive::run(&mut self.conn, doing, sql, is_ours)?,
-            Params::Empty => self.watched(|conn| conn.query_drop(sql)).map_err(Error::sql(doing))?,
-            params => self.watched(|conn| conn.exec_drop(sql, params)).map_err(Error::sql(doing))?,
+            params => {
+                self.exec_aside(doing, sql, params)?;
+            }
         }
         if commit {
             failpoint::hit("db.committed")?;
@@ -138,24 +139,29 @@ impl Session {
     /// [`Error::Sql`] that says what was being done.
     pub fn rows<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Vec<T>> {
         let params = params.into();
-        let rows: std::result::Result<Vec<T>, _> = match self.read.take() {
-            None => self.fetch::<T>(doing, sql, params)?.into_iter().collect(),
-            Some(mut read) => {
-                let known = remembered(sql, &params);
-                if !read.contains_key(&known) {
-                    let rows = self.fetch::<Row>(doing, sql, params);
-                    let rows: std::result::Result<Vec<Row>, _> = rows?.into_iter().collect();
-                    read.insert(known.clone(), rows.unwrap_or_default());
-                }
-                let rows = read.get(&known).into_iter().flatten().cloned().map(T::from_row_opt).collect();
-                self.read = Some(read);
-                rows
-            }
+        let rows: std::result::Result<Vec<T>, _> = if self.read.is_some() {
+            self.recalled(doing, sql, params)?.into_iter().map(T::from_row_opt).collect()
+        } else {
+            self.fetch(doing, sql, params)?.into_iter().collect()
         };
         // A value that does not fit its type, such as a NULL in an older table, is an error; the plain `query` would panic.
         rows.map_err(|_| {
             Error::Invariant(format!("{doing} : une valeur inattendue dans la base (NULL ou hors limites)"))
         })
+    }
+
+    /// The rows that the statement has had in this snapshot, else those that it has.
+    fn recalled(&mut self, doing: &str, sql: &str, params: Params) -> Result<Vec<Row>> {
+        let known = remembered(sql, &params);
+        if let Some(rows) = self.read.as_ref().and_then(|read| read.get(&known)) {
+            return Ok(rows.clone());
+        }
+        // Every row fits into a row.
+        let rows: Vec<Row> = self.fetch::<Row>(doing, sql, params)?.into_iter().flatten().collect();
+        if let Some(read) = &mut self.read {
+            read.insert(known, rows.clone());
+        }
+        Ok(rows)
     }
 
     fn fetch<T: FromRow>(
