@@ -14,8 +14,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use mysql::Conn;
 use mysql::prelude::Queryable;
+use mysql::{Conn, Value};
 
 use crate::error::{Error, Result};
 use crate::settings::{Account, Settings};
@@ -236,6 +236,12 @@ impl Database {
 /// An identifier between backticks: for names that the server or a backup gave, which the catalogue does not know.
 pub(crate) fn quote(identifier: &str) -> String {
     format!("`{}`", identifier.replace('`', "``"))
+}
+
+/// `side.date IN (?, …)`, and the values.
+pub(crate) fn on_dates(side: &str, dates: &[impl AsRef<str>]) -> (String, Vec<Value>) {
+    let values = dates.iter().map(|date| Value::from(date.as_ref())).collect();
+    (format!("{side}.date IN {}", marks(1, dates.len())), values)
 }
 
 /// `(?, ?), (?, ?)` for `rows` rows of `columns` values.

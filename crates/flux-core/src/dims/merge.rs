@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use mysql::Value;
 use serde::Serialize;
 
-use crate::db::{Database, Session, marks, quote};
+use crate::db::{self, Database, Session, quote};
 use crate::dims::epci::list;
 use crate::domain::catalogue::{Dataset, Dim, fact_tables};
 use crate::error::{Error, Result};
@@ -233,10 +233,10 @@ fn plan(session: &mut Session, how: How, pairs: &[Pair], existing: &HashMap<Stri
 /// index, one on a dimension alone reads the whole table. Fewer than 200, from which on servers believe their statistics instead of looking.
 const MANY_DATES: usize = 190;
 
-/// `side.date IN (…)`, its values after others.
+/// [`db::on_dates`], its values after others.
 fn on_dates(side: &str, others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
-    let values = others.iter().map(Value::from).chain(dates.iter().map(Value::from)).collect();
-    (format!("{side}.date IN {}", marks(1, dates.len())), values)
+    let (of_dates, dates) = db::on_dates(side, dates);
+    (of_dates, others.iter().map(Value::from).chain(dates).collect())
 }
 
 /// The dates of a table.

@@ -1,7 +1,7 @@
 //! A weekly file names no EPCI, and definitive rows of a place may have come since it was imported: temporary rows of a visit that main
 //! holds under another EPCI take that one, so that no visitor is counted twice.
 
-use crate::db::Session;
+use crate::db::{Session, on_dates};
 use crate::dims::epci;
 use crate::error::Result;
 use crate::migrate::Pair;
@@ -58,13 +58,9 @@ pub(super) fn align(session: &mut Session, pair: &Pair, dates: &Dates<'_>, lead:
         Lead::Definitive => format!(" AND {side}.is_provisional = 0"),
         Lead::All => String::new(),
     };
-    let days = match dates {
-        Dates::All => String::new(),
-        Dates::These(dates) => format!(" AND t.date IN ({})", vec!["?"; dates.len()].join(", ")),
-    };
-    let values: Vec<mysql::Value> = match dates {
-        Dates::All => Vec::new(),
-        Dates::These(dates) => dates.iter().map(|date| mysql::Value::from(*date)).collect(),
+    let (days, values) = match dates {
+        Dates::All => ("TRUE".to_owned(), Vec::new()),
+        Dates::These(dates) => on_dates("t", dates),
     };
     let mut aligned = 0;
     for moves in moves.chunks(TOGETHER) {
@@ -77,7 +73,7 @@ pub(super) fn align(session: &mut Session, pair: &Pair, dates: &Dates<'_>, lead:
          JOIN {main} m ON {} AND m.id_epci = x.held{} \
          LEFT JOIN {main} o ON {} AND o.id_epci = t.id_epci{} \
          LEFT JOIN {temp} n ON {} AND n.id_epci = x.held \
-         SET t.id_epci = x.held WHERE o.date IS NULL AND n.date IS NULL{days}",
+         SET t.id_epci = x.held WHERE o.date IS NULL AND n.date IS NULL AND {days}",
             moves.join(" UNION ALL "),
             visit("m"),
             leads("m"),
@@ -85,7 +81,7 @@ pub(super) fn align(session: &mut Session, pair: &Pair, dates: &Dates<'_>, lead:
             leads("o"),
             visit("n")
         );
-        aligned += session.exec(&doing, &sql, mysql::Params::from(values.clone()))?;
+        aligned += session.exec(&doing, &sql, values.clone())?;
     }
     if aligned > 0 {
         log::info!("{temp} : l'EPCI de lignes déjà en base est gardé ({aligned})");

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mysql::{Params, Row, Value};
+use mysql::Row;
 use serde::Serialize;
 
-use crate::db::{Session, marks};
+use crate::db::{Session, on_dates};
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 use crate::ledger::rows::checksum;
@@ -108,12 +108,6 @@ pub(super) fn has_breakdown(pair: &Pair) -> String {
     let needed = pair.dataset.breakdown.iter().map(|dim| Dim::spec(*dim)).filter(|spec| !spec.optional);
     let conditions: Vec<String> = needed.map(|spec| format!("t.{} <> 0", spec.id)).collect();
     if conditions.is_empty() { "TRUE".into() } else { format!("({})", conditions.join(" AND ")) }
-}
-
-/// `m.date IN (…)` with its values.
-pub(super) fn on_dates(side: &str, dates: &[String]) -> (String, Params) {
-    let values: Vec<Value> = dates.iter().map(Value::from).collect();
-    (format!("{side}.date IN {}", marks(1, dates.len())), Params::Positional(values))
 }
 
 /// Dates in one statement: their values are literals to the optimiser, which would rather believe stale statistics.
