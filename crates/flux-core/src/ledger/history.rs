@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::db::{Session, marks};
 use crate::error::{Error, Result};
+use crate::ledger::to_second;
 
 /// Name of the table.
 pub(crate) const TABLE: &str = "flux_import_history";
@@ -118,7 +119,7 @@ pub(crate) fn last_attempt(session: &mut Session, table: &str) -> Result<Option<
         let mut text = || texts.next().unwrap_or_default();
         Attempt {
             status: text(),
-            finished_at: text().chars().take(19).collect(),
+            finished_at: to_second(&text()),
             file_hash: text(),
             lines_read,
             stored,
@@ -243,7 +244,7 @@ pub(crate) fn of_tables(session: &mut Session, tables: [&str; 2]) -> Result<Vec<
             status: take(&mut row, "status")?,
             hash: take(&mut row, "file_hash")?,
             options: take(&mut row, "options")?,
-            finished_at: finished.chars().take(19).collect(),
+            finished_at: to_second(&finished),
             dates: first.zip(last),
             left_out: take(&mut row, "left_out")?,
             reject_file: take(&mut row, "reject_file")?,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::db::Session;
 use crate::error::{Error, Result, codes};
+use crate::ledger::to_second;
 use crate::schema::{TableSpec, column, primary};
 use crate::signals;
 
@@ -93,7 +94,7 @@ impl Lease {
             "{}, {}, par le serveur {server}, depuis {} UTC",
             self.tool,
             process(self.pid, &self.host),
-            self.taken_at.chars().take(19).collect::<String>()
+            to_second(&self.taken_at)
         )
     }
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result, codes};
 use crate::ledger::adoption;
 use crate::ledger::history::unique_id;
 use crate::ledger::lease::{self, Lease, Taker};
+use crate::ledger::to_second;
 
 /// Names of server locks are at most 64 characters long, and global to the server.
 fn server_name(database: &Database) -> String {
@@ -299,7 +300,7 @@ impl From<Lease> for HeldLease {
             host: lease.host,
             pid: lease.pid,
             server: lease.server.split('#').next().unwrap_or_default().to_owned(),
-            since: lease.taken_at.chars().take(19).collect(),
+            since: to_second(&lease.taken_at),
             silent_s: lease.silent_s.max(0.0),
         }
     }

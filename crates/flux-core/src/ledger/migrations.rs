@@ -5,6 +5,7 @@ use mysql::Value;
 
 use crate::db::{Database, Session, marks};
 use crate::error::{Error, Result};
+use crate::ledger::to_second;
 use crate::schema::{TableSpec, column, key, primary, unique};
 
 /// Name of the table of migrations.
@@ -190,7 +191,7 @@ pub(crate) fn of_runs(session: &mut Session, prefix: &str) -> Result<Vec<Made>> 
             tool,
             temp,
             main,
-            finished_at: finished_at.chars().take(19).collect(),
+            finished_at: to_second(&finished_at),
             inserted,
             updated,
             removed,
@@ -207,7 +208,7 @@ pub(crate) fn of_runs(session: &mut Session, prefix: &str) -> Result<Vec<Made>> 
 pub(crate) fn last_finished(session: &mut Session) -> Result<Option<String>> {
     let sql = "SELECT CAST(MAX(finished_at) AS CHAR) FROM flux_migrations WHERE undone_at IS NULL AND tool <> ?";
     let last: Option<Option<String>> = session.first(READING, sql, (WITHDRAWAL,))?;
-    Ok(last.flatten().map(|time| time.chars().take(19).collect()))
+    Ok(last.flatten().as_deref().map(to_second))
 }
 
 /// The run of a later migration that wrote to a date and zone of this one and was not undone.

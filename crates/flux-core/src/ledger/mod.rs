@@ -27,6 +27,11 @@ pub use lock::Lock;
 /// `flux_lock` did and takes its place: tools of before cannot write beside those that know it.
 const VERSION: u32 = 5;
 
+/// A time of the server, which has fractions, to the second.
+fn to_second(time: &str) -> String {
+    time.chars().take(19).collect()
+}
+
 /// Table of the versions that a database has had.
 const VERSIONS: &str = "flux_schema_version";
 

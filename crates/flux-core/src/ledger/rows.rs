@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::db::{Session, marks};
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
+use crate::ledger::to_second;
 use crate::schema::{TableSpec, column, primary};
 
 /// Name of the table.
@@ -109,12 +110,11 @@ pub(crate) fn changes(session: &mut Session, main: &str, date: &str, ids: &[&[u3
 type Fields = (u64, String, String, String, Option<String>, String, Option<i64>, Option<i64>, Option<i64>);
 
 fn change((migration, run, tool, at, undone_at, kind, before, after, provisional): Fields) -> Change {
-    let second = |time: String| time.chars().take(19).collect();
     Change {
         migration,
         run,
         tool,
-        at: second(at),
+        at: to_second(&at),
         change: match kind.as_str() {
             "w" => What::Withdrawn,
             "c" => What::Changed,
@@ -123,7 +123,7 @@ fn change((migration, run, tool, at, undone_at, kind, before, after, provisional
         volume_before: before,
         volume_after: after,
         provisional_before: provisional.map(|mark| mark != 0),
-        undone_at: undone_at.map(second),
+        undone_at: undone_at.as_deref().map(to_second),
     }
 }
 

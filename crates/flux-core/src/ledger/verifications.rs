@@ -2,6 +2,7 @@
 
 use crate::db::Session;
 use crate::error::Result;
+use crate::ledger::to_second;
 use crate::schema::{TableSpec, column, key, primary};
 
 /// Name of the table.
@@ -67,6 +68,6 @@ pub(crate) fn last(session: &mut Session) -> Result<Option<Verification>> {
         against,
         whole: whole != 0,
         verdict,
-        finished_at: finished_at.chars().take(19).collect(),
+        finished_at: to_second(&finished_at),
     }))
 }
