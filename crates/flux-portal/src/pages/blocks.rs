@@ -117,8 +117,13 @@ pub(super) fn unequal(meta: &Meta) -> Option<String> {
 
 /// A change, with a sign where it compares totals of unequal spans.
 pub(super) fn change(value: Option<f64>, meta: &Meta) -> String {
+    change_of(value, unequal(meta).is_none())
+}
+
+/// A change of totals that are `alike` or of unequal spans.
+pub(super) fn change_of(value: Option<f64>, alike: bool) -> String {
     let text = words::change(value);
-    if value.is_some() && unequal(meta).is_some() { format!("⚠ {text}") } else { text }
+    if value.is_some() && !alike { format!("⚠ {text}") } else { text }
 }
 
 /// What is to be known before any number.

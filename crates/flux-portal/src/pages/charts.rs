@@ -9,7 +9,7 @@ use flux_core::figures::scope::Visitors;
 use flux_core::figures::series::Series;
 use flux_core::report::chart::{self, Bar, Column, Day, Drawing, Legend, Part};
 
-use crate::pages::blocks::{Table, change, legend};
+use crate::pages::blocks::{Table, change, change_of, legend, unequal};
 use crate::pages::words;
 
 /// Title of a ranking.
@@ -68,22 +68,24 @@ pub(super) fn ranking_table(caption: &str, breakdown: Breakdown, meta: &Meta, ro
         &[column(breakdown), &n, &before, ">Évolution", &share, &share_before, ">Rang", ">Rang N−1"],
     );
     let place = |rank: Option<usize>| rank.map_or_else(|| "–".into(), |rank| rank.to_string());
-    table.rows = rows
-        .iter()
-        .map(|rank| {
-            vec![
-                words::name(&rank.nom),
-                words::count(rank.n),
-                words::count(rank.n_1),
-                change(rank.delta_pct, meta),
-                words::percent(rank.part_pct),
-                words::percent(rank.part_pct_n1),
-                place(rank.rang),
-                place(rank.rang_n1),
-            ]
-        })
-        .collect();
+    let alike = unequal(meta).is_none();
+    let row = |rank: &&Rank| {
+        rank_cells(rank, alike).into_iter().chain([rank.rang, rank.rang_n1].map(place)).collect::<Vec<_>>()
+    };
+    table.rows = rows.iter().map(row).collect();
     table
+}
+
+/// Name, the two volumes, the change between totals that are `alike` or not, the two shares.
+pub(super) fn rank_cells(rank: &Rank, alike: bool) -> [String; 6] {
+    [
+        words::name(&rank.nom),
+        words::count(rank.n),
+        words::count(rank.n_1),
+        change_of(rank.delta_pct, alike),
+        words::percent(rank.part_pct),
+        words::percent(rank.part_pct_n1),
+    ]
 }
 
 pub(super) fn communes(mobility: &Mobility, meta: &Meta, limit: usize, most: usize) -> Drawing {

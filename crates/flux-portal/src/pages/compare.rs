@@ -4,7 +4,7 @@ use flux_core::figures::choices::Choices;
 use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicators};
 use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::Commune;
-use flux_core::figures::rankings::{Breakdown, Rank};
+use flux_core::figures::rankings::Breakdown;
 use flux_core::figures::scope::{Question, Visitors};
 use flux_core::figures::series::Point;
 use flux_core::report::chart::Legend;
@@ -13,7 +13,7 @@ use maud::html;
 use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
-use crate::pages::blocks::{Block, Link, Table, links, provisional};
+use crate::pages::blocks::{Block, Link, Table, change_of, links, provisional};
 use crate::pages::filters::{Filters, visitors, visitors_name};
 use crate::pages::{Content, charts, empty, frame, words};
 
@@ -23,7 +23,7 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
     let (first, second) = (filters.parameters.question_of("_a")?, filters.parameters.question_of("_b")?);
     let a = model::key_figures(context.session, &first, context.version)?;
     let b = model::key_figures(context.session, &second, context.version)?;
-    let alike = a.meta.jours_avec_donnees == b.meta.jours_avec_donnees;
+    let alike = alike(&a.meta, &b.meta);
     let sides = Sides { questions: (&first, &second), visitors };
     let mut blocks = vec![("plein", days_block(context, &filters, &sides)?)];
     for breakdown in [Breakdown::Departements, Breakdown::Regions, Breakdown::Pays] {
@@ -66,9 +66,9 @@ struct Sides<'a> {
     visitors: Visitors,
 }
 
-/// A change with its warning.
-fn change(value: Option<f64>, alike: bool) -> String {
-    if alike || value.is_none() { words::change(value) } else { format!("⚠ {}", words::change(value)) }
+/// Whether both sides count as many days.
+fn alike(a: &Meta, b: &Meta) -> bool {
+    a.jours_avec_donnees == b.jours_avec_donnees
 }
 
 /// The two sides in a chart.
@@ -90,9 +90,9 @@ fn said(a: &Meta, b: &Meta) -> Option<String> {
     let days =
         |side, meta: &Meta| format!("{side} : {} jours sur {} avec données", meta.jours_avec_donnees, meta.jours);
     let whole = |meta: &Meta| meta.jours_avec_donnees == meta.jours;
-    let unequal = a.jours_avec_donnees != b.jours_avec_donnees;
-    let warning = if unequal { ". ⚠ Évolutions à lire avec prudence" } else { "" };
-    (unequal || !whole(a) || !whole(b)).then(|| format!("{} ; {}{warning}.", days("A", a), days("B", b)))
+    let alike = alike(a, b);
+    let warning = if alike { "" } else { ". ⚠ Évolutions à lire avec prudence" };
+    (!alike || !whole(a) || !whole(b)).then(|| format!("{} ; {}{warning}.", days("A", a), days("B", b)))
 }
 
 fn days_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_>) -> Result<Block<'a>, Failure> {
@@ -128,21 +128,11 @@ fn origin_block<'a>(
     breakdown: Breakdown,
 ) -> Result<Block<'a>, Failure> {
     let faced = model::faced_origins(context.session, sides.questions, context.version, (sides.visitors, breakdown))?;
-    let alike = faced.a.jours_avec_donnees == faced.b.jours_avec_donnees;
+    let alike = alike(&faced.a, &faced.b);
     let rows = faced.value.ranked(charts::shown(breakdown));
     let title = charts::title(sides.visitors, breakdown);
     let mut table = Table::new(title, &[charts::column(breakdown), ">A", ">B", ">Évolution", ">Part A", ">Part B"]);
-    let row = |rank: &&Rank| {
-        vec![
-            words::name(&rank.nom),
-            words::count(rank.n),
-            words::count(rank.n_1),
-            change(rank.delta_pct, alike),
-            words::percent(rank.part_pct),
-            words::percent(rank.part_pct_n1),
-        ]
-    };
-    table.rows = rows.iter().map(row).collect();
+    table.rows = rows.iter().map(|rank| charts::rank_cells(rank, alike).into()).collect();
     let (id, paths) = match breakdown {
         Breakdown::Departements => {
             ("departements", ("/api/analytics/comparison_departements", "/graphiques/comparer_departements.svg"))
@@ -162,14 +152,14 @@ fn origin_block<'a>(
 
 fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_>) -> Result<Block<'a>, Failure> {
     let faced = model::faced_communes(context.session, sides.questions, context.version)?;
-    let alike = faced.a.jours_avec_donnees == faced.b.jours_avec_donnees;
+    let alike = alike(&faced.a, &faced.b);
     let mut table = Table::new(charts::COMMUNES, &["Commune", ">A", ">B", ">Évolution"]);
     let row = |commune: &Commune| {
         vec![
             commune.label(&words::name(&commune.nom_commune)),
             words::count(commune.total_visiteurs),
             words::count(commune.total_visiteurs_n1),
-            change(commune.evolution_pct, alike),
+            change_of(commune.evolution_pct, alike),
         ]
     };
     table.rows = faced.value.ranked(10).into_iter().map(row).collect();
@@ -200,7 +190,7 @@ fn table(a: &Indicators, b: &Indicators, alike: bool) -> Table {
             definition.indicateur.to_owned(),
             words::figure(in_a),
             words::figure(in_b),
-            self::change(change, alike || !definition.spans_the_period()),
+            change_of(change, alike || !definition.spans_the_period()),
             definition.unit().to_owned(),
         ]);
     }
