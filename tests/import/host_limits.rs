@@ -31,28 +31,26 @@ fn rows(world: &World, suffix: &str) -> u64 {
 
 #[test]
 fn a_week_goes_through_with_three_connections() {
-    for most in [3] {
-        let (world, account) = limited(&format!("WITH MAX_USER_CONNECTIONS {most}"));
-        let delivered = lines(&world);
-        let import = tool(&world, &account, "update-temp-tables").args(["--jobs", "6"]).run().sane().expect_code(0);
-        assert!(import.stderr.contains("MAX_USER_CONNECTIONS"), "{most}: it is told\n{import}");
-        assert_eq!(rows(&world, "_temp"), delivered, "{import}");
-        for name in ["check-status", "check-zones", "validation-complete-import", "etat-csv-complet"] {
-            let _ = tool(&world, &account, name).run().sane().expect_code(0);
-        }
-        let names = ["migrate-temp-to-main", "verify-migration", "backup-critical", "cleanup-temp", "archive-csv"];
-        for name in names {
-            let _ = tool(&world, &account, name).run().sane().expect_code(0);
-        }
-        assert_eq!((rows(&world, ""), rows(&world, "_temp")), (delivered, 0));
-        for name in ["historique", "tables-info", "improve-response", "diagnostic-migration", "simple-test"] {
-            let run = tool(&world, &account, name).run().sane();
-            assert!([0, 3].contains(&run.code), "{name}: {run}");
-        }
-        let restore = tool(&world, &account, "restore-critical").arg("--yes").run().sane();
-        assert!([0, 3].contains(&restore.code), "{restore}");
-        assert_eq!(rows(&world, ""), delivered);
+    let (world, account) = limited("WITH MAX_USER_CONNECTIONS 3");
+    let delivered = lines(&world);
+    let import = tool(&world, &account, "update-temp-tables").args(["--jobs", "6"]).run().sane().expect_code(0);
+    assert!(import.stderr.contains("MAX_USER_CONNECTIONS"), "it is told\n{import}");
+    assert_eq!(rows(&world, "_temp"), delivered, "{import}");
+    for name in ["check-status", "check-zones", "validation-complete-import", "etat-csv-complet"] {
+        let _ = tool(&world, &account, name).run().sane().expect_code(0);
     }
+    let names = ["migrate-temp-to-main", "verify-migration", "backup-critical", "cleanup-temp", "archive-csv"];
+    for name in names {
+        let _ = tool(&world, &account, name).run().sane().expect_code(0);
+    }
+    assert_eq!((rows(&world, ""), rows(&world, "_temp")), (delivered, 0));
+    for name in ["historique", "tables-info", "improve-response", "diagnostic-migration", "simple-test"] {
+        let run = tool(&world, &account, name).run().sane();
+        assert!([0, 3].contains(&run.code), "{name}: {run}");
+    }
+    let restore = tool(&world, &account, "restore-critical").arg("--yes").run().sane();
+    assert!([0, 3].contains(&restore.code), "{restore}");
+    assert_eq!(rows(&world, ""), delivered);
 }
 
 /// The code of the error of a run that failed, in JSON, with its next step.
