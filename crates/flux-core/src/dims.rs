@@ -5,7 +5,7 @@ pub(crate) mod merge;
 pub(crate) mod numbers;
 pub(crate) mod reunite;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -130,8 +130,6 @@ fn load_plain(session: &mut Session, dim: Dim) -> Result<Vec<Row>> {
 }
 
 fn load_communes(session: &mut Session) -> Result<Vec<Row>> {
-    let code_of_name: HashMap<String, &str> =
-        reference::departements().iter().map(|departement| (fold(departement.nom), departement.code)).collect();
     let sql = "SELECT c.id_commune, c.nom_commune, c.code_insee, d.nom_departement, COALESCE(c.id_epci, 0) \
                FROM dim_communes c LEFT JOIN dim_departements d ON d.id_departement = c.id_departement \
                WHERE c.nom_commune IS NOT NULL ORDER BY c.id_commune";
@@ -139,7 +137,7 @@ fn load_communes(session: &mut Session) -> Result<Vec<Row>> {
     let rows: Vec<Commune> = session.rows("lecture de dim_communes", sql, ())?;
     let row = |(id, name, insee, departement, epci): Commune| {
         let of_insee = insee.as_deref().filter(|code| code.len() == 5).map(reference::departement_of_insee);
-        let of_name = || departement.as_deref().and_then(|name| code_of_name.get(&fold(name)).copied());
+        let of_name = || departement.as_deref().and_then(|name| reference::departement_code(&fold(name)));
         Row { id: Some(id), name, departement: of_insee.or_else(of_name).map(str::to_owned), epci, insee }
     };
     Ok(rows.into_iter().map(row).collect())

@@ -221,7 +221,7 @@ fn dimension(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<
         }
     }
     let damaged = names::damaged(session, dim)?;
-    let twins = names::twins(session, dim)?;
+    let twins = names::twins(session, &damaged)?;
     let twin = |id: u32| twins.iter().any(|rows| rows.iter().any(|(other, _)| *other == id));
     let alone = damaged.known.iter().filter(|(id, ..)| !twin(*id)).count() as u64;
     if let Some(finding) = damaged.finding() {

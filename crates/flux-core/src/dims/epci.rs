@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
 use crate::db::Session;
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::error::{Error, Result, codes};
@@ -47,7 +45,7 @@ pub(crate) fn visit(dataset: &Dataset) -> Vec<&'static str> {
 }
 
 /// Keys of one table that stand under several EPCIs: the same visitors, counted as often.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Doubled {
     pub(crate) table: String,
     pub(crate) keys: u64,
@@ -57,6 +55,8 @@ pub(crate) struct Doubled {
     pub(crate) last: String,
     /// The communes, those with most keys first.
     pub(crate) communes: Vec<String>,
+    /// The ids of all communes that stand under several EPCIs, be it on different days.
+    pub(crate) suspects: Vec<u32>,
 }
 
 /// First and last day that are looked at.
@@ -73,8 +73,8 @@ pub(crate) fn doubled(
     dataset: &Dataset,
     period: Option<&Period>,
 ) -> Result<Option<Doubled>> {
-    let communes = suspects(session, table, period)?;
-    if communes.is_empty() {
+    let suspects = suspects(session, table, period)?;
+    if suspects.is_empty() {
         return Ok(None);
     }
     let (days, values) = within(period);
@@ -82,7 +82,7 @@ pub(crate) fn doubled(
         "SELECT d.id_commune, COUNT(*), CAST(SUM(d.n - 1) AS UNSIGNED), CAST(MIN(d.date) AS CHAR), CAST(MAX(d.date) AS CHAR) FROM \
          (SELECT date, id_commune, COUNT(*) AS n FROM {table} WHERE id_commune IN ({}){days} GROUP BY {} HAVING COUNT(*) > 1) d \
          GROUP BY d.id_commune ORDER BY COUNT(*) DESC, d.id_commune",
-        list(&communes),
+        list(&suspects),
         visit(dataset).join(", ")
     );
     let rows: Vec<(u32, u64, u64, String, String)> =
@@ -99,14 +99,12 @@ pub(crate) fn doubled(
         first,
         last,
         communes: named(session, &rows.iter().map(|row| row.0).collect::<Vec<_>>())?,
+        suspects,
     }))
 }
 
 /// The communes of a table that stand under several EPCIs, be it on different days.
-///
-/// # Errors
-/// [`Error::Sql`].
-pub(crate) fn suspects(session: &mut Session, table: &str, period: Option<&Period>) -> Result<Vec<u32>> {
+fn suspects(session: &mut Session, table: &str, period: Option<&Period>) -> Result<Vec<u32>> {
     let (days, values) = within(period);
     let sql = format!(
         "SELECT id_commune FROM {table} WHERE id_commune <> 0{days} GROUP BY id_commune HAVING MIN(id_epci) <> MAX(id_epci) \

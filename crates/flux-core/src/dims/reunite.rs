@@ -121,13 +121,13 @@ fn plan(
         if !epci::is_told(found) {
             continue;
         }
-        let Some(doubled) = epci::doubled(session, &table, dataset, None)? else { continue };
+        let Some(mut doubled) = epci::doubled(session, &table, dataset, None)? else { continue };
         // Rows that nothing tells apart cannot be made one.
         schema::require(&TableSpec::of_fact(&table, dataset), existing)?;
         if !found.has("is_provisional") {
             return Err(Error::MissingColumn { table, column: "is_provisional".into() });
         }
-        let communes = epci::suspects(session, &table, None)?;
+        let communes = std::mem::take(&mut doubled.suspects);
         let mut work = Work { dataset, communes, dated: found.has("updated_at"), plan: Reunion::of(doubled), table };
         for communes in work.communes.chunks(TOGETHER) {
             let ranked = ranked(&work, communes, preferred, rule);

@@ -117,12 +117,24 @@ pub(crate) fn use_zones_of(departement: &str) {
     }
 }
 
+/// Code of a département by its folded name.
+pub(crate) fn departement_code(folded: &str) -> Option<&'static str> {
+    static CODES: LazyLock<HashMap<String, &str>> =
+        LazyLock::new(|| departements().iter().map(|known| (fold(known.nom), known.code)).collect());
+    CODES.get(folded).copied()
+}
+
+/// The département of a code.
+pub(crate) fn departement_of(code: &str) -> Option<&'static Departement> {
+    departements().iter().find(|known| known.code == code)
+}
+
 /// The zones that are known of a département without any file.
 pub(crate) fn zones_of(departement: &str) -> Vec<ZoneGroup> {
     if departement == DEPARTEMENT {
         return ZONES.clone();
     }
-    let own = departements().iter().find(|known| known.code == departement);
+    let own = departement_of(departement);
     let group = |known: &Departement| ZoneGroup {
         zone: &*normalise(Dim::Zone, known.nom).leak(),
         equivalents: Vec::new(),
@@ -133,7 +145,7 @@ pub(crate) fn zones_of(departement: &str) -> Vec<ZoneGroup> {
 
 /// The zone of the whole département, which tools show where none is asked for: the one that bears its name, else the first.
 pub fn whole_zone(departement: &str) -> &'static str {
-    let name = departements().iter().find(|known| known.code == departement).map(|known| fold(known.nom));
+    let name = departement_of(departement).map(|known| fold(known.nom));
     let bears = |zone: &&ZoneGroup| {
         std::iter::once(&zone.zone).chain(&zone.equivalents).any(|member| Some(fold(member)) == name)
     };

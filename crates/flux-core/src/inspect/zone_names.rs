@@ -88,7 +88,8 @@ fn is_csv(path: &Path) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"))
 }
 
-fn resolver(known: &[ZoneGroup]) -> Resolver {
+/// The zones of a reference, for when there is no database.
+pub(super) fn resolver(known: &[ZoneGroup]) -> Resolver {
     let rows = known.iter().zip(1..).map(|(zone, id)| Row::new(id, normalise(Dim::Zone, zone.zone))).collect();
     Resolver::new(Dim::Zone, rows, &dims::zone_groups(known), Locality::default())
 }

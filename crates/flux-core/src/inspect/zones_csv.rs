@@ -8,10 +8,11 @@ use serde::Serialize;
 use crate::db::Database;
 use crate::dims;
 use crate::domain::catalogue::Dim;
-use crate::domain::names::{Locality, Resolution, Resolver, Row, normalise};
+use crate::domain::names::{Locality, Resolution, Resolver, Row};
 use crate::domain::reference;
 use crate::error::Result;
 use crate::inspect::scan::{self, FileScan};
+use crate::inspect::zone_names::resolver;
 use crate::progress::Progress;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
@@ -53,13 +54,6 @@ pub(crate) struct ZonesReport {
     findings: Vec<Finding>,
     #[serde(skip)]
     by_file: bool,
-}
-
-/// The zones of the reference, for when there is no database.
-fn reference_resolver() -> Resolver {
-    let rows = reference::zones().iter().enumerate();
-    let rows = rows.map(|(index, zone)| Row::new(index as u32 + 1, normalise(Dim::Zone, zone.zone))).collect();
-    Resolver::new(Dim::Zone, rows, &dims::groups(Dim::Zone), Locality::default())
 }
 
 /// Gathers the zone names of scanned files and resolves them.
@@ -173,7 +167,7 @@ pub fn zones_csv(
     });
     let (resolver, resolved_against, database) = match stored {
         Ok(resolver) => (resolver, "database", None),
-        Err(reason) => (reference_resolver(), "reference", Some(reason)),
+        Err(reason) => (resolver(reference::zones()), "reference", Some(reason)),
     };
     let names = names(&scans, &resolver, resolved_against == "database");
     let mut findings = findings(&names);

@@ -83,15 +83,11 @@ pub(crate) fn resolve(naming: &mut Naming<'_>, gathered: &[u8], completions: &mu
 static COMMUNES: LazyLock<HashMap<&str, &str>> =
     LazyLock::new(|| reference::communes().iter().map(|commune| (commune.code_insee, commune.nom)).collect());
 
-/// Codes of the départements by folded name.
-static DEPARTEMENTS: LazyLock<HashMap<String, &str>> =
-    LazyLock::new(|| reference::departements().iter().map(|known| (fold(known.nom), known.code)).collect());
-
 /// Code of a département by its name, or by itself.
 fn departement(text: &str) -> Option<String> {
     let name = fold(&normalise(Dim::Departement, text));
-    let by_name = DEPARTEMENTS.get(&name).copied();
-    by_name.or_else(|| DEPARTEMENTS.values().find(|code| **code == name).copied()).map(str::to_owned)
+    let by_itself = || reference::departement_of(&name).map(|known| known.code);
+    reference::departement_code(&name).or_else(by_itself).map(str::to_owned)
 }
 
 /// An INSEE code as it is stored: five characters. A spreadsheet takes the leading zero of the first nine départements; what has

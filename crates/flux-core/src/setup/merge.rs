@@ -67,7 +67,8 @@ fn pairs(session: &mut Session, options: &MergeOptions) -> Result<Vec<Pair>> {
             let into = rows.remove(0);
             rows.into_iter().map(move |from| (from, into.clone()))
         };
-        return Ok(names::twins(session, options.dim)?.into_iter().flat_map(of_twins).collect());
+        let damaged = names::damaged(session, options.dim)?;
+        return Ok(names::twins(session, &damaged)?.into_iter().flat_map(of_twins).collect());
     };
     let rows: Vec<Row> = names::stored(session, options.dim)?.into_iter().map(|(id, name, _)| (id, name)).collect();
     let from = match from {

@@ -204,15 +204,15 @@ pub(crate) fn name_communes(session: &mut Session) -> Result<u64> {
 /// Rows of one dimension that mean the same thing, the one to keep first: id and name.
 pub(crate) type Twins = Vec<(u32, String)>;
 
-/// Finds them. Names that the reference holds for one thing are no twins unless they are the same name; of communes see [`commune_twins`].
+/// Finds them beside what is known of the damaged names. Names that the reference holds for one thing are no twins unless they are the same name; of communes see [`commune_twins`].
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub(crate) fn twins(session: &mut Session, dim: Dim) -> Result<Vec<Twins>> {
+pub(crate) fn twins(session: &mut Session, damaged: &Damaged) -> Result<Vec<Twins>> {
+    let dim = damaged.dim;
     if dim == Dim::Commune {
-        return commune_twins(session);
+        return commune_twins(session, damaged);
     }
-    let damaged = damaged(session, dim)?;
     let sound = |id: u32| damaged.known.iter().find(|(known, ..)| *known == id).map(|(_, _, sound)| sound.clone());
     let mut same: BTreeMap<String, Vec<(bool, u32, String)>> = BTreeMap::new();
     for (id, name, _) in stored(session, dim)? {
@@ -234,8 +234,6 @@ pub(crate) fn twins(session: &mut Session, dim: Dim) -> Result<Vec<Twins>> {
 
 /// Code of the département of each commune, by the commune's id; an older table may not know it.
 fn departements_of_communes(session: &mut Session) -> Result<HashMap<u32, String>> {
-    let known: HashMap<String, &str> =
-        reference::departements().iter().map(|known| (fold(known.nom), known.code)).collect();
     let sql = "SELECT c.id_commune, COALESCE(d.nom_departement, '') FROM dim_communes c \
                JOIN dim_departements d ON d.id_departement = c.id_departement";
     let named: Vec<(u32, String)> = match session.rows("départements des communes", sql, ()) {
@@ -244,14 +242,13 @@ fn departements_of_communes(session: &mut Session) -> Result<HashMap<u32, String
         Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Vec::new(),
         Err(error) => return Err(error),
     };
-    let coded = |(id, name): (u32, String)| Some((id, (*known.get(&fold(&name))?).to_owned()));
+    let coded = |(id, name): (u32, String)| Some((id, reference::departement_code(&fold(&name))?.to_owned()));
     Ok(named.into_iter().filter_map(coded).collect())
 }
 
 /// Rows of one INSEE code, and rows without a code beside the only one of their name and département. Two codes are two communes, even
 /// where one name was borne by both.
-fn commune_twins(session: &mut Session) -> Result<Vec<Twins>> {
-    let damaged = damaged(session, Dim::Commune)?;
+fn commune_twins(session: &mut Session, damaged: &Damaged) -> Result<Vec<Twins>> {
     let sound: HashMap<u32, &str> = damaged.known.iter().map(|(id, _, sound)| (*id, sound.as_str())).collect();
     let departements = departements_of_communes(session)?;
     // The row to keep comes first: of a code as INSEE writes it, with a sound name, the oldest.

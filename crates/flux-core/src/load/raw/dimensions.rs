@@ -132,7 +132,7 @@ struct Departements {
 impl Departements {
     /// Id by code; a département of the reference that is not stored yet is created. `None` for a code that is in no reference.
     fn id(&mut self, session: &mut Session, code: &str) -> Result<Option<u32>> {
-        let Some(known) = reference::departements().iter().find(|known| known.code == code) else { return Ok(None) };
+        let Some(known) = reference::departement_of(code) else { return Ok(None) };
         let resolver = match &mut self.resolver {
             Some(resolver) => resolver,
             empty => empty.insert(dims::load(session, Dim::Departement, &Locality::default(), true)?),
