@@ -251,6 +251,30 @@ pub(crate) fn names(session: &mut Session) -> Result<HashSet<String>> {
     Ok(session.rows::<String>("liste des tables", sql, ())?.into_iter().collect())
 }
 
+/// First and last date of a table; `None` where it has no rows.
+///
+/// # Errors
+/// [`Error::Sql`] that says what was being done.
+pub(crate) fn span(session: &mut Session, doing: &str, table: &str) -> Result<Option<(String, String)>> {
+    let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
+    let ends: Option<(Option<String>, Option<String>)> = session.first(doing, &sql, ())?;
+    Ok(ends.and_then(|(first, last)| first.zip(last)))
+}
+
+/// The dates of a table that have rows, all or those of a period, in order.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn dates(session: &mut Session, table: &str, period: Option<(&str, &str)>) -> Result<Vec<String>> {
+    let (within, values) = match period {
+        Some(period) => (" WHERE date BETWEEN ? AND ?", period.into()),
+        None => ("", mysql::Params::Empty),
+    };
+    // The list by itself, so that the server jumps from date to date in the index.
+    let sql = format!("SELECT CAST(d.date AS CHAR) FROM (SELECT DISTINCT date FROM {table}{within}) d ORDER BY d.date");
+    session.rows(&format!("dates de {table}"), &sql, values)
+}
+
 /// Reads columns and indexes of all tables of the database.
 ///
 /// # Errors

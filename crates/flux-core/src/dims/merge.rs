@@ -233,24 +233,17 @@ fn plan(session: &mut Session, how: How, pairs: &[Pair], existing: &HashMap<Stri
 /// index, one on a dimension alone reads the whole table. Fewer than 200, from which on servers believe their statistics instead of looking.
 const MANY_DATES: usize = 190;
 
-/// [`db::on_dates`], its values after others.
-fn on_dates(side: &str, others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
-    let (of_dates, dates) = db::on_dates(side, dates);
+/// [`db::on_dates`] of the rows `a`, its values after others.
+fn on_dates(others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
+    let (of_dates, dates) = db::on_dates("a", dates);
     (of_dates, others.iter().map(Value::from).chain(dates).collect())
-}
-
-/// The dates of a table.
-fn all_dates(session: &mut Session, table: &str) -> Result<Vec<String>> {
-    // The list by itself, so that the server jumps from date to date in the index.
-    let sql = format!("SELECT CAST(d.date AS CHAR) FROM (SELECT DISTINCT date FROM {table}) d ORDER BY d.date");
-    session.rows(&format!("dates de {table}"), &sql, ())
 }
 
 /// Rows and volume of one row of a dimension, by date.
 fn held(session: &mut Session, table: &str, id: &str, row: u32) -> Result<Vec<(String, u64, u64)>> {
     let mut held = Vec::new();
-    for dates in all_dates(session, table)?.chunks(MANY_DATES) {
-        let (of_dates, values) = on_dates("a", &[row], dates);
+    for dates in schema::dates(session, table, None)?.chunks(MANY_DATES) {
+        let (of_dates, values) = on_dates(&[row], dates);
         let sql = format!(
             "SELECT CAST(a.date AS CHAR), COUNT(*), CAST(COALESCE(SUM(a.volume), 0) AS UNSIGNED) FROM {table} a \
              WHERE a.{id} = ? AND {of_dates} GROUP BY a.date ORDER BY a.date"
@@ -275,7 +268,7 @@ fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u
     let mut examples: Vec<(u8, String)> = Vec::new();
     let dates: Vec<String> = held.into_iter().map(|(date, ..)| date).collect();
     for dates in dates.chunks(MANY_DATES) {
-        let (of_dates, values) = on_dates("a", &[from, into], dates);
+        let (of_dates, values) = on_dates(&[from, into], dates);
         let join = format!(
             "FROM {table} a STRAIGHT_JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ? AND {of_dates}",
             same_key(dataset, how.dim)
@@ -344,7 +337,7 @@ pub(super) fn totals(
 ) -> Result<Totals> {
     let (of_dates, values) = match dates {
         Some(dates) => {
-            let (of_dates, values) = on_dates("a", &[], dates);
+            let (of_dates, values) = on_dates(&[], dates);
             (format!(" AND {of_dates}"), values)
         }
         None => (String::new(), Vec::new()),
@@ -392,7 +385,7 @@ fn move_dates(
         if dated { (", b.updated_at = b.updated_at", ", a.updated_at = a.updated_at") } else { ("", "") };
     let doing = format!("réunion dans {table}");
     let mut expected = totals(session, table, id, &[from, into], Some(dates))?;
-    let (of_dates, values) = on_dates("a", &[], dates);
+    let (of_dates, values) = on_dates(&[], dates);
     // a: the row that goes, b: the one that stays.
     let both = format!(
         "{table} a STRAIGHT_JOIN {table} b ON {} AND a.{id} = {from} AND b.{id} = {into}",
@@ -422,7 +415,7 @@ fn move_dates(
         session.exec(&doing, &sql, values.clone())?;
         session.exec(&doing, &format!("DELETE a FROM {both} WHERE {of_dates}"), values)?;
     }
-    let (of_dates, values) = on_dates("a", &[into, from], dates);
+    let (of_dates, values) = on_dates(&[into, from], dates);
     session.exec(&doing, &format!("UPDATE {table} a SET a.{id} = ?{when} WHERE a.{id} = ? AND {of_dates}"), values)?;
     prove(&expected, &totals(session, table, id, &[from, into], Some(dates))?, table)
 }

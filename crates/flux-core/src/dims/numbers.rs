@@ -111,10 +111,10 @@ impl Known {
         &mut self,
         session: &mut Session,
         (table, dataset): (&str, &Dataset),
-        columns: &[String],
+        existing: &Existing,
         period: &Period,
     ) -> Result<()> {
-        let dims: Vec<Dim> = dataset.dims().filter(|dim| columns.iter().any(|name| name == dim.spec().id)).collect();
+        let dims: Vec<Dim> = dataset.dims().filter(|dim| existing.has(dim.spec().id)).collect();
         let base = |dim: &Dim| crate::domain::catalogue::BASE.contains(dim);
         let place = |dim: &Dim| dim.spec().optional;
         // Numbers that have few values together are asked for together.
@@ -122,9 +122,8 @@ impl Known {
         let (places, others): (Vec<Dim>, Vec<Dim>) = rest.into_iter().partition(place);
         for dims in [base, others, places].iter().filter(|dims| !dims.is_empty()) {
             let ids: Vec<&str> = dims.iter().map(|dim| dim.spec().id).collect();
-            let (days, values) = within(Some(period));
-            let sql = format!("SELECT DISTINCT {} FROM {table} WHERE 1 = 1{days}", ids.join(", "));
-            let rows: Vec<mysql::Row> = session.rows(&format!("lecture de {table}"), &sql, values)?;
+            let sql = format!("SELECT DISTINCT {} FROM {table} WHERE date BETWEEN ? AND ?", ids.join(", "));
+            let rows: Vec<mysql::Row> = session.rows(&format!("lecture de {table}"), &sql, period)?;
             for row in rows {
                 for (at, dim) in dims.iter().enumerate() {
                     let id = row.get_opt::<Option<u64>, _>(at).and_then(std::result::Result::ok).flatten();

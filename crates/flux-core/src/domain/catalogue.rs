@@ -368,12 +368,15 @@ pub fn weekly() -> impl Iterator<Item = &'static Dataset> {
     DATASETS.iter().filter(|dataset| dataset.weekly_file.is_some())
 }
 
+/// The fact tables of a space, the main ones first.
+pub(crate) fn tables_of(space: Space) -> impl Iterator<Item = (String, &'static Dataset)> {
+    let mains = DATASETS.iter().map(move |dataset| (dataset.main_table(space), dataset));
+    mains.chain(weekly().map(move |dataset| (dataset.temp_table(space), dataset)))
+}
+
 /// Every fact table of the catalogue, test tables included: the dimension is shared.
 pub(crate) fn fact_tables() -> impl Iterator<Item = (String, &'static Dataset)> {
-    [Space::Production, Space::Test].into_iter().flat_map(|space| {
-        let mains = DATASETS.iter().map(move |dataset| (dataset.main_table(space), dataset));
-        mains.chain(weekly().map(move |dataset| (dataset.temp_table(space), dataset)))
-    })
+    [Space::Production, Space::Test].into_iter().flat_map(tables_of)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::figures::period::{self, Period, optional_day_text};
 use crate::figures::scope::Visitors;
 use crate::figures::zone::{Zone, Zones};
+use crate::schema;
 
 /// Everything that a form of filters offers.
 #[derive(Debug, Clone)]
@@ -45,10 +46,8 @@ pub fn choices(session: &mut Session) -> Result<Choices> {
     let (mut annees, mut dates) = (BTreeSet::new(), Dates::default());
     for table in [Visitors::Touristes, Visitors::Excursionnistes].map(Visitors::table) {
         let doing = format!("dates de {table}");
-        let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
-        let (first, last) = session.first::<(Option<String>, Option<String>)>(&doing, &sql, ())?.unwrap_or_default();
-        let day = |text: Option<String>| text.and_then(|text| text.parse::<NaiveDate>().ok());
-        let (Some(first), Some(last)) = (day(first), day(last)) else { continue };
+        let Some((first, last)) = schema::span(session, &doing, table)? else { continue };
+        let (Ok(first), Ok(last)) = (first.parse::<NaiveDate>(), last.parse::<NaiveDate>()) else { continue };
         dates.date_min = Some(dates.date_min.map_or(first, |known| known.min(first)));
         dates.date_max = Some(dates.date_max.map_or(last, |known| known.max(last)));
         // From day to day in the index: the table itself is not read.

@@ -187,11 +187,7 @@ fn database_checks(database: &Database) -> Vec<Check> {
     let mut checks = vec![Check { subject: "base de données", state, findings: server }];
     let origin = adoption::origin(&mut session);
     let foreign = matches!(origin, Ok(Origin::Foreign | Origin::Begun));
-    match cluster(database, &mut session) {
-        Ok(None) => {}
-        Ok(Some(found)) => checks.push(part("groupe", Ok(found))),
-        Err(error) => checks.push(part("groupe", Err(error))),
-    }
+    checks.extend(cluster(database, &mut session).transpose().map(|found| part("groupe", found)));
     checks.push(part("origine", origin.map(|origin| of_origin(database, origin))));
     let mut schema = part("schéma", schema_state(&mut session));
     if foreign {

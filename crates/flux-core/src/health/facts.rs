@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::db::Session;
 use crate::dims::epci::{self, Period};
 use crate::dims::numbers::Known;
-use crate::domain::catalogue::{self, DATASETS, Dataset, Space};
+use crate::domain::catalogue::{Dataset, Space, tables_of};
 use crate::error::Result;
 use crate::report::Finding;
-use crate::schema::Existing;
+use crate::schema::{self, Existing};
 
 /// How long the look may take. What was not reached, `adopt-database` and `check-zones` read.
 const BUDGET: Duration = Duration::from_secs(3);
@@ -40,27 +40,24 @@ pub(crate) struct Facts {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn look(session: &mut Session, existing: &HashMap<String, Existing>, space: Space) -> Result<Facts> {
-    let mains = DATASETS.iter().map(|dataset| (dataset.main_table(space), dataset));
-    let temps = catalogue::weekly().map(|dataset| (dataset.temp_table(space), dataset));
-    let mut tables: Vec<(String, &Dataset, &Existing)> = mains
-        .chain(temps)
-        .filter_map(|(table, dataset)| existing.get(&table).map(|found| (table, dataset, found)))
-        .collect();
-    let spans = spans(session, &tables)?;
-    let days = || spans.values().flat_map(|(first, last)| [*first, *last]);
-    let Some((first, last)) = days().min().zip(days().max()) else { return Ok(Facts::default()) };
-    tables.retain(|(table, ..)| spans.contains_key(table));
+    let mut tables = Vec::new();
+    for (table, dataset) in tables_of(space) {
+        let Some(found) = existing.get(&table) else { continue };
+        let span = schema::span(session, &format!("lecture de {table}"), &table)?;
+        let span = span.and_then(|(first, last)| first.parse().ok().zip(last.parse().ok()));
+        tables.extend(span.map(|(first, last)| Table { name: table, dataset, existing: found, first, last }));
+    }
+    let ends = tables.iter().map(|table| table.first).min().zip(tables.iter().map(|table| table.last).max());
+    let Some((first, last)) = ends else { return Ok(Facts::default()) };
     let mut known = Known::load(session, existing)?;
     let (started, mut to, mut days) = (Instant::now(), last, FIRST_STEP);
     let from = loop {
         let from = to.checked_sub_days(Days::new(days - 1)).map_or(first, |from| from.max(first));
         let step = Instant::now();
-        for (table, dataset, existing) in &tables {
+        for table in tables.iter().filter(|table| table.last >= from && table.first <= to) {
             crate::signals::check()?;
-            if spans.get(table).is_none_or(|(first, last)| *last < from || *first > to) {
-                continue;
-            }
-            known.look_at(session, (table, dataset), &existing.columns, &(from.to_string(), to.to_string()))?;
+            let period = (from.to_string(), to.to_string());
+            known.look_at(session, (&table.name, table.dataset), table.existing, &period)?;
         }
         // The next step is twice as long.
         if from == first || started.elapsed() + step.elapsed() * 2 > BUDGET {
@@ -77,32 +74,21 @@ pub(crate) fn look(session: &mut Session, existing: &HashMap<String, Existing>, 
     Ok(Facts { looked: Some(Looked { from: period.0, to: period.1, complete }), findings })
 }
 
-/// First and last day of each table that has any.
-fn spans(
-    session: &mut Session,
-    tables: &[(String, &Dataset, &Existing)],
-) -> Result<HashMap<String, (NaiveDate, NaiveDate)>> {
-    let mut spans = HashMap::new();
-    for (table, ..) in tables {
-        let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
-        let ends: Option<(Option<String>, Option<String>)> = session.first(&format!("lecture de {table}"), &sql, ())?;
-        let (first, last) = ends.unwrap_or_default();
-        let day = |text: Option<String>| text.and_then(|text| text.parse::<NaiveDate>().ok());
-        spans.extend(day(first).zip(day(last)).map(|span| (table.clone(), span)));
-    }
-    Ok(spans)
+/// A fact table that has rows, with its first and last day.
+struct Table<'a> {
+    name: String,
+    dataset: &'static Dataset,
+    existing: &'a Existing,
+    first: NaiveDate,
+    last: NaiveDate,
 }
 
-fn doubled(
-    session: &mut Session,
-    tables: &[(String, &'static Dataset, &Existing)],
-    period: &Period,
-) -> Result<Vec<Finding>> {
+fn doubled(session: &mut Session, tables: &[Table<'_>], period: &Period) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for (table, dataset, existing) in tables {
+    for Table { name, dataset, existing, .. } in tables {
         if epci::concerns(dataset) && epci::is_told(existing) {
             crate::signals::check()?;
-            findings.extend(epci::doubled(session, table, dataset, Some(period))?.map(|found| found.finding()));
+            findings.extend(epci::doubled(session, name, dataset, Some(period))?.map(|found| found.finding()));
         }
     }
     Ok(findings)

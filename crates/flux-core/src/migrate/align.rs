@@ -6,6 +6,7 @@ use crate::dims::epci;
 use crate::error::Result;
 use crate::migrate::Pair;
 use crate::migrate::compare::Dates;
+use crate::schema;
 
 /// Communes that one statement looks at.
 const TOGETHER: usize = 200;
@@ -33,11 +34,7 @@ pub(super) fn align(session: &mut Session, pair: &Pair, dates: &Dates<'_>, lead:
         Dates::These(dates) => {
             dates.iter().min().zip(dates.iter().max()).map(|(first, last)| ((*first).to_owned(), (*last).to_owned()))
         }
-        Dates::All => {
-            let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {temp}");
-            let ends: Option<(Option<String>, Option<String>)> = session.first(&doing, &sql, ())?;
-            ends.and_then(|(first, last)| first.zip(last))
-        }
+        Dates::All => schema::span(session, &doing, temp)?,
     };
     let Some((first, last)) = ends else { return Ok(0) };
     let places = |table: &str| {

@@ -10,6 +10,7 @@ use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 use crate::ledger::rows::checksum;
 use crate::migrate::Pair;
+use crate::schema;
 
 /// How the rows of a temporary table, or of a date and zone of it, stand to those of the main table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -119,11 +120,7 @@ pub(super) fn compare(session: &mut Session, pair: &Pair, dates: &Dates<'_>) -> 
     let mut cells = Cells::new();
     let dates: Vec<String> = match dates {
         Dates::These(dates) => dates.iter().map(|date| (*date).to_owned()).collect(),
-        Dates::All => {
-            let sql =
-                format!("SELECT CAST(d.date AS CHAR) FROM (SELECT DISTINCT date FROM {}) d ORDER BY d.date", pair.temp);
-            session.rows(&format!("dates de {}", pair.temp), &sql, ())?
-        }
+        Dates::All => schema::dates(session, &pair.temp, None)?,
     };
     for dates in dates.chunks(MANY_DATES) {
         // Each part for itself: what is surplus in it is worked out over all of its cells.

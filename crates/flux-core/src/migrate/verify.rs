@@ -169,9 +169,7 @@ fn doubled(session: &mut Session, pair: &Pair) -> Result<Option<Doubled>> {
     if !epci::concerns(pair.dataset) {
         return Ok(None);
     }
-    let sql = format!("SELECT CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {}", pair.temp);
-    let ends: Option<(Option<String>, Option<String>)> = session.first(&format!("dates de {}", pair.temp), &sql, ())?;
-    match ends.and_then(|(first, last)| first.zip(last)) {
+    match schema::span(session, &format!("dates de {}", pair.temp), &pair.temp)? {
         Some(period) => epci::doubled(session, &pair.main, pair.dataset, Some(&period)),
         None => Ok(None),
     }

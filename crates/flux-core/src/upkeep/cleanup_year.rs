@@ -91,7 +91,8 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
         let most = options.batch_size.max(1) as u64;
         // Anew as long as there are any: what somebody has written meanwhile goes too.
         loop {
-            let dates = database.with_session(|session| dates_of(session, &cleaned.table, &first, &last))?;
+            let dates =
+                database.with_session(|session| schema::dates(session, &cleaned.table, Some((&first, &last))))?;
             let mut open = dates.as_slice();
             while !open.is_empty() {
                 signals::check()?;
@@ -109,14 +110,6 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
     }
     bar.finish_and_clear();
     Ok(report)
-}
-
-/// The dates of the year that have rows.
-fn dates_of(session: &mut Session, table: &str, first: &str, last: &str) -> Result<Vec<String>> {
-    let sql = format!(
-        "SELECT CAST(d.date AS CHAR) FROM (SELECT DISTINCT date FROM {table} WHERE date BETWEEN ? AND ?) d ORDER BY d.date"
-    );
-    session.rows(&format!("dates de {table}"), &sql, (first, last))
 }
 
 /// Deletes the first rows of these dates, in the order of the key and at most so many; gives how many, and how many dates are done with.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::dims::numbers;
-use crate::domain::catalogue::{self, DATASETS, Dim, Space};
+use crate::domain::catalogue::{Dim, Space, tables_of};
 use crate::domain::reference;
 use crate::error::{Error, Result};
 use crate::figures::unknown::Unknown;
@@ -82,10 +82,8 @@ pub fn check(
         return Err(Error::MissingTable { table: spec.table.into() });
     }
     let stored = Zones::load(&mut session)?;
-    let mains = DATASETS.iter().map(|dataset| dataset.main_table(options.space));
-    let temps = catalogue::weekly().map(|dataset| dataset.temp_table(options.space));
     let (present, missing_tables): (Vec<String>, Vec<String>) =
-        mains.chain(temps).partition(|table| tables.contains(table));
+        tables_of(options.space).map(|(table, _)| table).partition(|table| tables.contains(table));
 
     let zones = count(&mut session, &stored, present, progress)?;
     let mut findings = Vec::new();
