@@ -264,6 +264,18 @@ impl Error {
         matches!(self, Error::Locked { .. } | Error::LockLost { .. })
     }
 
+    /// Nothing where a table or a column is missing, as in an older database.
+    ///
+    /// # Errors
+    /// Every other one.
+    pub(crate) fn or_nothing<T: Default>(result: Result<T>) -> Result<T> {
+        match result {
+            Err(Error::MissingTable { .. }) => Ok(T::default()),
+            Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Ok(T::default()),
+            result => result,
+        }
+    }
+
     /// Whether the server refused a statement with one of these numbers.
     pub(crate) fn has_code(&self, numbers: &[u16]) -> bool {
         let Error::Sql { source, .. } = self else { return false };

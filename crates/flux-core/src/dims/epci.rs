@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::db::Session;
 use crate::domain::catalogue::{Dataset, Dim};
-use crate::error::{Error, Result, codes};
+use crate::error::{Error, Result};
 use crate::report::{Code, Finding, plural, some_of};
 use crate::schema::Existing;
 
@@ -18,15 +18,10 @@ const NAMED: usize = 5;
 pub(crate) fn stored(session: &mut Session) -> Result<HashMap<u32, u32>> {
     let sql = "SELECT id_commune, id_epci FROM fact_lieu_activite_soir WHERE is_provisional = 0 AND id_epci <> 0 \
                GROUP BY id_commune, id_epci ORDER BY MAX(date), id_epci";
-    let rows: Result<Vec<(u32, u32)>> = session.rows("EPCI des lignes définitives", sql, ());
-    match rows {
-        // The newest comes last and stays.
-        Ok(rows) => Ok(rows.into_iter().collect()),
-        // An older base may have neither the table nor the columns, and then knows no EPCI.
-        Err(Error::MissingTable { .. }) => Ok(HashMap::new()),
-        Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Ok(HashMap::new()),
-        Err(error) => Err(error),
-    }
+    // An older base may have neither the table nor the columns, and then knows no EPCI.
+    let rows = Error::or_nothing(session.rows::<(u32, u32)>("EPCI des lignes définitives", sql, ()))?;
+    // The newest comes last and stays.
+    Ok(rows.into_iter().collect())
 }
 
 /// Whether a dataset tells commune and EPCI.

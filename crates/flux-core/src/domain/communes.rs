@@ -67,10 +67,9 @@ fn orange_communes(file: &[u8]) -> Result<Vec<OrangeCommune>, String> {
         .collect();
     let mut owners: HashMap<String, u64> = HashMap::new();
     let mut communes = Vec::new();
-    for (line, record) in reference::own_records(file)? {
-        let field = |at: usize| record.get(at).map(String::as_str).unwrap_or_default();
-        let code = field(0).to_uppercase();
-        let members = field(2).split(['|', ',']).map(|code| code.trim().to_uppercase());
+    for (line, [code, nom, members]) in reference::own_records(file)? {
+        let code = code.to_uppercase();
+        let members = members.split(['|', ',']).map(|code| code.trim().to_uppercase());
         let members: Vec<String> = members.filter(|other| !other.is_empty() && *other != code).collect();
         if let Some(wrong) = std::iter::once(&code).chain(&members).find(|code| !known.contains(code.as_str())) {
             return Err(format!("ligne {line} : « {wrong} » n'est pas un code INSEE de commune"));
@@ -83,7 +82,7 @@ fn orange_communes(file: &[u8]) -> Result<Vec<OrangeCommune>, String> {
         // They live as long as the program, as the built-in ones do.
         let kept = |text: String| -> &'static str { &*text.leak() };
         let others = members.into_iter().map(kept).collect();
-        communes.push(OrangeCommune { code_insee: kept(code), nom: kept(normalise(Dim::Commune, field(1))), others });
+        communes.push(OrangeCommune { code_insee: kept(code), nom: kept(normalise(Dim::Commune, &nom)), others });
     }
     Ok(communes)
 }

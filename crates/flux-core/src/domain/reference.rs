@@ -152,22 +152,22 @@ pub fn whole_zone(departement: &str) -> &'static str {
     zones().iter().find(bears).or(zones().first()).map_or("", |zone| zone.zone)
 }
 
-/// The records of a file of the observatory's own, with the numbers of their lines: fields with a semicolon between them, UTF-8 or
-/// Windows-1252 as spreadsheets write it.
+/// The records of a file of the observatory's own, with the numbers of their lines: three fields with a semicolon between them, empty
+/// where they are missing, UTF-8 or Windows-1252 as spreadsheets write it.
 ///
 /// # Errors
 /// Which line cannot be read.
-pub(crate) fn own_records(file: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String> {
-    let (text, _) = match std::str::from_utf8(file) {
-        Ok(text) => (text.trim_start_matches('\u{feff}').into(), false),
-        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(file),
+pub(crate) fn own_records(file: &[u8]) -> Result<Vec<(u64, [String; 3])>, String> {
+    let text = match std::str::from_utf8(file) {
+        Ok(text) => text.trim_start_matches('\u{feff}').into(),
+        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(file).0,
     };
     let mut reader = csv::ReaderBuilder::new().delimiter(b';').flexible(true).from_reader(text.as_bytes());
     let mut records = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| format!("ligne illisible ({error})"))?;
         let line = record.position().map_or(0, csv::Position::line);
-        records.push((line, record.iter().map(|field| field.trim().to_owned()).collect()));
+        records.push((line, std::array::from_fn(|at| record.get(at).unwrap_or_default().trim().to_owned())));
     }
     Ok(records)
 }
@@ -175,11 +175,10 @@ pub(crate) fn own_records(file: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String
 fn own_zones(file: &[u8]) -> Result<Vec<ZoneGroup>, String> {
     let mut zones: Vec<ZoneGroup> = Vec::new();
     let mut owners: HashMap<String, u64> = HashMap::new();
-    for (line, record) in own_records(file)? {
-        let field = |at: usize| record.get(at).map(String::as_str).unwrap_or_default();
-        let names: Vec<&str> = std::iter::once(field(0)).chain(field(1).split('|')).map(str::trim).collect();
+    for (line, [zone, others, visible]) in own_records(file)? {
+        let names: Vec<&str> = std::iter::once(zone.as_str()).chain(others.split('|')).map(str::trim).collect();
         let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
-        if field(0).is_empty() {
+        if zone.is_empty() {
             return Err(format!("ligne {line} : zone sans nom"));
         }
         for name in &names {
@@ -191,7 +190,7 @@ fn own_zones(file: &[u8]) -> Result<Vec<ZoneGroup>, String> {
         // They live as long as the program, as the built-in ones do.
         let mut names = names.into_iter().map(|name| &*normalise(Dim::Zone, name).leak());
         let zone = names.next().unwrap_or_default();
-        zones.push(ZoneGroup { zone, equivalents: names.collect(), visible: !field(2).eq_ignore_ascii_case("non") });
+        zones.push(ZoneGroup { zone, equivalents: names.collect(), visible: !visible.eq_ignore_ascii_case("non") });
     }
     if zones.is_empty() { Err("aucune zone".into()) } else { Ok(zones) }
 }

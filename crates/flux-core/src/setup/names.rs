@@ -9,7 +9,7 @@ use crate::dims;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{Locality, Resolution, Resolver, Row, fold, is_damaged, normalise, saint};
 use crate::domain::reference;
-use crate::error::{Error, Result, codes};
+use crate::error::{Error, Result};
 use crate::report::{Code, Finding, plural, some_of};
 use crate::setup::rows;
 
@@ -236,12 +236,7 @@ pub(crate) fn twins(session: &mut Session, damaged: &Damaged) -> Result<Vec<Twin
 fn departements_of_communes(session: &mut Session) -> Result<HashMap<u32, String>> {
     let sql = "SELECT c.id_commune, COALESCE(d.nom_departement, '') FROM dim_communes c \
                JOIN dim_departements d ON d.id_departement = c.id_departement";
-    let named: Vec<(u32, String)> = match session.rows("départements des communes", sql, ()) {
-        Ok(named) => named,
-        Err(Error::MissingTable { .. }) => Vec::new(),
-        Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Vec::new(),
-        Err(error) => return Err(error),
-    };
+    let named: Vec<(u32, String)> = Error::or_nothing(session.rows("départements des communes", sql, ()))?;
     let coded = |(id, name): (u32, String)| Some((id, reference::departement_code(&fold(&name))?.to_owned()));
     Ok(named.into_iter().filter_map(coded).collect())
 }
