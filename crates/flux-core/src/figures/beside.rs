@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::Result;
-use crate::figures::change::Comparison;
+use crate::figures::change::{Comparison, warned};
 use crate::figures::mobility::Filter;
 use crate::figures::period::{Period, day_text};
 use crate::report::{number, plural};
@@ -23,12 +23,25 @@ pub(crate) struct Beside {
     pub(crate) evolution_pct: Option<f64>,
     /// Whether the period has as many days with data.
     #[serde(skip)]
-    pub(crate) alike: bool,
+    alike: bool,
     #[serde(skip)]
     pub(crate) days: u64,
 }
 
 impl Beside {
+    /// As many days just before; none where they have no data.
+    ///
+    /// # Errors
+    /// Those of [`Filter::side`].
+    pub(crate) fn preceding(
+        session: &mut Session,
+        filter: &Filter,
+        period: &Period,
+        now: (Option<u64>, u64),
+    ) -> Result<Option<Self>> {
+        preceding(period).map_or(Ok(None), |before| Self::of(session, filter, before, now))
+    }
+
     /// The visitors of another period, beside `now` of so many days with data; none where it has no data.
     ///
     /// # Errors
@@ -63,21 +76,25 @@ impl Beside {
 
     /// Days with data first, the change last, with its warning where the two are not of as many days.
     pub(crate) fn said(&self, name: &str) -> String {
-        let change = self.evolution_pct.map_or("–".into(), |change| format!("{change:+.1} %").replace('.', ","));
         format!(
-            "{name} ({} → {}, {} sur {} avec données) : {}, {}{change}",
+            "{name} ({} → {}, {} sur {} avec données) : {}, {}",
             self.from,
             self.to,
             plural(self.days_with_data, "jour", "jours"),
             number(self.days),
             plural(self.total, "visiteur", "visiteurs"),
-            if self.alike || self.evolution_pct.is_none() { "" } else { "⚠ " }
+            self.change()
         )
+    }
+
+    /// The change, with a warning where the two are not of as many days.
+    pub(crate) fn change(&self) -> String {
+        warned(self.evolution_pct, self.alike)
     }
 }
 
 /// As many days just before.
-pub(crate) fn preceding(period: &Period) -> Option<Period> {
+fn preceding(period: &Period) -> Option<Period> {
     let debut = period.debut.checked_sub_days(Days::new(period.days()))?;
     Some(Period::interval(debut, period.debut.pred_opt()?))
 }

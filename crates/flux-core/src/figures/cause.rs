@@ -8,7 +8,7 @@ use crate::db::marks;
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{Dim, Space};
 use crate::error::{Error, Result};
-use crate::figures::beside::{Beside, preceding};
+use crate::figures::beside::Beside;
 use crate::figures::mobility::{self, Filter, StoredDays};
 use crate::figures::period::{self, Asked, Period};
 use crate::figures::unknown::{Named, Unknown};
@@ -64,11 +64,15 @@ impl CauseReport {
     }
 
     /// The totals that the figure is to be read with.
-    fn stand_beside(&mut self, session: &mut Session, filter: &Filter, period: &Period, year: i32) -> Result<()> {
-        let now = (self.total, filter.side(session, period.clone())?.days_with_data);
-        if let Some(before) = preceding(period) {
-            self.preceding = Beside::of(session, filter, before, now)?;
-        }
+    fn stand_beside(
+        &mut self,
+        session: &mut Session,
+        filter: &Filter,
+        (period, days): (&Period, &StoredDays),
+        year: i32,
+    ) -> Result<()> {
+        let now = (self.total, filter.days_with_data(session, days)?);
+        self.preceding = Beside::preceding(session, filter, period, now)?;
         if let Ok(before) = period::in_year(session, period, (year, year - 1))? {
             self.year_before = Beside::of(session, filter, before, now)?;
         }
@@ -146,7 +150,7 @@ pub fn explain(database: &Database, options: &CauseOptions) -> Result<impl Repor
                 );
             }
             report.total = Some(total);
-            report.stand_beside(&mut session, &filter, &period, options.year)?;
+            report.stand_beside(&mut session, &filter, (&period, &days), options.year)?;
         }
     }
     Ok(report)

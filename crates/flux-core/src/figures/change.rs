@@ -33,6 +33,16 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { tenths(part as f64 * 100.0, whole as f64) }
 }
 
+/// A change as people read it, in percent.
+pub(crate) fn percent(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:+.1} %").replace('.', ","))
+}
+
+/// The same, with a warning where the totals are not `alike`.
+pub(crate) fn warned(value: Option<f64>, alike: bool) -> String {
+    if alike || value.is_none() { percent(value) } else { format!("⚠ {}", percent(value)) }
+}
+
 /// A quotient, rounded to one decimal. The factor 10 comes before the division: an exact half stays one and is rounded away from 0.
 fn tenths(part: f64, whole: f64) -> f64 {
     (part * 10.0 / whole).round() / 10.0

@@ -10,8 +10,9 @@ use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::domain::values::today;
 use crate::error::{Error, Result};
-use crate::figures::beside::{Beside, preceding};
+use crate::figures::beside::Beside;
 use crate::figures::change::Comparison;
+use crate::figures::change::{percent, warned};
 use crate::figures::mobility::{self, Asked, Commune, Filter, Mobility};
 use crate::figures::period::{self, Period, day_text};
 use crate::figures::zone::Zone;
@@ -143,12 +144,12 @@ pub fn compare(database: &Database, options: &CompareOptions) -> Result<impl Rep
     let mut report = MobilityReport {
         category: options.category.clone(),
         evolution_pct: mobility.change(),
-        preceding: match preceding(&mobility.n.period) {
-            Some(period) => {
-                Beside::of(&mut session, &mobility.filter, period, (mobility.n.total, mobility.n.days_with_data))?
-            }
-            None => None,
-        },
+        preceding: Beside::preceding(
+            &mut session,
+            &mobility.filter,
+            &mobility.n.period,
+            (mobility.n.total, mobility.n.days_with_data),
+        )?,
         leap_day: leap_day(&mut session, &mobility.filter, (&current, &reference))?,
         findings: findings(&current, &reference, options),
         current,
@@ -252,10 +253,6 @@ fn visitors(value: Option<u64>) -> String {
     value.map_or("–".into(), number)
 }
 
-fn percent(value: Option<f64>) -> String {
-    value.map_or("–".into(), |value| format!("{value:+.1} %").replace('.', ","))
-}
-
 impl MobilityReport {
     fn title(&self) -> String {
         format!("Mobilité {} : {} comparée à {}", self.zone.name, self.current.year, self.reference.year)
@@ -338,13 +335,12 @@ impl MobilityReport {
             row(&self.reference.year.to_string(), &self.reference, self.change(self.evolution_pct)),
         ];
         rows.extend(self.preceding.as_ref().map(|beside| {
-            let warning = if beside.alike || beside.evolution_pct.is_none() { "" } else { "⚠ " };
             vec![
                 beside.preceding_name(),
                 format!("{} → {}", beside.from, beside.to),
                 format!("{} sur {}", number(beside.days_with_data), number(beside.days)),
                 number(beside.total),
-                format!("{warning}{}", percent(beside.evolution_pct)),
+                beside.change(),
             ]
         }));
         rows
@@ -352,8 +348,7 @@ impl MobilityReport {
 
     /// A change, with its warning where the totals are not of the same thing.
     fn change(&self, value: Option<f64>) -> String {
-        let unequal = value.is_some() && !self.findings.is_empty();
-        if unequal { format!("⚠ {}", percent(value)) } else { percent(value) }
+        warned(value, self.findings.is_empty())
     }
 
     fn page(&self, observatory: &str) -> Document {

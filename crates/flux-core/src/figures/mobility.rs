@@ -270,13 +270,34 @@ impl Filter {
         Ok(self.count(session, period)?.side)
     }
 
-    fn count(&self, session: &mut Session, period: Period) -> Result<Counted> {
-        let doing = format!("lecture de {}", self.table);
-        let days = StoredDays::of(session, self.table, &period)?;
+    /// What is counted of `f`, the condition on its commune `c`, and the values of the days and of the former.
+    fn counted(&self, days: &StoredDays) -> (String, &'static str, Vec<Value>) {
         let conditions = self.conditions();
         let [category, elsewhere, with_commune, known] = conditions.map(|(condition, _)| condition);
         let counted = format!("{} AND {category} AND {elsewhere} AND {with_commune}", self.of_zone());
         let params = days.params(self.zones().chain(conditions.into_iter().filter_map(|(_, value)| value)));
+        (counted, known, params)
+    }
+
+    /// How many of these days hold a counted row.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Sql`].
+    pub(crate) fn days_with_data(&self, session: &mut Session, days: &StoredDays) -> Result<u64> {
+        let (counted, known, params) = self.counted(days);
+        // By the index of the dashboards, as the sums: no look at the rows.
+        let sql = format!(
+            "SELECT COUNT(DISTINCT f.date) FROM {} WHERE {} AND {counted} AND {known}",
+            self.source(),
+            days.condition()
+        );
+        Ok(session.first(&format!("lecture de {}", self.table), &sql, params)?.unwrap_or_default())
+    }
+
+    fn count(&self, session: &mut Session, period: Period) -> Result<Counted> {
+        let doing = format!("lecture de {}", self.table);
+        let days = StoredDays::of(session, self.table, &period)?;
+        let (counted, known, params) = self.counted(&days);
         // Summed first: the communes are then looked up once each, and not once for each row.
         let sql = format!(
             "SELECT c.id_commune, c.nom_commune, c.code_insee, CAST(f.volume AS UNSIGNED), CAST(f.provisional AS UNSIGNED) FROM \
@@ -285,15 +306,9 @@ impl Filter {
             self.table,
             days.condition()
         );
-        let rows: Vec<(u32, String, Option<String>, u64, u64)> = session.rows(&doing, &sql, params.clone())?;
+        let rows: Vec<(u32, String, Option<String>, u64, u64)> = session.rows(&doing, &sql, params)?;
         let provisional = rows.iter().map(|(.., provisional)| provisional).sum();
-        // By the index of the dashboards, as the sums: no look at the rows.
-        let sql = format!(
-            "SELECT COUNT(DISTINCT f.date) FROM {} WHERE {} AND {counted} AND {known}",
-            self.source(),
-            days.condition()
-        );
-        let days_with_data: u64 = session.first(&doing, &sql, params)?.unwrap_or_default();
+        let days_with_data = self.days_with_data(session, &days)?;
         let volumes: BTreeMap<_, _> =
             rows.into_iter().map(|(id, name, insee, volume, _)| (id, (name, insee, volume))).collect();
         let total = (days_with_data > 0).then(|| volumes.values().map(|(_, _, volume)| *volume).sum());
