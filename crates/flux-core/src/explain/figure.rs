@@ -91,10 +91,9 @@ impl Answered {
 fn read(
     session: &mut Session,
     scope: &Scope,
-    which: &Which,
+    (which, dataset, limit): (&Which, &'static Dataset, u32),
     names: &Names,
-    limit: u32,
-) -> Result<(Answered, &'static Dataset, Largest)> {
+) -> Result<(Answered, Largest)> {
     match which {
         Which::Indicator(id) => {
             let all = indicators(session, scope)?;
@@ -102,7 +101,6 @@ fn read(
                 return Err(Error::Usage(format!("{id} n'existe pas pour cette période : son jour n'y est pas")));
             };
             let definition = row.definition;
-            let dataset = key::dataset(definition.table())?;
             let answered = Answered {
                 id: Some(definition.id),
                 label: definition.indicateur.to_owned(),
@@ -111,12 +109,11 @@ fn read(
                 date: row.dates[0].map(|day| day.to_string()),
                 ..Answered::new(session, scope, dataset)?
             };
-            let behind = Behind::indicator(session, scope, &row)?;
+            let behind = Behind::indicator(session, dataset, scope, &row)?;
             let largest = behind.map(|behind| behind.largest(session, limit)).transpose()?.unwrap_or_default();
-            Ok((answered, dataset, largest))
+            Ok((answered, largest))
         }
-        Which::Table { table, names: given } => {
-            let dataset = key::dataset(table)?;
+        Which::Table { names: given, .. } => {
             let mut only: Vec<(Dim, Vec<u32>)> = Vec::new();
             for (dim, name) in given {
                 let id = names.of(dataset, *dim, name)?;
@@ -130,7 +127,7 @@ fn read(
             let given: Vec<&str> = given.iter().map(|(_, name)| name.as_str()).collect();
             answered.label = std::iter::once(dataset.main).chain(given).collect::<Vec<_>>().join(", ");
             answered.value = (largest.count > 0).then_some(Figure::Count(largest.volume));
-            Ok((answered, dataset, largest))
+            Ok((answered, largest))
         }
     }
 }
@@ -153,10 +150,11 @@ pub(crate) fn explain(
         }
         Which::Table { table, .. } => table,
     };
-    let names = Names::load(&mut session, settings, key::dataset(dataset)?)?;
-    let (answered, dataset, largest) = session.snapshot(|session| {
+    let dataset = key::dataset(dataset)?;
+    let names = Names::load(&mut session, settings, dataset)?;
+    let (answered, largest) = session.snapshot(|session| {
         let scope = Scope::find(session, question)??;
-        read(session, &scope, which, &names, limit)
+        read(session, &scope, (which, dataset, limit), &names)
     })?;
     let mut keys = Vec::with_capacity(largest.rows.len());
     for row in &largest.rows {

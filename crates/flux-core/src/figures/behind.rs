@@ -3,7 +3,7 @@
 use mysql::{Row, Value};
 
 use crate::db::{Session, marks};
-use crate::domain::catalogue::{DATASETS, Dataset, Dim};
+use crate::domain::catalogue::{Dataset, Dim};
 use crate::error::{Error, Result};
 use crate::figures::daily::Origin;
 use crate::figures::feasts::saturday;
@@ -43,17 +43,17 @@ pub(crate) struct Largest {
     pub(crate) rows: Vec<KeyRow>,
 }
 
-fn dataset_of(table: &str) -> Result<&'static Dataset> {
-    let found = DATASETS.iter().find(|dataset| dataset.main == table);
-    found.ok_or_else(|| Error::Invariant(format!("{table} n'est pas au catalogue")))
-}
-
 impl Behind {
-    /// The rows behind a figure of N; `None` where there is no day to look at.
+    /// The rows of `dataset` behind a figure of N, which is read from it; `None` where there is no day to look at.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub(crate) fn indicator(session: &mut Session, scope: &Scope, indicator: &Indicator) -> Result<Option<Self>> {
+    pub(crate) fn indicator(
+        session: &mut Session,
+        dataset: &'static Dataset,
+        scope: &Scope,
+        indicator: &Indicator,
+    ) -> Result<Option<Self>> {
         let Definition { rule, visitors, .. } = *indicator.definition;
         let day = |day| Period::interval(day, day);
         let (period, origin) = match rule {
@@ -78,7 +78,6 @@ impl Behind {
             only.push((Dim::Provenance, vec![question.provenance()]));
             only.push((breakdown.dim(), ids_of(session, breakdown.dim(), &names)?));
         }
-        let dataset = dataset_of(indicator.definition.table())?;
         Ok(Some(Self { dataset, period, zones: scope.zones().collect(), only }))
     }
 

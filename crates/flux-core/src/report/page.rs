@@ -34,10 +34,9 @@ pub struct Page {
     /// Whether the last thing written was the verdict of the whole, whose next step comes now.
     concluding: bool,
     text: String,
-    /// Findings that nothing stands below yet: told by cause.
-    waiting: Vec<Finding>,
-    /// All findings so far.
+    /// All findings so far, and how many of them stand in the text; below the others nothing stands yet.
     found: Vec<Finding>,
+    settled: usize,
     width: usize,
     /// Whether lines are kept to the width, as tables are.
     wraps: bool,
@@ -74,8 +73,8 @@ impl Page {
             head: String::new(),
             concluding: false,
             text: String::new(),
-            waiting: Vec::new(),
             found: Vec::new(),
+            settled: 0,
             width: width.max(40),
             wraps: true,
             examples: EXAMPLES,
@@ -153,11 +152,11 @@ impl Page {
         let mut text = std::mem::take(&mut self.text);
         self.write_causes(&mut text);
         self.text = text;
-        self.waiting.clear();
+        self.settled = self.found.len();
     }
 
     fn write_causes(&self, text: &mut String) {
-        for cause in causes::by_cause(&self.waiting) {
+        for cause in causes::by_cause(&self.found[self.settled..]) {
             cause.lines(self.examples).iter().for_each(|line| self.write(text, line));
         }
     }
@@ -200,7 +199,6 @@ impl Page {
     /// A finding, with its next step: those that follow each other are told by cause.
     pub fn finding(&mut self, finding: &Finding) {
         self.concluding = false;
-        self.waiting.push(finding.clone());
         self.found.push(finding.clone());
     }
 
