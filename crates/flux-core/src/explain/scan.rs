@@ -149,7 +149,7 @@ fn mapper(source: &Source, dataset: &Dataset, raw: bool, names: &Names, order: D
 
 /// The lines of a file in one of the two orders.
 struct Reader<'a> {
-    keys: &'a [Key],
+    keys: &'a [&'a Key],
     mapper: Mapper,
     ids: Vec<Option<Vec<u32>>>,
     values: Vec<u32>,
@@ -159,8 +159,13 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: &Source, keys: &'a [Key], raw: bool, names: &'a Names, order: DateOrder) -> Result<Self> {
-        let dataset = keys.first().map(|key| key.dataset).ok_or_else(|| Error::Invariant("aucune clé".into()))?;
+    fn new(
+        source: &Source,
+        (dataset, keys): (&Dataset, &'a [&'a Key]),
+        raw: bool,
+        names: &'a Names,
+        order: DateOrder,
+    ) -> Result<Self> {
         let mapper = mapper(source, dataset, raw, names, order)?;
         let ids = mapper.ids(&[]);
         let judge = Judge::new(keys, &source.header, raw, names)?;
@@ -171,7 +176,7 @@ impl<'a> Reader<'a> {
     fn take(&mut self, line: u64, bytes: &[u8], fields: &Fields, day: Option<Day>) {
         // Most lines are of other days, and need no name looked up.
         let concerned = |key: &Key| day.is_none_or(|day| day == key.day);
-        if !self.keys.iter().any(concerned) {
+        if !self.keys.iter().any(|key| concerned(key)) {
             return;
         }
         let (reason, column, value) = match self.mapper.map(bytes, line, fields) {
@@ -196,8 +201,13 @@ impl<'a> Reader<'a> {
         };
         for ((place, key), scan) in self.keys.iter().enumerate().zip(&mut self.scans) {
             if concerned(key) && self.judge.may_be(place, bytes, fields) {
-                let (reason, column, value) = (reason.clone(), column.clone(), value.clone());
-                scan.refuse(|| Refused { line, reason, column, value, raw: shown(bytes) });
+                scan.refuse(|| Refused {
+                    line,
+                    reason: reason.clone(),
+                    column: column.clone(),
+                    value: value.clone(),
+                    raw: shown(bytes),
+                });
             }
         }
     }
@@ -206,10 +216,9 @@ impl<'a> Reader<'a> {
     fn take_broken(&mut self, line: u64, bytes: &[u8], reason: &str) {
         for (key, scan) in self.keys.iter().zip(&mut self.scans) {
             if key.spellings.iter().any(|day| bytes.windows(day.len()).any(|part| part == day.as_bytes())) {
-                let reason = reason.to_owned();
                 scan.refuse(|| Refused {
                     line,
-                    reason,
+                    reason: reason.to_owned(),
                     column: String::new(),
                     value: String::new(),
                     raw: shown(bytes),
@@ -219,18 +228,22 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads a file to its end, once; gives its hash, and what it says of each key.
+/// Reads a file to its end, once; gives its hash, and what it says of each key of the dataset.
 ///
 /// # Errors
 /// Those of the file; [`Error::Interrupted`].
-pub(crate) fn scan(path: &Path, keys: &[Key], raw: bool, names: &Names) -> Result<(String, Vec<Scan>)> {
-    let dataset = keys.first().map(|key| key.dataset).ok_or_else(|| Error::Invariant("aucune clé".into()))?;
+pub(crate) fn scan(
+    path: &Path,
+    (dataset, keys): (&Dataset, &[&Key]),
+    raw: bool,
+    names: &Names,
+) -> Result<(String, Vec<Scan>)> {
     let mut source = open(path, dataset, raw)?;
     let date = source.header.find(&["Date"]).unwrap_or_default();
     let mut dates = Dates::default();
-    let mut first = Reader::new(&source, keys, raw, names, DateOrder::DayFirst)?;
+    let mut first = Reader::new(&source, (dataset, keys), raw, names, DateOrder::DayFirst)?;
     // The other reading of the file, from the first date on that it reads differently.
-    let mut second = Reader::new(&source, keys, raw, names, DateOrder::MonthFirst)?;
+    let mut second = Reader::new(&source, (dataset, keys), raw, names, DateOrder::MonthFirst)?;
     while let Some(record) = source.next()? {
         let reason = match record.shape {
             Shape::Fields(fields) => {
@@ -337,11 +350,11 @@ struct Judge<'a> {
 type Meant<'a> = (Dim, &'a [u32], Vec<usize>);
 
 impl<'a> Judge<'a> {
-    fn new(keys: &'a [Key], header: &Header, raw: bool, names: &'a Names) -> Result<Self> {
+    fn new(keys: &'a [&'a Key], header: &Header, raw: bool, names: &'a Names) -> Result<Self> {
         let columns = |dim: Dim| if raw { dim.spec().csv } else { &dim.spec().csv[..1] };
         // The place of a raw export takes more than a name to find: it excludes nothing.
         let tells = |dim: Dim| dim != Dim::Epci && !(raw && dim == Dim::Commune);
-        let of_key = |key: &'a Key| {
+        let of_key = |key: &&'a Key| {
             let parts = key.parts.iter().filter(|part| tells(part.dim));
             parts.map(|part| (part.dim, &*part.ids, header.find_all(columns(part.dim)))).collect()
         };

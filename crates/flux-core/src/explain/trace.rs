@@ -1,6 +1,7 @@
 //! From a key to what is known of it: its rows and their changes in the database, then the deliveries that speak of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +9,7 @@ use mysql::Row;
 
 use crate::db::{Session, marks};
 use crate::domain::catalogue::{Dataset, Dim, Space};
+use crate::domain::values::Day;
 use crate::error::{Error, Result};
 use crate::explain::evidence::{Delivery, Known, Load, StoredRow};
 use crate::explain::key::{Key, Names};
@@ -20,6 +22,7 @@ use crate::ledger::rows;
 use crate::load::OnConflict;
 use crate::migrate::Pair;
 use crate::progress::Progress;
+use crate::report::Finding;
 use crate::schema::{self, Existing};
 use crate::settings::Settings;
 use crate::signals;
@@ -37,18 +40,19 @@ pub(crate) fn traces(
 ) -> Result<Vec<ExplainReport>> {
     let Some(dataset) = keys.first().map(|key| key.dataset) else { return Ok(Vec::new()) };
     let existing = schema::existing(session)?;
+    let mut days: BTreeMap<Cell<'_>, OfDay> = BTreeMap::new();
     let mut reports = Vec::with_capacity(keys.len());
     for key in keys {
-        reports.push(ExplainReport::of_key(key, known(session, &existing, key, names)?));
+        let of_day = match days.entry(cell(key)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(OfDay::read(session, &existing, key)?),
+        };
+        reports.push(ExplainReport::of_key(key, known(session, &existing, key, names, of_day)?));
     }
     let (main, temp) = (dataset.main_table(Space::Production), dataset.temp_table(Space::Production));
     let mut loads: HashMap<String, Vec<Past>> = HashMap::new();
     for past in history::of_tables(session, [&main, &temp])? {
         loads.entry(past.hash.clone()).or_default().push(past);
-    }
-    let mut brought = Vec::with_capacity(keys.len());
-    for key in keys {
-        brought.push(dates::of_date(session, &temp, &key.day.to_string())?);
     }
     let places = Places::find(settings, dataset)?;
     for path in places.unreadable {
@@ -60,22 +64,16 @@ pub(crate) fn traces(
         bar.inc(1);
         let pasts = place.hash.as_ref().and_then(|hash| loads.get(hash)).map_or(&[][..], Vec::as_slice);
         let excluded = |key: &Key| !pasts.is_empty() && pasts.iter().all(|past| excludes(past, key));
-        let (mut wanted, mut asked) = (Vec::new(), Vec::new());
-        for (at, key) in keys.iter().enumerate() {
-            if excluded(key) {
-                reports[at].skipped += 1;
-            } else {
-                wanted.push(at);
-                asked.push(key.clone());
-            }
-        }
+        let (skipped, wanted): (Vec<usize>, Vec<usize>) = (0..keys.len()).partition(|at| excluded(&keys[*at]));
+        skipped.into_iter().for_each(|at| reports[at].skipped += 1);
         if wanted.is_empty() {
             continue;
         }
-        match scan::scan(&place.path, &asked, place.raw, names) {
+        let asked: Vec<&Key> = wanted.iter().map(|at| &keys[*at]).collect();
+        match scan::scan(&place.path, (dataset, &asked), place.raw, names) {
             Ok((hash, scans)) => {
                 for (at, scan) in wanted.into_iter().zip(scans) {
-                    reports[at].add(delivery(&place, &hash, scan, (dataset, &loads, &brought[at])));
+                    reports[at].add(delivery(&place, &hash, scan, (dataset, &loads, &days[&cell(&keys[at])].brought)));
                 }
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -105,20 +103,54 @@ pub(crate) fn trace(
     reports.pop().ok_or_else(|| Error::Invariant("une clé sans explication".into()))
 }
 
+/// The day and the zones of a key, by which several are alike.
+type Cell<'a> = (Day, &'a [u32]);
+
+fn cell(key: &Key) -> Cell<'_> {
+    (key.day, key.zones())
+}
+
+/// What the database knows of a day and its zones, whatever the rest of the key.
+struct OfDay {
+    /// Definitive rows: they replace what is provisional there.
+    definitive: u64,
+    /// What the next migration would leave aside.
+    aside: Vec<Finding>,
+    /// What each load brought of the day, by its id.
+    brought: BTreeMap<u64, DateCounts>,
+}
+
+impl OfDay {
+    fn read(session: &mut Session, existing: &HashMap<String, Existing>, key: &Key) -> Result<Self> {
+        let pair = Pair::new(key.dataset, Space::Production);
+        let date = key.day.to_string();
+        let is_weekly = key.dataset.weekly_file.is_some();
+        Ok(Self {
+            definitive: definitive_of_zone(session, existing, key)?,
+            aside: match pair.require(Space::Production, existing) {
+                Ok(()) if is_weekly => pair.aside_of(session, &date, key.zones())?,
+                _ => Vec::new(),
+            },
+            brought: dates::of_date(session, &pair.temp, &date)?,
+        })
+    }
+}
+
 /// What the database knows of a key.
-fn known(session: &mut Session, existing: &HashMap<String, Existing>, key: &Key, names: &Names) -> Result<Known> {
-    let pair = Pair::new(key.dataset, Space::Production);
+fn known(
+    session: &mut Session,
+    existing: &HashMap<String, Existing>,
+    key: &Key,
+    names: &Names,
+    of_day: &OfDay,
+) -> Result<Known> {
+    let main = key.dataset.main_table(Space::Production);
     let ids: Vec<&[u32]> = key.parts.iter().map(|part| &*part.ids).collect();
-    let date = key.day.to_string();
-    let is_weekly = key.dataset.weekly_file.is_some();
     Ok(Known {
         stored: stored(session, existing, key, names)?,
-        definitive_of_zone: definitive_of_zone(session, existing, key)?,
-        changes: rows::changes(session, &pair.main, &date, &ids)?,
-        aside: match pair.require(Space::Production, existing) {
-            Ok(()) if is_weekly => pair.aside_of(session, &date, key.zones())?,
-            _ => Vec::new(),
-        },
+        definitive_of_zone: of_day.definitive,
+        changes: rows::changes(session, &main, &key.day.to_string(), &ids)?,
+        aside: of_day.aside.clone(),
     })
 }
 
