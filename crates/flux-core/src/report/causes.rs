@@ -11,9 +11,9 @@ const PLACES: usize = 4;
 /// All findings of one code and severity.
 #[derive(Debug)]
 pub(super) struct Cause<'a> {
-    severity: Verdict,
-    code: Code,
-    findings: Vec<&'a Finding>,
+    pub(super) severity: Verdict,
+    pub(super) code: Code,
+    pub(super) findings: Vec<&'a Finding>,
 }
 
 /// What several findings say alike, and where.
@@ -54,6 +54,11 @@ impl Cause<'_> {
         self.findings.iter().find_map(|finding| finding.action.as_deref())
     }
 
+    /// What to do about each of its findings, where they all say the same.
+    pub(super) fn common_action(&self) -> Option<&str> {
+        self.action().filter(|first| self.findings.iter().all(|finding| finding.action.as_deref() == Some(*first)))
+    }
+
     /// Its lines: what it is and how often, then up to `examples` of what is said differently, and how many are left.
     pub(super) fn lines(&self, examples: usize) -> Vec<String> {
         let sign = self.severity.sign();
@@ -69,8 +74,7 @@ impl Cause<'_> {
         }
         let alike = self.alike();
         let mut lines = vec![format!("{sign} {} : {} fois", self.code.meaning(), number(self.findings.len() as u64))];
-        let action =
-            self.action().filter(|first| self.findings.iter().all(|finding| finding.action.as_deref() == Some(*first)));
+        let action = self.common_action();
         for group in alike.iter().take(examples) {
             let places = if examples == usize::MAX { group.places.len() } else { PLACES };
             lines.push(format!("    {} : {}", some_of(&group.places, places), group.first.message));

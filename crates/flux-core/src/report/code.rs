@@ -16,6 +16,11 @@ macro_rules! codes {
             /// Every code with its name in JSON and its meaning in French, in the order of the documentation.
             pub const ALL: &[(Code, &str, &str)] = &[$((Code::$variant, $name, $meaning)),+];
 
+            /// Its name in JSON.
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name),+ }
+            }
+
             /// What it means to an operator.
             pub(crate) fn meaning(self) -> &'static str {
                 match self { $(Code::$variant => $meaning),+ }

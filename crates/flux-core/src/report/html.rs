@@ -1,13 +1,13 @@
 //! Self-contained HTML pages: one file, no script, nothing from elsewhere, readable on a phone and printable, with the look of the portal.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use chrono::NaiveDate;
 
+use super::causes::by_cause;
 use super::chart::Drawing;
 use super::markup::escape;
-use super::{Code, Finding, Verdict, look, plural};
+use super::{Finding, Verdict, look, plural};
 
 /// What only a report has.
 const STYLE: &str = "\
@@ -74,24 +74,19 @@ impl Document {
 
     /// Findings by cause, the worst first; what to do is said once for those that have it in common.
     pub(crate) fn findings(&mut self, findings: &[Finding]) {
-        let mut causes: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
-        for finding in findings {
-            causes.entry((std::cmp::Reverse(finding.severity), finding.code)).or_default().push(finding);
-        }
-        for ((severity, code), findings) in causes {
-            let (_, name, meaning) =
-                Code::ALL.iter().find(|(known, ..)| *known == code).copied().unwrap_or((code, "", ""));
+        let mut causes = by_cause(findings);
+        causes.sort_by_key(|cause| (std::cmp::Reverse(cause.severity), cause.code));
+        for cause in causes {
             let _ = writeln!(
                 self.body,
-                "<section data-code=\"{name}\"><h3>{} {} <span class=\"doux\">({})</span></h3><ul>",
-                severity.0.sign(),
-                escape(&capital(meaning)),
-                plural(findings.len() as u64, "constat", "constats")
+                "<section data-code=\"{}\"><h3>{} {} <span class=\"doux\">({})</span></h3><ul>",
+                cause.code.name(),
+                cause.severity.sign(),
+                escape(&capital(cause.code.meaning())),
+                plural(cause.findings.len() as u64, "constat", "constats")
             );
-            let shared = findings[0].action.as_ref().filter(|action| {
-                findings.len() > 1 && findings.iter().all(|finding| finding.action.as_ref() == Some(*action))
-            });
-            for finding in &findings {
+            let shared = cause.common_action().filter(|_| cause.findings.len() > 1);
+            for finding in &cause.findings {
                 let _ =
                     write!(self.body, "<li><strong>{}</strong> : {}", escape(&finding.place), escape(&finding.message));
                 if let Some(action) = finding.action.as_ref().filter(|_| shared.is_none()) {
@@ -165,6 +160,7 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Code;
     use crate::report::chart::{Bar, Legend, ranking};
 
     fn page() -> Document {
