@@ -184,11 +184,16 @@ impl Parameters {
         self.question_of("")
     }
 
-    /// The same with a suffix on each name: `annee_a`.
+    /// Two of them that are held face to face: `annee_a`…, `annee_b`…
     ///
     /// # Errors
     /// As [`Parameters::question`].
-    pub(crate) fn question_of(&self, suffix: &str) -> Result<Question, Failure> {
+    pub(crate) fn two_questions(&self) -> Result<(Question, Question), Failure> {
+        Ok((self.question_of("_a")?, self.question_of("_b")?))
+    }
+
+    /// The same with a suffix on each name: `annee_a`.
+    fn question_of(&self, suffix: &str) -> Result<Question, Failure> {
         let name = |name: &str| format!("{name}{suffix}");
         let year = self.year(&name("annee"))?;
         let period = match (self.day(&name("debut"))?, self.day(&name("fin"))?) {

@@ -222,7 +222,7 @@ fn against(a: Option<Figure>, b: Option<Figure>) -> (Option<f64>, Value) {
 }
 
 pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure> {
-    let (a, b) = (context.parameters.question_of("_a")?, context.parameters.question_of("_b")?);
+    let (a, b) = context.parameters.two_questions()?;
     let a = model::key_figures(context.session, &a, context.version)?;
     let b = model::key_figures(context.session, &b, context.version)?;
     let mut rows: Vec<Row> = Vec::new();
@@ -248,19 +248,16 @@ pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure>
             ("unite".to_owned(), json!(definition.unit())),
         ]));
     }
-    let mut body = Map::new();
-    body.insert("a".into(), json!({"meta": json_of(&a.meta)?}));
-    body.insert("b".into(), json!({"meta": json_of(&b.meta)?}));
+    let mut body = head_of_two(&a.meta, &b.meta)?;
     body.insert("comparaison".into(), json!(rows));
     Ok(Document { body: finish(body, &a.meta)?, rows })
 }
 
 /// What an answer of two questions begins with.
-fn head_of_two(a: &Meta, b: &Meta, visitors: Visitors) -> Result<Row, Failure> {
+fn head_of_two(a: &Meta, b: &Meta) -> Result<Row, Failure> {
     let mut body = Map::new();
     body.insert("a".into(), json!({"meta": json_of(a)?}));
     body.insert("b".into(), json!({"meta": json_of(b)?}));
-    body.insert("visiteurs".into(), json_of(&visitors)?);
     Ok(body)
 }
 
@@ -270,7 +267,7 @@ fn comparison_of(
     name: &str,
     usual: usize,
 ) -> Result<Document, Failure> {
-    let (a, b) = (context.parameters.question_of("_a")?, context.parameters.question_of("_b")?);
+    let (a, b) = context.parameters.two_questions()?;
     let (visitors, limit) = (visitors(context)?, context.parameters.limit(usual)?);
     let faced = model::faced_origins(context.session, (&a, &b), context.version, (visitors, breakdown))?;
     let row = |rank: &Rank| {
@@ -284,7 +281,8 @@ fn comparison_of(
         ])
     };
     let rows: Vec<Row> = faced.value.ranked(limit).into_iter().map(row).collect();
-    let mut body = head_of_two(&faced.a, &faced.b, visitors)?;
+    let mut body = head_of_two(&faced.a, &faced.b)?;
+    body.insert("visiteurs".into(), json_of(&visitors)?);
     for (side, total) in [("a", faced.value.total), ("b", faced.value.total_n1)] {
         if let Some(Value::Object(side)) = body.get_mut(side) {
             side.insert("total".into(), json!(total));
@@ -307,7 +305,7 @@ pub(super) fn comparison_pays(context: &mut Context<'_>) -> Result<Document, Fai
 }
 
 pub(super) fn comparison_communes(context: &mut Context<'_>) -> Result<Document, Failure> {
-    let (a, b) = (context.parameters.question_of("_a")?, context.parameters.question_of("_b")?);
+    let (a, b) = context.parameters.two_questions()?;
     let limit = context.parameters.limit(10)?;
     let faced = model::faced_communes(context.session, (&a, &b), context.version)?;
     let row = |commune: &flux_core::figures::mobility::Commune| {
@@ -320,13 +318,14 @@ pub(super) fn comparison_communes(context: &mut Context<'_>) -> Result<Document,
         ])
     };
     let rows: Vec<Row> = faced.value.ranked(limit).into_iter().map(row).collect();
-    let mut body = head_of_two(&faced.a, &faced.b, Visitors::Touristes)?;
+    let mut body = head_of_two(&faced.a, &faced.b)?;
+    body.insert("visiteurs".into(), json_of(&Visitors::Touristes)?);
     body.insert("data".into(), json!(rows));
     Ok(Document { body: finish(body, &faced.a)?, rows })
 }
 
 pub(super) fn comparison_series(context: &mut Context<'_>) -> Result<Document, Failure> {
-    let (a, b) = (context.parameters.question_of("_a")?, context.parameters.question_of("_b")?);
+    let (a, b) = context.parameters.two_questions()?;
     let visitors = visitors(context)?;
     let faced = model::faced_days(context.session, (&a, &b), context.version, visitors)?;
     let row = |point: &flux_core::figures::series::Point| {
@@ -338,7 +337,8 @@ pub(super) fn comparison_series(context: &mut Context<'_>) -> Result<Document, F
         ])
     };
     let rows: Vec<Row> = faced.value.points.iter().map(row).collect();
-    let mut body = head_of_two(&faced.a, &faced.b, visitors)?;
+    let mut body = head_of_two(&faced.a, &faced.b)?;
+    body.insert("visiteurs".into(), json_of(&visitors)?);
     body.insert("data".into(), json!(rows));
     Ok(Document { body: finish(body, &faced.a)?, rows })
 }

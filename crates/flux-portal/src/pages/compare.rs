@@ -20,7 +20,7 @@ use crate::pages::{Content, charts, empty, frame, words};
 pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Content, Failure> {
     let Some(filters) = Filters::of_two(context, choices) else { return Ok(empty(context, "Tableau de bord")) };
     let visitors = visitors(&filters.parameters)?;
-    let (first, second) = (filters.parameters.question_of("_a")?, filters.parameters.question_of("_b")?);
+    let (first, second) = filters.parameters.two_questions()?;
     let a = model::key_figures(context.session, &first, context.version)?;
     let b = model::key_figures(context.session, &second, context.version)?;
     let alike = alike(&a.meta, &b.meta);

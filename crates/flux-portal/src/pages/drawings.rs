@@ -52,8 +52,8 @@ pub(super) fn stays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
 }
 
 fn of_two(context: &Context<'_>) -> Result<(Question, Question, Visitors), Failure> {
-    let parameters = context.parameters;
-    Ok((parameters.question_of("_a")?, parameters.question_of("_b")?, visitors(parameters)?))
+    let (a, b) = context.parameters.two_questions()?;
+    Ok((a, b, visitors(context.parameters)?))
 }
 
 /// A file stands alone: it says what the two sides are.
