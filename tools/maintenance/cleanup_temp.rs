@@ -54,7 +54,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         only: args.only,
         force: args.force,
         space: args.space.space(),
-        keep_history: Some(args.keep_history),
+        keep_history: args.keep_history,
         dry_run: args.writer.dry_run,
     };
     migrate::cleanup(&context.database()?, &options)

@@ -77,14 +77,11 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let settings = &context.settings;
     let root = settings.home.root().to_owned();
     let has_env = root.join(".env").symlink_metadata().is_ok();
-    let stored = settings.get("OBSERVATOIRE_DEPARTEMENT");
-    let asked =
-        if has_env { args.departement.or_else(|| Some(settings.departement())) } else { args.departement.or(stored) };
-    let questions = Questions::new();
     let (departement, env) = if has_env {
-        (setup::departement(&asked.unwrap_or_default())?, None)
+        (setup::departement(&args.departement.unwrap_or_else(|| settings.departement()))?, None)
     } else {
-        let (departement, env) = questions.answers(settings, asked, args.name)?;
+        let given = args.departement.or_else(|| settings.get("OBSERVATOIRE_DEPARTEMENT"));
+        let (departement, env) = Questions::new().answers(settings, given, args.name)?;
         (departement, Some(env))
     };
     let made = setup::home(settings, &HomeOptions { departement, env, from: args.from, dry_run: args.dry_run })?;
@@ -115,8 +112,9 @@ impl Questions {
         name: Option<String>,
     ) -> Result<(&'static Departement, EnvValues)> {
         let mut values: EnvValues = settings.database_settings().into();
+        let given = |key: &str| values.iter().any(|(known, value)| *known == key && value.is_some());
+        let socket = given("DB_SOCKET");
         if !self.terminal {
-            let given = |key: &str| values.iter().any(|(known, value)| *known == key && value.is_some());
             let needed = [
                 ("--departement", departement.is_some()),
                 ("--user (ou DB_USERNAME)", given("DB_USERNAME")),
@@ -130,7 +128,6 @@ impl Questions {
         let departement = setup::departement(&self.ask("Département (code ou nom)", departement, "")?)?;
         let usual = format!("Observatoire du tourisme – {}", departement.nom);
         let name = self.ask("Nom de l'observatoire", name.or_else(|| settings.get("OBSERVATOIRE_NOM")), &usual)?;
-        let socket = values.iter().any(|(key, value)| *key == "DB_SOCKET" && value.is_some());
         for (key, value) in &mut values {
             let (question, usual) = match *key {
                 "DB_HOST" if !socket => ("Serveur de la base", "127.0.0.1"),

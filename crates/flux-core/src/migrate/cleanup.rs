@@ -19,7 +19,7 @@ use crate::migrate::plan::{Aside, Plan};
 use crate::migrate::{Pair, aside, pairs};
 
 /// Options of a cleanup.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct CleanupOptions {
     /// Tables to empty; all when empty.
     pub only: Vec<String>,
@@ -28,13 +28,10 @@ pub struct CleanupOptions {
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Days for which the rows that migrations changed are kept, so that they can be undone.
-    pub keep_history: Option<u32>,
+    pub keep_history: u32,
     /// Checks, writes nothing.
     pub dry_run: bool,
 }
-
-/// [`CleanupOptions::keep_history`] unless told otherwise.
-const KEEP_HISTORY: u32 = 400;
 
 /// What became of a temporary table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -116,8 +113,7 @@ pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Rep
             }
         }
     }
-    let keep = options.keep_history.unwrap_or(KEEP_HISTORY);
-    let forgotten = if options.dry_run { 0 } else { migrations::forget(database, keep)? };
+    let forgotten = if options.dry_run { 0 } else { migrations::forget(database, options.keep_history)? };
     Ok(CleanupReport { done: Done::unless(options.dry_run), force: options.force, tables, findings, forgotten })
 }
 
