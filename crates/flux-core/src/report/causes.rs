@@ -5,8 +5,8 @@ use super::{Code, Finding, Verdict, number, some_of};
 /// Findings of one code told each for itself; more of them are counted.
 const EACH: usize = 2;
 
-/// Places of one message that are named.
-const PLACES: usize = 4;
+/// Places of one message that are named where lines are short.
+pub(super) const PLACES: usize = 4;
 
 /// All findings of one code and severity.
 #[derive(Debug)]
@@ -59,8 +59,9 @@ impl Cause<'_> {
         self.action().filter(|first| self.findings.iter().all(|finding| finding.action.as_deref() == Some(*first)))
     }
 
-    /// Its lines: what it is and how often, then up to `examples` of what is said differently, and how many are left.
-    pub(super) fn lines(&self, examples: usize) -> Vec<String> {
+    /// Its lines: what it is and how often, then up to `examples` of what is said differently, each with up to `places`, and how many are
+    /// left.
+    pub(super) fn lines(&self, examples: usize, places: usize) -> Vec<String> {
         let sign = self.severity.sign();
         if self.findings.len() <= EACH {
             return self
@@ -75,8 +76,9 @@ impl Cause<'_> {
         let alike = self.alike();
         let mut lines = vec![format!("{sign} {} : {} fois", self.code.meaning(), number(self.findings.len() as u64))];
         let action = self.common_action();
+        // To say that one is left takes as much room as to tell it.
+        let examples = if alike.len() == examples.saturating_add(1) { alike.len() } else { examples };
         for group in alike.iter().take(examples) {
-            let places = if examples == usize::MAX { group.places.len() } else { PLACES };
             lines.push(format!("    {} : {}", some_of(&group.places, places), group.first.message));
             if let (None, Some(own)) = (action, &group.first.action) {
                 lines.push(format!("      → {own}"));
@@ -139,6 +141,12 @@ mod tests {
         );
         let log = shown(&findings, Page::for_log());
         assert!((1..=322).all(|n| log.contains(&format!("zone {n} : {n} dates"))), "{log}");
+    }
+
+    #[test]
+    fn the_last_one_that_is_left_is_told_too() {
+        let text = shown(&vanished(4), Page::new(80));
+        assert!(text.contains("zone 4 : 4 dates") && !text.contains('…'), "{text}");
     }
 
     #[test]

@@ -108,6 +108,11 @@ impl Page {
         if details.is_empty() { text + &head } else { format!("{text}{head}\n{details}\n") }
     }
 
+    /// Places that are named of each message: where lines stay whole, all of them go into one.
+    fn places(&self) -> usize {
+        if self.wraps && self.examples != usize::MAX { causes::PLACES } else { usize::MAX }
+    }
+
     /// That nothing was written is said of the shortest report too.
     fn is_simulation(&self) -> bool {
         self.subject == Done::SIMULATION
@@ -157,7 +162,7 @@ impl Page {
 
     fn write_causes(&self, text: &mut String) {
         for cause in causes::by_cause(&self.found[self.settled..]) {
-            cause.lines(self.examples).iter().for_each(|line| self.write(text, line));
+            cause.lines(self.examples, self.places()).iter().for_each(|line| self.write(text, line));
         }
     }
 
