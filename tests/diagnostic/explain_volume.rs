@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use flux_test::Outcome;
 use serde_json::{Value, json};
+use support::codes;
 use support::raw::PLAIN;
 use support::weekly::{BASE, FR, MOBILITY, Sane, World, text};
 
@@ -33,10 +34,6 @@ fn nights(world: &World, date: &str, zone: &str) -> Outcome {
             "Local",
         ],
     )
-}
-
-fn codes(json: &Value) -> Vec<&str> {
-    json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
 }
 
 /// Volumes of the deliveries, oldest first.
@@ -317,14 +314,10 @@ fn a_suspended_withdrawal_is_told_as_such_and_what_a_migration_did_is_known() {
         (&json!(true), &(json!("withdrawn"), json!(21), Value::Null))
     );
     // An undone change is told, and no longer counts.
-    let run = &changes_run(&json, 2)[..12];
+    let run = &json["changes"][2]["run"].as_str().unwrap()[..12];
     world.tool("migrate-temp-to-main").args(["--undo", run, "--yes"]).run().sane().expect_code(0);
     let json = nights(&world, "2025-07-07", "Lioran").expect_code(3).json();
     assert_eq!((codes(&json), json["changes"][2]["undone_at"].is_string()), (vec!["figure-superseded"], true));
-}
-
-fn changes_run(json: &Value, at: usize) -> String {
-    json["changes"][at]["run"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -425,18 +418,8 @@ fn the_order_of_day_and_month_is_that_of_the_whole_file() {
     assert_eq!((&json["key"]["date"], &json["line"]["volume"]), (&json!("2025-07-08"), &json!(10)));
     // Without the line that decides, the day comes first.
     world.nights(&lines[..2]);
-    let json = explain(&world, &["--csv-line", &format!("{NIGHTS}:2")]).run_code_and_date();
-    assert_eq!(json, (3, json!("2025-08-07")));
-}
-
-trait CodeAndDate {
-    fn run_code_and_date(self) -> (i32, Value);
-}
-
-impl CodeAndDate for Outcome {
-    fn run_code_and_date(self) -> (i32, Value) {
-        (self.code, self.json()["key"]["date"].clone())
-    }
+    let json = explain(&world, &["--csv-line", &format!("{NIGHTS}:2")]).expect_code(3).json();
+    assert_eq!(json["key"]["date"], "2025-08-07");
 }
 
 #[test]

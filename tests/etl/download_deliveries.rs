@@ -6,6 +6,7 @@ use std::process::Command;
 
 use flux_test::Home;
 use serde_json::{Value, json};
+use support::codes;
 use support::orange::{self, BASIC, LIST, PASSWORD, entry, entry_with, header, served, zip};
 use support::portal::{Portal, Reply, Request, html, status};
 
@@ -16,11 +17,6 @@ fn statuses(json: &Value) -> Vec<(String, String)> {
 
 fn names(json: &Value) -> BTreeSet<String> {
     statuses(json).into_iter().map(|(name, _)| name).collect()
-}
-
-fn codes(json: &Value) -> Vec<String> {
-    let findings = json["findings"].as_array().unwrap();
-    findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What is in `ftp_downloads/` for everybody to see.

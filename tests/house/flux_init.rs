@@ -7,6 +7,7 @@ use std::process::Command;
 
 use flux_test::{Home, TestDb, Tool};
 use serde_json::{Value, json};
+use support::codes;
 
 /// In a folder that is not there yet, without a database to reach.
 fn init(home: &Home) -> Tool {
@@ -16,10 +17,6 @@ fn init(home: &Home) -> Tool {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
-
-fn codes(report: &Value) -> Vec<&str> {
-    report["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use flux_test::Outcome;
 use serde_json::{Value, json};
+use support::codes;
 use support::weekly::{FR, Sane, World, table};
 
 const TEMP: &str = "fact_nuitees_temp";
@@ -15,10 +16,6 @@ fn migrate(world: &World, args: &[&str]) -> Outcome {
 
 fn verify(world: &World, code: i32) -> Value {
     world.tool("verify-migration").arg("--json").run().sane().expect_code(code).json()
-}
-
-fn codes(json: &Value) -> Vec<&str> {
-    json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
 }
 
 /// A day of a zone with five categories of this volume.

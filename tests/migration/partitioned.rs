@@ -22,12 +22,12 @@ fn a_partitioned_table_stays_partitioned_and_takes_the_week() {
     assert_eq!(before, ["p2024 2025", "p2025 2026", "reste MAXVALUE"]);
     let json = world.tool("ensure-schema").arg("--json").run().sane().expect_code(0).json();
     assert_eq!(json["changes"], json!([]));
-    for (volume, code) in [(10, 0), (11, 0)] {
+    for volume in [10, 11] {
         let lines = ["2024-12-31", "2025-01-01"].map(|day| format!("{day};Lioran;Local;Touriste;{volume}"));
         world.nights(&lines.each_ref().map(String::as_str));
-        world.import_nights(&["--max-shrink", "100"]).expect_code(code);
-        world.tool("migrate-temp-to-main").run().sane().expect_code(code);
-        world.tool("verify-migration").run().sane().expect_code(code);
+        world.import_nights(&["--max-shrink", "100"]).expect_code(0);
+        world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+        world.tool("verify-migration").run().sane().expect_code(0);
     }
     world.tool("cleanup-temp").run().sane().expect_code(0);
     assert_eq!(world.db.count("fact_nuitees_temp"), 0);

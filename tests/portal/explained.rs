@@ -107,6 +107,13 @@ fn words(command: &str) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// What the tool answers to a command of a page, as a shell hands it over.
+fn explained_by(served: &Served, command: &str) -> Value {
+    let words = words(command);
+    let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    explained(served, &arguments)
+}
+
 #[test]
 fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
     let db = database();
@@ -129,9 +136,7 @@ fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
             list.iter().filter(|command| command.contains(&format!("--indicateur {indicator} --debut "))).collect();
         assert_eq!(of_days.len(), points.len());
         let at = points.iter().position(|point| point["n"].as_u64().is_some_and(|n| n > 0)).unwrap();
-        let words = words(of_days[at]);
-        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
-        assert_eq!(explained(&served, &arguments)["figure"]["value"], points[at]["n"], "{}", of_days[at]);
+        assert_eq!(explained_by(&served, of_days[at])["figure"]["value"], points[at]["n"], "{}", of_days[at]);
     }
     let tables = commands(&served, &format!("/tables?{query}"));
     let api = served.api(&format!("/api/infographie/infographie_indicateurs_cles?{query}")).expect(200).json();
@@ -139,18 +144,14 @@ fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
     assert_eq!(figures.count(), api["bloc_a"].as_array().unwrap().len());
     for option in ["--departement", "--pays", "--commune", "--duree"] {
         let command = tables.iter().find(|command| command.contains(option)).unwrap_or_else(|| panic!("{option}"));
-        let words = words(command);
-        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
-        let value = explained(&served, &arguments)["figure"]["value"].as_u64().unwrap();
+        let value = explained_by(&served, command)["figure"]["value"].as_u64().unwrap();
         assert!(value > 0, "{command}");
     }
     let free = commands(&served, "/tables?debut=2025-07-01&fin=2025-07-31&zone=CABA");
     assert!(
         free[0].starts_with("explain-volume --indicateur nuitees_total --debut 2025-07-01 --fin 2025-07-31 --zone ")
     );
-    let words = words(&free[0]);
-    let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
-    let figure = explained(&served, &arguments)["figure"]["value"].to_string();
+    let figure = explained_by(&served, &free[0])["figure"]["value"].to_string();
     assert_eq!(figure, db.scalar("SELECT SUM(volume) FROM fact_nuitees WHERE date BETWEEN '2025-07-01' AND '2025-07-31' AND id_zone IN (2, 4) AND id_categorie = 1 AND id_provenance IN (2, 3)"));
 }
 
