@@ -307,15 +307,8 @@ fn free_name(dir: &Path, kind: Kind, database: &str) -> PathBuf {
 /// A folder that is being written, locked while it is: a run on another server, whose database has the same name, leaves it alone.
 fn begin(partial: &Path) -> Result<fs::File> {
     files::create_private_dir(partial)?;
-    let wrap = || Error::io("ouverture du dossier", partial);
-    let folder = fs::File::open(partial).map_err(wrap())?;
-    match folder.try_lock() {
-        Ok(()) => Ok(folder),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(Error::Locked { name: partial.display().to_string(), holder: "une autre sauvegarde".into() })
-        }
-        Err(fs::TryLockError::Error(error)) => Err(wrap()(error)),
-    }
+    let folder = fs::File::open(partial).map_err(Error::io("ouverture du dossier", partial))?;
+    files::hold(folder, partial, "une autre sauvegarde")
 }
 
 /// Removes what runs that were killed have left; what somebody holds the lock of is being written.

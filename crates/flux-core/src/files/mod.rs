@@ -14,7 +14,7 @@ pub(crate) use fence::Fence;
 pub use open::append;
 pub(crate) use open::{open, read};
 pub use output::output;
-pub(crate) use own::{lock, read_own};
+pub(crate) use own::{hold, lock, read_own};
 pub(crate) use remove::remove_proved;
 pub(crate) use walk::{Entry, list, walk};
 pub use write::{Durability, replace};

@@ -24,13 +24,19 @@ pub(crate) fn read_own(path: &Path) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// [`Error::Locked`] when another run holds it, `holder` says which; [`Error::Io`], also for a link and for what is no regular file.
 pub(crate) fn lock(path: &Path, holder: &str) -> Result<File> {
-    let wrap = || Error::io("ouverture de", path);
-    let file = append(path).map_err(wrap())?;
+    hold(append(path).map_err(Error::io("ouverture de", path))?, path, holder)
+}
+
+/// The same on a file or a folder that is open.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Io`].
+pub(crate) fn hold(file: File, path: &Path, holder: &str) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
             Err(Error::Locked { name: path.display().to_string(), holder: holder.into() })
         }
-        Err(fs::TryLockError::Error(error)) => Err(wrap()(error)),
+        Err(fs::TryLockError::Error(error)) => Err(Error::io("ouverture de", path)(error)),
     }
 }
