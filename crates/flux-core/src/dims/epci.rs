@@ -16,12 +16,31 @@ const NAMED: usize = 5;
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn stored(session: &mut Session) -> Result<HashMap<u32, u32>> {
-    let sql = "SELECT id_commune, id_epci FROM fact_lieu_activite_soir WHERE is_provisional = 0 AND id_epci <> 0 \
-               GROUP BY id_commune, id_epci ORDER BY MAX(date), id_epci";
     // An older base may have neither the table nor the columns, and then knows no EPCI.
-    let rows = Error::or_nothing(session.rows::<(u32, u32)>("EPCI des lignes définitives", sql, ()))?;
-    // The newest comes last and stays.
-    Ok(rows.into_iter().collect())
+    let told = Error::or_nothing(told(session, "fact_lieu_activite_soir", true))?;
+    Ok(newest(told))
+}
+
+/// The last day on which a commune stands under an EPCI: day, EPCI, commune.
+pub(crate) type Told = (Option<String>, u32, u32);
+
+/// What a table tells, of its definitive rows alone where it marks the others.
+///
+/// # Errors
+/// [`Error::Sql`], [`Error::MissingTable`].
+pub(crate) fn told(session: &mut Session, table: &str, marked: bool) -> Result<Vec<Told>> {
+    let definitive = if marked { " AND is_provisional = 0" } else { "" };
+    let sql = format!(
+        "SELECT CAST(MAX(date) AS CHAR), id_epci, id_commune FROM {table} WHERE id_commune <> 0 AND id_epci <> 0{definitive} \
+         GROUP BY id_commune, id_epci"
+    );
+    session.rows(&format!("EPCI des communes de {table}"), &sql, ())
+}
+
+/// The EPCI of each commune's newest day, the larger id where two are told of it.
+pub(crate) fn newest(mut told: Vec<Told>) -> HashMap<u32, u32> {
+    told.sort_unstable();
+    told.into_iter().map(|(_, epci, commune)| (commune, epci)).collect()
 }
 
 /// Whether a dataset tells commune and EPCI.

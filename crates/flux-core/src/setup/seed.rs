@@ -198,26 +198,12 @@ fn stored_communes(session: &mut Session, present: &HashMap<String, Existing>) -
 
 /// The EPCI under which the newest definitive rows of each commune are stored: what people have been reading so far.
 fn epcis_of_facts(session: &mut Session, present: &HashMap<String, Existing>) -> Result<HashMap<u32, u32>> {
-    let mut newest: HashMap<u32, (String, u32)> = HashMap::new();
-    for dataset in DATASETS.iter().filter(|dataset| dataset.breakdown.contains(&Dim::Epci)) {
+    let mut told = Vec::new();
+    for dataset in DATASETS.iter().filter(|dataset| epci::concerns(dataset)) {
         let table = dataset.main_table(Space::Production);
-        let Some(existing) = present.get(&table) else { continue };
-        if !epci::is_told(existing) {
-            continue;
-        }
-        let mark = if existing.has("is_provisional") { "AND is_provisional = 0 " } else { "" };
-        let sql = format!(
-            "SELECT id_commune, id_epci, CAST(MAX(date) AS CHAR) FROM {table} WHERE id_commune <> 0 AND id_epci <> 0 {mark}\
-             GROUP BY id_commune, id_epci"
-        );
-        let rows: Vec<(u32, u32, Option<String>)> = session.rows(&format!("EPCI des communes de {table}"), &sql, ())?;
-        for (commune, epci, date) in rows {
-            let Some(date) = date else { continue };
-            let held = newest.entry(commune).or_default();
-            if (&date, epci) > (&held.0, held.1) {
-                *held = (date, epci);
-            }
+        if let Some(existing) = present.get(&table).filter(|existing| epci::is_told(existing)) {
+            told.extend(epci::told(session, &table, existing.has("is_provisional"))?);
         }
     }
-    Ok(newest.into_iter().map(|(commune, (_, epci))| (commune, epci)).collect())
+    Ok(epci::newest(told))
 }
