@@ -63,6 +63,9 @@ struct Move {
     pub(crate) examples: Vec<String>,
     /// Volume that the rule drops.
     pub(crate) dropped: u64,
+    /// Dates of the rows that move.
+    #[serde(skip)]
+    dates: Vec<String>,
 }
 
 /// One pair of rows.
@@ -257,17 +260,23 @@ fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u
     let id = how.dim.spec().id;
     let doing = format!("lecture de {table}");
     let held = held(session, table, id, from)?;
-    let (rows, volume) = (held.iter().map(|(_, rows, _)| rows).sum(), held.iter().map(|(.., volume)| volume).sum());
-    let mut found =
-        Move { table: table.to_owned(), rows, volume, conflicts: 0, identical: 0, examples: Vec::new(), dropped: 0 };
+    let mut found = Move {
+        table: table.to_owned(),
+        rows: held.iter().map(|(_, rows, _)| rows).sum(),
+        volume: held.iter().map(|(.., volume)| volume).sum(),
+        conflicts: 0,
+        identical: 0,
+        examples: Vec::new(),
+        dropped: 0,
+        dates: held.into_iter().map(|(date, ..)| date).collect(),
+    };
     let rest: String = dataset
         .dims()
         .filter(|dim| *dim != how.dim)
         .map(|dim| format!(", ' {} ', a.{}", dim.spec().id, dim.spec().id))
         .collect();
     let mut examples: Vec<(u8, String)> = Vec::new();
-    let dates: Vec<String> = held.into_iter().map(|(date, ..)| date).collect();
-    for dates in dates.chunks(MANY_DATES) {
+    for dates in found.dates.chunks(MANY_DATES) {
         let (of_dates, values) = on_dates(&[from, into], dates);
         let join = format!(
             "FROM {table} a STRAIGHT_JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ? AND {of_dates}",
@@ -308,7 +317,7 @@ fn apply(database: &Database, merges: &[Merge], how: How, existing: &HashMap<Str
             for found in &merge.tables {
                 let Some((_, dataset)) = fact_tables().find(|(table, _)| *table == found.table) else { continue };
                 let Some(existing) = existing.get(&found.table) else { continue };
-                move_facts(session, dataset, existing, pair, (&found.table, how))?;
+                move_facts(session, dataset, existing, pair, (found, how))?;
             }
             if how.dim == Dim::Zone && existing.contains_key(ownership::PROGRESS) {
                 ownership::move_zone(session, pair.0, pair.1)?;
@@ -356,13 +365,12 @@ fn move_facts(
     dataset: &Dataset,
     existing: &Existing,
     pair: (u32, u32),
-    (table, how): (&str, How),
+    (found, how): (&Move, How),
 ) -> Result<()> {
     // When a row was last changed tells a definitive row from a provisional one in older databases: it stays.
     let dated = existing.has("updated_at");
-    let id = how.dim.spec().id;
-    let dates: Vec<String> = held(session, table, id, pair.0)?.into_iter().map(|(date, ..)| date).collect();
-    for dates in dates.chunks(MANY_DATES) {
+    let (table, id) = (&found.table, how.dim.spec().id);
+    for dates in found.dates.chunks(MANY_DATES) {
         crate::signals::check()?;
         move_dates(session, (dataset, dated), pair, (table, how), dates)?;
     }
@@ -436,6 +444,29 @@ pub(super) fn prove(expected: &Totals, found: &Totals, table: &str) -> Result<()
     Err(Error::Invariant(format!("{table} : le volume change à ces dates : {}", some_of(&wrong, 3))))
 }
 
+/// Keys whose volumes differ, as examples of one table.
+pub(super) fn list_examples(page: &mut Page, table: &str, what: &str, examples: &[String]) {
+    if !examples.is_empty() {
+        page.line(format!("  {table} ({what}) :"));
+        for example in examples {
+            page.line(format!("    {example}"));
+        }
+    }
+}
+
+/// How a report of rows made one ends: with what stands in the way, or with `line` and the way on from a plan.
+pub(super) fn conclude(page: &mut Page, findings: &[Finding], line: &str, planned: bool) {
+    if !findings.is_empty() {
+        render_findings(page, findings, "");
+        return;
+    }
+    page.gap();
+    page.conclude(Verdict::Ok, line);
+    if planned {
+        page.confirm(Some("sauvegardez avec `backup-critical --all`"));
+    }
+}
+
 impl Report for MergeReport {
     fn render(&self, page: &mut Page) {
         for merge in &self.merges {
@@ -458,34 +489,21 @@ impl Report for MergeReport {
             } else {
                 page.table(&table);
             }
-            for found in merge.tables.iter().filter(|found| !found.examples.is_empty()) {
-                page.line(format!("  {} (volume qui part / qui reste) :", found.table));
-                for example in &found.examples {
-                    page.line(format!("    {example}"));
-                }
+            for found in &merge.tables {
+                list_examples(page, &found.table, "volume qui part / qui reste", &found.examples);
             }
         }
-        if !self.findings.is_empty() {
-            render_findings(page, &self.findings, "");
-            return;
-        }
-        page.gap();
-        if self.merges.is_empty() {
-            page.conclude(
-                Verdict::Ok,
-                if self.dimension == Dim::Zone.spec().table {
-                    "aucune zone n'est en plusieurs lignes"
-                } else {
-                    "rien n'est en plusieurs lignes"
-                },
-            );
+        let nothing = self.merges.is_empty();
+        let line = if nothing && self.dimension == Dim::Zone.spec().table {
+            "aucune zone n'est en plusieurs lignes".to_owned()
+        } else if nothing {
+            "rien n'est en plusieurs lignes".to_owned()
         } else if self.applied {
-            page.conclude(Verdict::Ok, "réunies ; par table et par date, le volume est prouvé égal");
+            "réunies ; par table et par date, le volume est prouvé égal".to_owned()
         } else {
-            let pairs = self.merges.len() as u64;
-            page.conclude(Verdict::Ok, self.done.count(pairs, ["paire", "paires"], ["réunie", "réunies"]));
-            page.confirm(Some("sauvegardez avec `backup-critical --all`"));
-        }
+            self.done.count(self.merges.len() as u64, ["paire", "paires"], ["réunie", "réunies"])
+        };
+        conclude(page, &self.findings, &line, !nothing && !self.applied);
     }
 
     fn verdict(&self) -> Verdict {

@@ -10,7 +10,7 @@ use crate::dims::epci::{self, Doubled, list};
 use crate::dims::merge::{self, Rule};
 use crate::domain::catalogue::{Dataset, Dim, fact_tables};
 use crate::error::{Error, Result};
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, render_findings};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, Existing, TableSpec};
 
 /// Communes that one statement looks at.
@@ -270,26 +270,18 @@ impl Report for ReunionReport {
             }
             page.table(&table);
         }
-        for found in self.doubles.iter().filter(|found| !found.examples.is_empty()) {
-            page.line(format!("  {} (le plus petit / le plus grand volume) :", found.table));
-            for example in &found.examples {
-                page.line(format!("    {example}"));
-            }
+        for found in &self.doubles {
+            merge::list_examples(page, &found.table, "le plus petit / le plus grand volume", &found.examples);
         }
-        if !self.findings.is_empty() {
-            render_findings(page, &self.findings, "");
-            return;
-        }
-        page.gap();
-        let keys: u64 = self.doubles.iter().map(|found| found.keys).sum();
-        if self.doubles.is_empty() {
-            page.verdict(Verdict::Ok, "aucune commune n'est sous deux EPCI le même jour");
+        let nothing = self.doubles.is_empty();
+        let line = if nothing {
+            "aucune commune n'est sous deux EPCI le même jour".to_owned()
         } else if self.applied {
-            page.verdict(Verdict::Ok, "réunies ; par table et par date, le volume est prouvé");
+            "réunies ; par table et par date, le volume est prouvé".to_owned()
         } else {
-            page.verdict(Verdict::Ok, self.done.count(keys, ["clé", "clés"], ["réunie", "réunies"]));
-            page.confirm(Some("sauvegardez avec `backup-critical --all`"));
-        }
+            self.done.count(self.doubles.iter().map(|found| found.keys).sum(), ["clé", "clés"], ["réunie", "réunies"])
+        };
+        merge::conclude(page, &self.findings, &line, !nothing && !self.applied);
     }
 
     fn verdict(&self) -> Verdict {
