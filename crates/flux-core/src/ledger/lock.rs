@@ -205,10 +205,16 @@ impl Shared {
             Err(error) if error.is_transient() => log::warn!("verrou perdu avec la connexion, repris"),
             Err(error) => return Err(error),
         }
-        *held = database.retried(|| Held::take(database, &self.run))?;
+        *held = database.retried(|| self.take_again(database))?;
+        Ok(())
+    }
+
+    /// The lock on a new connection, with a new lease, which all threads know from then on.
+    fn take_again(&self, database: &Database) -> Result<Held> {
+        let held = Held::take(database, &self.run)?;
         self.connection.store(held.named.connection(), Ordering::Release);
         self.number.store(held.number.unwrap_or(0), Ordering::Release);
-        Ok(())
+        Ok(held)
     }
 }
 
@@ -243,10 +249,7 @@ impl Beat {
                 let Some(number) = held.number else { continue };
                 let told = match lease::beat(held.named.session(), number) {
                     // The run may be reading for long before its next transaction, which would find the lock gone.
-                    Err(error) if error.is_lost_connection() => Held::take(&database, &shared.run).map(|again| {
-                        shared.connection.store(again.named.connection(), Ordering::Release);
-                        *held = again;
-                    }),
+                    Err(error) if error.is_lost_connection() => shared.take_again(&database).map(|again| *held = again),
                     result => result,
                 };
                 if let Err(error) = told {
