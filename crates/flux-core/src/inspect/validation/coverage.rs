@@ -97,12 +97,40 @@ pub(crate) fn content(session: &mut Session, dataset: &'static Dataset, table: S
     Ok(Content { dataset, table, cells: rows.into_iter().filter_map(cell).collect() })
 }
 
-pub(crate) fn span(contents: &[Content]) -> Option<(NaiveDate, NaiveDate)> {
+impl Content {
+    fn span(&self) -> Option<Span> {
+        span(std::slice::from_ref(self))
+    }
+}
+
+/// What the temporary tables hold, and the tables that are there to compare it with.
+#[derive(Debug)]
+pub(crate) struct Delivered<'a> {
+    pub(crate) tables: &'a HashSet<String>,
+    pub(crate) contents: &'a [Content],
+    pub(crate) options: &'a ValidationOptions,
+}
+
+impl Delivered<'_> {
+    /// Each content that has rows, with the name of its main table, which is there, and its span.
+    pub(crate) fn beside_main(&self) -> impl Iterator<Item = (&Content, String, Span)> {
+        self.contents.iter().filter_map(|content| {
+            let main = content.dataset.main_table(self.options.space);
+            let span = content.span().filter(|_| self.tables.contains(&main))?;
+            Some((content, main, span))
+        })
+    }
+}
+
+/// First and last date.
+type Span = (NaiveDate, NaiveDate);
+
+fn span(contents: &[Content]) -> Option<Span> {
     let dates = || contents.iter().flat_map(|content| content.cells.keys().map(|(date, ..)| *date));
     dates().min().zip(dates().max())
 }
 
-fn days_of((first, last): (NaiveDate, NaiveDate)) -> Vec<NaiveDate> {
+fn days_of((first, last): Span) -> Vec<NaiveDate> {
     first.iter_days().take_while(|day| *day <= last).collect()
 }
 
@@ -210,19 +238,9 @@ fn describe(missing: &[NaiveDate], days: &[NaiveDate]) -> String {
 }
 
 /// Periods that do not follow what the main tables hold; one finding for all tables of which it says the same.
-pub(crate) fn periods(
-    session: &mut Session,
-    tables: &HashSet<String>,
-    contents: &[Content],
-    options: &ValidationOptions,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
+pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings: &mut Vec<Finding>) -> Result<()> {
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for content in contents {
-        let main = content.dataset.main_table(options.space);
-        let Some((first, last)) = span(std::slice::from_ref(content)).filter(|_| tables.contains(&main)) else {
-            continue;
-        };
+    for (content, main, (first, last)) in delivered.beside_main() {
         let period = Day::from_date(first).zip(Day::from_date(last));
         let base = guards::last_day(session, &main)?;
         if let Some(message) = period.zip(base).and_then(|(period, base)| guards::unexpected(period, base)) {
@@ -242,17 +260,11 @@ pub(crate) fn periods(
 
 pub(crate) fn shrunk(
     session: &mut Session,
-    tables: &HashSet<String>,
-    contents: &[Content],
-    options: &ValidationOptions,
+    delivered: &Delivered<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Shrunk>> {
     let mut all = Vec::new();
-    for content in contents.iter().filter(|content| !content.cells.is_empty()) {
-        let main = content.dataset.main_table(options.space);
-        let Some((first, last)) = span(std::slice::from_ref(content)).filter(|_| tables.contains(&main)) else {
-            continue;
-        };
+    for (content, main, (first, last)) in delivered.beside_main() {
         let mut now: BTreeMap<NaiveDate, u64> = BTreeMap::new();
         for ((date, ..), (rows, _)) in &content.cells {
             *now.entry(*date).or_default() += rows;
@@ -267,7 +279,7 @@ pub(crate) fn shrunk(
             .filter_map(|(date, before)| {
                 let rows = *now.get(&day(&date)?)?;
                 let lost = before.saturating_sub(rows) as f64;
-                (lost * 100.0 > options.max_shrink * before as f64).then(|| Shrunk {
+                (lost * 100.0 > delivered.options.max_shrink * before as f64).then(|| Shrunk {
                     table: content.table.clone(),
                     date,
                     rows,
@@ -296,18 +308,12 @@ pub(crate) fn shrunk(
 }
 
 /// Places under several EPCIs, in the main and the temporary table, on the dates of the latter.
-pub(crate) fn doubled(
-    session: &mut Session,
-    tables: &HashSet<String>,
-    contents: &[Content],
-    options: &ValidationOptions,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
-    for content in contents.iter().filter(|content| epci::concerns(content.dataset)) {
-        let Some((first, last)) = span(std::slice::from_ref(content)) else { continue };
+pub(crate) fn doubled(session: &mut Session, delivered: &Delivered<'_>, findings: &mut Vec<Finding>) -> Result<()> {
+    for content in delivered.contents.iter().filter(|content| epci::concerns(content.dataset)) {
+        let Some((first, last)) = content.span() else { continue };
         let period = (first.to_string(), last.to_string());
-        for table in [content.dataset.main_table(options.space), content.table.clone()] {
-            if tables.contains(&table) {
+        for table in [content.dataset.main_table(delivered.options.space), content.table.clone()] {
+            if delivered.tables.contains(&table) {
                 findings.extend(
                     epci::doubled(session, &table, content.dataset, Some(&period))?.map(|found| found.finding()),
                 );

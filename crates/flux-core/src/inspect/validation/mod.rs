@@ -114,10 +114,11 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
     let is_cleaned = |table: &str| files.iter().any(|file| file.table == table && file.state == delivery::CLEANED);
     let all_cleaned = !contents.is_empty() && contents.iter().all(|content| is_cleaned(&content.table));
     findings.retain(|finding| finding.code != Code::TablesEmpty || !(all_cleaned || is_cleaned(&finding.place)));
-    coverage::periods(&mut session, &tables, &contents, options, &mut findings)?;
-    let shrunk = coverage::shrunk(&mut session, &tables, &contents, options, &mut findings)?;
-    coverage::doubled(&mut session, &tables, &contents, options, &mut findings)?;
-    let (series, unusual) = usual::unusual(&mut session, &tables, &contents, &names, options, &mut findings)?;
+    let delivered = coverage::Delivered { tables: &tables, contents: &contents, options };
+    coverage::periods(&mut session, &delivered, &mut findings)?;
+    let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
+    coverage::doubled(&mut session, &delivered, &mut findings)?;
+    let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;
     let conclusion = match worst(&findings) {
         Verdict::Ok if all_cleaned => "déjà migré et nettoyé, rien à migrer",
         Verdict::Ok => "prêt à migrer",

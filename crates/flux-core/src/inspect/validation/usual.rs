@@ -1,15 +1,15 @@
 //! Volumes far from what is usual: the median of the same weekday in the weeks before, give or take a number of robust standard
 //! deviations (1.4826 × the median absolute deviation, but at least 5 % of the median and one visitor).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::Result;
-use crate::inspect::validation::coverage::{Content, Names, same_weekdays, span};
-use crate::inspect::validation::{ValidationOptions, day};
+use crate::inspect::validation::coverage::{Content, Delivered, Names, same_weekdays};
+use crate::inspect::validation::day;
 use crate::report::some_of;
 use crate::report::{Code, Finding, number, plural};
 
@@ -65,33 +65,30 @@ type Volumes = HashMap<(NaiveDate, u32), u64>;
 /// Looks at the tables without a breakdown, whose volumes are those of the dashboards.
 pub(crate) fn unusual(
     session: &mut Session,
-    tables: &HashSet<String>,
-    contents: &[Content],
+    delivered: &Delivered<'_>,
     names: &Names,
-    options: &ValidationOptions,
     findings: &mut Vec<Finding>,
 ) -> Result<(Vec<Series>, Vec<Unusual>)> {
     let (mut series, mut all) = (Vec::new(), Vec::new());
-    for content in contents.iter().filter(|content| content.dataset.breakdown.is_empty()) {
-        let main = content.dataset.main_table(options.space);
-        let Some((first, last)) = span(std::slice::from_ref(content)).filter(|_| tables.contains(&main)) else {
-            continue;
-        };
-        let mut delivered: Volumes = HashMap::new();
+    let options = delivered.options;
+    for (content, main, (first, last)) in
+        delivered.beside_main().filter(|(content, ..)| content.dataset.breakdown.is_empty())
+    {
+        let mut now: Volumes = HashMap::new();
         for ((date, zone, _), (_, volume)) in &content.cells {
-            *delivered.entry((*date, *zone)).or_default() += volume;
+            *now.entry((*date, *zone)).or_default() += volume;
         }
         let mut known = history(session, &main, first, last, options.weeks)?;
-        known.extend(delivered.iter().map(|(key, volume)| (*key, *volume)));
+        known.extend(now.iter().map(|(key, volume)| (*key, *volume)));
 
         let mut by_zone: BTreeMap<u32, Series> = BTreeMap::new();
         let mut found = Vec::new();
-        let mut keys: Vec<&(NaiveDate, u32)> = delivered.keys().collect();
+        let mut keys: Vec<&(NaiveDate, u32)> = now.keys().collect();
         keys.sort_unstable();
         for (date, zone) in keys.into_iter().copied() {
             let earlier: Vec<u64> =
                 same_weekdays(date, options.weeks).filter_map(|day| known.get(&(day, zone)).copied()).collect();
-            let volume = delivered[&(date, zone)];
+            let volume = now[&(date, zone)];
             let usual = band(&earlier, options.threshold);
             if let Some((median, low, high)) =
                 usual.filter(|(_, low, high)| (volume as f64) < *low || volume as f64 > *high)
