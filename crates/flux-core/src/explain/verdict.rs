@@ -161,3 +161,146 @@ fn absent(known: &Known, deliveries: &[Delivery]) -> Conclusion {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::OnConflict;
+    use crate::report::{Code, Finding};
+
+    /// What is concluded, the delivery meant, and what to do: sentences aside.
+    fn concluded(known: &Known, deliveries: &[Delivery]) -> (&'static str, Option<usize>, &'static str) {
+        match conclude(known, deliveries) {
+            Conclusion::Explained(at) => ("explained", Some(at), ""),
+            Conclusion::Absent(_) => ("absent", None, ""),
+            Conclusion::Superseded { by, action, .. } => ("superseded", by, action),
+            Conclusion::Aside(at) => ("aside", Some(at), ""),
+            Conclusion::Unexplained { action, .. } => ("unexplained", None, action),
+        }
+    }
+
+    /// A weekly file that holds other keys of the date and zone, and this one with a volume or not.
+    fn delivery(volume: Option<u64>, last_load: Option<u64>) -> Delivery {
+        Delivery {
+            places: vec!["semaine.csv".into()],
+            raw: false,
+            archived: false,
+            blake3: String::new(),
+            modified: String::new(),
+            loads: Vec::new(),
+            first_load: last_load,
+            last_load,
+            kept_back: false,
+            volume,
+            lines: u64::from(volume.is_some()),
+            contradictory: false,
+            policy: OnConflict::First,
+            of_day_and_zone: 3,
+            hits: Vec::new(),
+            refused_lines: 0,
+            refused: Vec::new(),
+        }
+    }
+
+    fn row(main: bool, volume: i64, provisional: bool) -> StoredRow {
+        StoredRow {
+            table: if main { "fact_nuitees" } else { "fact_nuitees_temp" }.into(),
+            main,
+            volume,
+            provisional: Some(provisional),
+            created_at: None,
+            updated_at: None,
+            epci: None,
+            zone: None,
+        }
+    }
+
+    fn stored(rows: impl IntoIterator<Item = StoredRow>) -> Known {
+        Known { stored: rows.into_iter().collect(), ..Known::default() }
+    }
+
+    fn provisional(volume: i64) -> Known {
+        stored([row(true, volume, true)])
+    }
+
+    fn change(tool: &str, what: What, undone: bool) -> Change {
+        Change {
+            migration: 1,
+            run: "0123456789abcdef".into(),
+            tool: tool.into(),
+            at: "2025-07-28 05:00:00".into(),
+            change: what,
+            volume_before: Some(7),
+            volume_after: None,
+            provisional_before: Some(true),
+            undone_at: undone.then(|| "2025-07-29 05:00:00".into()),
+        }
+    }
+
+    #[test]
+    fn the_newest_load_that_counts_explains_what_is_stored() {
+        let (old, new) = (delivery(Some(7), Some(1)), delivery(Some(9), Some(2)));
+        let kept_back = Delivery { kept_back: true, ..delivery(Some(9), Some(2)) };
+        let silent = Delivery { of_day_and_zone: 0, ..delivery(None, Some(2)) };
+        let raw = Delivery { raw: true, ..delivery(Some(9), Some(2)) };
+        assert_eq!(concluded(&provisional(9), &[old, new]), ("explained", Some(1), ""));
+        // What stored nothing of the date, says nothing of it or is of the other kind does not count.
+        for other in [kept_back, silent, raw] {
+            assert_eq!(concluded(&provisional(7), &[delivery(Some(7), Some(1)), other]), ("explained", Some(0), ""));
+        }
+        // Loaded again, an older file is the newest.
+        let again = [delivery(Some(7), Some(3)), delivery(Some(9), Some(2))];
+        assert_eq!(concluded(&provisional(7), &again), ("explained", Some(0), ""));
+        // A definitive row is explained by a raw export alone.
+        let definitive = stored([row(true, 7, false)]);
+        let export = Delivery { raw: true, ..delivery(Some(7), Some(1)) };
+        assert_eq!(concluded(&definitive, &[export]), ("explained", Some(0), ""));
+        assert_eq!(concluded(&definitive, &[delivery(Some(7), Some(1))]), ("superseded", None, MIGRATE));
+    }
+
+    #[test]
+    fn another_value_is_superseded_left_aside_or_unexplained() {
+        let of = |volume, last_load| [delivery(Some(7), Some(1)), delivery(volume, last_load)];
+        assert_eq!(concluded(&provisional(7), &of(Some(9), Some(2))), ("superseded", Some(1), MIGRATE));
+        assert_eq!(concluded(&provisional(7), &of(None, Some(2))), ("superseded", Some(1), MIGRATE));
+        assert_eq!(concluded(&provisional(8), &of(Some(9), Some(2))), ("superseded", Some(1), MIGRATE));
+        // A file that was never loaded holds the value.
+        assert_eq!(concluded(&provisional(9), &of(Some(9), None)), ("superseded", None, IMPORT));
+        // The migration leaves the date alone: its findings say why.
+        let aside = vec![Finding::attention(Code::DateShrunk, "fact_nuitees", "")];
+        let known = Known { aside, ..provisional(7) };
+        assert_eq!(concluded(&known, &of(Some(9), Some(2))), ("aside", Some(1), ""));
+        assert_eq!(concluded(&provisional(7), &[]), ("unexplained", None, RESTORE));
+    }
+
+    #[test]
+    fn a_place_under_two_epcis_is_the_sum_or_counted_twice() {
+        let rows = || stored([row(true, 4, true), row(true, 3, true)]);
+        assert_eq!(concluded(&rows(), &[delivery(Some(7), Some(1))]), ("explained", Some(0), ""));
+        assert_eq!(concluded(&rows(), &[delivery(Some(4), Some(1))]), ("superseded", Some(0), DOUBLED));
+    }
+
+    #[test]
+    fn a_row_that_is_not_there_is_absent_or_due() {
+        let nothing = Known::default;
+        let refused = |volume, last_load| Delivery { refused_lines: 1, ..delivery(volume, last_load) };
+        assert_eq!(concluded(&stored([row(false, 7, true)]), &[]), ("superseded", None, MIGRATE));
+        assert_eq!(concluded(&nothing(), &[delivery(Some(7), Some(1)), delivery(None, Some(2))]), ("absent", None, ""));
+        assert_eq!(concluded(&nothing(), &[refused(None, Some(1))]), ("superseded", None, REJECTS));
+        assert_eq!(concluded(&nothing(), &[delivery(Some(7), Some(1))]), ("superseded", Some(0), MIGRATE));
+        assert_eq!(concluded(&nothing(), &[delivery(Some(7), None)]), ("superseded", None, IMPORT));
+        assert_eq!(concluded(&nothing(), &[]).0, "unexplained");
+        // A definitive export that lacks the key has replaced what the week brought.
+        let replaced = Known { definitive_of_zone: 2, ..Known::default() };
+        assert_eq!(concluded(&replaced, &[delivery(Some(7), Some(1))]), ("absent", None, ""));
+        // Withdrawn on demand, unless that was undone or another tool withdrew it.
+        for (tool, undone, expected) in [
+            (WITHDRAWAL, false, ("absent", None, "")),
+            (WITHDRAWAL, true, ("superseded", Some(0), MIGRATE)),
+            ("migrate-temp-to-main", false, ("superseded", Some(0), MIGRATE)),
+        ] {
+            let known = Known { changes: vec![change(tool, What::Withdrawn, undone)], ..Known::default() };
+            assert_eq!(concluded(&known, &[delivery(Some(7), Some(1))]), expected, "{tool} {undone}");
+        }
+    }
+}

@@ -231,5 +231,46 @@ mod tests {
             let disagreeing = volumes.iter().position(|v| *v != volumes[0]).map(|at| at as u64 + 2);
             prop_assert_eq!(group.other.map(|other| other.line).filter(|_| group.distinct > 1), disagreeing);
         }
+
+        #[test]
+        fn every_line_becomes_a_row_a_duplicate_or_a_conflict(
+            lines in prop::collection::vec((0u16..3, 0u32..2, 0u32..2, 1u32..4), 0..40)
+        ) {
+            let layout = Layout::new([2, 2].into_iter(), 0, false).unwrap();
+            let mut keys: BTreeMap<(u16, u32, u32), Vec<u32>> = BTreeMap::new();
+            let mut sorter = Sorter::new(&std::env::temp_dir(), 1000);
+            for (line, (day, zone, other, volume)) in (2..).zip(&lines) {
+                keys.entry((*day, *zone, *other)).or_default().push(*volume);
+                sorter.push(Record { key: layout.pack(Day(*day), &[*zone, *other]), volume: *volume, line }).unwrap();
+            }
+            let sorted = sorter.finish();
+            for policy in [OnConflict::First, OnConflict::Last, OnConflict::Sum, OnConflict::Reject] {
+                let tally = Tally::of(&sorted, &layout, policy).unwrap();
+                for day in 0..3 {
+                    let mut expected = [0u64; 5];
+                    let mut by_zone: BTreeMap<u32, u64> = BTreeMap::new();
+                    for ((_, zone, _), volumes) in keys.iter().filter(|((of, ..), _)| *of == day) {
+                        let distinct: BTreeSet<u32> = volumes.iter().copied().collect();
+                        let volume = match policy {
+                            OnConflict::First => volumes.first().copied(),
+                            OnConflict::Last => volumes.last().copied(),
+                            OnConflict::Sum => Some(distinct.iter().sum()),
+                            OnConflict::Reject => volumes.first().copied().filter(|_| distinct.len() == 1),
+                        };
+                        let (lines, distinct) = (volumes.len() as u64, distinct.len() as u64);
+                        let row = u64::from(volume.is_some());
+                        *by_zone.entry(*zone).or_default() += row;
+                        let of_key = [row, u64::from(volume.unwrap_or(0)), lines, lines - distinct, distinct - row];
+                        expected.iter_mut().zip(of_key).for_each(|(sum, of_key)| *sum += of_key);
+                    }
+                    let found = tally.slices.get(&layout.slice_of(Day(day), 0)).copied().unwrap_or_default();
+                    let counts = [found.rows, found.volume, found.lines, found.duplicates, found.conflicts];
+                    prop_assert_eq!(counts, expected, "{:?}", policy);
+                    prop_assert_eq!(found.lines, found.rows + found.duplicates + found.conflicts);
+                    let zones = tally.zones.iter().filter(|((of, _), _)| *of == Day(day)).map(|((_, zone), rows)| (*zone, *rows));
+                    prop_assert_eq!(zones.collect::<BTreeMap<_, _>>(), by_zone);
+                }
+            }
+        }
     }
 }
