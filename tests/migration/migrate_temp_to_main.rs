@@ -109,6 +109,42 @@ fn every_kind_of_row_ends_as_it_should_and_a_second_run_changes_nothing() {
     world.tool("verify-migration").run().sane().expect_code(0);
 }
 
+/// More dates than one comparison takes, 1 000 (`MANY_DATES`), with every kind of row on both sides of the seam; then with nothing in main
+/// beyond it.
+#[test]
+fn more_dates_than_one_comparison_takes_are_migrated_alike() {
+    for (known, expected) in [(1_500, [1_500, 300, 300, 600, 300, 300]), (1_000, [1_500, 700, 200, 400, 200, 200])] {
+        let world = World::whole();
+        let insert = |table: &str, columns: &str, rows: Vec<String>| {
+            world.db.exec(&format!(
+                "INSERT INTO {table} (date, id_zone, id_provenance, id_categorie, {columns}) VALUES {}",
+                rows.join(", ")
+            ));
+        };
+        let day = |day: u32, category: u32| format!("'2020-01-01' + INTERVAL {day} DAY, 5, 1, {category}");
+        insert(TEMP, "volume", (0..1_500).map(|at| format!("({}, {})", day(at, 1), 10 + at % 7)).collect());
+        // By turns: the same, revised, definitive, new, the same beside a row that is withdrawn.
+        let rows = (0..known).filter(|at| at % 5 != 3).flat_map(|at| {
+            let (volume, provisional) = match at % 5 {
+                1 => (99, 1),
+                2 => (77, 0),
+                _ => (10 + at % 7, 1),
+            };
+            let row = format!("({}, {volume}, {provisional})", day(at, 1));
+            [Some(row), (at % 5 == 4).then(|| format!("({}, 5, 1)", day(at, 2)))].into_iter().flatten()
+        });
+        insert("fact_nuitees", "volume, is_provisional", rows.collect());
+        assert_eq!(nights(&migrate(&world, &[]).expect_code(0)), (expected, "migrated".into()));
+        let wrong = format!(
+            "SELECT COUNT(*) FROM (SELECT DATEDIFF(date, '2020-01-01') AS day, id_categorie, volume, is_provisional FROM fact_nuitees) m \
+             WHERE id_categorie <> 1 OR IF(day % 5 = 2 AND day < {known}, volume <> 77 OR is_provisional <> 0, \
+             volume <> 10 + day % 7 OR is_provisional <> 1)"
+        );
+        assert_eq!((world.db.count("fact_nuitees"), world.db.scalar(&wrong)), (1_500, "0".into()), "{known}");
+        world.tool("verify-migration").run().sane().expect_code(0);
+    }
+}
+
 #[test]
 fn definitive_rows_are_overwritten_on_demand_only() {
     let world = World::whole();
