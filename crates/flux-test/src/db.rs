@@ -96,10 +96,10 @@ impl TestDb {
         Conn::new(opts).unwrap_or_else(|e| panic!("cannot connect to {} as administrator: {e}", self.name))
     }
 
-    /// Runs one or more statements (`;` between them).
+    /// Runs one or more statements (`;` between them), each of which must succeed.
     #[track_caller]
     pub fn exec(&self, sql: &str) {
-        self.conn().query_drop(sql).unwrap_or_else(|e| panic!("{e}\nin: {sql}"));
+        all(&mut self.conn(), sql).unwrap_or_else(|e| panic!("{e}\nin: {sql}"));
     }
 
     /// All rows as text, `NULL` for NULL. The order is the statement's.
@@ -186,6 +186,15 @@ impl Drop for TestDb {
         // The server may be down on purpose; then its data go with it.
         let _ = self.drop_all();
     }
+}
+
+/// `query_drop` hears of the first statement's error alone.
+fn all(conn: &mut Conn, sql: &str) -> Result<(), mysql::Error> {
+    let mut results = conn.query_iter(sql)?;
+    while let Some(mut rows) = results.iter() {
+        rows.try_for_each(|row| row.map(drop))?;
+    }
+    Ok(())
 }
 
 fn text(value: &Value) -> String {
