@@ -50,19 +50,8 @@ struct Source {
 }
 
 fn sources(crate_root: &Path) -> Vec<Source> {
-    let mut found = Vec::new();
-    let mut folders = vec![crate_root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") && path.file_name().unwrap() != "tests.rs" {
-                found.push(source(crate_root, path));
-            }
-        }
-    }
-    found
+    let is_source = |path: &PathBuf| path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs");
+    crate::files_below(crate_root).into_iter().filter(is_source).map(|path| source(crate_root, path)).collect()
 }
 
 fn source(crate_root: &Path, file: PathBuf) -> Source {

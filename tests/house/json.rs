@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use flux_test::{Described, Tool, repository};
 
@@ -20,8 +19,11 @@ fn every_tool_has_a_section_and_every_section_a_tool() {
 #[test]
 fn every_field_that_is_described_is_one_of_the_code() {
     let mut words = BTreeSet::new();
-    for folder in ["crates", "tools"] {
-        collect(&repository().join(folder), &mut words);
+    for path in ["crates", "tools"].into_iter().flat_map(|folder| crate::files_below(&repository().join(folder))) {
+        if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("described.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            words.extend(text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
+        }
     }
     let names = Described::get().fields().map(|(path, _)| path.rsplit('.').next().unwrap_or(path));
     let gone: BTreeSet<&str> = names.filter(|name| *name != "*" && !words.contains(*name)).collect();
@@ -35,17 +37,5 @@ fn keys_are_in_snake_case_and_types_are_those_that_are_explained() {
         assert!(path.chars().all(letters), "{path}");
         let kind = kind.strip_suffix(" ou null").unwrap_or(kind);
         assert!(["texte", "entier", "nombre", "booléen", "liste", "objet"].contains(&kind), "{path}: {kind}");
-    }
-}
-
-fn collect(folder: &Path, words: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, words);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("described.rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            words.extend(text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
-        }
     }
 }

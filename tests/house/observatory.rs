@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use flux_test::repository;
 
@@ -32,19 +31,8 @@ const EXAMPLES: &[&str] = &[
     "docs/outils/generate-sample-data.md",
 ];
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path
-            .extension()
-            .is_some_and(|end| ["rs", "html", "css", "js", "svg", "md"].iter().any(|known| end == *known))
-        {
-            found.push(path);
-        }
-    }
-}
+/// Endings of files that reach users.
+const ENDINGS: [&str; 6] = ["rs", "html", "css", "js", "svg", "md"];
 
 /// What of a file reaches users: tests aside.
 fn product(text: &str) -> &str {
@@ -54,12 +42,10 @@ fn product(text: &str) -> &str {
 #[test]
 fn no_observatory_is_named_in_the_product() {
     let root = repository();
-    let mut found = Vec::new();
-    for folder in ["crates", "tools", "docs/outils"] {
-        files(&root.join(folder), &mut found);
-    }
+    let found =
+        ["crates", "tools", "docs/outils"].into_iter().flat_map(|folder| crate::files_below(&root.join(folder)));
     let mut wrong = BTreeSet::new();
-    for path in found {
+    for path in found.filter(|path| path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known))) {
         let relative = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let in_tests = relative.ends_with("tests.rs") || relative.contains("/tests/");
         if in_tests || EXAMPLES.iter().any(|known| relative.starts_with(known)) {
