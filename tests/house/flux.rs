@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use flux_test::{Home, TestDb, Tool, profile_dir, repository};
+use support::weekly::World;
 
 /// Every script that the guide names, by category; the guide's `diagnostic_migration*` is one tool.
 const GUIDE: &[(&str, &[&str])] = &[
@@ -192,9 +193,7 @@ fn historical_names_run_the_tool_with_its_arguments_and_its_exit_code() {
 /// As an operator types them, with what they stand for: a run on a database in order tells by its document which tool it was.
 #[test]
 fn every_old_name_of_the_second_round_runs() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     home.tool("generate-sample-data").args(["--days", "1", "--scale", "0.1"]).run().expect_code(0);
     let run = |arguments: &[&str]| home.tool("flux").args(arguments).arg("--json").run().json();
     let tried = run(&["import", "import_debug.php"]);
@@ -405,9 +404,7 @@ fn a_program_alone_runs_every_tool_and_says_which_names_are_missing_or_another_p
 /// What cannot be written is no success; a reader that has gone away is none of the tool's business.
 #[test]
 fn an_output_that_cannot_be_written_is_a_failure() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db: _db } = World::seeded();
     let shell = |command: &str| Tool::program("/bin/bash").home(&home).args(["-c", command]);
     for command in [
         "flux list",
@@ -433,9 +430,7 @@ fn an_output_that_cannot_be_written_is_a_failure() {
 #[test]
 fn a_path_that_is_no_text_does_not_cost_the_document() {
     use std::os::unix::ffi::OsStrExt;
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db: _db } = World::seeded();
     home.tool("update-saisons").run().expect_code(0);
     let page = home.path().join(std::ffi::OsStr::from_bytes(b"page\xff"));
     let folder = home.path().join(std::ffi::OsStr::from_bytes(b"dossier\xff"));

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use flux_test::{Home, TestDb, Tool, bin_dir};
+use support::weekly::World;
 
 fn scripts() -> PathBuf {
     flux_test::repository().join("scripts")
@@ -41,9 +42,7 @@ fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
 
 /// A home in order, with its database, as an installation has it.
 fn installed() -> (TestDb, Home) {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     let env = "APP_ENV=local\nDB_DATABASE=flux\nDB_USERNAME=flux_web\nDB_PASSWORD='k7#Wq!mZ-2vT9'\nAPI_RATE_LIMIT=60\nAPI_ALLOWLIST=127.0.0.1\n";
     let path = home.write(".env", env);
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();

@@ -1,6 +1,6 @@
 //! Accounts as hosts give them: few connections, few queries an hour, expired, locked; a binary log of statements.
 
-use flux_test::{Account, Home, Server, TestDb, Tool};
+use flux_test::{Account, Server, Tool};
 use support::weekly::{Sane, World};
 
 /// The tools of the week with the connection of `account`.
@@ -10,9 +10,7 @@ fn tool(world: &World, account: &Account, name: &str) -> Tool {
 
 /// A week in a home, and an account that `limit` limits.
 fn limited(limit: &str) -> (World, Account) {
-    let db = TestDb::new();
-    let world = World { home: Home::new(&db), db };
-    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let world = World::seeded();
     world.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().sane().expect_code(0);
     let account = world.db.restricted_user(&["ALL ON {db}.*"]);
     world.db.admin_exec(&format!("ALTER USER '{}'@'%' {limit}", account.user));
@@ -94,9 +92,7 @@ fn queries_of_an_hour_an_expired_password_and_a_locked_account_have_codes_of_the
 #[test]
 fn a_binary_log_of_statements_takes_a_week_or_says_why_not() {
     let Some(server) = Server::dedicated(["--log-bin", "--server-id=1", "--binlog-format=STATEMENT"]) else { return };
-    let db = server.new_db();
-    let world = World { home: Home::new(&db), db };
-    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let world = World::seeded_on(server.new_db());
     world.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().sane().expect_code(0);
     let delivered = lines(&world);
     for name in ["update-temp-tables", "migrate-temp-to-main", "verify-migration", "cleanup-temp"] {

@@ -1,7 +1,6 @@
 //! How names of the CSVs meet the rows of the dimensions, through the real import: the four steps and the equivalences of domain.md
 //! §3. A name is resolved as expected or its line is rejected; nothing in between.
 
-use flux_test::{Home, TestDb};
 use support::weekly::{BASE, FR, INT, MOBILITY, STAY, Sane, World, file};
 
 /// Imports one line per name, each with a volume of its own, and compares the id that each led to; `None`: rejected.
@@ -367,9 +366,7 @@ fn names_without_a_name_in_an_older_dimension_are_no_panic() {
 /// The names of the delivery, on the dimensions as `ensure-schema --seed` fills them from the reference data.
 #[test]
 fn the_reference_data_knows_what_is_delivered() {
-    let db = TestDb::new();
-    let world = World { home: Home::new(&db), db };
-    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let world = World::seeded();
     let name = |table: &str, column: &str, id: &str, facts: &str| {
         world
             .db

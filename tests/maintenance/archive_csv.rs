@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use flux_test::{Home, TestDb};
+use support::weekly::World;
 
 const TOOL: &str = "archive-csv";
 const FILE: &str = "frequentation_nuitee.csv";
@@ -13,9 +14,7 @@ const CSV: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume
 ";
 
 fn prepared() -> (TestDb, Home) {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     home.write_csv(FILE, CSV);
     (db, home)
 }

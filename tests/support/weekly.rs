@@ -79,6 +79,18 @@ impl World {
         Self::with(db, &["all"])
     }
 
+    /// With all tables and the reference data instead of those rows.
+    pub fn seeded() -> Self {
+        Self::seeded_on(TestDb::new())
+    }
+
+    /// The same, in this database.
+    pub fn seeded_on(db: TestDb) -> Self {
+        let world = Self { home: Home::new(&db), db };
+        world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+        world
+    }
+
     fn with(db: TestDb, presets: &[&str]) -> Self {
         let world = Self { home: Home::new(&db), db };
         for preset in presets {

@@ -17,9 +17,7 @@ fn recipe(heading: &str) -> Recipe {
 
 /// A seeded database and a delivery of two days in `data/data_temp/`.
 fn delivered() -> (TestDb, Home) {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     generate(&home, "2025-07-07", "0");
     (db, home)
 }

@@ -2,16 +2,14 @@
 
 use std::process::Command;
 
-use flux_test::{Home, TestDb, Tool};
+use flux_test::{Home, Tool};
 use serde_json::Value;
 use support::snapshot::{compare, compare_at};
 use support::weekly::{Sane, World};
 
 /// A database with reference data and a home with one week of a delivery, some of it wrong.
 fn delivered() -> World {
-    let db = TestDb::new();
-    let world = World { home: Home::new(&db), db };
-    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let world = World::seeded();
     let sample = ["--from", "2025-07-07", "--days", "7", "--scale", "0.2", "--seed", "7"];
     let defects = [
         "--defect",

@@ -135,9 +135,7 @@ fn two_deliveries_reach_the_main_tables_row_by_row() {
 
 #[test]
 fn memory_stays_small_where_the_sort_goes_to_disk() {
-    let db = TestDb::new();
-    let world = World { home: Home::new(&db), db };
-    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    let world = World::seeded();
     // More lines in one file than the sorters may keep in memory.
     let rows = 450_000;
     let zones = ["Cantal", "Lioran", "Hautes Terres", "Haut Cantal", "Carlades"];
