@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use flux_test::{Home, Tool};
 use serde_json::Value;
-use support::orange::{self, LIST, PASSWORD, Served, USER, entry, header, range_from, served, zip};
+use support::orange::{self, LIST, Served, entry, header, range_from, served, zip};
 use support::portal::{Portal, Reply, Request, html};
-use support::trouble;
+use support::{terminal, trouble};
 
 const DATE: &str = "2025-08-15T10:30:00+02:00";
 
@@ -224,9 +224,8 @@ fn a_full_disk_fails_and_leaves_nothing() {
     // The disk of the test takes 64 KiB a file.
     let portal = offering("a.zip", |request, _| served(&zip(200_000)).whole(request));
     let home = Home::without_db();
-    let tool = trouble::on_a_full_disk(&home, "download-deliveries").arg("--json").env("FLUX_VISION_ORGA", "CDT15");
-    let tool = tool.env("FLUX_VISION_USER", USER).env("FLUX_VISION_PASSWORD", PASSWORD);
-    let outcome = tool.env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base)).run().expect_code(1);
+    let tool = trouble::on_a_full_disk(&home, "download-deliveries").arg("--json");
+    let outcome = orange::asking(tool, &portal).run().expect_code(1);
     assert_eq!(outcome.json()["error"]["code"], "io");
     assert_eq!(left(&home), Vec::<String>::new());
     let _ = orange::tool(&home, &portal).run().expect_code(0);
@@ -330,7 +329,6 @@ fn what_stands_in_the_place_of_the_memory_is_not_waited_for() {
     assert_eq!((status_of(&json), left(&home).len()), ("known", 1));
 }
 
-/// On a terminal of its own, which `script` of util-linux makes.
 #[test]
 fn a_terminal_sees_rate_and_remaining_time() {
     let content = zip(600_000);
@@ -343,18 +341,10 @@ fn a_terminal_sees_rate_and_remaining_time() {
         }
     });
     let home = Home::without_db();
-    let program = flux_test::bin_dir().join("download-deliveries");
-    let shown = std::process::Command::new("script")
-        .args(["-qec", &format!("{} --home {}", program.display(), home.path().display()), "/dev/null"])
-        .env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base))
-        .env("FLUX_VISION_ORGA", "CDT15")
-        .env("FLUX_VISION_USER", USER)
-        .env("FLUX_VISION_PASSWORD", PASSWORD)
-        .env("TERM", "xterm")
-        .stdin(std::process::Stdio::null())
-        .output();
-    let Ok(shown) = shown else { return flux_test::skip("script (util-linux)") };
-    let shown = String::from_utf8_lossy(&shown.stdout);
+    let mut tool = terminal::tool(&home, "download-deliveries", "");
+    let Some(shown) = terminal::shown(tool.envs(orange::env(&portal))) else {
+        return flux_test::skip("script (util-linux)");
+    };
     let bar = shown.split('\r').find(|line| line.contains("reste")).unwrap_or_else(|| panic!("{shown:?}"));
     assert!(bar.contains("a.zip") && bar.contains(" %") && bar.contains("/s"), "{bar:?}");
     holds(&home, "a.zip", &zip(600_000));

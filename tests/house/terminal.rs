@@ -1,8 +1,8 @@
 //! What operators see on their terminal: colours, local time, examples in help and manual, completions.
 
-use std::process::Command;
-
-use flux_test::{Home, TestDb};
+use flux_test::Home;
+use support::terminal;
+use support::weekly::World;
 
 const ESCAPE: char = '\u{1b}';
 
@@ -24,20 +24,11 @@ fn colours_are_for_terminals_unless_one_says_otherwise() {
     home.tool("cache-admin").args(["--color", "rouge"]).run().expect_code(2);
 }
 
-/// On a terminal of its own, which `script` of util-linux makes.
 #[test]
 fn a_terminal_has_colours_and_no_color_takes_them_away() {
     let home = Home::without_db();
-    let program = flux_test::bin_dir().join("cache-admin");
-    let on_terminal = |no_color: &str| {
-        let shown = Command::new("script")
-            .args(["-qec", &format!("{} --home {}", program.display(), home.path().display()), "/dev/null"])
-            .env("TERM", "xterm")
-            .env("NO_COLOR", no_color)
-            .stdin(std::process::Stdio::null())
-            .output();
-        shown.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-    };
+    let on_terminal =
+        |no_color: &str| terminal::shown(terminal::tool(&home, "cache-admin", "").env("NO_COLOR", no_color));
     let Some(coloured) = on_terminal("") else { return flux_test::skip("script (util-linux)") };
     assert!(coloured.contains("\u{1b}[32m✓"), "{coloured:?}");
     let without = on_terminal("1").unwrap();
@@ -46,9 +37,7 @@ fn a_terminal_has_colours_and_no_color_takes_them_away() {
 
 #[test]
 fn times_are_those_of_the_clock_on_the_wall() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     home.write_csv(
         "frequentation_nuitee.csv",
         "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n2025-07-21;CANTAL;NONLOCAL;TOURISTE;12\n",

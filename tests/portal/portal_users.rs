@@ -1,12 +1,12 @@
 //! `portal-users`: accounts are added, closed and given other passwords; none is ever shown.
 
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use flux_test::{Home, Outcome, TestDb};
 use serde_json::{Value, json};
-use support::diag;
+use support::{diag, terminal};
 
 const PASSWORD: &str = "un mot de passe assez long";
 
@@ -119,12 +119,9 @@ fn the_columns_of_an_older_portal() {
     assert_eq!(json!(db.column("SELECT login FROM users ORDER BY 1")), json!(["anne", "luc"]));
 }
 
-/// On a terminal of its own, which `script` of util-linux makes: waits for each prompt, types a line. What was shown, and the exit code.
+/// On a terminal: waits for each prompt, types a line. What was shown, and the exit code.
 fn typed((db, home): (&TestDb, &Home), arguments: &str, lines: &[&str]) -> Option<(String, i32)> {
-    let program = flux_test::bin_dir().join("portal-users");
-    let command = format!("{} {arguments} --home {}", program.display(), home.path().display());
-    let mut script = Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
+    let mut script = terminal::tool(home, "portal-users", arguments)
         .envs(db.env())
         .env("TERM", "dumb")
         .stdin(Stdio::piped())

@@ -14,6 +14,7 @@ pub mod recipe;
 pub mod saisons;
 pub mod served;
 pub mod snapshot;
+pub mod terminal;
 pub mod trouble;
 pub mod versions;
 pub mod way;

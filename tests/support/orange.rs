@@ -129,11 +129,24 @@ pub fn list(request: &Request, entries: &[Value]) -> Reply {
     crate::portal::json(Value::from(entries.to_vec()).to_string())
 }
 
-/// The tool, with credentials for this portal.
+/// The variables by which a tool finds this portal, with its credentials.
+pub fn env(portal: &Portal) -> [(&'static str, String); 4] {
+    [
+        ("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base)),
+        ("FLUX_VISION_ORGA", "CDT15".into()),
+        ("FLUX_VISION_USER", USER.into()),
+        ("FLUX_VISION_PASSWORD", PASSWORD.into()),
+    ]
+}
+
+/// The tool, with them.
+pub fn asking(tool: Tool, portal: &Portal) -> Tool {
+    env(portal).into_iter().fold(tool, |tool, (name, value)| tool.env(name, value))
+}
+
+/// `download-deliveries`, with them.
 pub fn tool(home: &Home, portal: &Portal) -> Tool {
-    let tool =
-        home.tool("download-deliveries").arg("--json").env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base));
-    tool.env("FLUX_VISION_ORGA", "CDT15").env("FLUX_VISION_USER", USER).env("FLUX_VISION_PASSWORD", PASSWORD)
+    asking(home.tool("download-deliveries").arg("--json"), portal)
 }
 
 /// Path of the list, as [`tool`] asks for it.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use flux_test::{Home, TestDb, Tool, bin_dir};
+use flux_test::{Home, Tool, bin_dir};
 use support::orange;
 use support::portal::Portal;
+use support::weekly::World;
 
 const TOOLS: [&str; 10] = [
     "update-temp-tables",
@@ -68,9 +69,7 @@ fn report(home: &Home) -> String {
 
 #[test]
 fn a_real_week_goes_through_and_a_second_start_finds_nothing_to_do() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
     home.write("cache/infographie/a.json", "{}");
     let lines: usize = home
@@ -175,9 +174,7 @@ fn what_the_validation_finds_stops_before_the_migration_unless_told_to_go_on() {
 
 #[test]
 fn a_week_with_rejects_is_held_back_then_mended_and_migrated() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
     let good = home.read("data/data_temp/duree_sejour.csv");
     home.write_csv(
@@ -194,9 +191,7 @@ fn a_week_with_rejects_is_held_back_then_mended_and_migrated() {
 
 #[test]
 fn a_renamed_zone_is_one_cause_in_the_mail_and_a_done_week_is_silent() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     home.tool("generate-sample-data").args(["--days", "7", "--scale", "0.2"]).run().expect_code(0);
     let names: Vec<String> = home.list("data/data_temp").into_iter().filter(|name| name.ends_with(".csv")).collect();
     let good: Vec<String> = names.iter().map(|name| home.read(format!("data/data_temp/{name}"))).collect();
@@ -333,15 +328,12 @@ fn archive(home: &Home) -> Vec<u8> {
 
 /// The chain that begins with this portal.
 fn fetching(home: &Home, portal: &Portal, password: &str) -> Tool {
-    let tool = chain(home, bin_dir()).arg("--fetch").env("FLUX_VISION_URL", format!("{}/api_file/v1", portal.base));
-    tool.env("FLUX_VISION_ORGA", "CDT15").env("FLUX_VISION_USER", orange::USER).env("FLUX_VISION_PASSWORD", password)
+    orange::asking(chain(home, bin_dir()).arg("--fetch"), portal).env("FLUX_VISION_PASSWORD", password)
 }
 
 #[test]
 fn a_week_of_plain_files_comes_from_the_portal_of_orange_too() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     let elsewhere = Home::without_db();
     elsewhere.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
     let names = elsewhere.list("data/data_temp").into_iter().filter(|name| name.ends_with(".csv"));
@@ -372,9 +364,7 @@ fn a_week_of_plain_files_comes_from_the_portal_of_orange_too() {
 
 #[test]
 fn a_week_comes_from_the_portal_of_orange_to_the_main_tables() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     let elsewhere = Home::without_db();
     elsewhere.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
     let nights = elsewhere.read("data/data_temp/frequentation_nuitee.csv").lines().count() as u64 - 1;
