@@ -44,10 +44,10 @@ struct Args {
     #[arg(long, value_name = "NOM")]
     category: Option<String>,
     /// Âge à partir duquel un fichier est ancien, au lieu de la durée de sa catégorie : 90m, 24h, 7j
-    #[arg(long, value_name = "ÂGE", visible_alias = "older-than", value_parser = upkeep::parse_age)]
+    #[arg(long, value_name = "ÂGE", visible_alias = "older-than", value_parser = flux_cli::parse_age)]
     max_age: Option<Duration>,
     /// Durée propre à une catégorie, par exemple infographie/pays=6h
-    #[arg(long, value_name = "CATÉGORIE=ÂGE,…", value_delimiter = ',', value_parser = upkeep::parse_lifetime)]
+    #[arg(long, value_name = "CATÉGORIE=ÂGE,…", value_delimiter = ',', value_parser = flux_cli::parse_lifetime)]
     lifetime: Vec<(String, Duration)>,
     #[command(flatten)]
     writer: WriterArgs,

@@ -25,10 +25,10 @@ Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 3 un fichier n'a pas pu êt
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Âge à partir duquel un fichier est ancien : 90m, 24h, 7j
-    #[arg(long, value_name = "ÂGE", default_value = "7j", visible_alias = "older-than", value_parser = upkeep::parse_age)]
+    #[arg(long, value_name = "ÂGE", default_value = "7j", visible_alias = "older-than", value_parser = flux_cli::parse_age)]
     max_age: Duration,
     /// Durée propre à une catégorie, par exemple infographie/pays=6h
-    #[arg(long, value_name = "CATÉGORIE=ÂGE,…", value_delimiter = ',', value_parser = upkeep::parse_lifetime)]
+    #[arg(long, value_name = "CATÉGORIE=ÂGE,…", value_delimiter = ',', value_parser = flux_cli::parse_lifetime)]
     lifetime: Vec<(String, Duration)>,
     #[command(flatten)]
     writer: WriterArgs,

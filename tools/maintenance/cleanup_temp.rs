@@ -6,7 +6,6 @@ use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::migrate::{self, CleanupOptions};
 use flux_core::report::Report;
-use flux_core::upkeep;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-temp",
@@ -62,7 +61,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
 
 /// An age of whole days, from one on.
 fn parse_days(text: &str) -> Result<u32, String> {
-    let days = upkeep::parse_age(text)?.as_secs() / 86_400;
+    let days = flux_cli::parse_age(text)?.as_secs() / 86_400;
     u32::try_from(days)
         .ok()
         .filter(|days| *days > 0)

@@ -29,7 +29,7 @@ struct Args {
     #[arg(long, value_name = "NOM,…", value_delimiter = ',')]
     category: Vec<String>,
     /// Seulement les fichiers écrits il y a plus longtemps : 90m, 24h, 7j
-    #[arg(long, value_name = "ÂGE", value_parser = upkeep::parse_age)]
+    #[arg(long, value_name = "ÂGE", value_parser = flux_cli::parse_age)]
     older_than: Option<Duration>,
     #[command(flatten)]
     writer: WriterArgs,

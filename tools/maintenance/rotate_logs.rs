@@ -30,7 +30,7 @@ struct Args {
     #[arg(long, value_name = "TAILLE", default_value = "10M", value_parser = flux_cli::parse_size_mio)]
     size: u64,
     /// Âge à partir duquel il tourne (un nombre seul : jours)
-    #[arg(long, value_name = "ÂGE", default_value = "7j", alias = "age", value_parser = upkeep::parse_age)]
+    #[arg(long, value_name = "ÂGE", default_value = "7j", alias = "age", value_parser = flux_cli::parse_age)]
     older_than: Duration,
     /// Journaux tournés à garder, pour chaque journal
     #[arg(long, value_name = "N", default_value = "14", value_parser = clap::value_parser!(u32).range(1..=10_000))]

@@ -36,7 +36,9 @@ use colour::Colour;
 pub use output::{DOCUMENT_VERSION, complain, print};
 pub use tool::{Category, Former, Tool};
 pub use usage::{explain, paragraphs};
-pub use values::{choice, family, parse_percent, parse_size, parse_size_gio, parse_size_mio, weekly_file};
+pub use values::{
+    choice, family, parse_age, parse_lifetime, parse_percent, parse_size, parse_size_gio, parse_size_mio, weekly_file,
+};
 
 /// How to reach the database. Flattened into every tool.
 #[derive(Debug, Clone, Args)]

@@ -1,6 +1,7 @@
 //! Values that several tools take, in one style: sizes as `100M`, ages as `7j`, shares as `50%`, names out of a list.
 
 use std::ffi::OsStr;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 
@@ -58,6 +59,34 @@ fn size_in(text: &str, bare: u64) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "trop grand".to_owned())
 }
 
+/// `30`, `90m`, `24h`, `7j` (or `7d`): a bare number is days.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || "attendu : un nombre de jours, ou 90m, 24h, 7j".to_owned();
+    let text = text.trim().to_lowercase();
+    let digits = text.trim_end_matches(|c: char| c.is_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "j" | "d" => 86_400,
+        "h" => 3_600,
+        "m" | "min" => 60,
+        "s" => 1,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.trim().parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// `CATEGORY=AGE`: a lifetime of its own.
+///
+/// # Errors
+/// What is expected.
+pub fn parse_lifetime(text: &str) -> Result<(String, Duration), String> {
+    let (name, age) = text.split_once('=').ok_or("attendu : CATÉGORIE=ÂGE, par exemple infographie/pays=6h")?;
+    Ok((name.trim().to_owned(), parse_age(age)?))
+}
+
 /// A value of the core that is one of these words: the help and the completions list them.
 pub fn choice<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
@@ -112,5 +141,13 @@ mod tests {
         for wrong in ["", "M", "0", "dix", "10x", "-1", "99999999999999T"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn ages_have_units_and_are_days_without_one() {
+        assert_eq!(parse_age("7"), Ok(Duration::from_secs(604_800)));
+        assert_eq!(parse_age("24h"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(parse_age("2J"), Ok(Duration::from_secs(172_800)));
+        assert!(parse_age("-1").is_err() && parse_age("x").is_err() && parse_age("").is_err());
     }
 }

@@ -532,34 +532,6 @@ fn age(seconds: u64) -> String {
     }
 }
 
-/// `30`, `90m`, `24h`, `7j` (or `7d`): a bare number is days.
-///
-/// # Errors
-/// What is expected.
-pub fn parse_age(text: &str) -> std::result::Result<Duration, String> {
-    let wrong = || "attendu : un nombre de jours, ou 90m, 24h, 7j".to_owned();
-    let text = text.trim().to_lowercase();
-    let digits = text.trim_end_matches(|c: char| c.is_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "j" | "d" => 86_400,
-        "h" => 3_600,
-        "m" | "min" => 60,
-        "s" => 1,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = digits.trim().parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).map(Duration::from_secs).ok_or_else(wrong)
-}
-
-/// `CATEGORY=AGE`: a lifetime of its own.
-///
-/// # Errors
-/// What is expected.
-pub fn parse_lifetime(text: &str) -> std::result::Result<(String, Duration), String> {
-    let (name, age) = text.split_once('=').ok_or("attendu : CATÉGORIE=ÂGE, par exemple infographie/pays=6h")?;
-    Ok((name.trim().to_owned(), parse_age(age)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -581,14 +553,6 @@ mod tests {
             assert_eq!(lifetimes.of(category), expected, "{category}");
         }
         assert_eq!(Lifetimes { all: Some(hours(9)), own: &[] }.of("infographie/pays"), hours(9));
-    }
-
-    #[test]
-    fn ages_have_units_and_are_days_without_one() {
-        assert_eq!(parse_age("7"), Ok(Duration::from_secs(604_800)));
-        assert_eq!(parse_age("24h"), Ok(Duration::from_secs(86_400)));
-        assert_eq!(parse_age("2J"), Ok(Duration::from_secs(172_800)));
-        assert!(parse_age("-1").is_err() && parse_age("x").is_err() && parse_age("").is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod withdraw;
 
 pub use archive::{ArchiveOptions, archive};
 pub use archived::{ArchivedOptions, verify_migration};
-pub use cache::{CacheAction, CacheOptions, ClearOptions, administer_cache, clear_cache, parse_age, parse_lifetime};
+pub use cache::{CacheAction, CacheOptions, ClearOptions, administer_cache, clear_cache};
 pub use cleanup_year::{CleanupOptions, cleanup_year};
 pub use logs::{RotateOptions, rotate_logs};
 pub use response::{ResponseOptions, improve_response};
