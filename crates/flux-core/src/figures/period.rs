@@ -45,7 +45,7 @@ impl Asked {
 /// means elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A row of `dim_periodes`.
     Periode,
     /// The whole year, without a row.
@@ -70,7 +70,7 @@ pub struct Period {
     #[serde(serialize_with = "day_text")]
     pub fin: NaiveDate,
     /// Where the days come from.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 /// A day as JSON holds it: `2025-07-05`.
@@ -95,7 +95,7 @@ impl Period {
     }
 
     /// Number of days.
-    pub fn days(&self) -> u64 {
+    pub(crate) fn days(&self) -> u64 {
         (self.fin - self.debut).num_days().max(0) as u64 + 1
     }
 
@@ -106,7 +106,7 @@ impl Period {
     }
 
     /// Code, or the dates of a free interval.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         if self.code.is_empty() { &self.label } else { &self.code }
     }
 }

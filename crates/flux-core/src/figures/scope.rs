@@ -12,7 +12,7 @@ use crate::figures::unknown::{Named, Unknown};
 use crate::figures::zone::{Zone, Zones};
 
 /// The year asked for, the one that it is compared with, and three more.
-pub const YEARS: usize = 5;
+pub(crate) const YEARS: usize = 5;
 
 /// Days that a period may have: three years.
 const LONGEST: u64 = 1_096;
@@ -58,7 +58,7 @@ pub enum Visitors {
 
 impl Visitors {
     /// Table of the volumes by day.
-    pub fn table(self) -> &'static str {
+    pub(crate) fn table(self) -> &'static str {
         match self {
             Self::Touristes => "fact_nuitees",
             Self::Excursionnistes => "fact_diurnes",
@@ -66,7 +66,7 @@ impl Visitors {
     }
 
     /// What is counted.
-    pub fn unit(self) -> &'static str {
+    pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::Touristes => "nuitées",
             Self::Excursionnistes => "présences",
@@ -107,7 +107,7 @@ impl Ids {
 
 /// One of the years of an answer: the period there, unless that year has none.
 #[derive(Debug, Clone)]
-pub struct Year {
+pub(crate) struct Year {
     /// The year.
     pub year: i32,
     /// The same period in it.
@@ -118,9 +118,9 @@ pub struct Year {
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// The zone with all its stored rows.
-    pub zone: Zone,
+    pub(crate) zone: Zone,
     /// N, N−1 (or the year to compare with), N−2, N−3, N−4. The first has a period.
-    pub years: [Year; YEARS],
+    pub(crate) years: [Year; YEARS],
     pub(crate) ids: Ids,
     period: Period,
 }
@@ -152,17 +152,17 @@ impl Scope {
     }
 
     /// The period asked for.
-    pub fn period(&self) -> &Period {
+    pub(crate) fn period(&self) -> &Period {
         &self.period
     }
 
     /// The period that it is compared with; none where the reference year has none.
-    pub fn before(&self) -> Option<&Period> {
+    pub(crate) fn before(&self) -> Option<&Period> {
         self.years[1].period.as_ref().ok()
     }
 
     /// Why there is nothing to compare with.
-    pub fn no_reference(&self) -> Option<&Unknown> {
+    pub(crate) fn no_reference(&self) -> Option<&Unknown> {
         self.years[1].period.as_ref().err()
     }
 

@@ -28,7 +28,7 @@ fn server_name(database: &Database) -> String {
 /// The lock of the writers, held by this run; given back on drop, and by the server when the connection ends. While it is held, every
 /// transaction of the database handle proves before its commit that it still is.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     shared: Arc<Shared>,
     database: Database,
     beat: Option<Beat>,

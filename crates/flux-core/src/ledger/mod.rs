@@ -19,7 +19,7 @@ use crate::db::{Database, Session};
 use crate::error::{Error, Result};
 use crate::schema::{TableSpec, column, key, primary, unique};
 
-pub use lock::Lock;
+pub(crate) use lock::Lock;
 
 /// Version of the tables described here. Version 2 adds `flux_periodes`, and the typed columns of `flux_import_progress`; version 3
 /// adds `flux_lock` and `flux_adoption`, version 4 `flux_import_dates`, `flux_migrations`, `flux_migration_cells`, `flux_row_history`,
@@ -52,7 +52,7 @@ pub(crate) fn record_version(session: &mut Session) -> Result<()> {
 /// # Errors
 /// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`] where later tools have been at work, [`Error::NotAdopted`] where
 /// older scripts have and nobody has looked, [`Error::UnsafeEngine`] where a table of ours knows no transactions.
-pub fn lock(database: &Database) -> Result<Lock> {
+pub(crate) fn lock(database: &Database) -> Result<Lock> {
     Lock::take(database)
 }
 

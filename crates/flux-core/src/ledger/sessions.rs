@@ -6,10 +6,10 @@ use crate::error::Result;
 use crate::schema::{TableSpec, column, key, primary};
 
 /// Name of the table.
-pub const TABLE: &str = "flux_portal_sessions";
+pub(crate) const TABLE: &str = "flux_portal_sessions";
 
 /// Seconds without a request after which a session ends.
-pub const IDLE_S: u32 = 3_600;
+pub(crate) const IDLE_S: u32 = 3_600;
 /// Seconds after which it ends in any case.
 pub const LONGEST_S: u32 = 12 * 3_600;
 /// Seconds between two writes of the last request.

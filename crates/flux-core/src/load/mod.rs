@@ -36,7 +36,8 @@ pub(crate) use mapper::{Mapper, Outcome, Reading, required, required_raw};
 pub use measured::run_measured;
 pub(crate) use naming::{Room, first_filled};
 pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_named};
-pub use report::{FileReport, ImportReport, Status};
+pub(crate) use report::FileReport;
+pub use report::ImportReport;
 use run::Run;
 pub(crate) use run::scratch_folder;
 

@@ -19,7 +19,7 @@ use crate::load::sorter::Record;
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub(crate) enum Status {
     /// Its rows are in the temporary table (on a dry run: would be).
     Loaded,
     /// The same content was loaded before.
@@ -83,7 +83,7 @@ pub(crate) struct Earlier {
 
 /// One file.
 #[derive(Debug, Clone, Serialize)]
-pub struct FileReport {
+pub(crate) struct FileReport {
     /// Name, as in the delivery's specification.
     pub(crate) file: String,
     /// Temporary table.

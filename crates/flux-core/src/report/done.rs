@@ -18,7 +18,7 @@ impl Done {
     pub(super) const SIMULATION: &str = "Simulation : rien n'est écrit, voici ce qui serait fait.";
 
     /// What a run with or without `dry_run` tells.
-    pub fn unless(dry_run: bool) -> Self {
+    pub(crate) fn unless(dry_run: bool) -> Self {
         if dry_run { Done::Would } else { Done::Really }
     }
 

@@ -18,8 +18,8 @@ pub use code::Code;
 pub use done::Done;
 pub(crate) use finding::render_findings;
 pub use finding::{Finding, Verdict, verdict, worst};
-pub(crate) use numbers::local_time;
-pub use numbers::{bar, bytes, duration, number, path_text, path_text_if_any, percent, plural, ranges, some_of};
+pub(crate) use numbers::{bar, duration, local_time, path_text, path_text_if_any, ranges, some_of};
+pub use numbers::{bytes, number, percent, plural};
 pub use page::{Page, Table, one_line};
 
 /// What a tool returns.

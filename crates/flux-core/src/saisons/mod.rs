@@ -18,7 +18,7 @@ mod update;
 use crate::domain::calendar::saisons::Saison;
 
 pub use manage::{PeriodeAction, manage};
-pub use tools::{Bounds, instants, reset, status, update, verify};
+pub use tools::{instants, reset, status, update, verify};
 
 /// Season of one year, as the unique key of `dim_saisons` names it.
 type SaisonKey = (i32, Saison);

@@ -24,7 +24,7 @@ const LAST_YEAR: i32 = 2030;
 const YEARS_AHEAD: i32 = 4;
 
 /// First and last year as `--from` and `--to` give them; a side that is `None` is left to the tool.
-pub type Bounds = (Option<i32>, Option<i32>);
+pub(crate) type Bounds = (Option<i32>, Option<i32>);
 
 /// `scrap-date`: the computed equinoxes and solstices of the years, as a table or as CSV for people.
 ///

@@ -19,7 +19,8 @@ use std::time::Instant;
 
 pub(crate) use discover::{RawFile, recognise, search};
 pub use etl::EtlOptions;
-pub use report::{EtlReport, RawReport};
+pub use report::EtlReport;
+pub(crate) use report::RawReport;
 
 use crate::db::Database;
 use crate::domain::catalogue::Dataset;

@@ -21,7 +21,7 @@ const TOLD: usize = 20;
 
 /// One raw export.
 #[derive(Debug, Serialize)]
-pub struct RawReport {
+pub(crate) struct RawReport {
     /// As any file of an import; `filtered` counts the lines of the two fields below.
     #[serde(flatten)]
     pub(crate) file: FileReport,

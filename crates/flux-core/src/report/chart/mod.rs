@@ -11,11 +11,11 @@ mod ranking;
 mod usual;
 
 pub use bars::{Column, Part, columns, history, split};
-pub use coverage::{Held, coverage};
+pub(crate) use coverage::{Held, coverage};
 pub use daily::{Day, daily};
-pub use pen::{Anchor, Drawing, Pen, fitted, text_width};
+pub use pen::{Anchor, Drawing, Pen, fitted};
 pub use ranking::{Bar, Legend, ranking};
-pub use usual::{UsualDay, usual};
+pub(crate) use usual::{UsualDay, usual};
 
 /// Rules for a page that holds charts. It must give values to the variables, which [`LIGHT`] and [`DARK`] do.
 pub const STYLE: &str = "\
@@ -31,11 +31,11 @@ pub const STYLE: &str = "\
 ";
 
 /// Variables of a light page and of print.
-pub const LIGHT: &str = "--ink: #1b2430; --soft: #4d5a68; --line: #d3dae2; --paper: #ffffff; --band: #eef1f5; \
+pub(crate) const LIGHT: &str = "--ink: #1b2430; --soft: #4d5a68; --line: #d3dae2; --paper: #ffffff; --band: #eef1f5; \
     --now: #1b4f8f; --before: #a9c4e4; --before-edge: #5b86b8; --other: #e8a33d; --other-edge: #96600c; --other-ink: #1b2430;";
 
 /// Variables of a dark page.
-pub const DARK: &str = "--ink: #e7ecf2; --soft: #a9b6c4; --line: #36424f; --paper: #141a21; --band: #1e2731; \
+pub(crate) const DARK: &str = "--ink: #e7ecf2; --soft: #a9b6c4; --line: #36424f; --paper: #141a21; --band: #1e2731; \
     --now: #8ec1ff; --before: #2c598c; --before-edge: #6e9fd3; --other: #865000; --other-edge: #e8a33d; --other-ink: #ffffff;";
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ impl Pen {
     }
 
     /// The same with a text for whoever points at it.
-    pub fn titled_rect(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), class: &str, title: &str) {
+    pub(crate) fn titled_rect(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), class: &str, title: &str) {
         if width <= 0.0 || height <= 0.0 {
             return;
         }
@@ -128,7 +128,7 @@ impl Pen {
     }
 
     /// The hatching over a rectangle.
-    pub fn hatch(&mut self, (x, y): (f64, f64), (width, height): (f64, f64)) {
+    pub(crate) fn hatch(&mut self, (x, y): (f64, f64), (width, height): (f64, f64)) {
         if width > 0.0 && height > 0.0 {
             let _ = write!(
                 self.body,
@@ -174,7 +174,7 @@ impl Pen {
     }
 
     /// A line through points, broken where one is missing.
-    pub fn curve(&mut self, points: &[Option<(f64, f64)>], (width, class): (f64, &str), dashes: &str) {
+    pub(crate) fn curve(&mut self, points: &[Option<(f64, f64)>], (width, class): (f64, &str), dashes: &str) {
         let mut path = String::new();
         let mut broken = true;
         for (index, point) in points.iter().enumerate() {
@@ -222,12 +222,12 @@ impl Pen {
     }
 
     /// A dot.
-    pub fn dot(&mut self, (x, y): (f64, f64), radius: f64, class: &str) {
+    pub(crate) fn dot(&mut self, (x, y): (f64, f64), radius: f64, class: &str) {
         let _ = write!(self.body, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" {}/>", dressed(class));
     }
 
     /// A small triangle that points down to (x, y).
-    pub fn mark(&mut self, (x, y): (f64, f64), class: &str, title: &str) {
+    pub(crate) fn mark(&mut self, (x, y): (f64, f64), class: &str, title: &str) {
         let _ = write!(
             self.body,
             "<path d=\"M{x:.1} {y:.1}l-4 -7h8z\" {}><title>{}</title></path>",
@@ -272,7 +272,7 @@ impl Pen {
 }
 
 /// About how wide a text is, in pixels, without asking a font.
-pub fn text_width(text: &str, size: f64) -> f64 {
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     let of = |c: char| match c {
         'i' | 'l' | 'j' | 't' | 'f' | '\'' | '’' | '.' | ',' | ' ' | '\u{202f}' | '\u{a0}' | 'I' | '-' => 0.32,
         'm' | 'w' | 'M' | 'W' => 0.88,

@@ -6,7 +6,7 @@ use crate::report::number;
 
 /// A day: its name, its volume, and the usual low and high where they are known.
 #[derive(Debug, Clone)]
-pub struct UsualDay {
+pub(crate) struct UsualDay {
     /// Its date.
     pub day: String,
     /// `None` without data.
@@ -17,14 +17,14 @@ pub struct UsualDay {
 
 impl UsualDay {
     /// Whether the volume is not usual.
-    pub fn stands_out(&self) -> bool {
+    pub(crate) fn stands_out(&self) -> bool {
         let out = |(volume, (low, high)): (u64, (f64, f64))| (volume as f64) < low || volume as f64 > high;
         self.volume.zip(self.band).is_some_and(out)
     }
 }
 
 /// A dot per day over the band; those outside are triangles.
-pub fn usual(title: &str, days: &[UsualDay]) -> Drawing {
+pub(crate) fn usual(title: &str, days: &[UsualDay]) -> Drawing {
     let (width, height, top, bottom) = (380.0, 210.0, 30.0, 22.0);
     let foot = height - bottom;
     let tall = |day: &UsualDay| day.band.map_or(0.0, |(_, high)| high).max(day.volume.unwrap_or(0) as f64);
