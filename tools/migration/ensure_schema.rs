@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::report::Report;
-use flux_core::setup::{self, Keep, Preset, SchemaTask, SetupOptions};
+use flux_core::setup::{self, Keep, Preset, SetupOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "ensure-schema",
@@ -80,11 +80,8 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         space: args.space.space(),
         seed: args.seed,
         resolve: args.resolve_duplicates,
-        dry_run: args.writer.dry_run,
+        drop_test: args.drop_test,
+        dry_run: args.writer.dry_run || (args.drop_test && !args.yes),
     };
-    let task = match args.drop_test {
-        true => SchemaTask::DropTest { dry_run: args.writer.dry_run || !args.yes },
-        false => SchemaTask::Ensure(options),
-    };
-    setup::schema_task(&context.database()?, task)
+    setup::ensure_schema(&context.database()?, options)
 }

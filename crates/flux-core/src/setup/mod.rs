@@ -76,6 +76,8 @@ pub struct SetupOptions {
     pub seed: bool,
     /// Settles keys that stand twice.
     pub resolve: Option<Keep>,
+    /// Drops the test tables, and does nothing else.
+    pub drop_test: bool,
     /// Only say what would be done.
     pub dry_run: bool,
 }
@@ -120,26 +122,14 @@ fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report + us
     carry_out(database, options)
 }
 
-/// What `ensure-schema` is asked for.
-#[derive(Debug, Clone, Copy)]
-pub enum SchemaTask {
-    /// What is missing is created.
-    Ensure(SetupOptions),
-    /// The test tables are dropped.
-    DropTest {
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-}
-
 /// `ensure-schema`.
 ///
 /// # Errors
 /// Those of [`ensure`].
-pub fn schema_task(database: &Database, task: SchemaTask) -> Result<impl Report + use<>> {
-    Ok(match task {
-        SchemaTask::Ensure(options) => OneOf::This(ensure(database, options)?),
-        SchemaTask::DropTest { dry_run } => OneOf::That(drop_test::drop_test(database, dry_run)?),
+pub fn ensure_schema(database: &Database, options: SetupOptions) -> Result<impl Report + use<>> {
+    Ok(match options.drop_test {
+        true => OneOf::That(drop_test::drop_test(database, options.dry_run)?),
+        false => OneOf::This(ensure(database, options)?),
     })
 }
 
