@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::extract::{self, ExtractOptions, Limits};
+use flux_core::extract::{self, ExtractOptions};
 use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -63,11 +63,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let limits = Limits { total: args.max_size, ratio: args.max_ratio, ..Limits::default() };
     let options = ExtractOptions {
         sources: args.sources,
         output: args.output,
-        limits,
+        max_size: args.max_size,
+        max_ratio: args.max_ratio,
         force: args.force,
         weekly: args.weekly,
         dry_run: args.writer.dry_run,

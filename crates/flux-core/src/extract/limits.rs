@@ -2,15 +2,15 @@
 
 /// What an archive may not exceed; one that does is refused as a whole.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Bytes unpacked from one archive, inner ones included.
-    pub total: u64,
+    pub(super) total: u64,
     /// Unpacked bytes for each packed one, once more than 16 MiB were unpacked.
-    pub ratio: u64,
+    pub(super) ratio: u64,
     /// Archives within archives, in levels.
-    pub depth: u32,
+    pub(super) depth: u32,
     /// Entries, inner ones included.
-    pub entries: u64,
+    pub(super) entries: u64,
 }
 
 /// Small files compress well without being a bomb.

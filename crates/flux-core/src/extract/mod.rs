@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use limits::Limits;
 pub(crate) use weekly::holds_weekly_files;
 
 use crate::error::{Error, Result};
@@ -26,6 +25,7 @@ use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, plural};
 use crate::settings::Settings;
 use crate::signals;
+use limits::Limits;
 use memory::Memory;
 
 /// What to unpack and where.
@@ -35,8 +35,10 @@ pub struct ExtractOptions {
     pub sources: Vec<PathBuf>,
     /// Where to, instead of the home's.
     pub output: Option<PathBuf>,
-    /// What an archive may not exceed.
-    pub limits: Limits,
+    /// Bytes unpacked that an archive may not exceed.
+    pub max_size: u64,
+    /// Unpacked bytes for each packed one that it may not exceed.
+    pub max_ratio: u64,
     /// Unpacks archives that were unpacked before, too.
     pub force: bool,
     /// Only the files of the weekly delivery, put where the import looks.
@@ -196,7 +198,10 @@ fn one(
     let plain = if options.weekly { weekly::plain_name(archive) } else { None };
     let unpacked = match plain {
         Some(name) => weekly::copy(archive, scratch, name)?,
-        None => unpack::unpack(archive, scratch, options.limits)?,
+        None => {
+            let limits = Limits { total: options.max_size, ratio: options.max_ratio, ..Limits::default() };
+            unpack::unpack(archive, scratch, limits)?
+        }
     };
     if hash::blake3(archive)?.to_hex().as_str() != hash {
         return Err(Error::FileChanged);
