@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use flux_cli::{Context, LoadArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
-use flux_core::load::raw::{self, EtlOptions, EtlReport};
+use flux_core::load::raw::{self, EtlOptions};
+use flux_core::report::Report;
 
 const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
 
@@ -72,14 +73,14 @@ struct Args {
     writer: WriterArgs,
 }
 
-fn run(args: Args, context: &Context) -> Result<EtlReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = EtlOptions {
         data_path: args.data_path,
         only: args.only,
         batch_size: args.batch_size.map(|rows| rows as usize),
         strip_accents: args.strip_accents,
         no_resume: args.no_resume,
-        jobs: args.jobs.map_or_else(raw::default_jobs, usize::from),
+        jobs: args.jobs.map(usize::from),
         on_conflict: args.load.on_conflict,
         max_rejects: args.load.max_rejects,
         load_method: args.load.load_method,

@@ -29,8 +29,8 @@ pub struct EtlOptions {
     pub strip_accents: bool,
     /// Loads what was loaded before, too.
     pub no_resume: bool,
-    /// Files at a time.
-    pub jobs: usize,
+    /// Files at a time; where not set, two for each processor, four at most.
+    pub jobs: Option<usize>,
     /// What to do about contradicting lines.
     pub on_conflict: OnConflict,
     /// A file with more rejected lines is not loaded.

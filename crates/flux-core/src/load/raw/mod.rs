@@ -19,8 +19,6 @@ use std::time::Instant;
 
 pub(crate) use discover::{RawFile, recognise, search};
 pub use etl::EtlOptions;
-pub use report::EtlReport;
-pub(crate) use report::RawReport;
 
 use crate::db::Database;
 use crate::domain::catalogue::Dataset;
@@ -28,11 +26,13 @@ use crate::error::{Error, Result};
 use crate::load::options::ImportOptions;
 use crate::load::run::Run;
 use crate::progress::Progress;
+use crate::report::Report;
 use crate::settings::Settings;
 use checkpoint::Checkpoint;
 use etl::Etl;
 use known::Known;
 use lanes::Lanes;
+use report::{EtlReport, RawReport};
 
 /// Memory of the sorters of all files together, in bytes.
 const SORT_MEMORY: usize = 32 << 20;
@@ -47,12 +47,12 @@ pub fn run(
     database: &Database,
     options: &EtlOptions,
     progress: &Progress,
-) -> Result<EtlReport> {
+) -> Result<impl Report + use<>> {
     let started = Instant::now();
     let folder = options.data_path.clone().unwrap_or_else(|| settings.home.extracted());
     let mut found = search(&folder)?;
     found.files.retain(|file| options.only.is_empty() || options.only.contains(&file.dataset.family));
-    let jobs = options.jobs.max(1);
+    let jobs = options.jobs.unwrap_or_else(default_jobs).max(1);
     let import_options = ImportOptions {
         force: options.no_resume,
         jobs,
@@ -142,6 +142,6 @@ fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<
 }
 
 /// Twice as many files at a time as there are processors, at most four: while one waits for the server, another is read.
-pub fn default_jobs() -> usize {
+fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).saturating_mul(2).min(4)
 }

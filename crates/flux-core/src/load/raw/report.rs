@@ -57,7 +57,7 @@ impl RawReport {
 
 /// One run.
 #[derive(Debug, Serialize)]
-pub struct EtlReport {
+pub(crate) struct EtlReport {
     #[serde(flatten)]
     header: Header,
     /// The exports, by place.
