@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use flux_cli::{Context, Former, LoadArgs, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::inspect;
-use flux_core::load::{self, ImportOptions, ImportReport};
+use flux_core::load::{self, ImportOptions};
+use flux_core::report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "update-temp-tables",
@@ -76,7 +77,7 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<ImportReport> {
+fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let defaults = ImportOptions::default();
     let options = ImportOptions {
         data_dir: args.data_dir,
@@ -95,10 +96,5 @@ fn run(args: Args, context: &Context) -> Result<ImportReport> {
         space: args.space.space(),
         dry_run: args.writer.dry_run,
     };
-    let mut report = load::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)?;
-    // Who asks for some of the files does not ask about the folder.
-    if options.only.is_empty() {
-        inspect::tell_strangers(&mut report)?;
-    }
-    Ok(report)
+    inspect::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

@@ -36,8 +36,7 @@ pub(crate) use mapper::{Mapper, Outcome, Reading, required, required_raw};
 pub use measured::run_measured;
 pub(crate) use naming::{Room, first_filled};
 pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_named};
-pub(crate) use report::FileReport;
-pub use report::ImportReport;
+pub(crate) use report::{FileReport, ImportReport};
 use run::Run;
 pub(crate) use run::scratch_folder;
 
@@ -56,7 +55,7 @@ const SORT_MEMORY: usize = 20 << 20;
 ///
 /// # Errors
 /// Those that concern the run as a whole: connection, lock, folders. What concerns one file stands in its report.
-pub fn run(
+pub(crate) fn run(
     tool: &'static str,
     settings: &Settings,
     database: &Database,

@@ -295,7 +295,7 @@ pub(crate) fn columns(counts: &Counts) -> [u64; 6] {
 
 /// One run.
 #[derive(Debug, Serialize)]
-pub struct ImportReport {
+pub(crate) struct ImportReport {
     #[serde(flatten)]
     header: Header,
     /// The files, in the order of the delivery.
