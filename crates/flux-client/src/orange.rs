@@ -364,7 +364,7 @@ impl Pieces {
         // The connection has limits of its own; this one is for what they do not see.
         let limit = Instant::now() + self.silence * 3;
         loop {
-            if signals::requested() {
+            if signals::check().is_err() {
                 return Err(io::Error::other("arrêt demandé"));
             }
             match self.from.recv_timeout(Duration::from_millis(100)) {

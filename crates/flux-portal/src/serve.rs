@@ -25,10 +25,8 @@ use crate::pool::Pool;
 /// Threads for the work that waits: the database, passwords.
 const WAITING_THREADS: usize = 32;
 
-/// How it ended.
 #[derive(Debug, Serialize)]
 struct Served {
-    /// Where it listened.
     address: String,
     /// How long, in seconds.
     served_s: u64,
@@ -92,7 +90,7 @@ pub fn serve(
 }
 
 async fn stop() {
-    while !signals::requested() {
+    while signals::check().is_ok() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -102,7 +102,7 @@ impl Rows<'_> {
         changes: &mut Changes,
         each: &mut impl FnMut(&Slice, &Row) -> io::Result<()>,
     ) -> io::Result<()> {
-        if signals::requested() {
+        if signals::check().is_err() {
             return Err(io::Error::other("arrêt demandé"));
         }
         let (categories, measure) = categories(self.dataset);
