@@ -6,7 +6,6 @@ use std::io::IsTerminal;
 use clap::ValueEnum;
 use flux_core::report::Verdict;
 
-/// When to colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     /// On a terminal, unless `NO_COLOR` is set or the terminal is `dumb`.

@@ -8,9 +8,9 @@ use clap::Command;
 /// A tool: what it is called, what its help says, how it is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Tool {
-    /// What operators type.
+    /// Name of the command, as operators type it.
     pub name: &'static str,
-    /// One line.
+    /// What it does, in one French line.
     pub about: &'static str,
     /// The specification: what is read, what is written, memory and time cost, whether a rerun is safe.
     pub details: &'static str,

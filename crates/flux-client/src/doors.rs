@@ -15,13 +15,11 @@ const BUILT_IN: &str = include_str!("../../../reference/portes.csv");
 pub(crate) enum Key {
     /// Any token or session: shows whether a credential is accepted at all.
     Credential,
-    /// Administrators.
     Administrator,
     /// Nobody, from the web.
     Nobody,
 }
 
-/// One address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Door {
     /// Path below the base URL, with its query.

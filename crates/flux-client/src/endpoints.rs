@@ -26,7 +26,7 @@ pub enum Kind {
 /// A field that must be there.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// Its name.
+    /// Its name in reports.
     pub name: &'static str,
     /// What it holds.
     pub kind: Kind,
@@ -50,7 +50,7 @@ pub enum Access {
     Token,
 }
 
-/// One endpoint.
+/// An address of the portal's API and what its answer must look like.
 #[derive(Debug)]
 pub struct Endpoint {
     /// Path below the portal's base URL.

@@ -28,7 +28,7 @@ pub struct ClientOptions {
     pub max_wait: Duration,
 }
 
-/// The portal.
+/// The portal as HTTP reaches it, with its token and its time limit.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
@@ -62,7 +62,7 @@ pub struct Answer {
     pub location: Option<String>,
     /// The wait that a 429 or 503 asks for.
     pub retry_after: Option<Duration>,
-    /// The body.
+    /// The whole body, as bytes.
     pub body: Vec<u8>,
 }
 
@@ -93,9 +93,9 @@ pub enum FailureKind {
 pub struct Failure {
     /// Which kind.
     pub kind: FailureKind,
-    /// What happened.
+    /// What happened, in one French sentence.
     pub message: String,
-    /// What to do.
+    /// The next step, as an order to the operator.
     pub action: &'static str,
 }
 
@@ -149,7 +149,7 @@ impl Client {
         })
     }
 
-    /// The base URL.
+    /// The base URL, without a slash at its end.
     pub fn base(&self) -> &str {
         &self.base
     }

@@ -108,7 +108,6 @@ fn quota(rate: Rate) -> Option<Quota> {
     Some(Quota::with_period(each)?.allow_burst(NonZeroU32::new(rate.calls.get())?))
 }
 
-/// All addresses.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for endpoint in ENDPOINTS {

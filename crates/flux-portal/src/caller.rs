@@ -17,7 +17,6 @@ use crate::session::Secret;
 /// How long an account is believed to be what it was: who is shut out of it is out after that.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// Who asks.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
     Anonymous,

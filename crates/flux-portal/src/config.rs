@@ -14,7 +14,7 @@ use crate::net::Networks;
 /// What the command line says.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen.
+    /// Address and port to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Path below which everything is served.
     pub base_path: String,

@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     Forbidden(String),
     /// A name leads to nothing.
     NotFound(String),
-    /// Another method.
+    /// 405: the address does not take this method.
     NotAllowed,
     /// The request took too long to arrive.
     TooSlow,
@@ -46,7 +46,7 @@ impl Failure {
         }
     }
 
-    /// For programs.
+    /// `code` of the error document, kebab case.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad-request",
@@ -78,7 +78,7 @@ impl Failure {
         }
     }
 
-    /// One sentence.
+    /// One French sentence for whoever asked.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::BadRequest(text) | Self::Forbidden(text) | Self::NotFound(text) | Self::Unavailable(text) => {

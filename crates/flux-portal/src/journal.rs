@@ -43,7 +43,6 @@ impl Journal {
 }
 
 impl Drop for Journal {
-    /// Writes what waits.
     fn drop(&mut self) {
         self.lines = None;
         if let Some(writer) = self.writer.take() {

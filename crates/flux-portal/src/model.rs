@@ -81,7 +81,6 @@ pub(crate) fn lengths(session: &mut Session, question: &Question, version: &Vers
     Ok(Answer { value, meta })
 }
 
-/// Day by day.
 pub(crate) fn days(
     session: &mut Session,
     question: &Question,

@@ -30,7 +30,6 @@ impl Networks {
     }
 }
 
-/// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,

@@ -90,7 +90,6 @@ impl Cookies {
     }
 }
 
-/// Which cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cookie {
     Session,

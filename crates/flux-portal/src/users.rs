@@ -14,18 +14,18 @@ use crate::password;
 pub enum Action {
     /// A new account, with the role `user` unless told otherwise.
     Add {
-        /// Its role.
+        /// Its role, as the table will store it.
         role: Option<String>,
     },
-    /// All accounts.
+    /// Shows all accounts; changes nothing.
     List,
-    /// Another password.
+    /// Replaces the password, and ends the account's sessions.
     Password,
     /// May no longer log in.
     Disable,
     /// May log in again.
     Enable,
-    /// Another role.
+    /// Replaces the role, as the table stores it.
     Role(String),
 }
 

@@ -13,18 +13,18 @@ use crate::defect::Effect;
 /// Name of the manifest, beside the files.
 pub const MANIFEST: &str = "manifest.json";
 
-/// A delivery.
+/// What a generated delivery holds, and what tools must make of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// First day.
+    /// First day, ISO.
     pub from: String,
-    /// Last day.
+    /// Last day, ISO, included.
     pub to: String,
     /// Number of days.
     pub days: u32,
-    /// Seed.
+    /// Seed of the random numbers: one seed, one delivery.
     pub seed: u64,
-    /// Density.
+    /// Density of the breakdowns; 1 is that of real deliveries.
     pub scale: f64,
     /// Number of the revision, 0 for a first delivery.
     pub revision: u32,
@@ -59,9 +59,9 @@ pub struct FileReport {
     pub table: String,
     /// Encoding.
     pub encoding: String,
-    /// Separator.
+    /// Character between fields.
     pub separator: String,
-    /// Size.
+    /// Size in bytes.
     pub bytes: u64,
     /// BLAKE3, in hexadecimal.
     pub blake3: String,
@@ -141,7 +141,7 @@ pub struct Totals {
     pub stored: u64,
     /// Sum of their volumes.
     pub volume: u64,
-    /// Size.
+    /// Size in bytes.
     pub bytes: u64,
 }
 

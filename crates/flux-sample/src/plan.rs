@@ -18,7 +18,7 @@ pub struct Plan {
     pub scale: f64,
     /// 0 for the first delivery; `N` for the `N`th revision of the same span: volumes revised, keys withdrawn, keys new.
     pub revision: u32,
-    /// Which files.
+    /// Which files: the weekly ten, or raw exports.
     pub layout: Layout,
     /// How zones are named.
     pub zones: ZoneStyle,

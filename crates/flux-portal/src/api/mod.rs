@@ -15,7 +15,6 @@ use crate::failure::Failure;
 use crate::list::Row;
 use flux_core::db::Database;
 
-/// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Whoever has logged in or has a token; everyone where the portal is public.
@@ -35,7 +34,6 @@ pub(crate) struct Context<'a> {
     pub(crate) version: &'a Version,
 }
 
-/// An answer.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) body: Value,
@@ -65,7 +63,6 @@ fn row(value: &impl Serialize) -> Result<Row, Failure> {
     }
 }
 
-/// An address.
 pub(crate) struct Endpoint {
     /// Below the base, without `.php`.
     pub(crate) path: &'static str,
@@ -83,7 +80,6 @@ const fn closed(path: &'static str) -> Endpoint {
     Endpoint { path, access: Access::Nobody, live: true, answer: |_| Err(Failure::Internal) }
 }
 
-/// All addresses.
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     figures("/api/infographie/infographie_indicateurs_cles", figures::key_figures),

@@ -25,7 +25,6 @@ const HTML: &str = "text/html; charset=utf-8";
 
 type App_ = State<Arc<App>>;
 
-/// A JSON address.
 pub(crate) async fn api(
     endpoint: &'static Endpoint,
     State(app): App_,
@@ -71,7 +70,6 @@ pub(crate) async fn api(
     Ok(given(&kept, &headers))
 }
 
-/// A page.
 pub(crate) async fn page(
     page: &'static Page,
     State(app): App_,

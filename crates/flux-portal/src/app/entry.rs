@@ -27,12 +27,12 @@ pub(crate) async fn home(State(app): Shared) -> Redirect {
     Redirect::to(&app.config.path("/dashboard"))
 }
 
-/// The process lives.
+/// 200 while the process lives.
 pub(crate) async fn alive() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
 }
 
-/// The database answers.
+/// 200 while the database answers, else the failure's status.
 pub(crate) async fn ready(State(app): Shared) -> Response {
     match app.pool.stamp().await {
         Ok(_) => alive().await,
@@ -195,7 +195,6 @@ async fn welcome(app: &App, who: &Who, account: Account, path: &str) -> Result<R
     Ok(response)
 }
 
-/// Ends the session.
 pub(crate) async fn logout(
     State(app): Shared,
     Extension(who): Extension<Who>,

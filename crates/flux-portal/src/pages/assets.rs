@@ -25,7 +25,6 @@ impl Asset {
         format!("{}?v={}", config.path(self.path), self.made.1)
     }
 
-    /// The file.
     pub(crate) fn response(&self) -> Response {
         let kept = "public, max-age=31536000, immutable";
         ([(header::CONTENT_TYPE, self.content_type), (header::CACHE_CONTROL, kept)], self.made.0.clone())
@@ -50,5 +49,4 @@ pub(crate) static SCRIPT: Asset = Asset::new("/static/portail.js", "text/javascr
 pub(crate) static ICON: Asset =
     Asset::new("/static/portail.svg", "image/svg+xml", || made(include_str!("../../static/portail.svg").to_owned()));
 
-/// All of them.
 pub(crate) static ALL: [&Asset; 3] = [&STYLE, &SCRIPT, &ICON];

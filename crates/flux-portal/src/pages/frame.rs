@@ -48,7 +48,6 @@ pub(super) fn ways(config: &Config, place: Place, query: &str) -> Markup {
     }
 }
 
-/// A whole page.
 pub(crate) fn frame(frame: &Frame<'_>, content: &Content) -> Markup {
     let config = frame.config;
     html! {

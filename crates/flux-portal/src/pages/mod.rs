@@ -79,7 +79,6 @@ const fn drawing(path: &'static str, bytes: fn(&mut Context<'_>) -> Result<Vec<u
     File { path, content_type: SVG, saved: false, bytes }
 }
 
-/// All files.
 pub(crate) const FILES: &[File] = &[
     drawing("/graphiques/jours.svg", drawings::days),
     drawing("/graphiques/departements.svg", drawings::departements),

@@ -27,7 +27,6 @@ const WIDTH: f64 = PAGE.0 - 2.0 * MARGIN;
 /// Dots of the PNG per dot of the page: 192 per inch.
 const SCALE: f32 = 2.0;
 
-/// Everything on it.
 struct Poster {
     figures: Indicators,
     days: Series,

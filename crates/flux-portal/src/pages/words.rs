@@ -35,7 +35,6 @@ pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".into(), |share| format!("{}{THIN}%", decimal(share)))
 }
 
-/// One decimal.
 fn decimal(value: f64) -> String {
     let text = format!("{value:.1}");
     let (whole, tenths) = text.split_once('.').unwrap_or((&text, "0"));
