@@ -364,3 +364,38 @@ fn a_clock_that_was_set_back_costs_no_backup() {
     assert_eq!((support::codes(&json), json["removed"].as_array().unwrap().len()), (vec!["backup-doubtful"], 0));
     assert_eq!(home.list("data/backups").len(), 2);
 }
+
+#[test]
+fn tables_that_keep_their_own_history_are_saved_and_seen() {
+    if flux_test::is_mysql() {
+        return;
+    }
+    let (db, home) = prepared(40);
+    // One whose period the server hides, one that names it, in the way of older releases.
+    db.exec(
+        "ALTER TABLE fact_diurnes ADD SYSTEM VERSIONING;
+         UPDATE fact_diurnes SET volume = volume + 1;
+         CREATE TABLE dim_communes_suivies (id INT PRIMARY KEY, nom VARCHAR(50),
+           debut TIMESTAMP(6) GENERATED ALWAYS AS ROW START, fin TIMESTAMP(6) GENERATED ALWAYS AS ROW END,
+           PERIOD FOR SYSTEM_TIME (debut, fin)) WITH SYSTEM VERSIONING;
+         INSERT INTO dim_communes_suivies (id, nom) VALUES (1, 'Murat'), (2, 'Vic');
+         DELETE FROM dim_communes_suivies WHERE id = 2;",
+    );
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_diurnes FOR SYSTEM_TIME ALL"), "80");
+    let volume = db.scalar("SELECT SUM(volume) FROM fact_diurnes");
+    let json = home.tool(TOOL).args(["--all", "--json"]).run().expect_code(0).json();
+    assert_eq!(json["without_history"], serde_json::json!(["dim_communes_suivies", "fact_diurnes"]));
+    let rows =
+        |name: &str| json["tables"].as_array().unwrap().iter().find(|t| t["table"] == name).unwrap()["rows"].clone();
+    assert_eq!((rows("fact_diurnes"), rows("dim_communes_suivies")), (40.into(), 1.into()));
+    let known = home.tool("tables-info").arg("--json").run().json();
+    assert!(known["tables"].as_array().unwrap().iter().any(|table| table["name"] == "fact_diurnes"), "{known}");
+    home.tool("check-status").run().expect_code(0);
+
+    db.exec("DELETE FROM fact_diurnes; DELETE FROM dim_communes_suivies");
+    let restored = home.tool("restore-critical").arg("--yes").run();
+    assert!([0, 3].contains(&restored.code), "{restored}");
+    assert_eq!((db.count("fact_diurnes"), db.scalar("SELECT SUM(volume) FROM fact_diurnes")), (40, volume));
+    assert_eq!(db.column("SELECT nom FROM dim_communes_suivies"), ["Murat"]);
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED' AND table_name NOT LIKE '%avant'"), "2");
+}

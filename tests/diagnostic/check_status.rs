@@ -238,3 +238,57 @@ fn facts_whose_dimension_row_is_gone_are_told_with_their_mend() {
     let json = world.tool("check-status").args(["--test", "--json"]).run().sane().json();
     assert_eq!((orphans(&json), &json["facts"]), (Vec::new(), &Value::Null));
 }
+
+#[test]
+fn a_delivery_that_is_overdue_is_named_with_the_way_to_it() {
+    let world = World::whole();
+    let late = |age: &str, code: i32| {
+        world.tool("check-status").args(["--max-age", age, "--json"]).run().sane().expect_code(code).json()
+    };
+    // Nothing was ever delivered.
+    let json = late("3j", 3);
+    assert_eq!((codes(&json), &json["last_delivery"]), (vec!["delivery-overdue"], &Value::Null));
+    world.others();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
+    world.tool("update-temp-tables").run().sane().expect_code(0);
+    let json = late("3j", 0);
+    assert_eq!(json["max_age_s"], 3 * 86_400);
+    // It came four days ago, and was loaded again today.
+    world.db.exec("UPDATE flux_import_history SET finished_at = finished_at - INTERVAL 4 DAY");
+    world.tool("update-temp-tables").arg("--force").run().sane().expect_code(0);
+    assert!(world.db.count("flux_import_history") > 10, "loaded again");
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    world.tool("archive-csv").run().sane().expect_code(0);
+    let json = late("3j", 3);
+    assert_eq!(codes(&json), ["delivery-overdue"]);
+    next(&json, "livraison qui tarde");
+    late("100h", 0);
+    status(&world, 0);
+    // It is here, and only waits to be imported.
+    world.nights(&["2025-07-14;Cantal;Local;Touriste;1"]);
+    let json = late("3j", 3);
+    assert!(codes(&json).contains(&"delivery-overdue"), "{json}");
+    next(&json, "update-temp-tables");
+    world.tool("update-temp-tables").run().sane().expect_code(0);
+    assert!(
+        !codes(&world.tool("check-status").args(["--max-age", "3j", "--json"]).run().json())
+            .contains(&"delivery-overdue")
+    );
+    world.tool("check-status").args(["--max-age", "bientôt"]).run().expect_code(2);
+}
+
+#[test]
+fn a_file_of_another_size_is_new_without_being_read() {
+    let world = World::whole();
+    world.others();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;1"]);
+    world.tool("update-temp-tables").run().sane().expect_code(0);
+    let path = world.home.data_temp().join("export_mobilite.csv");
+    std::fs::File::options().write(true).open(path).unwrap().set_len(200 << 30).unwrap();
+    let started = std::time::Instant::now();
+    let json = status(&world, 0);
+    assert_eq!(table(&json, "fact_lieu_activite_soir_temp")["file_state"], "new");
+    assert_eq!(table(&json, TEMP)["file_state"], "loaded");
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}

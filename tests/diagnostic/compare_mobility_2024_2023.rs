@@ -157,3 +157,38 @@ fn unknown_names_and_years_say_what_is_known() {
     db.exec("DROP TABLE fact_lieu_activite_soir");
     assert_eq!(run(&["--json", "--period", "fete"]).expect_code(1).json()["error"]["code"], "table-missing");
 }
+
+#[test]
+fn a_csv_goes_into_what_is_there_and_replaces_no_device_and_no_link() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+    let db = database();
+    let home = Home::new(&db);
+    let run =
+        |to: &str| home.tool("compare-mobility-2024-2023").args(["--period", "fete", "--csv", to]).run().expect_code(0);
+    let header = "code_insee;nom_commune;visiteurs_2024";
+    let plain = run("plain.csv");
+    for stdout in ["/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"] {
+        let both = run(stdout);
+        assert!(both.stdout.starts_with(header), "{stdout}: {both}");
+        assert_eq!(both.stdout, home.read("plain.csv") + &plain.stdout.replace("plain.csv", stdout), "{stdout}");
+    }
+    run("/dev/null");
+    assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    assert!(run("/dev/stderr").stderr.contains(header));
+    // Redirected by a shell into files, of which nothing that stands there is lost.
+    home.write("out.txt", "avant\n");
+    home.write("err.txt", "avant\n");
+    let program = flux_test::bin_dir().join("compare-mobility-2024-2023").display().to_string();
+    for (to, file) in [("/dev/stdout", "out.txt"), ("/dev/stderr", "err.txt"), ("/dev/fd/2", "err.txt")] {
+        let script = format!("{program} --period fete --csv {to} >>out.txt 2>>err.txt");
+        flux_test::Tool::program("/bin/sh").home(&home).args(["-c", &script]).run().expect_code(0);
+        let text = home.read(file);
+        assert!(text.starts_with("avant\n") && text.contains(header), "{to}: {text}");
+    }
+    home.write("prive.csv", "ancien");
+    std::fs::set_permissions(home.join("prive.csv"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    symlink("prive.csv", home.join("lien.csv")).unwrap();
+    run("lien.csv");
+    assert!(home.join("lien.csv").is_symlink() && home.read("prive.csv").starts_with(header));
+    assert_eq!(std::fs::metadata(home.join("prive.csv")).unwrap().permissions().mode() & 0o777, 0o600);
+}

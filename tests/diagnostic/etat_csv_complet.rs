@@ -141,3 +141,54 @@ fn every_other_file_of_the_folder_is_named_for_what_it_is() {
         json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect();
     assert_eq!(codes.iter().filter(|code| **code == "file-unexpected").count(), 9);
 }
+
+/// A file of 200 GiB, of which the disk holds the header only.
+fn sparse(home: &Home, name: &str) {
+    let path = home.write_csv(name, NUITEE);
+    std::fs::File::options().write(true).open(path).unwrap().set_len(200 << 30).unwrap();
+}
+
+#[test]
+fn a_file_of_hundreds_of_gigabytes_is_told_first_and_its_reading_ends_at_once() {
+    for signal in ["TERM", "INT"] {
+        let home = Home::without_db();
+        sparse(&home, "duree_sejour.csv");
+        let mut running = home.tool(TOOL).spawn();
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        assert!(running.is_running());
+        let asked = std::time::Instant::now();
+        running.signal(signal);
+        let outcome = running.wait().expect_code(1).expect_stderr("200,0 Gio").expect_stderr("Ctrl-C");
+        assert!(asked.elapsed() < std::time::Duration::from_secs(1), "{:?}\n{outcome}", asked.elapsed());
+    }
+}
+
+/// Puts `name` below so many folders of 240 letters each, from the innermost outward: no path of it can be written out.
+fn too_deep(home: &Home, folders: u32, name: &str) {
+    let place = |number: u32| home.data_temp().join(number.to_string());
+    home.write_csv(&format!("0/{name}"), "x");
+    for number in 1..=folders {
+        std::fs::create_dir(place(number)).unwrap();
+        std::fs::rename(place(number - 1), place(number).join("d".repeat(240))).unwrap();
+    }
+}
+
+#[test]
+fn a_path_that_is_too_long_is_told_and_the_rest_is_read() {
+    let home = Home::without_db();
+    home.tool("generate-sample-data").args(["--days", "1", "--scale", "0.1"]).run().expect_code(0);
+    std::fs::remove_file(home.data_temp().join("duree_sejour.csv")).unwrap();
+    too_deep(&home, 18, "duree_sejour.csv");
+    home.write_csv("zzz.txt", "x");
+    let outcome = run(&home).expect_code(3);
+    let json = outcome.json();
+    let deep = file(&json, "duree_sejour.csv");
+    assert!(deep["path"].as_str().unwrap().len() > 4096, "{deep}");
+    assert!(deep["error"].as_str().unwrap().contains("trop long"), "{deep}");
+    assert!(
+        !outcome.stdout.contains("File name too long") && !outcome.stderr.contains("File name too long"),
+        "{outcome}"
+    );
+    assert_eq!(json["unexpected"][0]["file"], "zzz.txt", "what comes after it is read");
+    assert_eq!(file(&json, "duree_sejour_fr.csv")["state"], "present");
+}

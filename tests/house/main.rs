@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod architecture;
+mod authentication;
 mod documents;
 mod flux;
 mod flux_doctor;

@@ -100,3 +100,36 @@ fn a_binary_log_of_statements_takes_a_week_or_says_why_not() {
     }
     assert_eq!(rows(&world, ""), delivered);
 }
+
+#[test]
+fn settings_of_the_server_change_nothing_of_a_week() {
+    let Some(server) = Server::dedicated::<&str>([]) else { return };
+    let db = server.new_db();
+    let world = World { home: Home::new(&db), db };
+    // A backup of two rows a table, and connections that end with each transaction: what a careful host may set for all.
+    for setting in ["sql_select_limit = 2", "completion_type = 'RELEASE'"] {
+        world.db.admin_exec(&format!("SET GLOBAL {setting}"));
+    }
+    world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
+    assert!(world.db.count("dim_departements") > 90);
+    world.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().sane().expect_code(0);
+    let delivered = lines(&world);
+    for name in ["update-temp-tables", "migrate-temp-to-main", "verify-migration", "cleanup-temp"] {
+        let _ = world.tool(name).run().sane().expect_code(0);
+    }
+    assert_eq!((rows(&world, ""), rows(&world, "_temp")), (delivered, 0));
+    let volume = world.db.scalar("SELECT SUM(volume) FROM fact_nuitees");
+    let backup = world.tool("backup-critical").arg("--json").run().sane().expect_code(0).json();
+    let saved =
+        |name: &str| backup["tables"].as_array().unwrap().iter().find(|t| t["table"] == name).unwrap()["rows"].clone();
+    assert_eq!(saved("fact_nuitees"), world.db.count("fact_nuitees"));
+    assert_eq!(saved("dim_communes"), world.db.count("dim_communes"));
+    // The dump's program would have the server's settings.
+    assert_eq!(refused(world.tool("backup-critical").arg("--dump")), "config");
+    let restore = world.tool("restore-critical").arg("--yes").run().sane();
+    assert!([0, 3].contains(&restore.code), "{restore}");
+    assert_eq!((rows(&world, ""), world.db.scalar("SELECT SUM(volume) FROM fact_nuitees")), (delivered, volume));
+    let _ = world.tool("flux").arg("doctor").run().sane();
+    world.db.admin_exec("SET GLOBAL sql_select_limit = DEFAULT");
+    let _ = world.tool("backup-critical").arg("--dump").run().sane().expect_code(0);
+}

@@ -152,3 +152,26 @@ fn a_killed_run_leaves_nothing_that_the_next_does_not_mend() {
     assert!(home.list("logs").iter().all(|name| !name.ends_with(".partial")));
     home.tool(TOOL).args(["--size", "0"]).run().expect_code(2);
 }
+
+#[test]
+fn a_folder_that_becomes_a_link_meanwhile_leads_to_no_other_files() {
+    // The rename of a live log, then the compression of a rotated one.
+    for (name, left) in [("a.log", "a-2"), ("a-20250101T000000Z.log", "a-20250101T000000Z.log.gz")] {
+        let (home, victim) = (Home::without_db(), Home::without_db());
+        home.write(format!("logs/{name}"), "2025-01-01 tout\n");
+        victim.write(name, "2025-01-01 précieux\n");
+        let mut running = home.tool(TOOL).arg("--force").fail_at("file.publish", "pause").spawn();
+        running.wait_paused();
+        fs::rename(home.join("logs"), home.join("ailleurs")).unwrap();
+        symlink(victim.path(), home.join("logs")).unwrap();
+        running.resume();
+        let outcome = running.wait();
+        assert_eq!(victim.list("."), [name, "data"].map(str::to_owned), "{outcome}");
+        assert_eq!(victim.read(name), "2025-01-01 précieux\n", "{outcome}");
+        let names = home.list("ailleurs");
+        assert!(
+            names.iter().any(|found| found.starts_with(left)) && !names.iter().any(|found| found == name),
+            "{names:?}"
+        );
+    }
+}

@@ -332,3 +332,31 @@ fn a_table_without_transactions_is_not_written_to() {
     run(&home, "update-temp-tables", &["--only", "frequentation_nuitee"]).expect_code(0);
     assert_eq!(db.count("fact_nuitees_temp"), 1);
 }
+
+#[test]
+fn an_engine_that_shows_rows_of_other_tables_is_not_to_be_converted() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    db.exec(
+        "CREATE TABLE morceaux LIKE fact_nuitees_temp; ALTER TABLE morceaux ENGINE=MyISAM; DROP TABLE fact_nuitees_temp;
+         CREATE TABLE fact_nuitees_temp LIKE morceaux; ALTER TABLE fact_nuitees_temp ENGINE=MERGE UNION=(morceaux)",
+    );
+    home.write_csv("frequentation_nuitee.csv", format!("{NIGHTS}2025-07-07;Cantal;NonLocal;Touriste;701\n"));
+    let outcome = run(&home, "update-temp-tables", &["--json"]).expect_code(1);
+    assert_eq!(outcome.json()["error"]["code"], "engine-unsafe", "{outcome}");
+    for (tool, arguments) in [
+        ("update-temp-tables", &["--json"][..]),
+        ("adopt-database", &["--json"]),
+        ("adopt-database", &["--json", "--apply"]),
+        ("simple-test", &["--json"]),
+        ("diagnostic-migration", &["--json"]),
+        ("tables-info", &["--json"]),
+        ("flux", &["doctor", "--json"]),
+    ] {
+        let outcome = run(&home, tool, arguments);
+        assert!(outcome.stdout.contains("MRG_M") && !outcome.stdout.contains("ENGINE=InnoDB"), "{tool}: {outcome}");
+    }
+    let sql = "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'fact_nuitees_temp'";
+    assert!(db.scalar(sql).starts_with("MRG_M"));
+}

@@ -92,3 +92,23 @@ fn a_missing_or_impossible_cache() {
     home.tool(TOOL).run().expect_code(1).expect_stderr("pas un dossier");
     home.tool(TOOL).args(["--older-than", "zero"]).run().expect_code(2);
 }
+
+#[test]
+fn a_folder_that_becomes_a_link_meanwhile_leads_to_no_other_files() {
+    for (tool, arguments) in [(TOOL, &[][..]), ("cache-admin", &["purge"]), ("cleanup-old-cache", &["--max-age", "0"])]
+    {
+        let (home, victim) = (filled(), Home::without_db());
+        victim.write("2025/ete/b.json", "précieux");
+        victim.write("a.json", "précieux");
+        let mut running = home.tool(tool).args(arguments).fail_at("file.remove", "pause").spawn();
+        running.wait_paused();
+        // The first file of all is deep in this folder.
+        fs::rename(home.join("cache/infographie"), home.join("ailleurs")).unwrap();
+        symlink(victim.path(), home.join("cache/infographie")).unwrap();
+        running.resume();
+        let outcome = running.wait();
+        assert!(victim.join("2025/ete/b.json").exists() && victim.join("a.json").exists(), "{tool}: {outcome}");
+        assert!(!home.join("ailleurs/2025/ete/b.json").exists(), "{tool}: {outcome}");
+        assert!(!home.join("cache/d.json").exists(), "{tool}: {outcome}");
+    }
+}

@@ -1,7 +1,7 @@
 //! `test-api-simple`: three calls, the third only with a token.
 
 use flux_test::Home;
-use support::portal::{Portal, html, sound};
+use support::portal::{Portal, html, json, sound};
 
 #[test]
 fn three_calls_with_a_token_from_a_file() {
@@ -139,4 +139,31 @@ fn certificates_that_are_unknown_expired_or_of_another_name() {
     let tool = || home.tool("test-api-simple").args(["--base-url", "https://localhost:1"]);
     tool().env("PORTAL_CA", "vide.pem").run().expect_code(1).expect_stderr("aucun certificat PEM");
     tool().env("PORTAL_CA", "absent.pem").run().expect_code(1).expect_stderr("introuvable");
+}
+
+#[test]
+fn an_answer_of_millions_of_values_takes_no_memory() {
+    for (mebibytes, code) in [(31, "portal-unreachable"), (7, "answer-too-large")] {
+        let body = |filler: &str| format!("[{}[]]", filler.repeat((mebibytes << 20) / filler.len()));
+        for filler in ["[],", "{\"a\":0},", "\"é\",", "null,"] {
+            let portal = Portal::always(json(body(filler)));
+            let home = Home::without_db();
+            for tool in ["test-api-simple", "test-infographie-apis"] {
+                let run = home.tool(tool).args(["--base-url", &portal.base, "--json"]).env("API_TOKEN", "abc123");
+                let outcome = run.limit(std::time::Duration::from_secs(120)).run();
+                assert!(outcome.peak_rss_kib < 96 << 10, "{tool} {filler}: {} KiB", outcome.peak_rss_kib);
+                println!("{tool} {mebibytes} Mio {filler}: {} KiB", outcome.peak_rss_kib);
+                let found = support::codes(&outcome.json()).iter().all(|found| *found == code);
+                assert!(found, "{tool} {filler}: {outcome}");
+            }
+        }
+    }
+    // One text, and what is no JSON at all.
+    for body in [format!("[\"{}\"]", "a, ".repeat(7 << 18)), "a ".repeat(7 << 19), "[{".repeat(40_000)] {
+        let portal = Portal::always(json(body));
+        let home = Home::without_db();
+        let outcome = home.tool("test-api-simple").args(["--base-url", &portal.base, "--json"]).run();
+        assert!(outcome.peak_rss_kib < 96 << 10, "{} KiB", outcome.peak_rss_kib);
+        println!("{} KiB", outcome.peak_rss_kib);
+    }
 }

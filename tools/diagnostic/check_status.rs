@@ -1,11 +1,13 @@
 //! `check-status`: where the weekly import stands, and what to do next.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::health;
+use flux_core::health::{self, StatusOptions};
 use flux_core::report::Report;
+use flux_core::upkeep;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-status",
@@ -15,7 +17,7 @@ Lit : les CSV déposés (pour savoir s'ils sont déjà chargés), l'historique d
 temporaires et principales. N'écrit rien.
 Coût : une lecture des CSV à la vitesse du disque et une comparaison par index. Peut être relancé à volonté.
 Codes de sortie : 0 rien à signaler, 1 base inaccessible, 3 à regarder (table absente, import en échec,
-lignes rejetées ou contradictoires).",
+lignes rejetées ou contradictoires, livraison plus ancienne que --max-age).",
     command: flux_cli::command::<Args>,
     run: |tool, arguments| flux_cli::run(tool, arguments, run),
     ..Tool::DEFAULT
@@ -23,6 +25,9 @@ lignes rejetées ou contradictoires).",
 
 #[derive(Debug, clap::Args)]
 struct Args {
+    /// Âge de la dernière livraison au-delà duquel la suivante est en retard (code 3) : 10j, 240h
+    #[arg(long, value_name = "ÂGE", value_parser = upkeep::parse_age)]
+    max_age: Option<Duration>,
     #[command(flatten)]
     space: SpaceArgs,
 }
@@ -32,5 +37,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    health::status(&context.settings, &context.database()?, args.space.space())
+    let options = StatusOptions { space: args.space.space(), max_age: args.max_age };
+    health::status(&context.settings, &context.database()?, options, &context.progress)
 }

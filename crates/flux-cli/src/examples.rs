@@ -46,6 +46,7 @@ const EXAMPLES: &[Example] = &[
     ("cache-admin cleanup --category infographie", "retirer les fichiers périmés des infographies"),
     ("cache-admin purge --dry-run", "ce qu'une purge retirerait"),
     ("check-status", "où en est chaque table, et que faire maintenant"),
+    ("check-status --max-age 10j", "et la livraison qui tarde est signalée"),
     ("check-zones", "la couverture des zones, table par table"),
     ("cleanup-old-cache --older-than 7j", "retirer les caches de plus d'une semaine"),
     ("compare-mobility-2024-2023 --year 2024 --reference 2023 --period vacances_ete --limit 20", "les communes qui gagnent et qui perdent"),

@@ -10,8 +10,8 @@ use ureq::{Agent, http};
 use flux_core::error::{Error, Result};
 use flux_core::settings::Settings;
 
-/// Larger answers are not read.
-const MAX_BODY: u64 = 32 << 20;
+/// Larger answers are not read: those of the portal have some hundred kilobytes at most.
+const MAX_BODY: u64 = 8 << 20;
 
 /// How to reach the portal.
 #[derive(Debug, Clone, Default)]

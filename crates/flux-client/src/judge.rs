@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::endpoints::{Endpoint, Field, Kind, Shape};
 use crate::http::{Answer, Client, Exchange};
-use flux_core::report::{Code, Finding, plural};
+use flux_core::files::is_heavy_json;
+use flux_core::report::{Code, Finding, bytes, plural};
 
 /// Characters of the portal's own text that a message quotes.
 const EXCERPT: usize = 160;
@@ -143,7 +145,8 @@ pub(super) fn status_finding(client: &Client, place: &str, exchange: &Exchange, 
             error(format!("service indisponible (503){wait}"), "le portail est arrêté ou en maintenance")
         }
         500..=599 => {
-            let text = excerpt(&client.without_token(&text_of(&String::from_utf8_lossy(&answer.body))));
+            let text = String::from_utf8_lossy(&answer.body);
+            let text = excerpt(&client.without_token(&text_of(beginning(&text))));
             let text = if text.is_empty() { text } else { format!(" : {text}") };
             error(
                 format!("erreur du serveur ({}){text}", answer.status),
@@ -161,18 +164,25 @@ pub(super) fn read_json(client: &Client, place: &str, answer: &Answer) -> Result
         let finding = Finding::error(Code::AnswerEmpty, place, "réponse vide (statut 200)");
         return Err(Box::new(finding.action("le script s'est arrêté sans rien dire : regardez les journaux de PHP")));
     }
+    if is_heavy_json(body) {
+        let message = format!(
+            "réponse de {}, avec plus d'éléments qu'aucun appel n'en a : elle n'est pas lue",
+            bytes(body.len() as u64)
+        );
+        let finding = Finding::error(Code::AnswerTooLarge, place, message);
+        return Err(Box::new(finding.action("baissez --limit, ou regardez ce que ce script renvoie")));
+    }
     let reason = match serde_json::from_slice(body) {
         Ok(document) => return Ok(client.document_without_token(document)),
         Err(reason) => reason,
     };
     let text = String::from_utf8_lossy(body);
-    let quoted = |text: &str| excerpt(&client.without_token(&text_of(text)));
+    let quoted = |text: &str| excerpt(&client.without_token(&text_of(beginning(text))));
     let looks_html = answer.content_type.contains("html") || text.trim_start().starts_with('<');
     // A PHP warning printed before the document.
     let start = text.char_indices().filter(|(_, c)| matches!(c, '{' | '['));
-    let embedded = start
-        .take(50)
-        .any(|(at, _)| at > 0 && serde_json::from_str::<Value>(text[at..].trim()).is_ok_and(|v| !v.is_number()));
+    let embedded =
+        start.take(50).any(|(at, _)| at > 0 && serde_json::from_str::<IgnoredAny>(text[at..].trim()).is_ok());
     let finding = if embedded {
         Finding::error(Code::NotJson, place, format!("du texte précède le JSON : {}", quoted(&text)))
             .action("coupez display_errors en production et corrigez l'avertissement de PHP")
@@ -348,6 +358,13 @@ fn text_of(html: &str) -> String {
         }
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// As much of a text as can matter to an excerpt, markup included.
+fn beginning(text: &str) -> &str {
+    const MOST: usize = 64 << 10;
+    let end = (0..=text.len().min(MOST)).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 fn excerpt(text: &str) -> String {

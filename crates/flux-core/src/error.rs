@@ -348,6 +348,12 @@ pub(crate) mod codes {
     pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169, 1180, 1047, 3101];
     /// Of these, those of a node that another one may stand in for; read-only, which a node is until it is elected.
     pub(crate) const OF_NODE: &[u16] = &[1053, 1180, 1047, 3101, 3169, 1290, 1836];
+    /// Numbers of MySQL's own clients. A server that asks for the password itself and has not proved who it is.
+    pub(crate) const SERVER_UNPROVED: u16 = 2061;
+    /// A kind of account that the client does not know; its name is the message.
+    pub(crate) const AUTH_UNSUPPORTED: u16 = 2059;
+    /// An answer that is none of a server of this kind.
+    pub(crate) const MALFORMED_PACKET: u16 = 2027;
     /// A transaction that the cluster does not take: its write set is too large, or a hook of the replication has refused it.
     pub(crate) const NOT_REPLICATED: &[u16] = &[1105, 3100, 3231];
 }
@@ -368,12 +374,17 @@ fn busy_hint(connections: &[u64]) -> String {
 /// The server's own words without the driver's wrapping.
 fn describe(error: &mysql::Error) -> String {
     if let (Some(limit), mysql::Error::MySqlError(server)) = (HostLimit::of(error), error) {
-        return format!("{} (erreur {})", limit.what(), server.code);
+        let kind =
+            if server.code == codes::AUTH_UNSUPPORTED { format!(" : {}", server.message) } else { String::new() };
+        return format!("{}{kind} (erreur {})", limit.what(), server.code);
     }
     match error {
         mysql::Error::MySqlError(server) if server.code == 1054 => {
             let column = quoted_name(&server.message).unwrap_or_else(|| server.message.clone());
             format!("la colonne {column} n'existe pas (erreur 1054)")
+        }
+        mysql::Error::MySqlError(server) if server.code == codes::MALFORMED_PACKET => {
+            format!("la réponse n'est pas celle qu'attend la connexion (erreur {})", server.code)
         }
         mysql::Error::MySqlError(server) => format!("{} (erreur {})", server.message, server.code),
         mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, text, kind)))) => {
@@ -403,6 +414,9 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             1044 => "demandez à l'administrateur les droits de cet utilisateur sur cette base",
             1049 => "créez la base ou corrigez DB_DATABASE, puis lancez `ensure-schema --seed`",
             1040 => "le serveur est saturé : relancez dans quelques minutes",
+            codes::MALFORMED_PACKET => {
+                "vérifiez DB_HOST et DB_PORT (est-ce bien un serveur MySQL ou MariaDB ?) et que DB_PASSWORD n'est pas vide"
+            }
             _ => match HostLimit::of(error) {
                 Some(limit) => limit.hint(),
                 None => "vérifiez les réglages DB_* dans .env, puis essayez `simple-test`",
@@ -426,7 +440,7 @@ pub(crate) fn is_without_room(error: &mysql::Error) -> bool {
     HostLimit::of(error) == Some(HostLimit::Connections)
 }
 
-/// What the host of a database allows an account, the state of the account, and a setting that it chose for all.
+/// What the host of a database allows an account, the state and the kind of the account, and a setting that it chose for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostLimit {
     /// Connections at a time.
@@ -439,6 +453,10 @@ pub(crate) enum HostLimit {
     Locked,
     /// The binary log takes statements, which the isolation of ours cannot be written as.
     Binlog,
+    /// The account is of a kind that these tools do not know.
+    Authentication,
+    /// The server asks for the password itself, and nothing proves who it is.
+    Unproved,
 }
 
 impl HostLimit {
@@ -451,6 +469,9 @@ impl HostLimit {
             1820 | 1862 => Self::Expired,
             3118 | 4151 => Self::Locked,
             1662 | 1663 | 1665 => Self::Binlog,
+            // 1251: the server, of a client that is too old for the account.
+            codes::AUTH_UNSUPPORTED | 1251 => Self::Authentication,
+            codes::SERVER_UNPROVED => Self::Unproved,
             _ => return None,
         })
     }
@@ -462,6 +483,10 @@ impl HostLimit {
             Self::Expired => "le mot de passe du compte a expiré",
             Self::Locked => "le compte est verrouillé",
             Self::Binlog => "le journal binaire du serveur, en mode STATEMENT, n'accepte pas cette écriture",
+            Self::Authentication => "le compte s'authentifie d'une façon que les outils ne connaissent pas",
+            Self::Unproved => {
+                "le serveur demande le mot de passe lui-même, et rien ne prouve qui il est : il n'a pas été donné"
+            }
         }
     }
 
@@ -478,6 +503,15 @@ impl HostLimit {
             Self::Expired => "changez-le (ALTER USER … IDENTIFIED BY …), puis mettez DB_PASSWORD à jour",
             Self::Locked => "demandez à l'administrateur ALTER USER … ACCOUNT UNLOCK",
             Self::Binlog => "demandez à l'administrateur SET GLOBAL binlog_format = 'ROW' (ou MIXED)",
+            Self::Authentication => {
+                "demandez à l'administrateur un compte par mot de passe : sur MySQL, ALTER USER … IDENTIFIED WITH \
+             caching_sha2_password BY '…' ; sur MariaDB, ALTER USER … IDENTIFIED VIA ed25519 USING PASSWORD('…') ou \
+             mysql_native_password USING PASSWORD('…')"
+            }
+            Self::Unproved => {
+                "sur cette machine, donnez DB_SOCKET ; ailleurs, DB_SSL_MODE=VERIFY_CA et DB_SSL_CA ; sans TLS, \
+             DB_SERVER_PUBLIC_KEY, la clé publique du serveur (public_key.pem de son dossier de données)"
+            }
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | `db.committed` | after a COMMIT, before its answer is believed |
 //! | `load.rows` | before a piece of the rows goes to the server |
 //! | `backup.table` | before the rows of a table are read for a backup |
+//! | `file.remove` | before a file of a cache is removed |
 //! | `file.publish` | before a finished file or folder gets its name |
 
 use crate::error::Result;

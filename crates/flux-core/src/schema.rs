@@ -315,6 +315,9 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
     Ok(tables)
 }
 
+/// What makes a table of `information_schema` one that holds rows: MariaDB tells those apart that keep their own history.
+pub(crate) const IS_TABLE: &str = "table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')";
+
 /// Engines whose tables keep their rows when they are converted; of a table that is a view of others (FEDERATED, MERGE, SPIDER…) only
 /// its owner knows what to do.
 const CONVERTIBLE: [&str; 5] = ["MyISAM", "Aria", "MEMORY", "CSV", "ARCHIVE"];
@@ -339,11 +342,13 @@ impl UnsafeEngine {
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn unsafe_engines(session: &mut Session) -> Result<Vec<UnsafeEngine>> {
-    let sql = "SELECT t.table_name AS t, t.engine AS e FROM information_schema.tables t \
-               JOIN information_schema.engines e ON e.engine = t.engine \
-               WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND COALESCE(e.transactions, 'NO') <> 'YES' \
-               ORDER BY t.table_name";
-    let tables: Vec<(String, String)> = session.rows("moteurs des tables", sql, ())?;
+    let sql = format!(
+        "SELECT t.table_name AS t, t.engine AS e FROM information_schema.tables t \
+         JOIN information_schema.engines e ON e.engine = t.engine \
+         WHERE t.table_schema = DATABASE() AND {IS_TABLE} AND COALESCE(e.transactions, 'NO') <> 'YES' \
+         ORDER BY t.table_name"
+    );
+    let tables: Vec<(String, String)> = session.rows("moteurs des tables", &sql, ())?;
     Ok(tables.into_iter().map(|(table, engine)| UnsafeEngine { table, engine }).collect())
 }
 

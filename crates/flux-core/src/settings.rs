@@ -317,11 +317,13 @@ impl Settings {
             .tcp_keepalive_time_ms(Some(60_000))
             .tcp_connect_timeout(Some(Duration::from_secs(timeout.max(1))));
         let authority = self.variables.get(&["DB_SSL_CA".into()]).map(|(path, _)| PathBuf::from(path));
+        let server_key = self.get(SERVER_KEY).map(|path| public_key(path.into())).transpose()?;
         let connection = |place: &str, tls, builder| Connection {
             target: format!("{user}@{place}/{database}"),
             database: database.clone(),
             tls,
             authority: authority.clone(),
+            server_key: server_key.clone(),
             builder,
         };
         if let Some(path) = &socket {
@@ -394,8 +396,15 @@ pub(crate) struct Connection {
     /// TLS mode in force.
     pub(crate) tls: TlsMode,
     authority: Option<PathBuf>,
+    /// The key of the server, with which the password may be sent over an open line.
+    pub(crate) server_key: Option<PathBuf>,
     builder: OptsBuilder,
 }
+
+/// A path that leads nowhere: over an open line the driver would otherwise encrypt the password with whatever key it is offered.
+const NO_KEY: &str = "/dev/null/aucune";
+/// Names the file of the server's public key.
+const SERVER_KEY: &str = "DB_SERVER_PUBLIC_KEY";
 
 impl Connection {
     /// The driver's options, with or without TLS.
@@ -408,7 +417,8 @@ impl Connection {
             ssl.with_danger_accept_invalid_certs(matches!(self.tls, TlsMode::Preferred | TlsMode::Required))
                 .with_danger_skip_domain_validation(self.tls != TlsMode::VerifyIdentity)
         });
-        Opts::from(self.builder.clone().ssl_opts(ssl))
+        let key = self.server_key.clone().unwrap_or_else(|| NO_KEY.into());
+        Opts::from(self.builder.clone().ssl_opts(ssl).server_key_path(Some(key)))
     }
 }
 
@@ -451,6 +461,23 @@ fn usual_socket() -> Option<String> {
 fn read_password(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path).map_err(Error::io("lecture du mot de passe dans", path))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// A file that holds a public key in PEM, as servers write theirs.
+fn public_key(path: PathBuf) -> Result<PathBuf> {
+    let text =
+        std::fs::read_to_string(&path).map_err(Error::io("lecture de la clé publique du serveur dans", &path))?;
+    let inside = |begin: &str, end: &str| text.split_once(begin)?.1.split_once(end).map(|(inside, _)| inside.trim());
+    let key = inside("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----")
+        .or_else(|| inside("-----BEGIN RSA PUBLIC KEY-----", "-----END RSA PUBLIC KEY-----"));
+    // Keys of less than 1024 bits protect nothing.
+    if key.is_some_and(|key| key.len() > 180 && !key.contains("-----")) {
+        return Ok(path);
+    }
+    Err(Error::Config {
+        message: format!("{} ({SERVER_KEY}) ne contient pas de clé publique RSA", path.display()),
+        hint: "donnez le fichier public_key.pem du serveur, au format PEM".into(),
+    })
 }
 
 /// `name`, `name:3307`, `[::1]:3307`, or an address of version 6 by itself.
@@ -576,6 +603,27 @@ mod tests {
         assert_eq!(unnamed_home(&elsewhere, &installed), installed);
         std::fs::write(elsewhere.join(".env"), "").unwrap();
         assert_eq!(unnamed_home(&elsewhere, &installed), elsewhere, "a home that was gone to is the one that is meant");
+    }
+
+    #[test]
+    fn the_password_is_encrypted_for_no_key_but_the_one_that_was_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("clé.pem");
+        let place = file.display().to_string();
+        let connection = |key: &str| settings(BASE, &[(SERVER_KEY, key)], ConnectionOptions::default()).connection();
+        let key_of = |key: &str| connection(key).unwrap().opts(false).get_server_key_path().map(Path::to_owned);
+        assert!(std::fs::read(key_of("").unwrap()).is_err(), "without one there is none to be read");
+        let body = "M".repeat(200);
+        for (text, fits) in [
+            (format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"), true),
+            (format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"), false),
+            ("-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n".into(), false),
+            (String::new(), false),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            assert_eq!(connection(&place).is_ok(), fits, "{text}");
+        }
+        assert!(matches!(connection("/absent.pem"), Err(Error::Io { .. })));
     }
 
     #[test]

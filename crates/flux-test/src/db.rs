@@ -3,7 +3,8 @@
 use crate::Server;
 use crate::instance::Address;
 use mysql::{Conn, Row, Value, prelude::Queryable};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// A fresh database with a user of its own, who may do everything in it and nothing elsewhere. Both go on drop.
 pub struct TestDb {
@@ -11,6 +12,8 @@ pub struct TestDb {
     name: String,
     owner: Account,
     others: std::sync::Mutex<Vec<String>>,
+    /// The file of the server's public key, which tools need to give a MySQL the password without TLS.
+    key: Option<PathBuf>,
 }
 
 /// A user of the server.
@@ -41,6 +44,7 @@ impl TestDb {
             owner: Account { user: name.clone(), password: crate::unique("Secret") },
             name,
             others: Default::default(),
+            key: public_key(server.admin()),
         };
         db.admin_exec(&format!("CREATE DATABASE `{}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", db.name));
         db.create_user(&db.owner);
@@ -70,13 +74,15 @@ impl TestDb {
 
     /// The variables by which a tool finds this database.
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut env = vec![
             ("DB_HOST", self.address.host.clone()),
             ("DB_PORT", self.address.port.to_string()),
             ("DB_DATABASE", self.name.clone()),
             ("DB_USERNAME", self.owner.user.clone()),
             ("DB_PASSWORD", self.owner.password.clone()),
-        ]
+        ];
+        env.extend(self.key.iter().map(|key| ("DB_SERVER_PUBLIC_KEY", key.display().to_string())));
+        env
     }
 
     /// A new connection as the database's user.
@@ -195,6 +201,19 @@ fn all(conn: &mut Conn, sql: &str) -> Result<(), mysql::Error> {
         rows.try_for_each(|row| row.map(drop))?;
     }
     Ok(())
+}
+
+/// The key of a MySQL, in a file that its text names.
+fn public_key(mut conn: Conn) -> Option<PathBuf> {
+    let sql = "SHOW STATUS LIKE 'Caching_sha2_password_rsa_public_key'";
+    let (_, key): (String, String) = conn.query_first(sql).expect("the server's public key")?;
+    let hash = key.bytes().fold(0u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    let path = crate::work_dir().join(format!("key-{hash:x}.pem"));
+    if !path.exists() {
+        let aside = crate::work_dir().join(crate::unique("key"));
+        fs::write(&aside, key).and_then(|()| fs::rename(&aside, &path)).expect("write the server's public key");
+    }
+    Some(path)
 }
 
 fn text(value: &Value) -> String {

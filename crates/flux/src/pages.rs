@@ -151,7 +151,7 @@ fn sections_of(name: &str) -> String {
     for variable in [
         ("APP_ENV", "local ou production : choisit DB_*_LOCAL ou DB_*_PROD"),
         ("DB_HOST, DB_PORT, DB_SOCKET, DB_DATABASE, DB_USERNAME, DB_PASSWORD", "connexion à la base"),
-        ("DB_SSL_MODE, DB_SSL_CA, DB_TIMEOUT", "chiffrement et délai de la connexion"),
+        ("DB_SSL_MODE, DB_SSL_CA, DB_SERVER_PUBLIC_KEY, DB_TIMEOUT", "chiffrement et délai de la connexion"),
         ("FLUX_HOME", "dossier de travail"),
         ("COLUMNS, NO_COLOR", "largeur des rapports hors d'un terminal ; pas de couleurs"),
     ] {

@@ -7,7 +7,7 @@ use crate::domain::catalogue::{DIMS, Dim, Space};
 use crate::error::{Error, Result};
 use crate::ledger::adoption::Origin;
 use crate::ledger::{self, Lock, adoption};
-use crate::schema;
+use crate::schema::{self, IS_TABLE};
 use crate::setup::{self, Preset, SetupOptions, names};
 
 /// The command that does all this.
@@ -108,10 +108,12 @@ fn ledger_tables(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
 
 /// Dimensions whose character set has no place for every name.
 pub(super) fn narrow_tables(session: &mut Session) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT table_name AS t, table_collation AS c FROM information_schema.tables \
-               WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_collation NOT LIKE 'utf8%' \
-               AND table_collation NOT LIKE 'uca1400%' ORDER BY table_name";
-    let tables: Vec<(String, String)> = session.rows("jeux de caractères", sql, ())?;
+    let sql = format!(
+        "SELECT table_name AS t, table_collation AS c FROM information_schema.tables \
+         WHERE table_schema = DATABASE() AND {IS_TABLE} AND table_collation NOT LIKE 'utf8%' \
+         AND table_collation NOT LIKE 'uca1400%' ORDER BY table_name"
+    );
+    let tables: Vec<(String, String)> = session.rows("jeux de caractères", &sql, ())?;
     Ok(tables.into_iter().filter(|(table, _)| DIMS.iter().any(|spec| spec.table == table)).collect())
 }
 

@@ -78,7 +78,8 @@ pub(super) fn adapt(
     });
     let mut options = options.to_owned();
     if target == Flavour::MySql {
-        options = replace(&OPTIONS, &options, |_| String::new()).replace("ENGINE=Aria", "ENGINE=InnoDB");
+        options = replace(&OPTIONS, &options, |_| String::new());
+        options = options.replace("ENGINE=Aria", "ENGINE=InnoDB").replace(" WITH SYSTEM VERSIONING", "");
     }
     let mut changed: HashMap<String, String> = HashMap::new();
     let mut map = |text: &str| {
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn options_that_mysql_does_not_know_go() {
-        let ddl = "CREATE TABLE `t` (\n  `a` int(11) NOT NULL COMMENT 'PAGE_CHECKSUM=1'\n) ENGINE=Aria DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci PAGE_CHECKSUM=1";
+        let ddl = "CREATE TABLE `t` (\n  `a` int(11) NOT NULL COMMENT 'PAGE_CHECKSUM=1'\n) ENGINE=Aria DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci PAGE_CHECKSUM=1 WITH SYSTEM VERSIONING";
         let known = known(&["utf8mb4_unicode_ci"]);
         let (statement, _) = adapt(ddl, "t", &HashSet::new(), &known, Flavour::MySql).unwrap();
         assert!(

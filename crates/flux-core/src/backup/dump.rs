@@ -10,6 +10,7 @@ use crate::db::{Database, Flavour};
 use crate::error::{Error, Result};
 use crate::files::gz::Sink;
 use crate::progress::Progress;
+use crate::report::number;
 use crate::settings::{Settings, TlsMode};
 use crate::signals;
 
@@ -23,9 +24,10 @@ pub(super) fn take(
     progress: &Progress,
     mut manifest: Manifest,
 ) -> Result<Manifest> {
+    uncut(database)?;
     manifest.snapshot_at = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
     let program = Program::find(database.flavour())?;
-    let options = options(settings, &program)?;
+    let options = options(settings, &program, database.flavour(), dir)?;
     let name = program.name;
     let mut child = Command::new(name)
         // Not `--defaults-extra-file`: what is in ~/.my.cnf would then win over DB_SSL_MODE and the account.
@@ -74,6 +76,24 @@ pub(super) fn take(
     Ok(manifest)
 }
 
+/// The program's own session has the server's settings.
+///
+/// # Errors
+/// [`Error::Config`] where one of them would cut its tables off, and neither it nor its exit code would tell.
+fn uncut(database: &Database) -> Result<()> {
+    let sql = "SELECT @@GLOBAL.sql_select_limit";
+    let limit: Option<u64> = database.session()?.first("réglages du serveur", sql, ())?;
+    // What the servers call no limit.
+    if limit.is_none_or(|limit| limit >= u64::from(u32::MAX)) {
+        return Ok(());
+    }
+    Err(Error::Config {
+        message: format!("sql_select_limit = {} couperait chaque table de l'export", number(limit.unwrap_or(0))),
+        hint: "lancez `backup-critical --all`, qui n'en dépend pas, ou demandez à l'administrateur SET GLOBAL sql_select_limit = DEFAULT"
+            .into(),
+    })
+}
+
 /// A dump program of one of the two families, whose options differ.
 struct Program {
     name: &'static str,
@@ -114,7 +134,7 @@ impl Program {
     /// (`loose-`): a program that does not know it must refuse, not connect without.
     fn tls(&self, mode: TlsMode) -> &'static str {
         match (self.is_mariadb, mode) {
-            (false, TlsMode::Disabled) => "ssl-mode=DISABLED\nget-server-public-key\n",
+            (false, TlsMode::Disabled) => "ssl-mode=DISABLED\n",
             (false, TlsMode::Preferred) => "ssl-mode=PREFERRED\n",
             (false, TlsMode::Required) => "ssl-mode=REQUIRED\n",
             (false, TlsMode::VerifyCa) => "ssl-mode=VERIFY_CA\n",
@@ -133,7 +153,7 @@ impl Program {
 ///
 /// # Errors
 /// [`Error::Config`] where the program cannot do what DB_SSL_MODE asks for.
-fn options(settings: &Settings, program: &Program) -> Result<String> {
+fn options(settings: &Settings, program: &Program, flavour: Flavour, dir: &Path) -> Result<String> {
     let connection = settings.connection()?;
     let opts = connection.opts(false);
     let authority = settings.get("DB_SSL_CA");
@@ -142,6 +162,16 @@ fn options(settings: &Settings, program: &Program) -> Result<String> {
         return Err(Error::Config {
             message: format!("{} ne vérifie le serveur qu'avec une autorité, et DB_SSL_CA manque", program.name),
             hint: "réglez DB_SSL_CA, ou lancez `backup-critical --all` qui n'a pas besoin de ce programme".into(),
+        });
+    }
+    // An open line, or one that TLS can be taken from.
+    let is_open = opts.get_socket().is_none() && matches!(connection.tls, TlsMode::Disabled | TlsMode::Preferred);
+    if is_open && program.is_mariadb && flavour == Flavour::MySql {
+        return Err(Error::Config {
+            message: format!("sans TLS exigé, {} donnerait le mot de passe à qui lui offre une clé", program.name),
+            hint: "donnez DB_SOCKET ou DB_SSL_MODE (REQUIRED, VERIFY_CA…), installez le mysqldump de MySQL, ou lancez \
+                   `backup-critical --all` qui n'a pas besoin de ce programme"
+                .into(),
         });
     }
     let mut text = String::from("[client]\n");
@@ -158,6 +188,12 @@ fn options(settings: &Settings, program: &Program) -> Result<String> {
     }
     if let Some(path) = authority.filter(|_| verifies) {
         set("ssl-ca", &path);
+    }
+    match &connection.server_key {
+        Some(key) if is_open && !program.is_mariadb => set("server-public-key-path", &key.display().to_string()),
+        // MariaDB's program asks any server for its key: it gets no plugin that could use one.
+        _ if is_open && program.is_mariadb => set("plugin-dir", &dir.display().to_string()),
+        _ => {}
     }
     text.push_str(program.tls(connection.tls));
     Ok(text)

@@ -29,7 +29,7 @@ use crate::files::{self, Fence};
 use crate::ledger::{lease, sessions};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
-use crate::schema;
+use crate::schema::{self, IS_TABLE};
 use crate::settings::Settings;
 use manifest::{Found, Manifest, OpenKey, PARTIAL, TableEntry, is_name_of, list, safe};
 
@@ -63,6 +63,8 @@ struct BackupReport {
     bytes: u64,
     tables: Vec<TableLine>,
     removed: Vec<String>,
+    /// Tables whose history, which MariaDB keeps by itself, is not in the backup: only the rows of the moment are.
+    without_history: Vec<String>,
     findings: Vec<Finding>,
 }
 
@@ -105,6 +107,8 @@ pub fn backup(
     let mut findings = Vec::new();
     let mut tables = tables(database, &mut session, options.kind, &mut findings)?;
     let open = if options.kind == Kind::Dump { Vec::new() } else { close(&mut session, &mut tables)? };
+    let mut without_history = versioned(&mut session)?;
+    without_history.retain(|table| options.kind == Kind::Dump || tables.contains(table));
     // What an account may hold few of is not kept while another works.
     drop(session);
     findings.extend(open.iter().map(OpenKey::finding));
@@ -119,6 +123,7 @@ pub fn backup(
         bytes: 0,
         tables: Vec::new(),
         removed: Vec::new(),
+        without_history,
         findings,
     };
     if options.dry_run {
@@ -178,9 +183,11 @@ pub fn lock_name(database: &str) -> String {
 
 /// The tables of a kind that are there; those that should be and are not are findings.
 fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut Vec<Finding>) -> Result<Vec<String>> {
-    let sql = "SELECT table_name AS t FROM information_schema.tables \
-               WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY table_name";
-    let present: Vec<String> = session.rows("liste des tables", sql, ())?;
+    let sql = format!(
+        "SELECT table_name AS t FROM information_schema.tables \
+         WHERE table_schema = DATABASE() AND {IS_TABLE} ORDER BY table_name"
+    );
+    let present: Vec<String> = session.rows("liste des tables", &sql, ())?;
     let dims = DIMS.iter().map(|spec| spec.table).chain(["dim_dates", "dim_saisons", "dim_periodes"]);
     let expected: Vec<String> =
         dims.map(str::to_owned).chain(catalogue::weekly().map(|set| set.main_table(Space::Production))).collect();
@@ -212,6 +219,13 @@ fn tables(database: &Database, session: &mut Session, kind: Kind, findings: &mut
         });
     }
     Ok(chosen)
+}
+
+/// Tables that keep their own history (`WITH SYSTEM VERSIONING`).
+fn versioned(session: &mut Session) -> Result<Vec<String>> {
+    let sql = "SELECT table_name AS t FROM information_schema.tables \
+               WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED' ORDER BY table_name";
+    session.rows("liste des tables", sql, ())
 }
 
 /// Adds the tables of ours that foreign keys tie to those chosen, for a restoration replaces both or neither; gives the keys that tie
@@ -400,6 +414,10 @@ impl Report for BackupReport {
             };
             let line = format!("{} : {rows}, {}", self.path.display(), bytes(self.bytes));
             page.conclude(Verdict::Ok, line);
+        }
+        if !self.without_history.is_empty() {
+            let tables = report::some_of(&self.without_history, 5);
+            page.line(format!("  sans l'historique que MariaDB tient de {tables} : seules les lignes du moment"));
         }
         for name in &self.removed {
             let would = self.done.verb(1, ["retirée", "retirées"]);

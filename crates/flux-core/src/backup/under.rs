@@ -15,6 +15,7 @@ use crate::domain::catalogue::{DIMS, DimSpec};
 use crate::domain::names::normalise;
 use crate::error::{Error, Result};
 use crate::report::some_of;
+use crate::schema::IS_TABLE;
 
 /// Rows of a dimension, newer than the backup, that stay: facts that are not restored use them.
 #[derive(Debug)]
@@ -170,10 +171,12 @@ fn names_saved(dir: &Path, entry: &TableEntry, dim: &DimSpec) -> Result<HashMap<
 
 /// Tables that are not restored and have a column of the dimension's ids.
 fn users(session: &mut Session, dim: &DimSpec, entries: &[&TableEntry]) -> Result<Vec<String>> {
-    let sql = "SELECT c.table_name AS t FROM information_schema.columns c JOIN information_schema.tables b \
-               ON b.table_schema = c.table_schema AND b.table_name = c.table_name AND b.table_type = 'BASE TABLE' \
-               WHERE c.table_schema = DATABASE() AND c.column_name = ? ORDER BY c.table_name";
-    let mut tables: Vec<String> = session.rows("lecture des tables de faits", sql, (dim.id,))?;
+    let sql = format!(
+        "SELECT c.table_name AS t FROM information_schema.columns c JOIN information_schema.tables b \
+         ON b.table_schema = c.table_schema AND b.table_name = c.table_name AND {IS_TABLE} \
+         WHERE c.table_schema = DATABASE() AND c.column_name = ? ORDER BY c.table_name"
+    );
+    let mut tables: Vec<String> = session.rows("lecture des tables de faits", &sql, (dim.id,))?;
     tables.retain(|table| !ddl::is_beside(table) && !entries.iter().any(|entry| entry.table == *table));
     tables.retain(|table| !table.starts_with("flux_") && table != dim.table);
     Ok(tables)

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
 use flate2::read::MultiGzDecoder;
+use indicatif::ProgressBar;
 use memchr::memchr;
 
 use crate::csv::Encoding;
 use crate::error::{Error, Result};
+use crate::signals;
 
 /// Longer lines are not looked into.
 pub(crate) const MAX_LINE: usize = 64 * 1024;
@@ -45,6 +47,8 @@ pub(crate) struct Lines {
     line: (usize, usize, bool),
     /// The line given last goes on in the buffer and the file.
     in_long_line: bool,
+    /// Shows how far the reading is.
+    bar: ProgressBar,
 }
 
 impl Lines {
@@ -62,6 +66,7 @@ impl Lines {
             number: 0,
             line: (0, 0, true),
             in_long_line: false,
+            bar: ProgressBar::hidden(),
         })
     }
 
@@ -70,15 +75,15 @@ impl Lines {
         self.input.encoding
     }
 
-    /// Bytes of the file read so far.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.input.bytes
+    /// Shows on `bar` how far the reading is.
+    pub(crate) fn show_on(&mut self, bar: ProgressBar) {
+        self.bar = bar;
     }
 
     /// The next line; `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`], [`Error::Interrupted`].
     #[allow(clippy::should_implement_trait)]
     pub(crate) fn next(&mut self) -> Result<Option<Line<'_>>> {
         Ok(if self.advance()? { Some(self.current()) } else { None })
@@ -164,8 +169,16 @@ impl Lines {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        let read = self.input.read(&mut self.buffer[self.end..])?;
+        let read = self.read(self.end)?;
         self.end += read;
+        Ok(read)
+    }
+
+    /// Reads on into the buffer, behind `from`. A line may be as long as the file: a stop is heard here, too.
+    fn read(&mut self, from: usize) -> Result<usize> {
+        signals::check()?;
+        let read = self.input.read(&mut self.buffer[from..])?;
+        self.bar.set_position(self.input.bytes);
         Ok(read)
     }
 
@@ -174,7 +187,7 @@ impl Lines {
     /// # Errors
     /// [`Error::Io`].
     pub(crate) fn into_hash(mut self) -> Result<blake3::Hash> {
-        while self.input.read(&mut self.buffer)? > 0 {}
+        while self.read(0)? > 0 {}
         Ok(self.input.hasher.finalize())
     }
 }

@@ -17,7 +17,6 @@ pub(crate) use header::Header;
 pub(crate) use lines::Lines;
 
 use crate::error::{Error, Result};
-use crate::signals;
 
 /// What the first bytes of a file, and its fields, say about its encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,13 +154,14 @@ impl Source {
 
     /// Shows on `bar` how far the reading is.
     pub(crate) fn show_on(&mut self, bar: ProgressBar) {
+        self.lines.show_on(bar.clone());
         self.bar = bar;
     }
 
     /// The next record; `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Io`], and [`Error::Interrupted`] now and then after a request to stop.
+    /// [`Error::Io`], and [`Error::Interrupted`] after a request to stop.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>> {
         loop {
@@ -174,8 +174,6 @@ impl Source {
         }
         self.records += 1;
         if self.records.is_multiple_of(16_384) {
-            signals::check()?;
-            self.bar.set_position(self.lines.bytes_read());
             self.bar.set_message(self.records.to_string());
         }
         let line = self.lines.current();

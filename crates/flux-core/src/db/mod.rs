@@ -2,6 +2,7 @@
 
 mod exclusive;
 mod guard;
+mod handshake;
 mod lock;
 mod node;
 mod retry;

@@ -9,7 +9,7 @@ use mysql::{Conn, Opts, OptsBuilder};
 use serde::Serialize;
 
 use crate::db::room::Room;
-use crate::db::{Database, Flavour, NETWORK, Session};
+use crate::db::{Database, Flavour, NETWORK, Session, handshake};
 use crate::error::{Error, Result};
 use crate::settings::{Connection, TlsMode};
 
@@ -22,6 +22,9 @@ pub(crate) enum Cluster {
     /// MySQL Group Replication.
     Group,
 }
+
+/// Undoes a limit that the server sets for everybody.
+const UNCUT: &str = "SET SESSION sql_select_limit = 18446744073709551615";
 
 /// What a row of ours takes in a write set at most, the row that it replaces included.
 const BYTES_PER_ROW: u64 = 150;
@@ -212,6 +215,8 @@ fn open(connections: &[Connection], at: usize, limit: Option<Duration>, room: &R
     let connection = &connections[at];
     let (opts, mut conn) = link(connection, room)?;
     let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
+    // What the server says of itself is not to be cut off either.
+    conn.query_drop(UNCUT).map_err(wrap)?;
     let state = State::read(&mut conn).map_err(wrap)?;
     let (version, packet): (String, usize) =
         conn.query_first("SELECT VERSION(), @@max_allowed_packet").map_err(wrap)?.unwrap_or_default();
@@ -256,7 +261,7 @@ fn link(connection: &Connection, room: &Room) -> Result<(Opts, Conn)> {
     let connect = |opts: &Opts| {
         let limit = opts.get_tcp_connect_timeout();
         let limited = OptsBuilder::from_opts(opts.clone()).read_timeout(limit).write_timeout(limit);
-        room.connect(|| None, || Conn::new(limited.clone()))
+        room.connect(|| None, || handshake::connect(limited.clone().into()))
     };
     if connection.tls == TlsMode::Disabled {
         let opts = connection.opts(false);

@@ -16,6 +16,7 @@ use mysql::{Conn, Opts, OptsBuilder};
 use nix::sys::socket::{Shutdown, shutdown};
 
 use crate::db::Flavour;
+use crate::db::handshake;
 
 /// Tries without a greeting after which a server is frozen.
 const TRIES: u32 = 2;
@@ -175,7 +176,7 @@ pub(super) fn connect(opts: Opts) -> mysql::Result<Conn> {
     let limit = patience(&opts);
     let (made, wait) = mpsc::channel();
     let make = move || {
-        let _ = made.send(Conn::new(opts));
+        let _ = made.send(handshake::connect(opts));
     };
     // A thread that waits for ever ends with the process.
     std::thread::Builder::new().name("connexion".into()).spawn(make)?;

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{migrations, ownership, rows};
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
-use crate::schema::{self, Existing, TableSpec};
+use crate::schema::{self, Existing, IS_TABLE, TableSpec};
 
 /// Offending keys listed per table.
 const EXAMPLES: usize = 5;
@@ -172,11 +172,13 @@ fn foreign_tables(
     known.extend(referring(dim, existing).map(str::to_owned));
     let columns: Vec<(String, String)> = session.rows(
         "tables qui portent la dimension",
-        "SELECT c.table_name AS t, c.column_name AS c FROM information_schema.columns c JOIN information_schema.tables t \
-         ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
-         WHERE c.table_schema = DATABASE() AND c.column_name = ? AND t.table_type = 'BASE TABLE' \
-         UNION SELECT table_name, column_name FROM information_schema.key_column_usage \
-         WHERE table_schema = DATABASE() AND referenced_table_name = ? ORDER BY 1",
+        &format!(
+            "SELECT c.table_name AS t, c.column_name AS c FROM information_schema.columns c JOIN information_schema.tables t \
+             ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+             WHERE c.table_schema = DATABASE() AND c.column_name = ? AND {IS_TABLE} \
+             UNION SELECT table_name, column_name FROM information_schema.key_column_usage \
+             WHERE table_schema = DATABASE() AND referenced_table_name = ? ORDER BY 1"
+        ),
         (spec.id, spec.table),
     )?;
     let mut findings = Vec::new();

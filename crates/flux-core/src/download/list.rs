@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::domain::names::fold;
 use crate::download::names::{fits, split};
 use crate::error::{Error, Result};
+use crate::files::is_heavy_json;
 
 /// A file that can be had.
 #[derive(Debug, Clone)]
@@ -76,6 +77,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Listing> {
         hint: "vérifiez FLUX_VISION_URL et FLUX_VISION_ORGA, ou réessayez plus tard".into(),
     };
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if is_heavy_json(body) {
+        return Err(bad("elle a plus d'éléments qu'une liste de livraisons".into()));
+    }
     let text = match std::str::from_utf8(body) {
         Ok(text) => text.to_owned(),
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(body).0.into_owned(),

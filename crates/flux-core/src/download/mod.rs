@@ -34,7 +34,7 @@ use crate::settings::Settings;
 use crate::signals;
 
 /// Larger lists are not read.
-const LARGEST_LIST: u64 = 64 << 20;
+const LARGEST_LIST: u64 = 16 << 20;
 
 const LOCK: &str = ".telechargements.lock";
 

@@ -1,7 +1,7 @@
 //! Compressed files: copies that are proved by reading them back, and sinks that know their own sum.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -35,11 +35,32 @@ pub(crate) fn compress(from: &Path, to: &Path) -> Result<Content> {
     proved
 }
 
+/// [`compress`] from an open file into a new one, of which `name` is what it is called.
+///
+/// # Errors
+/// As [`compress`]; `to` then holds what it may.
+pub(crate) fn compress_file(from: File, to: &File, name: &Path) -> Result<Content> {
+    let wrap = || Error::io("compression de", name);
+    let written = encode(BufReader::new(from), name, to.try_clone().map_err(wrap())?)?;
+    let mut copy = to.try_clone().map_err(wrap())?;
+    copy.rewind().map_err(wrap())?;
+    let read = pump(&mut MultiGzDecoder::new(BufReader::new(copy)), &mut |_| Ok(())).map_err(wrap())?;
+    if read == written {
+        Ok(written)
+    } else {
+        Err(Error::Invariant(format!("la copie compressée de {} diffère", name.display())))
+    }
+}
+
 fn write(from: &Path, to: &Path, file: File) -> Result<Content> {
-    let mut reader = BufReader::new(File::open(from).map_err(Error::io("lecture de", from))?);
+    let reader = BufReader::new(File::open(from).map_err(Error::io("lecture de", from))?);
+    encode(reader, to, file)
+}
+
+fn encode(mut reader: impl Read, to: &Path, file: File) -> Result<Content> {
     let mut encoder = GzEncoder::new(BufWriter::new(file), Compression::new(6));
     let content =
-        pump(&mut reader, &mut |bytes| encoder.write_all(bytes)).map_err(Error::io("compression de", from))?;
+        pump(&mut reader, &mut |bytes| encoder.write_all(bytes)).map_err(Error::io("compression dans", to))?;
     let writer = encoder.finish().map_err(Error::io("écriture de", to))?;
     let file = writer.into_inner().map_err(|error| Error::io("écriture de", to)(error.into_error()))?;
     file.sync_all().map_err(Error::io("écriture de", to))?;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -14,10 +15,20 @@ use crate::signals;
 /// # Errors
 /// [`Error::BadFile`] for what is no regular file, [`Error::Io`], [`Error::Interrupted`].
 pub(crate) fn blake3(path: &Path) -> Result<blake3::Hash> {
+    blake3_shown(path, &ProgressBar::hidden())
+}
+
+/// [`blake3`], with how far it is on `bar`.
+///
+/// # Errors
+/// As [`blake3`].
+pub(crate) fn blake3_shown(path: &Path, bar: &ProgressBar) -> Result<blake3::Hash> {
     let mut hasher = blake3::Hasher::new();
     feed(path, |bytes| {
         hasher.update(bytes);
+        bar.inc(bytes.len() as u64);
     })?;
+    bar.finish_and_clear();
     Ok(hasher.finalize())
 }
 

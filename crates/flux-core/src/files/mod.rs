@@ -1,8 +1,10 @@
 //! Files and folders: the walker, the fence that no path leaves, the writer that replaces files whole, compressed copies, hashes.
 
 mod fence;
+mod folder;
 pub(crate) mod gz;
 pub(crate) mod hash;
+mod json;
 mod open;
 mod output;
 mod own;
@@ -11,11 +13,13 @@ mod walk;
 mod write;
 
 pub(crate) use fence::Fence;
+pub(crate) use folder::Folder;
+pub use json::is_heavy_json;
 pub use open::append;
 pub(crate) use open::{open, read};
 pub use output::output;
 pub(crate) use own::{hold, lock, read_own};
 pub(crate) use remove::remove_proved;
-pub(crate) use walk::{Entry, list, walk};
+pub(crate) use walk::{Entry, list, walk, walk_in};
 pub use write::{Durability, replace};
 pub(crate) use write::{create, create_private_dir, sync_dir};

@@ -40,7 +40,8 @@ pub fn append(path: &Path) -> Result<File> {
     }
 }
 
-fn regular(file: File) -> Result<File> {
+/// A file that is open, provided that it is a regular one.
+pub(super) fn regular(file: File) -> Result<File> {
     let kind = file.metadata()?;
     if kind.is_file() {
         Ok(file)

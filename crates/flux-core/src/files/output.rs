@@ -21,8 +21,10 @@ pub fn output(path: &Path, content: &[u8]) -> Result<()> {
         let mut stdout = io::stdout().lock();
         return stdout.write_all(content).and_then(|()| stdout.flush()).map_err(wrap());
     }
-    if !found.is_file() {
-        return File::options().write(true).open(path).and_then(|mut file| file.write_all(content)).map_err(wrap());
+    // What such a name leads to is open already, and no file of that name.
+    let is_open = ["/proc", "/dev/fd", "/dev/stderr"].iter().any(|open| path.starts_with(open));
+    if is_open || !found.is_file() {
+        return File::options().append(true).open(path).and_then(|mut file| file.write_all(content)).map_err(wrap());
     }
     replace(&fs::canonicalize(path).map_err(wrap())?, content, Durability::Cache)
 }

@@ -3,10 +3,12 @@
 //! Links are never followed, and a folder that cannot be read is an entry of its own: whoever counts, removes or proves must not take
 //! it for an empty one.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::files::Folder;
 use crate::signals;
 
 /// What a walk meets.
@@ -33,28 +35,51 @@ pub(crate) fn walk(
     enter: &dyn Fn(&Path) -> bool,
     visit: &mut dyn FnMut(Entry) -> Result<()>,
 ) -> Result<()> {
+    match Folder::open(dir) {
+        Ok(folder) => walk_in(&folder, enter, &mut |_, entry| visit(entry)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => visit(Entry::Unreadable(dir.to_owned(), error)),
+    }
+}
+
+/// [`walk`] from a folder that is open; `visit` is given the folder that what it visits lies in, under its name there.
+///
+/// # Errors
+/// Those of `visit`; [`Error::Interrupted`].
+pub(crate) fn walk_in(
+    folder: &Folder,
+    enter: &dyn Fn(&Path) -> bool,
+    visit: &mut dyn FnMut(&Folder, Entry) -> Result<()>,
+) -> Result<()> {
     signals::check()?;
-    let entries = match fs::read_dir(dir).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return visit(Entry::Unreadable(dir.to_owned(), error)),
+    let names = match folder.names() {
+        Ok(names) => names,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return visit(folder, Entry::Unreadable(folder.path().to_owned(), error)),
     };
-    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => visit(Entry::Unreadable(path, error))?,
-            Ok(metadata) if metadata.is_dir() => {
-                if enter(&path) {
-                    walk(&path, enter, visit)?;
-                    visit(Entry::Folder(path, metadata))?;
-                } else {
-                    visit(Entry::Closed(path))?;
-                }
+    for name in names {
+        let path = folder.path().join(&name);
+        let metadata = match folder.look(&name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                visit(folder, Entry::Unreadable(path, error))?;
+                continue;
             }
-            Ok(metadata) if metadata.is_file() => visit(Entry::File(path, metadata))?,
-            Ok(_) => visit(Entry::Other(path))?,
+            Ok(metadata) => metadata,
+        };
+        if metadata.is_file() {
+            visit(folder, Entry::File(path, metadata))?;
+        } else if !metadata.is_dir() {
+            visit(folder, Entry::Other(path))?;
+        } else if !enter(&path) {
+            visit(folder, Entry::Closed(path))?;
+        } else {
+            match folder.enter(&name) {
+                Ok(inner) => walk_in(&inner, enter, visit)?,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => visit(folder, Entry::Unreadable(path.clone(), error))?,
+            }
+            visit(folder, Entry::Folder(path, metadata))?;
         }
     }
     Ok(())
@@ -79,6 +104,7 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<Entry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]

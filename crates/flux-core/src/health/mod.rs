@@ -17,5 +17,5 @@ pub use history::{HistoryOptions, history};
 pub use import_progress::import_progress;
 pub use prerequisites::prerequisites;
 pub use server::server;
-pub use status::status;
+pub use status::{StatusOptions, status};
 pub use tables::{TableKind, TableOptions, tables};

@@ -11,7 +11,7 @@ use crate::health::checks::{self, Folder, Rights};
 use crate::health::server::Settings;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Verdict, bytes};
-use crate::schema;
+use crate::schema::{self, IS_TABLE};
 use crate::settings;
 use crate::setup::{self, Preset};
 
@@ -115,8 +115,10 @@ fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport)
     report.findings.extend(checks::engines(session, Verdict::Error, &ours)?);
     let collations: Vec<(String, String)> = session.rows(
         "interclassement des tables",
-        "SELECT table_name AS t, table_collation AS c FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_collation NOT LIKE 'utf8%' ORDER BY table_name",
+        &format!(
+            "SELECT table_name AS t, table_collation AS c FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND {IS_TABLE} AND table_collation NOT LIKE 'utf8%' ORDER BY table_name"
+        ),
         (),
     )?;
     for (table, collation) in collations.into_iter().filter(|(table, _)| table.starts_with("dim_") && ours(table)) {

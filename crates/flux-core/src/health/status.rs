@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
-use crate::files::hash;
+use crate::files::{self, hash};
 use crate::health::facts::{self, Facts, Looked};
 use crate::health::watch::{self, Watched};
 use crate::inspect::{Stranger, strangers};
 use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, Standing, pairs};
+use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, some_of, verdict};
 use crate::schema;
 use crate::settings::Settings;
@@ -56,15 +58,34 @@ struct StatusReport {
     facts: Option<Looked>,
     unexpected: Vec<Stranger>,
     watched: Vec<Watched>,
+    /// When the last delivery came, in UTC.
+    last_delivery: Option<String>,
+    /// The age from which it is told as overdue.
+    max_age_s: Option<u64>,
     findings: Vec<Finding>,
     next: String,
+}
+
+/// What to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusOptions {
+    /// The tables.
+    pub space: Space,
+    /// Age of the last delivery from which the next one is overdue; never if `None`.
+    pub max_age: Option<Duration>,
 }
 
 /// Looks at files, history and tables. Reads only.
 ///
 /// # Errors
 /// Those that concern the run as a whole.
-pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<impl Report + use<>> {
+pub fn status(
+    settings: &Settings,
+    database: &Database,
+    options: StatusOptions,
+    progress: &Progress,
+) -> Result<impl Report + use<>> {
+    let space = options.space;
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     if !existing.contains_key(history::TABLE) {
@@ -84,7 +105,7 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
         }
         let last = history::last_attempt(&mut session, &pair.temp)?;
         let file_state = match &files {
-            Some(files) => file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref()),
+            Some(files) => file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref(), progress),
             None => FileState::Unreadable,
         };
         let Standing { comparison, would_write, findings: aside } = pair.standing(&mut session)?;
@@ -112,6 +133,9 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
     }
     incomplete(&tables, &mut findings);
     emptied(&tables, &mut findings);
+    let names: Vec<String> = tables.iter().map(|table| table.table.clone()).collect();
+    let delivery = history::last_delivery(&mut session, &names)?;
+    findings.extend(options.max_age.and_then(|limit| overdue(delivery.as_ref(), limit, &tables)));
     let unexpected = strangers(&settings.home.deliveries())?;
     let next = next_step(&tables, &findings, unexpected.len());
     findings.extend(unexpected.iter().map(Stranger::finding));
@@ -119,7 +143,33 @@ pub fn status(settings: &Settings, database: &Database, space: Space) -> Result<
     findings.extend(watched.iter().filter_map(Watched::finding));
     let Facts { looked: facts, findings: of_facts } = facts::look(&mut session, &existing, space)?;
     findings.extend(of_facts);
-    Ok(StatusReport { tables, facts, unexpected, watched, findings, next })
+    let last_delivery = delivery.map(|(came, _)| came);
+    let max_age_s = options.max_age.map(|age| age.as_secs());
+    Ok(StatusReport { tables, facts, unexpected, watched, last_delivery, max_age_s, findings, next })
+}
+
+/// The last delivery is older than `limit`.
+fn overdue(delivery: Option<&(String, i64)>, limit: Duration, tables: &[TableStatus]) -> Option<Finding> {
+    let message = match delivery {
+        None => "aucune n'a encore été chargée".to_owned(),
+        Some((came, age)) => {
+            // A clock that was set back makes nothing old.
+            let age = u64::try_from(*age).ok().filter(|age| *age > limit.as_secs())?;
+            let old = if age >= 86_400 {
+                plural(age / 86_400, "jour", "jours")
+            } else {
+                plural(age / 3600, "heure", "heures")
+            };
+            format!("la dernière a été chargée le {}, il y a {old}", local_time(came))
+        }
+    };
+    let waits = tables.iter().any(|table| table.file_state == FileState::New);
+    let action = if waits {
+        "des fichiers attendent : `update-temp-tables`, puis la suite de la semaine"
+    } else {
+        "voyez ce que le fournisseur propose (`download-deliveries`) ou réclamez-la, puis déposez-la dans data/data_temp/"
+    };
+    Some(Finding::attention(Code::DeliveryOverdue, "livraison en retard", message).action(action))
 }
 
 /// Some of the ten files are there, and others are not.
@@ -184,9 +234,13 @@ fn dates(session: &mut Session, table: &str) -> Result<(u64, Option<String>, Opt
     Ok(session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or_default())
 }
 
-fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&Attempt>) -> FileState {
-    let Some((path, _)) = file else { return FileState::Absent };
-    match hash::blake3(path) {
+fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&Attempt>, progress: &Progress) -> FileState {
+    let Some((path, size)) = file else { return FileState::Absent };
+    // Another size is another content, of however many gigabytes.
+    if !last.is_some_and(|last| last.status == "loaded" && last.file_size == *size) {
+        return if files::open(path).is_ok() { FileState::New } else { FileState::Unreadable };
+    }
+    match hash::blake3_shown(path, &progress.bytes(&path.file_name().unwrap_or_default().to_string_lossy(), *size)) {
         Err(_) => FileState::Unreadable,
         Ok(hash) if last.is_some_and(|last| last.status == "loaded" && last.file_hash == hash.to_hex().as_str()) => {
             FileState::Loaded
@@ -287,6 +341,9 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
     }
     if any(|table| table.file_state == FileState::Unreadable) {
         return "rendez la livraison lisible, puis `update-temp-tables`".into();
+    }
+    if has(Code::DeliveryOverdue) {
+        return "réclamez la livraison qui tarde, puis déposez-la dans data/data_temp/".into();
     }
     if tables.iter().all(|table| table.last_import.is_none()) {
         return "rien n'a encore été importé : déposez la première livraison dans data/data_temp/".into();

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::health::checks;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
-use crate::schema;
+use crate::schema::{self, IS_TABLE};
 use crate::setup::{self, Preset};
 
 /// Up to this estimate, rows are counted anyway.
@@ -142,8 +142,10 @@ pub fn tables(database: &Database, options: &TableOptions) -> Result<impl Report
     type Row = (String, Option<String>, Option<u64>, Option<u64>, Option<u64>, Option<String>);
     let rows: Vec<Row> = session.rows(
         "inventaire des tables",
-        "SELECT table_name AS t, engine AS e, table_rows AS r, data_length AS d, index_length AS i, table_collation AS c \
-         FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY table_name",
+        &format!(
+            "SELECT table_name AS t, engine AS e, table_rows AS r, data_length AS d, index_length AS i, table_collation AS c \
+             FROM information_schema.tables WHERE table_schema = DATABASE() AND {IS_TABLE} ORDER BY table_name"
+        ),
         (),
     )?;
     let existing = schema::existing(&mut session)?;

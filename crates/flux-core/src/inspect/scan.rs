@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
@@ -16,10 +17,12 @@ use crate::files::{self, Entry};
 use crate::inspect::strangers::is_unfinished;
 use crate::load;
 use crate::progress::Progress;
-use crate::report::{Code, Finding, Verdict, plural};
+use crate::report::{Code, Finding, Verdict, bytes, plural};
 
 /// Distinct names kept per dimension; further ones are counted together.
 const NAMES: usize = 50_000;
+/// Size from which the reading of a file is announced: some seconds.
+const LARGE: u64 = 4 << 30;
 /// Examples kept per problem.
 const EXAMPLES: usize = 3;
 
@@ -194,6 +197,7 @@ pub(crate) fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileSca
             [] => {}
             [path] => {
                 let path = path.clone();
+                announce(&path, size);
                 let bar = progress.bytes(scan.file(), size);
                 match read(&path, &mut scan, &bar) {
                     Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -230,6 +234,20 @@ pub(crate) fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileSca
         }
     }
     Ok(scans)
+}
+
+/// Says what is to be read where that takes its time.
+fn announce(path: &Path, size: u64) {
+    if size < LARGE {
+        return;
+    }
+    let on_disk = std::fs::metadata(path).map_or(size, |metadata| metadata.blocks() * 512);
+    let holes = if on_disk < size / 2 {
+        format!(", dont {} seulement sur le disque (transfert inachevé ?)", bytes(on_disk))
+    } else {
+        String::new()
+    };
+    log::warn!("{} : {} à lire{holes} ; Ctrl-C arrête sans dommage", path.display(), bytes(size));
 }
 
 /// Files of the delivery's folders whose names are none of the ten, in the order of their names.

@@ -90,6 +90,8 @@ pub(crate) struct Attempt {
     pub(crate) status: String,
     pub(crate) finished_at: String,
     pub(crate) file_hash: String,
+    #[serde(skip)]
+    pub(crate) file_size: u64,
     pub(crate) lines_read: u64,
     pub(crate) stored: u64,
     pub(crate) duplicates: u64,
@@ -108,29 +110,49 @@ const READING: &str = "lecture de l'historique des imports";
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn last_attempt(session: &mut Session, table: &str) -> Result<Option<Attempt>> {
-    let sql = "SELECT CONCAT_WS('\\n', status, CAST(finished_at AS CHAR), file_hash), lines_read, rows_stored, duplicates, \
-               conflicts, rejected, reject_file, message, CAST(cleaned_at AS CHAR) \
+    let sql = "SELECT CONCAT_WS('\\n', status, CAST(finished_at AS CHAR), file_hash), file_size, lines_read, rows_stored, \
+               duplicates, conflicts, rejected, reject_file, message, CAST(cleaned_at AS CHAR) \
                FROM flux_import_history WHERE table_name = ? ORDER BY id DESC LIMIT 1";
     // A tuple has twelve fields at most: the three texts that are never NULL come as one.
-    type Fields = (String, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
+    type Fields = (String, u64, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
     let row: Option<Fields> = session.first(READING, sql, (table,))?;
-    Ok(row.map(|(texts, lines_read, stored, duplicates, conflicts, rejected, reject_file, message, cleaned_at)| {
-        let mut texts = texts.split('\n').map(str::to_owned);
-        let mut text = || texts.next().unwrap_or_default();
-        Attempt {
-            status: text(),
-            finished_at: to_second(&text()),
-            file_hash: text(),
-            lines_read,
-            stored,
-            duplicates,
-            conflicts,
-            rejected,
-            reject_file,
-            message,
-            cleaned_at,
-        }
-    }))
+    Ok(row.map(
+        |(texts, file_size, lines_read, stored, duplicates, conflicts, rejected, reject_file, message, cleaned_at)| {
+            let mut texts = texts.split('\n').map(str::to_owned);
+            let mut text = || texts.next().unwrap_or_default();
+            Attempt {
+                status: text(),
+                finished_at: to_second(&text()),
+                file_hash: text(),
+                file_size,
+                lines_read,
+                stored,
+                duplicates,
+                conflicts,
+                rejected,
+                reject_file,
+                message,
+                cleaned_at,
+            }
+        },
+    ))
+}
+
+/// When the last delivery of these tables came: the first load of the newest content, in UTC, and how many seconds ago that was by the
+/// server's clock. A file that is loaded again is no new delivery; a load that a restoration has undone was one.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn last_delivery(session: &mut Session, tables: &[String]) -> Result<Option<(String, i64)>> {
+    let sql = format!(
+        "SELECT CAST(MAX(came) AS CHAR), TIMESTAMPDIFF(SECOND, MAX(came), UTC_TIMESTAMP()) FROM \
+         (SELECT MIN(finished_at) AS came FROM flux_import_history \
+          WHERE status IN ('loaded', 'undone') AND table_name IN ({}) GROUP BY file_hash) first_loads",
+        vec!["?"; tables.len().max(1)].join(", ")
+    );
+    let names = if tables.is_empty() { vec![Value::NULL] } else { tables.iter().map(Value::from).collect() };
+    let row: Option<(Option<String>, Option<i64>)> = session.first(READING, &sql, names)?;
+    Ok(row.and_then(|(came, age)| came.zip(age)).map(|(came, age)| (to_second(&came), age)))
 }
 
 /// Why `table` could not be loaded, where that has happened since its last load; the reason itself may be unknown.

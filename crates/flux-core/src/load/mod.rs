@@ -132,7 +132,10 @@ pub(crate) fn find_files(folder: &Path) -> Result<HashMap<String, Vec<(PathBuf, 
     files::walk(folder, &enter, &mut |entry| {
         match entry {
             // A link or a folder of such a name is kept too: reading it says what is wrong with it.
-            Entry::File(path, _) | Entry::Other(path) | Entry::Closed(path) if !enter(&path) => {
+            Entry::File(path, metadata) if !enter(&path) => {
+                found.entry(name_of(&path)).or_default().push((path, metadata.len()));
+            }
+            Entry::Other(path) | Entry::Closed(path) if !enter(&path) => {
                 let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
                 found.entry(name_of(&path)).or_default().push((path, size));
             }

@@ -37,6 +37,7 @@ codes! {
     FileTruncated = "file-truncated": "la dernière ligne d'un CSV est coupée",
     FileUnexpected = "file-unexpected": "un fichier du dossier des livraisons n'est pas de ceux que l'import prend",
     FolderFilling = "folder-filling": "un dossier de passage garde de vieux fichiers",
+    DeliveryOverdue = "delivery-overdue": "la dernière livraison est plus ancienne que permis",
     FileNotImported = "file-not-imported": "un fichier n'a pas été importé, ou pas dans cette version",
     ColumnMissing = "column-missing": "une colonne nécessaire manque dans l'en-tête",
     ImportFailed = "import-failed": "le dernier import d'un fichier a échoué",
@@ -125,6 +126,7 @@ codes! {
     NotJson = "not-json": "une réponse n'est pas du JSON entier",
     ContentTypeWrong = "content-type-wrong": "une réponse n'est pas annoncée comme du JSON",
     FieldWrong = "field-wrong": "un champ d'une réponse manque ou n'a pas la forme attendue",
+    AnswerTooLarge = "answer-too-large": "une réponse est plus grande qu'aucune ne doit l'être",
     AnswerEmpty = "answer-empty": "une réponse est vide",
     DimensionKept = "dimension-kept": "des lignes de dimension plus récentes que la sauvegarde sont restées",
     RowsWrittenSince = "rows-written-since": "une table a été écrite depuis sa restauration",
@@ -149,6 +151,8 @@ codes! {
     PasswordExpired = "password-expired": "le mot de passe du compte a expiré",
     AccountLocked = "account-locked": "le compte est verrouillé",
     BinlogStatement = "binlog-statement": "le journal binaire du serveur n'accepte pas les écritures des outils",
+    AuthUnsupported = "auth-unsupported": "le compte s'authentifie d'une façon que les outils ne connaissent pas",
+    ServerUnproved = "server-unproved": "le serveur demande le mot de passe lui-même sans prouver qui il est",
     Sql = "sql": "une requête a échoué",
     TableBusy = "table-busy": "une table est utilisée par d'autres sans relâche",
     Locked = "locked": "une autre exécution est en cours",
@@ -170,6 +174,8 @@ impl Code {
                 HostLimit::Expired => Code::PasswordExpired,
                 HostLimit::Locked => Code::AccountLocked,
                 HostLimit::Binlog => Code::BinlogStatement,
+                HostLimit::Authentication => Code::AuthUnsupported,
+                HostLimit::Unproved => Code::ServerUnproved,
             };
         }
         match error {

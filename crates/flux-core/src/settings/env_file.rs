@@ -25,6 +25,7 @@ const KNOWN: &[&str] = &[
     "DB_SOCKET",
     "DB_SSL_MODE",
     "DB_SSL_CA",
+    "DB_SERVER_PUBLIC_KEY",
     "DB_TIMEOUT",
     "DB_CHARSET",
     "OBSERVATOIRE_DEPARTEMENT",

@@ -1,18 +1,21 @@
 //! The portal's JSON caches under `cache/`, `api/cache/`, `cache_test/` and the like: what is there, and removing it by age or category.
 //!
 //! A category is a folder that holds caches, under its path: `infographie/departements`, `api/infographie/cache_infographie`.
-//! Paths never leave these folders, symbolic links are neither followed nor removed, and only files that are caches by their name are
-//! touched: whatever else lies there (`.htaccess`, `index.php`) is not ours.
+//! Work goes from one open folder to the next, so that it never leaves them, whoever puts a link there meanwhile; links are not
+//! removed, and only files that are caches by their name are touched: whatever else lies there (`.htaccess`, `index.php`) is not ours.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::files::{self, Entry, Fence};
+use crate::failpoint;
+use crate::files::{self, Entry, Fence, Folder};
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
 use crate::report::{render_findings, some_of};
 
@@ -138,8 +141,9 @@ struct Sweep<'a> {
     categories: BTreeMap<String, Category>,
     /// Links and special files.
     others: Vec<PathBuf>,
-    /// Folders, each after what is in it.
-    folders: Vec<PathBuf>,
+    /// Whether folders that become empty go, those of the categories aside; how many did.
+    tidies: bool,
+    folders: u64,
     /// Files that are no caches by their name.
     strangers: u64,
     findings: Vec<Finding>,
@@ -155,7 +159,8 @@ impl<'a> Sweep<'a> {
             now: SystemTime::now(),
             categories: BTreeMap::new(),
             others: Vec::new(),
-            folders: Vec::new(),
+            tidies: false,
+            folders: 0,
             strangers: 0,
             findings: Vec::new(),
         }
@@ -166,18 +171,27 @@ impl<'a> Sweep<'a> {
         self.wanted.is_empty() || self.wanted.iter().any(|wanted| is_within(category, wanted))
     }
 
-    /// Goes through `dir`, which is `place` of the home folder.
-    fn walk(&mut self, dir: &Path, place: &str) -> Result<()> {
+    /// Goes through `relative` of the home folder `root`, which is its `place`.
+    fn walk(&mut self, root: &Path, relative: &Path, place: &str) -> Result<()> {
+        let dir = &root.join(relative);
+        let folder = match Folder::under(root, relative) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                self.cannot(dir, &Error::io("ouverture de", dir)(error));
+                return Ok(());
+            }
+        };
         let wanted = self.wanted.clone();
         let enter = |path: &Path| {
             let folder = category(dir, place, Some(path));
             wanted.is_empty() || wanted.iter().any(|wanted| is_within(&folder, wanted) || is_within(wanted, &folder))
         };
-        files::walk(dir, &enter, &mut |entry| {
+        files::walk_in(&folder, &enter, &mut |folder, entry| {
             match entry {
                 Entry::File(path, data) if is_cache_file(&path) => {
                     let name = category(dir, place, path.parent());
-                    self.file(&path, &data, name);
+                    self.file(folder, &path, &data, name)?;
                 }
                 Entry::File(..) => self.strangers += 1,
                 Entry::Other(path) => self.others.push(path),
@@ -186,7 +200,9 @@ impl<'a> Sweep<'a> {
                 }
                 Entry::Folder(path, _) => {
                     self.category(category(dir, place, Some(&path)));
-                    self.folders.push(path);
+                    // Only an empty one goes; the portal may just have written into it.
+                    let goes = self.tidies && folder.path() != dir;
+                    self.folders += u64::from(goes && folder.remove_folder(name_of(&path)).is_ok());
                 }
                 Entry::Unreadable(path, error) => self.cannot(&path, &Error::io("lecture de", &path)(error)),
             }
@@ -206,12 +222,12 @@ impl<'a> Sweep<'a> {
         );
     }
 
-    fn file(&mut self, path: &Path, data: &Metadata, name: String) {
+    fn file(&mut self, folder: &Folder, path: &Path, data: &Metadata, name: String) -> Result<()> {
         let wanted = self.wants(&name);
         // A date in the future (a clock that was set back) is no age.
         let age = data.modified().ok().and_then(|time| self.now.duration_since(time).ok()).unwrap_or_default();
         let old = age >= self.lifetimes.of(&name);
-        if wanted && self.action == CacheAction::Stats && is_broken(path, data.len()) {
+        if wanted && self.action == CacheAction::Stats && is_broken(folder, path, data.len()) {
             self.findings.push(
                 Finding::attention(
                     Code::CacheDamaged,
@@ -222,10 +238,14 @@ impl<'a> Sweep<'a> {
             );
         }
         let remove = wanted && (self.action == CacheAction::Purge || (self.action == CacheAction::Cleanup && old));
-        let removed = match if remove && !self.dry_run { fs::remove_file(path) } else { Ok(()) } {
+        let removes = remove && !self.dry_run;
+        if removes {
+            failpoint::hit("file.remove")?;
+        }
+        let removed = match if removes { folder.remove_file(name_of(path)) } else { Ok(()) } {
             Ok(()) => remove,
             // Somebody else has removed it meanwhile.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
                 self.cannot(path, &Error::io("suppression de", path)(error));
                 false
@@ -243,7 +263,13 @@ impl<'a> Sweep<'a> {
             entry.removed += 1;
             entry.freed_bytes += data.len();
         }
+        Ok(())
     }
+}
+
+/// The last part of a path.
+fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 /// The category that a folder in `dir`, the `place` of the home folder, is.
@@ -265,11 +291,13 @@ fn is_cache_file(path: &Path) -> bool {
     !name.starts_with('.') && [".json", ".cache", ".ser", ".tmp", ".etag"].iter().any(|end| name.ends_with(end))
 }
 
-fn is_broken(path: &Path, size: u64) -> bool {
+fn is_broken(folder: &Folder, path: &Path, size: u64) -> bool {
     if path.extension().is_none_or(|ending| ending != "json") || size > PARSED {
         return false;
     }
-    fs::read(path).is_ok_and(|bytes| serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err())
+    let mut bytes = Vec::new();
+    let read = folder.file(name_of(path)).and_then(|file| file.take(PARSED).read_to_end(&mut bytes));
+    read.is_ok() && serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err()
 }
 
 #[derive(Debug, Serialize)]
@@ -335,8 +363,9 @@ pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport
     let action = if options.older_than.is_some() { CacheAction::Cleanup } else { CacheAction::Purge };
     let lifetimes = Lifetimes { all: options.older_than, own: &[] };
     let mut sweep = Sweep::new(action, lifetimes, &options.only, options.dry_run);
+    sweep.tidies = !options.dry_run;
     for (place, dir) in &places {
-        sweep.walk(dir, place)?;
+        sweep.walk(fence.root(), dir.strip_prefix(fence.root()).unwrap_or(dir), place)?;
     }
     let dir = root.join(PLACES[0]);
     let mut findings = sweep.findings;
@@ -348,10 +377,6 @@ pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport
         )
         .action("retirez-le s'il n'a rien à faire dans cache/")
     }));
-    // Only empty ones go; the portal may just have written into one.
-    let first_level = |path: &Path| places.iter().any(|(_, dir)| path.parent() == Some(dir));
-    let deep = sweep.folders.iter().filter(|path| !options.dry_run && !first_level(path));
-    let folders = deep.filter(|path| fs::remove_dir(path).is_ok()).count() as u64;
     let kept: u64 = sweep.categories.values().map(|category| category.files - category.removed).sum();
     let cleared = sweep.categories.into_iter().filter(|(_, category)| category.removed > 0);
     let categories: Vec<Cleared> = cleared
@@ -365,7 +390,7 @@ pub(crate) fn cleared(root: &Path, options: &ClearOptions) -> Result<ClearReport
         done: Done::unless(options.dry_run),
         files: categories.iter().map(|category| category.files).sum(),
         bytes: categories.iter().map(|category| category.bytes).sum(),
-        folders,
+        folders: sweep.folders,
         kept: kept + sweep.strangers,
         categories,
         findings,
@@ -437,7 +462,7 @@ pub fn administer_cache(home: &Path, options: &CacheOptions) -> Result<impl Repo
                 .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
             );
         } else {
-            sweep.walk(&home.join(place), place)?;
+            sweep.walk(home, Path::new(place), place)?;
         }
     }
     let Sweep { mut categories, others, strangers, findings, .. } = sweep;

@@ -2,20 +2,23 @@
 //!
 //! A log is renamed, never copied and cut: a program that has it open goes on writing to the renamed file, the next one
 //! starts a new file. A renamed file is compressed by a later run only, when no program that we can see has it open, and
-//! it goes only after its compressed copy has been read back and found to be all of it.
+//! it goes only after its compressed copy has been read back and found to be all of it. A folder is opened once and worked in, so
+//! that nobody who may write there, or beside it, leads the work to other files.
 
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use chrono::{NaiveDateTime, Utc};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::files::{self, Entry, Fence, gz};
+use crate::failpoint;
+use crate::files::{Fence, Folder, gz};
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes};
 use crate::signals;
 
@@ -74,98 +77,235 @@ pub fn rotate_logs(root: &Path, options: &RotateOptions) -> Result<impl Report +
     let fence = Fence::new(root)?;
     let mut report = RotateReport { done: Done::unless(options.dry_run), actions: Vec::new(), findings: Vec::new() };
     for folder in FOLDERS {
-        let dir = match fence.path(Path::new(folder)) {
-            Ok(dir) => dir,
-            Err(error) => {
-                report.findings.push(Finding::attention(Code::of(&error), folder, error.to_string()));
-                continue;
+        let opened = fence.path(Path::new(folder)).and_then(|dir| {
+            if !dir.is_dir() {
+                return Ok(None);
             }
-        };
-        if dir.is_dir() {
-            one_folder(&fence, &dir, options, &mut report)?;
+            let inside = dir.strip_prefix(fence.root()).unwrap_or(&dir);
+            Folder::under(fence.root(), inside).map(Some).map_err(Error::io("ouverture de", &dir))
+        });
+        match opened {
+            Ok(Some(dir)) => Rotation { fence: &fence, dir: &dir, options, report: &mut report }.run()?,
+            Ok(None) => {}
+            Err(error) => report.findings.push(Finding::attention(Code::of(&error), folder, error.to_string())),
         }
     }
     Ok(report)
 }
 
+/// The work in one folder.
+struct Rotation<'a> {
+    fence: &'a Fence,
+    dir: &'a Folder,
+    options: &'a RotateOptions,
+    report: &'a mut RotateReport,
+}
+
 /// A file that was rotated: `<stem>-<time>.log`, compressed or not.
+#[derive(Debug, Clone)]
 struct Rotated {
-    path: PathBuf,
+    name: OsString,
     stem: String,
     at: NaiveDateTime,
     number: u32,
     compressed: bool,
 }
 
-fn one_folder(fence: &Fence, dir: &Path, options: &RotateOptions, report: &mut RotateReport) -> Result<()> {
-    let entries = match files::list(dir) {
-        Ok(entries) => entries,
-        Err(Error::Interrupted) => return Err(Error::Interrupted),
-        Err(error) => {
-            report.findings.push(Finding::attention(Code::of(&error), dir.display().to_string(), error.to_string()));
+impl Rotation<'_> {
+    fn run(&mut self) -> Result<()> {
+        let names = match self.dir.names() {
+            Ok(names) => names,
+            Err(error) => {
+                let error = Error::io("lecture de", self.dir.path())(error);
+                let place = self.dir.path().display().to_string();
+                self.report.findings.push(Finding::attention(Code::of(&error), place, error.to_string()));
+                return Ok(());
+            }
+        };
+        let mut rotated: Vec<Rotated> = Vec::new();
+        let mut live: Vec<(OsString, Metadata)> = Vec::new();
+        for name in names {
+            signals::check()?;
+            let text = name.to_string_lossy().into_owned();
+            if ![".log", ".log.gz", ".log.gz.partial"].iter().any(|end| text.ends_with(end)) {
+                continue;
+            }
+            let metadata = match self.dir.look(&name) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    let error = Error::io("lecture de", self.dir.path().join(&name))(error);
+                    self.report.findings.push(Finding::attention(
+                        Code::of(&error),
+                        self.show(&name),
+                        error.to_string(),
+                    ));
+                    continue;
+                }
+                Ok(metadata) if metadata.is_dir() => continue,
+                // A name for the same file elsewhere would keep growing, or be changed, behind our back.
+                Ok(metadata) if metadata.is_file() && metadata.nlink() == 1 => metadata,
+                Ok(_) => {
+                    let what = "lien, ni suivi ni archivé";
+                    let finding = Finding::attention(Code::LinkNotFollowed, self.show(&name), what);
+                    self.report.findings.push(finding.action("remplacez-le par un vrai fichier"));
+                    continue;
+                }
+            };
+            if text.ends_with(".partial") {
+                // Of a run that was killed; the file that it was made from is still there.
+                if !self.options.dry_run {
+                    let _ = self.dir.remove_file(&name);
+                }
+            } else if let Some(parsed) = parse(&name) {
+                rotated.push(parsed);
+            } else if text.ends_with(".log") {
+                live.push((name, metadata));
+            }
+        }
+        let open = open_files();
+        for file in rotated.iter().filter(|file| !file.compressed) {
+            signals::check()?;
+            let done = self.compress(&file.name, &open);
+            self.record(&file.name, done);
+        }
+        self.prune(&rotated);
+        for (name, metadata) in live {
+            signals::check()?;
+            if metadata.len() > 0 && (self.options.force || self.is_due(&name, &metadata)) {
+                let done = self.rename(&name, &metadata);
+                self.record(&name, done);
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, name: &OsStr, done: Result<()>) {
+        if let Err(error) = done {
+            let finding = Finding::attention(Code::of(&error), self.show(name), error.to_string());
+            self.report.findings.push(match error.hint() {
+                Some(action) => finding.action(action),
+                None => finding,
+            });
+        }
+    }
+
+    fn act(&mut self, name: &OsStr, action: Fate, bytes: u64, to: Option<&OsStr>) {
+        let to = to.map(|name| name.to_string_lossy().into_owned());
+        self.report.actions.push(Action { file: self.show(name), action, bytes, to });
+    }
+
+    /// A name in the folder, as it is below the home folder.
+    fn show(&self, name: &OsStr) -> String {
+        let path = self.dir.path().join(name);
+        path.strip_prefix(self.fence.root()).unwrap_or(&path).display().to_string()
+    }
+
+    fn is_due(&self, name: &OsStr, metadata: &Metadata) -> bool {
+        metadata.len() >= self.options.size || self.begun(name, metadata).is_some_and(|age| age >= self.options.age)
+    }
+
+    /// Age of a log's first line, by its own time where it begins with one, else of the file. None for a time in the future.
+    fn begun(&self, name: &OsStr, metadata: &Metadata) -> Option<Duration> {
+        let mut head = [0; 40];
+        let read = self.dir.file(name).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+        let text = String::from_utf8_lossy(&head[..read]);
+        let text = text.trim_start_matches('[');
+        let day = text.get(..10).and_then(|day| chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").ok());
+        if let Some(day) = day {
+            let days = Utc::now().date_naive().signed_duration_since(day).num_days();
+            return u64::try_from(days).ok().map(|days| Duration::from_secs(days * 86_400));
+        }
+        let time = metadata.created().or_else(|_| metadata.modified()).ok()?;
+        SystemTime::now().duration_since(time).ok()
+    }
+
+    fn rename(&mut self, name: &OsStr, metadata: &Metadata) -> Result<()> {
+        let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stamp = Utc::now().format(STAMP);
+        let taken = |to: &str| self.dir.look(to.as_ref()).is_ok() || self.dir.look(format!("{to}.gz").as_ref()).is_ok();
+        let mut to = format!("{stem}-{stamp}.log");
+        let mut number = 1;
+        while taken(&to) {
+            to = format!("{stem}-{stamp}.{number:03}.log");
+            number += 1;
+        }
+        if !self.options.dry_run {
+            failpoint::hit("file.publish")?;
+            let wrap = Error::io("renommage de", self.dir.path().join(name));
+            self.dir.rename(name, to.as_ref()).map_err(wrap)?;
+        }
+        self.act(name, Fate::Rotated, metadata.len(), Some(to.as_ref()));
+        Ok(())
+    }
+
+    fn compress(&mut self, name: &OsStr, open: &HashSet<(u64, u64)>) -> Result<()> {
+        let path = self.dir.path().join(name);
+        let wrap = || Error::io("compression de", &path);
+        let before = self.dir.look(name).map_err(wrap())?;
+        // The time of the rename, not of the last line: a writer may be quiet for long.
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(before.ctime()).unwrap_or(0));
+        let rested = SystemTime::now().duration_since(changed).map_or(true, |age| age >= REST);
+        if open.contains(&(before.dev(), before.ino())) || !(rested || self.options.force) {
+            self.act(name, Fate::Waiting, before.len(), None);
             return Ok(());
         }
-    };
-    let mut rotated: Vec<Rotated> = Vec::new();
-    let mut live: Vec<(PathBuf, Metadata)> = Vec::new();
-    for entry in entries {
-        let (path, file) = match entry {
-            // A name for the same file elsewhere would keep growing, or be changed, behind our back.
-            Entry::File(path, metadata) => (path, Some(metadata).filter(|metadata| metadata.nlink() == 1)),
-            Entry::Other(path) => (path, None),
-            _ => continue,
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if ![".log", ".log.gz", ".log.gz.partial"].iter().any(|end| name.ends_with(end)) {
-            continue;
+        let target = Path::new(name).with_extension("log.gz").into_os_string();
+        if self.options.dry_run {
+            self.act(name, Fate::Compressed, before.len(), Some(&target));
+            return Ok(());
         }
-        let Some(metadata) = file else {
-            let finding = Finding::attention(Code::LinkNotFollowed, show(fence, &path), "lien, ni suivi ni archivé");
-            report.findings.push(finding.action("remplacez-le par un vrai fichier"));
-            continue;
-        };
-        if name.ends_with(".partial") {
-            // Of a run that was killed; the file that it was made from is still there.
-            if !options.dry_run {
-                let _ = fs::remove_file(&path);
+        let partial = Path::new(name).with_extension("log.gz.partial").into_os_string();
+        let copy = self.dir.create(&partial).map_err(wrap())?;
+        failpoint::hit("file.publish")?;
+        let copied = self.dir.file(name).map_err(wrap()).and_then(|from| gz::compress_file(from, &copy, &path));
+        let (_, size) = match copied {
+            Ok(content) => content,
+            Err(error) => {
+                let _ = self.dir.remove_file(&partial);
+                return Err(error);
             }
-        } else if let Some(parsed) = parse(&path, &name) {
-            rotated.push(parsed);
-        } else if name.ends_with(".log") {
-            live.push((path, metadata));
+        };
+        // Somebody may have written since: then the copy is not all of it, and the next run makes another.
+        let after = self.dir.look(name).map_err(wrap())?;
+        let busy = open_files().contains(&(after.dev(), after.ino()));
+        let changed = after.mtime_nsec() != before.mtime_nsec() || after.mtime() != before.mtime();
+        if busy || after.len() != size || changed || (after.dev(), after.ino()) != (before.dev(), before.ino()) {
+            self.dir.remove_file(&partial).map_err(wrap())?;
+            self.act(name, Fate::Waiting, after.len(), None);
+            return Ok(());
+        }
+        copy.set_permissions(before.permissions()).map_err(wrap())?;
+        self.dir.replace(&partial, &target).map_err(wrap())?;
+        self.dir.sync().map_err(wrap())?;
+        self.dir.remove_file(name).map_err(wrap())?;
+        self.act(name, Fate::Compressed, before.len(), Some(&target));
+        Ok(())
+    }
+
+    /// Removes the oldest rotated files of each log that there is no room for; uncompressed ones wait their turn.
+    fn prune(&mut self, rotated: &[Rotated]) {
+        let stems: HashSet<&str> = rotated.iter().map(|file| file.stem.as_str()).collect();
+        for stem in stems {
+            let mut files: Vec<&Rotated> = rotated.iter().filter(|file| file.stem == stem).collect();
+            files.sort_by_key(|file| (file.at, file.number));
+            let surplus = files.len().saturating_sub(self.options.keep);
+            for file in files.into_iter().take(surplus).filter(|file| file.compressed) {
+                let size = self.dir.look(&file.name).map_or(0, |metadata| metadata.len());
+                let removed = if self.options.dry_run { Ok(()) } else { self.dir.remove_file(&file.name) };
+                match removed {
+                    Ok(()) => self.act(&file.name, Fate::Removed, size, None),
+                    Err(error) => {
+                        let wrap = Error::io("suppression de", self.dir.path().join(&file.name));
+                        self.record(&file.name, Err(wrap(error)));
+                    }
+                }
+            }
         }
     }
-    let open = open_files();
-    for file in rotated.iter().filter(|file| !file.compressed) {
-        signals::check()?;
-        record(fence, report, &file.path, |report| compress(fence, &file.path, &open, options, report));
-    }
-    prune(fence, &rotated, options, report);
-    for (path, metadata) in live {
-        signals::check()?;
-        if metadata.len() > 0 && (options.force || is_due(&path, &metadata, options)) {
-            record(fence, report, &path, |report| rename(fence, &path, &metadata, options, report));
-        }
-    }
-    Ok(())
 }
 
-fn record(fence: &Fence, report: &mut RotateReport, path: &Path, work: impl FnOnce(&mut RotateReport) -> Result<()>) {
-    if let Err(error) = work(report) {
-        let finding = Finding::attention(Code::of(&error), show(fence, path), error.to_string());
-        let action = error.hint();
-        report.findings.push(match action {
-            Some(action) => finding.action(action),
-            None => finding,
-        });
-    }
-}
-
-fn show(fence: &Fence, path: &Path) -> String {
-    path.strip_prefix(fence.root()).unwrap_or(path).display().to_string()
-}
-
-fn parse(path: &Path, name: &str) -> Option<Rotated> {
+fn parse(file: &OsStr) -> Option<Rotated> {
+    let name = file.to_str()?;
     let (stem, compressed) = match name.strip_suffix(".log.gz") {
         Some(stem) => (stem, true),
         None => (name.strip_suffix(".log")?, false),
@@ -174,93 +314,7 @@ fn parse(path: &Path, name: &str) -> Option<Rotated> {
     let stamp = format!("2{stamp}");
     let (stamp, number) = stamp.split_once('.').unwrap_or((&stamp, "0"));
     let at = NaiveDateTime::parse_from_str(stamp, STAMP).ok()?;
-    Some(Rotated { path: path.into(), stem: stem.into(), at, number: number.parse().ok()?, compressed })
-}
-
-fn is_due(path: &Path, metadata: &Metadata, options: &RotateOptions) -> bool {
-    metadata.len() >= options.size || begun(path, metadata).is_some_and(|age| age >= options.age)
-}
-
-/// Age of a log's first line, by its own time where it begins with one, else of the file. None for a time in the future.
-fn begun(path: &Path, metadata: &Metadata) -> Option<Duration> {
-    let mut head = [0; 40];
-    let read = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
-    let text = String::from_utf8_lossy(&head[..read]);
-    let text = text.trim_start_matches('[');
-    let day = text.get(..10).and_then(|day| chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").ok());
-    if let Some(day) = day {
-        let days = Utc::now().date_naive().signed_duration_since(day).num_days();
-        return u64::try_from(days).ok().map(|days| Duration::from_secs(days * 86_400));
-    }
-    let time = metadata.created().or_else(|_| metadata.modified()).ok()?;
-    SystemTime::now().duration_since(time).ok()
-}
-
-fn rename(
-    fence: &Fence,
-    path: &Path,
-    metadata: &Metadata,
-    options: &RotateOptions,
-    report: &mut RotateReport,
-) -> Result<()> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let stamp = Utc::now().format(STAMP);
-    let taken = |path: &Path| path.exists() || path.with_extension("log.gz").exists();
-    let mut to = path.with_file_name(format!("{stem}-{stamp}.log"));
-    let mut number = 1;
-    while taken(&to) {
-        to = path.with_file_name(format!("{stem}-{stamp}.{number:03}.log"));
-        number += 1;
-    }
-    if !options.dry_run {
-        fs::rename(path, &to).map_err(Error::io("renommage de", path))?;
-    }
-    let to = to.file_name().map(|name| name.to_string_lossy().into_owned());
-    report.actions.push(Action { file: show(fence, path), action: Fate::Rotated, bytes: metadata.len(), to });
-    Ok(())
-}
-
-fn compress(
-    fence: &Fence,
-    path: &Path,
-    open: &HashSet<(u64, u64)>,
-    options: &RotateOptions,
-    report: &mut RotateReport,
-) -> Result<()> {
-    let wrap = || Error::io("compression de", path);
-    let before = fs::symlink_metadata(path).map_err(wrap())?;
-    let mut act = |action, bytes, to| report.actions.push(Action { file: show(fence, path), action, bytes, to });
-    // The time of the rename, not of the last line: a writer may be quiet for long.
-    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(before.ctime()).unwrap_or(0));
-    let rested = SystemTime::now().duration_since(changed).map_or(true, |age| age >= REST);
-    if open.contains(&(before.dev(), before.ino())) || !(rested || options.force) {
-        act(Fate::Waiting, before.len(), None);
-        return Ok(());
-    }
-    let target = path.with_extension("log.gz");
-    let to = target.file_name().map(|name| name.to_string_lossy().into_owned());
-    if options.dry_run {
-        act(Fate::Compressed, before.len(), to);
-        return Ok(());
-    }
-    let partial = path.with_extension("log.gz.partial");
-    let (_, size) = gz::compress(path, &partial)?;
-    // Somebody may have written since: then the copy is not all of it, and the next run makes another.
-    let after = fs::symlink_metadata(path).map_err(wrap())?;
-    let busy = open_files().contains(&(after.dev(), after.ino()));
-    if busy || after.len() != size || after.mtime_nsec() != before.mtime_nsec() || after.mtime() != before.mtime() {
-        fs::remove_file(&partial).map_err(wrap())?;
-        act(Fate::Waiting, after.len(), None);
-        return Ok(());
-    }
-    fs::set_permissions(&partial, before.permissions()).map_err(wrap())?;
-    fs::rename(&partial, &target).map_err(wrap())?;
-    if let Some(dir) = path.parent() {
-        files::sync_dir(dir)?;
-    }
-    fs::remove_file(path).map_err(wrap())?;
-    act(Fate::Compressed, before.len(), to);
-    Ok(())
+    Some(Rotated { name: file.into(), stem: stem.into(), at, number: number.parse().ok()?, compressed })
 }
 
 /// Files that programs have open, as far as this user may see: device and inode.
@@ -279,27 +333,6 @@ fn open_files() -> HashSet<(u64, u64)> {
         }
     }
     open
-}
-
-/// Removes the oldest rotated files of each log that there is no room for; uncompressed ones wait their turn.
-fn prune(fence: &Fence, rotated: &[Rotated], options: &RotateOptions, report: &mut RotateReport) {
-    let stems: HashSet<&str> = rotated.iter().map(|file| file.stem.as_str()).collect();
-    for stem in stems {
-        let mut files: Vec<&Rotated> = rotated.iter().filter(|file| file.stem == stem).collect();
-        files.sort_by_key(|file| (file.at, file.number));
-        let surplus = files.len().saturating_sub(options.keep);
-        for file in files.into_iter().take(surplus).filter(|file| file.compressed) {
-            record(fence, report, &file.path, |report| {
-                let size = fs::symlink_metadata(&file.path).map_or(0, |metadata| metadata.len());
-                if !options.dry_run {
-                    fs::remove_file(&file.path).map_err(Error::io("suppression de", &file.path))?;
-                }
-                let action = Action { file: show(fence, &file.path), action: Fate::Removed, bytes: size, to: None };
-                report.actions.push(action);
-                Ok(())
-            });
-        }
-    }
 }
 
 impl Report for RotateReport {
@@ -346,7 +379,7 @@ mod tests {
 
     #[test]
     fn rotated_names_differ_from_live_ones() {
-        let parsed = |name: &str| parse(Path::new(name), name).map(|file| (file.stem, file.number, file.compressed));
+        let parsed = |name: &str| parse(name.as_ref()).map(|file| (file.stem, file.number, file.compressed));
         assert_eq!(parsed("import-20250701T120000Z.log"), Some(("import".into(), 0, false)));
         assert_eq!(parsed("import-20250701T120000Z.002.log.gz"), Some(("import".into(), 2, true)));
         assert_eq!(parsed("a-2-20250701T120000Z.log"), Some(("a-2".into(), 0, false)));

@@ -1,0 +1,193 @@
+//! How a connection begins: kinds of accounts, and servers that are not who they seem. The other end is a program of the test's own where
+//! it does what no honest server does.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flux_test::{Checked, Home, Outcome, TestDb, is_mysql};
+use support::weekly::Sane;
+
+const PASSWORD: &str = "Nuitées 2025";
+
+/// What an impostor does once it knows who is calling.
+#[derive(Clone, Copy)]
+struct Script {
+    /// The kind of account that it claims, and what it wants signed.
+    plugin: &'static str,
+    challenge: &'static [u8],
+    /// Its answers to what comes then, one for each.
+    answers: &'static [&'static [u8]],
+}
+
+/// A server that answers as its script says, and remembers what it is sent after it has named the kind of account.
+struct Impostor {
+    port: u16,
+    heard: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Impostor {
+    fn new(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // Whoever hangs up has heard enough.
+                let _ = play(stream, script, &into);
+            }
+        });
+        Self { port, heard }
+    }
+
+    fn heard(&self) -> Vec<Vec<u8>> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// What `check-status` says of it.
+    fn asked(&self, password: &str) -> Checked {
+        let home = Home::without_db();
+        let tool = home.tool("check-status").arg("--json").env("DB_HOST", "127.0.0.1");
+        let tool =
+            tool.env("DB_PORT", self.port.to_string()).env("DB_USERNAME", "observatoire").env("DB_DATABASE", "flux");
+        let tool = if password.is_empty() { tool } else { tool.env("DB_PASSWORD", password) };
+        tool.run().sane().expect_code(1)
+    }
+}
+
+fn play(mut stream: TcpStream, script: Script, heard: &Mutex<Vec<Vec<u8>>>) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut greeting = b"\x0a11.8.3-MariaDB\0\x01\0\0\0abcdefgh\0".to_vec();
+    // 41 protocol, transactions, secure connection, database in the answer, kinds of accounts; no TLS.
+    greeting.extend(b"\x09\xa2\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0mysql_native_password\0");
+    send(&mut stream, 0, &greeting)?;
+    let _ = receive(&mut stream)?;
+    let mut switch = vec![0xfe];
+    switch.extend(script.plugin.as_bytes());
+    switch.push(0);
+    switch.extend(script.challenge);
+    send(&mut stream, 2, &switch)?;
+    for number in 0..=script.answers.len() {
+        let packet = receive(&mut stream)?;
+        heard.lock().unwrap().push(packet);
+        if let Some(answer) = script.answers.get(number) {
+            send(&mut stream, 4 + 2 * u8::try_from(number).unwrap(), answer)?;
+        }
+    }
+    Ok(())
+}
+
+fn send(stream: &mut TcpStream, sequence: u8, body: &[u8]) -> std::io::Result<()> {
+    let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+    stream.write_all(&[&length[..3], &[sequence], body].concat())
+}
+
+fn receive(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut head = [0; 4];
+    stream.read_exact(&mut head)?;
+    let mut body = vec![0; usize::from(head[0]) + 256 * usize::from(head[1])];
+    stream.read_exact(&mut body)?;
+    Ok(body)
+}
+
+/// Code of the error of a run that failed; it has a next step.
+#[track_caller]
+fn code(outcome: &Outcome) -> String {
+    let json = outcome.json();
+    assert!(json["error"]["hint"].is_string(), "{outcome}");
+    json["error"]["code"].as_str().unwrap().to_owned()
+}
+
+const NONCE: &[u8] = b"\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\
+    \x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f";
+
+#[test]
+fn an_ed25519_account_signs_and_gives_nothing_away() {
+    let server = Impostor::new(Script { plugin: "client_ed25519", challenge: NONCE, answers: &[] });
+    let _ = server.asked(PASSWORD);
+    // Worked out by another program from RFC 8032, the seed being the SHA-512 of the password as MariaDB has it.
+    let signature = "57661b2cb1e467c1e73e6f770f98717841078f21145ea3b36ff3784ccb87a556\
+                     dcd46577f5ac99b5636fa3abe7d149d8eb05e86f63d755da8f4dde225133be01";
+    let heard: Vec<String> = server.heard()[0].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(heard.concat(), signature);
+}
+
+#[test]
+fn a_parsec_account_is_an_error_with_its_mend_and_one_without_a_password_too() {
+    // The answer is the salt, of which a password would be derived.
+    let script = Script { plugin: "parsec", challenge: NONCE, answers: &[b"P\0salt of 18 bytes.."] };
+    let outcome = Impostor::new(script).asked(PASSWORD);
+    assert_eq!(code(&outcome), "auth-unsupported");
+    let error = &outcome.json()["error"];
+    assert!(error["message"].as_str().unwrap().contains("parsec"), "{outcome}");
+    assert!(error["hint"].as_str().unwrap().contains("IDENTIFIED VIA ed25519"), "{outcome}");
+    for script in [script, Script { challenge: &NONCE[..7], ..script }, Script { answers: &[b"X\0"], ..script }] {
+        assert_eq!(code(&Impostor::new(script).asked("")), "connect");
+    }
+}
+
+#[test]
+fn an_answer_that_is_none_is_an_error() {
+    let script = Script { plugin: "caching_sha2_password", challenge: b"abcdefghijklmnopqrst\0", answers: &[b""] };
+    assert_eq!(code(&Impostor::new(script).asked(PASSWORD)), "connect");
+    assert_eq!(code(&Impostor::new(Script { answers: &[b"\x01"], ..script }).asked(PASSWORD)), "connect");
+}
+
+#[test]
+fn the_password_goes_to_nobody_who_offers_a_key() {
+    // The demand for the password itself, then a key of the impostor's, should he be asked for one.
+    let key: &[u8] =
+        b"\x01-----BEGIN PUBLIC KEY-----\nMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAMfZ\n-----END PUBLIC KEY-----\n";
+    let answers: &'static [&'static [u8]] = Box::leak(Box::new([&b"\x01\x04"[..], key]));
+    let server =
+        Impostor::new(Script { plugin: "caching_sha2_password", challenge: b"abcdefghijklmnopqrst\0", answers });
+    assert_eq!(code(&server.asked(PASSWORD)), "server-unproved");
+    // Proofs of the password, of 32 bytes each, and neither the password nor a request for a key.
+    assert!(server.heard().iter().all(|packet| packet.len() == 32), "{:?}", server.heard());
+}
+
+#[test]
+fn kinds_of_accounts_that_are_unknown_are_named_with_the_statement_that_mends_them() {
+    for plugin in ["sha256_password", "dialog", "mysql_clear_password", "auth_gssapi_client"] {
+        let server = Impostor::new(Script { plugin, challenge: b"abcdefghijklmnopqrst\0", answers: &[] });
+        let outcome = server.asked(PASSWORD);
+        assert_eq!(code(&outcome), "auth-unsupported", "{plugin}");
+        let error = &outcome.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains(plugin), "{outcome}");
+        assert!(error["hint"].as_str().unwrap().contains("ALTER USER"), "{outcome}");
+        assert!(server.heard().iter().all(|packet| !packet.windows(4).any(|part| part == b"2025")), "{plugin}");
+    }
+}
+
+#[test]
+fn a_server_is_given_the_password_under_the_key_that_was_named_or_within_tls() {
+    if !is_mysql() {
+        return;
+    }
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").run().sane().expect_code(0);
+    let account = db.restricted_user(&["ALL ON {db}.*"]);
+    let (_, key) = db.env().into_iter().find(|(name, _)| *name == "DB_SERVER_PUBLIC_KEY").unwrap();
+    // Of a server that remembers no password.
+    let run = |key: &str, mode: &str| {
+        db.admin_exec("FLUSH PRIVILEGES");
+        let tool = home.tool("check-status").arg("--json").env("DB_USERNAME", &account.user);
+        let tool = tool.env("DB_PASSWORD", &account.password).env("DB_SSL_MODE", mode);
+        tool.env("DB_SERVER_PUBLIC_KEY", key).run().sane()
+    };
+    assert_eq!(code(&run("", "DISABLED").expect_code(1)), "server-unproved");
+    let _ = run(&key, "DISABLED").expect_code(0);
+    let _ = run("", "REQUIRED").expect_code(0);
+    // Another one's key: the server cannot read what it is sent.
+    let other = flux_test::Tool::program("openssl").home(&home).args(["genrsa", "-out", "k.pem", "2048"]).run();
+    let _ = other.expect_code(0);
+    let public = ["rsa", "-in", "k.pem", "-pubout", "-out", "p.pem"];
+    let _ = flux_test::Tool::program("openssl").home(&home).args(public).run().expect_code(0);
+    let refused = run(&home.join("p.pem").display().to_string(), "DISABLED").expect_code(1);
+    assert_eq!(code(&refused), "connect");
+    home.write("cert.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    assert_eq!(code(&run(&home.join("cert.pem").display().to_string(), "DISABLED").expect_code(1)), "config");
+}
