@@ -80,3 +80,75 @@ fn a_commit_of_the_etl_whose_answer_is_lost_counts_once() {
         assert_eq!(world.nuitees().len(), 6);
     }
 }
+
+/// Two days of two zones, of which the second day of the second delivery has a line that nobody can read: it waits, the first is cleaned.
+fn half_cleaned(world: &World) {
+    let deliver = |volumes: [&str; 4], code: i32| {
+        let places =
+            [("2025-09-01", "Cantal"), ("2025-09-01", "Lioran"), ("2025-09-02", "Cantal"), ("2025-09-02", "Lioran")];
+        let lines: Vec<String> = places
+            .iter()
+            .zip(volumes)
+            .map(|((day, zone), volume)| format!("{day};{zone};Local;Touriste;{volume}"))
+            .collect();
+        world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        world.import_nights(&["--max-shrink", "100"]).expect_code(code);
+        world.tool("migrate-temp-to-main").args(["--max-shrink", "100"]).run().sane().expect_code(code);
+        world.tool("cleanup-temp").run().sane().expect_code(code);
+    };
+    deliver(["5", "6", "7", "8"], 0);
+    world.tool("backup-critical").run().expect_code(0);
+    deliver(["15", "16", "17", "dix-huit"], 3);
+    assert_eq!(world.db.column("SELECT DISTINCT date FROM fact_nuitees_temp"), ["2025-09-02"]);
+}
+
+fn nights(world: &World) -> Vec<String> {
+    world.keys("fact_nuitees", "date, id_zone")
+}
+
+const HALF: [&str; 4] = ["2025-09-01 1 15", "2025-09-01 5 16", "2025-09-02 1 17", "2025-09-02 5 8"];
+
+#[test]
+fn a_week_of_which_only_some_dates_were_cleaned_since_is_loaded_again_too() {
+    let world = World::whole();
+    half_cleaned(&world);
+    assert_eq!(nights(&world), HALF);
+    // The day that waits is told, and is none that somebody took away.
+    let json = world.tool("validation-complete-import").arg("--json").run().sane().expect_code(3).json();
+    assert!(!codes(&json).contains(&"rows-unrecorded"), "{json}");
+    let json = world.tool("restore-critical").args(["--yes", "--json"]).run().sane().expect_code(3).json();
+    assert!(codes(&json).contains(&"load-undone"), "{json}");
+    assert_eq!(nights(&world), ["2025-09-01 1 5", "2025-09-01 5 6", "2025-09-02 1 7", "2025-09-02 5 8"]);
+    // What is left of the load in the temporary table is still its own.
+    let json = world.tool("migrate-temp-to-main").args(["--dry-run", "--json"]).run().sane().expect_code(3).json();
+    assert!(!codes(&json).contains(&"rows-unrecorded"), "{json}");
+    let json = world.import_nights(&["--max-shrink", "100"]).expect_code(3).json();
+    assert_eq!(file(&json, "frequentation_nuitee.csv")["status"], "loaded");
+    world.tool("migrate-temp-to-main").args(["--max-shrink", "100"]).run().sane().expect_code(3);
+    assert_eq!(nights(&world), HALF);
+}
+
+#[test]
+fn undoing_a_restoration_forgets_what_was_loaded_since_and_remembers_what_was_before() {
+    let world = World::whole();
+    day(&world, "2025-09-01");
+    world.tool("backup-critical").run().expect_code(0);
+    day(&world, "2025-09-08");
+    let second = world.home.read("data/data_temp/frequentation_nuitee.csv");
+    world.tool("restore-critical").arg("--yes").run().sane().expect_code(3);
+    day(&world, "2025-09-15");
+    let third = world.home.read("data/data_temp/frequentation_nuitee.csv");
+    assert_eq!(world.db.count("fact_nuitees"), 4);
+    for args in [&["--undo"][..], &["--undo", "--yes"]] {
+        let json = world.tool("restore-critical").args(args).arg("--json").run().sane().expect_code(3).json();
+        assert!(codes(&json).contains(&"load-undone"), "{json}");
+    }
+    assert_eq!(world.db.column("SELECT DISTINCT date FROM fact_nuitees"), ["2025-09-01", "2025-09-08"]);
+    let status = |text: &str| {
+        world.home.write_csv("frequentation_nuitee.csv", text);
+        file(&world.import_nights(&[]).sane().json(), "frequentation_nuitee.csv")["status"].clone()
+    };
+    assert_eq!((status(&second), status(&third)), ("unchanged".into(), "loaded".into()));
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees"), 6);
+}

@@ -292,3 +292,19 @@ fn a_file_of_another_size_is_new_without_being_read() {
     assert_eq!(table(&json, TEMP)["file_state"], "loaded");
     assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
 }
+
+#[test]
+fn rejected_lines_are_told_as_long_as_their_file_waits_to_be_archived() {
+    let world = World::whole();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;4", "2025-07-08;Utopie;Local;Touriste;5"]);
+    world.import_nights(&[]).expect_code(3);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    let status = |code: i32| world.tool("check-status").arg("--json").run().sane().expect_code(code).json();
+    let json = status(3);
+    assert!(support::codes(&json).contains(&"rejected-lines"), "{json}");
+    assert!(json["next"].as_str().unwrap().contains("--accept-rejects"), "{json}");
+    world.tool("archive-csv").run().sane().expect_code(3);
+    world.tool("archive-csv").arg("--accept-rejects").run().sane().expect_code(0);
+    assert!(!support::codes(&status(0)).contains(&"rejected-lines"));
+}

@@ -112,3 +112,31 @@ fn a_cleanup_that_took_some_dates_tells_those_and_the_rest_comes_later() {
     world.db.exec("DROP TABLE flux_import_dates");
     assert_eq!(cleanups().len(), 1, "{:?}", cleanups());
 }
+
+#[test]
+fn what_was_thrown_away_and_what_was_withdrawn_is_told() {
+    let world = World::whole();
+    world.nights(&["2025-08-04;Lioran;LOCAL;TOURISTE;4", "2025-08-05;Lioran;LOCAL;TOURISTE;5"]);
+    world.import_nights(&[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().expect_code(0);
+    // One of the two days is no longer as it was migrated.
+    world.db.exec("UPDATE fact_nuitees SET volume = 6 WHERE date = '2025-08-05'");
+    world.tool("cleanup-temp").arg("--force").run().expect_code(0);
+    world.tool("withdraw-provisional").args(["--from", "2025-08-04", "--yes"]).run();
+    assert_eq!(world.db.count("fact_nuitees"), 0);
+    let json = world.tool(TOOL).args(["--table", "fact_nuitees", "--json"]).run().expect_code(0).json();
+    let told: Vec<[&Value; 6]> = json["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| ["kind", "status", "first_date", "last_date", "rows", "withdrawn"].map(|field| &event[field]))
+        .collect();
+    let has = |expected: Value| told.iter().any(|event| serde_json::to_value(event).unwrap() == expected);
+    assert!(has(serde_json::json!(["cleanup", "emptied", "2025-08-05", "2025-08-05", 1, null])), "{json}");
+    assert!(has(serde_json::json!(["cleanup", "done", "2025-08-04", "2025-08-04", 1, null])), "{json}");
+    assert!(has(serde_json::json!(["withdrawal", "withdrawn", "2025-08-04", "2025-08-05", 0, 2])), "{json}");
+    // It is no try to import anything.
+    let status = world.tool("check-status").arg("--json").run().json();
+    let nights = status["tables"].as_array().unwrap().iter().find(|row| row["table"] == "fact_nuitees_temp").unwrap();
+    assert_ne!(nights["last_import"]["status"], "emptied");
+}

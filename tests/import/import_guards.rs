@@ -196,3 +196,48 @@ fn tables_emptied_by_other_hands_are_not_taken_for_migrated_ones() {
     let zones: Value = World::whole().tool("check-zones").arg("--json").run().sane().expect_code(3).json();
     assert!(codes(&zones).contains(&"tables-empty"), "{zones}");
 }
+
+#[test]
+fn a_line_of_another_year_in_a_week_is_a_period_of_its_own() {
+    let world = World::whole();
+    week(&world, &["2025-05-12", "2025-05-18"], &["Cantal"]);
+    deliver(&world, &["2025-05-19", "2025-05-20", "2024-05-21"], &["Cantal", "Lioran"], 7);
+    let json = world.import_nights(&[]).expect_code(3).json();
+    assert_eq!(codes(&json), ["period-unexpected"]);
+    let message = json["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("2024-05-21 → 2024-05-21") && message.contains("362 jours"), "{message}");
+    let validation = world.tool("validation-complete-import").arg("--json").run().sane().expect_code(3).json();
+    assert!(codes(&validation).contains(&"period-unexpected"), "{validation}");
+    // A date that waits in the table since last year is none of the delivery.
+    deliver(&world, &["2025-05-19", "2025-05-20", "2025-05-21"], &["Cantal", "Lioran"], 7);
+    world.import_nights(&[]).expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees_temp"), 8);
+    let validation = world.tool("validation-complete-import").arg("--json").run().sane().json();
+    assert!(!codes(&validation).contains(&"period-unexpected"), "{validation}");
+}
+
+#[test]
+fn a_week_that_is_gone_from_the_main_table_is_told_and_loaded_again() {
+    let world = World::whole();
+    week(&world, &["2025-06-02", "2025-06-03"], &["Cantal", "Lioran"]);
+    let nights = || file(&world.import_nights(&[]).sane().json(), NIGHTS).clone();
+    assert_eq!(nights()["status"], "unchanged");
+    // Some rows are not the dates: an export may have replaced them by fewer.
+    world.db.exec("DELETE FROM fact_nuitees WHERE date = '2025-06-03' AND id_zone = 5");
+    assert_eq!(nights()["status"], "unchanged");
+    world.db.exec("DELETE FROM fact_nuitees WHERE date = '2025-06-03'");
+    for tool in ["check-status", "validation-complete-import"] {
+        let json = world.tool(tool).arg("--json").run().sane().expect_code(3).json();
+        let found = json["findings"].as_array().unwrap();
+        let gone = found.iter().find(|one| one["place"] == "fact_nuitees").unwrap_or_else(|| panic!("{tool}: {json}"));
+        assert_eq!(gone["code"], "tables-empty", "{tool}");
+        assert!(gone["message"].as_str().unwrap().contains("2025-06-03"), "{tool}: {gone}");
+    }
+    world.tool("archive-csv").run().sane().expect_code(3);
+    let loaded = nights();
+    assert_eq!((&loaded["status"], &loaded["stored"]), (&json!("loaded"), &json!(4)));
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    world.tool("archive-csv").run().sane().expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees"), 4);
+}

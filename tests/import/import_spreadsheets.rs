@@ -137,3 +137,33 @@ fn a_date_that_is_still_to_come_is_rejected_unless_it_is_let_in() {
     world.import_nights(&["--force"]).expect_code(3);
     assert_eq!(world.stored().len(), 3);
 }
+
+#[test]
+fn dates_that_both_orders_read_are_not_guessed_where_only_one_makes_a_week() {
+    let world = World::new();
+    // The first days of a month, month first: read day first they would be one day of each of seven months.
+    let week = |year: u32, format: fn(u32, u32, u32) -> String| -> Vec<String> {
+        (1..=7).map(|day| format!("{};Lioran;NonLocal;Touriste;{day}", format(year, 9, day))).collect()
+    };
+    let nights = |lines: &[String]| world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    nights(&week(2025, |y, m, d| format!("{m:02}/{d:02}/{y}")));
+    let json = world.import_nights(&[]).expect_code(1).json();
+    let refused = file(&json, "frequentation_nuitee.csv");
+    assert_eq!((&refused["status"], &refused["code"]), (&Value::from("failed"), &Value::from("file-unusable")));
+    let error = refused["error"].as_str().unwrap();
+    assert!(error.contains("09/01/2025 (ligne 2)") && error.contains("2025-09-01 au 2025-09-07"), "{error}");
+    assert_eq!(world.db.count("fact_nuitees_temp"), 0);
+    let state = world.tool("etat-csv-complet").arg("--json").run().sane().expect_code(3).json();
+    assert_eq!(file(&state, "frequentation_nuitee.csv")["state"], "unusable");
+    // As the French write them, the same days follow each other.
+    nights(&week(2025, |y, m, d| format!("{d:02}/{m:02}/{y}")));
+    world.import_nights(&[]).expect_code(0);
+    let expected: Vec<String> = (1..=7).map(|day| format!("2025-09-{day:02} 5 2 1 {day}")).collect();
+    assert_eq!(world.stored(), expected);
+    // One line that a spreadsheet took for a date among others that it left alone.
+    let mut mixed = week(2025, |y, m, d| format!("{y}-{m:02}-{d:02}"));
+    mixed[4] = mixed[4].replace("2025-09-05", "09/05/2025");
+    nights(&mixed);
+    world.import_nights(&[]).expect_code(1);
+    assert_eq!(world.stored(), expected);
+}

@@ -209,3 +209,41 @@ fn bad_arguments_are_refused() {
         world.tool("cleanup-temp").args(args).run().sane().expect_code(2);
     }
 }
+
+#[test]
+fn a_delivery_that_only_withdraws_is_not_thrown_away_before_it_has_withdrawn() {
+    let world = World::whole();
+    let line = |day: u32, zone: &str| format!("2025-10-0{day};{zone};NonLocal;Resident;8");
+    let deliver = |lines: &[String]| {
+        world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        world.import_nights(&[]).sane()
+    };
+    let zones = ["Lioran", "Carlades", "Haut Cantal"];
+    let all: Vec<String> = (1..=2).flat_map(|day| zones.map(|zone| line(day, zone))).collect();
+    let two = ["Local", "NonLocal"].map(|way| format!("2025-10-02;Lioran;{way};Touriste;3"));
+    deliver(&[&all[..], &two[..]].concat()).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    cleanup(&world, &[]).expect_code(0);
+    assert_eq!(world.db.count("fact_nuitees"), 8);
+    // The same again, but for one row of 2 October.
+    deliver(&[&all[..], &two[..1]].concat()).expect_code(0);
+    for dry in [&["--dry-run"][..], &[]] {
+        let json = cleanup(&world, dry).expect_code(3).json();
+        let row = table(&json, "fact_nuitees_temp");
+        let expected = (&json!("partial"), &json!(3), &json!(4));
+        assert_eq!((&row["status"], &row["emptied"], &row["left"]), expected, "{row}");
+        assert_eq!(support::codes(&json), ["withdrawal-pending"]);
+    }
+    assert_eq!(world.db.column("SELECT DISTINCT date FROM fact_nuitees_temp"), ["2025-10-02"]);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    cleanup(&world, &[]).expect_code(0);
+    assert_eq!((world.db.count("fact_nuitees"), world.db.count("fact_nuitees_temp")), (7, 0));
+    world.tool("archive-csv").run().sane().expect_code(0);
+
+    // Who keeps withdrawn rows says so of both steps.
+    deliver(&all).expect_code(0);
+    world.tool("migrate-temp-to-main").arg("--keep-withdrawn").run().sane().expect_code(0);
+    cleanup(&world, &[]).expect_code(3);
+    cleanup(&world, &["--keep-withdrawn"]).expect_code(0);
+    assert_eq!((world.db.count("fact_nuitees"), world.db.count("fact_nuitees_temp")), (7, 0));
+}

@@ -282,3 +282,55 @@ fn batches_keep_to_the_same_rules() {
     assert_eq!(world.db.count("fact_lieu_activite_soir"), 8);
     assert_eq!(run(3)["totals"]["removed"], 0);
 }
+
+#[test]
+fn a_day_of_which_no_line_is_taken_is_told_though_the_temporary_table_has_none_of_it() {
+    let (world, lines) = migrated();
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    // All lines of 1 May in a provenance nobody knows; then whole but for eight of its ten lines, which the import keeps back.
+    let unknown: Vec<String> =
+        lines
+            .iter()
+            .map(|line| {
+                if line.starts_with("2025-05-01") {
+                    line.replace("Local", "Voisin")
+                } else {
+                    line.replace(";10", ";12")
+                }
+            })
+            .collect();
+    let cut: Vec<String> = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !(1..9).contains(at))
+        .map(|(_, line)| line.replace(";10", ";13"))
+        .collect();
+    for (delivery, counts, volume) in [(unknown, (10, 0), 12), (cut, (0, 2), 13)] {
+        world.nights(&delivery.iter().map(String::as_str).collect::<Vec<_>>());
+        world.import_nights(&[]).expect_code(3);
+        assert_eq!(world.db.column("SELECT DISTINCT date FROM fact_nuitees_temp"), ["2025-05-02"]);
+        let dry = migrate(&world, &["--dry-run"]).expect_code(3).json();
+        assert_eq!(codes(&dry), ["withdrawal-suspended"]);
+        let json = migrate(&world, &[]).expect_code(3).json();
+        let row = table(&json, TEMP);
+        assert_eq!(
+            (&row["updated"], &row["suspended"], &row["status"]),
+            (&json!(10), &json!(10), &json!("migrated")),
+            "{row}"
+        );
+        let aside = &row["aside"][0];
+        assert_eq!((&aside["date"], &aside["rows"]), (&json!("2025-05-01"), &json!(10)));
+        assert_eq!((&aside["rejected"], &aside["held"]), (&json!(counts.0), &json!(counts.1)), "{aside}");
+        let row = table(&verify(&world, 3), TEMP).clone();
+        assert_eq!((&row["status"], &row["suspended"]), (&json!("aside"), &json!(10)));
+        let sums = world.db.column(
+            "SELECT CONCAT(date, ' ', COUNT(*), ' ', SUM(volume)) FROM fact_nuitees GROUP BY date ORDER BY date",
+        );
+        assert_eq!(sums, ["2025-05-01 10 100".to_owned(), format!("2025-05-02 10 {}", 10 * volume)]);
+    }
+    // What is whole again takes its day back, and nothing is left to tell.
+    deliver(&world, &lines, 0);
+    migrate(&world, &[]).expect_code(0);
+    verify(&world, 0);
+    assert_eq!(world.db.scalar("SELECT CONCAT(COUNT(*), ' ', SUM(volume)) FROM fact_nuitees"), "20 200");
+}

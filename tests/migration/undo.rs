@@ -207,3 +207,39 @@ fn a_rerun_leaves_no_trace_and_names_are_checked() {
         world.tool("migrate-temp-to-main").args(args).run().sane().expect_code(2);
     }
 }
+
+#[test]
+fn what_was_cleaned_since_can_be_loaded_again_once_its_migration_is_undone() {
+    let (world, _, second, before) = two_runs();
+    let after = main(&world);
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    let plan = migrate(&world, &["--undo", &second], 0);
+    // Both deliveries brought 1 April; without the migration their rows of it are in no table that an import would look at.
+    assert_eq!((&plan["tables"][0]["status"], &plan["tables"][0]["forgotten"]), (&json!("planned"), &json!(2)));
+    let json = migrate(&world, &["--undo", &second, "--yes"], 0);
+    assert_eq!((&json["tables"][0]["forgotten"], main(&world)), (&json!(2), before));
+    let status = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    assert!(support::codes(&status).contains(&"load-undone"), "{status}");
+    let json = world.import_nights(&["--max-shrink", "100"]).expect_code(0).json();
+    assert_eq!(support::weekly::file(&json, "frequentation_nuitee.csv")["status"], "loaded");
+    migrate(&world, &[], 0);
+    assert_eq!(main(&world), after);
+    let events =
+        world.tool("historique").args(["--json", "--table", "fact_nuitees"]).run().sane().expect_code(0).json();
+    let events = events["events"].as_array().unwrap();
+    let undone: Vec<_> = events.iter().filter(|event| event["kind"] == "undo").collect();
+    assert_eq!(
+        (undone.len(), &undone[0]["source"], &undone[0]["rows"], &undone[0]["withdrawn"]),
+        (1, &json!(second), &json!(3), &json!(3))
+    );
+    assert_eq!(undone[0]["first_date"], "2025-04-01");
+}
+
+#[test]
+fn what_waits_in_the_temporary_table_stays_loaded() {
+    let (world, _, second, _) = two_runs();
+    let json = migrate(&world, &["--undo", &second, "--yes"], 0);
+    assert_eq!(json["tables"][0]["forgotten"], 0);
+    let json = world.import_nights(&["--max-shrink", "100"]).expect_code(0).json();
+    assert_eq!(support::weekly::file(&json, "frequentation_nuitee.csv")["status"], "unchanged");
+}

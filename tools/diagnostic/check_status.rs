@@ -14,7 +14,7 @@ pub(crate) const TOOL: Tool = Tool {
     about: "État des tables temporaires, des fichiers et du dernier import ; que faire ensuite",
     details: "\
 Lit : les CSV déposés (pour savoir s'ils sont déjà chargés), l'historique des imports, les tables
-temporaires et principales. N'écrit rien.
+temporaires et principales. N'écrit rien. Avec --max-age, dit aussi les fichiers dont la dernière livraison est plus ancienne.
 Coût : une lecture des CSV à la vitesse du disque et une comparaison par index. Peut être relancé à volonté.
 Codes de sortie : 0 rien à signaler, 1 base inaccessible, 3 à regarder (table absente, import en échec,
 lignes rejetées ou contradictoires, livraison plus ancienne que --max-age).",

@@ -14,7 +14,8 @@ pub(crate) const TOOL: Tool = Tool {
 Lit : les tables temporaires et principales, et l'historique. Écrit : vide les tables temporaires prouvées, et le
 note dans l'historique des imports, dans la même transaction : les mêmes fichiers ne seront pas rechargés.
 Une table dont une seule ligne manque à la table principale est gardée, avec la raison. Les dates dont un retrait
-est suspendu, ou qui perdraient trop, restent ; les autres dates de la table partent.
+est suspendu, qui perdraient trop, ou dont la migration retirerait encore des lignes, restent ; les autres dates de
+la table partent.
 Les lignes effacées sont celles que la table principale a à cet instant : si quelqu'un a écrit entre la preuve et
 l'effacement, rien n'est effacé.
 Oublie aussi les lignes gardées pour annuler les migrations plus vieilles que --keep-history.
@@ -35,6 +36,9 @@ struct Args {
     /// Vide même sans preuve : les lignes non migrées sont perdues
     #[arg(long)]
     force: bool,
+    /// Laisse en base les lignes provisoires que la livraison n'a plus, comme `migrate-temp-to-main --keep-withdrawn`
+    #[arg(long)]
+    keep_withdrawn: bool,
     /// Âge jusqu'auquel les lignes changées par les migrations sont gardées, pour pouvoir les annuler (un nombre seul : jours)
     #[arg(long, value_name = "ÂGE", default_value = "400j", value_parser = parse_days)]
     keep_history: u32,
@@ -52,6 +56,7 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let options = CleanupOptions {
         only: args.only,
         force: args.force,
+        keep_withdrawn: args.keep_withdrawn,
         space: args.space.space(),
         keep_history: args.keep_history,
         dry_run: args.writer.dry_run,

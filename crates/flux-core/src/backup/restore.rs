@@ -227,7 +227,7 @@ fn run(
         report.tables.push(line);
     }
     let undone = undone(&mut session, &live, &entries, manifest)?;
-    report.findings.extend(undone.finding(report.done));
+    report.findings.extend(undone.finding(report.done, "la sauvegarde"));
     let Some(lock) = lock else { return Ok(()) };
     let loaded = entries.iter().zip(&statements).try_for_each(|(entry, statement)| {
         log::info!("restauration de {}", entry.table);
@@ -242,7 +242,7 @@ fn run(
             under::count_on(&mut session, &entry.table)?;
         }
         // Before the rows are gone: a load that is undone in vain is loaded again, one that is not never comes back.
-        database.transaction(|session| undone.write(session))?;
+        database.transaction(|session| undone.write(session, lock.run()))?;
         swap(database, &lock, &entries, &live)
     });
     // Where another run has the lock, they may be its own by now.
@@ -295,9 +295,10 @@ fn remember(session: &mut Session, lines: &[restores::Restored<'_>]) {
 /// Loads of the history whose rows the restored tables will not hold.
 #[derive(Debug, Default)]
 struct Undone {
-    /// Main and temporary tables that are restored, and since when loads are undone.
-    mains: Vec<String>,
-    since: String,
+    /// Main tables that are restored, each with the time since when its loads are undone.
+    mains: Vec<(String, String)>,
+    /// Whether the database keeps the dates of its loads.
+    dated: bool,
     files: Vec<String>,
 }
 
@@ -312,34 +313,55 @@ fn undone(
     if restores_history || !live.contains(history::TABLE) {
         return Ok(Undone::default());
     }
-    let mains = entries.iter().map(|entry| entry.table.clone()).filter(|table| table.starts_with("fact_")).collect();
     // `2025-03-03T10:00:00.123456Z`, as the server compares it.
     let since = manifest.snapshot_at.trim_end_matches('Z').replace('T', " ");
-    let mut undone = Undone { mains, since, files: Vec::new() };
-    for main in &undone.mains {
-        undone.files.extend(history::loads_since(session, main, &undone.since)?);
+    let mains = entries.iter().map(|entry| (entry.table.clone(), since.clone()));
+    Undone::of(session, live, mains.collect())
+}
+
+/// What was loaded since their restoration into tables that it has replaced.
+fn undone_again(session: &mut Session, kept: &[(String, String)]) -> Result<(Undone, Vec<(String, String)>)> {
+    let live = crate::schema::names(session)?;
+    if !live.contains(history::TABLE) || kept.iter().any(|(table, _)| table == history::TABLE) {
+        return Ok((Undone::default(), Vec::new()));
     }
-    undone.files.sort();
-    undone.files.dedup();
-    Ok(undone)
+    let (mut mains, mut runs) = (Vec::new(), Vec::new());
+    for (table, _) in kept {
+        if let Some((run, since)) = restores::last(session, table)? {
+            mains.push((table.clone(), since));
+            runs.push((table.clone(), run));
+        }
+    }
+    Ok((Undone::of(session, &live, mains)?, runs))
 }
 
 impl Undone {
-    fn finding(&self, done: Done) -> Option<Finding> {
+    fn of(session: &mut Session, live: &HashSet<String>, mut mains: Vec<(String, String)>) -> Result<Self> {
+        mains.retain(|(table, _)| table.starts_with("fact_"));
+        let mut undone = Self { mains, dated: live.contains(dates::TABLE), files: Vec::new() };
+        for (main, since) in &undone.mains {
+            undone.files.extend(history::loads_since(session, main, since, undone.dated)?);
+        }
+        undone.files.sort();
+        undone.files.dedup();
+        Ok(undone)
+    }
+
+    fn finding(&self, done: Done, what: &str) -> Option<Finding> {
         if self.files.is_empty() {
             return None;
         }
         let files = plural(self.files.len() as u64, "chargement plus récent", "chargements plus récents");
         let undone = done.say("compte comme annulé", "compterait comme annulé");
-        let message = format!("{files} que la sauvegarde, {undone} : {}", report::some_of(&self.files, 10));
+        let message = format!("{files} que {what}, {undone} : {}", report::some_of(&self.files, 10));
         let action =
             "remettez ces fichiers en place (data/archive/ les garde) et relancez `update-temp-tables` ou l'ETL";
         Some(Finding::attention(Code::LoadUndone, "historique des imports", message).action(action))
     }
 
-    fn write(&self, session: &mut Session) -> Result<()> {
-        for main in &self.mains {
-            history::undo_since(session, main, &self.since)?;
+    fn write(&self, session: &mut Session, run: &str) -> Result<()> {
+        for (main, since) in &self.mains {
+            history::undo_since(session, main, since, self.dated, run)?;
         }
         Ok(())
     }
@@ -543,7 +565,14 @@ fn undo(options: &RestoreOptions, database: &Database, progress: &Progress, repo
     let kept = kept(options, database)?;
     report.tables = aside(options, database, &kept)?;
     report.findings = changed(database, &kept, progress)?;
+    let (undone, restored) = undone_again(&mut database.session()?, &kept)?;
+    report.findings.extend(undone.finding(report.done, "la restauration"));
     let Some(lock) = lock else { return Ok(()) };
+    // Before the rows are gone, as for a restoration. What that one made count as undone is back with its rows.
+    database.transaction(|session| {
+        undone.write(session, lock.run())?;
+        restored.iter().try_for_each(|(table, run)| history::redo(session, table, run))
+    })?;
     drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))?;
     let back = |(table, old): &(String, String)| {
         [format!("{} TO {}", quote(table), quote(&ddl::new_name(table))), format!("{} TO {}", quote(old), quote(table))]

@@ -53,18 +53,35 @@ pub(crate) enum DateOrder {
     MonthFirst,
 }
 
-/// What the dates with slashes of one file say about their order: the first line that only one of the two can read.
+/// What the dates of one file say about the order of day and month in those with slashes: the first line that only one of the two can
+/// read, and the period that the file has in each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DateOrders {
     day_first: Option<(u64, String)>,
     month_first: Option<(u64, String)>,
+    /// The first date that both orders read, each as another day.
+    unclear: Option<(u64, String)>,
+    /// First and last day, day first and month first.
+    periods: [Option<(Day, Day)>; 2],
 }
+
+/// Both orders, the usual one first.
+pub(crate) const ORDERS: [DateOrder; 2] = [DateOrder::DayFirst, DateOrder::MonthFirst];
 
 impl DateOrders {
     /// Takes one date into account.
     pub(crate) fn note(&mut self, text: &str, line: u64) {
         let text = text.trim();
+        let days = ORDERS.map(|order| parse_date(text, order).ok());
+        for (period, day) in self.periods.iter_mut().zip(days) {
+            let Some(day) = day else { continue };
+            *period = Some(period.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+        }
         let [a, b, b'/', c, d, b'/', ..] = text.as_bytes() else { return };
+        let written = || Some((line, text.chars().take(10).collect()));
+        if days[0] != days[1] && days.iter().all(Option::is_some) && self.unclear.is_none() {
+            self.unclear = written();
+        }
         let number = |tens: &u8, units: &u8| match (tens, units) {
             (b'0'..=b'9', b'0'..=b'9') => (tens - b'0') * 10 + units - b'0',
             _ => 0,
@@ -75,14 +92,22 @@ impl DateOrders {
             _ => return,
         };
         if place.is_none() {
-            *place = Some((line, text.chars().take(10).collect()));
+            *place = written();
         }
     }
 
-    /// The order of the file; day first where nothing disproves it.
+    /// Of a file whose dates both orders can read: one of them, where month first makes days follow each other that day first spreads
+    /// over months.
+    fn doubtful(&self) -> Option<(&(u64, String), [(Day, Day); 2])> {
+        let [Some(day_first), Some(month_first)] = self.periods else { return None };
+        let length = |(first, last): (Day, Day)| first.0.abs_diff(last.0);
+        (length(month_first) < length(day_first)).then_some((self.unclear.as_ref()?, [day_first, month_first]))
+    }
+
+    /// The order of the file; day first where nothing speaks against it.
     ///
     /// # Errors
-    /// Both orders are there: why the file is refused, in French, with the two lines.
+    /// Both orders are there, or nothing proves which is: why the file is refused, in French, with the lines.
     pub(crate) fn order(&self) -> Result<DateOrder, String> {
         match (&self.day_first, &self.month_first) {
             (Some((line, day_first)), Some((other, month_first))) => Err(format!(
@@ -90,7 +115,15 @@ impl DateOrders {
                  (ligne {other}) est MM/JJ/AAAA ; les autres dates seraient devinées"
             )),
             (None, Some(_)) => Ok(DateOrder::MonthFirst),
-            _ => Ok(DateOrder::DayFirst),
+            (Some(_), None) => Ok(DateOrder::DayFirst),
+            (None, None) => match self.doubtful() {
+                None => Ok(DateOrder::DayFirst),
+                Some(((line, text), [day_first, month_first])) => Err(format!(
+                    "des dates comme {text} (ligne {line}) se lisent JJ/MM/AAAA (le fichier irait du {} au {}) ou MM/JJ/AAAA (du {} \
+                     au {}), et rien ne tranche : écrivez-les AAAA-MM-JJ",
+                    day_first.0, day_first.1, month_first.0, month_first.1
+                )),
+            },
         }
     }
 }
@@ -349,6 +382,22 @@ mod tests {
         };
         assert_eq!(order(&["2024-11-03", "03/11/2024", "31/02/2024"]), Ok(DateOrder::DayFirst));
         assert_eq!(order(&["03/11/2024", "11/23/2024", "99/99/2024"]), Ok(DateOrder::MonthFirst));
+        // A week of July: read day first, it is the 7th of seven months.
+        let week = ["07/01/2026", "07/02/2026", "07/05/2026", "07/07/2026"];
+        let doubtful = order(&week).unwrap_err();
+        assert!(
+            doubtful.contains("07/01/2026 (ligne 2)") && doubtful.contains("du 2026-07-01 au 2026-07-07"),
+            "{doubtful}"
+        );
+        assert_eq!(order(&[&week[..], &["2026-07-06", "07/13/2026"]].concat()), Ok(DateOrder::MonthFirst));
+        assert_eq!(order(&[&week[..], &["13/01/2026"]].concat()), Ok(DateOrder::DayFirst));
+        assert_eq!(order(&["01/07/2026", "02/07/2026", "07/07/2026"]), Ok(DateOrder::DayFirst));
+        assert_eq!(order(&["08/07/2026"]), Ok(DateOrder::DayFirst));
+        // The other dates of the file speak too.
+        assert!(
+            order(&["2026-07-06", "08/07/2026"]) == Ok(DateOrder::DayFirst)
+                && order(&["2026-07-06", "07/08/2026"]).is_err()
+        );
         let both = order(&["11/23/2024", "03/11/2024", "24/11/2024", "25/11/2024"]).unwrap_err();
         assert!(both.contains("24/11/2024 (ligne 4)") && both.contains("11/23/2024 (ligne 2)"), "{both}");
         let month_first = super::parse_date("11/03/2024", DateOrder::MonthFirst).unwrap();

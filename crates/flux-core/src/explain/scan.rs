@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::csv::{Fields, Header, OTHER_COUNT, Record, Shape, Source, TOO_LONG, decode};
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Resolution;
-use crate::domain::values::{DateOrder, DateOrders, Day, parse_date};
+use crate::domain::values::{DateOrder, DateOrders, Day, ORDERS, parse_date};
 use crate::error::{Error, Result};
 use crate::explain::key::{Key, Names};
 use crate::load::{Mapper, OnConflict, Outcome, Reading, Room, first_filled, required, required_raw};
@@ -118,8 +118,6 @@ struct Dates {
     /// Whether one was met that the two orders read differently.
     differ: bool,
 }
-
-const ORDERS: [DateOrder; 2] = [DateOrder::DayFirst, DateOrder::MonthFirst];
 
 impl Dates {
     /// The day, day first and month first; `None` for what cannot be read so.

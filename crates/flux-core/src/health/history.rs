@@ -113,6 +113,8 @@ fn what(kind: Kind) -> &'static str {
         Kind::Import => "import",
         Kind::Etl => "ETL",
         Kind::Migration => "migration",
+        Kind::Withdrawal => "retrait",
+        Kind::Undo => "annulation",
         Kind::Cleanup => "nettoyage",
         Kind::Restore => "restauration",
     }
@@ -124,6 +126,9 @@ fn state(event: &Event) -> String {
         "failed" => "✗ échec",
         "done" => "✓ fait",
         "undone" => "⚠ annulée depuis",
+        "withdrawn" => "✓ retirées",
+        "cleaned" => "⚠ retiré depuis",
+        "emptied" => "⚠ vidée sans preuve",
         "restore" => "✓ restaurée",
         "undo" => "✓ remise en place",
         "drop-old" => "✓ ancienne supprimée",

@@ -13,11 +13,14 @@ use crate::files::{self, hash};
 use crate::health::facts::{self, Facts, Looked};
 use crate::health::watch::{self, Watched};
 use crate::inspect::{Stranger, strangers};
+use crate::ledger;
 use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, Standing, pairs};
 use crate::progress::Progress;
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, some_of, verdict};
+use crate::report::{
+    Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, ranges, some_of, verdict,
+};
 use crate::schema;
 use crate::settings::Settings;
 
@@ -114,7 +117,10 @@ pub fn status(
             let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
             findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
         }
-        findings.extend(look_at(&pair, file, last.as_ref(), &comparison));
+        findings.extend(look_at(&pair, (file, file_state), last.as_ref(), &comparison));
+        if last.as_ref().is_some_and(|last| last.status == "loaded" && last.cleaned_at.is_some()) {
+            findings.extend(gone(&mut session, &pair, file)?);
+        }
         // Without any history that is said already.
         findings.extend(aside.into_iter().filter(|finding| last.is_some() || finding.code != Code::RowsUnrecorded));
         tables.push(TableStatus {
@@ -203,6 +209,20 @@ fn emptied(tables: &[TableStatus], findings: &mut Vec<Finding>) {
     findings.push(finding.action("relancez `update-temp-tables`, qui les recharge des CSV"));
 }
 
+/// Dates of the last delivery that were migrated and cleaned, and of which the main table holds nothing any more.
+fn gone(session: &mut Session, pair: &Pair, file: &str) -> Result<Option<Finding>> {
+    let Some(last) = history::last(session, &pair.temp)? else { return Ok(None) };
+    let gone = ledger::dates::gone_from(session, last.id, &pair.main)?;
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    let days = some_of(&ranges(gone.iter().filter_map(|date| date.parse().ok())), 5);
+    let message = format!("n'a plus aucune ligne de dates que {file} y a apportées ({days})");
+    let action = "remettez le CSV dans data/data_temp/ (data/archive/ le garde), puis `update-temp-tables` et la migration ; ou \
+                  `restore-critical`";
+    Ok(Some(Finding::attention(Code::TablesEmpty, pair.main.as_str(), message).action(action)))
+}
+
 impl TableStatus {
     fn is_emptied(&self) -> bool {
         let brought = |last: &Attempt| last.status == "loaded" && last.cleaned_at.is_none() && last.stored > 0;
@@ -250,7 +270,12 @@ fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&Attempt>, progress: &
 }
 
 /// What needs a look at one table.
-fn look_at(pair: &Pair, file: &str, last: Option<&Attempt>, comparison: &Comparison) -> Vec<Finding> {
+fn look_at(
+    pair: &Pair,
+    (file, state): (&str, FileState),
+    last: Option<&Attempt>,
+    comparison: &Comparison,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(last) = last else {
         if comparison.temp_rows > 0 {
@@ -263,8 +288,10 @@ fn look_at(pair: &Pair, file: &str, last: Option<&Attempt>, comparison: &Compari
         }
         return findings;
     };
-    if last.status == "undone" {
-        let finding = Finding::attention(Code::LoadUndone, file, "son chargement a été annulé par une restauration");
+    if ["undone", "cleaned"].contains(&last.status.as_str()) {
+        let why = last.message.as_deref().unwrap_or("par une restauration");
+        let finding =
+            Finding::attention(Code::LoadUndone, file, format!("son dernier chargement ne compte plus : {why}"));
         findings.push(finding.action(
             "remettez le CSV dans data/data_temp/ (il est peut-être dans data/archive/), puis `update-temp-tables`",
         ));
@@ -280,28 +307,22 @@ fn look_at(pair: &Pair, file: &str, last: Option<&Attempt>, comparison: &Compari
         let finding = Finding::attention(Code::NothingStored, file, format!("{lines}, aucune en base"));
         findings.push(finding.action("corrigez le CSV ou l'option --year, puis relancez `update-temp-tables`"));
     }
-    if last.cleaned_at.is_none() && last.status == "loaded" {
-        if last.rejected > 0 {
-            let place = last.reject_file.as_deref().map_or_else(String::new, |path| format!(" (liste : {path})"));
-            findings.push(
-                Finding::attention(
-                    Code::RejectedLines,
-                    file,
-                    plural(last.rejected, "ligne rejetée", "lignes rejetées"),
-                )
+    let is_done = last.status != "loaded" || last.cleaned_at.is_some();
+    // Once its rows are migrated and cleaned, a file that is still there is not done with as long as lines of it were not read.
+    if last.status == "loaded" && last.rejected > 0 && (!is_done || state == FileState::Loaded) {
+        let place = last.reject_file.as_deref().map_or_else(String::new, |path| format!(" (liste : {path})"));
+        let lines = plural(last.rejected, "ligne rejetée", "lignes rejetées");
+        findings.push(
+            Finding::attention(Code::RejectedLines, file, lines)
                 .action(format!("corrigez-les dans le CSV{place}, puis relancez `update-temp-tables`")),
-            );
-        }
-        if last.conflicts > 0 {
-            findings.push(
-                Finding::attention(
-                    Code::ConflictingLines,
-                    file,
-                    plural(last.conflicts, "ligne en contradiction", "lignes en contradiction"),
-                )
+        );
+    }
+    if !is_done && last.conflicts > 0 {
+        let lines = plural(last.conflicts, "ligne en contradiction", "lignes en contradiction");
+        findings.push(
+            Finding::attention(Code::ConflictingLines, file, lines)
                 .action("demandez au fournisseur quel volume est juste"),
-            );
-        }
+        );
     }
     findings
 }
@@ -333,7 +354,13 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
     if any(|table| table.rows > 0) {
         return "tout est migré ; videz les tables temporaires : `cleanup-temp`".into();
     }
+    if has(Code::TablesEmpty) {
+        return "rechargez ce qui a disparu des tables principales (ci-dessus)".into();
+    }
     if any(|table| table.file_state == FileState::Loaded) {
+        if has(Code::RejectedLines) {
+            return "corrigez les lignes rejetées, puis `update-temp-tables` ; ou archivez sans elles : `archive-csv --accept-rejects`".into();
+        }
         return "tout est migré et nettoyé ; archivez les CSV : `archive-csv`".into();
     }
     if unexpected > 0 {

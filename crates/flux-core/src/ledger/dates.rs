@@ -48,15 +48,15 @@ pub(super) fn spec() -> TableSpec {
 /// load of before this table brought is in step as long as the table holds anything.
 ///
 /// # Errors
-/// [`crate::error::Error::MissingTable`] on an older schema, [`crate::error::Error::Sql`].
+/// [`crate::error::Error::Sql`].
 pub(crate) fn is_in_step(session: &mut Session, history: u64, table: &str) -> Result<bool> {
     let doing = format!("lecture de {table}");
     let sql = "SELECT CAST(date AS CHAR), rows_stored, volume FROM flux_import_dates \
                WHERE history = ? AND rows_stored > 0 AND cleaned_at IS NULL ORDER BY date";
-    let brought: Vec<(String, u64, u64)> = session.rows("lecture de flux_import_dates", sql, (history,))?;
+    let brought: Vec<(String, u64, u64)> = known(session.rows(READING, sql, (history,)))?;
     if brought.is_empty() {
-        let known = "SELECT 1 FROM flux_import_dates WHERE history = ? LIMIT 1";
-        let is_known = session.first::<u8>("lecture de flux_import_dates", known, (history,))?.is_some();
+        let any_date = "SELECT 1 FROM flux_import_dates WHERE history = ? LIMIT 1";
+        let is_known = !known(session.rows::<u8>(READING, any_date, (history,)))?.is_empty();
         let nothing = "SELECT 1 FROM flux_import_history WHERE id = ? AND rows_stored = 0";
         let is_nothing = session.first::<u8>("lecture de l'historique des imports", nothing, (history,))?.is_some();
         let any = session.first::<u8>(&doing, &format!("SELECT 1 FROM {table} LIMIT 1"), ())?.is_some();
@@ -75,6 +75,19 @@ pub(crate) fn is_in_step(session: &mut Session, history: u64, table: &str) -> Re
         }
     }
     Ok(true)
+}
+
+/// Dates that the load `history` brought, that a cleanup took once they were migrated, and of which `main` has no row any more: other
+/// hands, or a tool that clears whole dates, took them away. In order; none where nothing is known of the dates.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn gone_from(session: &mut Session, history: u64, main: &str) -> Result<Vec<String>> {
+    let sql = format!(
+        "SELECT CAST(d.date AS CHAR) FROM flux_import_dates d WHERE d.history = ? AND d.rows_stored > 0 AND d.cleaned_at IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM {main} m WHERE m.date = d.date) ORDER BY d.date"
+    );
+    known(session.rows(READING, &sql, (history,)))
 }
 
 /// Writes the dates of the load `history` of `table`, in its transaction.
@@ -129,6 +142,8 @@ pub(crate) struct Evidence {
     pub(crate) held: u64,
     /// Where they are.
     pub(crate) reject_file: Option<String>,
+    /// Whether the newest load was not cleaned since.
+    pub(crate) open: bool,
 }
 
 impl Evidence {
@@ -146,14 +161,16 @@ struct Told {
     rejected: u64,
     held: u64,
     reject_file: Option<String>,
+    open: bool,
 }
 
-/// What the loads whose rows are still in `table` say of its dates. Nothing is known where the history's tables are not there.
+/// What the loads whose rows are still in `table` say of its dates. A load that was undone for what was cleaned of it still brought the
+/// rest. Nothing is known where the history's tables are not there.
 ///
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn evidence(session: &mut Session, table: &str) -> Result<BTreeMap<String, Evidence>> {
-    gathered(session, table, "AND cleaned_at IS NULL")
+    gathered(session, table, "h.status <> 'failed' AND cleaned_at IS NULL")
 }
 
 /// [`evidence`] of all loads, those included whose rows are no longer in the temporary table.
@@ -161,7 +178,7 @@ pub(crate) fn evidence(session: &mut Session, table: &str) -> Result<BTreeMap<St
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn all(session: &mut Session, table: &str) -> Result<BTreeMap<String, Evidence>> {
-    gathered(session, table, "")
+    gathered(session, table, "h.status = 'loaded'")
 }
 
 fn gathered(session: &mut Session, table: &str, which: &str) -> Result<BTreeMap<String, Evidence>> {
@@ -174,6 +191,7 @@ fn gathered(session: &mut Session, table: &str, which: &str) -> Result<BTreeMap<
             let evidence = known.entry(date).or_default();
             (evidence.history, evidence.rejected, evidence.held) = (one.history, one.rejected, one.held);
             evidence.reject_file.clone_from(&one.reject_file);
+            evidence.open = one.open;
             if one.stored.is_none_or(|(rows, _)| rows > 0) {
                 (evidence.brought, evidence.stored) = (one.history, one.stored);
             }
@@ -196,21 +214,23 @@ fn days((first, last): &(String, String)) -> Vec<String> {
 const READING: &str = "lecture de flux_import_dates";
 
 fn dated(session: &mut Session, table: &str, which: &str) -> Result<Vec<Told>> {
-    type Fields = (String, u64, u64, i64, u64, u64, Option<String>);
+    type Fields = (String, u64, u64, i64, u64, u64, Option<String>, bool);
     let which = which.replace("cleaned_at", "d.cleaned_at");
     let sql = format!(
-        "SELECT CAST(d.date AS CHAR), d.history, d.rows_stored, d.volume, d.rejected, d.held, h.reject_file \
+        "SELECT CAST(d.date AS CHAR), d.history, d.rows_stored, d.volume, d.rejected, d.held, h.reject_file, \
+               h.status = 'loaded' AND h.cleaned_at IS NULL \
                FROM flux_import_dates d JOIN flux_import_history h ON h.id = d.history \
-               WHERE d.table_name = ? AND h.status = 'loaded' {which}"
+               WHERE d.table_name = ? AND {which}"
     );
     let rows: Vec<Fields> = known(session.rows(READING, &sql, (table,)))?;
-    let told = |(date, history, rows, volume, rejected, held, reject_file): Fields| Told {
+    let told = |(date, history, rows, volume, rejected, held, reject_file, open): Fields| Told {
         history,
         dates: (date.clone(), date),
         stored: Some((rows, volume)),
         rejected,
         held,
         reject_file,
+        open,
     };
     Ok(rows.into_iter().map(told).collect())
 }
@@ -221,7 +241,7 @@ fn spans(session: &mut Session, table: &str, which: &str) -> Result<Vec<Told>> {
     let which = which.replace("cleaned_at", "h.cleaned_at");
     let columns = format!(
         "SELECT h.id, CAST(h.first_date AS CHAR), CAST(h.last_date AS CHAR), h.rejected, h.reject_file \
-                   FROM flux_import_history h WHERE h.table_name = ? AND h.status = 'loaded' {which} \
+                   FROM flux_import_history h WHERE h.table_name = ? AND {which} \
                    AND h.rows_stored > 0 AND h.first_date IS NOT NULL AND h.last_date IS NOT NULL"
     );
     let dateless = format!("{columns} AND NOT EXISTS (SELECT 1 FROM flux_import_dates d WHERE d.history = h.id)");
@@ -236,6 +256,8 @@ fn spans(session: &mut Session, table: &str, which: &str) -> Result<Vec<Told>> {
         rejected,
         held: 0,
         reject_file,
+        // Of which dates its lines were is not known.
+        open: false,
     };
     Ok(rows.into_iter().map(told).collect())
 }

@@ -19,6 +19,10 @@ pub(crate) enum Kind {
     Etl,
     /// A temporary table into its main table.
     Migration,
+    /// Provisional rows taken out of a main table on demand.
+    Withdrawal,
+    /// A migration or a withdrawal taken back.
+    Undo,
     /// A temporary table emptied.
     Cleanup,
     /// A table restored, put back or dropped.
@@ -60,8 +64,10 @@ pub(crate) struct Filter {
     pub(crate) most: u64,
 }
 
-const IMPORTS: &str = "SELECT finished_at AS done_at, IF(tool LIKE 'populate%', 'etl', 'import') AS kind, tool, run, table_name, \
-    file_name AS source, status, first_date, last_date, rows_stored, rejected, NULL AS withdrawn, message FROM flux_import_history";
+const IMPORTS: &str = "SELECT finished_at AS done_at, CASE WHEN tool LIKE 'populate%' THEN 'etl' WHEN tool = 'withdraw-provisional' THEN 'withdrawal' \
+    WHEN status = 'emptied' THEN 'cleanup' ELSE 'import' END AS kind, tool, run, table_name, file_name AS source, status, first_date, last_date, \
+    IF(status = 'emptied', rows_deleted, rows_stored) AS rows_stored, rejected, IF(tool = 'withdraw-provisional', rows_deleted, NULL) AS withdrawn, \
+    message FROM flux_import_history";
 
 /// Of each date that a cleanup took, the rows of the load that the table held: an older one of the same date was replaced by it.
 const CLEANUPS: &str = "SELECT d.cleaned_at AS done_at, 'cleanup' AS kind, NULL AS tool, NULL AS run, d.table_name, NULL AS source, 'done' AS status, \
@@ -81,6 +87,11 @@ const MIGRATIONS: &str = "SELECT finished_at AS done_at, 'migration' AS kind, to
     IF(undone_at IS NULL, 'done', 'undone') AS status, first_date, last_date, inserted + updated AS rows_stored, NULL AS rejected, \
     removed AS withdrawn, NULL AS message FROM flux_migrations WHERE tool <> 'withdraw-provisional'";
 
+/// Rows that came back and rows that went: those that the migration withdrew or changed, and those that it had added.
+const UNDOINGS: &str = "SELECT undone_at AS done_at, 'undo' AS kind, tool, undone_by AS run, table_name, run AS source, 'done' AS status, \
+    first_date, last_date, removed + updated AS rows_stored, NULL AS rejected, inserted AS withdrawn, NULL AS message FROM flux_migrations \
+    WHERE undone_at IS NOT NULL";
+
 const RESTORES: &str = "SELECT finished_at AS done_at, 'restore' AS kind, tool, run, table_name, backup AS source, action AS status, \
     NULL AS first_date, NULL AS last_date, rows_after AS rows_stored, NULL AS rejected, NULL AS withdrawn, NULL AS message FROM flux_restores";
 
@@ -96,7 +107,14 @@ pub(crate) fn read(session: &mut Session, filter: &Filter) -> Result<Vec<Event>>
         false => "1 = 1",
     };
     let of_loads = CLEANUPS_OF_LOADS.replace("{}", without_dates);
-    let sources = [(IMPORTS, true), (CLEANUPS, false), (&of_loads, true), (MIGRATIONS, false), (RESTORES, false)];
+    let sources = [
+        (IMPORTS, true),
+        (CLEANUPS, false),
+        (&of_loads, true),
+        (MIGRATIONS, false),
+        (UNDOINGS, false),
+        (RESTORES, false),
+    ];
     for (source, needed) in sources {
         match from(session, source, filter) {
             Ok(found) => events.extend(found),
@@ -150,6 +168,8 @@ fn event(row: Row) -> Event {
         kind: match text("kind").as_deref() {
             Some("etl") => Kind::Etl,
             Some("migration") => Kind::Migration,
+            Some("withdrawal") => Kind::Withdrawal,
+            Some("undo") => Kind::Undo,
             Some("cleanup") => Kind::Cleanup,
             Some("restore") => Kind::Restore,
             _ => Kind::Import,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::db::{Session, marks};
 use crate::error::{Error, Result};
 use crate::ledger::to_second;
+use crate::schema;
 
 /// Name of the table.
 pub(crate) const TABLE: &str = "flux_import_history";
@@ -112,7 +113,7 @@ const READING: &str = "lecture de l'historique des imports";
 pub(crate) fn last_attempt(session: &mut Session, table: &str) -> Result<Option<Attempt>> {
     let sql = "SELECT CONCAT_WS('\\n', status, CAST(finished_at AS CHAR), file_hash), file_size, lines_read, rows_stored, \
                duplicates, conflicts, rejected, reject_file, message, CAST(cleaned_at AS CHAR) \
-               FROM flux_import_history WHERE table_name = ? ORDER BY id DESC LIMIT 1";
+               FROM flux_import_history WHERE table_name = ? AND status <> 'emptied' ORDER BY id DESC LIMIT 1";
     // A tuple has twelve fields at most: the three texts that are never NULL come as one.
     type Fields = (String, u64, u64, u64, u64, u64, u64, Option<String>, Option<String>, Option<String>);
     let row: Option<Fields> = session.first(READING, sql, (table,))?;
@@ -147,7 +148,7 @@ pub(crate) fn last_delivery(session: &mut Session, tables: &[String]) -> Result<
     let sql = format!(
         "SELECT CAST(MAX(came) AS CHAR), TIMESTAMPDIFF(SECOND, MAX(came), UTC_TIMESTAMP()) FROM \
          (SELECT MIN(finished_at) AS came FROM flux_import_history \
-          WHERE status IN ('loaded', 'undone') AND table_name IN ({}) GROUP BY file_hash) first_loads",
+          WHERE status IN ('loaded', 'undone', 'cleaned') AND table_name IN ({}) GROUP BY file_hash) first_loads",
         vec!["?"; tables.len().max(1)].join(", ")
     );
     let names = if tables.is_empty() { vec![Value::NULL] } else { tables.iter().map(Value::from).collect() };
@@ -230,7 +231,7 @@ pub(crate) struct Past {
     pub(crate) id: u64,
     pub(crate) table: String,
     pub(crate) tool: String,
-    /// `loaded`, `failed`, or `cleaned` for a load that was undone.
+    /// `loaded`, `failed`, `cleaned` or `undone` for a load that was undone.
     pub(crate) status: String,
     pub(crate) hash: String,
     pub(crate) options: String,
@@ -298,14 +299,40 @@ fn withdrawn_by(run: &str) -> String {
     format!("retiré par l'exécution {run}")
 }
 
-/// The same for loads whose rows were migrated and cleaned, by a withdrawal: what is still in the temporary table stays explained.
+/// The same for loads of which dates were migrated and cleaned, by a withdrawal: what is still in the temporary table stays explained.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn undo_cleaned(session: &mut Session, temp: &str, (first, last): (&str, &str), run: &str) -> Result<u64> {
     let sql = "UPDATE flux_import_history SET status = 'cleaned', message = ? WHERE table_name = ? AND status = 'loaded' \
-               AND cleaned_at IS NOT NULL AND first_date <= ? AND last_date >= ?";
-    session.exec("écriture de l'historique des imports", sql, (withdrawn_by(run), temp, last, first))
+               AND first_date <= ? AND last_date >= ? AND (cleaned_at IS NOT NULL OR id IN (SELECT d.history FROM flux_import_dates d \
+               WHERE d.table_name = ? AND d.cleaned_at IS NOT NULL AND d.date BETWEEN ? AND ?))";
+    let params = (withdrawn_by(run), temp, last, first, temp, first, last);
+    session.exec("écriture de l'historique des imports", sql, params)
+}
+
+/// The loads of which dates that a migration wrote were cleaned since: without it their rows are nowhere.
+const OF_MIGRATION: &str = "table_name = ? AND status = 'loaded' AND id IN (SELECT d.history FROM flux_migrations m \
+    JOIN flux_migration_cells c ON c.migration = m.id JOIN flux_import_dates d ON d.table_name = m.temp_name AND d.date = c.date \
+    WHERE m.id = ? AND d.rows_stored > 0 AND d.cleaned_at >= m.finished_at)";
+
+/// How many loads [`undo_migrated`] concerns.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn migrated_since(session: &mut Session, temp: &str, migration: u64) -> Result<u64> {
+    let sql = format!("SELECT COUNT(*) FROM flux_import_history WHERE {OF_MIGRATION}");
+    Ok(session.first(READING, &sql, (temp, migration))?.unwrap_or(0))
+}
+
+/// Makes the loads whose rows an undone migration took with it count as undone, so that their files can be loaded again.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undo_migrated(session: &mut Session, temp: &str, migration: u64, run: &str) -> Result<u64> {
+    let sql = format!("UPDATE flux_import_history SET status = 'undone', message = ? WHERE {OF_MIGRATION}");
+    let message = format!("la migration {run} a été annulée");
+    session.exec("écriture de l'historique des imports", &sql, (message, temp, migration))
 }
 
 /// Takes back [`undo_cleaned`] and the line of the withdrawal of `main`.
@@ -323,39 +350,72 @@ pub(crate) fn redo_cleaned(session: &mut Session, temp: &str, main: &str, run: &
     Ok(())
 }
 
-/// Which loads a restoration of a main table to an earlier time undoes: those into it, and those that were migrated and cleaned up
-/// since. Rows that are still in the temporary table are migrated again.
-const SINCE: &str =
-    "status = 'loaded' AND ((table_name = ? AND finished_at > ?) OR (table_name = ? AND cleaned_at > ?))";
+/// Which loads a restoration of a main table to an earlier time undoes: those into it, and those of which dates were migrated and cleaned
+/// up since. Rows that are still in the temporary table are migrated again, and stay explained.
+fn since(dated: bool) -> String {
+    let partly = if dated {
+        " OR id IN (SELECT d.history FROM flux_import_dates d WHERE d.table_name = ? AND d.cleaned_at > ?)"
+    } else {
+        ""
+    };
+    format!(
+        "status = 'loaded' AND ((table_name = ? AND finished_at > ?) OR (table_name = ? AND (cleaned_at > ?{partly})))"
+    )
+}
 
-fn since_params(main: &str, since: &str) -> Vec<Value> {
-    let temp = match main.strip_suffix("_test") {
+/// The temporary table of a main one.
+fn temp_of(main: &str) -> String {
+    match main.strip_suffix("_test") {
         Some(main) => format!("{main}_temp_test"),
         None => format!("{main}_temp"),
-    };
-    vec![main.into(), since.into(), temp.into(), since.into()]
+    }
 }
 
-/// Files that were loaded for `main`, or migrated into it and cleaned up, since a time in UTC.
+fn since_params(main: &str, since: &str, dated: bool) -> Vec<Value> {
+    let temp = temp_of(main);
+    let pairs = [main, &temp, &temp].into_iter().take(if dated { 3 } else { 2 });
+    pairs.flat_map(|table| [Value::from(table), since.into()]).collect()
+}
+
+/// Files that were loaded for `main`, or migrated into it and cleaned up, since a time in UTC. `dated` where the database keeps the dates
+/// of its loads.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn loads_since(session: &mut Session, main: &str, since: &str) -> Result<Vec<String>> {
-    let sql = format!("SELECT file_name FROM flux_import_history WHERE {SINCE}");
-    session.rows(READING, &sql, since_params(main, since))
+pub(crate) fn loads_since(session: &mut Session, main: &str, time: &str, dated: bool) -> Result<Vec<String>> {
+    let sql = format!("SELECT file_name FROM flux_import_history WHERE {}", since(dated));
+    session.rows(READING, &sql, since_params(main, time, dated))
 }
 
-/// Makes the loads of [`loads_since`] count as undone, and what they owned nobody's: they are loaded again.
+/// What is noted of a load that a restoration made count as undone.
+fn undone_by(run: &str) -> String {
+    format!("annulé par la restauration {run}")
+}
+
+/// Makes the loads of [`loads_since`] count as undone by `run`, and what they owned nobody's: they are loaded again.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn undo_since(session: &mut Session, main: &str, since: &str) -> Result<()> {
+pub(crate) fn undo_since(session: &mut Session, main: &str, time: &str, dated: bool, run: &str) -> Result<()> {
     let doing = "écriture de l'historique des imports";
     let sql = "DELETE FROM flux_etl_progress WHERE table_name = ? AND run IN \
                (SELECT run FROM flux_import_history WHERE table_name = ? AND status = 'loaded' AND finished_at > ?)";
-    session.exec(doing, sql, (main, main, since))?;
-    let sql = format!("UPDATE flux_import_history SET status = 'undone' WHERE {SINCE}");
-    session.exec(doing, &sql, since_params(main, since))?;
+    session.exec(doing, sql, (main, main, time))?;
+    let sql = format!("UPDATE flux_import_history SET status = 'undone', message = ? WHERE {}", since(dated));
+    let mut params = vec![undone_by(run).into()];
+    params.extend(since_params(main, time, dated));
+    session.exec(doing, &sql, params)?;
+    Ok(())
+}
+
+/// Weekly loads of `main` that the restoration `run` made count as undone are done again, once its rows are back.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn redo(session: &mut Session, main: &str, run: &str) -> Result<()> {
+    let sql = "UPDATE flux_import_history SET status = 'loaded', message = NULL \
+               WHERE table_name = ? AND status = 'undone' AND message = ?";
+    session.exec("écriture de l'historique des imports", sql, (temp_of(main), undone_by(run)))?;
     Ok(())
 }
 
@@ -371,8 +431,6 @@ pub(crate) struct Last {
     pub(crate) encoding: String,
     /// Without the rows that it replaced.
     pub(crate) counts: Counts,
-    /// First and last date stored.
-    pub(crate) dates: Option<(String, String)>,
     pub(crate) reject_file: Option<String>,
     /// Day on which it ended, in UTC.
     pub(crate) day: String,
@@ -386,8 +444,7 @@ pub(crate) struct Last {
 /// [`Error::Sql`].
 pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
     let sql = "SELECT id, file_hash, options, dims_hash, encoding, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, \
-               CAST(first_date AS CHAR) AS first_day, CAST(last_date AS CHAR) AS last_day, reject_file, \
-               CAST(DATE(finished_at) AS CHAR) AS day, CAST(cleaned_at AS CHAR) AS cleaned \
+               reject_file, CAST(DATE(finished_at) AS CHAR) AS day, CAST(cleaned_at AS CHAR) AS cleaned \
                FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
     let Some(mut row) = session.first::<Row>(READING, sql, (table,))? else { return Ok(None) };
     let counts = Counts {
@@ -399,8 +456,6 @@ pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
         rejected: take(&mut row, "rejected")?,
         filtered: take(&mut row, "filtered")?,
     };
-    let dates: [Option<String>; 2] = [take(&mut row, "first_day")?, take(&mut row, "last_day")?];
-    let [first, last] = dates;
     Ok(Some(Last {
         id: take(&mut row, "id")?,
         file_hash: take(&mut row, "file_hash")?,
@@ -408,7 +463,6 @@ pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
         dims_hash: take(&mut row, "dims_hash")?,
         encoding: take(&mut row, "encoding")?,
         counts,
-        dates: first.zip(last),
         reject_file: take(&mut row, "reject_file")?,
         day: take(&mut row, "day")?,
         cleaned_at: take(&mut row, "cleaned")?,
@@ -518,6 +572,33 @@ pub(crate) fn mark_cleaned(session: &mut Session, table: &str, dates: &[&str], n
     );
     session.exec(doing, &sql, (table, newest))?;
     Ok(())
+}
+
+/// Writes down that `rows` rows of `table` were thrown away without proof.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn note_emptied(session: &mut Session, (tool, run): (&str, &str), table: &str, rows: u64) -> Result<()> {
+    let entry = Entry {
+        attempt: &unique_id(),
+        run,
+        tool,
+        table,
+        file_name: "",
+        file_path: "",
+        file_size: 0,
+        file_hash: "",
+        options: "",
+        dims_hash: "",
+        status: "emptied",
+        message: None,
+        encoding: "",
+        dates: schema::span(session, READING, table)?,
+        counts: Counts { deleted: rows, ..Counts::default() },
+        reject_file: None,
+        started_at: Utc::now(),
+    };
+    insert(session, &entry).map(drop)
 }
 
 /// 32 hexadecimal digits that no other run has: time, process, a counter, and the address of a fresh allocation's hasher keys.

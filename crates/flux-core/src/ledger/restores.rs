@@ -82,3 +82,15 @@ pub(crate) fn digest(session: &mut Session, table: &str) -> Result<Option<String
         result => Ok(result?.flatten()),
     }
 }
+
+/// Run and time, in UTC, of the last restoration of `table`; `None` where nothing is known of one.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<(String, String)>> {
+    let sql = "SELECT run, CAST(finished_at AS CHAR) FROM flux_restores WHERE table_name = ? AND action = 'restore' ORDER BY id DESC LIMIT 1";
+    match session.first("lecture de l'historique des restaurations", sql, (table,)) {
+        Err(Error::MissingTable { .. }) => Ok(None),
+        result => result,
+    }
+}

@@ -53,26 +53,37 @@ impl Tables {
         Ok(stored)
     }
 
-    /// Why the period of a file is not the one that was to be expected; `None` where it is, or where the base holds nothing yet.
-    pub(crate) fn unexpected(&self, session: &mut Session, (first, last): (Day, Day)) -> Result<Option<String>> {
+    /// Why the days of a file, in order, are not those that were to be expected; `None` where they are, or where the base holds nothing
+    /// yet.
+    pub(crate) fn unexpected(&self, session: &mut Session, days: &[Day]) -> Result<Option<String>> {
         let main = match &self.main {
             Some(main) => last_day(session, main)?,
             None => None,
         };
-        if let Some(told) = main.and_then(|base| unexpected((first, last), base)) {
+        if let Some(told) = main.and_then(|base| unexpected(days, base)) {
             return Ok(Some(told));
         }
         // What waits for its migration may be replaced by an earlier week, but not by another year.
         let temp = last_day(session, &self.temp)?;
-        Ok(temp.filter(|base| first.0.abs_diff(base.0).min(last.0.abs_diff(base.0)) > FAR).and_then(|base| {
-            let within = first <= base && base <= last;
-            (!within).then(|| far((first, last), base))
-        }))
+        let Some(((first, last), base)) = span(days).zip(temp) else { return Ok(None) };
+        let away = first.0.abs_diff(base.0).min(last.0.abs_diff(base.0));
+        let within = first <= base && base <= last;
+        Ok((away > FAR && !within).then(|| far((first, last), base)))
     }
 }
 
-/// Why the period from the first day to the last is not the one to be expected after the last day of the base.
-pub(crate) fn unexpected((first, last): (Day, Day), base: Day) -> Option<String> {
+fn span(days: &[Day]) -> Option<(Day, Day)> {
+    days.first().copied().zip(days.last().copied())
+}
+
+/// Why the days of a delivery, in order, are not those to be expected after the last day of the base. Days that lie far from the others
+/// are a period of their own: of a year that somebody mistyped, the last day of the file says nothing.
+pub(crate) fn unexpected(days: &[Day], base: Day) -> Option<String> {
+    let mut periods = days.chunk_by(|day, next| next.0 - day.0 <= FAR).filter_map(span);
+    periods.find_map(|period| unexpected_period(period, base))
+}
+
+fn unexpected_period((first, last): (Day, Day), base: Day) -> Option<String> {
     let away = first.0.saturating_sub(base.0).max(base.0.saturating_sub(last.0));
     if away > FAR {
         return Some(far((first, last), base));
@@ -120,7 +131,7 @@ mod tests {
     fn a_week_follows_the_base_or_revises_its_end() {
         let day = |text: &str| Day::from_date(text.parse().unwrap()).unwrap();
         let base = day("2025-03-16");
-        let check = |first: &str, last: &str| unexpected((day(first), day(last)), base);
+        let check = |first: &str, last: &str| unexpected_period((day(first), day(last)), base);
         assert_eq!(check("2025-03-17", "2025-03-23"), None);
         assert_eq!(check("2025-03-10", "2025-03-16"), None);
         assert_eq!(check("2025-05-15", "2025-05-21"), None, "sixty days");
@@ -128,5 +139,11 @@ mod tests {
         assert!(check("2025-05-16", "2025-05-22").unwrap().contains("61 jours"));
         assert!(check("2025-03-03", "2025-03-09").unwrap().contains("avant le dernier jour"));
         assert!(check("2019-03-11", "2019-03-17").unwrap().contains("2191 jours"));
+        // A week of which one line bears another year.
+        let days = |days: &[&str]| days.iter().map(|text| day(text)).collect::<Vec<_>>();
+        assert_eq!(unexpected(&days(&["2025-03-17", "2025-03-18"]), base), None);
+        let told = unexpected(&days(&["2024-03-18", "2025-03-17", "2025-03-19"]), base).unwrap();
+        assert!(told.contains("2024-03-18 → 2024-03-18") && told.contains("363 jours"), "{told}");
+        assert_eq!(unexpected(&days(&["2025-01-16", "2025-03-17"]), base), None, "sixty days apart");
     }
 }

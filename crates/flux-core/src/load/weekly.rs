@@ -102,6 +102,11 @@ impl Target for Weekly<'_> {
                 log::warn!("{} n'est plus telle que l'import l'a laissée : le fichier est rechargé", self.table);
                 return Ok(None);
             }
+            let main = self.dataset.main_table(self.run.options.space);
+            if same && let Some(date) = dates::gone_from(session, last.id, &main)?.first() {
+                log::warn!("{main} n'a plus aucune ligne du {date}, que ce fichier y a apporté : il est rechargé");
+                return Ok(None);
+            }
             Ok(same.then_some(last))
         })?;
         Ok(last.map(|last| Earlier {
@@ -139,12 +144,14 @@ impl Target for Weekly<'_> {
     fn guard(&mut self, found: &Found, report: &mut FileReport) -> Result<Guarded> {
         let layout = found.mapper.layout();
         let dates: Vec<Day> = found.tally.slices.keys().map(|slice| layout.day(*slice)).collect();
-        let Some(span) = dates.first().copied().zip(dates.last().copied()) else { return Ok(Guarded::default()) };
+        if dates.is_empty() {
+            return Ok(Guarded::default());
+        }
         let tables = Tables::of(self.dataset, self.run.options.space, &self.run.tables);
         let (stored, unexpected) = self
             .run
             .database
-            .with_session(|session| Ok((tables.stored(session, &dates)?, tables.unexpected(session, span)?)))?;
+            .with_session(|session| Ok((tables.stored(session, &dates)?, tables.unexpected(session, &dates)?)))?;
         if let Some(message) = unexpected {
             let finding = Finding::attention(Code::PeriodUnexpected, &report.file, message);
             report.findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));

@@ -1,13 +1,14 @@
 //! The migration: planned by comparison and by what the history knows, applied in one transaction per table, every count checked
 //! against the plan.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::{Database, Session, on_dates};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
+use crate::ledger::dates::Evidence;
 use crate::ledger::history::unique_id;
 use crate::ledger::migrations::{self, Migration};
 use crate::ledger::rows::{Ledgered, Planned};
@@ -18,7 +19,7 @@ use crate::schema::{self, Existing};
 
 use crate::migrate::align::{Lead, align};
 use crate::migrate::aside;
-use crate::migrate::compare::{Dates, compare, has_breakdown};
+use crate::migrate::compare::{Dates, MANY_DATES, compare, has_breakdown};
 use crate::migrate::moves::{Moves, Rules};
 use crate::migrate::plan::{Aside, Plan, plan};
 use crate::migrate::{Pair, pairs};
@@ -95,7 +96,7 @@ pub(crate) struct MigratedTable {
 
 impl MigratedTable {
     fn done(pair: &Pair, Taken { moves, aside }: Taken) -> Self {
-        let status = if moves.temp_rows == 0 {
+        let status = if moves.temp_rows == 0 && aside.is_empty() {
             Status::Empty
         } else if moves.writes() {
             Status::Migrated
@@ -213,7 +214,42 @@ fn migrate_pair(run: &mut Run<'_>, pair: &Pair) -> Result<Taken> {
 /// The plan of some dates of a pair.
 pub(super) fn planned(session: &mut Session, pair: &Pair, dates: &Dates<'_>, rules: &Rules) -> Result<Plan> {
     let cells = compare(session, pair, dates)?;
-    Ok(plan(&cells, &dates::evidence(session, &pair.temp)?, rules))
+    let evidence = dates::evidence(session, &pair.temp)?;
+    let mut plan = plan(&cells, &evidence, rules);
+    if matches!(dates, Dates::All) && !rules.keep_withdrawn {
+        let stored = cells.iter().filter(|(_, cell)| cell.temp_rows > 0).map(|((date, _), _)| date.as_str());
+        let unread = unread(session, pair, &evidence, &stored.collect())?;
+        plan.moves.suspended += unread.iter().map(|aside| aside.rows).sum::<u64>();
+        plan.aside.extend(unread);
+    }
+    Ok(plan)
+}
+
+/// Dates of which the last delivery had lines and the temporary table has no row: every one of them was rejected or kept back. What main
+/// holds of them stays.
+pub(super) fn unread(
+    session: &mut Session,
+    pair: &Pair,
+    evidence: &BTreeMap<String, Evidence>,
+    stored: &BTreeSet<&str>,
+) -> Result<Vec<Aside>> {
+    let is_unread = |date: &str, known: &Evidence| known.open && known.missing_lines() > 0 && !stored.contains(date);
+    let dates: Vec<String> =
+        evidence.iter().filter(|(date, known)| is_unread(date, known)).map(|(date, _)| date.clone()).collect();
+    let mut asides = Vec::new();
+    for dates in dates.chunks(MANY_DATES) {
+        let (of_dates, values) = on_dates("m", dates);
+        let sql = format!(
+            "SELECT CAST(m.date AS CHAR), COUNT(*), CAST(SUM(m.volume) AS SIGNED) FROM {} m \
+             WHERE {of_dates} AND m.is_provisional <> 0 GROUP BY m.date ORDER BY m.date",
+            pair.main
+        );
+        let rows: Vec<(String, u64, i64)> = session.rows(&format!("comptage de {}", pair.main), &sql, values)?;
+        asides.extend(rows.into_iter().filter_map(|(date, rows, volume)| {
+            evidence.get(&date).map(|known| Aside::unread(&date, (rows, volume), known))
+        }));
+    }
+    Ok(asides)
 }
 
 /// Migrates some dates of a pair in one transaction, or plans it on a dry run.

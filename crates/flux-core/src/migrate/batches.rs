@@ -5,12 +5,13 @@ use serde::Serialize;
 
 use crate::db::Database;
 use crate::error::{Error, Result};
+use crate::ledger;
 use crate::progress::Progress;
 use crate::report::{Done, Finding, Page, Report, Table, Verdict, duration, number, verdict};
 use crate::schema;
 use crate::signals;
 
-use crate::migrate::apply::{Run, Taken, migrate_dates};
+use crate::migrate::apply::{Run, Taken, migrate_dates, unread};
 use crate::migrate::compare::Dates;
 use crate::migrate::moves::Moves;
 use crate::migrate::plan::Aside;
@@ -80,7 +81,15 @@ pub fn migrate_batches(
         bar.inc(moves.temp_rows);
     }
     bar.finish_and_clear();
-    aside::name_zones(&mut database.session()?, &mut aside)?;
+    let mut session = database.session()?;
+    if !options.keep_withdrawn {
+        let stored = dates.iter().map(|(date, _)| date.as_str()).collect();
+        let evidence = ledger::dates::evidence(&mut session, &pair.temp)?;
+        let unread = unread(&mut session, pair, &evidence, &stored)?;
+        totals.suspended += unread.iter().map(|aside| aside.rows).sum::<u64>();
+        aside.extend(unread);
+    }
+    aside::name_zones(&mut session, &mut aside)?;
     let findings = aside::findings(pair, &aside, &totals);
     let seconds = started.elapsed().as_secs_f64();
     Ok(BatchReport {
@@ -124,7 +133,7 @@ impl Report for BatchReport {
         table.row(subject.into_iter().chain(self.totals.cells()));
         page.table(&table);
         page.gap();
-        if self.batches == 0 {
+        if self.batches == 0 && self.findings.is_empty() {
             page.conclude(Verdict::Ok, format!("{} est vide", self.temp));
             return;
         }

@@ -9,11 +9,11 @@ use crate::db::{Database, Session, on_dates};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::ledger::{history, migrations};
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, ranges, some_of};
 use crate::schema::{self, Existing};
 
 use crate::migrate::apply::planned;
-use crate::migrate::compare::{Comparison, Dates};
+use crate::migrate::compare::{Comparison, Dates, MANY_DATES};
 use crate::migrate::moves::{Moves, Rules};
 use crate::migrate::plan::{Aside, Plan};
 use crate::migrate::{Pair, aside, pairs};
@@ -25,6 +25,8 @@ pub struct CleanupOptions {
     pub only: Vec<String>,
     /// Empties without proof: rows that main lacks are lost.
     pub force: bool,
+    /// Leaves provisional main rows that the delivery no longer has where they are, as a migration with the same option does.
+    pub keep_withdrawn: bool,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// Days for which the rows that migrations changed are kept, so that they can be undone.
@@ -89,15 +91,17 @@ pub(crate) struct CleanupReport {
 /// Those that concern the run as a whole.
 pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Report + use<>> {
     let pairs = pairs(options.space, &options.only)?;
-    let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+    let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+    let run = lock.as_ref().map_or_else(String::new, |lock| lock.run().to_owned());
     let existing = schema::existing(&mut database.session()?)?;
     let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for pair in &pairs {
         crate::signals::check()?;
-        match clean(database, pair, options, &existing) {
-            Ok((table, mut aside)) => {
-                aside::name_zones(&mut database.session()?, &mut aside)?;
-                findings.extend(aside::findings(pair, &aside, &Moves::default()));
+        match clean(database, pair, (options, &run), &existing) {
+            Ok((table, mut left)) => {
+                aside::name_zones(&mut database.session()?, &mut left.aside)?;
+                findings.extend(aside::findings(pair, &left.aside, &Moves::default()));
+                findings.extend(to_withdraw(pair, &table, &left.to_withdraw));
                 tables.push(table);
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -136,25 +140,46 @@ impl CleanedTable {
     }
 }
 
+/// What a cleanup leaves in its table, and why.
+struct Left {
+    aside: Vec<Aside>,
+    to_withdraw: BTreeMap<String, u64>,
+}
+
+/// A delivery that only withdraws rows has nothing that main lacks: without its migration the withdrawal would be lost with it.
+fn to_withdraw(pair: &Pair, table: &CleanedTable, dates: &BTreeMap<String, u64>) -> Option<Finding> {
+    if dates.is_empty() || table.missing + table.different > 0 || table.status == Status::Cleaned {
+        return None;
+    }
+    let rows = plural(dates.values().sum(), "ligne provisoire", "lignes provisoires");
+    let days = some_of(&ranges(dates.keys().filter_map(|date| date.parse().ok())), 5);
+    let message = format!("{rows} que la livraison n'a plus attendent leur retrait ({days})");
+    let action = "lancez `migrate-temp-to-main`, puis de nouveau `cleanup-temp` (--keep-withdrawn les laisse en base)";
+    Some(Finding::attention(Code::WithdrawalPending, &pair.main, message).action(action))
+}
+
 fn clean(
     database: &Database,
     pair: &Pair,
-    options: &CleanupOptions,
+    (options, run): (&CleanupOptions, &str),
     existing: &HashMap<String, Existing>,
-) -> Result<(CleanedTable, Vec<Aside>)> {
+) -> Result<(CleanedTable, Left)> {
     pair.require(options.space, existing)?;
+    let rules = Rules { keep_withdrawn: options.keep_withdrawn, ..Rules::default() };
     if options.dry_run {
-        let plan = planned(&mut database.session()?, pair, &Dates::All, &Rules::default())?;
+        let plan = planned(&mut database.session()?, pair, &Dates::All, &rules)?;
         return Ok(judged(pair, plan, options.force));
     }
     database.transaction(|session| {
-        let plan = planned(session, pair, &Dates::All, &Rules::default())?;
+        let plan = planned(session, pair, &Dates::All, &rules)?;
         let newest = history::newest(session, &pair.temp)?;
         let settled: Vec<&str> = plan.settled.keys().map(String::as_str).collect();
         let proved = options.force || plan.total.is_migrated();
         if proved && plan.total.temp_rows > 0 && (options.force || !settled.is_empty()) {
             empty(session, pair, &plan.settled)?;
-            if options.force {
+            let unproved = plan.total.temp_rows - plan.settled.values().sum::<u64>();
+            if options.force && unproved > 0 {
+                history::note_emptied(session, (database.tool(), run), &pair.temp, unproved)?;
                 session.exec(&format!("vidage de {}", pair.temp), &format!("DELETE FROM {}", pair.temp), ())?;
             }
             // Rows thrown away without proof are nowhere: their file must not count as done.
@@ -165,7 +190,7 @@ fn clean(
 }
 
 /// What a plan makes of a temporary table.
-fn judged(pair: &Pair, plan: Plan, force: bool) -> (CleanedTable, Vec<Aside>) {
+fn judged(pair: &Pair, plan: Plan, force: bool) -> (CleanedTable, Left) {
     let rows = plan.total.temp_rows;
     let settled: u64 = plan.settled.values().sum();
     let (status, emptied) = match () {
@@ -174,11 +199,8 @@ fn judged(pair: &Pair, plan: Plan, force: bool) -> (CleanedTable, Vec<Aside>) {
         () if plan.total.is_migrated() && settled > 0 => (Status::Partial, settled),
         () => (Status::Kept, 0),
     };
-    (CleanedTable::new(pair, &plan.total, status, emptied), plan.aside)
+    (CleanedTable::new(pair, &plan.total, status, emptied), Left { aside: plan.aside, to_withdraw: plan.to_withdraw })
 }
-
-/// Dates of one statement.
-const MANY_DATES: usize = 1000;
 
 /// Deletes the rows of dates that are proved. What is deleted is what main has at that moment, whatever a snapshot says: that it is
 /// all that was proved, and that nothing else is left of these dates, shows that nobody has written meanwhile.
@@ -273,7 +295,8 @@ impl Report for CleanupReport {
             Status::Kept | Status::Partial => Verdict::Attention,
             Status::Failed => Verdict::Error,
         };
-        self.tables.iter().map(verdict).max().unwrap_or(Verdict::Ok)
+        let found = crate::report::verdict(&self.findings);
+        self.tables.iter().map(verdict).max().unwrap_or(Verdict::Ok).max(found)
     }
 
     fn done(&self) -> Done {

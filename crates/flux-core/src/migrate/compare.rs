@@ -112,7 +112,7 @@ pub(super) fn has_breakdown(pair: &Pair) -> String {
 }
 
 /// Dates in one statement: their values are literals to the optimiser, which would rather believe stale statistics.
-const MANY_DATES: usize = 1000;
+pub(super) const MANY_DATES: usize = 1000;
 
 /// Compares the two tables in two passes, by index: temporary rows against main, then main rows of the same dates. Keys are unique on
 /// both sides, so what the second pass counts beyond the matches of the first is surplus.

@@ -34,6 +34,19 @@ pub(crate) struct Aside {
     pub(crate) reject_file: Option<String>,
 }
 
+impl Aside {
+    /// A date of which no line could be read, or all were kept back: main keeps these rows and this volume.
+    pub(crate) fn unread(date: &str, (rows, volume): (u64, i64), known: &Evidence) -> Self {
+        let size = Size { rows: rows as i64, volume };
+        aside(SUSPENDED, date, (size, size), rows).with(known)
+    }
+
+    fn with(self, known: &Evidence) -> Self {
+        let (rejected, held, reject_file) = (known.rejected, known.held, known.reject_file.clone());
+        Self { rejected, held, reject_file, ..self }
+    }
+}
+
 /// Reasons of [`Aside`].
 pub(crate) const SUSPENDED: &str = "suspended";
 pub(crate) const BLOCKED: &str = "blocked";
@@ -52,6 +65,8 @@ pub(crate) struct Plan {
     /// Dates of the temporary table of which nothing is left to do and nothing is left aside.
     /// Their rows in the temporary table.
     pub(crate) settled: BTreeMap<String, u64>,
+    /// Dates of which main has every row, and provisional ones beside them that a migration would withdraw: how many of these.
+    pub(crate) to_withdraw: BTreeMap<String, u64>,
     /// The sum of the cells.
     pub(crate) total: Comparison,
 }
@@ -160,17 +175,19 @@ impl Plan {
             self.aside.push(aside(UNRECORDED, date, (whole, rest), rows));
         } else if fate == Fate::Suspended && !rules.keep_withdrawn && sum(|cell| cell.surplus) > 0 {
             let rows = sum(|cell| cell.surplus);
-            self.aside.push(Aside {
-                rejected: known.map_or(0, |known| known.rejected),
-                held: known.map_or(0, |known| known.held),
-                reject_file: known.and_then(|known| known.reject_file.clone()),
-                ..aside(SUSPENDED, date, (whole, rest), rows)
+            let aside = aside(SUSPENDED, date, (whole, rest), rows);
+            self.aside.push(match known {
+                Some(known) => aside.with(known),
+                None => aside,
             });
         }
         // Rows of no recorded import say nothing of what main has beside them.
         let is_settled = self.aside.len() == aside_before || fate == Fate::Unrecorded;
         if is_settled && total.temp_rows > 0 && total.is_migrated() {
-            self.settled.insert(date.to_owned(), total.temp_rows);
+            match total.surplus {
+                surplus if withdraws && surplus > 0 => self.to_withdraw.insert(date.to_owned(), surplus),
+                _ => self.settled.insert(date.to_owned(), total.temp_rows),
+            };
         }
     }
 

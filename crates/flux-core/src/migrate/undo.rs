@@ -47,9 +47,24 @@ struct UndoneTable {
     added: u64,
     reverted: u64,
     restored: u64,
+    /// Loads that were cleaned since: they count as undone, so that their files can be loaded again.
+    forgotten: u64,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+/// What can be done, or was done, about a migration.
+struct Judged {
+    status: Status,
+    reason: Option<String>,
+    forgotten: u64,
+}
+
+impl Judged {
+    fn because(status: Status, reason: String) -> Self {
+        Self { status, reason: Some(reason), forgotten: 0 }
+    }
 }
 
 /// Migrates, or undoes what a migration did where `undo` names one.
@@ -131,21 +146,23 @@ pub(crate) fn undo(database: &Database, options: &UndoOptions, of: Of) -> Result
     let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for made in &made {
         crate::signals::check()?;
-        let (status, reason) = if options.yes {
+        let Judged { status, reason, forgotten } = if options.yes {
+            let mut last = 0;
             let done = database.transaction(|session| {
                 if migrations::was_undone(session, made.id, &by)? {
-                    return Ok((Status::Undone, None));
+                    return Ok(Judged { status: Status::Undone, reason: None, forgotten: last });
                 }
                 let judged = judge(session, made, &existing, true)?;
-                if judged.0 == Status::Undone {
+                if judged.status == Status::Undone {
                     migrations::mark_undone(session, made.id, &by)?;
                 }
+                last = judged.forgotten;
                 Ok(judged)
             });
             match done {
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) if error.is_locked_out() => return Err(error),
-                Err(error) => (Status::Failed, Some(error.to_string())),
+                Err(error) => Judged::because(Status::Failed, error.to_string()),
                 Ok(judged) => judged,
             }
         } else {
@@ -160,6 +177,7 @@ pub(crate) fn undo(database: &Database, options: &UndoOptions, of: Of) -> Result
             added: made.inserted,
             reverted: made.updated,
             restored: made.removed,
+            forgotten,
             status,
             reason,
         });
@@ -173,15 +191,10 @@ fn refusal(made: &Made, reason: &str) -> Finding {
 }
 
 /// Looks whether a migration can be undone, and undoes it with `act`.
-fn judge(
-    session: &mut Session,
-    made: &Made,
-    tables: &HashMap<String, Existing>,
-    act: bool,
-) -> Result<(Status, Option<String>)> {
-    let refused = |reason: String| Ok((Status::Refused, Some(reason)));
+fn judge(session: &mut Session, made: &Made, tables: &HashMap<String, Existing>, act: bool) -> Result<Judged> {
+    let refused = |reason: String| Ok(Judged::because(Status::Refused, reason));
     if let Some(when) = &made.undone_at {
-        return Ok((Status::Already, Some(format!("annulée le {when} UTC"))));
+        return Ok(Judged::because(Status::Already, format!("annulée le {when} UTC")));
     }
     if made.forgotten_at.is_some() {
         return refused("trop ancienne, ses lignes ne sont plus gardées (--keep-history de `cleanup-temp`)".into());
@@ -214,14 +227,23 @@ fn judge(
     if let Some(obstacle) = ledgered.obstacle(session, &planned)? {
         return refused(obstacle);
     }
+    let of = Of::made_by(made);
     if !act {
-        return Ok((Status::Planned, None));
+        let forgotten = match of {
+            Of::Migrations => history::migrated_since(session, &made.temp, made.id)?,
+            Of::Withdrawals => 0,
+        };
+        return Ok(Judged { status: Status::Planned, reason: None, forgotten });
     }
     ledgered.undo(session, &planned)?;
-    if Of::made_by(made) == Of::Withdrawals {
-        history::redo_cleaned(session, &made.temp, &made.main, &made.run)?;
-    }
-    Ok((Status::Undone, None))
+    let forgotten = match of {
+        Of::Migrations => history::undo_migrated(session, &made.temp, made.id, &made.run)?,
+        Of::Withdrawals => {
+            history::redo_cleaned(session, &made.temp, &made.main, &made.run)?;
+            0
+        }
+    };
+    Ok(Judged { status: Status::Undone, reason: None, forgotten })
 }
 
 impl Report for UndoReport {
@@ -269,10 +291,22 @@ impl Report for UndoReport {
             Of::Withdrawals => plural(count(Status::Undone), "retrait annulé", "retraits annulés"),
         };
         page.conclude(self.verdict(), undone);
-        if count(Status::Undone) > 0 && self.of == Of::Migrations {
+        if self.of == Of::Withdrawals {
+            return;
+        }
+        let undone = || self.tables.iter().filter(|row| row.status == Status::Undone);
+        if undone().any(|row| row.forgotten == 0) {
             page.action(
-                "les lignes temporaires sont encore là : la prochaine migration les reprendrait (`cleanup-temp --force` les écarte)",
+                "les lignes temporaires sont encore là : la prochaine migration les reprendrait ; si elles étaient l'erreur, ôtez leurs CSV \
+                 de data/data_temp/, puis `cleanup-temp --force`",
             );
+        }
+        let forgotten: u64 = undone().map(|row| row.forgotten).sum();
+        if forgotten > 0 {
+            let loads = plural(forgotten, "chargement déjà nettoyé compte", "chargements déjà nettoyés comptent");
+            page.action(&format!(
+                "{loads} comme annulés : `update-temp-tables` reprendrait leurs CSV ; s'ils étaient l'erreur, ôtez-les de data/data_temp/"
+            ));
         }
     }
 

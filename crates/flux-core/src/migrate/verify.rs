@@ -112,9 +112,9 @@ pub fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Repor
 fn verified(pair: &Pair, plan: Plan, offenders: Vec<Offender>) -> VerifiedTable {
     let Moves { suspended, blocked, unrecorded, .. } = plan.moves;
     let status = match () {
-        () if plan.total.temp_rows == 0 => "empty",
         () if plan.moves.writes() => "different",
         () if !plan.aside.is_empty() || plan.moves.without_breakdown > 0 => "aside",
+        () if plan.total.temp_rows == 0 => "empty",
         () => "ok",
     };
     let comparison = plan.total;

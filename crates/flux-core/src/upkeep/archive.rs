@@ -81,6 +81,7 @@ pub(super) struct Archived {
 }
 
 const IMPORT: &str = "lancez `update-temp-tables`, puis `migrate-temp-to-main`";
+const AGAIN: &str = "lancez `update-temp-tables --force`, puis `migrate-temp-to-main`";
 const MIGRATE: &str = "lancez `migrate-temp-to-main`, puis `verify-migration`";
 
 /// Archives what is proved; everything else stays where it is.
@@ -183,6 +184,8 @@ fn prove(
     }
     let claim = proof::Claim { hash: &load.file_hash, options: &load.options, rejected: load.counts.rejected };
     Ok(match prover.prove(session, pair, path, &claim)? {
+        // With an empty temporary table there is nothing to migrate.
+        Err(reason) if comparison.temp_rows == 0 => Err(Kept(reason, AGAIN)),
         Err(reason) => Err(Kept(reason, MIGRATE)),
         Ok(proof) => Ok((load, proof)),
     })

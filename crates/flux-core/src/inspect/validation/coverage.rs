@@ -11,6 +11,7 @@ use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
 use crate::domain::values::Day;
 use crate::error::Result;
+use crate::inspect::scan::FileScan;
 use crate::inspect::validation::{ValidationOptions, day};
 use crate::load::guards;
 use crate::report::{Code, Finding, number, plural};
@@ -108,6 +109,7 @@ impl Content {
 pub(crate) struct Delivered<'a> {
     pub(crate) tables: &'a HashSet<String>,
     pub(crate) contents: &'a [Content],
+    pub(crate) scans: &'a [FileScan],
     pub(crate) options: &'a ValidationOptions,
 }
 
@@ -119,6 +121,16 @@ impl Delivered<'_> {
             let span = content.span().filter(|_| self.tables.contains(&main))?;
             Some((content, main, span))
         })
+    }
+
+    /// Days of what is to be migrated: those of the file where it is there, for the table may hold dates that wait for something else.
+    fn days(&self, content: &Content) -> Vec<Day> {
+        let scan = self.scans.iter().find(|scan| scan.dataset.main == content.dataset.main);
+        if let Some(scan) = scan.filter(|scan| !scan.dates.is_empty()) {
+            return scan.dates.keys().copied().collect();
+        }
+        let stored: BTreeSet<NaiveDate> = content.cells.keys().map(|(date, ..)| *date).collect();
+        stored.into_iter().filter_map(Day::from_date).collect()
     }
 }
 
@@ -240,10 +252,9 @@ fn describe(missing: &[NaiveDate], days: &[NaiveDate]) -> String {
 /// Periods that do not follow what the main tables hold; one finding for all tables of which it says the same.
 pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings: &mut Vec<Finding>) -> Result<()> {
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (content, main, (first, last)) in delivered.beside_main() {
-        let period = Day::from_date(first).zip(Day::from_date(last));
+    for (content, main, _) in delivered.beside_main() {
         let base = guards::last_day(session, &main)?;
-        if let Some(message) = period.zip(base).and_then(|(period, base)| guards::unexpected(period, base)) {
+        if let Some(message) = base.and_then(|base| guards::unexpected(&delivered.days(content), base)) {
             told.entry(message).or_default().push(content.table.clone());
         }
     }

@@ -11,10 +11,11 @@ use crate::domain::names::Resolution;
 use crate::error::{Error, Result};
 use crate::inspect::scan::FileScan;
 use crate::inspect::validation::Reason;
+use crate::ledger::dates;
 use crate::ledger::history::{self, Counts};
 use crate::load::missed;
-use crate::report::some_of;
 use crate::report::{Code, Finding, Verdict, number, plural};
+use crate::report::{ranges, some_of};
 
 /// State of a file whose load was migrated, proved and cleaned.
 pub(crate) const CLEANED: &str = "migré et nettoyé";
@@ -82,7 +83,7 @@ pub(crate) fn files(
             table,
         };
         if with_history && tables.contains(&check.table) {
-            conserve(session, &mut check, scan, findings)?;
+            conserve(session, (&mut check, &dataset.main_table(space)), scan, findings)?;
         }
         if let Some(counts) = &check.imported {
             totals.add(counts);
@@ -111,7 +112,7 @@ fn look(scan: &FileScan, findings: &mut Vec<Finding>) {
 
 fn conserve(
     session: &mut Session,
-    check: &mut FileCheck,
+    (check, main): (&mut FileCheck, &str),
     scan: Option<&FileScan>,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
@@ -127,7 +128,7 @@ fn conserve(
             .action("corrigez la cause, puis relancez `update-temp-tables`"),
         );
     }
-    let Some(history::Last { file_hash: hash, counts, dates, reject_file, cleaned_at, .. }) = last else {
+    let Some(history::Last { id, file_hash: hash, counts, reject_file, cleaned_at, .. }) = last else {
         if scan.is_some_and(|scan| scan.lines > 0) {
             findings.push(
                 Finding::attention(Code::FileNotImported, check.file.as_str(), "jamais importé")
@@ -178,19 +179,26 @@ fn conserve(
             format!("{lines} à une autre de même clé"),
         ));
     }
-    if let Some((first, last)) = dates.filter(|_| cleaned_at.is_none()) {
-        let sql = format!("SELECT COUNT(*) FROM {} WHERE date BETWEEN ? AND ?", check.table);
-        let rows: u64 = session.first(&format!("comptage de {}", check.table), &sql, (first, last))?.unwrap_or(0);
-        if rows < stored {
-            findings.push(
-                Finding::error(
-                    Code::RowsUnrecorded,
-                    check.table.as_str(),
-                    format!("{} lignes, alors que l'import en a enregistré {}", number(rows), number(stored)),
-                )
-                .action("des lignes ont été ôtées depuis : relancez `update-temp-tables --force`"),
-            );
-        }
+    let gone = dates::gone_from(session, id, main)?;
+    if same == Some(true) && !gone.is_empty() {
+        check.state = "chargé, puis disparu";
+        let days = some_of(&ranges(gone.iter().filter_map(|date| date.parse().ok())), 5);
+        let message = format!("n'a plus aucune ligne de dates que {} y a apportées ({days})", check.file);
+        findings.push(
+            Finding::attention(Code::TablesEmpty, main, message)
+                .action("relancez `update-temp-tables`, qui les recharge, puis la migration ; ou `restore-critical`"),
+        );
+    }
+    // Dates that a cleanup took are where they belong.
+    if cleaned_at.is_none() && !dates::is_in_step(session, id, &check.table)? {
+        findings.push(
+            Finding::error(
+                Code::RowsUnrecorded,
+                check.table.as_str(),
+                format!("n'a plus ce que l'import y a enregistré ({})", plural(stored, "ligne", "lignes")),
+            )
+            .action("d'autres mains l'ont changée depuis : relancez `update-temp-tables`, qui la recharge"),
+        );
     }
     Ok(())
 }

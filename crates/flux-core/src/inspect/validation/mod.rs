@@ -114,7 +114,7 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
     let is_cleaned = |table: &str| files.iter().any(|file| file.table == table && file.state == delivery::CLEANED);
     let all_cleaned = !contents.is_empty() && contents.iter().all(|content| is_cleaned(&content.table));
     findings.retain(|finding| finding.code != Code::TablesEmpty || !(all_cleaned || is_cleaned(&finding.place)));
-    let delivered = coverage::Delivered { tables: &tables, contents: &contents, options };
+    let delivered = coverage::Delivered { tables: &tables, contents: &contents, scans: &scans, options };
     coverage::periods(&mut session, &delivered, &mut findings)?;
     let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
     coverage::doubled(&mut session, &delivered, &mut findings)?;
