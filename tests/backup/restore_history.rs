@@ -152,3 +152,35 @@ fn undoing_a_restoration_forgets_what_was_loaded_since_and_remembers_what_was_be
     world.tool("migrate-temp-to-main").run().sane().expect_code(0);
     assert_eq!(world.db.count("fact_nuitees"), 6);
 }
+
+#[test]
+fn migrations_that_a_restoration_undid_stay_known_as_such() {
+    let world = World::whole();
+    day(&world, "2025-09-01");
+    world.tool("backup-critical").run().expect_code(0);
+    // After the snapshot: the first migration is undone, and another one made.
+    let first = world.db.scalar("SELECT run FROM flux_migrations");
+    world.tool("migrate-temp-to-main").args(["--undo", &first, "--yes"]).run().sane().expect_code(0);
+    day(&world, "2025-09-08");
+    let second = world.db.scalar("SELECT run FROM flux_migrations ORDER BY id DESC LIMIT 1");
+    let undone = || world.db.column("SELECT CONCAT(run, ' ', undone_at IS NOT NULL) FROM flux_migrations ORDER BY id");
+    let state = |one: u8, other: u8| [format!("{first} {one}"), format!("{second} {other}")];
+    assert_eq!(undone(), state(1, 0));
+    world.tool("restore-critical").arg("--yes").run().sane().expect_code(3);
+    assert_eq!((undone(), world.db.count("fact_nuitees")), (state(0, 1).to_vec(), 2));
+    let events =
+        world.tool("historique").args(["--json", "--table", "fact_nuitees"]).run().sane().expect_code(0).json();
+    let migrations = events["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "migration").count();
+    assert_eq!(migrations, 2, "{events}");
+    let json = world
+        .tool("migrate-temp-to-main")
+        .args(["--json", "--undo", &second, "--yes"])
+        .run()
+        .sane()
+        .expect_code(0)
+        .json();
+    assert_eq!(json["tables"][0]["status"], "already");
+    let _ = world.tool("restore-critical").args(["--undo", "--yes"]).run().sane();
+    assert_eq!(undone()[1], state(0, 0)[1], "what the restoration undid is done again");
+    assert_eq!(world.db.column("SELECT DISTINCT date FROM fact_nuitees"), ["2025-09-08"]);
+}

@@ -308,3 +308,20 @@ fn rejected_lines_are_told_as_long_as_their_file_waits_to_be_archived() {
     world.tool("archive-csv").arg("--accept-rejects").run().sane().expect_code(0);
     assert!(!support::codes(&status(0)).contains(&"rejected-lines"));
 }
+
+#[test]
+fn two_deliveries_in_one_folder_are_not_ready_to_be_imported() {
+    let world = World::whole();
+    for week in ["S30", "S31"] {
+        world.home.write_csv(
+            &format!("{week}/duree_sejour.csv"),
+            "Date;ZoneObservation;Provenance;CategorieVisiteur;DureeSejour;Volume\n",
+        );
+    }
+    let json = status(&world, 3);
+    let told = json["findings"].as_array().unwrap().iter().find(|one| one["code"] == "file-unusable").unwrap();
+    assert!(told["message"].as_str().unwrap().contains("duree_sejour.csv (2)"), "{told}");
+    next(&json, "la plus ancienne d'abord");
+    let json = world.import("duree_sejour", &[]).expect_code(1).json();
+    assert!(json["files"][0]["hint"].as_str().unwrap().contains("la plus ancienne d'abord"), "{json}");
+}

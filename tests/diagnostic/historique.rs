@@ -122,7 +122,7 @@ fn what_was_thrown_away_and_what_was_withdrawn_is_told() {
     // One of the two days is no longer as it was migrated.
     world.db.exec("UPDATE fact_nuitees SET volume = 6 WHERE date = '2025-08-05'");
     world.tool("cleanup-temp").arg("--force").run().expect_code(0);
-    world.tool("withdraw-provisional").args(["--from", "2025-08-04", "--yes"]).run();
+    world.tool("withdraw-provisional").args(["--from", "2025-08-04", "--yes"]).run().expect_code(0);
     assert_eq!(world.db.count("fact_nuitees"), 0);
     let json = world.tool(TOOL).args(["--table", "fact_nuitees", "--json"]).run().expect_code(0).json();
     let told: Vec<[&Value; 6]> = json["events"]

@@ -609,3 +609,28 @@ fn a_file_with_too_many_rejects_is_left_out_and_the_others_loaded() {
     assert_eq!(world.db.count("fact_nuitees"), 2);
     world.etl(&["--max-rejects", "beaucoup"]).expect_code(2);
 }
+
+#[test]
+fn a_code_and_a_name_that_disagree_and_the_names_created_are_listed_once() {
+    let world = World::whole();
+    let header = "Date;ZoneObservation;Provenance;CategorieVisiteur;CodeInseeNuiteeSoir;ZoneNuiteeSoir;DeptZoneNuiteeSoir;Volume\n";
+    for zone in ["Cantal", "Lioran"] {
+        let line = |rest: &str| format!("2024-07-08;{zone};{rest}");
+        let lines = [
+            line("Local;Touriste;15187;SAINT FLOUR;Cantal;1"),
+            line("Local;Resident;15187;Aurillac;Cantal;2"),
+            line("Local;Visiteur de passage;15014;Aurillac;Cantal;3"),
+        ];
+        world.raw(&format!("LieuNuitee_Soir_2024B1_{zone}.csv"), header, &lines.each_ref().map(String::as_str));
+    }
+    let text = world.tool("populate-facts-full-production").arg("--dry-run").run().expect_code(0);
+    assert!(text.stdout.contains("1 nom serait créé dans les dimensions : catégorie VISITEUR DE PASSAGE"), "{text}");
+    assert!(text.stdout.contains("15187 Aurillac → SAINT-FLOUR"), "{text}");
+    let json = world.etl(&[]).expect_code(0).json();
+    for report in json["files"].as_array().unwrap() {
+        assert_eq!(report["contradicted"], serde_json::json!(["15187 Aurillac → SAINT-FLOUR"]), "{report}");
+    }
+    let stored =
+        "SELECT CONCAT_WS(' ', id_commune, volume) FROM fact_lieu_nuitee_soir WHERE id_zone = 5 ORDER BY volume";
+    assert_eq!(world.db.column(stored), ["2 1", "2 2", "1 3"], "the code counts");
+}

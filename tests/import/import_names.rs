@@ -588,3 +588,21 @@ fn a_name_that_leads_nowhere_is_listed_once_over_all_files_with_its_nearest() {
     assert_eq!(shown.len(), 1, "{outcome}");
     assert!(shown[0].contains("6 lignes") && outcome.stdout.contains("VAL TRUYÈRE"), "{outcome}");
 }
+
+#[test]
+fn two_new_names_that_are_one_to_the_server_are_told_by_name() {
+    let world = World::whole();
+    // The same letters in the width of East Asian type: another text, and the same name for the collation.
+    let line = |name: &str, category: &str| format!("2025-05-01;Lioran;Etranger;{category};{name};4");
+    let lines = [line("Ruritanie", "Touriste"), line("Ｒｕｒｉｔａｎｉｅ", "Touriste"), line("Syldavie", "Resident")];
+    world.csv("frequentation_nuitee_int.csv", support::weekly::INT, &lines.each_ref().map(String::as_str));
+    let json = world.import("frequentation_nuitee_int", &["--create-missing", "pays"]).expect_code(1).json();
+    let told = file(&json, "frequentation_nuitee_int.csv");
+    let error = told["error"].as_str().unwrap();
+    assert_eq!(told["code"], "file-unusable");
+    assert!(
+        error.contains("« ＲＵＲＩＴＡＮＩＥ »") && error.contains("« RURITANIE »") && !error.contains("Duplicate"),
+        "{error}"
+    );
+    assert_eq!((world.db.count("fact_nuitees_pays_temp"), world.db.count("dim_pays")), (0, 4));
+}

@@ -190,6 +190,30 @@ fn a_week_with_rejects_is_held_back_then_mended_and_migrated() {
 }
 
 #[test]
+fn the_file_that_was_mended_goes_through_alone_once_the_others_are_archived() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
+    let name = "frequentation_journee_fr.csv";
+    let good = home.read(format!("data/data_temp/{name}"));
+    home.write_csv(name, good.replacen(";Touriste;", ";Touristique;", 2));
+    chain(&home, bin_dir()).arg("--proceed").run().expect_code(3);
+    let csvs = || home.list("data/data_temp").into_iter().filter(|name| name.ends_with(".csv")).collect::<Vec<_>>();
+    assert_eq!(csvs(), [name], "the nine others are archived");
+    assert_eq!(db.count("fact_diurnes_departements"), good.lines().count() as u64 - 3);
+    home.write_csv(name, &good);
+    let run = chain(&home, bin_dir()).run();
+    assert!(!run.stdout.contains("file-missing"), "{run}");
+    assert_eq!((csvs(), db.count("fact_diurnes_departements")), (Vec::new(), good.lines().count() as u64 - 1), "{run}");
+    // Half a delivery is still told: these had nothing to be mended.
+    home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2", "--revision", "1"]).run().expect_code(0);
+    std::fs::remove_file(home.join("data/data_temp/duree_sejour.csv")).unwrap();
+    let run = chain(&home, bin_dir()).run();
+    assert!(run.code == 3 && run.stdout.contains("file-missing"), "{run}");
+}
+
+#[test]
 fn a_renamed_zone_is_one_cause_in_the_mail_and_a_done_week_is_silent() {
     let World { home, db } = World::seeded();
     home.tool("generate-sample-data").args(["--days", "7", "--scale", "0.2"]).run().expect_code(0);

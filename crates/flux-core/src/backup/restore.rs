@@ -10,7 +10,7 @@ use crate::backup::manifest::{Found, Kind, Manifest, OpenKey, TableEntry, list};
 use crate::backup::{ddl, load, snapshot, under};
 use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
-use crate::ledger::{Lock, dates, history, restores};
+use crate::ledger::{Lock, dates, history, migrations, restores, rows};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural, some_of};
 use crate::signals;
@@ -351,8 +351,12 @@ impl Undone {
         if self.files.is_empty() {
             return None;
         }
-        let files = plural(self.files.len() as u64, "chargement plus récent", "chargements plus récents");
-        let undone = done.say("compte comme annulé", "compterait comme annulé");
+        let count = self.files.len() as u64;
+        let files = plural(count, "chargement plus récent", "chargements plus récents");
+        let undone = match count {
+            1 => done.say("compte comme annulé", "compterait comme annulé"),
+            _ => done.say("comptent comme annulés", "compteraient comme annulés"),
+        };
         let message = format!("{files} que {what}, {undone} : {}", report::some_of(&self.files, 10));
         let action =
             "remettez ces fichiers en place (data/archive/ les garde) et relancez `update-temp-tables` ou l'ETL";
@@ -362,6 +366,7 @@ impl Undone {
     fn write(&self, session: &mut Session, run: &str) -> Result<()> {
         for (main, since) in &self.mains {
             history::undo_since(session, main, since, self.dated, run)?;
+            migrations::undo_since(session, main, since, run)?;
         }
         Ok(())
     }
@@ -388,7 +393,9 @@ fn select<'a>(
     // The history says what the temporary tables hold: an older one would make the next import pass over a delivery.
     let with_temporary = entries.iter().any(|entry| entry.table.ends_with("_temp"));
     if !with_temporary && live.contains(history::TABLE) && !history::is_empty(session)? {
-        entries.retain(|entry| ![history::TABLE, dates::TABLE].contains(&entry.table.as_str()));
+        // What was migrated since did happen: it counts as undone.
+        let kept = [history::TABLE, dates::TABLE, migrations::TABLE, migrations::CELLS, rows::TABLE];
+        entries.retain(|entry| !kept.contains(&entry.table.as_str()) || !live.contains(&entry.table));
         log::info!("{} garde son contenu : elle décrit les tables temporaires en place", history::TABLE);
     }
     Ok(entries)
@@ -571,7 +578,10 @@ fn undo(options: &RestoreOptions, database: &Database, progress: &Progress, repo
     // Before the rows are gone, as for a restoration. What that one made count as undone is back with its rows.
     database.transaction(|session| {
         undone.write(session, lock.run())?;
-        restored.iter().try_for_each(|(table, run)| history::redo(session, table, run))
+        restored.iter().try_for_each(|(table, run)| {
+            history::redo(session, table, run)?;
+            migrations::redo(session, table, run)
+        })
     })?;
     drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))?;
     let back = |(table, old): &(String, String)| {

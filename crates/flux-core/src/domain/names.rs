@@ -242,6 +242,11 @@ impl Resolver {
         self.choose(&self.hits(raw), raw)
     }
 
+    /// Whether the name may stand for the row.
+    pub(crate) fn answers_to(&self, row: u32, name: &str) -> bool {
+        self.hits(name).contains(&row)
+    }
+
     /// The rows that the first successful step finds.
     fn hits(&self, raw: &str) -> Cow<'_, [u32]> {
         if raw.len() > 4 * MAX_NAME {

@@ -137,7 +137,8 @@ pub fn status(
             would_write,
         });
     }
-    incomplete(&tables, &mut findings);
+    findings.extend(twice(files.as_ref()));
+    incomplete(&mut session, &tables, &mut findings)?;
     emptied(&tables, &mut findings);
     let names: Vec<String> = tables.iter().map(|table| table.table.clone()).collect();
     let delivery = history::last_delivery(&mut session, &names)?;
@@ -178,19 +179,41 @@ fn overdue(delivery: Option<&(String, i64)>, limit: Duration, tables: &[TableSta
     Some(Finding::attention(Code::DeliveryOverdue, "livraison en retard", message).action(action))
 }
 
-/// Some of the ten files are there, and others are not.
-fn incomplete(tables: &[TableStatus], findings: &mut Vec<Finding>) {
-    let absent: Vec<String> = tables
+/// Files that are there more than once: the import takes none of them.
+fn twice(files: Option<&Delivery>) -> Option<Finding> {
+    let mut names: Vec<String> = files?
         .iter()
-        .filter(|table| table.file_state == FileState::Absent)
-        .map(|table| table.file.to_owned())
+        .filter(|(_, paths)| paths.len() > 1)
+        .map(|(name, paths)| format!("{name} ({})", paths.len()))
         .collect();
-    if absent.is_empty() || absent.len() == tables.len() {
-        return;
+    if names.is_empty() {
+        return None;
+    }
+    names.sort();
+    let files =
+        plural(names.len() as u64, "nom est porté par plusieurs fichiers", "noms sont portés par plusieurs fichiers");
+    let finding = Finding::attention(Code::FileUnusable, "livraison", format!("{files} : {}", some_of(&names, 10)));
+    Some(finding.action(load::ONE_OF_A_NAME))
+}
+
+/// Some of the ten files are there, and others are not.
+fn incomplete(session: &mut Session, tables: &[TableStatus], findings: &mut Vec<Finding>) -> Result<()> {
+    let is_absent = |table: &&TableStatus| table.file_state == FileState::Absent;
+    let there: Vec<&str> = tables.iter().filter(|table| !is_absent(table)).map(|table| table.table.as_str()).collect();
+    let mut absent = Vec::new();
+    for table in tables.iter().filter(is_absent) {
+        // What is archived is not missing beside the files of its delivery that had to be mended.
+        if !there.is_empty() && !history::is_done_beside(session, &table.table, &there)? {
+            absent.push(table.file.to_owned());
+        }
+    }
+    if absent.is_empty() {
+        return Ok(());
     }
     let files = plural(absent.len() as u64, "fichier absent", "fichiers absents");
     let finding = Finding::attention(Code::FileMissing, "livraison", format!("{files} : {}", some_of(&absent, 10)));
     findings.push(finding.action("complétez la livraison (`etat-csv-complet`) avant de migrer"));
+    Ok(())
 }
 
 /// Tables without the rows that an import put there, and that no cleanup took away.
@@ -335,10 +358,13 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
     if any(TableStatus::is_emptied) {
         return "rechargez les tables vidées : `update-temp-tables`".into();
     }
+    let has = |code: Code| findings.iter().any(|finding| finding.code == code);
+    if has(Code::FileUnusable) {
+        return load::ONE_OF_A_NAME.into();
+    }
     if any(|table| table.file_state == FileState::New) {
         return "importez les fichiers nouveaux : `update-temp-tables`".into();
     }
-    let has = |code: Code| findings.iter().any(|finding| finding.code == code);
     if any(|table| table.would_write) {
         if has(Code::FileMissing) {
             return "complétez la livraison avant de migrer (`etat-csv-complet` dit ce qui manque)".into();
@@ -358,10 +384,17 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
         return "rechargez ce qui a disparu des tables principales (ci-dessus)".into();
     }
     if any(|table| table.file_state == FileState::Loaded) {
+        if has(Code::NothingStored) {
+            return "corrigez les CSV dont rien n'est en base (ci-dessus), puis `update-temp-tables`".into();
+        }
         if has(Code::RejectedLines) {
             return "corrigez les lignes rejetées, puis `update-temp-tables` ; ou archivez sans elles : `archive-csv --accept-rejects`".into();
         }
         return "tout est migré et nettoyé ; archivez les CSV : `archive-csv`".into();
+    }
+    if has(Code::LoadUndone) {
+        return "remettez en place les CSV dont le chargement ne compte plus (ci-dessus), puis `update-temp-tables`"
+            .into();
     }
     if unexpected > 0 {
         return "regardez les fichiers que l'import ne prend pas (ci-dessus)".into();

@@ -419,6 +419,25 @@ pub(crate) fn redo(session: &mut Session, main: &str, run: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether the last load of `table` is migrated, cleaned, and of the same run as one of `others` of which lines were rejected: what is still
+/// there of that delivery is what had to be mended.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn is_done_beside(session: &mut Session, table: &str, others: &[&str]) -> Result<bool> {
+    if others.is_empty() {
+        return Ok(false);
+    }
+    let sql = format!(
+        "SELECT 1 FROM flux_import_history h JOIN flux_import_history o ON o.run = h.run AND o.status = 'loaded' AND o.rejected > 0 \
+         WHERE h.id = (SELECT MAX(l.id) FROM flux_import_history l WHERE l.table_name = ? AND l.status = 'loaded') \
+         AND h.cleaned_at IS NOT NULL AND o.table_name IN {} LIMIT 1",
+        marks(1, others.len())
+    );
+    let params: Vec<Value> = std::iter::once(&table).chain(others).map(|name| Value::from(*name)).collect();
+    Ok(session.first::<u8>(READING, &sql, params)?.is_some())
+}
+
 /// The last load of a table, as remembered.
 #[derive(Debug, Clone)]
 pub(crate) struct Last {

@@ -235,6 +235,37 @@ pub(crate) fn mark_undone(session: &mut Session, id: u64, by: &str) -> Result<()
     Err(Error::Invariant(format!("la migration {id} a été annulée par une autre exécution")))
 }
 
+/// Puts the migrations of `main` in step with a restoration of it to an earlier time, in UTC: those made since are undone by `run`, those
+/// undone since are as they were.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undo_since(session: &mut Session, main: &str, since: &str, run: &str) -> Result<()> {
+    let back = "UPDATE flux_migrations SET undone_at = NULL, undone_by = NULL \
+                WHERE table_name = ? AND finished_at <= ? AND undone_at > ?";
+    let away = "UPDATE flux_migrations SET undone_at = UTC_TIMESTAMP(3), undone_by = ? \
+                WHERE table_name = ? AND finished_at > ? AND undone_at IS NULL";
+    present(session.exec(DOING, back, (main, since, since)))?;
+    present(session.exec(DOING, away, (run, main, since)))
+}
+
+/// Takes back what the restoration `run` undid of the migrations of `main`, once its rows are back.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn redo(session: &mut Session, main: &str, run: &str) -> Result<()> {
+    let sql = "UPDATE flux_migrations SET undone_at = NULL, undone_by = NULL WHERE table_name = ? AND undone_by = ?";
+    present(session.exec(DOING, sql, (main, run)))
+}
+
+/// An older schema keeps no migrations.
+fn present(done: Result<u64>) -> Result<()> {
+    match done {
+        Err(Error::MissingTable { .. }) => Ok(()),
+        done => done.map(drop),
+    }
+}
+
 /// Whether this very run undid a migration: a commit whose answer was lost.
 ///
 /// # Errors

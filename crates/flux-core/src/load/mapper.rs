@@ -341,7 +341,7 @@ impl Mapper {
                 encodings.1 |= !ansi && !raw.is_ascii();
                 let mut naming = Naming { resolver, reasons, may_create, room, strip, created };
                 if is_place {
-                    return place::resolve(&mut naming, raw, completions);
+                    return place::resolve(&mut naming, raw, (completions, missed));
                 }
                 let named = resolve(&mut naming, &text, optional);
                 if let Named::Row(row) = named
@@ -431,6 +431,11 @@ impl Mapper {
     /// Communes that were found outside of the own and the neighbouring départements, `NAME (code)`.
     pub(crate) fn far_communes(&self) -> Vec<String> {
         self.parts.iter().flat_map(|part| part.missed.far.iter().cloned()).collect()
+    }
+
+    /// INSEE codes that came with the name of another commune, `code name → stored name`.
+    pub(crate) fn contradicted(&self) -> Vec<String> {
+        self.parts.iter().flat_map(|part| part.missed.contradicted.iter().cloned()).collect()
     }
 
     /// The ids behind the packed values, part by part; `None` for a part that is packed as its id. `created` are the ids of the names

@@ -22,6 +22,8 @@ pub(crate) struct Missed {
     names: BTreeMap<String, (u64, Option<String>)>,
     /// Communes outside of the own and the neighbouring départements, `NAME (code)`.
     pub(crate) far: BTreeSet<String>,
+    /// INSEE codes that came with the name of another commune, `code name → stored name`.
+    pub(crate) contradicted: BTreeSet<String>,
 }
 
 impl Missed {
@@ -38,6 +40,13 @@ impl Missed {
     pub(crate) fn note_far(&mut self, name: &str, departement: &str) {
         if self.far.len() < KEPT {
             self.far.insert(format!("{name} ({departement})"));
+        }
+    }
+
+    /// Notes a code that leads to a commune of another name than the one beside it.
+    pub(crate) fn note_contradicted(&mut self, code: &str, name: &str, stored: &str) {
+        if self.contradicted.len() < KEPT {
+            self.contradicted.insert(format!("{code} {name} → {stored}"));
         }
     }
 

@@ -152,6 +152,7 @@ fn sort(
     report.note_rejects(&rejects);
     report.missed_names = mapper.missed_names();
     report.far_communes = mapper.far_communes();
+    report.contradicted = mapper.contradicted();
     report.counts.rejected = rejects.count;
     let read = read?;
     report.encoding = Some(read.encoding.to_owned());

@@ -8,6 +8,7 @@ use crate::domain::catalogue::{Dataset, Dim, INSEE_COLUMNS};
 use crate::domain::names::{Resolution, Row, fold, normalise};
 use crate::domain::reference;
 
+use crate::load::missed::Missed;
 use crate::load::naming::{Named, Naming, first_filled};
 
 /// Columns beside the name that tell which commune is meant.
@@ -47,7 +48,11 @@ impl Place {
 }
 
 /// Resolves what [`Place::gather`] put together.
-pub(crate) fn resolve(naming: &mut Naming<'_>, gathered: &[u8], completions: &mut Vec<Completion>) -> Named {
+pub(crate) fn resolve(
+    naming: &mut Naming<'_>,
+    gathered: &[u8],
+    (completions, missed): (&mut Vec<Completion>, &mut Missed),
+) -> Named {
     let mut pieces = gathered.split(|byte| *byte == 0).map(|piece| decode(piece).0);
     let code = pieces.next().and_then(|text| insee(&text));
     let name = pieces.next().unwrap_or_default();
@@ -62,6 +67,11 @@ pub(crate) fn resolve(naming: &mut Naming<'_>, gathered: &[u8], completions: &mu
     match naming.resolver.resolve_commune(code.as_deref(), &name, departement.as_deref()) {
         Resolution::Found(row) => {
             let found = &naming.resolver.rows()[row as usize];
+            if let Some(code) =
+                code.as_deref().filter(|_| !name.trim().is_empty() && !naming.resolver.answers_to(row, &name))
+            {
+                missed.note_contradicted(code, name.trim(), &found.name);
+            }
             if let (Some(code), Some(id), None) = (code, found.id, &found.insee) {
                 Arc::make_mut(naming.resolver).learn_code(row, &code);
                 completions.push(Completion { id, insee: code });

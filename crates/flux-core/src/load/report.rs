@@ -120,6 +120,9 @@ pub(crate) struct FileReport {
     /// Communes outside of the own and the neighbouring départements, `NAME (code)`: the only ones of their name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) far_communes: Vec<String>,
+    /// INSEE codes that came with the name of another commune, `code name → stored name`: the code counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) contradicted: Vec<String>,
     /// What else there is to look at, for the findings of the run.
     #[serde(skip)]
     pub(crate) findings: Vec<Finding>,
@@ -166,6 +169,7 @@ impl FileReport {
             shrunk_dates: Vec::new(),
             missed_names: Vec::new(),
             far_communes: Vec::new(),
+            contradicted: Vec::new(),
             findings: Vec::new(),
             created: Vec::new(),
             note: None,

@@ -36,7 +36,8 @@ pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf
         several => {
             let list: Vec<String> = several.iter().map(|(path, _)| path.display().to_string()).collect();
             let list = list.join(", ");
-            report.fail(&Error::BadFile(format!("plusieurs fichiers portent ce nom, n'en gardez qu'un : {list}")));
+            report.fail(&Error::BadFile(format!("plusieurs fichiers portent ce nom : {list}")));
+            report.hint = Some(ONE_OF_A_NAME.to_owned());
             return report;
         }
     };
@@ -51,6 +52,10 @@ pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf
     pipeline::load(&job, &mut target, &mut report);
     report
 }
+
+/// What to do about several files of one name.
+pub(crate) const ONE_OF_A_NAME: &str = "gardez un seul fichier de chaque nom, puis relancez ; deux livraisons s'importent l'une après l'autre, la plus \
+                                        ancienne d'abord";
 
 /// Dates of which a zone is gone, by its name.
 type Vanished = BTreeMap<String, Vec<chrono::NaiveDate>>;
@@ -194,7 +199,9 @@ impl Target for Weekly<'_> {
         let mut created = Created::new();
         for (dim, rows, _) in mapper.new_rows() {
             let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-            created.push((dim, create_in_order(session, dim, &names)?));
+            let ids = create_in_order(session, dim, &names)?;
+            distinct(dim, &names, &ids, &mapper.ids_of(dim, &[]).unwrap_or_default())?;
+            created.push((dim, ids));
         }
         Ok(created)
     }
@@ -295,6 +302,25 @@ fn create_in_order(session: &mut Session, dim: Dim, names: &[&str]) -> Result<Ve
         ids[index] = id;
     }
     Ok(ids)
+}
+
+/// Proves that each created name is a row of its own: two names that we tell apart may be one to the server.
+///
+/// # Errors
+/// [`Error::BadFile`] that names the name.
+fn distinct(dim: Dim, names: &[&str], ids: &[u32], stored: &[u32]) -> Result<()> {
+    let mut known: BTreeSet<u32> = stored.iter().copied().collect();
+    match names.iter().zip(ids).find(|(_, id)| !known.insert(**id)) {
+        None => Ok(()),
+        Some((name, id)) => {
+            let other = names.iter().zip(ids).find(|(other, own)| own == &id && other != &name);
+            let other = other
+                .map_or_else(|| format!("la ligne {id} de {}", dim.spec().table), |(other, _)| format!("« {other} »"));
+            Err(Error::BadFile(format!(
+                "{dim} « {name} » et {other} sont un seul nom pour le serveur : n'en gardez qu'une écriture"
+            )))
+        }
+    }
 }
 
 #[cfg(test)]

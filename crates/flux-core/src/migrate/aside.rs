@@ -76,9 +76,18 @@ fn suspended(pair: &Pair, asides: &[&Aside]) -> Option<Finding> {
         .reject_file
         .as_deref()
         .map_or_else(|| "les lignes rejetées".to_owned(), |file| format!("les lignes de {file}"));
-    let action = format!(
-        "corrigez {file}, relancez `update-temp-tables`, puis `migrate-temp-to-main` : le retrait se fera alors"
-    );
+    let action = if asides.iter().all(|aside| aside.rejected == 0 && aside.held > 0) {
+        format!(
+            "demandez au fournisseur si la livraison est entière ; si elle l'est : `update-temp-tables --force --only {}`, puis \
+             `migrate-temp-to-main --force --only {}`",
+            pair.dataset.short_name(),
+            pair.main.trim_end_matches("_test")
+        )
+    } else {
+        format!(
+            "corrigez {file}, relancez `update-temp-tables`, puis `migrate-temp-to-main` : le retrait se fera alors"
+        )
+    };
     Some(Finding::attention(Code::WithdrawalSuspended, &pair.main, message).action(action))
 }
 

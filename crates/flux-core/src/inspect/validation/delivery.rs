@@ -90,7 +90,31 @@ pub(crate) fn files(
         }
         checks.push(check);
     }
+    if with_history {
+        excuse(session, &mut checks, scans, findings)?;
+    }
     Ok((checks, totals))
+}
+
+/// Files that are not there because they are archived: what is there of their delivery had to be mended.
+fn excuse(
+    session: &mut Session,
+    checks: &mut [FileCheck],
+    scans: &[FileScan],
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let is_there = |file: &str| scans.iter().any(|scan| scan.file() == file && !scan.paths.is_empty());
+    let there: Vec<String> =
+        checks.iter().filter(|check| is_there(&check.file)).map(|check| check.table.clone()).collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    for check in checks.iter_mut().filter(|check| !is_there(&check.file)) {
+        if history::is_done_beside(session, &check.table, &there)? {
+            check.state = CLEANED;
+            check.sign = Verdict::Ok;
+            findings.retain(|finding| finding.code != Code::FileMissing || finding.place != check.file);
+        }
+    }
+    Ok(())
 }
 
 fn look(scan: &FileScan, findings: &mut Vec<Finding>) {

@@ -1,6 +1,6 @@
 //! What the ETL did, file by file and family by family.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,13 +11,15 @@ use crate::ledger::history::Counts;
 use crate::load::missed;
 use crate::load::options::LoadMethod;
 use crate::load::report::{FileReport, Header, Status, columns, render_details};
-use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Done, Page, Report, Table, Verdict, number, plural, some_of};
 
 use crate::load::raw::discover::{Ignored, RawFile};
 use crate::load::raw::etl::EtlOptions;
 
 /// Files told one by one in the text; the JSON has them all.
 const TOLD: usize = 20;
+/// Names listed in the text; the JSON has them all.
+const NAMED: usize = 20;
 
 /// One raw export.
 #[derive(Debug, Serialize)]
@@ -152,6 +154,7 @@ impl Report for EtlReport {
         let missed = missed::together(self.files.iter().map(|report| report.file.missed_names.as_slice()));
         missed::render(page, &missed);
         self.render_created(page);
+        self.render_contradicted(page);
         self.render_ignored(page);
         page.gap();
         let files = plural(self.totals.files, "fichier", "fichiers");
@@ -177,13 +180,30 @@ impl Report for EtlReport {
 }
 
 impl EtlReport {
+    /// The names that were created, each once, whatever the number of files that brought it.
     fn render_created(&self, page: &mut Page) {
-        let silent = |report: &&RawReport| report.verdict() == Verdict::Ok && report.file.note.is_none();
-        let created: u64 = self.files.iter().filter(silent).map(|report| report.file.created.len() as u64).sum();
-        if created > 0 {
-            let names = self.header.done.count(created, ["nom", "noms"], ["créé", "créés"]);
-            page.line(format!("{names} dans les dimensions"));
+        let created: BTreeSet<&String> = self.files.iter().flat_map(|report| &report.file.created).collect();
+        if created.is_empty() {
+            return;
         }
+        let names = self.header.done.count(created.len() as u64, ["nom", "noms"], ["créé", "créés"]);
+        let list: Vec<String> = created.into_iter().cloned().collect();
+        page.line(format!("{names} dans les dimensions : {}", some_of(&list, NAMED)));
+    }
+
+    /// Codes and names of communes that disagree.
+    fn render_contradicted(&self, page: &mut Page) {
+        let told: BTreeSet<&String> = self.files.iter().flat_map(|report| &report.file.contradicted).collect();
+        if told.is_empty() {
+            return;
+        }
+        let communes = plural(
+            told.len() as u64,
+            "commune dont le code et le nom se contredisent (le code vaut)",
+            "communes dont le code et le nom se contredisent (le code vaut)",
+        );
+        let list: Vec<String> = told.into_iter().cloned().collect();
+        page.line(format!("{communes} : {}", some_of(&list, NAMED)));
     }
 
     fn render_ignored(&self, page: &mut Page) {
