@@ -100,9 +100,9 @@ fn a_folder_that_becomes_a_link_meanwhile_leads_to_no_other_files() {
         let (home, victim) = (filled(), Home::without_db());
         victim.write("2025/ete/b.json", "précieux");
         victim.write("a.json", "précieux");
-        let mut running = home.tool(tool).args(arguments).fail_at("file.remove", "pause").spawn();
+        let mut running = home.tool(tool).args(arguments).fail_at("file.remove:2", "pause").spawn();
         running.wait_paused();
-        // The first file of all is deep in this folder.
+        // The second file of all is deep in this folder.
         fs::rename(home.join("cache/infographie"), home.join("ailleurs")).unwrap();
         symlink(victim.path(), home.join("cache/infographie")).unwrap();
         running.resume();

@@ -66,10 +66,13 @@ pub(super) fn take(
     let (bytes, sha256, complete) = copied?;
     if !status.success() || !complete {
         let reason = if messages.is_empty() { format!("fin prématurée ({status})") } else { messages };
-        return Err(Error::Config {
-            message: format!("{name} a échoué : {reason}"),
-            hint: "vérifiez les droits de l'utilisateur (SELECT, SHOW VIEW, TRIGGER, EVENT), puis relancez".into(),
-        });
+        // What authenticates without the password itself is taken away from an open line, too.
+        let hint = if reason.contains("could not be loaded") || reason.contains("secure connection") {
+            "donnez DB_SOCKET, ou DB_SSL_MODE (REQUIRED, VERIFY_CA…), ou lancez `backup-critical --all` qui n'a pas besoin de ce programme"
+        } else {
+            "vérifiez les droits de l'utilisateur (SELECT, SHOW VIEW, TRIGGER, EVENT), puis relancez"
+        };
+        return Err(Error::Config { message: format!("{name} a échoué : {reason}"), hint: hint.into() });
     }
     manifest.dump = Some(DumpEntry { file, program: program.version, bytes, sha256 });
     manifest.write(dir)?;
