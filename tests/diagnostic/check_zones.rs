@@ -73,6 +73,7 @@ fn an_empty_and_a_missing_dimension_say_what_to_do() {
     Home::without_db().tool("check-zones").run().expect_code(1);
 }
 
+/// legacy.md, 16.
 #[test]
 fn facts_whose_row_is_gone_are_found_in_every_dimension() {
     let db = diag::database();
@@ -91,4 +92,22 @@ fn facts_whose_row_is_gone_are_found_in_every_dimension() {
         .map(|finding| finding["place"].as_str().unwrap())
         .collect();
     assert_eq!(orphans, ["dim_pays", "dim_communes"], "0 is a place that is not known");
+}
+
+/// legacy.md, 18.
+#[test]
+fn zones_that_are_no_more_are_nobody_s_worry() {
+    let db = diag::database();
+    db.exec(
+        "INSERT INTO dim_zones_observation VALUES (5, 'CCSA'), (6, 'RESTE DEPARTEMENT'), (7, 'PAYS SALERS');
+         INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume) VALUES
+         ('2021-07-01', 1, 1, 1, 5), ('2025-07-01', 1, 1, 1, 5), ('2021-07-01', 3, 1, 1, 5), ('2025-07-01', 3, 1, 1, 5),
+         ('2021-07-01', 5, 1, 1, 5), ('2025-07-01', 2, 1, 1, 5)",
+    );
+    let home = Home::new(&db);
+    let json = home.tool("check-zones").args(["--json", "--no-csv"]).run().expect_code(3).json();
+    let findings = json["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "zone-without-data");
+    let mut places: Vec<&str> = findings.map(|finding| finding["place"].as_str().unwrap()).collect();
+    places.sort_unstable();
+    assert_eq!(places, ["zone CABA", "zone PAYS SALERS"]);
 }

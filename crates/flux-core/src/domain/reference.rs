@@ -3,7 +3,7 @@
 //! Names are those of the files; whoever stores them puts them in upper case. Each list is parsed once, on first use.
 //! The school holidays are in `domain::calendar::school`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, OnceLock};
 
 use crate::domain::catalogue::Dim;
@@ -141,6 +141,12 @@ pub(crate) fn zones_of(departement: &str) -> Vec<ZoneGroup> {
         visible: true,
     };
     own.map(group).into_iter().collect()
+}
+
+/// All names, folded, of the zones that `zones.csv` hides: stored ones keep their history, and nobody waits for more of it.
+pub(crate) fn hidden_zones() -> HashSet<String> {
+    let names = |group: &'static ZoneGroup| std::iter::once(group.zone).chain(group.equivalents.iter().copied());
+    zones().iter().filter(|group| !group.visible).flat_map(names).map(fold).collect()
 }
 
 /// The zone of the whole département, which tools show where none is asked for: the one that bears its name, else the first.

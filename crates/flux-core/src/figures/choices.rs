@@ -1,13 +1,13 @@
 //! What can be asked for: the years that have data, the periods of each, the zones.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::db::Session;
 use crate::domain::names::fold;
-use crate::domain::reference::{self, ZoneGroup};
+use crate::domain::reference;
 use crate::error::Result;
 use crate::figures::period::{self, Period, optional_day_text};
 use crate::figures::scope::Visitors;
@@ -59,15 +59,9 @@ pub fn choices(session: &mut Session) -> Result<Choices> {
     for year in &annees {
         periodes.push((*year, period::of_year(session, *year)?));
     }
-    let hidden = hidden();
+    let hidden = reference::hidden_zones();
     let mut zones = Zones::load(session)?.groups();
     zones.retain(|zone| !zone.rows.iter().any(|(_, name)| hidden.contains(&fold(name))));
     zones.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Choices { annees, periodes, zones, dates })
-}
-
-/// All names of the zones that `zones.csv` hides.
-fn hidden() -> HashSet<String> {
-    let names = |group: &'static ZoneGroup| std::iter::once(group.zone).chain(group.equivalents.iter().copied());
-    reference::zones().iter().filter(|group| !group.visible).flat_map(names).map(fold).collect()
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::db::{Database, Session};
 use crate::dims::numbers;
 use crate::domain::catalogue::{Dim, Space, tables_of};
+use crate::domain::names::fold;
 use crate::domain::reference;
 use crate::error::{Error, Result};
 use crate::figures::unknown::Unknown;
@@ -219,8 +220,12 @@ fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
         );
     }
     let any = zones.iter().any(|zone| zone.rows > 0);
+    let hidden = reference::hidden_zones();
     for zone in zones.iter().filter(|zone| any && zone.rows == 0) {
         let name = zone.name.as_deref().unwrap_or_default();
+        if hidden.contains(&fold(name)) {
+            continue;
+        }
         findings.push(Finding::attention(
             Code::ZoneWithoutData,
             format!("zone {name}"),
@@ -229,7 +234,7 @@ fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Tables in which a zone lacks a year that others have; the rows of a split group count as one zone.
+/// Tables in which a zone lacks a year that others have; the rows of a split group count as one zone, and one that is no more lacks nothing.
 fn gaps(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     let mut years: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
     let mut groups: BTreeMap<&str, BTreeMap<&str, BTreeSet<i32>>> = BTreeMap::new();
@@ -242,7 +247,8 @@ fn gaps(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
             }
         }
     }
-    for (name, tables) in groups {
+    let hidden = reference::hidden_zones();
+    for (name, tables) in groups.into_iter().filter(|(name, _)| !hidden.contains(&fold(name))) {
         let mut lacking: BTreeMap<i32, Vec<String>> = BTreeMap::new();
         for (table, all) in &years {
             let own = tables.get(*table);
