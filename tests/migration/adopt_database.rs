@@ -26,6 +26,7 @@ const NIGHTS: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n
 const NIGHTS_FR: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;NomDepartement;Volume\n";
 const MOBILITY: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;ZoneMobilite;Volume\n";
 
+/// legacy.md, 1, 2 (V2).
 #[test]
 fn the_second_generation_is_adopted_and_keeps_its_definitive_volumes() {
     let db = legacy::database("v2");
@@ -101,6 +102,7 @@ fn the_second_generation_is_adopted_and_keeps_its_definitive_volumes() {
     assert_eq!(db.scalar("SELECT nom_periode FROM dim_periodes WHERE id_periode = 1"), "Vacances d'été 2024");
 }
 
+/// legacy.md, 4, 5, 20 (V1).
 #[test]
 fn the_first_generation_needs_a_choice_for_its_doubles_and_its_twins() {
     let db = legacy::database("v1");
@@ -166,6 +168,7 @@ fn the_first_generation_needs_a_choice_for_its_doubles_and_its_twins() {
     assert_eq!(db.rows("SELECT vacances_a, jour_semaine FROM dim_dates WHERE date = '2035-07-07'"), [["0", "samedi"]]);
 }
 
+/// legacy.md, 4, 16 (V4).
 #[test]
 fn the_fourth_generation_gets_its_keys_and_new_names_take_no_number_of_orphans() {
     let db = legacy::database("v4");
@@ -194,6 +197,7 @@ fn the_fourth_generation_gets_its_keys_and_new_names_take_no_number_of_orphans()
     assert_eq!(db.scalar("SELECT MIN(id_departement) FROM dim_departements WHERE id_departement > 1"), "78");
 }
 
+/// legacy.md, 2 (V2s).
 #[test]
 fn zones_under_two_names_are_told_and_stand_in_nobody_s_way() {
     let db = legacy::database("v2s");
@@ -214,6 +218,7 @@ fn zones_under_two_names_are_told_and_stand_in_nobody_s_way() {
     assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_zones_observation"), "13");
 }
 
+/// legacy.md, 8.
 #[test]
 fn damaged_names_are_repaired_and_a_damaged_twin_is_told() {
     let db = legacy::database("v2");
@@ -238,6 +243,7 @@ fn damaged_names_are_repaired_and_a_damaged_twin_is_told() {
     assert_eq!(db.scalar("SELECT nom_commune FROM dim_communes WHERE code_insee = '15187'"), "SAINT-FLOUR");
 }
 
+/// legacy.md, 13.
 #[test]
 fn other_engines_and_character_sets_are_converted_and_wide_numbers_work() {
     let db = legacy::database("v2");
@@ -266,6 +272,7 @@ fn other_engines_and_character_sets_are_converted_and_wide_numbers_work() {
     assert!(by_name(&db, "fact_nuitees").contains(&"2025-07-09 CHÂTAIGNERAIE LOCAL TOURISTE 31 1".to_owned()));
 }
 
+/// legacy.md, 14.
 #[test]
 fn an_account_without_the_rights_is_told_and_leaves_nothing_half_done() {
     let db = legacy::database("v2");
@@ -310,6 +317,7 @@ fn the_doctor_says_where_the_database_comes_from_and_gives_one_mend() {
     }
 }
 
+/// legacy.md, 13.
 #[test]
 fn a_table_without_transactions_is_not_written_to() {
     let db = TestDb::new();

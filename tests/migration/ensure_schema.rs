@@ -241,6 +241,7 @@ fn rights_that_lack_and_bad_arguments_have_their_codes() {
 }
 
 /// One key twice, definitive 10 and then provisional 25, and a row that stands alone.
+/// legacy.md, 4.
 #[test]
 fn doubled_keys_are_settled_as_the_operator_decides() {
     for (choice, volume, provisional) in

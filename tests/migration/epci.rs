@@ -11,6 +11,7 @@ const PLACES: &str =
 const INTO: &str =
     "(date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume, is_provisional) VALUES";
 
+/// legacy.md, 3.
 #[test]
 fn definitive_rows_that_came_after_the_import_keep_their_place() {
     let world = World::whole();
@@ -119,6 +120,7 @@ fn doubled() -> World {
     world
 }
 
+/// legacy.md, 3.
 #[test]
 fn doubles_are_found_by_each_check() {
     let world = doubled();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adopt_database;
+mod adopt_variants;
 mod drop_test;
 mod ensure_schema;
 mod epci;

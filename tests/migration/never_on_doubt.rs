@@ -179,6 +179,7 @@ fn a_true_withdrawal_goes_through() {
     assert_eq!(world.db.count("fact_nuitees"), 18);
 }
 
+/// legacy.md, 2.
 #[test]
 fn rows_that_no_import_brought_change_nothing_unless_asked() {
     let (world, lines) = migrated();
@@ -217,6 +218,7 @@ fn a_load_of_before_the_dates_were_kept_is_known_by_its_span_and_its_rejects() {
     assert_eq!(table(&migrate(&world, &[]).expect_code(3).json(), TEMP)["unrecorded"], 1);
 }
 
+/// legacy.md, 17.
 #[test]
 fn rows_without_their_breakdown_are_told_and_not_migrated() {
     let world = World::whole();

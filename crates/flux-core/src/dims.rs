@@ -120,7 +120,7 @@ fn own_file(path: &Path, hint: &str, take: fn(&[u8]) -> Result<(), String>) -> R
 fn load_plain(session: &mut Session, dim: Dim) -> Result<Vec<Row>> {
     let spec = dim.spec();
     let sql = format!(
-        "SELECT {id}, {name} FROM {table} WHERE {name} IS NOT NULL ORDER BY {id}",
+        "SELECT {id}, {name} FROM {table} WHERE {name} IS NOT NULL AND {id} >= 0 ORDER BY {id}",
         id = spec.id,
         name = spec.name,
         table = spec.table
@@ -132,7 +132,7 @@ fn load_plain(session: &mut Session, dim: Dim) -> Result<Vec<Row>> {
 fn load_communes(session: &mut Session) -> Result<Vec<Row>> {
     let sql = "SELECT c.id_commune, c.nom_commune, c.code_insee, d.nom_departement, COALESCE(c.id_epci, 0) \
                FROM dim_communes c LEFT JOIN dim_departements d ON d.id_departement = c.id_departement \
-               WHERE c.nom_commune IS NOT NULL ORDER BY c.id_commune";
+               WHERE c.nom_commune IS NOT NULL AND c.id_commune >= 0 ORDER BY c.id_commune";
     type Commune = (u32, String, Option<String>, Option<String>, u32);
     let rows: Vec<Commune> = session.rows("lecture de dim_communes", sql, ())?;
     let row = |(id, name, insee, departement, epci): Commune| {

@@ -271,9 +271,14 @@ impl Error {
     pub(crate) fn or_nothing<T: Default>(result: Result<T>) -> Result<T> {
         match result {
             Err(Error::MissingTable { .. }) => Ok(T::default()),
-            Err(error) if error.has_code(codes::UNKNOWN_COLUMN) => Ok(T::default()),
+            Err(error) if error.is_unknown_column() => Ok(T::default()),
             result => result,
         }
+    }
+
+    /// Whether a statement asked for a column that an older table does not have.
+    pub(crate) fn is_unknown_column(&self) -> bool {
+        self.has_code(codes::UNKNOWN_COLUMN)
     }
 
     /// Whether the server refused a statement with one of these numbers.

@@ -220,6 +220,12 @@ pub(crate) struct Shape {
     pub(crate) nullable: bool,
     /// Whether a row may leave it out: a default, a number of its own, a computed value.
     pub(crate) has_default: bool,
+    /// Whether a row that leaves it out gets a day of zeros, which no strict server takes.
+    pub(crate) has_zero_default: bool,
+    /// Whether the server counts its numbers.
+    pub(crate) is_counted: bool,
+    /// Whether a foreign key begins or ends here.
+    pub(crate) is_linked: bool,
     /// Of texts.
     pub(crate) collation: Option<String>,
 }
@@ -281,21 +287,25 @@ pub(crate) fn dates(session: &mut Session, table: &str, period: Option<(&str, &s
 /// [`Error::Sql`].
 pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing>> {
     let mut tables: HashMap<String, Existing> = HashMap::new();
-    type Column = (String, String, String, String, u8, u8, Option<String>);
+    type Column = (String, String, String, String, u8, u8, u8, u8, Option<String>);
     let columns: Vec<Column> = session.rows(
         "lecture des colonnes",
         "SELECT table_name AS t, column_name AS c, CAST(column_type AS CHAR) AS ct, CAST(data_type AS CHAR) AS dt, \
          is_nullable = 'YES' AS n, column_default IS NOT NULL OR extra LIKE '%auto_increment%' \
-         OR LOWER(extra) LIKE '%generated%' AND LOWER(extra) NOT LIKE '%default_generated%' AS d, collation_name AS co \
+         OR LOWER(extra) LIKE '%generated%' AND LOWER(extra) NOT LIKE '%default_generated%' AS d, \
+         COALESCE(column_default, '') LIKE '%0000-00-00%' AS z, extra LIKE '%auto_increment%' AS ai, collation_name AS co \
          FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position",
         (),
     )?;
-    for (table, column, column_type, data_type, nullable, has_default, collation) in columns {
+    for (table, column, column_type, data_type, nullable, has_default, zero, is_counted, collation) in columns {
         let shape = Shape {
             column_type,
             data_type: data_type.to_lowercase(),
             nullable: nullable != 0,
             has_default: has_default != 0,
+            has_zero_default: zero != 0,
+            is_counted: is_counted != 0,
+            is_linked: false,
             collation,
         };
         let entry = tables.entry(table).or_default();
@@ -311,6 +321,20 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
     for (table, index, non_unique, column) in indexes {
         let entry = tables.entry(table).or_default().indexes.entry(index).or_insert((non_unique == 0, Vec::new()));
         entry.1.push(column.to_lowercase());
+    }
+    let linked: Vec<(String, String)> = session.rows(
+        "lecture des clés étrangères",
+        "SELECT table_name AS t, column_name AS c FROM information_schema.key_column_usage \
+         WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL \
+         UNION SELECT referenced_table_name, referenced_column_name FROM information_schema.key_column_usage \
+         WHERE table_schema = DATABASE() AND referenced_table_schema = DATABASE()",
+        (),
+    )?;
+    for (table, column) in linked {
+        let shapes = tables.get_mut(&table).map(|table| &mut table.shapes);
+        if let Some(shape) = shapes.and_then(|shapes| shapes.get_mut(&column.to_lowercase())) {
+            shape.is_linked = true;
+        }
     }
     Ok(tables)
 }
@@ -372,6 +396,41 @@ pub(crate) struct Change {
     pub table: String,
     pub(crate) what: String,
     pub(crate) ddl: String,
+    /// Whether numbers are counted from now on, in columns that foreign keys may lead to.
+    #[serde(skip)]
+    counts: bool,
+    /// What is done to the rows afterwards.
+    #[serde(skip)]
+    after: Vec<String>,
+}
+
+impl Change {
+    /// Does it.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::TableBusy`]; the table is then as it was.
+    pub(crate) fn apply(&self, session: &mut Session) -> Result<()> {
+        let statements: Vec<&str> = std::iter::once(&self.ddl).chain(&self.after).map(String::as_str).collect();
+        alter(session, &self.table, &statements, self.counts)
+    }
+}
+
+/// Changes a table of older scripts without a change to what its rows say: days of zeros, dates that are none and the number 0 stay. With
+/// `counts` foreign keys are not looked at, which neither begin nor end otherwise than before.
+///
+/// # Errors
+/// [`Error::Sql`], [`Error::TableBusy`]; the table is then as it was.
+pub(crate) fn alter(session: &mut Session, table: &str, statements: &[&str], counts: bool) -> Result<()> {
+    let doing = format!("changement de {table}");
+    let mode: String = session.first(&doing, "SELECT @@SESSION.sql_mode", ())?.unwrap_or_default();
+    let keys = if counts { ", SESSION foreign_key_checks = 0" } else { "" };
+    let lenient = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION";
+    session.exec_aside(&doing, &format!("SET SESSION sql_mode = '{lenient}'{keys}"), ())?;
+    let result = statements.iter().try_for_each(|sql| session.exec(&doing, sql, ()).map(|_| ()));
+    let back = format!("SET SESSION sql_mode = '{mode}', SESSION foreign_key_checks = 1");
+    let restored = session.exec_aside(&doing, &back, ());
+    result?;
+    restored.map(|_| ())
 }
 
 /// The change that brings a table to its specification; `None` when it lacks nothing.
@@ -391,7 +450,8 @@ pub(crate) struct Obstacles {
 /// [`change`], less what the rows do not allow.
 pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obstacles: &Obstacles) -> Option<Change> {
     let Some(existing) = existing else {
-        return Some(Change { table: spec.name.clone(), what: "créée".into(), ddl: spec.create() });
+        let (table, what) = (spec.name.clone(), "créée".into());
+        return Some(Change { table, what, ddl: spec.create(), counts: false, after: Vec::new() });
     };
     let mut actions = Vec::new();
     let mut added = Vec::new();
@@ -401,11 +461,31 @@ pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obsta
         added.push(format!("valeur par défaut de {column}"));
         actions.push(action);
     }
-    for column in nullable_keys(spec, existing).into_iter().filter(|name| !obstacles.empty.iter().any(|e| e == name)) {
+    let uncounted = uncounted(spec, existing, obstacles.doubled);
+    for (column, action) in widened(spec, existing) {
+        // These say it themselves.
+        let is_id = uncounted.is_some() && spec.columns.first().is_some_and(|first| first.name == column);
+        if !is_id && !unsure(spec, existing).contains(&column) {
+            added.push(format!("place dans {column}"));
+            actions.push(action);
+        }
+    }
+    if let Some(action) = uncounted {
+        added.push(format!("numérotation de {}", spec.columns.first().map_or("id", |column| column.name)));
+        actions.push(action);
+    }
+    for column in unsure(spec, existing).into_iter().filter(|name| !obstacles.empty.iter().any(|e| e == name)) {
         let Some(shape) = existing.shapes.get(column) else { continue };
-        let default = if is_optional(spec, column) { " DEFAULT 0" } else { "" };
-        actions.push(format!("MODIFY COLUMN {column} {} NOT NULL{default}", shape.in_full()));
+        let wanted = spec.columns.iter().find(|wanted| wanted.name == column);
+        let kind = wanted.map_or_else(|| shape.in_full(), |wanted| wanted.type_for(shape));
+        let default = value_of_null(spec, column).map_or_else(String::new, |value| format!(" DEFAULT {value}"));
+        actions.push(format!("MODIFY COLUMN {column} {kind} NOT NULL{default}"));
         added.push(format!("{column} jamais NULL"));
+    }
+    let zeros = zeros(spec, existing);
+    for (column, action) in &zeros {
+        added.push(format!("{column} sans zéros"));
+        actions.push(action.clone());
     }
     for column in &spec.columns {
         // Another primary key leaves no place for a number of its own, which nothing needs.
@@ -450,20 +530,20 @@ pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obsta
         actions.push(format!("ADD {}", index.definition()));
         added.push(format!("{} ({})", if index.unique { "clé" } else { "index" }, index.columns.join(", ")));
     }
-    finish(spec, actions, added)
+    let mut change = finish(spec, actions, added)?;
+    change.after = without_zeros(spec, existing, &zeros);
+    Some(change)
 }
 
 /// Columns that refuse rows which the tools write, because they ask for a value that these leave out; each with the action that
-/// gives one. The days of `dim_dates` are not among them: the tools give theirs.
+/// gives one. What the tools know of the days of `dim_dates` is not among them: they give a value for each.
 pub(crate) fn relaxed(spec: &TableSpec, existing: &Existing) -> Vec<(String, String)> {
-    if spec.name == "dim_dates" {
-        return Vec::new();
-    }
     let mut found: Vec<(String, String)> = Vec::new();
     for name in &existing.columns {
         let Some(shape) = existing.shapes.get(name) else { continue };
         let wanted = spec.columns.iter().find(|column| column.name == name);
-        if shape.nullable || shape.has_default || wanted.is_some_and(|column| column.is_always_given()) {
+        let is_given = wanted.is_some_and(|column| spec.name == "dim_dates" || column.is_always_given());
+        if shape.nullable || shape.has_default || is_given {
             continue;
         }
         let column = quoted(name);
@@ -472,8 +552,9 @@ pub(crate) fn relaxed(spec: &TableSpec, existing: &Existing) -> Vec<(String, Str
         let action = match shape.data_type.as_str() {
             "enum" => continue,
             "timestamp" => format!("MODIFY COLUMN {column} {} NOT NULL DEFAULT CURRENT_TIMESTAMP", shape.column_type),
-            "varchar" | "char" if !alone => format!("ALTER COLUMN {column} SET DEFAULT ''"),
-            number if is_number(number) && !alone && !nulls_come => {
+            // No value of ours is the number or the code of a row that a foreign key asks for.
+            "varchar" | "char" if !alone && !shape.is_linked => format!("ALTER COLUMN {column} SET DEFAULT ''"),
+            number if is_number(number) && !alone && !nulls_come && !shape.is_linked => {
                 let value = wanted.is_some_and(|column| column.ddl.ends_with("DEFAULT 1"));
                 format!("ALTER COLUMN {column} SET DEFAULT {}", u8::from(value))
             }
@@ -484,11 +565,84 @@ pub(crate) fn relaxed(spec: &TableSpec, existing: &Existing) -> Vec<(String, Str
     found
 }
 
-/// Columns of the natural key of a fact table that may be NULL, which no key tells apart and no comparison finds.
-pub(crate) fn nullable_keys(spec: &TableSpec, existing: &Existing) -> Vec<&'static str> {
+/// The number of a row that the server does not count, so that no second row could be added without one; with the action that lets it.
+fn uncounted(spec: &TableSpec, existing: &Existing, doubled: bool) -> Option<String> {
+    let wanted = spec.columns.first().filter(|column| column.ddl.ends_with("AUTO_INCREMENT"))?;
+    let shape = existing.shapes.get(wanted.name).filter(|shape| !shape.is_counted && is_number(&shape.data_type))?;
+    // What is counted leads a key, be it one that the same statement adds.
+    let leads = |columns: &[String]| columns.first().is_some_and(|first| first == wanted.name);
+    let has_key = existing.indexes.values().any(|(_, columns)| leads(columns));
+    let gets_key = !existing.indexes.contains_key("PRIMARY");
+    if !has_key && gets_key && doubled && wanted.name != "id" {
+        return None;
+    }
+    let key = if has_key || gets_key { String::new() } else { format!(", ADD KEY flux_numero ({})", wanted.name) };
+    Some(format!("MODIFY COLUMN {} {} NOT NULL AUTO_INCREMENT{key}", wanted.name, wanted.type_for(shape)))
+}
+
+/// Times whose default is a day of zeros; with the action that makes NULL of it, which says as much.
+fn zeros(spec: &TableSpec, existing: &Existing) -> Vec<(String, String)> {
+    let of = |name: &String| {
+        let shape = existing.shapes.get(name).filter(|shape| shape.has_zero_default)?;
+        let wanted = spec.columns.iter().find(|column| column.name == name);
+        let ddl = match wanted {
+            Some(column) if column.is_always_given() => return None,
+            Some(column) => column.ddl.to_owned(),
+            None => format!("{} NULL DEFAULT NULL", shape.column_type),
+        };
+        Some((name.clone(), format!("MODIFY COLUMN {} {ddl}", quoted(name))))
+    };
+    existing.columns.iter().filter_map(of).collect()
+}
+
+/// What makes NULL of the zeros themselves, and leaves alone when a row was last changed.
+fn without_zeros(spec: &TableSpec, existing: &Existing, zeros: &[(String, String)]) -> Vec<String> {
+    let mut columns: Vec<&str> = zeros.iter().map(|(column, _)| column.as_str()).collect();
+    columns.sort_unstable_by_key(|column| *column != UPDATED.name);
+    let set = |column: &str| {
+        let kept = column != UPDATED.name && existing.has(UPDATED.name);
+        let when = if kept { ", updated_at = updated_at" } else { "" };
+        let column = quoted(column);
+        format!("UPDATE {} SET {column} = NULL{when} WHERE YEAR({column}) = 0", spec.name)
+    };
+    columns.into_iter().map(set).collect()
+}
+
+/// Whole numbers in a type that has no place for those that will come; with the action that makes room. A column that a foreign key
+/// leads to or comes from changes only together with its other end, which its owner does.
+fn widened(spec: &TableSpec, existing: &Existing) -> Vec<(&'static str, String)> {
+    let narrow = |column: &&Column| {
+        let shape = existing.shapes.get(column.name);
+        shape.filter(|shape| column.is_narrow(shape) && !shape.is_linked).is_some()
+    };
+    let of = |column: &Column| {
+        let shape = existing.shapes.get(column.name)?;
+        let rest = column.ddl.split_once(' ').map_or("", |(_, rest)| rest);
+        let rest = if shape.nullable { "NULL" } else { rest };
+        Some((column.name, format!("MODIFY COLUMN {} {} {rest}", column.name, column.type_for(shape))))
+    };
+    spec.columns.iter().filter(narrow).filter_map(of).collect()
+}
+
+/// Columns of a fact table that may be NULL where no comparison finds it: those of the natural key, which then tells nothing apart, the
+/// volume, and the mark.
+pub(crate) fn unsure(spec: &TableSpec, existing: &Existing) -> Vec<&'static str> {
     let Some(natural) = spec.natural_key().filter(|_| spec.name.starts_with("fact_")) else { return Vec::new() };
     let may_be_null = |column: &&&str| existing.shapes.get(**column).is_some_and(|shape| shape.nullable);
-    natural.columns.iter().filter(may_be_null).copied().collect()
+    natural.columns.iter().chain(&["volume", MARK]).filter(may_be_null).copied().collect()
+}
+
+/// The column that tells provisional rows from definitive ones.
+const MARK: &str = "is_provisional";
+
+/// What NULL stands for in a column of a fact table: a place that is not known; in a main table, a row that no import of ours may change.
+pub(crate) fn value_of_null(spec: &TableSpec, column: &str) -> Option<&'static str> {
+    let wanted = spec.columns.iter().find(|wanted| wanted.name == column)?;
+    match wanted.ddl.rsplit_once("DEFAULT ")?.1 {
+        "0" | "FALSE" => Some("0"),
+        "1" => Some("1"),
+        _ => None,
+    }
 }
 
 /// Whether 0 stands for "not known" in this column.
@@ -516,6 +670,23 @@ impl Shape {
 }
 
 impl Column {
+    /// Whether the column is a number of a row or of visitors, in a type with no place for those that will come.
+    pub(crate) fn is_narrow(&self, shape: &Shape) -> bool {
+        let is_ours = self.name.starts_with("id") || self.name == "volume";
+        let is_whole = self.ddl.starts_with("INT ") || self.ddl.starts_with("BIGINT ");
+        let narrow: &[&str] =
+            if self.name == "volume" { &["mediumint", "smallint", "tinyint"] } else { &["smallint", "tinyint"] };
+        is_ours && is_whole && narrow.contains(&shape.data_type.as_str())
+    }
+
+    /// The type for a MODIFY that narrows nothing.
+    fn type_for(&self, shape: &Shape) -> String {
+        match self.ddl.split(' ').next() {
+            Some(kind) if self.is_narrow(shape) => kind.to_owned(),
+            _ => shape.in_full(),
+        }
+    }
+
     /// Whether every row that the tools write has a value for it.
     fn is_always_given(&self) -> bool {
         self.ddl.contains("NOT NULL") && !self.ddl.contains("DEFAULT")
@@ -527,7 +698,14 @@ fn finish(spec: &TableSpec, actions: Vec<String>, added: Vec<String>) -> Option<
         return None;
     }
     let ddl = format!("ALTER TABLE {}\n  {}", spec.name, actions.join(",\n  "));
-    Some(Change { table: spec.name.clone(), what: format!("ajout : {}", added.join(", ")), ddl })
+    let counts = actions.iter().any(|action| action.starts_with("MODIFY") && action.contains("AUTO_INCREMENT"));
+    Some(Change {
+        table: spec.name.clone(),
+        what: format!("ajout : {}", added.join(", ")),
+        ddl,
+        counts,
+        after: Vec::new(),
+    })
 }
 
 impl Index {

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::adoption::{Found, Rank, marks, mend};
+use crate::adoption::{Found, Rank, capitals, marks, mend};
 use crate::db::{Database, Session};
-use crate::dims::{self, epci, numbers};
+use crate::dims::{epci, numbers};
 use crate::domain::catalogue::{self, DIMS, Dim, Space};
-use crate::domain::names::Locality;
 use crate::error::{Error, Result};
 use crate::health::checks::{self, Rights};
 use crate::ledger::adoption::Origin;
@@ -14,7 +13,7 @@ use crate::ledger::history;
 use crate::report::{Code, Finding, Verdict, number, plural};
 use crate::saisons::{dates, store};
 use crate::schema::{self, Existing};
-use crate::setup::{self, Preset, SetupOptions, names};
+use crate::setup::{self, Preset, SetupOptions, forms, names};
 
 /// Examples listed for a finding.
 const EXAMPLES: usize = 5;
@@ -27,6 +26,11 @@ pub(super) fn look(database: &Database, session: &mut Session, origin: Origin) -
     let present = schema::existing(session)?;
     let mut found = Vec::new();
     if origin == Origin::Empty {
+        return Ok(found);
+    }
+    found.extend(capitals::find(session)?.into_iter().map(|finding| blocking(Rank::Structure, finding, 1)));
+    if !found.is_empty() {
+        // What else there is can be told once the tables bear their names.
         return Ok(found);
     }
     structure(database, &present, &mut found)?;
@@ -120,8 +124,10 @@ fn structure(database: &Database, present: &HashMap<String, Existing>, found: &m
         let finding = Finding::attention(Code::ColumnRefuses, "structure", message).action(mend::APPLY);
         found.push(blocking(Rank::Structure, finding, count).with(strict));
     }
-    for finding in report.findings_of(Code::ColumnRefuses) {
-        found.push(blocking(Rank::Keys, finding, 1));
+    let unfit = specs.iter().filter_map(|spec| Some(forms::unfit(spec, present.get(&spec.name)?))).flatten();
+    found.extend(unfit.map(|finding| blocking(Rank::Structure, finding, 1)));
+    for code in [Code::TableUnfit, Code::ColumnRefuses] {
+        found.extend(report.findings_of(code).map(|finding| blocking(Rank::Keys, finding, 1)));
     }
     for doubles in report.duplicates {
         let dimension = DIMS.iter().any(|spec| spec.table == doubles.table);
@@ -209,6 +215,7 @@ fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found:
 /// Names of one dimension: none, damaged, twice.
 fn dimension(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<()> {
     let spec = dim.spec();
+    numbered(session, dim, found)?;
     let stored = names::stored(session, dim)?;
     let nameless: Vec<String> = stored
         .iter()
@@ -243,6 +250,15 @@ fn dimension(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<
         let message =
             format!("{} pour une seule chose : {}", plural(rows.len() as u64, "ligne", "lignes"), named.join(", "));
         let (keep, gone) = (rows.first().map_or(0, |(id, _)| *id), rows.last().map_or(0, |(id, _)| *id));
+        if keep == gone {
+            // Nothing tells them apart, no tool either.
+            let table = spec.table;
+            let finding = Finding::attention(Code::DuplicateKeys, table, message).action(format!(
+                "CREATE TABLE {table}__une AS SELECT DISTINCT * FROM {table}, puis RENAME TABLE {table} TO {table}__deux, {table}__une TO {table}"
+            ));
+            found.push(blocking(Rank::Duplicates, finding, rows.len() as u64));
+            continue;
+        }
         let finding = Finding::attention(Code::DimensionTwins, spec.table, message)
             .action(format!("merge-dimension --dim {} --from-id {gone} --into-id {keep}, puis --yes", spec.plural));
         found.push(blocking(Rank::Twins, finding, rows.len() as u64));
@@ -250,37 +266,50 @@ fn dimension(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<
     splits(session, dim, &twins, found)
 }
 
-/// Names that the reference holds for one thing and the database in several rows: tools take the first, history stays with the others.
-fn splits(session: &mut Session, dim: Dim, twins: &[names::Twins], found: &mut Vec<Found>) -> Result<()> {
-    let groups = dims::groups(dim);
-    if groups.is_empty() {
+/// Rows under a number that the tools do not use: below 0, and 0 where that stands for a breakdown which was never stored.
+fn numbered(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<()> {
+    let spec = dim.spec();
+    let (id, table) = (spec.id, spec.table);
+    let zero = matches!(dim, Dim::Departement | Dim::Pays | Dim::Duree);
+    let sql = format!(
+        "SELECT CAST({id} AS SIGNED), COALESCE({}, '') FROM {table} WHERE {id} {} 0 ORDER BY {id}",
+        spec.name,
+        if zero { "<=" } else { "<" }
+    );
+    let rows: Vec<(i64, String)> = session.rows(&format!("lecture de {table}"), &sql, ())?;
+    if rows.is_empty() {
         return Ok(());
     }
-    let resolver = dims::load(session, dim, &Locality::default(), true)?;
+    let sql = format!("SELECT CAST(COALESCE(MAX({id}), 0) AS SIGNED) + 1 FROM {table}");
+    let after: i64 = session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or(1);
+    let next = after.max(numbers::next_number(session, spec)?);
+    for (at, (old, name)) in (0..).zip(rows) {
+        let new = next + at;
+        let message = format!("« {name} » porte le numéro {old}, que les outils n'emploient pas");
+        let facts = if old == 0 {
+            format!("merge-dimension --dim {} --from-id 0 --into-id {new} --yes, qui y rattache ses faits", spec.plural)
+        } else {
+            format!("dans chaque table de faits UPDATE … SET {id} = {new}, updated_at = updated_at WHERE {id} = {old}")
+        };
+        let action = format!("UPDATE {table} SET {id} = {new} WHERE {id} = {old}, puis {facts}");
+        found.push(blocking(Rank::Numbers, Finding::attention(Code::NumberUnfit, table, message).action(action), 1));
+    }
+    Ok(())
+}
+
+/// Rows that the reference holds for one thing.
+fn splits(session: &mut Session, dim: Dim, twins: &[names::Twins], found: &mut Vec<Found>) -> Result<()> {
     let spec = dim.spec();
-    for group in groups {
-        let mut rows: Vec<String> = Vec::new();
-        for row in resolver.rows() {
-            let is_member = group.iter().any(|name| {
-                crate::domain::names::normalise(dim, name) == crate::domain::names::normalise(dim, &row.name)
-            });
-            let is_twin = twins.iter().any(|twin| twin.iter().any(|(id, _)| row.id == Some(*id)));
-            if is_member && !is_twin {
-                rows.push(format!("{} (id {})", row.name, row.id.unwrap_or(0)));
-            }
-        }
-        if rows.len() > 1 {
-            let message = format!("une même chose sous plusieurs noms : {}", rows.join(", "));
-            let tool = if dim == Dim::Zone {
-                "merge-zones".to_owned()
-            } else {
-                format!("merge-dimension --dim {}", spec.plural)
-            };
-            let code = if dim == Dim::Zone { Code::ZoneSplit } else { Code::DimensionTwins };
-            let finding =
-                Finding::attention(code, spec.table, message).action(format!("{tool} montre ce qui serait réuni"));
-            found.push(note(finding, rows.len() as u64));
-        }
+    for rows in names::splits(session, dim, twins)? {
+        let named: Vec<String> = rows.iter().map(|(id, name)| format!("{name} (id {id})")).collect();
+        let message = format!("une même chose sous plusieurs noms : {}", named.join(", "));
+        let (code, tool) = match dim {
+            Dim::Zone => (Code::ZoneSplit, "merge-zones".to_owned()),
+            _ => (Code::DimensionTwins, format!("merge-dimension --dim {}", spec.plural)),
+        };
+        let finding =
+            Finding::attention(code, spec.table, message).action(format!("{tool} montre ce qui serait réuni"));
+        found.push(note(finding, rows.len() as u64));
     }
     Ok(())
 }

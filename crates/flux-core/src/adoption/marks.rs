@@ -35,7 +35,14 @@ impl std::str::FromStr for Marks {
 /// Under which the decision is remembered.
 const DECIDED: &str = "marks";
 
-const CONDITION: &str = "is_provisional <> 0 AND updated_at IS NOT NULL";
+/// The mark: provisional, and changed since. A time of zeros says as little as NULL; where the column admits neither, a row that was
+/// changed says so by another time than that of its creation.
+fn condition(session: &mut Session, existing: &Existing) -> Result<String> {
+    let never_null = existing.shapes.get("updated_at").is_some_and(|shape| !shape.nullable);
+    let after = if never_null && existing.has("created_at") { " AND updated_at <> created_at" } else { "" };
+    let before_us = adoption::before_us(session, "updated_at")?.map_or_else(String::new, |sql| format!(" AND {sql}"));
+    Ok(format!("is_provisional <> 0 AND updated_at > '1970-01-02'{after}{before_us}"))
+}
 
 /// Rows of one main table that bear the mark.
 #[derive(Debug)]
@@ -61,9 +68,10 @@ pub(super) fn marked(session: &mut Session, present: &HashMap<String, Existing>)
         if !existing.has("is_provisional") || !existing.has("updated_at") {
             continue;
         }
+        let condition = condition(session, existing)?;
         let sql = format!(
             "SELECT COUNT(*), CAST(COALESCE(SUM(volume), 0) AS SIGNED), COALESCE(CAST(MIN(date) AS CHAR), ''), \
-             COALESCE(CAST(MAX(date) AS CHAR), '') FROM {table} WHERE {CONDITION}"
+             COALESCE(CAST(MAX(date) AS CHAR), '') FROM {table} WHERE {condition}"
         );
         let row: Option<(u64, i64, String, String)> = session.first(&format!("lecture de {table}"), &sql, ())?;
         let (rows, volume, first, last) = row.unwrap_or_default();
@@ -87,8 +95,10 @@ pub(super) fn decide(
         let mut flagged = Vec::new();
         for found in marked(session, present)? {
             if marks == Marks::Flag {
+                let Some(existing) = present.get(&found.table) else { continue };
+                let condition = condition(session, existing)?;
                 let sql =
-                    format!("UPDATE {} SET is_provisional = 0, updated_at = updated_at WHERE {CONDITION}", found.table);
+                    format!("UPDATE {} SET is_provisional = 0, updated_at = updated_at WHERE {condition}", found.table);
                 let rows = session.exec(&format!("marques de {}", found.table), &sql, ())?;
                 flagged.push((found.table, rows));
             }

@@ -1,7 +1,7 @@
 //! What is done to a database without losing anything, in the order in which it works. Each step is done whole or not at all, is said,
 //! and is recorded.
 
-use crate::adoption::{AdoptOptions, Step, marks};
+use crate::adoption::{AdoptOptions, Step, capitals, marks};
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DIMS, Dim, Space};
 use crate::error::{Error, Result};
@@ -20,6 +20,9 @@ pub(super) const APPLY: &str = "adopt-database --apply";
 pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &Lock) -> Result<Vec<Step>> {
     let mut session = database.session()?;
     let mut steps = Vec::new();
+    if !capitals::find(&mut session)?.is_empty() {
+        return Ok(steps);
+    }
     let origin = adoption::origin(&mut session)?;
     engines(&mut session, &mut steps)?;
     ledger_tables(&mut session, &mut steps)?;
@@ -76,8 +79,8 @@ fn push(steps: &mut Vec<Step>, place: &str, what: &str, result: Result<u64>) -> 
 fn alter(session: &mut Session, steps: &mut Vec<Step>, table: &str, what: &str, ddl: &str) -> Result<()> {
     crate::signals::check()?;
     log::info!("{ddl}");
-    match session.exec(&format!("changement de {table}"), ddl, ()) {
-        Ok(_) => {
+    match schema::alter(session, table, &[ddl], false) {
+        Ok(()) => {
             steps.push(Step { what: what.to_owned(), place: table.to_owned(), rows: 0, error: None });
             Ok(())
         }
@@ -106,15 +109,18 @@ fn ledger_tables(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
     Ok(())
 }
 
-/// Dimensions whose character set has no place for every name.
+/// Dimensions whose names are in a character set that has no place for every name; that of the table is only what new columns get.
 pub(super) fn narrow_tables(session: &mut Session) -> Result<Vec<(String, String)>> {
-    let sql = format!(
-        "SELECT table_name AS t, table_collation AS c FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND {IS_TABLE} AND table_collation NOT LIKE 'utf8%' \
-         AND table_collation NOT LIKE 'uca1400%' ORDER BY table_name"
-    );
-    let tables: Vec<(String, String)> = session.rows("jeux de caractères", &sql, ())?;
-    Ok(tables.into_iter().filter(|(table, _)| DIMS.iter().any(|spec| spec.table == table)).collect())
+    let sql = "SELECT c.table_name AS t, c.column_name AS c, c.collation_name AS n FROM information_schema.columns c \
+               JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+               WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND c.collation_name NOT LIKE 'utf8%' \
+               AND c.collation_name NOT LIKE 'uca1400%' ORDER BY c.table_name";
+    let columns: Vec<(String, String, String)> = session.rows("jeux de caractères", sql, ())?;
+    let is_name = |table: &str, column: &str| {
+        DIMS.iter().any(|spec| spec.table == table && spec.name.eq_ignore_ascii_case(column))
+    };
+    let names = columns.into_iter().filter(|(table, column, _)| is_name(table, column));
+    Ok(names.map(|(table, _, collation)| (table, collation)).collect())
 }
 
 /// The statement that makes room.

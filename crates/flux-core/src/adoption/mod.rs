@@ -1,6 +1,7 @@
 //! `adopt-database`: a database that older scripts made is looked at as a whole before any tool writes to it, mended where nothing can
 //! be lost, and recorded as adopted once nothing is left that a tool would stumble over or misplace.
 
+mod capitals;
 mod look;
 mod marks;
 mod mend;

@@ -9,7 +9,7 @@ use crate::dims::epci::{Period, within};
 use crate::domain::catalogue::{DIMS, Dataset, Dim, DimSpec, fact_tables};
 use crate::error::Result;
 use crate::report::{Code, Finding, number, plural, some_of};
-use crate::schema::Existing;
+use crate::schema::{self, Existing};
 
 /// Facts whose row of a dimension is gone, by number.
 #[derive(Debug, Clone, Serialize)]
@@ -24,7 +24,8 @@ pub(crate) struct Orphans {
 /// One number that facts use and the dimension lacks.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Orphan {
-    pub(crate) id: u64,
+    /// Below 0 where a script wrote that for "not known".
+    pub(crate) id: i64,
     pub(crate) rows: u64,
     pub(crate) volume: i64,
     /// Fact tables that use it.
@@ -38,12 +39,15 @@ fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
 }
 
 /// Orphans of one dimension by their numbers.
-type Ids = BTreeMap<u64, Orphan>;
+type Ids = BTreeMap<i64, Orphan>;
+
+/// The highest number that a counter is raised above: that of an INT, which a script without strict mode leaves where one did not fit.
+const LAST: i64 = i32::MAX as i64;
 
 /// The numbers of a dimension.
-fn stored(session: &mut Session, spec: &DimSpec) -> Result<HashSet<u64>> {
-    let sql = format!("SELECT {} FROM {}", spec.id, spec.table);
-    Ok(session.rows::<u64>(&format!("lecture de {}", spec.table), &sql, ())?.into_iter().collect())
+fn stored(session: &mut Session, spec: &DimSpec) -> Result<HashSet<i64>> {
+    let sql = format!("SELECT CAST({} AS SIGNED) FROM {}", spec.id, spec.table);
+    Ok(session.rows::<i64>(&format!("lecture de {}", spec.table), &sql, ())?.into_iter().collect())
 }
 
 /// Counts the rows of a table whose number fulfils `condition` and is not known.
@@ -52,17 +56,16 @@ fn add(
     spec: &DimSpec,
     table: &str,
     (condition, period): (&str, Option<&Period>),
-    known: impl Fn(u64) -> bool,
+    known: impl Fn(i64) -> bool,
     ids: &mut Ids,
 ) -> Result<()> {
     let (days, values) = within(period);
-    // A volume of an older database may be negative; a number is not.
     let sql = format!(
-        "SELECT CAST({id} AS UNSIGNED), COUNT(*), CAST(COALESCE(SUM(volume), 0) AS SIGNED) FROM {table} \
+        "SELECT CAST({id} AS SIGNED), COUNT(*), CAST(COALESCE(SUM(volume), 0) AS SIGNED) FROM {table} \
          WHERE {id} {condition}{days} GROUP BY {id}",
         id = spec.id
     );
-    let used: Vec<(u64, u64, i64)> = session.rows(&format!("lecture de {table}"), &sql, values)?;
+    let used: Vec<(i64, u64, i64)> = session.rows(&format!("lecture de {table}"), &sql, values)?;
     for (id, rows, volume) in used.into_iter().filter(|(id, ..)| !known(*id)) {
         if id == 0 && spec.optional {
             continue;
@@ -80,16 +83,16 @@ fn of_ids(session: &mut Session, spec: &DimSpec, ids: Ids) -> Result<Option<Orph
         return Ok(None);
     }
     let next = next_number(session, spec)?;
-    let reusable = ids.keys().any(|id| *id >= next);
+    let reusable = ids.keys().any(|id| *id >= next && *id < LAST);
     Ok(Some(Orphans { table: spec.table, ids: ids.into_values().collect(), reusable }))
 }
 
 /// The numbers of all dimensions, against which facts are held a period at a time.
 #[derive(Debug)]
 pub(crate) struct Known {
-    of: HashMap<Dim, HashSet<u64>>,
+    of: HashMap<Dim, HashSet<i64>>,
     /// Numbers that a dimension lacks, with the tables that use them.
-    missing: BTreeMap<Dim, BTreeMap<String, BTreeSet<u64>>>,
+    missing: BTreeMap<Dim, BTreeMap<String, BTreeSet<i64>>>,
 }
 
 impl Known {
@@ -126,7 +129,7 @@ impl Known {
             let rows: Vec<mysql::Row> = session.rows(&format!("lecture de {table}"), &sql, period)?;
             for row in rows {
                 for (at, dim) in dims.iter().enumerate() {
-                    let id = row.get_opt::<Option<u64>, _>(at).and_then(std::result::Result::ok).flatten();
+                    let id = row.get_opt::<Option<i64>, _>(at).and_then(std::result::Result::ok).flatten();
                     let Some(id) = id.filter(|id| *id != 0 || !dim.spec().optional) else { continue };
                     if self.of.get(dim).is_some_and(|known| !known.contains(&id)) {
                         self.missing.entry(*dim).or_default().entry(table.to_owned()).or_default().insert(id);
@@ -146,7 +149,7 @@ impl Known {
         for (dim, tables) in &self.missing {
             let mut ids = Ids::new();
             for (table, numbers) in tables {
-                let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+                let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
                 let condition = format!("IN ({})", numbers.join(", "));
                 add(session, dim.spec(), table, (&condition, Some(period)), |_| false, &mut ids)?;
             }
@@ -196,14 +199,17 @@ impl Orphans {
         );
         let dim = DIMS.iter().find(|spec| spec.table == self.table).map_or("zones", |spec| spec.plural);
         let id = self.ids.first().map_or(0, |orphan| orphan.id);
-        Finding::attention(Code::OrphanRows, self.table, message).action(format!(
-            "merge-dimension --dim {dim} --from-id {id} --into NOM les rattache, si vous savez de quoi il s'agit"
-        ))
+        Finding::attention(Code::OrphanRows, self.table, message).action(match u32::try_from(id) {
+            Ok(id) => format!(
+                "merge-dimension --dim {dim} --from-id {id} --into NOM les rattache, si vous savez de quoi il s'agit"
+            ),
+            Err(_) => "rattachez-les à la main, si vous savez de quoi il s'agit".to_owned(),
+        })
     }
 }
 
 /// The number that a dimension gives to its next row, as the table itself says: the catalogue of the server may be a day old.
-fn next_number(session: &mut Session, spec: &DimSpec) -> Result<u64> {
+pub(crate) fn next_number(session: &mut Session, spec: &DimSpec) -> Result<i64> {
     let sql = format!("SHOW CREATE TABLE {}", spec.table);
     let row: Option<(String, String)> = session.first(&format!("lecture de {}", spec.table), &sql, ())?;
     let text = row.map(|(_, text)| text).unwrap_or_default();
@@ -216,8 +222,8 @@ fn next_number(session: &mut Session, spec: &DimSpec) -> Result<u64> {
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn raise(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Vec<(&'static str, u64)>> {
-    let mut highest: HashMap<Dim, u64> = HashMap::new();
+pub(crate) fn raise(session: &mut Session, present: &HashMap<String, Existing>) -> Result<Vec<(&'static str, i64)>> {
+    let mut highest: HashMap<Dim, i64> = HashMap::new();
     for (table, dataset) in fact_tables() {
         let Some(existing) = present.get(&table) else { continue };
         crate::signals::check()?;
@@ -232,16 +238,32 @@ pub(crate) fn raise(session: &mut Session, present: &HashMap<String, Existing>) 
         let maxima: Option<String> = session.first(&format!("lecture de {table}"), &sql, ())?;
         for (dim, text) in dims.iter().zip(maxima.unwrap_or_default().split(' ')) {
             let id = text.parse().unwrap_or(0);
+            if id >= LAST {
+                // The highest of the sound ones, which an index that begins otherwise has to be searched for.
+                let spec = dim.spec();
+                let sql = format!("SELECT COALESCE(MAX({id}), 0) FROM {table} WHERE {id} < {LAST}", id = spec.id);
+                let sound: i64 = session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or(0);
+                let held = highest.entry(*dim).or_default();
+                *held = sound.max(*held);
+                continue;
+            }
             let held = highest.entry(*dim).or_default();
             *held = id.max(*held);
         }
     }
     let mut raised = Vec::new();
     for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
-        let used = highest.get(&spec.dim).copied().unwrap_or(0);
+        // A number that was given by hand is one that the server has not counted.
+        let sql = format!(
+            "SELECT CAST(COALESCE(MAX({id}), 0) AS SIGNED) FROM {} WHERE {id} < {LAST}",
+            spec.table,
+            id = spec.id
+        );
+        let own: i64 = session.first(&format!("lecture de {}", spec.table), &sql, ())?.unwrap_or(0);
+        let used = highest.get(&spec.dim).copied().unwrap_or(0).max(own);
         if used > 0 && next_number(session, spec)? <= used {
             let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {}", spec.table, used + 1);
-            session.exec(&format!("numérotation de {}", spec.table), &sql, ())?;
+            schema::alter(session, spec.table, &[&sql], false)?;
             raised.push((spec.table, used + 1));
         }
     }

@@ -17,6 +17,7 @@ use crate::ledger::lease;
 use crate::report::{Code, Finding, Page, Report, Verdict, bytes, plural, some_of, worst};
 use crate::schema;
 use crate::settings::Settings;
+use crate::setup::forms::Forms;
 use crate::setup::{self, Preset};
 
 /// One thing that was looked at.
@@ -234,10 +235,18 @@ fn part(subject: &'static str, result: Result<(String, Vec<Finding>)>) -> Check 
 
 fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
     let existing = schema::existing(session)?;
+    let forms = Forms::read(session)?;
     let tables = setup::tables(Preset::All, Space::Production);
-    let changes: Vec<_> = tables.iter().filter_map(|spec| schema::change(spec, existing.get(&spec.name))).collect();
-    let findings = changes.iter().map(|change| {
-        Finding::attention(
+    let changes: Vec<_> = tables
+        .iter()
+        .filter_map(|spec| {
+            let found = existing.get(&spec.name);
+            Some((schema::change(spec, found)?, forms.hindrance(spec, found)))
+        })
+        .collect();
+    let findings = changes.iter().map(|(change, hindrance)| match hindrance {
+        Some(finding) => finding.clone(),
+        None => Finding::attention(
             Code::SchemaIncomplete,
             &change.table,
             if existing.contains_key(&change.table) {
@@ -246,7 +255,7 @@ fn schema_state(session: &mut Session) -> Result<(String, Vec<Finding>)> {
                 "table absente".into()
             },
         )
-        .action("lancez `ensure-schema --seed`, qui crée ce qui manque sans rien effacer")
+        .action("lancez `ensure-schema --seed`, qui crée ce qui manque sans rien effacer"),
     });
     let state = format!(
         "{} sur {}",

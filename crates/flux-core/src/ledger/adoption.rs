@@ -3,15 +3,18 @@
 //! No writer touches a database that was neither created by these tools nor adopted: [`require`] stands at the writers' lock.
 
 use crate::db::{Database, Session};
-use crate::domain::catalogue::{DIMS, fact_tables};
+use crate::domain::catalogue::{DATASETS, DIMS, Space, fact_tables};
 use crate::error::{Error, Result};
-use crate::schema::{self, TableSpec, column, primary};
+use crate::schema::{self, TableSpec, column, primary, quoted};
 
 /// Name of the table.
 pub(crate) const TABLE: &str = "flux_adoption";
 
 /// Tools that mend a database on its way to being adopted.
 const MENDERS: [&str; 5] = ["adopt-database", "ensure-schema", "merge-dimension", "merge-zones", "restore-critical"];
+
+/// The first version of the ledger whose tools ask for an adoption.
+const FIRST_TO_ADOPT: u32 = 3;
 
 /// Steps that say how far an adoption is; others say what was done.
 const BEGUN: &str = "begun";
@@ -59,20 +62,62 @@ pub(crate) fn origin(session: &mut Session) -> Result<Origin> {
     if let Some(step) = last {
         return Ok(if step == ADOPTED { Origin::Adopted } else { Origin::Begun });
     }
-    let version: Option<u32> =
-        if_there(session.first(doing, &format!("SELECT version FROM {} LIMIT 1", super::VERSIONS), ()))?;
-    if version.is_some() {
-        return Ok(Origin::Own);
+    if let Some(version) = first_version(session)? {
+        let is_own = version >= FIRST_TO_ADOPT || !has_rows_of_before(session)?;
+        return Ok(if is_own { Origin::Own } else { Origin::Foreign });
     }
-    let present = schema::names(session)?;
-    let dims = DIMS.iter().map(|spec| spec.table.to_owned());
-    for table in dims.chain(fact_tables().map(|(table, _)| table)).filter(|table| present.contains(table)) {
-        let row: Option<u8> = session.first(doing, &format!("SELECT 1 FROM {table} LIMIT 1"), ())?;
+    for table in schema::names(session)?.into_iter().filter(|table| is_rows_table(&table.to_lowercase())) {
+        let row: Option<u8> = session.first(doing, &format!("SELECT 1 FROM {} LIMIT 1", quoted(&table)), ())?;
         if row.is_some() {
             return Ok(Origin::Foreign);
         }
     }
     Ok(Origin::Empty)
+}
+
+/// The version of the tools that first wrote to this database, where any did.
+fn first_version(session: &mut Session) -> Result<Option<u32>> {
+    let sql = format!("SELECT MIN(version) FROM {}", super::VERSIONS);
+    let first: Option<Option<u32>> = if_there(session.first("origine de la base", &sql, ()))?;
+    Ok(first.flatten())
+}
+
+/// Whether facts were there when tools of ours came that asked for no adoption yet: the row that each table began with says it.
+fn has_rows_of_before(session: &mut Session) -> Result<bool> {
+    for table in DATASETS.iter().map(|dataset| dataset.main_table(Space::Production)) {
+        let sql = format!("SELECT created_at < ({}) FROM {table} ORDER BY id LIMIT 1", first_applied());
+        let before: Option<Option<u8>> = Error::or_nothing(session.first("origine de la base", &sql, ()))?;
+        if before.flatten() == Some(1) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// When tools of ours first came, as SQL.
+fn first_applied() -> String {
+    format!("SELECT MIN(applied_at) FROM {}", super::VERSIONS)
+}
+
+/// A condition that leaves out the rows which tools of ours may have written before they asked for an adoption; `None` where they always
+/// asked.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn before_us(session: &mut Session, column: &str) -> Result<Option<String>> {
+    let asked_for_none = first_version(session)?.is_some_and(|version| version < FIRST_TO_ADOPT);
+    Ok(asked_for_none.then(|| format!("{column} < ({})", first_applied())))
+}
+
+/// Whether a table, by its name in lower case, holds rows that can be lost.
+fn is_rows_table(table: &str) -> bool {
+    DIMS.iter().any(|spec| spec.table == table) || fact_tables().any(|(fact, _)| fact == table)
+}
+
+/// Whether a table bears a name of ours in other capitals.
+pub(crate) fn is_in_capitals(table: &str) -> bool {
+    let lower = table.to_lowercase();
+    lower != table && is_rows_table(&lower)
 }
 
 /// What a table that may not be there answers.

@@ -23,7 +23,7 @@ pub enum Which {
 pub struct MergeOptions {
     /// In which dimension.
     pub dim: Dim,
-    /// Row that goes and row that stays; all twins when `None`.
+    /// Row that goes and row that stays; all twins and all names of one thing when `None`.
     pub pair: Option<(Which, Which)>,
     /// Not the rows of the dimension, but facts of one commune that stand under several EPCIs.
     pub doubles: bool,
@@ -68,7 +68,12 @@ fn pairs(session: &mut Session, options: &MergeOptions) -> Result<Vec<Pair>> {
             rows.into_iter().map(move |from| (from, into.clone()))
         };
         let damaged = names::damaged(session, options.dim)?;
-        return Ok(names::twins(session, &damaged)?.into_iter().flat_map(of_twins).collect());
+        let mut several = names::twins(session, &damaged)?;
+        // Zones under several of their names are what `merge-zones` is for.
+        if options.dim != Dim::Zone {
+            several.extend(names::splits(session, options.dim, &several)?);
+        }
+        return Ok(several.into_iter().flat_map(of_twins).collect());
     };
     let rows: Vec<Row> = names::stored(session, options.dim)?.into_iter().map(|(id, name, _)| (id, name)).collect();
     let from = match from {

@@ -4,6 +4,7 @@
 
 pub(crate) mod doubles;
 mod drop_test;
+pub(crate) mod forms;
 mod home;
 mod merge;
 pub(crate) mod names;
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use doubles::Doubles;
 pub use doubles::Keep;
+use forms::Forms;
 pub use home::{EnvValues, HomeOptions, HomeReport, departement, home};
 pub use merge::{MergeOptions, Which, dimension, merge};
 
@@ -148,6 +150,7 @@ pub(crate) fn carry_out(database: &Database, options: SetupOptions) -> Result<Se
         findings: Vec::new(),
     };
     let existing = schema::existing(&mut session)?;
+    let forms = Forms::read(&mut session)?;
     let settling = match options.resolve {
         Some(keep) => settle(database, &tables, &existing, keep, &mut report)?,
         None => Vec::new(),
@@ -155,8 +158,12 @@ pub(crate) fn carry_out(database: &Database, options: SetupOptions) -> Result<Se
     let mut broken = Vec::new();
     for spec in &tables {
         crate::signals::check()?;
+        if let Some(view) = forms.view(&spec.name) {
+            report.findings.push(view);
+            continue;
+        }
         let settled = options.dry_run && settling.contains(&spec.name);
-        if let Err(error) = bring(&mut session, spec, existing.get(&spec.name), settled, &mut report) {
+        if let Err(error) = bring(&mut session, spec, (existing.get(&spec.name), &forms), settled, &mut report) {
             if matches!(error, Error::Interrupted) {
                 return Err(error);
             }
@@ -185,25 +192,38 @@ pub(crate) fn carry_out(database: &Database, options: SetupOptions) -> Result<Se
 fn bring(
     session: &mut Session,
     spec: &TableSpec,
-    existing: Option<&Existing>,
+    (existing, forms): (Option<&Existing>, &Forms),
     settled: bool,
     report: &mut SetupReport,
 ) -> Result<()> {
     let mut obstacles = Obstacles::default();
     let mut fills = Vec::new();
     if let Some(existing) = existing {
+        if let Some(cut) = forms.partition(spec, existing) {
+            obstacles.doubled = true;
+            report.findings.push(cut);
+        }
         if let Some(doubles) = doubles::count(session, spec, existing)? {
-            obstacles.doubled = !settled;
+            obstacles.doubled |= !settled;
             if !settled {
                 report.duplicates.push(doubles);
             }
         }
-        for column in schema::nullable_keys(spec, existing) {
+        for column in schema::unsure(spec, existing) {
             let doing = format!("lecture de {}", spec.name);
             let sql = format!("SELECT COUNT(*) FROM {} WHERE {column} IS NULL", spec.name);
             let rows: u64 = session.first(&doing, &sql, ())?.unwrap_or(0);
-            if rows > 0 && schema::is_optional(spec, column) && !obstacles.doubled {
-                fills.push((column, rows));
+            if is_held(session, existing, column)? {
+                obstacles.empty.push(column.to_owned());
+                if rows > 0 {
+                    let held = "retirez d'abord sa clé étrangère, qui refuse 0 (`adopt-database` dit laquelle)";
+                    report.findings.push(unfilled(spec, column, rows).action(held));
+                }
+                continue;
+            }
+            let value = schema::value_of_null(spec, column).filter(|_| !obstacles.doubled);
+            if let Some(value) = value.filter(|_| rows > 0) {
+                fills.push((column, value, rows));
             } else if rows > 0 {
                 obstacles.empty.push(column.to_owned());
                 report.findings.push(unfilled(spec, column, rows));
@@ -212,27 +232,37 @@ fn bring(
     }
     let Some(change) = schema::change_as_far(spec, existing, &obstacles) else { return Ok(()) };
     if report.done.really() {
-        for (column, rows) in &fills {
+        for (column, value, rows) in &fills {
             // When a row was last changed tells a definitive row from a provisional one in older databases.
             let dated = existing.is_some_and(|table| table.shapes.contains_key("updated_at"));
             let when = if dated { ", updated_at = updated_at" } else { "" };
-            let sql = format!("UPDATE {} SET {column} = 0{when} WHERE {column} IS NULL", spec.name);
+            let sql = format!("UPDATE {} SET {column} = {value}{when} WHERE {column} IS NULL", spec.name);
             session.exec(&format!("complément de {}", spec.name), &sql, ())?;
-            log::info!("{} : {rows} lignes sans {column} prennent 0, « non connu »", spec.name);
+            log::info!("{} : {rows} lignes sans {column} prennent {value}", spec.name);
         }
-        session.exec(&format!("changement de {}", spec.name), &change.ddl, ())?;
+        change.apply(session)?;
     }
     report.changes.push(change);
     Ok(())
+}
+
+/// Whether a foreign key keeps a column from being 0, "not known".
+fn is_held(session: &mut Session, existing: &Existing, column: &str) -> Result<bool> {
+    let Some(dim) = Dim::of_id(column).map(Dim::spec).filter(|spec| spec.optional) else { return Ok(false) };
+    if !existing.shapes.get(column).is_some_and(|shape| shape.is_linked) {
+        return Ok(false);
+    }
+    let sql = format!("SELECT 1 FROM {} WHERE {column} = 0", dim.table);
+    Ok(session.first::<u8>(&format!("lecture de {}", dim.table), &sql, ())?.is_none())
 }
 
 fn unfilled(spec: &TableSpec, column: &str, rows: u64) -> Finding {
     Finding::attention(
         Code::ColumnRefuses,
         format!("{}.{column}", spec.name),
-        format!("NULL dans {} : la clé ne les distingue pas", plural(rows, "ligne", "lignes")),
+        format!("NULL dans {} : rien ne les distingue ni ne les compare", plural(rows, "ligne", "lignes")),
     )
-    .action(if schema::is_optional(spec, column) {
+    .action(if schema::value_of_null(spec, column).is_some() {
         "réglez d'abord les doubles de cette table (--resolve-duplicates)".to_owned()
     } else {
         format!("retrouvez la valeur de ces lignes ou retirez-les : SELECT * FROM {} WHERE {column} IS NULL", spec.name)

@@ -27,10 +27,24 @@ pub(crate) struct Damaged {
 /// The names of a stored dimension, by id; those of communes with their INSEE code.
 pub(crate) fn stored(session: &mut Session, dim: Dim) -> Result<Vec<(u32, String, Option<String>)>> {
     let spec = dim.spec();
-    let code = if dim == Dim::Commune { "NULLIF(code_insee, '')" } else { "NULL" };
-    let sql =
-        format!("SELECT {id}, COALESCE({}, ''), {code} FROM {} ORDER BY {id}", spec.name, spec.table, id = spec.id);
-    session.rows(&format!("lecture de {}", spec.table), &sql, ())
+    let mut read = |code: &str| {
+        // A number below 0 is told by the adoption, and none that a fact of ours bears.
+        let sql = format!(
+            "SELECT {id}, COALESCE({}, ''), {code} FROM {} WHERE {id} >= 0 ORDER BY {id}",
+            spec.name,
+            spec.table,
+            id = spec.id
+        );
+        session.rows(&format!("lecture de {}", spec.table), &sql, ())
+    };
+    if dim != Dim::Commune {
+        return read("NULL");
+    }
+    match read("NULLIF(code_insee, '')") {
+        // The oldest tables have names alone.
+        Err(error) if error.is_unknown_column() => read("NULL"),
+        rows => rows,
+    }
 }
 
 /// Reads the names and finds the damaged ones.
@@ -139,8 +153,16 @@ impl Reference {
     }
 }
 
-/// What a name was before somebody read its UTF-8 as Windows-1252: `CÃ‰VENNES` was `CÉVENNES`.
+/// What a name was before somebody read its UTF-8 as Windows-1252, be it more than once: `CÃ‰VENNES` was `CÉVENNES`.
 pub(crate) fn misread(name: &str) -> Option<String> {
+    let mut read = read_again(name)?;
+    while let Some(further) = read_again(&read) {
+        read = further;
+    }
+    Some(read)
+}
+
+fn read_again(name: &str) -> Option<String> {
     if name.is_ascii() {
         return None;
     }
@@ -230,6 +252,39 @@ pub(crate) fn twins(session: &mut Session, damaged: &Damaged) -> Result<Vec<Twin
             rows.into_iter().map(|(_, id, name)| (id, name)).collect()
         })
         .collect())
+}
+
+/// Names that the reference holds for one thing and the database in several rows beside its twins: the row that tools take comes first,
+/// history stays with the others.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
+pub(crate) fn splits(session: &mut Session, dim: Dim, twins: &[Twins]) -> Result<Vec<Twins>> {
+    let groups = dims::groups(dim);
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_twin = |id: u32| twins.iter().flatten().any(|(twin, _)| *twin == id);
+    let rows: Vec<(u32, String, String)> = stored(session, dim)?
+        .into_iter()
+        .filter(|(id, ..)| !is_twin(*id))
+        .map(|(id, name, _)| (id, normalise(dim, &name), name))
+        .collect();
+    let mut splits = Vec::new();
+    for group in groups {
+        let members: Vec<String> = group.iter().map(|member| normalise(dim, member)).collect();
+        let rank = |name: &str| {
+            let exact = members.iter().position(|member| member == name);
+            exact.or_else(|| members.iter().position(|member| fold(member) == fold(name)))
+        };
+        let mut found: Vec<(usize, u32, &String)> =
+            rows.iter().filter_map(|(id, plain, name)| Some((rank(plain)?, *id, name))).collect();
+        if found.len() > 1 {
+            found.sort_unstable();
+            splits.push(found.into_iter().map(|(_, id, name)| (id, name.clone())).collect());
+        }
+    }
+    Ok(splits)
 }
 
 /// Code of the département of each commune, by the commune's id; an older table may not know it.

@@ -83,9 +83,11 @@ fn seed_names(session: &mut Session, dim: Dim, dry_run: bool) -> Result<(u64, u6
     Ok((added, completed))
 }
 
-/// A stored value, NULL where it says nothing: older tables hold empty regions where they allow no NULL.
+/// A stored value, NULL where it says nothing: older tables hold empty regions where they allow no NULL, and a number of nights that was
+/// added later is 0.
 fn unless_empty(dim: Dim, column: &str) -> String {
-    if dim == Dim::Departement { format!("NULLIF({column}, '')") } else { column.to_owned() }
+    let nothing = if dim == Dim::Departement { "''" } else { "0" };
+    format!("NULLIF({column}, {nothing})")
 }
 
 fn seed_epcis(session: &mut Session, dry_run: bool) -> Result<u64> {
