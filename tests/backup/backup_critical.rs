@@ -279,6 +279,7 @@ fn a_killed_dump_leaves_the_password_nowhere() {
     assert!(home.list("tmp").is_empty(), "{:?}", home.list("tmp"));
 }
 
+/// legacy.md, 9.
 #[test]
 fn a_backup_is_closed_under_foreign_keys_or_says_where_it_is_not() {
     let (db, home) = prepared(3);

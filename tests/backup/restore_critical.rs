@@ -161,6 +161,7 @@ fn verify_and_list_need_no_database() {
     alone.tool(TOOL).args(["--list", "--dir"]).arg(home.join("data/backups")).run().expect_code(0);
 }
 
+/// legacy.md, 21.
 #[test]
 fn only_restores_what_was_asked() {
     let (db, home) = prepared(50);

@@ -201,3 +201,28 @@ fn every_code_has_its_meaning_cause_and_remedy() {
         assert!(row.len() == 4 && row[2].len() > 8 && row[3].len() > 8, "{row:?}");
     }
 }
+
+/// Numbers and generations behind `legacy.md, ` in the line before a test: `/// legacy.md, 4, 16 (V4).`
+fn told(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("/// legacy.md, "));
+    lines.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric())).filter(|word| !word.is_empty())
+}
+
+#[test]
+fn every_row_of_legacy_md_is_named_by_the_tests_that_prove_it() {
+    let legacy = std::fs::read_to_string(repository().join("docs/spec/legacy.md")).unwrap();
+    let rows = legacy.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
+    let rows = rows.filter(|first| first.bytes().all(|byte| byte.is_ascii_digit()));
+    let expected: BTreeSet<&str> = rows.chain(["V1", "V2", "V2s", "V4"]).collect();
+    assert_eq!(expected.len(), 21 + 4);
+    let mut texts = Vec::new();
+    for folder in std::fs::read_dir(repository().join("tests")).unwrap().map(|entry| entry.unwrap().path()) {
+        for file in std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(std::fs::read_to_string(file).unwrap());
+            }
+        }
+    }
+    let found: BTreeSet<&str> = texts.iter().flat_map(|text| told(text)).collect();
+    assert_eq!(found, expected);
+}

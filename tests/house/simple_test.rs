@@ -38,6 +38,7 @@ fn an_empty_database_and_an_unknown_one_are_told_apart() {
 }
 
 /// Passwords as PHP takes them from `.env`: what dotenv files of other programs give a meaning to has none.
+/// legacy.md, 21.
 #[test]
 fn a_password_is_read_as_the_portal_reads_it() {
     for (number, password) in ["Abc #123", "Abc$HOME1", "a\\b`c", "l'ete", "x=y;z"].into_iter().enumerate() {
@@ -102,6 +103,7 @@ fn missing(world: &World, tool: &[&str], account: &Account) -> Vec<String> {
     places
 }
 
+/// legacy.md, 14.
 #[test]
 fn every_tool_asks_the_server_for_the_rights_of_the_account() {
     let world = World::whole();
@@ -153,6 +155,7 @@ fn every_tool_asks_the_server_for_the_rights_of_the_account() {
     admin.query_drop(format!("DROP ROLE {role}")).unwrap();
 }
 
+/// legacy.md, 13.
 #[test]
 fn only_tables_that_lose_rows_are_to_be_converted() {
     let world = World::whole();

@@ -105,6 +105,7 @@ fn a_file_of_which_nothing_is_stored_is_not_loaded_however_often_it_is_looked_at
     assert_eq!(file(&json, NIGHTS)["status"], "loaded");
 }
 
+/// legacy.md, 15.
 #[test]
 fn a_table_that_other_hands_have_changed_is_loaded_again() {
     let world = World::new();

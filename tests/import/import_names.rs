@@ -286,6 +286,7 @@ fn departements_countries_and_stays() {
     );
 }
 
+/// legacy.md, 1.
 #[test]
 fn communes_and_their_homonyms() {
     let world = World::new();
@@ -496,6 +497,7 @@ fn communes_answer_to_their_former_names_and_those_that_are_gone_are_rows_of_the
     );
 }
 
+/// legacy.md, 3.
 #[test]
 fn the_epci_of_a_weekly_row_is_the_one_of_the_newest_definitive_rows() {
     let world = World::whole();
@@ -566,6 +568,7 @@ fn an_observatory_has_its_own_zones() {
     assert!(refused.stderr.contains("lignes 2 et 3"), "{refused}");
 }
 
+/// legacy.md, 5.
 #[test]
 fn a_name_that_leads_nowhere_is_listed_once_over_all_files_with_its_nearest() {
     let world = World::new();

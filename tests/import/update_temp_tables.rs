@@ -421,6 +421,7 @@ fn test_works_on_the_test_tables_only() {
     assert_eq!(file(&json, NIGHTS)["status"], "loaded");
 }
 
+/// legacy.md, 21.
 #[test]
 fn files_are_found_in_subfolders_in_any_case_and_in_the_legacy_folder() {
     let world = World::new();

@@ -21,6 +21,7 @@ fn split() -> TestDb {
 const FACTS: &str =
     "SELECT date, id_departement, volume, is_provisional, updated_at FROM fact_nuitees_departements ORDER BY 1, 2";
 
+/// legacy.md, 5.
 #[test]
 fn the_twins_are_found_and_every_visitor_moves() {
     let db = split();

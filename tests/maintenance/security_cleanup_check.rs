@@ -41,6 +41,7 @@ fn corpus(text: &str) -> Vec<(String, String)> {
     lines.map(|line| line.split_once('\t').unwrap()).map(|(file, line)| (file.into(), line.replace('¦', ""))).collect()
 }
 
+/// legacy.md, 19.
 #[test]
 fn the_hit_rate_on_the_corpus() {
     let (vrais, faux) = (include_str!("../data/security/vrais.txt"), include_str!("../data/security/faux.txt"));
@@ -66,6 +67,7 @@ fn the_hit_rate_on_the_corpus() {
     assert!(alarms.is_empty(), "false alarms: {alarms:#?}");
 }
 
+/// legacy.md, 19.
 #[test]
 fn names_that_were_left_behind_and_names_that_belong_there() {
     let home = sound();
@@ -86,6 +88,7 @@ fn names_that_were_left_behind_and_names_that_belong_there() {
     assert_eq!(found, expected);
 }
 
+/// legacy.md, 19.
 #[test]
 fn its_own_checkpoint_and_memory_are_no_finding() {
     let home = sound();

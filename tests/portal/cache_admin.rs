@@ -115,6 +115,7 @@ fn left(home: &Home) -> Vec<String> {
     inside.into_iter().chain(others).filter(|(_, path)| home.join(path).exists()).map(|(name, _)| name).collect()
 }
 
+/// legacy.md, 21.
 #[test]
 fn each_category_has_its_lifetime_wherever_the_portal_keeps_it() {
     let home = places();

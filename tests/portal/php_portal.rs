@@ -147,6 +147,7 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// legacy.md, 7.
 #[test]
 fn each_answer_is_judged_for_what_it_is() {
     for case in CASES {

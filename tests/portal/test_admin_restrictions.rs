@@ -82,6 +82,7 @@ fn all_closed_and_accounts_in_order() {
     }
 }
 
+/// legacy.md, 6.
 #[test]
 fn a_refused_token_proves_nothing_where_it_is_accepted_nowhere_or_not_read() {
     let db = TestDb::new();
@@ -129,6 +130,7 @@ fn json_reply() -> Reply {
     json(r#"{"success":true,"tables":[{"table_name":"users"}],"count":1}"#)
 }
 
+/// legacy.md, 6.
 #[test]
 fn the_doors_that_stand_open_on_the_real_portal_are_found() {
     let db = TestDb::new();

@@ -59,6 +59,7 @@ fn mobility(zone: &str, volumes: &[(&str, u32)]) -> Reply {
     portal::json(body.to_string())
 }
 
+/// legacy.md, 10.
 #[test]
 fn the_portal_is_asked_for_each_zone_and_held_against_the_rows() {
     let db = diag::database();

@@ -90,6 +90,7 @@ fn a_computed_period_can_be_corrected_and_stays_so() {
     assert_eq!(row(&db, "pont_de_mai", 2025)[2], "2025-05-04 23:59:59");
 }
 
+/// legacy.md, 11, 12.
 #[test]
 fn date_columns_and_a_text_of_the_season_are_followed() {
     for (kind, written) in [("VARCHAR(20) NULL", "Été"), ("ENUM('PRINTEMPS','ETE','AUTOMNE','HIVER') NULL", "ETE")] {

@@ -199,6 +199,7 @@ const OLDER: &str = "
       ('vacances_ete', 'Vacances d''été 2024', 2024, 'ETE', '2024-07-06', '2024-09-01', 1),
       ('pont_de_mai', 'Ponts', 2024, NULL, '2024-05-08', '2024-05-12', NULL)";
 
+/// legacy.md, 11, 12.
 #[test]
 fn older_tables_keep_their_labels_columns_years_and_days() {
     let db = database();

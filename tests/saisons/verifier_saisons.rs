@@ -109,6 +109,7 @@ fn an_older_dim_dates_says_what_to_do_and_bad_options_are_refused() {
     home.tool("verifier-saisons").arg("--reparer").run().expect_code(2);
 }
 
+/// legacy.md, 20.
 #[test]
 fn a_dim_dates_that_admits_no_null_is_judged_by_what_is_known() {
     let (db, home) = ready();
