@@ -111,11 +111,13 @@ fn ledger_tables(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
 
 /// Dimensions whose names are in a character set that has no place for every name; that of the table is only what new columns get.
 pub(super) fn narrow_tables(session: &mut Session) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT c.table_name AS t, c.column_name AS c, c.collation_name AS n FROM information_schema.columns c \
-               JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
-               WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND c.collation_name NOT LIKE 'utf8%' \
-               AND c.collation_name NOT LIKE 'uca1400%' ORDER BY c.table_name";
-    let columns: Vec<(String, String, String)> = session.rows("jeux de caractères", sql, ())?;
+    let sql = format!(
+        "SELECT c.table_name AS t, c.column_name AS c, c.collation_name AS n FROM information_schema.columns c \
+         JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+         WHERE c.table_schema = DATABASE() AND {IS_TABLE} AND c.collation_name NOT LIKE 'utf8%' \
+         AND c.collation_name NOT LIKE 'uca1400%' ORDER BY c.table_name"
+    );
+    let columns: Vec<(String, String, String)> = session.rows("jeux de caractères", &sql, ())?;
     let is_name = |table: &str, column: &str| {
         DIMS.iter().any(|spec| spec.table == table && spec.name.eq_ignore_ascii_case(column))
     };
