@@ -13,6 +13,7 @@ mod migrate_optimized;
 mod migrate_sejours_duree;
 mod migrate_temp_to_main;
 mod never_on_doubt;
+mod partition_by_year;
 mod partitioned;
 mod schema_version;
 mod table_busy;

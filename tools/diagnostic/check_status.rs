@@ -7,7 +7,6 @@ use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::health::{self, StatusOptions};
 use flux_core::report::Report;
-use flux_core::upkeep;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-status",
@@ -26,7 +25,7 @@ lignes rejetées ou contradictoires, livraison plus ancienne que --max-age).",
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Âge de la dernière livraison au-delà duquel la suivante est en retard (code 3) : 10j, 240h
-    #[arg(long, value_name = "ÂGE", value_parser = upkeep::parse_age)]
+    #[arg(long, value_name = "ÂGE", value_parser = flux_cli::parse_age)]
     max_age: Option<Duration>,
     #[command(flatten)]
     space: SpaceArgs,

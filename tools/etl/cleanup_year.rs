@@ -15,6 +15,8 @@ Sans --yes : compte et montre ce qui serait supprimé, n'écrit rien.
 Avec --yes : supprime les lignes de l'année, provisoires et définitives, table par table, par lots dont chacun
 est une transaction ; arrêté en route, l'outil relancé continue. Les chargements de l'ETL pour cette année sont
 oubliés : `populate-facts-full-production` rechargera les fichiers qui sont encore dans data/data_extracted/.
+Où l'année est une partition à elle seule (`ensure-schema --partition-by-year`), la partition est vidée d'un coup (droit DROP ; dans un
+groupe de serveurs, ou quand la table est lue sans relâche : par lots, comme ailleurs).
 Les tables temporaires, les dimensions et les CSV ne sont pas touchés.
 Mémoire constante. Sauvegardez d'abord avec `backup-critical`.
 Codes de sortie : 0 fait (ou plan montré), 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",

@@ -35,6 +35,7 @@ const EXAMPLES: &[Example] = &[
     ("ensure-schema --dry-run", "voir ce qui manque à la base"),
     ("ensure-schema --seed", "créer ce qui manque et remplir les dimensions"),
     ("ensure-schema --test", "créer les tables _test"),
+    ("ensure-schema --partition-by-year", "le plan d'un partage des tables principales par année"),
     ("migrate-optimized --dry-run", "le plan de la migration de la mobilité, lot par lot"),
     ("migrate-sejours-duree", "migrer les trois tables de durées de séjour"),
     ("migrate-temp-to-main --dry-run", "le plan de la migration : ajouts, changements, retraits"),

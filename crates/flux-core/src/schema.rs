@@ -1,5 +1,7 @@
 //! The tables, derived from the catalogue; what a database lacks of them, and the DDL that adds it. Nothing is dropped or narrowed.
 
+pub(crate) mod partitions;
+
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
@@ -405,6 +407,11 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// One statement, which counts nothing and leaves nothing to be done to the rows.
+    pub(crate) fn plain(table: String, what: String, ddl: String) -> Self {
+        Self { table, what, ddl, counts: false, after: Vec::new() }
+    }
+
     /// Does it.
     ///
     /// # Errors

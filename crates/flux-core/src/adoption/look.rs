@@ -82,14 +82,8 @@ impl Found {
 
 /// Tables, columns and keys that lack, tried against the rows.
 fn structure(database: &Database, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
-    let options = SetupOptions {
-        preset: Preset::All,
-        space: Space::Production,
-        seed: false,
-        resolve: None,
-        drop_test: false,
-        dry_run: true,
-    };
+    let options =
+        SetupOptions { preset: Preset::All, space: Space::Production, seed: false, resolve: None, dry_run: true };
     let report = setup::carry_out(database, options)?;
     let changes = report.changes.iter().filter(|change| !change.table.starts_with("flux_"));
     let (missing, older): (Vec<_>, Vec<_>) = changes.partition(|change| !present.contains_key(&change.table));

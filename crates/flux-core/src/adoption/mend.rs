@@ -139,14 +139,8 @@ fn character_sets(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
 
 /// Tables, columns and keys, as far as the rows allow.
 fn structure(database: &Database, steps: &mut Vec<Step>) -> Result<()> {
-    let options = SetupOptions {
-        preset: Preset::All,
-        space: Space::Production,
-        seed: false,
-        resolve: None,
-        drop_test: false,
-        dry_run: false,
-    };
+    let options =
+        SetupOptions { preset: Preset::All, space: Space::Production, seed: false, resolve: None, dry_run: false };
     let report = setup::carry_out(database, options)?;
     for change in report.changes {
         steps.push(Step { what: change.what, place: change.table, rows: 0, error: None });

@@ -78,6 +78,7 @@ codes! {
     ColumnUnfit = "column-unfit": "une colonne n'a pas le type que les outils attendent",
     TableUnfit = "table-unfit": "une table ne peut pas servir telle quelle : vue, partition hors de la clé, nom en d'autres capitales",
     KeyRefuses = "key-refuses": "une clé étrangère refuse des lignes que les outils écrivent",
+    PartitionRefused = "partition-refused": "une table ne peut pas être partitionnée par année telle qu'elle est",
     DuplicateKeys = "duplicate-keys": "des clés sont plusieurs fois dans une table",
     DefinitiveMarked = "definitive-marked": "des lignes définitives portent la marque des provisoires",
     NameDamaged = "name-damaged": "un nom est abîmé dans la base",

@@ -8,6 +8,7 @@ pub(crate) mod forms;
 mod home;
 mod merge;
 pub(crate) mod names;
+mod partition;
 mod rows;
 mod seed;
 
@@ -20,12 +21,14 @@ pub use doubles::Keep;
 use forms::Forms;
 pub use home::{EnvValues, HomeOptions, HomeReport, departement, home};
 pub use merge::{MergeOptions, Which, dimension, merge};
+pub use partition::PartitionOptions;
 
 use crate::db::{Database, Session};
 use crate::dims;
 use crate::domain::catalogue::{self, DATASETS, DIMS, Dim, Kind, Space};
 use crate::error::{Error, Result};
 use crate::ledger;
+use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, render_findings};
 use crate::schema::{self, Change, Existing, Obstacles, TableSpec};
 
@@ -78,8 +81,6 @@ pub struct SetupOptions {
     pub seed: bool,
     /// Settles keys that stand twice.
     pub resolve: Option<Keep>,
-    /// Drops the test tables, and does nothing else.
-    pub drop_test: bool,
     /// Only say what would be done.
     pub dry_run: bool,
 }
@@ -121,17 +122,34 @@ pub(crate) struct SetupReport {
 /// Those of the connection and the lock; a change that one table refuses stands in the report and does not stop the others.
 fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report + use<>> {
     let _lock = if options.dry_run { None } else { Some(ledger::lock(database)?) };
-    carry_out(database, options)
+    let mut report = carry_out(database, options)?;
+    partition::extend(&mut database.session()?, (options.preset, options.space), &mut report)?;
+    Ok(report)
+}
+
+/// What `ensure-schema` is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum SchemaTask {
+    /// What is missing is created.
+    Ensure(SetupOptions),
+    /// The test tables are dropped.
+    DropTest {
+        /// Only say what would be done.
+        dry_run: bool,
+    },
+    /// The main tables are divided by year.
+    Partition(PartitionOptions),
 }
 
 /// `ensure-schema`.
 ///
 /// # Errors
 /// Those of [`ensure`].
-pub fn ensure_schema(database: &Database, options: SetupOptions) -> Result<impl Report + use<>> {
-    Ok(match options.drop_test {
-        true => OneOf::That(drop_test::drop_test(database, options.dry_run)?),
-        false => OneOf::This(ensure(database, options)?),
+pub fn schema_task(database: &Database, task: SchemaTask, progress: &Progress) -> Result<impl Report + use<>> {
+    Ok(match task {
+        SchemaTask::Ensure(options) => OneOf::This(ensure(database, options)?),
+        SchemaTask::DropTest { dry_run } => OneOf::That(OneOf::This(drop_test::drop_test(database, dry_run)?)),
+        SchemaTask::Partition(options) => OneOf::That(OneOf::That(partition::partition(database, options, progress)?)),
     })
 }
 

@@ -1,15 +1,18 @@
-//! `cleanup-year`: the facts of one year, deleted by bounded batches. Running it again goes on where it was stopped.
+//! `cleanup-year`: the facts of one year, deleted by bounded batches, or at once where the year is a partition of its own. Running it
+//! again goes on where it was stopped.
+
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::{Database, Session, quote};
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
-use crate::error::{Error, Result};
+use crate::error::{Error, HostLimit, Result, codes};
 use crate::ledger::history;
 use crate::progress::Progress;
 use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
-use crate::schema;
+use crate::schema::{self, partitions};
 use crate::signals;
 
 use crate::ledger::ownership::{self, PROGRESS};
@@ -38,6 +41,8 @@ pub(crate) struct CleanedTable {
     /// Sum of their volumes.
     pub(crate) volume: i64,
     pub(crate) deleted: u64,
+    /// The partition that holds this year alone, which is emptied at once; `None` where rows are deleted by batches.
+    partition: Option<String>,
     /// Whether the database has it.
     pub(crate) exists: bool,
 }
@@ -65,14 +70,17 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
     let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
+    // What empties a partition is no transaction: in a group of servers it would pass by the one that holds the lease.
+    let divisions = if database.is_clustered() { HashMap::new() } else { partitions::divisions(&mut session)? };
     let wanted = |dataset: &&Dataset| options.only.is_empty() || options.only.contains(&dataset.family);
     let mut tables = Vec::new();
     for dataset in DATASETS.iter().filter(wanted) {
         let table = dataset.main_table(options.space);
         tables.push(if existing.contains_key(&table) {
-            plan(&mut session, table, &first, &last)?
+            let partition = divisions.get(&table).and_then(|division| division.of_year(options.year));
+            CleanedTable { partition: partition.map(str::to_owned), ..plan(&mut session, table, &first, &last)? }
         } else {
-            CleanedTable { table, rows: 0, definitive: 0, volume: 0, deleted: 0, exists: false }
+            CleanedTable { exists: false, ..CleanedTable::new(table) }
         });
     }
     let rows = tables.iter().map(|table| table.rows).sum();
@@ -88,6 +96,16 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
         let names: Vec<&str> =
             [history::TABLE, PROGRESS].into_iter().filter(|name| existing.contains_key(*name)).collect();
         report.forgotten += forget(database, &names, &cleaned.table, &first, &last)?;
+        if let Some(partition) = &cleaned.partition {
+            let emptied = empty(database, &cleaned.table, partition)?;
+            if emptied.is_none() {
+                cleaned.partition = None;
+            }
+            let deleted = emptied.unwrap_or(0);
+            cleaned.deleted += deleted;
+            report.deleted += deleted;
+            bar.inc(deleted);
+        }
         let most = options.batch_size.max(1) as u64;
         // Anew as long as there are any: what somebody has written meanwhile goes too.
         loop {
@@ -110,6 +128,38 @@ pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Pr
     }
     bar.finish_and_clear();
     Ok(report)
+}
+
+/// Empties a partition at once; gives how many rows went, `None` where that cannot be done and they are to be deleted.
+fn empty(database: &Database, table: &str, partition: &str) -> Result<Option<u64>> {
+    let (doing, partition) = (format!("vidage de {table}"), quote(partition));
+    let sql = format!("SELECT COUNT(*) FROM {table} PARTITION ({partition})");
+    let rows: u64 = database.with_session(|session| session.first(&doing, &sql, ()))?.unwrap_or(0);
+    if rows == 0 {
+        return Ok(Some(0));
+    }
+    let sql = format!("ALTER TABLE {table} TRUNCATE PARTITION {partition}");
+    let done = database.transaction(|session| {
+        // No other run can take the lease while this transaction has changed its row.
+        database.pass(session)?;
+        database.session()?.exec(&doing, &sql, ())
+    });
+    match done {
+        Ok(_) => Ok(Some(rows)),
+        Err(error) if is_no_way(&error) => {
+            log::info!("{table} : ligne à ligne, car {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether rows can be deleted all the same: somebody reads the table all the time, the account may not drop (a partition that is emptied
+/// is made anew) or has no connection left.
+fn is_no_way(error: &Error) -> bool {
+    matches!(error, Error::TableBusy { .. })
+        || error.has_code(codes::ACCESS_DENIED)
+        || error.host_limit() == Some(HostLimit::Connections)
 }
 
 /// Deletes the first rows of these dates, in the order of the key and at most so many; gives how many, and how many dates are done with.
@@ -147,7 +197,13 @@ fn plan(session: &mut Session, table: String, first: &str, last: &str) -> Result
     );
     let found: Option<(u64, u64, i64)> = session.first(&format!("comptage de {table}"), &sql, (first, last))?;
     let (rows, definitive, volume) = found.unwrap_or_default();
-    Ok(CleanedTable { table, rows, definitive, volume, deleted: 0, exists: true })
+    Ok(CleanedTable { rows, definitive, volume, ..CleanedTable::new(table) })
+}
+
+impl CleanedTable {
+    fn new(table: String) -> Self {
+        Self { table, rows: 0, definitive: 0, volume: 0, deleted: 0, partition: None, exists: true }
+    }
 }
 
 /// Makes the loads of the year count as undone.
@@ -181,6 +237,10 @@ impl Report for CleanupReport {
         if !table.is_empty() {
             page.table(&table);
             page.gap();
+        }
+        let whole = self.tables.iter().filter(|cleaned| cleaned.rows > 0 && cleaned.partition.is_some()).count() as u64;
+        if whole > 0 {
+            page.line(self.done.count(whole, ["partition", "partitions"], ["vidée d'un coup", "vidées d'un coup"]));
         }
         let missing = self.tables.iter().filter(|cleaned| !cleaned.exists).count() as u64;
         if missing > 0 {
