@@ -239,6 +239,10 @@ pub(crate) fn quote(identifier: &str) -> String {
     format!("`{}`", identifier.replace('`', "``"))
 }
 
+/// Dates that one statement names: fewer than 200, from which on servers no longer look at what there is of each but believe their
+/// statistics, which are stale in a table that was emptied and filled again.
+pub(crate) const MANY_DATES: usize = 190;
+
 /// `side.date IN (?, …)`, and the values.
 pub(crate) fn on_dates(side: &str, dates: &[impl AsRef<str>]) -> (String, Vec<Value>) {
     let values = dates.iter().map(|date| Value::from(date.as_ref())).collect();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use mysql::Value;
 use serde::Serialize;
 
-use crate::db::{self, Database, Session, quote};
+use crate::db::{self, Database, MANY_DATES, Session, quote};
 use crate::dims::epci::list;
 use crate::domain::catalogue::{Dataset, Dim, fact_tables};
 use crate::error::{Error, Result};
@@ -234,11 +234,8 @@ fn plan(session: &mut Session, how: How, pairs: &[Pair], existing: &HashMap<Stri
     Ok(merges)
 }
 
-/// Dates of one statement. No index of a fact table leads with a dimension, all lead with the date: a condition on few dates is read by
-/// index, one on a dimension alone reads the whole table. Fewer than 200, from which on servers believe their statistics instead of looking.
-const MANY_DATES: usize = 190;
-
-/// [`db::on_dates`] of the rows `a`, its values after others.
+/// [`db::on_dates`] of the rows `a`, its values after others. Few indexes of a fact table lead with a dimension, all others with the date: a
+/// condition on some dates is read by index, one on a dimension alone reads the whole table.
 fn on_dates(others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
     let (of_dates, dates) = db::on_dates("a", dates);
     (of_dates, others.iter().map(Value::from).chain(dates).collect())

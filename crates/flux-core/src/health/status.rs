@@ -112,7 +112,7 @@ pub fn status(
             None => FileState::Unreadable,
         };
         let Standing { comparison, would_write, findings: aside } = pair.standing(&mut session)?;
-        let (dates, first_date, last_date) = dates(&mut session, &pair.temp)?;
+        let dates = schema::dates(&mut session, &pair.temp, None)?;
         if file_state == FileState::Unreadable && files.is_some() {
             let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
             findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
@@ -128,9 +128,9 @@ pub fn status(
             file_state,
             table: pair.temp.clone(),
             rows: comparison.temp_rows,
-            dates,
-            first_date,
-            last_date,
+            dates: dates.len() as u64,
+            first_date: dates.first().cloned(),
+            last_date: dates.last().cloned(),
             last_import: last,
             to_migrate: comparison.missing + comparison.different,
             migrated: comparison.invariant_holds(),
@@ -271,11 +271,6 @@ fn deliveries(settings: &Settings, findings: &mut Vec<Finding>) -> Result<Option
 
 /// Files by name, with their sizes.
 type Delivery = HashMap<String, Vec<(PathBuf, u64)>>;
-
-fn dates(session: &mut Session, table: &str) -> Result<(u64, Option<String>, Option<String>)> {
-    let sql = format!("SELECT COUNT(DISTINCT date), CAST(MIN(date) AS CHAR), CAST(MAX(date) AS CHAR) FROM {table}");
-    Ok(session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or_default())
-}
 
 fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&Attempt>, progress: &Progress) -> FileState {
     let Some((path, size)) = file else { return FileState::Absent };

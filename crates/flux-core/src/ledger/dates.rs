@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use mysql::Value;
 
-use crate::db::{Session, marks};
+use crate::db::{MANY_DATES, Session, marks};
 use crate::domain::values::Day;
 use crate::error::{Error, Result};
 use crate::schema::{TableSpec, column, key, primary};
@@ -62,7 +62,7 @@ pub(crate) fn is_in_step(session: &mut Session, history: u64, table: &str) -> Re
         let any = session.first::<u8>(&doing, &format!("SELECT 1 FROM {table} LIMIT 1"), ())?.is_some();
         return Ok(is_known || is_nothing || any);
     }
-    for chunk in brought.chunks(200) {
+    for chunk in brought.chunks(MANY_DATES) {
         let sql = format!(
             "SELECT CAST(date AS CHAR), COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {table} WHERE date IN {} \
              GROUP BY date ORDER BY date",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use crate::db::{Database, Session, on_dates};
+use crate::db::{Database, MANY_DATES, Session, on_dates};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::ledger::dates::Evidence;
@@ -19,7 +19,7 @@ use crate::schema::{self, Existing};
 
 use crate::migrate::align::{Lead, align};
 use crate::migrate::aside;
-use crate::migrate::compare::{Dates, MANY_DATES, compare, has_breakdown};
+use crate::migrate::compare::{Cells, Dates, compare, has_breakdown};
 use crate::migrate::moves::{Moves, Rules};
 use crate::migrate::plan::{Aside, Plan, plan};
 use crate::migrate::{Pair, pairs};
@@ -214,8 +214,18 @@ fn migrate_pair(run: &mut Run<'_>, pair: &Pair) -> Result<Taken> {
 /// The plan of some dates of a pair.
 pub(super) fn planned(session: &mut Session, pair: &Pair, dates: &Dates<'_>, rules: &Rules) -> Result<Plan> {
     let cells = compare(session, pair, dates)?;
+    plan_of(session, pair, (dates, &cells), rules)
+}
+
+/// The plan of dates that were compared.
+pub(super) fn plan_of(
+    session: &mut Session,
+    pair: &Pair,
+    (dates, cells): (&Dates<'_>, &Cells),
+    rules: &Rules,
+) -> Result<Plan> {
     let evidence = dates::evidence(session, &pair.temp)?;
-    let mut plan = plan(&cells, &evidence, rules);
+    let mut plan = plan(cells, &evidence, rules);
     if matches!(dates, Dates::All) && !rules.keep_withdrawn {
         let stored = cells.iter().filter(|(_, cell)| cell.temp_rows > 0).map(|((date, _), _)| date.as_str());
         let unread = unread(session, pair, &evidence, &stored.collect())?;

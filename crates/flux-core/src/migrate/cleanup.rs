@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::db::{Database, Session, on_dates};
+use crate::db::{Database, MANY_DATES, Session, on_dates};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::ledger::{history, migrations};
@@ -13,7 +13,7 @@ use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, p
 use crate::schema::{self, Existing};
 
 use crate::migrate::apply::planned;
-use crate::migrate::compare::{Comparison, Dates, MANY_DATES};
+use crate::migrate::compare::{Comparison, Dates};
 use crate::migrate::moves::{Moves, Rules};
 use crate::migrate::plan::{Aside, Plan};
 use crate::migrate::{Pair, aside, pairs};

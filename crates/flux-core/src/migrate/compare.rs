@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mysql::Row;
 use serde::Serialize;
 
-use crate::db::{Session, on_dates};
+use crate::db::{MANY_DATES, Session, on_dates};
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 use crate::ledger::rows::checksum;
@@ -110,9 +110,6 @@ pub(super) fn has_breakdown(pair: &Pair) -> String {
     let conditions: Vec<String> = needed.map(|spec| format!("t.{} <> 0", spec.id)).collect();
     if conditions.is_empty() { "TRUE".into() } else { format!("({})", conditions.join(" AND ")) }
 }
-
-/// Dates in one statement: their values are literals to the optimiser, which would rather believe stale statistics.
-pub(super) const MANY_DATES: usize = 1000;
 
 /// Compares the two tables in two passes, by index: temporary rows against main, then main rows of the same dates. Keys are unique on
 /// both sides, so what the second pass counts beyond the matches of the first is surplus.

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::{Database, MANY_DATES, Session, on_dates};
 use crate::dims::epci::{self, Doubled};
 use crate::domain::catalogue::{DIMS, Dim, Space};
 use crate::error::{Error, Result};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema;
 
-use crate::migrate::apply::planned;
-use crate::migrate::compare::{Comparison, Dates};
+use crate::migrate::apply::plan_of;
+use crate::migrate::compare::{Cells, Comparison, Dates, compare};
 use crate::migrate::moves::{Moves, Rules};
 use crate::migrate::plan::{Aside, Plan};
 use crate::migrate::{Pair, aside, pairs};
@@ -149,16 +149,16 @@ struct Proof {
 fn verify_pair(session: &mut Session, pair: &Pair, limit: u32) -> Result<Proof> {
     // One snapshot, so that both directions and the history speak of the same rows.
     session.snapshot(|session| {
-        let mut plan = planned(session, pair, &Dates::All, &Rules::default())?;
+        let cells = compare(session, pair, &Dates::All)?;
+        let mut plan = plan_of(session, pair, (&Dates::All, &cells), &Rules::default())?;
         aside::name_zones(session, &mut plan.aside)?;
         let mut offenders = Vec::new();
-        for (kind, count) in [
-            (Kind::Missing, plan.total.missing),
-            (Kind::Different, plan.total.different),
-            (Kind::Surplus, plan.total.surplus),
-        ] {
-            if count > 0 && limit > 0 {
-                offenders.extend(list(session, pair, kind, limit)?);
+        for kind in [Kind::Missing, Kind::Different, Kind::Surplus] {
+            let mut left = limit as usize;
+            for dates in first_dates(&cells, kind, limit).chunks(MANY_DATES) {
+                let found = list(session, pair, kind, (dates, left))?;
+                left -= found.len();
+                offenders.extend(found);
             }
         }
         Ok(Proof { plan, offenders, doubled: doubled(session, pair)? })
@@ -175,20 +175,40 @@ fn doubled(session: &mut Session, pair: &Pair) -> Result<Option<Doubled>> {
     }
 }
 
-/// The first offending keys of one kind, in key order, with the names behind the ids.
-fn list(session: &mut Session, pair: &Pair, kind: Kind, limit: u32) -> Result<Vec<Offender>> {
+/// The first dates that have offending keys of one kind, as many as hold `limit` of them.
+fn first_dates(cells: &Cells, kind: Kind, limit: u32) -> Vec<String> {
+    let (mut dates, mut held): (Vec<String>, u64) = (Vec::new(), 0);
+    for ((date, _), cell) in cells {
+        let count = match kind {
+            Kind::Missing => cell.missing,
+            Kind::Different => cell.different,
+            Kind::Surplus => cell.surplus,
+        };
+        let is_new = dates.last() != Some(date);
+        if is_new && held >= u64::from(limit) {
+            break;
+        }
+        if count > 0 && is_new {
+            dates.push(date.clone());
+        }
+        held += count;
+    }
+    dates
+}
+
+/// The first offending keys of one kind on some dates, in key order, with the names behind the ids. The dates and the order of the tables
+/// are given: the statistics of a temporary table are stale, and would make the server read all of the main one.
+fn list(session: &mut Session, pair: &Pair, kind: Kind, (dates, limit): (&[String], usize)) -> Result<Vec<Offender>> {
     let (temp, main, on_key) = (&pair.temp, &pair.main, pair.on_key());
     let side = if kind == Kind::Surplus { "m" } else { "t" };
     let (from, volumes) = match kind {
         Kind::Missing => (format!("{temp} t LEFT JOIN {main} m ON {on_key}"), ("t.volume", "NULL", "m.date IS NULL")),
         Kind::Different => (
-            format!("{temp} t JOIN {main} m ON {on_key}"),
+            format!("{temp} t STRAIGHT_JOIN {main} m ON {on_key}"),
             ("t.volume", "m.volume", "m.is_provisional <> 0 AND m.volume <> t.volume"),
         ),
         Kind::Surplus => (
-            format!(
-                "{main} m JOIN (SELECT DISTINCT date FROM {temp}) j ON j.date = m.date LEFT JOIN {temp} t ON {on_key}"
-            ),
+            format!("{main} m LEFT JOIN {temp} t ON {on_key}"),
             ("NULL", "m.volume", "t.date IS NULL AND m.is_provisional <> 0"),
         ),
     };
@@ -204,9 +224,10 @@ fn list(session: &mut Session, pair: &Pair, kind: Kind, limit: u32) -> Result<Ve
             id = spec.id
         ));
     }
+    let (of_dates, values) = on_dates(side, dates);
     let order: Vec<String> = pair.dataset.key().iter().map(|column| format!("{side}.{column}")).collect();
     let sql = format!(
-        "SELECT CONCAT_WS('\\n', {}), {}, {} FROM {from}{joins} WHERE {} ORDER BY {} LIMIT {limit}",
+        "SELECT CONCAT_WS('\\n', {}), {}, {} FROM {from}{joins} WHERE {of_dates} AND {} ORDER BY {} LIMIT {limit}",
         names.join(", "),
         volumes.0,
         volumes.1,
@@ -214,7 +235,7 @@ fn list(session: &mut Session, pair: &Pair, kind: Kind, limit: u32) -> Result<Ve
         order.join(", ")
     );
     let rows: Vec<(String, Option<i64>, Option<i64>)> =
-        session.rows(&format!("liste des écarts de {main}"), &sql, ())?;
+        session.rows(&format!("liste des écarts de {main}"), &sql, values)?;
     Ok(rows
         .into_iter()
         .map(|(key, temp_volume, main_volume)| Offender {
