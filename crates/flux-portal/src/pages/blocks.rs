@@ -137,9 +137,9 @@ pub(super) fn about(meta: &Meta) -> Markup {
                 _ => p.alerte { "⚠ Rien à comparer en " (meta.annee_n1) @if let Some(why) = &meta.sans_reference { " : " (why) } },
             }
             p {
-                span.jours { (words::number(meta.jours_avec_donnees)) " jours sur " (words::number(meta.jours)) } " avec données"
+                span.jours { (words::days_of(meta.jours_avec_donnees, meta.jours)) } " avec données"
                 @if let (Some(with), Some(days)) = (meta.jours_avec_donnees_n1, meta.jours_n1) {
-                    " ; " (meta.annee_n1) " : " (words::number(with)) " jours sur " (words::number(days))
+                    " ; " (meta.annee_n1) " : " (words::days_of(with, days))
                 }
                 @if let Some(day) = meta.donnees_jusqu_au { " · données jusqu'au " (words::date(day)) }
             }

@@ -139,6 +139,7 @@ pub(super) fn stays(stays: &Stays) -> Drawing {
         } else {
             stay.nb_nuits.to_string()
         },
+        name: words::name(&stay.duree),
         first: share(&stays.francais, &stay.duree),
         second: share(&stays.internationaux, &stay.duree),
     };

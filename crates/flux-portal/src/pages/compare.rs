@@ -41,7 +41,7 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
             @for (side, meta) in [("A", &a.meta), ("B", &b.meta)] {
                 p {
                     strong { (side) " : " (words::name(&meta.zone)) } " · " (words::dates(meta.debut, meta.fin)) " · "
-                    (words::number(meta.jours_avec_donnees)) " jours sur " (words::number(meta.jours)) " avec données"
+                    (words::days_of(meta.jours_avec_donnees, meta.jours)) " avec données"
                     @if provisional(meta) { " · " span.hachure aria-hidden="true" {} " données provisoires" }
                 }
             }
@@ -88,7 +88,7 @@ fn files(context: &Context<'_>, filters: &Filters, (list, drawing): (&str, &str)
 /// What is to be known of two lists before their numbers.
 fn said(a: &Meta, b: &Meta) -> Option<String> {
     let days =
-        |side, meta: &Meta| format!("{side} : {} jours sur {} avec données", meta.jours_avec_donnees, meta.jours);
+        |side, meta: &Meta| format!("{side} : {} avec données", words::days_of(meta.jours_avec_donnees, meta.jours));
     let whole = |meta: &Meta| meta.jours_avec_donnees == meta.jours;
     let alike = alike(a, b);
     let warning = if alike { "" } else { ". ⚠ Évolutions à lire avec prudence" };

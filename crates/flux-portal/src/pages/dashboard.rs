@@ -106,9 +106,11 @@ pub(super) fn keys(
         ],
     };
     let api = "/api/infographie/infographie_indicateurs_cles";
-    let files: Vec<Link> = [("CSV", "csv"), ("Excel", "xlsx")]
+    let mut files: Vec<Link> = [("CSV", "csv"), ("Excel", "xlsx")]
         .map(|(kind, format)| (kind, filters.address(context, api, &[("format", format)])))
         .into();
+    let of = [("visiteurs", visitors_name(visitors))];
+    files.push(("SVG des provenances", filters.address(context, "/graphiques/provenances.svg", &of)));
     html! {
         section.cles aria-labelledby="cles-titre" {
             h2 id="cles-titre" { "Chiffres clés" }
@@ -149,8 +151,9 @@ fn stays_block<'a>(context: &Context<'_>, filters: &Filters, figures: &Indicator
             Visitors::Touristes,
         ),
         note: Some(format!(
-            "Part des séjours de chaque durée ; source : {}, {} jours sur {}.",
-            figures.stays.source.table, figures.stays.source.jours_avec_donnees, meta.jours
+            "Part des séjours de chaque durée ; source : {}, {}.",
+            figures.stays.source.table,
+            words::days_of(figures.stays.source.jours_avec_donnees, meta.jours)
         )),
     }
 }
@@ -211,7 +214,7 @@ fn origin_block<'a>(
 /// What is to be known of one list.
 fn said(meta: &Meta) -> Option<String> {
     let part = (meta.jours_avec_donnees < meta.jours)
-        .then(|| format!("{} jours sur {} avec données.", meta.jours_avec_donnees, meta.jours));
+        .then(|| format!("{} avec données.", words::days_of(meta.jours_avec_donnees, meta.jours)));
     let said: Vec<String> = [part, unequal(meta).map(|why| format!("⚠ {why}"))].into_iter().flatten().collect();
     (!said.is_empty()).then(|| said.join(" "))
 }

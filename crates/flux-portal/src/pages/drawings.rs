@@ -45,6 +45,12 @@ pub(super) fn communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     Ok(charts::communes(&answer.value, &answer.meta, limit, usize::MAX).standalone().into_bytes())
 }
 
+pub(super) fn origins(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
+    let answer = model::key_figures(context.session, &question, context.version)?;
+    Ok(charts::origins(&answer.value, visitors).standalone().into_bytes())
+}
+
 pub(super) fn stays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let question = context.parameters.question()?;
     let answer = model::lengths(context.session, &question, context.version)?;

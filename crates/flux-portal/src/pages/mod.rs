@@ -86,6 +86,7 @@ pub(crate) const FILES: &[File] = &[
     drawing("/graphiques/pays.svg", drawings::pays),
     drawing("/graphiques/communes.svg", drawings::communes),
     drawing("/graphiques/sejours.svg", drawings::stays),
+    drawing("/graphiques/provenances.svg", drawings::origins),
     drawing("/graphiques/comparer_jours.svg", drawings::faced_days),
     drawing("/graphiques/comparer_departements.svg", drawings::faced_departements),
     drawing("/graphiques/comparer_regions.svg", drawings::faced_regions),

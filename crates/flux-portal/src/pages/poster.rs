@@ -203,7 +203,7 @@ impl Poster {
             format!("Fréquentation touristique {dates}")
         };
         pen.text((MARGIN, 94.0), Anchor::Start, (14.0, "ch-ink"), &fitted(&period, 14.0, room));
-        let mut known = format!("{} jours sur {} avec données", meta.jours_avec_donnees, meta.jours);
+        let mut known = format!("{} avec données", words::days_of(meta.jours_avec_donnees, meta.jours));
         if provisional(meta) {
             known += &format!(" · données provisoires ({} du volume)", words::percent(meta.provisoire_pct));
         }

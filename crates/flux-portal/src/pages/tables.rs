@@ -11,7 +11,7 @@ use crate::list::{self, Row};
 use crate::model::{self, Answer};
 use crate::pages::blocks::{Link, Table, about, links};
 use crate::pages::filters::Filters;
-use crate::pages::{Content, charts, empty, frame, origin};
+use crate::pages::{Content, charts, empty, frame, origin, words};
 
 const ALL: [(Visitors, Breakdown); 6] = [
     (Visitors::Touristes, Breakdown::Departements),
@@ -34,7 +34,7 @@ pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
     let figures = model::key_figures(context.session, &question, context.version)?;
     let rankings = rankings(context, &filters)?;
     let communes = model::communes(context.session, &question, context.version)?;
-    let source = |table: &str, with: u64, days: u64| html! { p.doux { "Source : " code { (table) } ", " (with) " jours sur " (days) "." } };
+    let source = |table: &str, with: u64, days: u64| html! { p.doux { "Source : " code { (table) } ", " (words::days_of(with, days)) "." } };
     let of_meta = |meta: &flux_core::figures::meta::Meta| {
         html! { @for one in &meta.sources { (source(one.table, one.jours_avec_donnees, meta.jours)) } }
     };

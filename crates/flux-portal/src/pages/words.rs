@@ -81,6 +81,11 @@ pub(super) fn days(count: u64) -> String {
     if count < 2 { format!("{count} jour") } else { format!("{} jours", number(count)) }
 }
 
+/// `12 jours sur 31`
+pub(super) fn days_of(with: u64, all: u64) -> String {
+    format!("{} sur {}", days(with), number(all))
+}
+
 /// Names are stored in capitals: `HAUTE VALLÉE` reads better as `Haute Vallée`. One that is not all capitals stays.
 pub(super) fn name(stored: &str) -> String {
     const SMALL: [&str; 19] = [
@@ -130,6 +135,10 @@ mod tests {
         assert_eq!(dates(day("2025-07-05"), day("2025-08-31")), "du 5 juillet au 31 août 2025");
         assert_eq!(dates(day("2024-12-21"), day("2025-03-01")), "du 21 décembre 2024 au 1er mars 2025");
         assert_eq!(dates(day("2025-05-01"), day("2025-05-01")), "le 1er mai 2025");
+        assert_eq!(
+            (days_of(1, 1_096), days_of(2, 31)),
+            ("1 jour sur 1\u{202f}096".into(), "2 jours sur 31".to_owned())
+        );
         for (stored, shown) in [
             ("PAYS D'AURILLAC", "Pays d'Aurillac"),
             ("AUVERGNE-RHÔNE-ALPES", "Auvergne-Rhône-Alpes"),

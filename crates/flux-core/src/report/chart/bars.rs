@@ -8,6 +8,8 @@ use crate::report::chart::ranking::value;
 pub struct Column {
     /// Below the columns: short.
     pub label: String,
+    /// The same in words: `1 nuit`.
+    pub name: String,
     /// `None` without data.
     pub first: Option<f64>,
     /// Of the second series.
@@ -50,8 +52,7 @@ pub fn columns(title: &str, (first, second): (&str, &str), axis: &str, classes: 
     for (index, class) in classes.iter().enumerate() {
         let middle = left + step * (index as f64 + 0.5);
         let (a, b) = (class.first.unwrap_or(0.0) * scale, class.second.unwrap_or(0.0) * scale);
-        let title =
-            format!("{} {axis} : {first} {}, {second} {}", class.label, tenth(class.first), tenth(class.second));
+        let title = format!("{} : {first} {}, {second} {}", class.name, tenth(class.first), tenth(class.second));
         pen.titled_rect((middle - bar, foot - a), (bar, a), "ch-now", &title);
         pen.titled_rect((middle + 0.5, foot - b + 0.5), (bar - 1.0, b - 0.5), "ch-other", &title);
         pen.text((middle, foot + 13.0), Anchor::Middle, (10.5, "ch-ink"), &class.label);
@@ -128,9 +129,10 @@ mod tests {
 
     #[test]
     fn spreads_and_parts_are_said() {
-        let class = |label: &str, first, second| Column { label: label.into(), first, second };
+        let class =
+            |label: &str, first, second| Column { label: label.into(), name: format!("{label} nuit"), first, second };
         let drawing = columns("t", ("Français", "Internationaux"), "nuits", &[class("1", Some(40.0), None)]);
-        assert_eq!(drawing.description, "1 nuits : Français 40,0 %, Internationaux –.");
+        assert_eq!(drawing.description, "1 nuit : Français 40,0 %, Internationaux –.");
         // 166 pixels for 40 % in steps of 10 %
         assert!(drawing.standalone().contains("height=\"166.0\""), "{}", drawing.standalone());
         let part = |name: &str, value| Part { name: name.into(), value };

@@ -4,7 +4,7 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::report::chart::pen::{Anchor, Drawing, Pen, text_width};
 use crate::report::chart::ranking::Legend;
-use crate::report::number;
+use crate::report::{number, plural};
 
 /// A day.
 #[derive(Debug, Clone)]
@@ -209,13 +209,15 @@ fn said(days: &[Day], legend: &Legend, unit: &str, peak: Option<(usize, u64)>) -
     let (Some(first), Some(last), Some((at, value))) = (days.first(), days.last(), peak) else {
         return format!("{} : aucune donnée.", legend.now);
     };
-    let (with, all) = (days.iter().filter(|day| day.now.is_some()).count(), days.len());
+    let (with, all) = (days.iter().filter(|day| day.now.is_some()).count() as u64, days.len() as u64);
     let least = days.iter().filter_map(|day| day.now.map(|value| (value, day.date))).min();
     let least = least.map(|(value, day)| format!(", minimum {} le {}", number(value), short(day))).unwrap_or_default();
     let text = format!(
-        "{unit} par jour du {} au {} : {with} jours avec données sur {all}, maximum {} le {}{least}",
+        "{unit} par jour du {} au {} : {} avec données sur {}, maximum {} le {}{least}",
         short(first.date),
         short(last.date),
+        plural(with, "jour", "jours"),
+        number(all),
         number(value),
         short(days[at].date)
     );
