@@ -150,7 +150,7 @@ fn feasts_are_those_of_each_year() {
     }
     // Of Easter 2024 only the Monday has data.
     let remark = indicator(&answer, "nuitees_weekend_paques")["remarque"].clone();
-    assert_eq!(remark, "N−1 : 1 jours avec données sur 3");
+    assert_eq!(remark, "N−1 : 1 jour avec données sur 3");
     assert_eq!(indicator(&answer, "nuitees_weekend_ascension")["remarque"], Value::Null);
 }
 

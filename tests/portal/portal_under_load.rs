@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use flux_test::Server;
+use flux_test::mysql::Conn;
+use flux_test::mysql::prelude::Queryable;
+use flux_test::{Server, TestDb};
 use support::diag::NUITEE;
 use support::served::{Answer, Served, TOKEN, database, encoded, fill, read};
 
@@ -246,4 +248,83 @@ fn an_import_leaves_the_answers_that_are_kept_and_a_migration_does_not() {
     assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE date = '2025-09-01'"), "1");
     sleep(Duration::from_millis(1_200));
     assert_ne!(again()["meta"]["version_des_donnees"], first["meta"]["version_des_donnees"]);
+}
+
+fn locked(db: &TestDb, statement: &str) -> Conn {
+    let mut holder = db.conn();
+    holder.query_drop(statement).unwrap();
+    holder
+}
+
+/// What was read for one answer is not read again for another one of the same data.
+#[test]
+fn answers_share_what_was_read_as_long_as_it_is_so() {
+    let db = database();
+    let served = Served::new(&db, &[], &["--statement-limit", "2"]);
+    let list = |kind: &str, more: &str| {
+        let question = "annee=2025&periode=vacances_ete&zone=CABA";
+        served.api(&format!("/api/infographie/infographie_{kind}_touristes?{question}{more}"))
+    };
+    // The state of the data is known for certain some seconds after the last change.
+    sleep(Duration::from_secs(4));
+    let all = list("departements", "").expect(200).json();
+    let mut holder = locked(&db, "LOCK TABLES fact_nuitees_departements WRITE");
+    // Nobody else can read the table now.
+    let first = list("departements", "&limit=1").expect(200).json();
+    assert_eq!((&first["data"][0], &first["total"]), (&all["data"][0], &all["total"]));
+    let regions = list("regions", "").expect(200).json();
+    assert_eq!(regions["total"], all["total"]);
+    assert_eq!(list("departements", "&compare_annee=2023").status, 503, "2023 was never read");
+    holder.query_drop("UNLOCK TABLES").unwrap();
+    db.exec(
+        "UPDATE fact_nuitees_departements SET volume = volume + 1000 WHERE date = '2025-07-10' AND id_zone = 2 \
+         AND id_provenance = 2 AND id_categorie = 1 AND id_departement = 1",
+    );
+    sleep(Duration::from_millis(1_200));
+    let total = |answer: &serde_json::Value| answer["total"].as_u64().unwrap();
+    assert_eq!(total(&list("departements", "&limit=2").expect(200).json()), total(&all) + 1_000);
+}
+
+/// Beside a run that writes, answers are worked out one after the other, and sessions do not wait for them.
+#[test]
+fn beside_a_writer_answers_stand_in_line_and_sessions_do_not() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let asked = |list: &str| {
+        let mut stream = served.connect();
+        let path = format!("/api/infographie/infographie_{list}?annee=2025&periode=vacances_ete&zone=CABA");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Api-Key: {TOKEN}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let answers_soon = |stream: &TcpStream| {
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        stream.peek(&mut [0]).is_ok()
+    };
+    for writing in [false, true] {
+        let _writer = writing.then(|| locked(&db, "DO GET_LOCK(CONCAT('flux:', DATABASE()), 1)"));
+        sleep(Duration::from_millis(1_200));
+        served.api("/api/filters/filters_mysql").expect(200);
+        let mut holder = locked(&db, "LOCK TABLES fact_diurnes_pays WRITE");
+        let (mut first, mut second) = (asked("pays_excursionnistes"), {
+            sleep(Duration::from_millis(500));
+            asked(if writing { "pays_touristes" } else { "duree_sejour" })
+        });
+        assert!(!answers_soon(&first));
+        assert_eq!(answers_soon(&second), !writing, "writing: {writing}");
+        // A session that nobody has asked for yet is looked up meanwhile.
+        let cookie = format!("flux_portail={}", if writing { "a" } else { "b" }.repeat(64));
+        let begun = Instant::now();
+        served.send("GET", "/login", &[("Cookie", &cookie)], "").expect(200);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        holder.query_drop("UNLOCK TABLES").unwrap();
+        for stream in [&mut first, &mut second] {
+            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            // Whoever stood in line for long was told to come again.
+            let status = read(stream).status;
+            assert!(status == 200 || (writing && status == 503), "{status}");
+        }
+        // Another state of the data, so that nothing is kept of this one.
+        db.exec("UPDATE fact_diurnes_pays SET volume = volume + 1 WHERE date = '2025-07-10'");
+    }
 }

@@ -23,6 +23,7 @@ jours employés, ceux qui ont des données et la part provisoire. Sans PORTAL_PU
 Se place derrière nginx, Apache ou Caddy, ou sert TLS lui-même avec --tls-cert et --tls-key : voir docs/portail.md.
 Compte de base à part : DB_USER_PORTAL, DB_PASSWORD_PORTAL … (SELECT sur les tables, écriture sur
 flux_portal_sessions et users.last_login).
+Tant qu'un outil écrit dans la base, calcule une réponse à la fois, avec des repos : l'import garde le serveur.
 /healthz dit que le programme vit, /readyz que la base répond. Une base arrêtée puis relancée ne demande rien.
 Coût : --connections connexions à la base, chaque lecture limitée à --statement-limit secondes ; environ 60 Mio.
 S'arrête sur SIGTERM ou SIGINT, après avoir fini les demandes en cours.

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::get;
+use axum::routing::{any, get};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
@@ -21,11 +21,12 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::api::ENDPOINTS;
+use crate::api::{CLOSED, ENDPOINTS};
 use crate::caller::Sessions;
 use crate::config::{Config, Rate};
 use crate::failure::Failure;
 use crate::journal::Journal;
+use crate::memory::Remembered;
 use crate::pages::{FILES, PAGES, assets};
 use crate::pool::{Pool, Stamp};
 use crate::throttle::Throttle;
@@ -62,6 +63,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) pool: Pool,
     kept: Cache<Key, Arc<Kept>>,
+    remembered: Remembered,
     sessions: Sessions,
     throttle: Throttle,
     passwords: Semaphore,
@@ -85,6 +87,7 @@ impl App {
                 })
                 .time_to_idle(IDLE)
                 .build(),
+            remembered: Remembered::new(),
             sessions: Sessions::new(),
             throttle: Throttle::new(),
             passwords: Semaphore::new(PASSWORDS),
@@ -126,6 +129,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         router = router.route(asset.path, get(|| async { asset.response() }));
     }
     let inner = router
+        .route(CLOSED, any(answers::closed))
         .route("/", get(entry::home))
         .route("/login", get(entry::form).post(entry::login))
         .route("/login.php", get(entry::form).post(entry::login))
@@ -192,7 +196,7 @@ mod tests {
         described.extend(cells(&page, "Pages et fichiers"));
         let routes = ENDPOINTS.iter().map(|endpoint| endpoint.path).chain(PAGES.iter().map(|page| page.path));
         let routes = routes.chain(FILES.iter().map(|file| file.path)).chain(assets::ALL.iter().map(|asset| asset.path));
-        let routes = routes.chain(["/", "/login", "/logout", "/healthz", "/readyz"]);
+        let routes = routes.chain(["/", "/login", "/logout", "/healthz", "/readyz", "/api/shared-spaces/…"]);
         assert_eq!(described, routes.map(str::to_owned).collect());
     }
 

@@ -2,7 +2,7 @@
 //! `flux_core::figures`; what is here is how they are asked for, who may, and how they are given.
 //!
 //! 1. `image`, `config`, `failure`, `net`
-//! 2. `pool`, `model`, `ask`
+//! 2. `courtesy`, `pool`, `memory`, `model`, `ask`
 //! 3. [`password`], `throttle`, `session`, `caller`
 //! 4. `list`, `api`, `pages`
 //! 5. `journal`, `app`, `connection`, [`serve`]
@@ -14,10 +14,12 @@ mod ask;
 mod caller;
 mod config;
 mod connection;
+mod courtesy;
 mod failure;
 mod image;
 mod journal;
 mod list;
+mod memory;
 mod model;
 mod net;
 mod pages;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use flux_core::db::{Database, Session};
 use flux_core::figures::version::Version;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
+use crate::courtesy::{Courtesy, Pace};
 use crate::failure::Failure;
 
 /// How long a request waits for its turn.
@@ -34,17 +35,27 @@ struct Known {
 /// The way to the database.
 pub(crate) struct Pool {
     pub(crate) database: Database,
-    turns: Arc<Semaphore>,
+    /// Turns of answers, which look at many rows.
+    answers: Arc<Semaphore>,
+    /// How many there are.
+    all: u32,
+    /// Turns of what takes no time, sessions and accounts, so that it never waits behind an answer.
+    brief: Arc<Semaphore>,
+    courtesy: Arc<Courtesy>,
     stamp: RwLock<Option<(Instant, Stamp)>>,
     known: Arc<Mutex<Known>>,
 }
 
 impl Pool {
     pub(crate) fn new(database: Database, connections: usize) -> Self {
-        Self { database, turns: Arc::new(Semaphore::new(connections)), stamp: RwLock::default(), known: Arc::default() }
+        let all = u32::try_from(connections.saturating_sub(1).max(1)).unwrap_or(1);
+        let answers = Arc::new(Semaphore::new(all as usize));
+        let brief = if connections > 1 { Arc::new(Semaphore::new(1)) } else { answers.clone() };
+        let courtesy = Arc::new(Courtesy::new(database.clone()));
+        Self { database, answers, all, brief, courtesy, stamp: RwLock::default(), known: Arc::default() }
     }
 
-    /// Runs `work` on a connection, when its turn comes.
+    /// Runs `work`, which takes no time, on a connection, when its turn comes.
     ///
     /// # Errors
     /// Those of `work`; [`Failure::Unavailable`] when no turn comes, or no connection.
@@ -52,16 +63,33 @@ impl Pool {
         &self,
         work: impl FnOnce(&mut Session) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let busy = || Failure::Unavailable("le portail est saturé".into());
-        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned());
-        let turn = turn.await.map_err(|_| busy())?.map_err(|_| busy())?;
-        let database = self.database.clone();
+        let (turn, database) = (turn(&self.brief, 1).await?, self.database.clone());
         blocking(move || {
             let _turn = turn;
-            let mut session = database.session()?;
-            let result = work(&mut session);
-            if !result.as_ref().is_err_and(Failure::is_of_database) {
-                database.give_back(session);
+            on(&database, work)
+        })
+        .await
+    }
+
+    /// Works an answer out, when its turn comes: beside a run that writes to the database, when nobody else works one out.
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub(crate) async fn answer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Session, &Arc<Pace>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let turn = turn(&self.answers, if self.courtesy.is_due() { self.all } else { 1 }).await?;
+        let (database, pace) = (self.database.clone(), Arc::new(Pace::new(self.courtesy.clone())));
+        // The turn lasts until the work is done, whether or not somebody still waits for it, and until the rest after it is over.
+        blocking(move || {
+            let result = on(&database, |session| work(session, &pace));
+            let rest = pace.owed();
+            if !rest.is_zero() {
+                tokio::spawn(async move {
+                    tokio::time::sleep(rest).await;
+                    drop(turn);
+                });
             }
             result
         })
@@ -81,7 +109,7 @@ impl Pool {
         if let Some(stamp) = self.fresh() {
             return Ok(stamp);
         }
-        let database = self.database.clone();
+        let (database, courtesy) = (self.database.clone(), self.courtesy.clone());
         let read = blocking(move || {
             let mut session = match known.session.take() {
                 Some(session) => session,
@@ -91,6 +119,7 @@ impl Pool {
                 }
             };
             let version = Version::read(&mut session)?;
+            courtesy.look(&mut session);
             known.session = Some(session);
             Ok(Stamp { version, generation: known.generation })
         });
@@ -109,6 +138,23 @@ impl Pool {
         let stamp = self.stamp.read().unwrap_or_else(PoisonError::into_inner);
         stamp.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, stamp)| stamp.clone())
     }
+}
+
+/// Runs `work` on a connection, which is kept for the next one unless it may have come to harm.
+fn on<T>(database: &Database, work: impl FnOnce(&mut Session) -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut session = database.session()?;
+    let result = work(&mut session);
+    if !result.as_ref().is_err_and(Failure::is_of_database) {
+        database.give_back(session);
+    }
+    result
+}
+
+/// So many turns at once, when they come.
+async fn turn(turns: &Arc<Semaphore>, count: u32) -> Result<OwnedSemaphorePermit, Failure> {
+    let busy = || Failure::Unavailable("le portail est saturé".into());
+    let turn = tokio::time::timeout(PATIENCE, turns.clone().acquire_many_owned(count));
+    turn.await.map_err(|_| busy())?.map_err(|_| busy())
 }
 
 /// Runs `work` where waiting holds nobody up.

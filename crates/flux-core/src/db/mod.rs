@@ -27,7 +27,7 @@ pub(crate) use lock::{NamedLock, holder};
 pub(crate) use node::Cluster;
 use node::Nodes;
 use retry::Budget;
-pub use session::Session;
+pub use session::{Kept, Memory, Session};
 
 /// Which of the two families of servers this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

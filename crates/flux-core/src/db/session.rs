@@ -1,7 +1,10 @@
 //! One connection: statements, reads, one snapshot for several of them; what runs is cancelled by a signal.
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::fmt;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use mysql::prelude::{FromRow, Queryable};
 use mysql::{Conn, FromRowError, Params, Row};
@@ -12,6 +15,21 @@ use crate::db::{Linked, exclusive, identity};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::signals;
+
+/// A value of some type.
+pub type Kept = Arc<dyn Any + Send + Sync>;
+
+/// What was worked out of one state of the data, for whoever asks for the same while it lasts.
+pub trait Memory: fmt::Debug + Send + Sync {
+    /// What is kept under this key.
+    fn recall(&self, key: &str) -> Option<Kept>;
+
+    /// Keeps a value that takes about so many bytes, perhaps.
+    fn keep(&self, key: &str, value: Kept, bytes: usize);
+
+    /// Comes after each reading of what was not kept: the moment to let others go first.
+    fn give_way(&self, session: &mut Session);
+}
 
 /// One connection with our session settings. Closed on drop; an open transaction is then rolled back by the server.
 #[derive(Debug)]
@@ -24,6 +42,8 @@ pub struct Session {
     node: usize,
     /// Statements of the snapshot with their rows, where they are remembered.
     read: Option<HashMap<String, Vec<Row>>>,
+    /// What was worked out of the state that is read here, where it is remembered.
+    memory: Option<Arc<dyn Memory>>,
 }
 
 /// Whether this is one of our connections.
@@ -60,7 +80,7 @@ impl Session {
         signals::on_stop(cancel_statements);
         let Linked { conn, server } = linked;
         let known = Known::new((server, conn.connection_id()), &node.opts, node.flavour, conn.as_raw_fd());
-        Self { known, conn, packet: node.packet, node: node.at, read: None }
+        Self { known, conn, packet: node.packet, node: node.at, read: None, memory: None }
     }
 
     pub(super) fn node(&self) -> usize {
@@ -186,18 +206,39 @@ impl Session {
         Ok(self.rows(doing, sql, params)?.into_iter().next())
     }
 
-    /// [`Session::snapshot`] that remembers what was read: a statement that comes again has the rows that it had, whoever asks. For
-    /// answers that are put together from parts which look at the same figures.
+    /// Runs `read`, within a snapshot, and remembers what was read: a statement that comes again has the rows that it had, whoever asks,
+    /// and what `memory` has of this state of the data is not read at all. For answers that are put together from parts which look at
+    /// the same figures.
+    pub fn remembering<T>(&mut self, memory: Arc<dyn Memory>, read: impl FnOnce(&mut Self) -> T) -> T {
+        (self.read, self.memory) = (Some(HashMap::new()), Some(memory));
+        let result = read(self);
+        (self.read, self.memory) = (None, None);
+        result
+    }
+
+    /// What `read` works out, unless the memory has it under this key, which names all that it hangs on beside the data. `bytes` says
+    /// about how much a value takes.
     ///
     /// # Errors
-    /// As [`Session::snapshot`].
-    pub fn remembering_snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.snapshot(|session| {
-            session.read = Some(HashMap::new());
-            let result = read(session);
-            session.read = None;
-            result
-        })
+    /// Those of `read`.
+    pub(crate) fn once<T: Any + Send + Sync>(
+        &mut self,
+        key: &str,
+        bytes: impl FnOnce(&T) -> usize,
+        read: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<Arc<T>> {
+        let Some(memory) = self.memory.clone() else { return read(self).map(Arc::new) };
+        if let Some(known) = memory.recall(key).and_then(|known| known.downcast().ok()) {
+            return Ok(known);
+        }
+        // Of its statements nothing else is left to ask.
+        let statements = self.read.take();
+        let result = read(self);
+        memory.give_way(self);
+        self.read = statements;
+        let value = Arc::new(result?);
+        memory.keep(key, value.clone(), bytes(&value));
+        Ok(value)
     }
 
     /// Runs `read` in one snapshot that nothing can write to: all its statements see the rows of one moment.

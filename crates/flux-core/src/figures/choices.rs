@@ -1,6 +1,7 @@
 //! What can be asked for: the years that have data, the periods of each, the zones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -43,6 +44,18 @@ pub struct Dates {
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
 pub fn choices(session: &mut Session) -> Result<Choices> {
+    Ok(Arc::unwrap_or_clone(session.once("choix", Choices::bytes, read)?))
+}
+
+impl Choices {
+    /// Memory that they take, about.
+    fn bytes(&self) -> usize {
+        let periods: usize = self.periodes.iter().map(|(_, periods)| periods.len()).sum();
+        periods * 128 + self.zones.len() * 256
+    }
+}
+
+fn read(session: &mut Session) -> Result<Choices> {
     let (mut annees, mut dates) = (BTreeSet::new(), Dates::default());
     for table in [Visitors::Touristes, Visitors::Excursionnistes].map(Visitors::table) {
         let doing = format!("dates de {table}");

@@ -1,6 +1,8 @@
 //! Volumes by day and provenance of one zone: what every total, weekend, Saturday, peak and curve is worked out from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use mysql::Value;
@@ -54,10 +56,15 @@ impl Daily {
         scope: &Scope,
         visitors: Visitors,
         days: &BTreeSet<NaiveDate>,
-    ) -> Result<Self> {
+    ) -> Result<Arc<Self>> {
         if days.is_empty() {
-            return Ok(Self::default());
+            return Ok(Arc::default());
         }
+        let key = format!("{} {} {}", visitors.table(), scope.zone_key(), spans(days));
+        session.once(&key, Self::bytes, |session| Self::read(session, scope, visitors, days))
+    }
+
+    fn read(session: &mut Session, scope: &Scope, visitors: Visitors, days: &BTreeSet<NaiveDate>) -> Result<Self> {
         let (table, ids) = (visitors.table(), scope.ids);
         // Each day is named, so that the natural key leads to the very rows.
         let sql = format!(
@@ -83,6 +90,11 @@ impl Daily {
             of_day.provisoire += provisional;
         }
         Ok(Self(daily))
+    }
+
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize {
+        self.0.len() * 48
     }
 
     /// The volume of a day; `None` without data.
@@ -124,9 +136,31 @@ impl Daily {
     }
 }
 
+/// The days as they follow each other: `2025-04-19..2025-04-21,2025-05-01..2025-05-01,`
+fn spans(days: &BTreeSet<NaiveDate>) -> String {
+    let (mut text, mut last) = (String::new(), None::<NaiveDate>);
+    let end = |text: &mut String, day: Option<NaiveDate>| day.map(|day| write!(text, "{day},"));
+    for day in days {
+        if last.and_then(|last| last.succ_opt()) != Some(*day) {
+            end(&mut text, last);
+            let _ = write!(text, "{day}..");
+        }
+        last = Some(*day);
+    }
+    end(&mut text, last);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_name_every_day_and_no_other() {
+        let of = |days: &[&str]| spans(&days.iter().map(|day| day.parse().unwrap()).collect());
+        assert_eq!(of(&[]), "");
+        assert_eq!(of(&["2025-02-28", "2025-03-01", "2025-03-03"]), "2025-02-28..2025-03-01,2025-03-03..2025-03-03,");
+    }
 
     fn daily(days: &[(&str, u64, u64)]) -> Daily {
         let volume = |francais, internationaux| Volume { francais, internationaux, provisoire: 0 };

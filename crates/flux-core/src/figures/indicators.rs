@@ -1,6 +1,7 @@
 //! The key figures: each with a stable id, one source and one definition, in N and the years it is compared with.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::ser::SerializeMap;
@@ -17,6 +18,7 @@ use crate::figures::rankings::{Breakdown, Breakdowns, Counted};
 use crate::figures::scope::{Scope, Visitors, YEARS, Year};
 use crate::figures::source::{Coverage, Source};
 use crate::figures::stays::mean;
+use crate::report::plural;
 
 /// How a figure is worked out of what a year holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,9 +222,9 @@ pub struct Indicators {
 /// What a year holds, as far as the figures need it.
 struct Held {
     period: Option<Period>,
-    nights: Daily,
-    presences: Daily,
-    stays: Option<Lengths>,
+    nights: Arc<Daily>,
+    presences: Arc<Daily>,
+    stays: Option<Arc<Lengths>>,
     departements: Option<Counted>,
     pays: Option<Counted>,
 }
@@ -329,7 +331,7 @@ fn indicator(definition: &'static Definition, values: Vec<Value>) -> Indicator {
         indicator.dates[at] = value.date;
         if let Some((with_data, days)) = value.days.filter(|(with_data, days)| *with_data > 0 && with_data < days) {
             let name = if at == 0 { "N".to_owned() } else { format!("N−{at}") };
-            partial.push(format!("{name} : {with_data} jours avec données sur {days}"));
+            partial.push(format!("{name} : {} avec données sur {days}", plural(with_data, "jour", "jours")));
         }
     }
     indicator.remarque = (!partial.is_empty()).then(|| partial.join(" ; "));
@@ -339,7 +341,7 @@ fn indicator(definition: &'static Definition, values: Vec<Value>) -> Indicator {
 /// The stays of N and N−1, the tables of nights and presences, and the other tables behind the figures.
 fn described(session: &mut Session, held: &[Held]) -> Result<(Stays, Vec<Source>, Vec<Source>)> {
     let none = Lengths::default();
-    let stays_of = |at: usize| held.get(at).and_then(|held| held.stays.as_ref());
+    let stays_of = |at: usize| held.get(at).and_then(|held| held.stays.as_deref());
     let stays = Stays::of(session, stays_of(0).unwrap_or(&none), stays_of(1))?;
     let mut source = |table, of: &dyn Fn(&Held) -> Option<Coverage>| {
         let at = |place: usize| held.get(place).and_then(of);

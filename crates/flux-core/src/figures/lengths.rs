@@ -1,6 +1,7 @@
 //! How long tourists stay: the spread by length of stay and its mean, in N and N−1.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use mysql::Value;
@@ -56,7 +57,7 @@ pub struct Stays {
 pub fn stays(session: &mut Session, scope: &Scope) -> Result<Stays> {
     let now = Lengths::count(session, scope, scope.period())?;
     let before = scope.before().map(|period| Lengths::count(session, scope, period)).transpose()?;
-    Stays::of(session, &now, before.as_ref())
+    Stays::of(session, &now, before.as_deref())
 }
 
 impl Stays {
@@ -88,7 +89,17 @@ impl Lengths {
     ///
     /// # Errors
     /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-    pub(crate) fn count(session: &mut Session, scope: &Scope, period: &Period) -> Result<Self> {
+    pub(crate) fn count(session: &mut Session, scope: &Scope, period: &Period) -> Result<Arc<Self>> {
+        let key = format!("{TABLE} {} {}", scope.zone_key(), period.span());
+        session.once(&key, Self::bytes, |session| Self::read(session, scope, period))
+    }
+
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize {
+        self.classes.len() * 128
+    }
+
+    fn read(session: &mut Session, scope: &Scope, period: &Period) -> Result<Self> {
         let (days, ids): (Vec<NaiveDate>, _) = (period.iter().collect(), scope.ids);
         let counted = format!(
             "f.date IN {} AND f.id_zone IN {} AND f.id_provenance IN (?, ?) AND f.id_categorie = ?",

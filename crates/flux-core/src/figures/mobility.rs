@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mysql::Value;
 use serde::Serialize;
@@ -221,11 +222,13 @@ pub(crate) struct Filter {
     pub(crate) local: u32,
 }
 
+/// Name, INSEE code and volume by id of the commune.
+type Volumes = BTreeMap<u32, (String, Option<String>, u64)>;
+
 /// What one period holds.
 struct Counted {
     side: Side,
-    /// Name, INSEE code and volume by id of the commune.
-    volumes: BTreeMap<u32, (String, Option<String>, u64)>,
+    volumes: Volumes,
 }
 
 impl Filter {
@@ -295,8 +298,18 @@ impl Filter {
     }
 
     fn count(&self, session: &mut Session, period: Period) -> Result<Counted> {
+        let zones: Vec<u32> = self.zones().collect();
+        let key = format!("{} {zones:?} {} {}", self.table, self.category, period.span());
+        let Visits { days_with_data, provisional, volumes } =
+            Arc::unwrap_or_clone(session.once(&key, Visits::bytes, |session| self.read(session, &period))?);
+        let total = (days_with_data > 0).then(|| volumes.values().map(|(_, _, volume)| *volume).sum());
+        let side = Side { period, days_with_data, total, communes: volumes.len(), provisional };
+        Ok(Counted { side, volumes })
+    }
+
+    fn read(&self, session: &mut Session, period: &Period) -> Result<Visits> {
         let doing = format!("lecture de {}", self.table);
-        let days = StoredDays::of(session, self.table, &period)?;
+        let days = StoredDays::of(session, self.table, period)?;
         let (counted, known, params) = self.counted(&days);
         // Summed first: the communes are then looked up once each, and not once for each row.
         let sql = format!(
@@ -309,11 +322,24 @@ impl Filter {
         let rows: Vec<(u32, String, Option<String>, u64, u64)> = session.rows(&doing, &sql, params)?;
         let provisional = rows.iter().map(|(.., provisional)| provisional).sum();
         let days_with_data = self.days_with_data(session, &days)?;
-        let volumes: BTreeMap<_, _> =
-            rows.into_iter().map(|(id, name, insee, volume, _)| (id, (name, insee, volume))).collect();
-        let total = (days_with_data > 0).then(|| volumes.values().map(|(_, _, volume)| *volume).sum());
-        let side = Side { period, days_with_data, total, communes: volumes.len(), provisional };
-        Ok(Counted { side, volumes })
+        let volumes = rows.into_iter().map(|(id, name, insee, volume, _)| (id, (name, insee, volume))).collect();
+        Ok(Visits { days_with_data, provisional, volumes })
+    }
+}
+
+/// What the table holds of a period.
+#[derive(Debug, Clone)]
+struct Visits {
+    days_with_data: u64,
+    /// Part of the volumes that is provisional.
+    provisional: u64,
+    volumes: Volumes,
+}
+
+impl Visits {
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize {
+        self.volumes.len() * 128
     }
 }
 

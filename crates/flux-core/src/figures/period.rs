@@ -105,6 +105,11 @@ impl Period {
         self.debut.iter_days().take_while(move |day| *day <= last)
     }
 
+    /// Its days and nothing else of it, in keys of a memory.
+    pub(crate) fn span(&self) -> String {
+        format!("{}..{}", self.debut, self.fin)
+    }
+
     /// Code, or the dates of a free interval.
     pub(crate) fn name(&self) -> &str {
         if self.code.is_empty() { &self.label } else { &self.code }

@@ -164,6 +164,22 @@ fn is_total(name: &str) -> bool {
     name.is_empty() || name == "CUMUL"
 }
 
+/// What the table of a breakdown holds of a period.
+#[derive(Debug)]
+struct Stored {
+    /// Days with data.
+    days: u64,
+    /// Name, region of today, volume, provisional part of it.
+    rows: Vec<(String, String, u64, u64)>,
+}
+
+impl Stored {
+    /// Memory that it takes, about.
+    fn bytes(&self) -> usize {
+        self.rows.len() * 112
+    }
+}
+
 impl Breakdowns<'_> {
     /// Whom the breakdown counts.
     pub(crate) fn provenance(&self) -> u32 {
@@ -175,8 +191,28 @@ impl Breakdowns<'_> {
     /// # Errors
     /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
     pub(crate) fn count(&self, session: &mut Session, period: &Period) -> Result<Counted> {
-        let (scope, spec, table) = (self.scope, self.breakdown.dim().spec(), self.breakdown.table(self.visitors));
         // Regions are read with their départements, by the same statement.
+        let key = format!("{} {} {}", self.breakdown.table(self.visitors), self.scope.zone_key(), period.span());
+        let stored = session.once(&key, Stored::bytes, |session| self.read(session, period))?;
+        let mut found = Counted::default();
+        found.coverage.days = stored.days;
+        for (own, region, volume, provisional) in &stored.rows {
+            if is_total(own) {
+                continue;
+            }
+            found.coverage.volume += volume;
+            found.coverage.provisional += provisional;
+            let name = if self.breakdown == Breakdown::Regions { region } else { own };
+            // A département of no known region counts in the whole, and in no region.
+            if *volume > 0 && !name.trim().is_empty() {
+                *found.volumes.entry(name.clone()).or_default() += volume;
+            }
+        }
+        Ok(found)
+    }
+
+    fn read(&self, session: &mut Session, period: &Period) -> Result<Stored> {
+        let (scope, spec, table) = (self.scope, self.breakdown.dim().spec(), self.breakdown.table(self.visitors));
         let region = if self.breakdown == Breakdown::Pays { "''" } else { "COALESCE(d.nom_nouvelle_region, '')" };
         let days: Vec<NaiveDate> = period.iter().collect();
         let counted = format!(
@@ -198,22 +234,9 @@ impl Breakdowns<'_> {
             id = spec.id,
             dim = spec.table
         );
-        let rows: Vec<(String, String, u64, u64)> = session.rows(&doing, &sql, params)?;
-        let mut found = Counted::default();
-        found.coverage.days = days_with_data(session, table, period, &scope.keys(self.visitors, &[provenance]))?;
-        for (own, region, volume, provisional) in rows {
-            if is_total(&own) {
-                continue;
-            }
-            found.coverage.volume += volume;
-            found.coverage.provisional += provisional;
-            let name = if self.breakdown == Breakdown::Regions { region } else { own };
-            // A département of no known region counts in the whole, and in no region.
-            if volume > 0 && !name.trim().is_empty() {
-                *found.volumes.entry(name).or_default() += volume;
-            }
-        }
-        Ok(found)
+        let rows = session.rows(&doing, &sql, params)?;
+        let days = days_with_data(session, table, period, &scope.keys(self.visitors, &[provenance]))?;
+        Ok(Stored { days, rows })
     }
 }
 

@@ -172,6 +172,11 @@ impl Scope {
         self.zones().flat_map(|zone| provenances.iter().map(move |provenance| [zone, *provenance, category])).collect()
     }
 
+    /// What tells the zone from others, in keys of a memory.
+    pub(crate) fn zone_key(&self) -> String {
+        format!("{:?}", self.zones().collect::<Vec<_>>())
+    }
+
     /// Ids of the zone's stored rows.
     pub(crate) fn zones(&self) -> impl Iterator<Item = u32> + '_ {
         self.zone.rows.iter().map(|(id, _)| *id)

@@ -1,6 +1,7 @@
 //! Day by day: the volumes of a period with those of the reference period behind them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate, Weekday};
 use serde::Serialize;
@@ -72,7 +73,7 @@ impl Series {
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
 pub fn series(session: &mut Session, scope: &Scope, visitors: Visitors) -> Result<Series> {
-    let mut load = |period: &Period| -> Result<(Daily, Coverage)> {
+    let mut load = |period: &Period| -> Result<(Arc<Daily>, Coverage)> {
         let days: BTreeSet<NaiveDate> = period.iter().collect();
         let daily = Daily::load(session, scope, visitors, &days)?;
         let coverage = daily.coverage(period);
@@ -80,7 +81,7 @@ pub fn series(session: &mut Session, scope: &Scope, visitors: Visitors) -> Resul
     };
     let (now, coverage) = load(scope.period())?;
     let before = scope.before().map(&mut load).transpose()?;
-    let points = points(scope, &now, before.as_ref().map(|(daily, _)| daily));
+    let points = points(scope, &now, before.as_ref().map(|(daily, _)| daily.as_ref()));
     let source = Source::new(session, visitors.table(), coverage, before.map(|(_, coverage)| coverage))?;
     Ok(Series { points, source })
 }

@@ -66,13 +66,20 @@ impl Source {
         now: Coverage,
         before: Option<Coverage>,
     ) -> Result<Self> {
-        let sql = format!("SELECT CAST(MAX(date) AS CHAR) FROM {table}");
-        let last: Option<Option<String>> = session.first(&format!("dates de {table}"), &sql, ())?;
+        let last = session.once(
+            &format!("{table} dates"),
+            |_| 0,
+            |session| {
+                let sql = format!("SELECT CAST(MAX(date) AS CHAR) FROM {table}");
+                let last: Option<Option<String>> = session.first(&format!("dates de {table}"), &sql, ())?;
+                Ok(last.flatten().and_then(|day| day.parse::<NaiveDate>().ok()))
+            },
+        )?;
         Ok(Self {
             table,
             jours_avec_donnees: now.days,
             jours_avec_donnees_n1: before.map(|before| before.days),
-            donnees_jusqu_au: last.flatten().and_then(|day| day.parse().ok()),
+            donnees_jusqu_au: *last,
             provisoire_pct: (now.volume > 0).then(|| share(now.provisional, now.volume)),
         })
     }

@@ -56,6 +56,14 @@ pub(crate) fn lock(database: &Database) -> Result<Lock> {
     Lock::take(database)
 }
 
+/// Whether a run holds the lock of the writers, on this server or on another one.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub fn is_writing(database: &Database, session: &mut Session) -> Result<bool> {
+    Ok(lock::holding_connection(database, session)?.is_some())
+}
+
 /// Refuses a database that later tools have changed: what they keep there, these do not know.
 ///
 /// # Errors

@@ -21,8 +21,6 @@ pub(crate) enum Access {
     Readers,
     /// Whoever has logged in or has a token.
     Known,
-    /// Nobody: the old portal's feature is not served.
-    Nobody,
 }
 
 /// What an answer is worked out with.
@@ -76,9 +74,8 @@ const fn figures(path: &'static str, answer: fn(&mut Context<'_>) -> Result<Docu
     Endpoint { path, access: Access::Readers, live: false, answer }
 }
 
-const fn closed(path: &'static str) -> Endpoint {
-    Endpoint { path, access: Access::Nobody, live: true, answer: |_| Err(Failure::Internal) }
-}
+/// A feature of the old portal that is not served, whatever it is asked.
+pub(crate) const CLOSED: &str = "/api/shared-spaces/{*function}";
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
@@ -105,8 +102,4 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     figures("/api/analytics/comparison_series", figures::comparison_series),
     Endpoint { path: "/api/database/tables_info", access: Access::Known, live: true, answer: state::tables },
     Endpoint { path: "/api/etat", access: Access::Readers, live: true, answer: state::state },
-    closed("/api/shared-spaces/spaces"),
-    closed("/api/shared-spaces/members"),
-    closed("/api/shared-spaces/infographics"),
-    closed("/api/shared-spaces/router"),
 ];

@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{self, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use flux_core::db::Session;
+use flux_core::figures::version::Version;
 
 use crate::api::{Access, Context, Endpoint};
 use crate::app::guard::{Framed, Who};
@@ -17,7 +17,6 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::list;
 use crate::pages::{Content, File, Frame, Page, frame};
-use crate::pool::Stamp;
 
 const JSON: &str = "application/json; charset=utf-8";
 const CSV: &str = "text/csv; charset=utf-8";
@@ -36,9 +35,6 @@ pub(crate) async fn api(
     match endpoint.access {
         Access::Readers if known || app.config.public => {}
         Access::Known if known => {}
-        Access::Nobody if known => {
-            return Err(Failure::Forbidden("les espaces partagés ne sont pas servis par ce portail".into()));
-        }
         _ => return Err(Failure::Unauthorized),
     }
     let parameters = Parameters::parse(&query.unwrap_or_default())?;
@@ -68,6 +64,15 @@ pub(crate) async fn api(
     })
     .await?;
     Ok(given(&kept, &headers))
+}
+
+/// What is not served.
+pub(crate) async fn closed(Extension(who): Extension<Who>) -> Failure {
+    if who.caller.is_known() {
+        Failure::Forbidden("les espaces partagés ne sont pas servis par ce portail".into())
+    } else {
+        Failure::Unauthorized
+    }
 }
 
 pub(crate) async fn page(
@@ -152,26 +157,32 @@ async fn kept(
     }
     let shared = app.clone();
     app.pool
-        .run(move |session: &mut Session| {
+        .answer(move |session, pace| {
             // Whoever had the turn before may have made it.
             if !live && let Some(kept) = shared.kept.get(&key) {
                 return Ok(kept);
             }
-            let Stamp { version, .. } = &stamp;
-            let made = session.remembering_snapshot(|session| {
-                Ok(make(&mut Context {
-                    session,
-                    database: &shared.pool.database,
-                    config: &shared.config,
-                    parameters: &parameters,
-                    version,
-                }))
-            })??;
+            let (made, known) = session.snapshot(|session| {
+                // Once more: the data may have changed since the stamp was read.
+                let seen = Version::read(session)?;
+                let (memory, known) = shared.remembered.of(&stamp, &seen, pace);
+                let made = session.remembering(memory, |session| {
+                    make(&mut Context {
+                        session,
+                        database: &shared.pool.database,
+                        config: &shared.config,
+                        parameters: &parameters,
+                        version: &seen,
+                    })
+                });
+                Ok((made, known))
+            })?;
+            let made = made?;
             let tag = blake3::hash(&made.bytes).to_hex()[..32].to_owned();
             let bytes = Bytes::from(made.bytes);
             let kept =
                 Arc::new(Kept { content_type: made.content_type, file: made.file, title: made.title, bytes, tag });
-            if !live && version.settled {
+            if !live && known {
                 shared.kept.insert(key, kept.clone());
             }
             Ok(kept)
@@ -182,10 +193,9 @@ async fn kept(
 /// The answer, or that the caller has it already.
 fn given(kept: &Kept, headers: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", kept.tag);
-    let has_it = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|tags| tags.to_str().ok())
-        .is_some_and(|tags| tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+    let has_it = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).is_some_and(|tags| {
+        tags.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    });
     let mut response = if has_it {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
