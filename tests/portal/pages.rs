@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fantoccini::key::Key;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use support::browser::{Driver, Look, axe};
 use support::served::{Served, TOKEN, database, encoded};
 
-const PASSWORD: &str = "un mot de passe assez long";
+pub(crate) const PASSWORD: &str = "un mot de passe assez long";
 /// The zone that has two rows, in summer.
 const SUMMER: &str = "annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC";
 const PAGES: [&str; 7] = [
@@ -27,13 +28,42 @@ const PAGES: [&str; 7] = [
     "/etat",
 ];
 
+/// What the pages show in other cases: provisional data and unequal spans, two zones and two years face to face, a zone without data, a
+/// question that is refused, an address that is none.
+const CASES: [&str; 9] = [
+    "/tdb_comparaison?annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC",
+    "/dashboard?onglet=excursionnistes&debut=2025-07-01&fin=2025-08-31&compare_annee=2021&zone=CABA",
+    "/dashboard?onglet=comparer&annee_a=2025&periode_a=vacances_ete&zone_a=CABA&annee_b=2024&periode_b=vacances_ete&zone_b=CANTAL",
+    "/dashboard?onglet=comparer&visiteurs=excursionnistes&annee_a=2025&periode_a=vacances_ete&zone_a=CANTAL&annee_b=2022&periode_b=annee_complete&zone_b=CABA",
+    "/dashboard?annee=2025&periode=vacances_ete&zone=CH%C3%82TAIGNERAIE",
+    "/infographie?annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC",
+    "/tables?annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC",
+    "/dashboard?annee=2025&periode=inconnue&zone=CABA",
+    "/nulle-part",
+];
+
 /// Runs `work` in a browser that looks so, and ends the browser whatever comes of it.
-fn look<F: Future<Output = ()> + Send + 'static>(driver: &Driver, look: Look, work: impl FnOnce(Client) -> F) {
+pub(crate) fn look<F: Future<Output = ()> + Send + 'static>(
+    driver: &Driver,
+    look: Look,
+    work: impl FnOnce(Client) -> F,
+) {
     let profile = tempfile_folder();
+    look_in(driver, look, &profile, work);
+    let _ = std::fs::remove_dir_all(profile);
+}
+
+/// The same with a folder of the browser's that is there for longer.
+pub(crate) fn look_in<F: Future<Output = ()> + Send + 'static>(
+    driver: &Driver,
+    look: Look,
+    profile: &Path,
+    work: impl FnOnce(Client) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(look.capabilities(&profile));
+        builder.capabilities(look.capabilities(profile));
         let client = builder.connect(&driver.url).await.expect("a browser");
         let ended = tokio::spawn(work(client.clone())).await;
         client.close().await.expect("the browser ends");
@@ -41,10 +71,9 @@ fn look<F: Future<Output = ()> + Send + 'static>(driver: &Driver, look: Look, wo
             std::panic::resume_unwind(error.into_panic());
         }
     });
-    let _ = std::fs::remove_dir_all(profile);
 }
 
-fn tempfile_folder() -> std::path::PathBuf {
+pub(crate) fn tempfile_folder() -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("flux-browser-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -53,7 +82,7 @@ fn tempfile_folder() -> std::path::PathBuf {
     folder
 }
 
-fn driver() -> Option<Driver> {
+pub(crate) fn driver() -> Option<Driver> {
     let driver = Driver::start();
     if driver.is_none() {
         skip("chromium-driver is not installed");
@@ -61,7 +90,7 @@ fn driver() -> Option<Driver> {
     driver
 }
 
-async fn script(client: &Client, code: &str) -> Value {
+pub(crate) async fn script(client: &Client, code: &str) -> Value {
     client.execute(code, Vec::new()).await.unwrap()
 }
 
@@ -70,7 +99,7 @@ async fn path(client: &Client) -> String {
 }
 
 /// Waits until the page is at `wanted`.
-async fn arrive(client: &Client, wanted: &str) {
+pub(crate) async fn arrive(client: &Client, wanted: &str) {
     let until = Instant::now() + Duration::from_secs(30);
     while path(client).await != wanted {
         assert!(Instant::now() < until, "at {} instead of {wanted}", path(client).await);
@@ -79,12 +108,12 @@ async fn arrive(client: &Client, wanted: &str) {
 }
 
 /// Presses a key where the focus is.
-async fn press(client: &Client, keys: &str) {
+pub(crate) async fn press(client: &Client, keys: &str) {
     client.active_element().await.unwrap().send_keys(keys).await.unwrap();
 }
 
 /// Goes by Tab to the element of this id.
-async fn tab_to(client: &Client, id: &str) {
+pub(crate) async fn tab_to(client: &Client, id: &str) {
     for _ in 0..60 {
         if script(client, "return document.activeElement.id").await == id {
             return;
@@ -98,7 +127,7 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-fn with_account(db: &TestDb) -> Served {
+pub(crate) fn with_account(db: &TestDb) -> Served {
     let home = Home::new(db);
     home.tool("portal-users")
         .args(["add", "anne", "--role", "admin"])
@@ -174,15 +203,14 @@ fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
         let base = served.base();
         let how = Look { width, dark: false, script: scripts };
         look(&driver, how, move |client| async move {
-            for page in PAGES.iter().chain(&["/login", "/nulle-part", "/infographie?embed=1"]) {
+            for page in PAGES.iter().chain(&CASES).chain(&["/login", "/infographie?embed=1"]) {
                 client.goto(&format!("{base}{page}")).await.unwrap();
-                let sizes = script(
-                    &client,
-                    "const e = document.documentElement; return [e.scrollWidth, e.clientWidth, innerWidth]",
-                )
-                .await;
-                assert_eq!(sizes[2], width, "{page}");
-                assert!(sizes[0].as_u64() <= sizes[1].as_u64(), "{page} at {width}: {sizes}");
+                for more in ["", "for (const d of document.querySelectorAll('details')) d.open = true;"] {
+                    let ask = "const e = document.documentElement; return [e.scrollWidth, e.clientWidth, innerWidth]";
+                    let sizes = script(&client, &format!("{more}{ask}")).await;
+                    assert_eq!(sizes[2], width, "{page}");
+                    assert!(sizes[0].as_u64() <= sizes[1].as_u64(), "{page} at {width}: {sizes} {more}");
+                }
                 let heading = script(&client, "return document.querySelectorAll('main h1').length").await;
                 assert_eq!(heading, 1, "{page}");
             }
@@ -203,7 +231,7 @@ fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
 }
 
 /// The address, once it holds this.
-async fn url_with(client: &Client, part: &str) {
+pub(crate) async fn url_with(client: &Client, part: &str) {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         let url = client.current_url().await.unwrap();
@@ -224,7 +252,7 @@ fn axe_finds_nothing_on_any_page_light_and_dark() {
     for dark in [false, true] {
         let (base, axe) = (served.base(), axe.clone());
         look(&driver, Look { width: 1_400, dark, script: true }, move |client| async move {
-            for page in PAGES.iter().chain(&["/login", "/dashboard?annee=2025&periode=inconnue&zone=CABA"]) {
+            for page in PAGES.iter().chain(&CASES).chain(&["/login", "/infographie?embed=1"]) {
                 client.goto(&format!("{base}{page}")).await.unwrap();
                 let scheme = script(&client, "return matchMedia('(prefers-color-scheme: dark)').matches").await;
                 assert_eq!(scheme, dark, "{page}");
@@ -315,7 +343,7 @@ fn files_hold_what_is_shown_and_no_name_is_a_formula() {
     let all = served.api(&format!("/tables.csv?{SUMMER}")).expect(200).text();
     let total = nights(&db, "2025-07-05", "2025-08-31");
     assert!(all.contains(&format!("Indicateurs;Nuitées totales;{total};")), "{all}");
-    for chart in ["jours", "departements", "regions", "pays", "communes", "sejours"] {
+    for chart in ["jours", "departements", "regions", "pays", "communes", "sejours", "provenances"] {
         let answer = served.api(&format!("/graphiques/{chart}.svg?{SUMMER}")).expect(200);
         assert_eq!(answer.header("content-type").as_deref(), Some("image/svg+xml"));
         assert!(answer.text().starts_with("<svg ") && !answer.text().contains("<script"), "{chart}");

@@ -1,7 +1,7 @@
 //! A real browser: Debian's chromium and its driver, one session for each way of looking.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ impl Look {
     }
 
     /// What the driver is asked for; `profile` is a folder of its own.
-    pub fn capabilities(self, profile: &std::path::Path) -> serde_json::Map<String, Value> {
+    pub fn capabilities(self, profile: &Path) -> serde_json::Map<String, Value> {
         let scheme = if self.dark {
             "--blink-settings=preferredColorScheme=0"
         } else {
@@ -35,10 +35,18 @@ impl Look {
                 "--no-first-run", "--window-size=1400,1000", scheme, format!("--user-data-dir={}", profile.display()),
             ],
             "mobileEmulation": {"deviceMetrics": {"width": self.width, "height": 900, "pixelRatio": 1.0, "mobile": false, "touch": false}},
-            "prefs": {"profile.managed_default_content_settings.javascript": scripts},
+            "prefs": {
+                "profile.managed_default_content_settings.javascript": scripts,
+                "download.default_directory": downloads(profile),
+            },
         });
         serde_json::Map::from_iter([("goog:chromeOptions".to_owned(), options)])
     }
+}
+
+/// Where a browser with this profile saves files.
+pub fn downloads(profile: &Path) -> PathBuf {
+    profile.join("telechargements")
 }
 
 /// The driver, which starts and ends the browsers.
