@@ -8,14 +8,30 @@ use flux_core::report::chart::Legend;
 use crate::api::Context;
 use crate::failure::Failure;
 use crate::model;
-use crate::pages::blocks::{legend, provisional};
+use crate::pages::blocks::{legend, provisional, unequal};
 use crate::pages::filters::visitors;
 use crate::pages::{charts, words};
+
+/// What a file that stands alone is of.
+fn caption(meta: &Meta) -> Vec<String> {
+    let known = format!("{} avec données", words::days_of(meta.jours_avec_donnees, meta.jours));
+    let mut lines = vec![words::name(&meta.zone), words::dates(meta.debut, meta.fin), known];
+    lines.extend(unequal(meta).map(|why| format!("⚠ {why}")));
+    lines
+}
+
+fn caption_of_two(a: &Meta, b: &Meta) -> Vec<String> {
+    let side = |name: &str, meta: &Meta| {
+        let (zone, days) = (words::name(&meta.zone), words::days_of(meta.jours_avec_donnees, meta.jours));
+        [format!("{name} : {zone}, {}", words::dates(meta.debut, meta.fin)), format!("{days} avec données")]
+    };
+    [side("A", a), side("B", b)].concat()
+}
 
 pub(super) fn days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
     let answer = model::days(context.session, &question, context.version, visitors)?;
-    Ok(charts::days(&answer.value, &answer.meta, visitors, 980.0).standalone().into_bytes())
+    Ok(charts::days(&answer.value, &answer.meta, visitors, 980.0).captioned(&caption(&answer.meta)).into_bytes())
 }
 
 fn ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
@@ -24,7 +40,7 @@ fn ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, F
     let answer = model::origins(context.session, &question, context.version, (visitors, breakdown))?;
     let rows = answer.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &legend(&answer.meta), &rows);
-    Ok(drawing.standalone().into_bytes())
+    Ok(drawing.captioned(&caption(&answer.meta)).into_bytes())
 }
 
 pub(super) fn departements(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
@@ -42,19 +58,19 @@ pub(super) fn pays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
 pub(super) fn communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, limit) = (context.parameters.question()?, context.parameters.limit(10)?);
     let answer = model::communes(context.session, &question, context.version)?;
-    Ok(charts::communes(&answer.value, &answer.meta, limit, usize::MAX).standalone().into_bytes())
+    Ok(charts::communes(&answer.value, &answer.meta, limit, usize::MAX).captioned(&caption(&answer.meta)).into_bytes())
 }
 
 pub(super) fn origins(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
     let answer = model::key_figures(context.session, &question, context.version)?;
-    Ok(charts::origins(&answer.value, visitors).standalone().into_bytes())
+    Ok(charts::origins(&answer.value, visitors).captioned(&caption(&answer.meta)).into_bytes())
 }
 
 pub(super) fn stays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let question = context.parameters.question()?;
     let answer = model::lengths(context.session, &question, context.version)?;
-    Ok(charts::stays(&answer.value).standalone().into_bytes())
+    Ok(charts::stays(&answer.value).captioned(&caption(&answer.meta)).into_bytes())
 }
 
 fn of_two(context: &Context<'_>) -> Result<(Question, Question, Visitors), Failure> {
@@ -64,15 +80,15 @@ fn of_two(context: &Context<'_>) -> Result<(Question, Question, Visitors), Failu
 
 /// A file stands alone: it says what the two sides are.
 fn of_sides(a: &Meta, b: &Meta) -> Legend {
-    let side = |meta: &Meta| format!("{}, {}", words::name(&meta.zone), meta.annee);
-    Legend { now: side(a), before: side(b), provisional: provisional(a) }
+    let side = |name: &str, meta: &Meta| format!("{name} : {}, {}", words::name(&meta.zone), meta.annee);
+    Legend { now: side("A", a), before: side("B", b), provisional: provisional(a) }
 }
 
 pub(super) fn faced_days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (a, b, visitors) = of_two(context)?;
     let faced = model::faced_days(context.session, (&a, &b), context.version, visitors)?;
     let drawing = charts::days_of(&of_sides(&faced.a, &faced.b), &faced.value, visitors, 980.0);
-    Ok(drawing.standalone().into_bytes())
+    Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
 }
 
 fn faced_ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
@@ -81,7 +97,7 @@ fn faced_ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<
     let faced = model::faced_origins(context.session, (&a, &b), context.version, (visitors, breakdown))?;
     let rows = faced.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &of_sides(&faced.a, &faced.b), &rows);
-    Ok(drawing.standalone().into_bytes())
+    Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
 }
 
 pub(super) fn faced_departements(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
@@ -101,5 +117,5 @@ pub(super) fn faced_communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failu
     let limit = context.parameters.limit(10)?;
     let faced = model::faced_communes(context.session, (&a, &b), context.version)?;
     let drawing = charts::communes_of(&of_sides(&faced.a, &faced.b), &faced.value, limit, usize::MAX);
-    Ok(drawing.standalone().into_bytes())
+    Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
 }

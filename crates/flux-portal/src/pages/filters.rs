@@ -138,7 +138,7 @@ impl Filters {
             } }
             @if reference {
                 p { label for="compare_annee" { "Comparée à" } select id="compare_annee" name="compare_annee" {
-                    option value="" { "l'année précédente" }
+                    option value="" { "la précédente" }
                     @for known in &self.choices.annees { option value=(known) selected[known.to_string() == reference_year] { (known) } }
                 } }
             }

@@ -153,16 +153,16 @@ impl Poster {
         ] {
             y = self.row_of_figures(&mut pen, y, title, ids);
         }
-        let curve = charts::days(&self.days, &self.meta, Visitors::Touristes, 900.0);
+        let curve = charts::days(&self.days, &self.meta, Visitors::Touristes, 960.0);
         y = heading(&mut pen, (MARGIN, y), WIDTH, charts::days_title(Visitors::Touristes));
         y += pen.place(&curve, (MARGIN, y), WIDTH) + 14.0;
         let column = (WIDTH - 28.0) / 2.0;
         let right = MARGIN + column + 28.0;
         let legend = legend(&self.meta);
         let mut departements = self.departements.ranked(5);
-        departements.truncate(7);
+        departements.truncate(6);
         let mut pays = self.pays.ranked(5);
-        pays.truncate(7);
+        pays.truncate(6);
         let left_top =
             heading(&mut pen, (MARGIN, y), column, charts::title(Visitors::Touristes, Breakdown::Departements));
         let drawing =
@@ -207,14 +207,14 @@ impl Poster {
         if provisional(meta) {
             known += &format!(" · données provisoires ({} du volume)", words::percent(meta.provisoire_pct));
         }
-        match (meta.debut_n1, meta.fin_n1) {
-            (Some(debut), Some(fin)) => {
-                known += &format!(" · comparé à {} ({})", meta.annee_n1, words::dates(debut, fin))
-            }
-            _ => known += &format!(" · rien à comparer en {}", meta.annee_n1),
-        }
-        pen.text((MARGIN, 114.0), Anchor::Start, (11.0, "ch-soft"), &fitted(&known, 11.0, WIDTH));
+        let compared = match (meta.debut_n1, meta.fin_n1) {
+            (Some(debut), Some(fin)) => format!("Comparé à {} : {}", meta.annee_n1, words::dates(debut, fin)),
+            _ => format!("Rien à comparer en {}", meta.annee_n1),
+        };
         let mut y = 114.0;
+        pen.text((MARGIN, y), Anchor::Start, (11.0, "ch-soft"), &known);
+        y += 15.0;
+        pen.text((MARGIN, y), Anchor::Start, (11.0, "ch-soft"), &compared);
         if let Some(why) = unequal(meta) {
             y += 15.0;
             pen.text((MARGIN, y), Anchor::Start, (11.0, "ch-ink"), &format!("⚠ {why}"));
@@ -279,7 +279,7 @@ fn foot(pen: &mut Pen, meta: &Meta) {
         format!(
             "Source : Orange Flux Vision. Données jusqu'au {}. Calculé le {} (version {}).",
             meta.donnees_jusqu_au.map_or_else(|| "–".into(), words::date),
-            meta.calcule_le.get(..10).unwrap_or_default(),
+            meta.calcule_le.get(..10).and_then(|day| day.parse().ok()).map_or_else(|| "–".into(), words::date),
             meta.version_des_donnees
         ),
     ];

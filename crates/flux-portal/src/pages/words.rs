@@ -27,8 +27,13 @@ pub(super) fn figure(figure: Option<Figure>) -> String {
 /// `+12,3 %`, `−3,2 %`
 pub(super) fn change(change: Option<f64>) -> String {
     let Some(change) = change else { return "–".into() };
-    let sign = if change < 0.0 { "−" } else { "+" };
-    format!("{sign}{}{THIN}%", decimal(change.abs()))
+    let text = decimal(change.abs());
+    let sign = match text.as_str() {
+        "0,0" => "",
+        _ if change < 0.0 => "−",
+        _ => "+",
+    };
+    format!("{sign}{text}{THIN}%")
 }
 
 pub(super) fn percent(share: Option<f64>) -> String {
@@ -131,6 +136,7 @@ mod tests {
             (change(Some(-3.25)), change(Some(1234.5)), change(None)),
             ("−3,2\u{202f}%".into(), "+1\u{202f}234,5\u{202f}%".into(), "–".to_owned())
         );
+        assert_eq!((change(Some(0.0)), change(Some(-0.04))), ("0,0\u{202f}%".into(), "0,0\u{202f}%".to_owned()));
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         assert_eq!(dates(day("2025-07-05"), day("2025-08-31")), "du 5 juillet au 31 août 2025");
         assert_eq!(dates(day("2024-12-21"), day("2025-03-01")), "du 21 décembre 2024 au 1er mars 2025");

@@ -62,11 +62,26 @@ impl Drawing {
 
     /// A file of its own, on white.
     pub fn standalone(&self) -> String {
-        let (width, height) = (self.width, self.height);
+        self.captioned(&[])
+    }
+
+    /// The same under its title and these lines, which say what it is of.
+    pub fn captioned(&self, lines: &[String]) -> String {
+        let mut pen = Pen::default();
+        let mut top = 0.0;
+        if !lines.is_empty() {
+            pen.bold((0.0, 14.0), Anchor::Start, (14.0, "ch-ink"), &fitted(&self.title, 14.0, self.width));
+            for line in lines.iter().flat_map(|line| wrapped(line, 11.0, self.width)) {
+                top += 15.0;
+                pen.text((0.0, 15.0 + top), Anchor::Start, (11.0, "ch-soft"), &line);
+            }
+            top += 26.0;
+        }
+        let (width, height, head) = (self.width, self.height + top, pen.body);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" \
              role=\"img\" aria-labelledby=\"t d\" font-family=\"Inter, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif\" font-size=\"12\">\
-             <title id=\"t\">{}</title><desc id=\"d\">{}</desc><rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#ffffff\"/>{}</svg>\n",
+             <title id=\"t\">{}</title><desc id=\"d\">{}</desc><rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#ffffff\"/>{head}<g transform=\"translate(0 {top:.0})\">{}</g></svg>\n",
             escape(&self.title),
             escape(&self.description),
             self.body.replace(OWN, "c")
@@ -283,6 +298,21 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(of).sum::<f64>() * size
 }
 
+/// A text in as many lines as it needs; a word that is wider than a line is one of its own.
+fn wrapped(text: &str, size: f64, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// As much of a text as fits.
 pub fn fitted(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {
@@ -318,6 +348,20 @@ mod tests {
         }
         let own = inner.standalone();
         assert!(own.contains("<title id=\"t\">&lt;b&gt;</title>") && own.contains("url(#c-h)"), "{own}");
+    }
+
+    #[test]
+    fn a_file_says_what_it_is_of() {
+        // About 6.4 a character: two words of five fit into 70, three do not.
+        assert_eq!(wrapped("abcde abcde abcde", 11.0, 72.0), ["abcde abcde", "abcde"]);
+        let mut pen = Pen::new();
+        pen.text((0.0, 10.0), Anchor::Start, (12.0, "ch-ink"), "x");
+        let drawing = pen.finish((380.0, 100.0), "Titre", "d".into());
+        let svg = drawing.captioned(&["Zone <A>".to_owned(), "jours".to_owned()]);
+        // 100, two lines of 15, 26 for the title
+        assert!(svg.contains("viewBox=\"0 0 380 156\"") && svg.contains("translate(0 56)"), "{svg}");
+        assert!(svg.contains(">Titre</text>") && svg.contains(">Zone &lt;A&gt;</text>"), "{svg}");
+        assert!(drawing.standalone().contains("viewBox=\"0 0 380 100\""));
     }
 
     #[test]
