@@ -9,9 +9,11 @@ use flux_core::db::{Database, Session};
 use flux_core::ledger;
 
 /// So many times what it has worked, an answer rests.
-const REST: u32 = 6;
-/// The longest rest at a time.
-const LONGEST: Duration = Duration::from_secs(2);
+const REST: u32 = 4;
+/// The most that it rests in all: whoever reads is served in the end, however busy the machine is.
+const MOST: Duration = Duration::from_secs(8);
+/// How long it rests before it looks whether the run still writes.
+const STEP: Duration = Duration::from_millis(250);
 /// How long it is taken for known whether a run writes.
 const KNOWN: Duration = Duration::from_millis(50);
 
@@ -62,28 +64,37 @@ impl Pace {
         Self { courtesy, begun: Instant::now(), rested: Mutex::default() }
     }
 
-    /// Rests where courtesy is due; for a thread that may wait.
+    /// Rests as long as courtesy is due; for a thread that may wait.
     pub(crate) fn give_way(&self, session: &mut Session) {
-        if self.courtesy.look(session) {
-            let rest = self.owed();
-            std::thread::sleep(rest);
-            *self.rested.lock().unwrap_or_else(PoisonError::into_inner) += rest;
+        while self.courtesy.look(session)
+            && let Some(step) = self.step()
+        {
+            std::thread::sleep(step);
         }
     }
 
-    /// The rest that is still due; none where no run writes.
-    pub(crate) fn owed(&self) -> Duration {
-        if !self.courtesy.is_due() {
-            return Duration::ZERO;
+    /// The same without a connection, for a task.
+    pub(crate) async fn rest(&self) {
+        while let Some(step) = self.step() {
+            tokio::time::sleep(step).await;
         }
-        let rested = *self.rested.lock().unwrap_or_else(PoisonError::into_inner);
-        owed(self.begun.elapsed(), rested)
+    }
+
+    /// A part of the rest that is due, which is then taken; none where nothing is due.
+    fn step(&self) -> Option<Duration> {
+        if !self.courtesy.is_due() {
+            return None;
+        }
+        let mut rested = self.rested.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = owed(self.begun.elapsed(), *rested).min(STEP);
+        *rested += step;
+        (!step.is_zero()).then_some(step)
     }
 }
 
 /// What is due of so much time, of which so much was rest.
 fn owed(elapsed: Duration, rested: Duration) -> Duration {
-    (elapsed.saturating_sub(rested) * REST).saturating_sub(rested).min(LONGEST)
+    (elapsed.saturating_sub(rested) * REST).min(MOST).saturating_sub(rested)
 }
 
 #[cfg(test)]
@@ -97,6 +108,6 @@ mod tests {
         // 50 of work and all of their rest; then 10 more of work
         assert_eq!(owed(ms(50) * (REST + 1), ms(50) * REST), ms(0));
         assert_eq!(owed(ms(50) * (REST + 1) + ms(10), ms(50) * REST), ms(10) * REST);
-        assert_eq!((owed(ms(60_000), ms(0)), owed(ms(5), ms(10))), (LONGEST, ms(0)));
+        assert_eq!((owed(ms(60_000), ms(0)), owed(ms(60_000), MOST), owed(ms(5), ms(10))), (MOST, ms(0), ms(0)));
     }
 }

@@ -84,13 +84,10 @@ impl Pool {
         // The turn lasts until the work is done, whether or not somebody still waits for it, and until the rest after it is over.
         blocking(move || {
             let result = on(&database, |session| work(session, &pace));
-            let rest = pace.owed();
-            if !rest.is_zero() {
-                tokio::spawn(async move {
-                    tokio::time::sleep(rest).await;
-                    drop(turn);
-                });
-            }
+            tokio::spawn(async move {
+                pace.rest().await;
+                drop(turn);
+            });
             result
         })
         .await
