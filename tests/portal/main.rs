@@ -7,6 +7,7 @@ mod cleanup_old_cache;
 mod clear_cache_midnight;
 mod explained;
 mod odd_questions;
+mod odd_requests;
 mod one_figure;
 mod pages;
 mod php_portal;

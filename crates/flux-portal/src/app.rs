@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
@@ -133,7 +133,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/", get(entry::home))
         .route("/login", get(entry::form).post(entry::login))
         .route("/login.php", get(entry::form).post(entry::login))
-        .route("/logout", axum::routing::post(entry::logout))
+        .route("/logout", post(entry::logout))
+        .route("/logout.php", post(entry::logout))
         .fallback(|| async { StatusCode::NOT_FOUND })
         // Within the limit of the body, which bounds what is waited for.
         .layer(middleware::from_fn(guard::arrived))

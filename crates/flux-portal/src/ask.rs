@@ -93,6 +93,10 @@ impl Parameters {
             if value.chars().count() > longest || name.len() > LONGEST {
                 return Err(bad("un paramètre est trop long"));
             }
+            // What is no UTF-8 comes as this character.
+            if value.contains('\u{fffd}') || name.contains('\u{fffd}') {
+                return Err(bad("un paramètre n'est pas du texte"));
+            }
             if value.chars().any(|c| c.is_control()) || name.chars().any(|c| c.is_control()) {
                 return Err(bad("un paramètre contient un caractère de contrôle"));
             }
@@ -134,7 +138,7 @@ impl Parameters {
     /// # Errors
     /// [`Failure::BadRequest`] for anything but a year from 2000 to 2100.
     pub(crate) fn year(&self, name: &str) -> Result<Option<i32>, Failure> {
-        let year = |text: &str| text.parse().ok().filter(|year| YEARS.contains(year));
+        let year = |text: &str| number(text).filter(|year| text.len() == 4 && YEARS.contains(year));
         let wrong = || Failure::BadRequest(format!("{name} : une année de 2000 à 2100 est attendue"));
         self.text(name).map(|text| year(text).ok_or_else(wrong)).transpose()
     }
@@ -156,8 +160,7 @@ impl Parameters {
     /// [`Failure::BadRequest`] for anything but a number from 1 to 500.
     pub(crate) fn limit(&self, usual: usize) -> Result<usize, Failure> {
         let Some(text) = self.text("limit") else { return Ok(usual) };
-        text.parse()
-            .ok()
+        number(text)
             .filter(|limit| LIMITS.contains(limit))
             .ok_or_else(|| bad("limit : un nombre de 1 à 500 est attendu"))
     }
@@ -216,6 +219,11 @@ impl Parameters {
     }
 }
 
+/// Digits and nothing else: no sign.
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 fn bad(message: &str) -> Failure {
     Failure::BadRequest(message.into())
 }
@@ -248,6 +256,12 @@ mod tests {
             "periode=x&zone=x",
             "annee=25&periode=x&zone=x",
             "annee=2025.0&periode=x&zone=x",
+            "annee=%2B2025&periode=x&zone=x",
+            "annee=02025&periode=x&zone=x",
+            "annee=%EF%BC%92025&periode=x&zone=x",
+            "annee=2025&periode=x&zone=%C0%AF",
+            "annee=2025&periode=x&zone=%ED%A0%80",
+            "annee=2025&periode=x&zone=x&%FF=1",
             "annee=2025&periode=x&zone=",
             "debut=2025-07-01&zone=x&annee=2025&periode=x",
             "debut=2025-07-02&fin=2025-07-01&zone=x",
@@ -265,7 +279,7 @@ mod tests {
         }
         let long = format!("annee=2025&periode=x&zone={}", "é".repeat(256));
         assert!(matches!(question(&long), Err(Failure::BadRequest(_))));
-        for limit in ["0", "501", "-1", "x", "1e2"] {
+        for limit in ["0", "501", "-1", "x", "1e2", "%2B5", "%D9%A1"] {
             assert!(Parameters::parse(&format!("limit={limit}")).unwrap().limit(10).is_err(), "{limit}");
         }
         assert_eq!(Parameters::parse("limit=500").unwrap().limit(10), Ok(500));

@@ -86,10 +86,12 @@ pub(crate) fn tame(text: &str) -> String {
 
 /// A query as it may be kept: values that look like secrets are not.
 pub(crate) fn without_secrets(query: &str) -> String {
+    let is_secret =
+        |text: &str| ["token", "key", "pass", "secret"].iter().any(|word| text.to_lowercase().contains(word));
+    // An address within the address may hold one as well.
+    let is_address = |text: &str| text.contains('=') || text.to_lowercase().contains("%3d");
     let pair = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if ["token", "key", "pass", "secret"].iter().any(|word| name.to_lowercase().contains(word)) => {
-            format!("{name}=...")
-        }
+        Some((name, value)) if is_secret(name) || (is_address(value) && is_secret(value)) => format!("{name}=..."),
         _ => pair.to_owned(),
     };
     query.split('&').map(pair).collect::<Vec<_>>().join("&")
@@ -103,6 +105,8 @@ mod tests {
     fn a_stranger_cannot_write_a_line_of_their_own() {
         assert_eq!(tame("a\r\n127.0.0.1 \"GET\\ \u{1b}[0m"), "a..127.0.0.1 .GET. .[0m");
         assert_eq!(without_secrets("zone=X&api_key=abc&Token=d"), "zone=X&api_key=...&Token=...");
+        let inner = without_secrets("redirect=%2Fx%3Faccess_token%3Dabc&zone=PASSY");
+        assert_eq!(inner, "redirect=...&zone=PASSY");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use flux_core::health;
 use serde_json::{Value, json};
 
 use crate::api::{Context, Document, json_of, row};
+use crate::ask;
 use crate::failure::Failure;
 
 /// The inventory, page by page.
@@ -18,9 +19,7 @@ pub(super) fn tables(context: &mut Context<'_>) -> Result<Document, Failure> {
     };
     let number = |name: &str, usual: usize, most: usize| match parameters.text(name) {
         None => Ok(usual),
-        Some(text) => text
-            .parse::<usize>()
-            .ok()
+        Some(text) => ask::number::<usize>(text)
             .filter(|number| *number <= most)
             .ok_or_else(|| Failure::BadRequest(format!("{name} : un nombre jusqu'à {most} est attendu"))),
     };

@@ -129,6 +129,8 @@ fn to_login(app: &App, who: &Who, path: &str, query: &str) -> Option<Response> {
     if who.caller.is_known() || app.config.public {
         return None;
     }
+    // Only what asks for something: no token that somebody has put into the address goes on.
+    let query = Parameters::parse(query).unwrap_or_default().query();
     let asked = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     let redirect: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
     Some(Redirect::to(&format!("{}?redirect={redirect}", app.config.path("/login"))).into_response())
@@ -193,9 +195,9 @@ async fn kept(
 /// The answer, or that the caller has it already.
 fn given(kept: &Kept, headers: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", kept.tag);
-    let has_it = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).is_some_and(|tags| {
-        tags.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
-    });
+    let tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    let mut tags = tags.flat_map(|tags| tags.split(',')).map(str::trim);
+    let has_it = tags.any(|known| known == "*" || known.trim_start_matches("W/") == tag);
     let mut response = if has_it {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

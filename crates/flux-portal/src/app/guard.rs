@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock, DefaultClock};
@@ -156,6 +156,9 @@ pub(crate) async fn dress(
     };
     let response = match preflight(&app, &asked) {
         Some(response) => response,
+        None if !names_a_host(&request) => {
+            Failure::BadRequest("un en-tête Host est attendu, et un seul".into()).into_response()
+        }
         None => next.run(request).await,
     };
     let caller = response.extensions().get::<Told>().map_or(Caller::Anonymous, |told| told.0.clone());
@@ -163,6 +166,12 @@ pub(crate) async fn dress(
     headers(&app, client, &asked, &mut response);
     write_down(&app, client, &asked, &caller, &response, started);
     response
+}
+
+/// As HTTP/1.1 wants it. Which one it is makes no difference.
+fn names_a_host(request: &Request) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// A request, as far as its answer needs it.
