@@ -68,6 +68,21 @@ fn a_figure_leads_to_its_archived_delivery_and_its_line() {
     assert!(json["explained_by"].as_str().unwrap().ends_with(".csv.gz"));
     // The third archive is of another week: its history says so.
     assert_eq!(json["skipped"], 1);
+    // So it is where a line was rejected of which the date is known, between two dates that it has; not where nobody knows the date.
+    let gap = ["2025-07-01;Cantal;Local;Touriste;1", "2025-07-21;Cantal;Local;Touriste;2"];
+    for (rejected, skipped, read) in
+        [("2025-07-21;Cantal;Local;Touriste;x", 2, 0), ("2025-13-45;Cantal;Local;Touriste;3", 2, 1)]
+    {
+        world.nights(&[&gap[..], &[rejected]].concat());
+        world.import_nights(&["--allow-future"]).expect_code(3);
+        let _ = world.tool("migrate-temp-to-main").run().sane();
+        let _ = world.tool("cleanup-temp").arg("--force").run().sane();
+        let _ = world.tool("archive-csv").arg("--accept-rejects").run().sane();
+        assert!(!world.home.join(NIGHTS).exists());
+        let json = nights(&world, "2025-07-07", "CANTAL").json();
+        assert_eq!((&json["skipped"], &json["explained"]), (&json!(skipped), &json!(true)), "{json:#}");
+        assert_eq!(json["deliveries"].as_array().unwrap().len(), 2 + read);
+    }
     // The other way round, from the archive itself.
     let path = last["places"][0].as_str().unwrap();
     let json = explain(&world, &["--csv-line", &format!("{path}:3")]).expect_code(0).json();
@@ -271,6 +286,19 @@ fn changes(json: &Value) -> Vec<(Value, Value, Value)> {
     all.map(|one| (one["change"].clone(), one["volume_before"].clone(), one["volume_after"].clone())).collect()
 }
 
+const LIORAN: [&str; 10] = [
+    "--table",
+    "fact_nuitees",
+    "--date",
+    "2025-07-07",
+    "--zone",
+    "Lioran",
+    "--categorie",
+    "Touriste",
+    "--provenance",
+    "Local",
+];
+
 const OTHERS: [&str; 3] = [
     "2025-07-07;Cantal;Local;Touriste;10",
     "2025-07-07;Cantal;Local;Resident;50",
@@ -302,6 +330,14 @@ fn a_suspended_withdrawal_is_told_as_such_and_what_a_migration_did_is_known() {
     let last = &json["changes"][1];
     assert_eq!((&last["run"], &last["tool"]), (&changed["run"], &json!("migrate-temp-to-main")));
     assert_eq!((&last["provisional_before"], &last["undone_at"]), (&json!(true), &Value::Null));
+    // The row tells its last change, though its own columns do not.
+    let [main, temp] = [0, 1].map(|at| json["stored"].get(at).map(|row| row["last_change"].clone()));
+    let main = main.unwrap();
+    assert_eq!((&main["run"], &main["tool"], &main["undone"]), (&changed["run"], &last["tool"], &json!(false)));
+    assert_eq!((&main["at"], &json["stored"][0]["updated_at"], temp), (&last["at"], &Value::Null, None));
+    let shown = world.tool("explain-volume").args(LIORAN).run().sane().expect_code(3);
+    let run = &changed["run"].as_str().unwrap()[..8];
+    assert!(shown.stdout.contains(&format!("par migrate-temp-to-main (exécution {run})")), "{shown}");
     // What the delivery says alike is explained all the same.
     nights(&world, "2025-07-07", "Cantal").expect_code(0);
     // Read whole, it withdraws.
@@ -318,6 +354,103 @@ fn a_suspended_withdrawal_is_told_as_such_and_what_a_migration_did_is_known() {
     world.tool("migrate-temp-to-main").args(["--undo", run, "--yes"]).run().sane().expect_code(0);
     let json = nights(&world, "2025-07-07", "Lioran").expect_code(3).json();
     assert_eq!((codes(&json), json["changes"][2]["undone_at"].is_string()), (vec!["figure-superseded"], true));
+}
+
+#[test]
+fn a_row_tells_when_and_by_which_run_it_was_last_written() {
+    let world = World::whole();
+    let migrate = || world.tool("migrate-temp-to-main").arg("--json").run().sane().expect_code(0).json();
+    let lioran = |volume: &str| {
+        world.nights(&[&OTHERS[..], &[&format!("2025-07-07;Lioran;Local;Touriste;{volume}")]].concat());
+        world.import_nights(&[]).expect_code(0).json()
+    };
+    let stored = || nights(&world, "2025-07-07", "Lioran").json()["stored"].clone();
+    let import = lioran("20");
+    migrate();
+    // Never changed since it came; the temporary row came with a load.
+    let rows = stored();
+    assert_eq!((&rows[0]["table"], &rows[0]["last_change"]), (&json!("fact_nuitees"), &Value::Null));
+    let temp = &rows[1]["last_change"];
+    assert_eq!((&temp["tool"], &temp["undone"]), (&json!("update-temp-tables"), &json!(false)));
+    assert_eq!(temp["run"].as_str().unwrap(), world.db.scalar("SELECT run FROM flux_import_history WHERE id = 1"));
+    assert_eq!(import["totals"]["stored"], 4);
+    lioran("21");
+    let first = migrate();
+    lioran("22");
+    let second = migrate();
+    assert_eq!(stored()[0]["last_change"]["run"], second["run"]);
+    // Taken back: written at that moment, by the undoing of that run.
+    let run = second["run"].as_str().unwrap();
+    world.tool("migrate-temp-to-main").args(["--undo", run, "--yes"]).run().sane().expect_code(0);
+    let row = stored()[0].clone();
+    assert_eq!((&row["volume"], &row["last_change"]["run"]), (&json!(21), &second["run"]));
+    assert_eq!(row["last_change"]["undone"], true);
+    // Of a row under another name of its zone, only its own changes count.
+    world.db.exec("UPDATE fact_nuitees SET volume = 23, updated_at = '2037-01-01 10:00:00' WHERE volume = 21");
+    let row = stored()[0].clone();
+    assert_eq!(row["last_change"], json!({"at": "2037-01-01 10:00:00", "tool": null, "run": null, "undone": false}));
+    assert_ne!(first["run"], second["run"]);
+    // Withdrawn and come back, it is a new row, which nothing has changed.
+    world.db.exec("UPDATE fact_nuitees SET volume = 21, updated_at = NULL WHERE volume = 23");
+    world.nights(&OTHERS);
+    world.import_nights(&[]).expect_code(0);
+    migrate();
+    lioran("24");
+    migrate();
+    let row = stored()[0].clone();
+    assert_eq!((&row["volume"], &row["last_change"]), (&json!(24), &Value::Null));
+}
+
+#[test]
+fn a_region_is_the_sum_of_its_departements() {
+    let world = World::whole();
+    world.db.exec(
+        "UPDATE dim_departements SET nom_nouvelle_region = 'AUVERGNE-RHÔNE-ALPES' WHERE id_departement IN (1, 2, 8);
+         UPDATE dim_departements SET nom_nouvelle_region = 'OCCITANIE' WHERE id_departement = 3;
+         INSERT INTO dim_departements (id_departement, nom_departement, nom_nouvelle_region) VALUES (20, 'CUMUL', 'AUVERGNE-RHÔNE-ALPES')",
+    );
+    let lines = [
+        "2025-07-07;Cantal;NonLocal;Touriste;Puy-de-Dôme;4",
+        "2025-07-07;Cantal;NonLocal;Touriste;Loire;6",
+        "2025-07-07;Cantal;NonLocal;Touriste;Aveyron;100",
+        "2025-07-07;Cantal;NonLocal;Touriste;Cumul;1000",
+        "2025-07-07;Lioran;NonLocal;Touriste;Loire;10000",
+        "2025-07-08;Cantal;NonLocal;Touriste;Loire;7",
+    ];
+    world.csv("frequentation_nuitee_fr.csv", FR, &lines);
+    world.import("frequentation_nuitee_fr", &[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    let common = ["--table", "fact_nuitees_departements", "--zone", "Cantal", "--categorie", "Touriste"];
+    let ask = |arguments: &[&str]| explain(&world, &[&common[..], &["--provenance", "NonLocal"], arguments].concat());
+    let week = ["--debut", "2025-07-07", "--fin", "2025-07-13"];
+    for name in ["AUVERGNE-RHÔNE-ALPES", "Auvergne Rhone Alpes"] {
+        let json = ask(&[&["--region", name][..], &week].concat()).expect_code(0).json();
+        // 4 + 6 + 7
+        assert_eq!((&json["figure"]["value"], &json["rows_total"]), (&json!(17), &json!(3)), "{name}");
+    }
+    let json = ask(&["--region", "Auvergne-Rhône-Alpes", "--date", "2025-07-07"]).expect_code(0).json();
+    assert_eq!((&json["figure"]["value"], &json["rows"][0]["explained"]), (&json!(10), &json!(true)));
+    assert_eq!(json["rows"][0]["deliveries"][0]["hits"][0]["line"], 3);
+    ask(&["--region", "Auvergne", "--date", "2025-07-07"]).expect_code(1);
+    ask(&["--region", "Occitanie", "--departement", "Aveyron", "--date", "2025-07-07"]).expect_code(2);
+    let nights = ["--table", "fact_nuitees", "--zone", "Cantal", "--categorie", "Touriste", "--date", "2025-07-07"];
+    explain(&world, &[&nights[..], &["--region", "Occitanie"]].concat()).expect_code(2);
+}
+
+#[test]
+fn of_communes_of_one_name_the_code_says_which() {
+    let world = World::whole();
+    world.db.exec(
+        "INSERT INTO fact_lieu_activite_soir (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume) VALUES
+         ('2025-07-07', 1, 2, 1, 2, 3, 'lundi', 5), ('2025-07-07', 1, 2, 1, 0, 4, 'lundi', 8)",
+    );
+    let key = ["--table", "fact_lieu_activite_soir", "--zone", "Cantal", "--categorie", "Touriste", "--provenance"];
+    for (commune, volume) in [("Saint-Georges", 5), ("15188", 5), ("16321", 8)] {
+        let arguments = [&key[..], &["NonLocal", "--date", "2025-07-07", "--commune", commune]].concat();
+        // Exit 3: no file holds them.
+        let json = explain(&world, &arguments).expect_code(3).json();
+        assert_eq!(json["stored"][0]["volume"], volume, "{commune}");
+    }
 }
 
 #[test]

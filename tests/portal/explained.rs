@@ -80,6 +80,11 @@ fn a_name_of_a_ranking_is_the_sum_of_its_rows() {
     let arguments = ["--table", "fact_nuitees_departements", "--provenance", "NONLOCAL", "--departement", name];
     let json = explained(&served, &[&arguments[..], &common].concat());
     assert_eq!(json["figure"]["value"], departement["n_nuitees"]);
+    let region = list("infographie_regions_touristes")["data"][0].clone();
+    let arguments = ["--table", "fact_nuitees_departements", "--provenance", "NONLOCAL", "--region"];
+    let name = region["nom_region"].as_str().unwrap();
+    let json = explained(&served, &[&arguments[..], &[name], &common].concat());
+    assert_eq!(json["figure"]["value"], region["n_nuitees"]);
     let commune = list("infographie_communes_excursion")["destinations"][0].clone();
     let name = commune["nom_commune"].as_str().unwrap();
     let arguments = ["--table", "fact_lieu_activite_soir", "--provenance", "NONLOCAL,ETRANGER", "--commune", name];
@@ -95,9 +100,25 @@ fn unescaped(text: &str) -> String {
 
 /// The commands of a page.
 fn commands(served: &Served, path: &str) -> Vec<String> {
-    let page = served.api(path).expect(200).text();
+    of_page(&served.api(path).expect(200).text())
+}
+
+fn of_page(page: &str) -> Vec<String> {
     let parts = page.split("<details class=\"origine\">").skip(1);
-    parts.map(|part| unescaped(part.split("<code>").nth(1).unwrap().split("</code>").next().unwrap())).collect()
+    parts.flat_map(|part| of_disclosure(part.split("</details>").next().unwrap())).collect()
+}
+
+/// Those of one figure and of the one that it stands beside.
+fn of_disclosure(part: &str) -> Vec<String> {
+    part.split("<code>").skip(1).map(|code| unescaped(code.split("</code>").next().unwrap())).collect()
+}
+
+/// The commands of the row of `name` in the table of `caption`.
+fn of_row(page: &str, caption: &str, name: &str) -> Vec<String> {
+    let table = page.split("<caption>").find(|part| part.starts_with(caption)).unwrap_or_else(|| panic!("{caption}"));
+    let row = format!("<th scope=\"row\">{name}<");
+    let row = table.split("<tr>").find(|part| part.starts_with(&row)).unwrap_or_else(|| panic!("{name}: {table}"));
+    of_disclosure(row.split("</details>").next().unwrap())
 }
 
 /// The words that a shell makes of a command.
@@ -133,16 +154,16 @@ fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
             served.api(&format!("/api/infographie/infographie_series?{query}&visiteurs={visitors}")).expect(200).json();
         let points = series["jours"].as_array().unwrap();
         let of_days: Vec<&String> =
-            list.iter().filter(|command| command.contains(&format!("--indicateur {indicator} --debut "))).collect();
+            list.iter().filter(|command| command.contains(&format!("--indicateur {indicator} --debut 2025"))).collect();
         assert_eq!(of_days.len(), points.len());
         let at = points.iter().position(|point| point["n"].as_u64().is_some_and(|n| n > 0)).unwrap();
         assert_eq!(explained_by(&served, of_days[at])["figure"]["value"], points[at]["n"], "{}", of_days[at]);
     }
     let tables = commands(&served, &format!("/tables?{query}"));
     let api = served.api(&format!("/api/infographie/infographie_indicateurs_cles?{query}")).expect(200).json();
-    let figures = tables.iter().filter(|command| command.contains("--indicateur"));
+    let figures = tables.iter().filter(|command| command.contains("--indicateur") && command.contains("--annee"));
     assert_eq!(figures.count(), api["bloc_a"].as_array().unwrap().len());
-    for option in ["--departement", "--pays", "--commune", "--duree"] {
+    for option in ["--departement", "--region", "--pays", "--commune", "--duree"] {
         let command = tables.iter().find(|command| command.contains(option)).unwrap_or_else(|| panic!("{option}"));
         let value = explained_by(&served, command)["figure"]["value"].as_u64().unwrap();
         assert!(value > 0, "{command}");
@@ -153,6 +174,41 @@ fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
     );
     let figure = explained_by(&served, &free[0])["figure"]["value"].to_string();
     assert_eq!(figure, db.scalar("SELECT SUM(volume) FROM fact_nuitees WHERE date BETWEEN '2025-07-01' AND '2025-07-31' AND id_zone IN (2, 4) AND id_categorie = 1 AND id_provenance IN (2, 3)"));
+}
+
+#[test]
+fn both_figures_of_a_row_are_explained_of_two_years_and_of_two_sides() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let query = "annee=2025&periode=vacances_ete&zone=CABA";
+    let page = served.api(&format!("/tables?{query}")).expect(200).text();
+    let value = |command: &str| explained_by(&served, command)["figure"]["value"].clone();
+    let values = |commands: &[String]| commands.iter().map(|command| value(command)).collect::<Vec<Value>>();
+    let both = |row: &Value, names: [&str; 2]| names.map(|name| row[name].clone());
+    let list = |path: &str| served.api(path).expect(200).json();
+    let first = |path: &str| list(&format!("/api/infographie/{path}?{query}"));
+    // The summer of 2024 has other days.
+    let total = &first("infographie_indicateurs_cles")["bloc_a"][0];
+    let commands = of_row(&page, "Indicateurs", total["indicateur"].as_str().unwrap());
+    assert_eq!(values(&commands), both(total, ["N", "N_1"]));
+    assert!(commands[1].contains(" --debut 2024-07-06 --fin 2024-08-30 "), "{commands:?}");
+    let region = &first("infographie_regions_excursionnistes")["data"][0];
+    let commands = of_row(&page, "Excursionnistes par région", "Auvergne-Rhône-Alpes");
+    assert_eq!(region["nom_region"], "AUVERGNE-RHÔNE-ALPES");
+    assert_eq!(values(&commands), both(region, ["n_presences", "n_presences_n1"]));
+    // Side B is another zone in another year.
+    let two = "annee_a=2025&periode_a=vacances_ete&zone_a=CABA&annee_b=2023&periode_b=vacances_ete&zone_b=CANTAL";
+    let page = served.api(&format!("/dashboard?onglet=comparer&{two}")).expect(200).text();
+    let row = &list(&format!("/api/analytics/comparison_regions?{two}"))["data"][0];
+    let commands = of_row(&page, "Nuitées par région", "Auvergne-Rhône-Alpes");
+    assert!(commands[1].ends_with("--annee 2023 --periode vacances_ete --zone CANTAL"), "{commands:?}");
+    assert_eq!(values(&commands), both(row, ["a", "b"]));
+    let row = &list(&format!("/api/analytics/comparison_communes?{two}"))["data"][0];
+    let communes: Vec<String> = of_page(&page).into_iter().filter(|command| command.contains("--commune")).collect();
+    assert_eq!(values(&communes[..2]), both(row, ["a", "b"]));
+    let day = &list(&format!("/api/analytics/comparison_series?{two}"))["data"][3];
+    let commands = of_row(&page, "Nuitées jour par jour", "2025-07-08");
+    assert_eq!(values(&commands), both(day, ["a", "b"]));
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) const TOOL: Tool = Tool {
   explain-volume --indicateur pic_excursionnistes --debut 2025-07-14 --fin 2025-08-15 --zone \"Haute Vallée\" --limit 3
   explain-volume --table fact_nuitees_departements --annee 2025 --periode ete --zone \"Haute Vallée\" --categorie Touriste \\
                  --provenance NonLocal --departement Rhône
+  explain-volume --table fact_nuitees_departements --annee 2025 --periode ete --zone \"Haute Vallée\" --categorie Touriste \\
+                 --provenance NonLocal --region Bretagne
 Lit : la clé dans les tables principale et temporaire, l'historique des imports, et chaque fichier de la même sorte sous
 data/data_temp/, data/data_extracted/ et data/archive/ (compressés compris), avec les noms tels qu'ils se résolvent
 aujourd'hui. N'écrit rien. Montre les lignes en base, les livraisons qui parlent de la clé, de la plus ancienne à la
@@ -35,7 +37,8 @@ qu'elle valait avant, quelle exécution l'a changée ou retirée), et le verdict
 livraison, une livraison plus récente dit autre chose, ou rien ne l'explique (✗).
 Avec --indicateur : le chiffre du portail, calculé comme lui, et ses --limit plus grandes lignes expliquées chacune.
 Avec --table et une période au lieu d'une date : la somme des lignes qui portent les noms donnés ; une dimension sans
-nom compte en entier, --provenance peut être répété. Les noms équivalents d'une zone sont additionnés.
+nom compte en entier, --provenance peut être répété, --region additionne ses départements. Les noms équivalents d'une
+zone sont additionnés.
 Une archive dont l'historique montre qu'elle ne contient pas la date n'est pas lue.
 Coût : une lecture de chaque fichier, quel que soit le nombre de lignes expliquées, mémoire constante.
 Codes de sortie : 0 expliqué, 1 échec, 2 mauvais usage (clé incomplète, ligne absente), 3 à regarder : rien ne l'explique,
@@ -56,7 +59,7 @@ struct Args {
     /// Indicateur du portail, au lieu d'une table
     #[arg(long, value_name = "ID", value_parser = PossibleValuesParser::new(indicators()), hide_possible_values = true,
         requires = "zone", conflicts_with_all = [
-        "table", "date", "provenance", "categorie", "departement", "pays", "duree", "commune", "epci"])]
+        "table", "date", "provenance", "categorie", "departement", "region", "pays", "duree", "commune", "epci"])]
     indicateur: Option<String>,
     /// Année de la période
     #[arg(long, value_name = "AAAA", requires = "periode", conflicts_with_all = ["date", "debut"])]
@@ -85,13 +88,16 @@ struct Args {
     /// Département de résidence
     #[arg(long, value_name = "NOM")]
     departement: Option<String>,
+    /// Région d'aujourd'hui : la somme de ses départements, d'une date ou d'une période
+    #[arg(long, value_name = "NOM", conflicts_with = "departement")]
+    region: Option<String>,
     /// Pays de résidence
     #[arg(long, value_name = "NOM")]
     pays: Option<String>,
     /// Durée du séjour : 3 nuits
     #[arg(long, value_name = "DURÉE")]
     duree: Option<String>,
-    /// Commune visitée
+    /// Commune visitée : son nom, ou son code INSEE s'il en est plusieurs de ce nom
     #[arg(long, value_name = "NOM")]
     commune: Option<String>,
     /// EPCI de la commune (sinon tous)
@@ -99,7 +105,8 @@ struct Args {
     epci: Option<String>,
     /// Dans l'autre sens : d'une ligne d'un CSV à sa ligne en base
     #[arg(long, value_name = "FICHIER:N", conflicts_with_all = [
-        "table", "date", "indicateur", "annee", "debut", "zone", "provenance", "categorie", "departement", "pays", "duree", "commune", "epci"])]
+        "table", "date", "indicateur", "annee", "debut", "zone", "provenance", "categorie", "departement", "region", "pays", "duree",
+        "commune", "epci"])]
     csv_line: Option<String>,
 }
 
@@ -126,7 +133,8 @@ fn asked(args: Args) -> Result<Asked> {
     let period = match (args.annee.zip(args.periode), args.debut.zip(args.fin)) {
         (Some((year, name)), _) => Some(Period::Named { name, year }),
         (None, Some((debut, fin))) => Some(Period::Days(debut, fin)),
-        (None, None) => None,
+        // The départements of a region are several rows, of one day as of many.
+        (None, None) => args.date.filter(|_| args.region.is_some()).map(|date| Period::Days(date, date)),
     };
     let names = [
         (Dim::Categorie, args.categorie),
@@ -149,7 +157,7 @@ fn asked(args: Args) -> Result<Asked> {
     };
     let which = match args.indicateur {
         Some(id) => Which::Indicator(id),
-        None => Which::Table { table: args.table.ok_or_else(|| missing("--table"))?, names },
+        None => Which::Table { table: args.table.ok_or_else(|| missing("--table"))?, names, region: args.region },
     };
     let zone = args.zone.ok_or_else(|| missing("--zone"))?;
     Ok(Asked::Sum { which, question: Question { period, compare: None, zone }, limit: args.limit })

@@ -246,7 +246,7 @@ impl Session {
     /// # Errors
     /// That of `read`, even where it has cost the connection, so that the snapshot cannot be ended in order either; else
     /// [`Error::Sql`].
-    pub(crate) fn snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub fn snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.exec("début de l'instantané", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", ())?;
         let result = read(self);
         let ended = self.exec("fin de l'instantané", "ROLLBACK", ());

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::explain::scan::{Hit, Refused};
 use crate::ledger::history::Past;
-use crate::ledger::rows::Change;
+use crate::ledger::rows::{Change, What};
 use crate::load::OnConflict;
 use crate::report::Finding;
 
@@ -36,10 +36,65 @@ pub(crate) struct StoredRow {
     pub(crate) provisional: Option<bool>,
     pub(crate) created_at: Option<String>,
     pub(crate) updated_at: Option<String>,
+    /// When it was last changed, and by whom, as far as anything tells.
+    pub(crate) last_change: Option<Writing>,
     /// Of a place.
     pub(crate) epci: Option<String>,
     /// Of several that are one zone.
     pub(crate) zone: Option<String>,
+}
+
+/// A change of a row, or what brought it into a temporary table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Writing {
+    /// In UTC.
+    pub(crate) at: String,
+    /// `None` where no run of ours has written down that it did it; so of the run.
+    pub(crate) tool: Option<String>,
+    pub(crate) run: Option<String>,
+    /// The change of this run was taken back then.
+    pub(crate) undone: bool,
+}
+
+impl Writing {
+    /// The last change of a row that is there: of what migrations did with it, oldest first, and of the table's own columns.
+    pub(crate) fn last<'a>(
+        changes: impl Iterator<Item = &'a Change>,
+        created_at: Option<&str>,
+        updated_at: Option<&str>,
+    ) -> Option<Self> {
+        let mut last: Option<Self> = None;
+        for change in changes {
+            let written = |at: &str, undone| Self {
+                at: at.to_owned(),
+                tool: Some(change.tool.clone()),
+                run: Some(change.run.clone()),
+                undone,
+            };
+            match (change.change, &change.undone_at) {
+                (What::Changed, None) => last = Some(written(&change.at, false)),
+                (What::Changed, Some(at)) => last = Some(written(at, true)),
+                // A row that came anew after all that.
+                (What::Added | What::Withdrawn, None) => last = None,
+                (What::Added | What::Withdrawn, Some(_)) => {}
+            }
+        }
+        let last = last.filter(|last| created_at.is_none_or(|created| created <= last.at.as_str()));
+        let by_others = updated_at.filter(|at| last.as_ref().is_none_or(|last| last.at.as_str() < *at));
+        by_others.map(|at| Self { at: at.to_owned(), tool: None, run: None, undone: false }).or(last)
+    }
+
+    /// `migrate-temp-to-main (exécution 0123abcd)`; nothing where it is not known.
+    pub(crate) fn by(&self) -> Option<String> {
+        let (tool, run) = self.tool.as_ref().zip(self.run.as_ref())?;
+        let undone = if self.undone { "annulation de " } else { "" };
+        Some(format!("{undone}{tool} (exécution {})", short(run)))
+    }
+}
+
+/// Enough of a run to name it.
+pub(crate) fn short(run: &str) -> &str {
+    run.get(..8).unwrap_or(run)
 }
 
 /// One load of a file.
@@ -92,6 +147,8 @@ pub(crate) struct Delivery {
     pub(crate) of_day_and_zone: u64,
     pub(crate) hits: Vec<Hit>,
     pub(crate) refused_lines: u64,
+    #[serde(skip)]
+    pub(crate) refused_of_day: u64,
     pub(crate) refused: Vec<Refused>,
 }
 
@@ -107,6 +164,12 @@ impl Delivery {
     /// Whether it says anything that concerns the key.
     pub(crate) fn speaks(&self) -> bool {
         self.lines > 0 || self.of_day_and_zone > 0 || self.refused_lines > 0
+    }
+
+    /// Whether it is a delivery of the key's day and zone, so that what it does not hold is gone. A line of which nobody knows the day shows
+    /// nothing of the kind.
+    pub(crate) fn is_of_day(&self) -> bool {
+        self.lines > 0 || self.of_day_and_zone > 0 || self.refused_of_day > 0
     }
 
     pub(crate) fn name(&self) -> String {

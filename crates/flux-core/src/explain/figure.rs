@@ -11,6 +11,7 @@ use crate::explain::report::ExplainReport;
 use crate::explain::trace::traces;
 use crate::figures::behind::{Behind, Largest};
 use crate::figures::indicators::{DEFINITIONS, Figure, indicators};
+use crate::figures::rankings::departements_of;
 use crate::figures::scope::{Question, Scope};
 use crate::figures::version::Version;
 use crate::progress::Progress;
@@ -65,6 +66,8 @@ pub enum Which {
         table: String,
         /// Several names of one dimension are added.
         names: Vec<(Dim, String)>,
+        /// The départements of a region of today, added.
+        region: Option<String>,
     },
 }
 
@@ -113,7 +116,7 @@ fn read(
             let largest = behind.map(|behind| behind.largest(session, limit)).transpose()?.unwrap_or_default();
             Ok((answered, largest))
         }
-        Which::Table { names: given, .. } => {
+        Which::Table { names: given, region, .. } => {
             let mut only: Vec<(Dim, Vec<u32>)> = Vec::new();
             for (dim, name) in given {
                 let id = names.of(dataset, *dim, name)?;
@@ -122,9 +125,15 @@ fn read(
                     None => only.push((*dim, vec![id])),
                 }
             }
+            if let Some(region) = region {
+                if !dataset.dims().any(|dim| dim == Dim::Departement) {
+                    return Err(Error::Usage(format!("--region ne va pas avec {}", dataset.main)));
+                }
+                only.push((Dim::Departement, departements_of(session, region)?));
+            }
             let largest = Behind::table(dataset, scope, only).largest(session, limit)?;
             let mut answered = Answered::new(session, scope, dataset)?;
-            let given: Vec<&str> = given.iter().map(|(_, name)| name.as_str()).collect();
+            let given = given.iter().map(|(_, name)| name.as_str()).chain(region.as_deref());
             answered.label = std::iter::once(dataset.main).chain(given).collect::<Vec<_>>().join(", ");
             answered.value = (largest.count > 0).then_some(Figure::Count(largest.volume));
             Ok((answered, largest))

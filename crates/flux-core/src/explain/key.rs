@@ -100,8 +100,17 @@ impl Names {
         self.find(dim, text)
     }
 
+    /// The row of a commune by its INSEE code: several bear one name.
+    fn of_code(&self, dim: Dim, code: &str) -> Option<u32> {
+        let rows = self.resolvers.get(&dim)?.rows();
+        rows.iter().find(|row| row.insee.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(code)))?.id
+    }
+
     fn find(&self, dim: Dim, text: &str) -> Result<u32> {
         let resolver = self.get(dim)?;
+        if let Some(id) = self.of_code(dim, text.trim()) {
+            return Ok(id);
+        }
         let problem = |message: String, hint: String| Err(Error::Config { message, hint });
         match resolver.resolve(text) {
             Resolution::Found(row) => resolver.rows()[row as usize]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 use crate::domain::catalogue::{Dataset, Space};
-use crate::explain::evidence::{Delivery, Known};
+use crate::explain::evidence::{Delivery, Known, short};
 use crate::explain::key::{Key, Part};
 use crate::explain::scan::Refused;
 use crate::explain::verdict::{self, Conclusion};
@@ -192,8 +192,7 @@ impl ExplainReport {
                 What::Withdrawn => format!("retirée, valait {}", volume(change.volume_before)),
             };
             let undone = change.undone_at.as_ref().map_or_else(String::new, |at| format!(", annulée le {at}"));
-            let run = &change.run[..change.run.len().min(8)];
-            page.line(format!("  {} UTC {} ({run}) : {what}{undone}", change.at, change.tool));
+            page.line(format!("  {} UTC {} ({}) : {what}{undone}", change.at, change.tool, short(&change.run)));
         }
         if !self.known.changes.is_empty() {
             page.gap();
@@ -266,7 +265,7 @@ impl ExplainReport {
                 number(row.volume),
                 state.into(),
                 text(&row.created_at),
-                text(&row.updated_at),
+                row.last_change.as_ref().map_or_else(|| "–".into(), |last| last.at.clone()),
                 row.zone.clone().unwrap_or_default(),
                 row.epci.clone().unwrap_or_default(),
             ]);
@@ -275,6 +274,11 @@ impl ExplainReport {
             page.line("Aucune ligne en base pour cette clé.");
         } else if !table.is_empty() {
             page.table(&table);
+        }
+        for row in &self.known.stored {
+            if let Some((last, by)) = row.last_change.as_ref().and_then(|last| Some((last, last.by()?))) {
+                page.line(format!("  {} : écrite en dernier le {} UTC par {by}", row.table, last.at));
+            }
         }
         page.gap();
         self.changes(page);

@@ -52,6 +52,8 @@ pub(crate) struct Scan {
     /// The first lines that were not stored and may be of the key, and how many there are.
     pub(crate) refused: Vec<Refused>,
     pub(crate) refused_lines: u64,
+    /// Those of them that bear its day: the others may be of any.
+    pub(crate) refused_of_day: u64,
 }
 
 impl Scan {
@@ -82,8 +84,9 @@ impl Scan {
         }
     }
 
-    fn refuse(&mut self, refused: impl FnOnce() -> Refused) {
+    fn refuse(&mut self, is_of_day: bool, refused: impl FnOnce() -> Refused) {
         self.refused_lines += 1;
+        self.refused_of_day += u64::from(is_of_day);
         if self.refused.len() < KEPT {
             self.refused.push(refused());
         }
@@ -199,7 +202,7 @@ impl<'a> Reader<'a> {
         };
         for ((place, key), scan) in self.keys.iter().enumerate().zip(&mut self.scans) {
             if concerned(key) && self.judge.may_be(place, bytes, fields) {
-                scan.refuse(|| Refused {
+                scan.refuse(day.is_some(), || Refused {
                     line,
                     reason: reason.clone(),
                     column: column.clone(),
@@ -214,7 +217,7 @@ impl<'a> Reader<'a> {
     fn take_broken(&mut self, line: u64, bytes: &[u8], reason: &str) {
         for (key, scan) in self.keys.iter().zip(&mut self.scans) {
             if key.spellings.iter().any(|day| bytes.windows(day.len()).any(|part| part == day.as_bytes())) {
-                scan.refuse(|| Refused {
+                scan.refuse(true, || Refused {
                     line,
                     reason: reason.to_owned(),
                     column: String::new(),

@@ -11,14 +11,14 @@ use crate::db::{Session, marks};
 use crate::domain::catalogue::{Dataset, Dim, Space};
 use crate::domain::values::Day;
 use crate::error::{Error, Result};
-use crate::explain::evidence::{Delivery, Known, Load, StoredRow};
+use crate::explain::evidence::{Delivery, Known, Load, StoredRow, Writing};
 use crate::explain::key::{Key, Names};
 use crate::explain::places::{Place, Places};
 use crate::explain::report::ExplainReport;
 use crate::explain::scan::{self, Scan};
 use crate::ledger::dates::{self, DateCounts};
 use crate::ledger::history::{self, Past};
-use crate::ledger::rows;
+use crate::ledger::rows::{self, Change};
 use crate::load::OnConflict;
 use crate::migrate::Pair;
 use crate::progress::Progress;
@@ -40,30 +40,35 @@ pub(crate) fn traces(
 ) -> Result<Vec<ExplainReport>> {
     let Some(dataset) = keys.first().map(|key| key.dataset) else { return Ok(Vec::new()) };
     let existing = schema::existing(session)?;
+    let (main, temp) = (dataset.main_table(Space::Production), dataset.temp_table(Space::Production));
+    let pasts = history::of_tables(session, [&main, &temp])?;
     let mut days: BTreeMap<Cell<'_>, OfDay> = BTreeMap::new();
     let mut reports = Vec::with_capacity(keys.len());
     for key in keys {
         let of_day = match days.entry(cell(key)) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(OfDay::read(session, &existing, key)?),
+            Entry::Vacant(place) => place.insert(OfDay::read(session, &existing, key, &pasts)?),
         };
         reports.push(ExplainReport::of_key(key, known(session, &existing, key, names, of_day)?));
     }
-    let (main, temp) = (dataset.main_table(Space::Production), dataset.temp_table(Space::Production));
     let mut loads: HashMap<String, Vec<Past>> = HashMap::new();
-    for past in history::of_tables(session, [&main, &temp])? {
+    for past in pasts {
         loads.entry(past.hash.clone()).or_default().push(past);
     }
     let places = Places::find(settings, dataset)?;
     for path in places.unreadable {
         reports.iter_mut().for_each(|report| report.unreadable.push((path.clone(), "dossier illisible".to_owned())));
     }
+    let undated = dates::undated(session, &temp)?;
     let bar = progress.count("fichiers", places.files.len() as u64);
     for place in places.files {
         signals::check()?;
         bar.inc(1);
         let pasts = place.hash.as_ref().and_then(|hash| loads.get(hash)).map_or(&[][..], Vec::as_slice);
-        let excluded = |key: &Key| !pasts.is_empty() && pasts.iter().all(|past| excludes(past, key));
+        let excluded = |key: &Key| {
+            let brought = &days[&cell(key)].brought;
+            !pasts.is_empty() && pasts.iter().all(|past| excludes(past, key, brought, &undated))
+        };
         let (skipped, wanted): (Vec<usize>, Vec<usize>) = (0..keys.len()).partition(|at| excluded(&keys[*at]));
         skipped.into_iter().for_each(|at| reports[at].skipped += 1);
         if wanted.is_empty() {
@@ -118,20 +123,32 @@ struct OfDay {
     aside: Vec<Finding>,
     /// What each load brought of the day, by its id.
     brought: BTreeMap<u64, DateCounts>,
+    /// The load whose rows of the day the temporary table has.
+    waiting: Option<Writing>,
 }
 
 impl OfDay {
-    fn read(session: &mut Session, existing: &HashMap<String, Existing>, key: &Key) -> Result<Self> {
+    fn read(session: &mut Session, existing: &HashMap<String, Existing>, key: &Key, pasts: &[Past]) -> Result<Self> {
         let pair = Pair::new(key.dataset, Space::Production);
         let date = key.day.to_string();
         let is_weekly = key.dataset.weekly_file.is_some();
+        let brought = dates::of_date(session, &pair.temp, &date)?;
+        let has_rows =
+            |past: &&Past| past.status == "loaded" && brought.get(&past.id).is_some_and(|counts| counts.stored > 0);
+        let waiting = pasts.iter().rev().find(has_rows).map(|past| Writing {
+            at: past.finished_at.clone(),
+            tool: Some(past.tool.clone()),
+            run: Some(past.run.clone()),
+            undone: false,
+        });
         Ok(Self {
             definitive: definitive_of_zone(session, existing, key)?,
             aside: match pair.require(Space::Production, existing) {
                 Ok(()) if is_weekly => pair.aside_of(session, &date, key.zones())?,
                 _ => Vec::new(),
             },
-            brought: dates::of_date(session, &pair.temp, &date)?,
+            brought,
+            waiting,
         })
     }
 }
@@ -146,19 +163,26 @@ fn known(
 ) -> Result<Known> {
     let main = key.dataset.main_table(Space::Production);
     let ids: Vec<&[u32]> = key.parts.iter().map(|part| &*part.ids).collect();
+    let changes = rows::changes(session, &main, &key.day.to_string(), &ids)?;
     Ok(Known {
-        stored: stored(session, existing, key, names)?,
+        stored: stored(session, existing, (key, names), (&changes, of_day))?,
         definitive_of_zone: of_day.definitive,
-        changes: rows::changes(session, &main, &key.day.to_string(), &ids)?,
+        changes,
         aside: of_day.aside.clone(),
     })
 }
 
-/// Whether a load that stored every line of its file shows that the file does not speak of the date.
-fn excludes(past: &Past, key: &Key) -> bool {
+/// Whether what is remembered of a load shows that its file does not speak of the key's date: by its dates, where these are known, else
+/// by the first and the last one, if every line was stored.
+fn excludes(past: &Past, key: &Key, brought: &BTreeMap<u64, DateCounts>, undated: &BTreeMap<u64, u64>) -> bool {
+    if past.status == "failed" || past.filtered > 0 {
+        return false;
+    }
+    if let Some(undated) = undated.get(&past.id) {
+        return *undated == 0 && !brought.contains_key(&past.id);
+    }
     let day = key.day.to_string();
-    let beyond = past.dates.as_ref().is_some_and(|(first, last)| day < *first || day > *last);
-    past.status != "failed" && past.left_out == 0 && beyond
+    past.rejected == 0 && past.dates.as_ref().is_some_and(|(first, last)| day < *first || day > *last)
 }
 
 /// What a file says of a key, by the loads of its content and what they brought of the date.
@@ -192,6 +216,7 @@ fn delivery(
         of_day_and_zone: scan.of_day_and_zone,
         hits: scan.hits,
         refused_lines: scan.refused_lines,
+        refused_of_day: scan.refused_of_day,
         refused: scan.refused,
         places: vec![place.path.clone()],
     }
@@ -201,8 +226,8 @@ fn delivery(
 fn stored(
     session: &mut Session,
     existing: &HashMap<String, Existing>,
-    key: &Key,
-    names: &Names,
+    (key, names): (&Key, &Names),
+    (changes, of_day): (&[Change], &OfDay),
 ) -> Result<Vec<StoredRow>> {
     let (condition, values) = key.condition();
     let temp = key.dataset.weekly_file.map(|_| key.dataset.temp_table(Space::Production));
@@ -226,15 +251,27 @@ fn stored(
                 |column: &str| row.get_opt::<Option<i64>, _>(column).and_then(std::result::Result::ok).flatten();
             let id = |column: &str| number(column).and_then(|id| u32::try_from(id).ok());
             let is_group = key.zones().len() > 1;
+            let main = !table.ends_with("_temp");
+            let (created_at, updated_at) = (text("created"), text("updated"));
+            let (zone, epci) = (id("zone"), id("epci"));
+            let own = |change: &&Change| {
+                zone == Some(change.of.0) && (epci.is_none() || change.of.1.is_none() || change.of.1 == epci)
+            };
+            let last_change = if main {
+                Writing::last(changes.iter().filter(own), created_at.as_deref(), updated_at.as_deref())
+            } else {
+                of_day.waiting.clone()
+            };
             stored.push(StoredRow {
-                main: !table.ends_with("_temp"),
+                main,
                 table: table.clone(),
                 volume: number("volume").unwrap_or_default(),
                 provisional: text("provisional").map(|mark| mark != "0"),
-                created_at: text("created"),
-                updated_at: text("updated"),
-                epci: id("epci").and_then(|id| names.name_of(Dim::Epci, id)),
-                zone: id("zone").filter(|_| is_group).and_then(|id| names.name_of(Dim::Zone, id)),
+                created_at,
+                updated_at,
+                last_change,
+                epci: epci.and_then(|id| names.name_of(Dim::Epci, id)),
+                zone: zone.filter(|_| is_group).and_then(|id| names.name_of(Dim::Zone, id)),
             });
         }
     }

@@ -1,6 +1,6 @@
 //! What the rows and the deliveries come to: whether a delivery explains the figure, and which one.
 
-use crate::explain::evidence::{Delivery, Known, StoredRow};
+use crate::explain::evidence::{Delivery, Known, StoredRow, short};
 use crate::ledger::migrations::WITHDRAWAL;
 use crate::ledger::rows::{Change, What};
 use crate::report::number;
@@ -42,13 +42,13 @@ fn last_change(changes: &[Change]) -> Option<&Change> {
 }
 
 fn by_run(change: &Change) -> String {
-    format!("{} le {} UTC (exécution {})", change.tool, change.at, &change.run[..change.run.len().min(8)])
+    format!("{} le {} UTC (exécution {})", change.tool, change.at, short(&change.run))
 }
 
 /// The newest load that counts, of the files that speak of the date and zone at all.
 fn newest(deliveries: &[Delivery], raw: bool) -> Option<(usize, &Delivery)> {
     let counts = |delivery: &&Delivery| {
-        delivery.raw == raw && delivery.last_load.is_some() && delivery.speaks() && !delivery.kept_back
+        delivery.raw == raw && delivery.last_load.is_some() && delivery.is_of_day() && !delivery.kept_back
     };
     let all = deliveries.iter().filter(counts);
     let last = all.max_by_key(|delivery| delivery.last_load)?;

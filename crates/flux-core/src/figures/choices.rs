@@ -1,6 +1,6 @@
 //! What can be asked for: the years that have data, the periods of each, the zones.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;

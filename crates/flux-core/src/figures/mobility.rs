@@ -119,6 +119,11 @@ impl Mobility {
         &self.filter.zone.name
     }
 
+    /// The table that is counted.
+    pub fn table(&self) -> &'static str {
+        self.filter.table
+    }
+
     /// All stored names of the zone.
     pub fn zone_names(&self) -> impl Iterator<Item = &str> {
         self.filter.zone.rows.iter().map(|(_, name)| name.as_str())

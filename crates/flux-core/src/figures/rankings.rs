@@ -1,7 +1,7 @@
 //! Where visitors come from: départements, regions, countries, in N and N−1.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use mysql::Value;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::db::{Session, marks};
 use crate::domain::catalogue::Dim;
 use crate::domain::names::fold;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
@@ -177,6 +177,34 @@ impl Stored {
     /// Memory that it takes, about.
     fn bytes(&self) -> usize {
         self.rows.len() * 112
+    }
+}
+
+/// Ids of the départements of a region of today, as a ranking puts them together: by its name as stored, else whatever its case and accents.
+///
+/// # Errors
+/// [`Error::Config`] for a name that leads to no region, or to several; [`Error::Sql`].
+pub(crate) fn departements_of(session: &mut Session, region: &str) -> Result<Vec<u32>> {
+    let spec = Dim::Departement.spec();
+    let sql = format!(
+        "SELECT {}, {}, nom_nouvelle_region FROM {} WHERE TRIM(nom_nouvelle_region) <> '' ORDER BY 1",
+        spec.id, spec.name, spec.table
+    );
+    let mut rows: Vec<(u32, String, String)> = session.rows(&format!("lecture de {}", spec.table), &sql, ())?;
+    rows.retain(|(_, own, _)| !is_total(own));
+    let problem = |message: &str, names: BTreeSet<&String>, hint: &str| {
+        let names = names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        Err(Error::Config { message: format!("région « {region} » : {message}"), hint: format!("{hint} : {names}") })
+    };
+    let exact = rows.iter().any(|(.., name)| name == region);
+    let is_meant = |name: &str| if exact { name == region } else { fold(name) == fold(region) };
+    let names: BTreeSet<&String> = rows.iter().map(|(.., name)| name).filter(|name| is_meant(name)).collect();
+    match names.len() {
+        0 => {
+            problem("nom inconnu de dim_departements", rows.iter().map(|(.., name)| name).collect(), "régions en base")
+        }
+        1 => Ok(rows.iter().filter(|(.., name)| is_meant(name)).map(|(id, ..)| *id).collect()),
+        _ => problem("nom ambigu", names, "précisez"),
     }
 }
 

@@ -128,6 +128,17 @@ pub(crate) fn of_date(session: &mut Session, table: &str, date: &str) -> Result<
     Ok(rows.into_iter().map(counts).collect())
 }
 
+/// For each load of `table` whose dates are known, by its id: the lines at most whose date could not be read, for they count against each of
+/// its dates.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn undated(session: &mut Session, table: &str) -> Result<BTreeMap<u64, u64>> {
+    let sql = "SELECT history, MIN(rejected) FROM flux_import_dates WHERE table_name = ? GROUP BY history";
+    let rows: Vec<(u64, u64)> = known(session.rows(READING, sql, (table,)))?;
+    Ok(rows.into_iter().collect())
+}
+
 /// What the history knows of a date of a temporary table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {

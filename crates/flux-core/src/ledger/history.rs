@@ -230,6 +230,7 @@ pub(crate) fn loads(session: &mut Session, table: &str) -> Result<Vec<(String, L
 pub(crate) struct Past {
     pub(crate) id: u64,
     pub(crate) table: String,
+    pub(crate) run: String,
     pub(crate) tool: String,
     /// `loaded`, `failed`, `cleaned` or `undone` for a load that was undone.
     pub(crate) status: String,
@@ -239,8 +240,9 @@ pub(crate) struct Past {
     pub(crate) finished_at: String,
     /// First and last date stored.
     pub(crate) dates: Option<(String, String)>,
-    /// Lines that were not stored: rejected, or of another year.
-    pub(crate) left_out: u64,
+    pub(crate) rejected: u64,
+    /// Lines of another year than the one that was asked for.
+    pub(crate) filtered: u64,
     pub(crate) reject_file: Option<String>,
 }
 
@@ -249,8 +251,8 @@ pub(crate) struct Past {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn of_tables(session: &mut Session, tables: [&str; 2]) -> Result<Vec<Past>> {
-    let sql = "SELECT id, table_name, tool, status, file_hash, options, CAST(finished_at AS CHAR) AS finished, \
-               CAST(first_date AS CHAR) AS first_day, CAST(last_date AS CHAR) AS last_day, rejected + filtered AS left_out, \
+    let sql = "SELECT id, table_name, run, tool, status, file_hash, options, CAST(finished_at AS CHAR) AS finished, \
+               CAST(first_date AS CHAR) AS first_day, CAST(last_date AS CHAR) AS last_day, rejected, filtered, \
                reject_file FROM flux_import_history WHERE table_name IN (?, ?) AND file_hash <> '' ORDER BY id";
     let rows = match session.rows::<Row>(READING, sql, (tables[0], tables[1])) {
         Err(Error::MissingTable { .. }) => return Ok(Vec::new()),
@@ -263,13 +265,15 @@ pub(crate) fn of_tables(session: &mut Session, tables: [&str; 2]) -> Result<Vec<
         Ok(Past {
             id: take(&mut row, "id")?,
             table: take(&mut row, "table_name")?,
+            run: take(&mut row, "run")?,
             tool: take(&mut row, "tool")?,
             status: take(&mut row, "status")?,
             hash: take(&mut row, "file_hash")?,
             options: take(&mut row, "options")?,
             finished_at: to_second(&finished),
             dates: first.zip(last),
-            left_out: take(&mut row, "left_out")?,
+            rejected: take(&mut row, "rejected")?,
+            filtered: take(&mut row, "filtered")?,
             reject_file: take(&mut row, "reject_file")?,
         })
     };

@@ -81,6 +81,9 @@ pub(crate) struct Change {
     pub(crate) provisional_before: Option<bool>,
     /// When it was undone, in UTC.
     pub(crate) undone_at: Option<String>,
+    /// Which row of a key that several have: its zone, and the first id of its breakdown; nothing for any.
+    #[serde(skip)]
+    pub(crate) of: (u32, Option<u32>),
 }
 
 const READING: &str = "lecture de l'historique des lignes";
@@ -98,18 +101,21 @@ pub(crate) fn changes(session: &mut Session, main: &str, date: &str, ids: &[&[u3
     let zones = ids.first().copied().unwrap_or_default();
     for new in new_cells(session, main, date, zones)? {
         // Of rows that came with a cell only their number is kept: a later change shows that the row was among them.
-        let next = changes.iter().find(|change| change.migration > new.migration && change.undone_at.is_none());
-        if next.is_some_and(|next| next.change != What::Added) {
-            changes.push(Change { volume_after: next.and_then(|next| next.volume_before), ..new });
+        let later = |change: &&Change| {
+            change.of.0 == new.of.0 && change.migration > new.migration && change.undone_at.is_none()
+        };
+        if let Some(next) = changes.iter().find(later).filter(|next| next.change != What::Added) {
+            changes.push(Change { volume_after: next.volume_before, of: next.of, ..new });
         }
     }
     changes.sort_by_key(|change| change.migration);
     Ok(changes)
 }
 
-type Fields = (u64, String, String, String, Option<String>, String, Option<i64>, Option<i64>, Option<i64>);
+type Fields =
+    (u64, String, String, String, Option<String>, String, Option<i64>, Option<i64>, Option<i64>, u32, Option<u32>);
 
-fn change((migration, run, tool, at, undone_at, kind, before, after, provisional): Fields) -> Change {
+fn change((migration, run, tool, at, undone_at, kind, before, after, provisional, zone, first): Fields) -> Change {
     Change {
         migration,
         run,
@@ -124,6 +130,7 @@ fn change((migration, run, tool, at, undone_at, kind, before, after, provisional
         volume_after: after,
         provisional_before: provisional.map(|mark| mark != 0),
         undone_at: undone_at.as_deref().map(to_second),
+        of: (zone, first),
     }
 }
 
@@ -132,7 +139,8 @@ const OF_DATE: &str = "m.table_name = ? AND ? BETWEEN m.first_date AND m.last_da
 
 fn kept_changes(session: &mut Session, main: &str, date: &str, ids: &[&[u32]]) -> Result<Vec<Change>> {
     let mut sql = format!(
-        "SELECT {OF_MIGRATION}, h.kind, h.volume_before, h.volume_after, CAST(h.provisional_before AS SIGNED) \
+        "SELECT {OF_MIGRATION}, h.kind, h.volume_before, h.volume_after, CAST(h.provisional_before AS SIGNED), \
+         h.id_zone, h.id_breakdown_1 \
          FROM flux_migrations m STRAIGHT_JOIN {TABLE} h ON h.migration = m.id \
          WHERE {OF_DATE} AND h.kind IN ('w', 'c', 'i') AND h.date = ?"
     );
@@ -148,7 +156,7 @@ fn kept_changes(session: &mut Session, main: &str, date: &str, ids: &[&[u32]]) -
 /// The migrations that brought a date of these zones of which main had nothing provisional.
 fn new_cells(session: &mut Session, main: &str, date: &str, zones: &[u32]) -> Result<Vec<Change>> {
     let sql = format!(
-        "SELECT DISTINCT {OF_MIGRATION}, 'i', NULL, NULL, NULL FROM flux_migrations m \
+        "SELECT DISTINCT {OF_MIGRATION}, 'i', NULL, NULL, NULL, c.id_zone, NULL FROM flux_migrations m \
          STRAIGHT_JOIN flux_migration_cells c ON c.migration = m.id \
          WHERE {OF_DATE} AND c.date = ? AND c.is_new = 1 AND c.inserted > 0 AND c.id_zone IN {}",
         marks(1, zones.len().max(1))

@@ -4,7 +4,7 @@ use flux_core::figures::meta::Meta;
 use flux_core::report::chart::{Drawing, Legend};
 use maud::{Markup, PreEscaped, html};
 
-use crate::pages::origin::disclosure;
+use crate::pages::origin::{Origin, disclosure};
 use crate::pages::words;
 
 /// A table; the first cell of a row is its name.
@@ -14,18 +14,18 @@ pub(super) struct Table {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
     /// The commands that explain the rows, where there are any.
-    pub(super) commands: Vec<String>,
+    pub(super) origins: Vec<Vec<Origin>>,
 }
 
 impl Table {
     pub(super) fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
         let columns = columns.iter().map(|title| (*title).to_owned()).collect();
-        Self { caption: caption.into(), columns, rows: Vec::new(), commands: Vec::new() }
+        Self { caption: caption.into(), columns, rows: Vec::new(), origins: Vec::new() }
     }
 
     /// With the commands that explain its rows.
-    pub(super) fn explained(self, commands: Vec<String>) -> Self {
-        Self { commands, ..self }
+    pub(super) fn explained(self, origins: Vec<Vec<Origin>>) -> Self {
+        Self { origins, ..self }
     }
 
     pub(super) fn render(&self) -> Markup {
@@ -37,7 +37,7 @@ impl Table {
                     thead { tr { @for (at, title) in self.columns.iter().enumerate() { th scope="col" class=[class(at)] { (title.trim_start_matches('>')) } } } }
                     tbody {
                         @for (place, row) in self.rows.iter().enumerate() {
-                            tr { @for (at, cell) in row.iter().enumerate() { @if at == 0 { th scope="row" { (cell) @if let Some(command) = self.commands.get(place) { (disclosure(command, cell)) } } } @else { td class=[class(at)] { (cell) } } } }
+                            tr { @for (at, cell) in row.iter().enumerate() { @if at == 0 { th scope="row" { (cell) @if let Some(origins) = self.origins.get(place) { (disclosure(origins, cell)) } } } @else { td class=[class(at)] { (cell) } } } }
                         }
                         @if self.rows.is_empty() { tr { td colspan=(self.columns.len()) { "Aucune donnée" } } }
                     }

@@ -12,9 +12,10 @@ use maud::html;
 
 use crate::api::Context;
 use crate::failure::Failure;
-use crate::model;
+use crate::model::{self, Answer};
 use crate::pages::blocks::{Block, Link, Table, change_of, links, provisional};
 use crate::pages::filters::{Filters, visitors, visitors_name};
+use crate::pages::origin::Spans;
 use crate::pages::{Content, charts, empty, frame, words};
 
 pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Content, Failure> {
@@ -51,7 +52,7 @@ pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Con
         }
         section.cles aria-labelledby="cles-titre" {
             h2 id="cles-titre" { "Indicateurs" }
-            (table(&a.value, &b.value, alike).render())
+            (table(&a, &b).render())
             (links(&[("CSV", file("csv")), ("Excel", file("xlsx"))], "comparaison"))
         }
         div.grille { @for (class, block) in &blocks { (block.render(class)) } }
@@ -110,6 +111,7 @@ fn days_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_
         ]
     };
     table.rows = faced.value.points.iter().map(day).collect();
+    let table = table.explained(Spans::sides(&faced.a, &faced.b).days(&faced.value, visitors));
     let more = faced.b.jours.saturating_sub(faced.a.jours);
     Ok(Block {
         id: "jours",
@@ -133,6 +135,7 @@ fn origin_block<'a>(
     let title = charts::title(sides.visitors, breakdown);
     let mut table = Table::new(title, &[charts::column(breakdown), ">A", ">B", ">Évolution", ">Part A", ">Part B"]);
     table.rows = rows.iter().map(|rank| charts::rank_cells(rank, alike).into()).collect();
+    let table = table.explained(Spans::sides(&faced.a, &faced.b).ranking((sides.visitors, breakdown), &rows));
     let (id, paths) = match breakdown {
         Breakdown::Departements => {
             ("departements", ("/api/analytics/comparison_departements", "/graphiques/comparer_departements.svg"))
@@ -163,6 +166,7 @@ fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Side
         ]
     };
     table.rows = faced.value.ranked(10).into_iter().map(row).collect();
+    let table = table.explained(Spans::sides(&faced.a, &faced.b).communes(&faced.value, 10));
     Ok(Block {
         id: "communes",
         title: charts::COMMUNES,
@@ -173,14 +177,15 @@ fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Side
     })
 }
 
-/// `alike`: whether both sides count as many days.
-fn table(a: &Indicators, b: &Indicators, alike: bool) -> Table {
+fn table(a: &Answer<Indicators>, b: &Answer<Indicators>) -> Table {
+    let (alike, spans) = (alike(&a.meta, &b.meta), Spans::sides(&a.meta, &b.meta));
     let mut table = Table::new("A et B face à face", &["Indicateur", ">A", ">B", ">Évolution de B à A", "Unité"]);
     for definition in DEFINITIONS {
-        let of = |side: &Indicators| {
-            side.rows.iter().find(|row| row.definition.id == definition.id).map(|row| row.values[0])
+        let of = |side: &Answer<Indicators>| {
+            side.value.rows.iter().find(|row| row.definition.id == definition.id).map(|row| row.values[0])
         };
         let (in_a, in_b) = (of(a), of(b));
+        let origins = spans.indicator(definition.id, [in_a.is_some(), in_b.is_some()]);
         if in_a.is_none() && in_b.is_none() {
             continue;
         }
@@ -193,6 +198,7 @@ fn table(a: &Indicators, b: &Indicators, alike: bool) -> Table {
             change_of(change, alike || !definition.spans_the_period()),
             definition.unit().to_owned(),
         ]);
+        table.origins.push(origins);
     }
     table
 }

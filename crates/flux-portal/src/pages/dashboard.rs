@@ -43,11 +43,10 @@ fn of_visitors(
                 charts::days(&days.value, meta, visitors, 980.0),
                 charts::days(&days.value, meta, visitors, 360.0),
             ],
-            tables: vec![charts::days_table(&days.value, meta, visitors).explained(origin::days(
-                meta,
-                &days.value,
-                visitors,
-            ))],
+            tables: vec![
+                charts::days_table(&days.value, meta, visitors)
+                    .explained(origin::Spans::years(meta).days(&days.value, visitors)),
+            ],
             links: files(context, &filters, "/api/infographie/infographie_series", "/graphiques/jours.svg", visitors),
             note: None,
         },
@@ -121,7 +120,7 @@ pub(super) fn keys(
                         p.valeur { (words::figure(row.values[0])) " " span.unite { (row.definition.unit()) } }
                         @if let Some(day) = row.dates[0] { p { "le " (words::date(day)) } }
                         p { span.evolution { (charts::figure_change(row, meta)) } " · " span.entier { (figures.annees[1]) " : " (words::figure(row.values[1])) } }
-                        (origin::disclosure(&origin::indicator(meta, row.definition.id), row.definition.indicateur))
+                        (origin::disclosure(&origin::Spans::years(meta).indicator(row.definition.id, [true, false]), row.definition.indicateur))
                         (PreEscaped(charts::history(figures, row).inline(&format!("h-{}", row.definition.id))))
                     }
                 }
@@ -140,8 +139,8 @@ fn stays_block<'a>(context: &Context<'_>, filters: &Filters, figures: &Indicator
         charts: vec![charts::stays(&figures.stays)],
         tables: charts::stays_tables(&figures.stays, meta)
             .into_iter()
-            .zip(origin::stays(meta, &figures.stays))
-            .map(|(table, commands)| table.explained(commands))
+            .zip(origin::Spans::years(meta).stays(&figures.stays))
+            .map(|(table, origins)| table.explained(origins))
             .collect(),
         links: files(
             context,
@@ -201,11 +200,10 @@ fn origin_block<'a>(
         },
         title,
         charts: vec![charts::ranks(title, &legend(&answer.meta), &rows)],
-        tables: vec![charts::ranking_table(title, breakdown, &answer.meta, &rows).explained(origin::ranking(
-            &answer.meta,
-            (visitors, breakdown),
-            &rows,
-        ))],
+        tables: vec![
+            charts::ranking_table(title, breakdown, &answer.meta, &rows)
+                .explained(origin::Spans::years(&answer.meta).ranking((visitors, breakdown), &rows)),
+        ],
         links: files(context, filters, list, drawing, visitors),
         note: said(&answer.meta),
     })
@@ -227,11 +225,10 @@ fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters) -> Result<Bl
         id: "communes",
         title: charts::COMMUNES,
         charts: vec![charts::communes(&answer.value, &answer.meta, 10, usize::MAX)],
-        tables: vec![charts::communes_table(&answer.value, &answer.meta, 10).explained(origin::communes(
-            &answer.meta,
-            &answer.value,
-            10,
-        ))],
+        tables: vec![
+            charts::communes_table(&answer.value, &answer.meta, 10)
+                .explained(origin::Spans::years(&answer.meta).communes(&answer.value, 10)),
+        ],
         links: files(context, filters, list, "/graphiques/communes.svg", Visitors::Touristes),
         note: said(&answer.meta),
     })

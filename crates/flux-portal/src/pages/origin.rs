@@ -1,9 +1,10 @@
 //! « D'où vient ce chiffre ? »: for each figure that is shown, the command that explains it, ready to be copied into a shell.
 
-use flux_core::figures::indicators::Indicators;
+use chrono::NaiveDate;
+use flux_core::figures::indicators::{Indicator, Indicators};
 use flux_core::figures::lengths;
 use flux_core::figures::meta::Meta;
-use flux_core::figures::mobility::Mobility;
+use flux_core::figures::mobility::{Commune, Mobility};
 use flux_core::figures::rankings::{Breakdown, Rank};
 use flux_core::figures::scope::Visitors;
 use flux_core::figures::series::{Point, Series};
@@ -22,92 +23,154 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The command on these words, for the period and the zone of an answer.
-fn command(meta: &Meta, words: &[&str]) -> String {
-    let (year, debut, fin) = (meta.annee.to_string(), meta.debut.to_string(), meta.fin.to_string());
-    let period = if meta.periode == format!("{debut} → {fin}") {
-        ["--debut", &debut, "--fin", &fin]
-    } else {
-        ["--annee", &year, "--periode", &meta.periode]
-    };
-    let zone = ["--zone", &meta.zone];
-    written(&[words, &period, &zone].concat())
+/// A command, and whose figure in its row it explains: a year, a side.
+pub(super) struct Origin {
+    of: String,
+    command: String,
 }
 
-/// The command as a shell takes it.
-fn written(words: &[&str]) -> String {
-    let words = words.iter().map(|word| quoted(word));
-    std::iter::once("explain-volume".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+/// Days and zone of a figure.
+struct Span {
+    of: String,
+    days: [String; 4],
+    zone: String,
 }
 
-/// The command of an indicator.
-pub(super) fn indicator(meta: &Meta, id: &str) -> String {
-    command(meta, &["--indicateur", id])
+/// The two figures that stand beside each other: of two years, of two sides.
+pub(super) struct Spans {
+    first: Span,
+    second: Option<Span>,
 }
 
-/// Those of the days of a series: of the total of the visitors, day by day; of one without data, why there is none.
-pub(super) fn days(meta: &Meta, series: &Series, visitors: Visitors) -> Vec<String> {
-    let id = match visitors {
-        Visitors::Touristes => "nuitees_total",
-        Visitors::Excursionnistes => "excursionnistes_total",
-    };
-    let of = |point: &Point| {
-        let day = point.date.to_string();
-        written(&["--indicateur", id, "--debut", &day, "--fin", &day, "--zone", &meta.zone])
-    };
-    series.points.iter().map(of).collect()
-}
-
-/// Those of the indicators that a table shows, row by row.
-pub(super) fn indicators(meta: &Meta, figures: &Indicators, visitors: Option<Visitors>) -> Vec<String> {
-    let shown = figures.rows.iter().filter(|row| visitors.is_none_or(|visitors| row.definition.visitors == visitors));
-    shown.map(|row| indicator(meta, row.definition.id)).collect()
-}
-
-/// Those of a ranking; none of regions, which are départements summed.
-pub(super) fn ranking(meta: &Meta, (visitors, breakdown): (Visitors, Breakdown), rows: &[&Rank]) -> Vec<String> {
-    let (option, provenance) = match breakdown {
-        Breakdown::Departements => ("--departement", FRENCH),
-        Breakdown::Pays => ("--pays", ABROAD),
-        Breakdown::Regions => return Vec::new(),
-    };
-    let category = match visitors {
-        Visitors::Touristes => "TOURISTE",
-        Visitors::Excursionnistes => "EXCURSIONNISTE",
-    };
-    let table = breakdown.table(visitors);
-    let of = |rank: &&Rank| {
-        command(meta, &["--table", table, "--categorie", category, "--provenance", provenance, option, &rank.nom])
-    };
-    rows.iter().map(of).collect()
-}
-
-/// Those of the communes.
-pub(super) fn communes(meta: &Meta, mobility: &Mobility, limit: usize) -> Vec<String> {
-    let table = meta.sources.first().map_or("fact_lieu_activite_soir", |source| source.table);
-    let of = |name: &str| {
-        command(meta, &["--table", table, "--categorie", "TOURISTE", "--provenance", BOTH, "--commune", name])
-    };
-    mobility.ranked(limit).into_iter().map(|row| of(&row.nom_commune)).collect()
-}
-
-/// Those of the lengths of stay, of the French and of those from abroad, in the order of their tables.
-pub(super) fn stays(meta: &Meta, stays: &lengths::Stays) -> [Vec<String>; 2] {
-    [(FRENCH, &stays.francais), (ABROAD, &stays.internationaux)].map(|(provenance, list)| {
-        let of = |stay: &lengths::Stay| {
-            let words = ["--categorie", "TOURISTE", "--provenance", provenance, "--duree", &stay.duree];
-            command(meta, &[&["--table", lengths::TABLE], &words[..]].concat())
+impl Span {
+    /// Those of an answer, as they were asked for.
+    fn of(meta: &Meta, of: String) -> Self {
+        let (debut, fin) = (meta.debut.to_string(), meta.fin.to_string());
+        let days = if meta.periode == format!("{debut} → {fin}") {
+            interval(debut, fin)
+        } else {
+            ["--annee".into(), meta.annee.to_string(), "--periode".into(), meta.periode.clone()]
         };
-        list.iter().map(of).collect()
-    })
+        Self { of, days, zone: meta.zone.clone() }
+    }
+
+    fn origin(&self, words: &[&str]) -> Origin {
+        let days = self.days.iter().map(String::as_str);
+        let words = words.iter().copied().chain(days).chain(["--zone", &self.zone]).map(quoted);
+        let command = std::iter::once("explain-volume".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+        Origin { of: self.of.clone(), command }
+    }
+
+    /// The same of one day.
+    fn on(&self, day: NaiveDate) -> Self {
+        Self { of: self.of.clone(), days: interval(day.to_string(), day.to_string()), zone: self.zone.clone() }
+    }
+}
+
+fn interval(debut: String, fin: String) -> [String; 4] {
+    ["--debut".into(), debut, "--fin".into(), fin]
+}
+
+impl Spans {
+    /// A period and the one that it is compared with.
+    pub(super) fn years(meta: &Meta) -> Self {
+        let before = |(debut, fin): (NaiveDate, NaiveDate)| Span {
+            of: meta.annee_n1.to_string(),
+            days: interval(debut.to_string(), fin.to_string()),
+            zone: meta.zone.clone(),
+        };
+        Self { first: Span::of(meta, meta.annee.to_string()), second: meta.debut_n1.zip(meta.fin_n1).map(before) }
+    }
+
+    /// Two questions face to face.
+    pub(super) fn sides(a: &Meta, b: &Meta) -> Self {
+        Self { first: Span::of(a, "A".into()), second: Some(Span::of(b, "B".into())) }
+    }
+
+    /// The commands on these words, of the figures that are there.
+    fn origins(&self, [first, second]: [bool; 2], words: &[&str]) -> Vec<Origin> {
+        let first = first.then_some(&self.first);
+        let second = self.second.as_ref().filter(|_| second);
+        first.into_iter().chain(second).map(|span| span.origin(words)).collect()
+    }
+
+    /// Those of an indicator that these figures are there of.
+    pub(super) fn indicator(&self, id: &str, there: [bool; 2]) -> Vec<Origin> {
+        self.origins(there, &["--indicateur", id])
+    }
+
+    /// Those of the days of a series: of the total of the visitors, day by day; of one without data, why there is none.
+    pub(super) fn days(&self, series: &Series, visitors: Visitors) -> Vec<Vec<Origin>> {
+        let id = match visitors {
+            Visitors::Touristes => "nuitees_total",
+            Visitors::Excursionnistes => "excursionnistes_total",
+        };
+        let of = |point: &Point| {
+            let second = self.second.as_ref().zip(point.date_n1.filter(|_| point.n_1.is_some()));
+            let spans = std::iter::once(self.first.on(point.date)).chain(second.map(|(span, day)| span.on(day)));
+            spans.map(|span| span.origin(&["--indicateur", id])).collect()
+        };
+        series.points.iter().map(of).collect()
+    }
+
+    /// Those of a ranking.
+    pub(super) fn ranking(&self, (visitors, breakdown): (Visitors, Breakdown), rows: &[&Rank]) -> Vec<Vec<Origin>> {
+        let (option, provenance) = match breakdown {
+            Breakdown::Departements => ("--departement", FRENCH),
+            Breakdown::Regions => ("--region", FRENCH),
+            Breakdown::Pays => ("--pays", ABROAD),
+        };
+        let category = match visitors {
+            Visitors::Touristes => "TOURISTE",
+            Visitors::Excursionnistes => "EXCURSIONNISTE",
+        };
+        let table = breakdown.table(visitors);
+        let of = |rank: &&Rank| {
+            let words = ["--table", table, "--categorie", category, "--provenance", provenance, option, &rank.nom];
+            self.origins([true, rank.n_1.is_some()], &words)
+        };
+        rows.iter().map(of).collect()
+    }
+
+    /// Those of the communes: by their codes, for several bear one name.
+    pub(super) fn communes(&self, mobility: &Mobility, limit: usize) -> Vec<Vec<Origin>> {
+        let of = |commune: &Commune| {
+            let name = commune.code_insee.as_deref().unwrap_or(&commune.nom_commune);
+            let words =
+                ["--table", mobility.table(), "--categorie", "TOURISTE", "--provenance", BOTH, "--commune", name];
+            self.origins([true, commune.total_visiteurs_n1.is_some()], &words)
+        };
+        mobility.ranked(limit).into_iter().map(of).collect()
+    }
+
+    /// Those of the lengths of stay, of the French and of those from abroad, in the order of their tables.
+    pub(super) fn stays(&self, stays: &lengths::Stays) -> [Vec<Vec<Origin>>; 2] {
+        [(FRENCH, &stays.francais), (ABROAD, &stays.internationaux)].map(|(provenance, list)| {
+            let of = |stay: &lengths::Stay| {
+                let words = ["--categorie", "TOURISTE", "--provenance", provenance, "--duree", &stay.duree];
+                self.origins([true, stay.volume_n1.is_some()], &[&["--table", lengths::TABLE], &words[..]].concat())
+            };
+            list.iter().map(of).collect()
+        })
+    }
+}
+
+/// Those of the indicators that a table shows, row by row. A feast of the other year may lie outside its period.
+pub(super) fn indicators(meta: &Meta, figures: &Indicators, visitors: Option<Visitors>) -> Vec<Vec<Origin>> {
+    let spans = Spans::years(meta);
+    let shown = figures.rows.iter().filter(|row| visitors.is_none_or(|visitors| row.definition.visitors == visitors));
+    let before = |row: &Indicator| row.values[1].is_some() && row.definition.spans_the_period();
+    shown.map(|row| spans.indicator(row.definition.id, [true, before(row)])).collect()
 }
 
 /// The disclosure; what it is of is said to whoever does not see where it stands.
-pub(super) fn disclosure(command: &str, of: &str) -> Markup {
+pub(super) fn disclosure(origins: &[Origin], of: &str) -> Markup {
     html! {
-        details.origine {
-            summary { "D'où vient ce chiffre ?" span.cache { " " (of) } }
-            code { (command) }
+        @if !origins.is_empty() {
+            details.origine {
+                summary { "D'où vient ce chiffre ?" span.cache { " " (of) } }
+                @for origin in origins { div { @if origins.len() > 1 { (origin.of) " : " } code { (origin.command) } } }
+            }
         }
     }
 }

@@ -52,12 +52,12 @@ pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
         @for ((visitors, breakdown), answer) in ALL.iter().zip(&rankings) {
             @let title = charts::title(*visitors, *breakdown);
             @let rows = answer.value.ranked(charts::shown(*breakdown));
-            @let commands = origin::ranking(&answer.meta, (*visitors, *breakdown), &rows);
-            (list(title, &charts::ranking_table(title, *breakdown, &answer.meta, &rows).explained(commands), &answer.meta))
+            @let origins = origin::Spans::years(&answer.meta).ranking((*visitors, *breakdown), &rows);
+            (list(title, &charts::ranking_table(title, *breakdown, &answer.meta, &rows).explained(origins), &answer.meta))
         }
-        (list(charts::COMMUNES, &charts::communes_table(&communes.value, &communes.meta, 10).explained(origin::communes(&communes.meta, &communes.value, 10)), &communes.meta))
-        @for (table, commands) in charts::stays_tables(&figures.value.stays, &figures.meta).into_iter().zip(origin::stays(&figures.meta, &figures.value.stays)) {
-            @let table = table.explained(commands);
+        (list(charts::COMMUNES, &charts::communes_table(&communes.value, &communes.meta, 10).explained(origin::Spans::years(&communes.meta).communes(&communes.value, 10)), &communes.meta))
+        @for (table, origins) in charts::stays_tables(&figures.value.stays, &figures.meta).into_iter().zip(origin::Spans::years(&figures.meta).stays(&figures.value.stays)) {
+            @let table = table.explained(origins);
             section.bloc.plein { h2 { (table.caption) } (table.render()) (source(figures.value.stays.source.table, figures.value.stays.source.jours_avec_donnees, figures.meta.jours)) }
         }
     };
