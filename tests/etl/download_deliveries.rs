@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use flux_test::Home;
+use flux_test::{Home, Tool};
 use serde_json::{Value, json};
 use support::codes;
 use support::orange::{self, BASIC, LIST, PASSWORD, entry, entry_with, header, served, zip};
@@ -302,6 +302,47 @@ fn https_is_spoken_with_an_authority_of_ones_own() {
         portal.requests().iter().filter(|request| request.path == LIST).count() == 1,
         "nothing is sent to a stranger"
     );
+}
+
+/// What is sent to this machine in clear does not go through a proxy; to another one it does, encrypted, without the credentials.
+#[test]
+fn a_proxy_is_not_told_what_stays_on_this_machine() {
+    let proxy = Portal::always(status(407, &[]));
+    let portal = Portal::new(|request, _| catalogue(request));
+    let home = Home::without_db();
+    let through = |tool: Tool| tool.env("HTTPS_PROXY", &proxy.base).env("http_proxy", &proxy.base);
+    let json = through(orange::tool(&home, &portal)).arg("--list").run().expect_code(0).json();
+    assert_eq!((json["listed"].as_u64(), proxy.requests().len()), (Some(5), 0));
+    let away = through(orange::tool(&home, &portal)).env("FLUX_VISION_URL", "https://orange.invalid/v1").arg("--list");
+    let error = away.run().expect_code(1).json()["error"].clone();
+    assert_eq!(error["code"], "portal-unreachable");
+    assert!(error["message"].as_str().unwrap().contains("407") && error["hint"].as_str().unwrap().contains("NO_PROXY"));
+    let seen = proxy.requests();
+    assert!(!seen.is_empty() && seen.iter().all(|request| header(request, "authorization").is_none()), "{seen:?}");
+}
+
+/// One letter, two ways to write it: names look alike and are alike, patterns find both, and neither takes the other's place.
+#[test]
+fn accents_are_the_same_however_they_are_written() {
+    let portal = Portal::new(|request, _| match request.path.as_str() {
+        LIST => orange::list(
+            request,
+            &[
+                entry("Nuit\u{e9}e.zip", "/f/1", "2025-08-15T10:30:00Z"),
+                entry("Nuite\u{301}e.zip", "/f/2", "2025-08-14T10:30:00Z"),
+                entry("Diurne.zip", "/f/3", "2025-08-13T10:30:00Z"),
+            ],
+        ),
+        path => served(&zip(path.as_bytes()[3] as usize)).whole(request),
+    });
+    let home = Home::without_db();
+    for pattern in ["nuit\u{e9}e*", "Nuite\u{301}e"] {
+        let listed = orange::tool(&home, &portal).args(["--list", "--only", pattern]).run().expect_code(0).json();
+        assert_eq!(listed["files"].as_array().unwrap().len(), 2, "{pattern}");
+    }
+    orange::tool(&home, &portal).run().expect_code(0);
+    assert_eq!(visible(&home), ["Diurne.zip", "Nuit\u{e9}e.zip", "Nuit\u{e9}e_B1-2024.zip"]);
+    assert_eq!(orange::tool(&home, &portal).run().expect_code(0).json()["totals"]["known"], 3);
 }
 
 #[test]

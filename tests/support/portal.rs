@@ -121,7 +121,8 @@ fn serve(mut stream: impl Read + Write, answer: &Answering, log: &Mutex<Vec<Requ
         }
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    assert!(head.starts_with("GET "), "only GET is allowed: {head}");
+    let allowed = ["GET ", "CONNECT "].iter().any(|method| head.starts_with(method));
+    assert!(allowed, "only GET is allowed, and what a proxy is asked: {head}");
     let target = head.split(' ').nth(1).unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = Request { path: path.into(), query: query.into(), head: head.clone() };

@@ -1,11 +1,12 @@
 //! One GET to the portal: what came back, or why nothing did, in the operators' words. The token is never in any text.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, http};
+use ureq::{Agent, Proxy, http};
 
 use flux_core::error::{Error, Result};
 use flux_core::settings::Settings;
@@ -76,6 +77,8 @@ pub enum FailureKind {
     UnknownHost,
     /// Nothing listens there.
     Refused,
+    /// The proxy on the way to it does not let through.
+    Proxy,
     /// TLS: certificate or protocol.
     Tls,
     /// The connection ended in the middle of the answer.
@@ -130,6 +133,7 @@ impl Client {
         let session = secret(settings, options.session_file.as_deref(), "PORTAL_SESSION")?
             .map(|Token(text)| Token(if text.contains('=') { text } else { format!("{SESSION_COOKIE}={text}") }));
         let mut config = Agent::config_builder()
+            .proxy(proxy_to(host_of(&base)))
             .timeout_global(Some(options.timeout))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -166,10 +170,7 @@ impl Client {
 
     /// Whether the token would travel unprotected over a network.
     pub fn token_in_clear(&self) -> bool {
-        let Some(rest) = self.base.strip_prefix("http://") else { return false };
-        let host = rest.split(['/', ':']).next().unwrap_or_default();
-        let loopback = host == "localhost" || host.starts_with("127.") || rest.starts_with("[::1]");
-        self.has_credential() && !loopback
+        self.base.starts_with("http://") && self.has_credential() && !is_loopback(host_of(&self.base))
     }
 
     /// GET with the token and the session, where there are any and `authenticated` says so. Repeated once after the wait of a 429.
@@ -257,6 +258,27 @@ impl Client {
     }
 }
 
+/// Host of a base URL, an IPv6 address in its brackets.
+fn host_of(base: &str) -> &str {
+    let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.find(']') {
+        Some(end) => &authority[..=end],
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// Whether a host is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The proxy of the environment. None on the way to this machine: what is sent there in clear is not meant to leave it.
+pub(crate) fn proxy_to(host: &str) -> Option<Proxy> {
+    if is_loopback(host) { None } else { Proxy::try_from_env() }
+}
+
 /// Why a call has no answer. `timeout` is the limit that was set for it.
 pub(crate) fn failure(url: &str, timeout: Duration, error: ureq::Error) -> Failure {
     use FailureKind as K;
@@ -275,12 +297,11 @@ pub(crate) fn failure(url: &str, timeout: Duration, error: ureq::Error) -> Failu
             format!("pas de réponse complète en {limit} s"),
             "regardez la charge du serveur et ses journaux, ou relevez --timeout",
         ),
-        ureq::Error::HostNotFound => new(
-            K::UnknownHost,
-            "le nom du serveur est inconnu".into(),
-            "corrigez l'adresse (--base-url, PORTAL_BASE_URL) ou le DNS",
-        ),
+        ureq::Error::HostNotFound => unknown_host(),
         ureq::Error::ConnectionFailed => refused(),
+        ureq::Error::ConnectProxyFailed(reason) => {
+            new(K::Proxy, proxy_reason(&reason), "vérifiez HTTPS_PROXY, ALL_PROXY et NO_PROXY")
+        }
         ureq::Error::BodyExceedsLimit(_) => new(
             K::TooLarge,
             format!("réponse de plus de {} Mio, non lue", MAX_BODY >> 20),
@@ -295,6 +316,8 @@ pub(crate) fn failure(url: &str, timeout: Duration, error: ureq::Error) -> Failu
         ),
         ureq::Error::Io(error) => match error.kind() {
             std::io::ErrorKind::ConnectionRefused => refused(),
+            // What the system says of a name has no kind of its own.
+            _ if error.to_string().starts_with("failed to lookup address") => unknown_host(),
             std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => new(
                 K::Timeout,
                 format!("pas de réponse complète en {limit} s"),
@@ -312,6 +335,23 @@ pub(crate) fn failure(url: &str, timeout: Duration, error: ureq::Error) -> Failu
             _ => new(K::Other, error.to_string(), "vérifiez le réseau et l'adresse du portail"),
         },
         other => new(K::Other, other.to_string(), "vérifiez le réseau et l'adresse du portail"),
+    }
+}
+
+fn unknown_host() -> Failure {
+    Failure {
+        kind: FailureKind::UnknownHost,
+        message: "le nom du serveur est inconnu".into(),
+        action: "corrigez l'adresse (--base-url, PORTAL_BASE_URL) ou le DNS",
+    }
+}
+
+/// Why a proxy did not let through, as the library has it: `proxy server responded 407/…`.
+fn proxy_reason(reason: &str) -> String {
+    let status = reason.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 3);
+    match status {
+        Some(status) => format!("le mandataire ne laisse pas passer ({status})"),
+        None => "le mandataire ne laisse pas passer".to_owned(),
     }
 }
 

@@ -75,6 +75,7 @@ impl Orange {
             });
         }
         let mut config = Agent::config_builder()
+            .proxy(http::proxy_to(&base.host))
             .timeout_connect(Some(silence))
             .timeout_recv_response(Some(silence))
             .timeout_per_read(Some(silence))
@@ -270,8 +271,7 @@ impl Address {
     }
 
     fn is_loopback(&self) -> bool {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        self.host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        http::is_loopback(&self.host)
     }
 }
 
@@ -401,6 +401,9 @@ fn no_answer(failure: http::Failure) -> Failure {
         FailureKind::UnknownHost => (false, "corrigez FLUX_VISION_URL ou le DNS"),
         FailureKind::Refused => {
             (true, "vérifiez FLUX_VISION_URL, et que rien (pare-feu, mandataire) ne bloque la sortie")
+        }
+        FailureKind::Proxy => {
+            (true, "vérifiez HTTPS_PROXY, ALL_PROXY et NO_PROXY, et les droits que demande le mandataire")
         }
         FailureKind::Tls => {
             (false, "vérifiez l'horloge de la machine ; derrière un mandataire, donnez son autorité par FLUX_VISION_CA")

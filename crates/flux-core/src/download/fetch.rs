@@ -111,25 +111,12 @@ pub(crate) fn fetch(
     let path = memory.folder().join(&part);
     let mut job = Job { remote, file, memory, key, part, path, resumed: 0, pieces: false };
     job.left_over()?;
-    let (mut attempt, mut mark) = (0, job.resumed);
-    loop {
-        attempt += 1;
-        match job.attempt(progress)? {
-            Attempt::Done => break,
-            Attempt::Again { message, action, wait } => {
-                signals::check().map_err(|error| Missed::Run(error.into()))?;
-                let now = length(&job.path)?;
-                if now >= mark + WORTH {
-                    (attempt, mark) = (1, now);
-                }
-                if attempt >= ATTEMPTS || !within(wait) {
-                    return Err(Missed::file(format!("{message} ({} reçus)", bytes(now)), action));
-                }
-                log::info!("{} : {message}, nouvel essai", file.file_name);
-                pause(attempt, wait)?;
-            }
-        }
+    let received = job.all(progress);
+    if received.is_err() && length(&job.path).is_ok_and(|size| size == 0) {
+        // There is nothing to go on with.
+        job.memory.drop_half(&job.key)?;
     }
+    received?;
     job.prove()?;
     Ok(Whole { bytes: length(&job.path)?, part: job.path, resumed: job.resumed })
 }
@@ -175,6 +162,29 @@ impl Job<'_> {
         self.memory.set_half(&self.key, half)
     }
 
+    /// As many GETs as it takes.
+    fn all(&mut self, progress: &Progress) -> std::result::Result<(), Missed> {
+        let (mut attempt, mut mark) = (0, self.resumed);
+        loop {
+            attempt += 1;
+            match self.attempt(progress)? {
+                Attempt::Done => return Ok(()),
+                Attempt::Again { message, action, wait } => {
+                    signals::check().map_err(|error| Missed::Run(error.into()))?;
+                    let now = length(&self.path)?;
+                    if now >= mark + WORTH {
+                        (attempt, mark) = (1, now);
+                    }
+                    if attempt >= ATTEMPTS || !within(wait) {
+                        return Err(Missed::file(format!("{message} ({} reçus)", bytes(now)), action));
+                    }
+                    log::info!("{} : {message}, nouvel essai", self.file.file_name);
+                    pause(attempt, wait)?;
+                }
+            }
+        }
+    }
+
     /// One GET, and what it brings.
     fn attempt(&mut self, progress: &Progress) -> std::result::Result<Attempt, Missed> {
         let here = length(&self.path)?;
@@ -217,10 +227,9 @@ impl Job<'_> {
                 wait: None,
             });
         }
-        if !response.partial || total.is_none() {
-            if !response.partial {
-                self.start_over(response.validator.clone(), response.total)?;
-            }
+        if !response.partial {
+            self.start_over(response.validator.clone(), response.total)?;
+        } else if total.is_none() {
             let half = Half {
                 part: self.part.clone(),
                 modified: self.file.modified.clone(),
@@ -253,6 +262,8 @@ impl Job<'_> {
                 Ok(read) => {
                     if let Err(error) = to.write_all(&buffer[..read]) {
                         bar.finish_and_clear();
+                        // Its room is free only once nobody holds it open.
+                        drop(to);
                         return Err(self.unwritable(error));
                     }
                     at += read as u64;

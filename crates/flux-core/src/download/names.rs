@@ -1,22 +1,22 @@
 //! Names of a stranger made harmless, and the patterns that operators choose files by.
 
+use unicode_normalization::UnicodeNormalization;
+
+use crate::report::is_hidden;
+
 /// Longest name that is kept, in bytes: what is added to it must fit too.
 const LONGEST: usize = 180;
 
 /// The name that a file gets here: no folder, nothing hidden, nothing that a shell or another system takes for something else.
 pub(crate) fn harmless(name: &str) -> String {
-    let bad = |c: char| c.is_control() || "/\\:*?\"<>|\u{fffd}".contains(c) || is_invisible(c);
-    let text: String = name.chars().map(|c| if bad(c) { '_' } else { c }).collect();
+    let bad = |c: char| is_hidden(c) || "/\\:*?\"<>|\u{fffd}".contains(c);
+    // One letter may be written in two ways; names that look alike are to be alike.
+    let text: String = name.nfc().map(|c| if bad(c) { '_' } else { c }).collect();
     let text = text.trim_matches([' ', '.']);
     let text = if text.starts_with(['-', '~']) { format!("_{}", &text[1..]) } else { text.to_owned() };
     let (stem, ending) = split(&text);
     let text = format!("{}{ending}", shortened(stem, LONGEST.saturating_sub(ending.len())));
     if text.is_empty() { "sans-nom".into() } else { text }
-}
-
-/// Marks that turn the writing direction or take no room: a name must look like what it is.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Stem and ending with its dot; an ending is short.
@@ -37,7 +37,7 @@ fn shortened(text: &str, most: usize) -> &str {
 
 /// Whether a name fits a pattern of `*` and `?`, whatever the case. A pattern without either is a part of the name.
 pub(crate) fn fits(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
+    let [pattern, name] = [pattern, name].map(|text| text.nfc().flat_map(char::to_lowercase).collect::<String>());
     if !pattern.contains(['*', '?']) {
         return name.contains(&pattern);
     }
@@ -84,6 +84,7 @@ mod tests {
             ("a\u{0}b\n.csv", "a_b_.csv"),
             ("-rf.zip", "_rf.zip"),
             ("Châtaigneraie été.csv", "Châtaigneraie été.csv"),
+            ("Nuite\u{301}e.zip", "Nuit\u{e9}e.zip"),
             ("gpj\u{202e}.csv", "gpj_.csv"),
         ] {
             assert_eq!(harmless(name), expected);
@@ -102,6 +103,8 @@ mod tests {
             ("a*b*c", "aXbYbc", true),
             ("a?c", "ac", false),
             ("", "anything", true),
+            ("\u{e9}t\u{e9}*", "E\u{301}te\u{301} 2025.zip", true),
+            ("nuite\u{301}e", "Nuit\u{e9}e.zip", true),
         ] {
             assert_eq!(fits(pattern, name), fit, "{pattern} {name}");
         }

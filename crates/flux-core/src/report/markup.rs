@@ -1,5 +1,7 @@
 //! Text that goes into markup.
 
+use super::page::is_hidden;
+
 /// `<`, `>`, `&` and quotes made harmless; the spaces within numbers do not break.
 pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -14,7 +16,7 @@ pub(crate) fn escape(text: &str) -> String {
             '&' => safe.push_str("&amp;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            c if c.is_control() && c != '\n' => {}
+            c if is_hidden(c) && c != '\n' => {}
             c => safe.push(c),
         }
     }

@@ -20,6 +20,7 @@ pub(crate) use finding::render_findings;
 pub use finding::{Finding, Verdict, verdict, worst};
 pub(crate) use numbers::{bar, duration, local_time, path_text, path_text_if_any, ranges, some_of};
 pub use numbers::{bytes, number, percent, plural};
+pub(crate) use page::is_hidden;
 pub use page::{Page, Table, one_line};
 
 /// What a tool returns.

@@ -9,18 +9,26 @@ use comfy_table::{
 use super::wrap::wrap;
 use super::{Done, Finding, Verdict, causes};
 
-/// One line without control characters: what a name may hold of them would forge a line of a log, move the cursor or colour the terminal.
+/// Whether a character shows nothing of itself and changes what is around it: control characters, breaks of a line, marks that take no room or
+/// turn the direction of writing.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// One line without hidden characters: what a name may hold of them would forge a line of a log, move the cursor, colour the terminal or
+/// make the name look like another one.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        Cow::Owned(text.trim_end().replace(char::is_control, "\u{fffd}"))
+    if text.contains(is_hidden) {
+        Cow::Owned(text.trim_end().replace(is_hidden, "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
     }
 }
 
-/// Without the control characters that a damaged file or name may hold: they would move the cursor or colour the terminal.
+/// The same of several lines.
 fn plain(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| c.is_control() && c != '\n';
+    let bad = |c: char| is_hidden(c) && c != '\n';
     if text.contains(bad) { Cow::Owned(text.replace(bad, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
@@ -372,7 +380,8 @@ mod tests {
     fn control_characters_do_not_reach_the_terminal() {
         let mut page = Page::new(80);
         page.line("a\u{1b}[31mb\nc\r");
-        assert_eq!(page.text(), "a\u{fffd}[31mb\u{fffd}c\n");
+        page.line("evil\u{202e}gpj.zip\u{2028}✓ 1\u{202f}234 été");
+        assert_eq!(page.text(), "a\u{fffd}[31mb\u{fffd}c\nevil\u{fffd}gpj.zip\u{fffd}✓ 1\u{202f}234 été\n");
     }
 
     #[test]
