@@ -155,6 +155,9 @@ fn figures(home: Home) {
     let answer = portal.api(&format!("/api/infographie/infographie_communes_excursion?{period}")).expect(200).json();
     let destinations = answer["destinations"].as_array().unwrap();
     assert_eq!((sum(destinations, "MENDE"), sum(destinations, "BARJAC"), destinations.len()), (101, 29, 6));
+    // Where no zone is asked for, that of the whole département, whichever is the first in the alphabet.
+    let page = portal.api("/tables?debut=2025-07-07&fin=2025-07-08").expect(200).text();
+    assert!(page.contains("<strong>Lozère</strong>"), "{page}");
     let page = portal.api(&format!("/dashboard?{period}")).expect(200).text();
     assert!(page.contains("Observatoire de la Lozère") && page.contains("et 2 autres communes"), "{page}");
     assert!(!page.contains("Cantal"));
@@ -167,6 +170,16 @@ fn the_built_in_zones_are_those_of_one_departement() {
     let home = Home::new(&db);
     home.tool("ensure-schema").arg("--seed").env("OBSERVATOIRE_DEPARTEMENT", "48").run().expect_code(0);
     assert_eq!(db.column("SELECT nom_zone FROM dim_zones_observation"), ["LOZÈRE"]);
+    // A code as people write it; what is none is refused, where a default would take every commune for a far one.
+    let corsica = TestDb::new();
+    let home = Home::new(&corsica);
+    home.tool("ensure-schema").arg("--seed").env("OBSERVATOIRE_DEPARTEMENT", " 2a ").run().expect_code(0);
+    assert_eq!(corsica.column("SELECT nom_zone FROM dim_zones_observation"), ["CORSE-DU-SUD"]);
+    for wrong in ["96", "Lozère", "2C"] {
+        let refused =
+            home.tool("check-status").arg("--json").env("OBSERVATOIRE_DEPARTEMENT", wrong).run().expect_code(1);
+        assert_eq!(refused.json()["error"]["code"], "config", "{wrong}");
+    }
     let other = TestDb::new();
     Tool::new("ensure-schema").home(&Home::new(&other)).arg("--seed").run().expect_code(0);
     assert_eq!(other.count("dim_zones_observation"), 11);

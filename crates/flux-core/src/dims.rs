@@ -90,12 +90,20 @@ pub(crate) fn load_weekly(
 /// which are those of one département only, and `reference/communes_orange.csv`.
 ///
 /// # Errors
-/// [`Error::Config`] for a file that cannot be read, or that says two things of one name.
+/// [`Error::Config`] for a file that cannot be read, or that says two things of one name, and for a département that is none: names would
+/// be looked for as if no commune were the observatory's own.
 pub fn use_own_reference(settings: &Settings) -> Result<()> {
+    let departement = settings.departement();
+    if reference::departement_of(&departement).is_none() {
+        return Err(Error::Config {
+            message: format!("OBSERVATOIRE_DEPARTEMENT vaut « {departement} », qui n'est le code d'aucun département"),
+            hint: "écrivez son code, par exemple OBSERVATOIRE_DEPARTEMENT=48 (2A, 971…)".into(),
+        });
+    }
     let folder = settings.home.root().join("reference");
     let zones = own_file(&folder.join("zones.csv"), ZONES_HINT, reference::use_zones)?;
     if !zones {
-        reference::use_zones_of(&settings.departement());
+        reference::use_zones_of(&departement);
     }
     own_file(&folder.join("communes_orange.csv"), ORANGE_HINT, communes::use_orange)?;
     Ok(())

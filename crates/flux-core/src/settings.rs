@@ -231,9 +231,11 @@ impl Settings {
         }
     }
 
-    /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`); that of the built-in zones by default.
+    /// Code of the observatory's own département (`OBSERVATOIRE_DEPARTEMENT`), `1` and `2a` made `01` and `2A`; that of the built-in zones
+    /// by default.
     pub fn departement(&self) -> String {
-        self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| DEPARTEMENT.into())
+        let code = self.get("OBSERVATOIRE_DEPARTEMENT").unwrap_or_else(|| DEPARTEMENT.into()).trim().to_uppercase();
+        if code.len() == 1 { format!("0{code}") } else { code }
     }
 
     /// Name of the observatory on pages (`OBSERVATOIRE_NOM`).

@@ -57,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) cors: Vec<String>,
     pub(crate) frames: Vec<String>,
     pub(crate) observatory: String,
+    /// Code of its own département.
+    pub(crate) departement: String,
     /// `portail/logo.svg` of the home.
     pub(crate) logo: Option<Logo>,
     pub(crate) audit_log: PathBuf,
@@ -101,6 +103,7 @@ impl Config {
             cors: origins("PORTAL_CORS_ORIGINS", list("PORTAL_CORS_ORIGINS"))?,
             frames: origins("PORTAL_FRAME_ANCESTORS", list("PORTAL_FRAME_ANCESTORS"))?,
             observatory: settings.observatory(),
+            departement: settings.departement(),
             logo: Logo::read(&home.join("portail/logo.svg")),
             access_log: settings.home.logs().join("portail-acces.log"),
             audit_log,

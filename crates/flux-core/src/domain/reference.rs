@@ -145,8 +145,13 @@ pub(crate) fn zones_of(departement: &str) -> Vec<ZoneGroup> {
 
 /// All names, folded, of the zones that `zones.csv` hides: stored ones keep their history, and nobody waits for more of it.
 pub(crate) fn hidden_zones() -> HashSet<String> {
+    zone_names(|group| !group.visible)
+}
+
+/// All names, folded, of these zones of `zones.csv`.
+pub(crate) fn zone_names(wanted: impl Fn(&ZoneGroup) -> bool) -> HashSet<String> {
     let names = |group: &'static ZoneGroup| std::iter::once(group.zone).chain(group.equivalents.iter().copied());
-    zones().iter().filter(|group| !group.visible).flat_map(names).map(fold).collect()
+    zones().iter().filter(|group| wanted(group)).flat_map(names).map(fold).collect()
 }
 
 /// The zone of the whole département, which tools show where none is asked for: the one that bears its name, else the first.

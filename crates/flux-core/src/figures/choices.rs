@@ -78,3 +78,15 @@ fn read(session: &mut Session) -> Result<Choices> {
     zones.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Choices { annees, periodes, zones, dates })
 }
+
+impl Choices {
+    /// What is shown where no zone is asked for: that of the whole département, else the first.
+    pub fn usual_zone(&self, departement: &str) -> Option<&Zone> {
+        let whole = reference::whole_zone(departement);
+        let names = reference::zone_names(|group| group.zone == whole);
+        self.zones
+            .iter()
+            .find(|zone| zone.rows.iter().any(|(_, name)| names.contains(&fold(name))))
+            .or(self.zones.first())
+    }
+}

@@ -34,11 +34,11 @@ const BOTH: [&str; 11] = [
 ];
 
 impl Filters {
-    /// The last year with data, all of it, the first zone, where the address names none of them; none without any data.
+    /// The last year with data, all of it, the whole département, where the address names none of them; none without any data.
     pub(super) fn of(context: &mut Context<'_>, choices: Choices) -> Option<Self> {
         let given = context.parameters;
         let year = choices.annees.first()?.to_string();
-        let zone = choices.zones.first()?.name.clone();
+        let zone = choices.usual_zone(&context.config.departement)?.name.clone();
         let mut usual: Vec<(&str, &str)> = Vec::new();
         let dates = given.text("debut").is_some() || given.text("fin").is_some();
         for (name, value) in [("annee", year.as_str()), ("periode", "annee_complete"), ("zone", &zone)] {
@@ -54,7 +54,7 @@ impl Filters {
     pub(super) fn of_two(context: &mut Context<'_>, choices: Choices) -> Option<Self> {
         let given = context.parameters;
         let year = *choices.annees.first()?;
-        let zone = choices.zones.first()?.name.clone();
+        let zone = choices.usual_zone(&context.config.departement)?.name.clone();
         let mut usual: Vec<(String, String)> = Vec::new();
         for (suffix, year) in [("_a", year), ("_b", year - 1)] {
             let dates = given.text(&format!("debut{suffix}")).is_some();
