@@ -224,12 +224,13 @@ impl Report for FigureReport {
         page.verdict(
             self.verdict(),
             format!(
-                "{} de {}, {} au total ; des {} plus grandes, {}",
+                "{} de {}, {} au total ; {} sur {} des plus grandes {}",
                 plural(self.rows_total, "ligne", "lignes"),
                 figure.table,
                 number(self.rows_volume),
+                number(explained),
                 number(shown),
-                plural(explained, "est expliquée", "sont expliquées")
+                if explained < 2 { "est expliquée" } else { "sont expliquées" }
             ),
         );
         for row in &self.rows {

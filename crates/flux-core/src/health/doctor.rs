@@ -347,12 +347,32 @@ fn facts(session: &mut Session) -> Result<(String, Vec<Finding>)> {
     Ok((state, findings))
 }
 
+/// Findings that more than two places share, with these: an empty database is one thing to read.
+fn alike(findings: &[Finding]) -> Vec<(&Finding, Vec<String>)> {
+    let mut alike: Vec<(&Finding, Vec<String>)> = Vec::new();
+    for finding in findings {
+        let same = |first: &Finding| {
+            (first.code, first.severity, &first.message, &first.action)
+                == (finding.code, finding.severity, &finding.message, &finding.action)
+        };
+        match alike.iter_mut().find(|(first, _)| same(first)) {
+            Some((_, places)) => places.push(finding.place.clone()),
+            None => alike.push((finding, vec![finding.place.clone()])),
+        }
+    }
+    let each = |(finding, places): (_, Vec<String>)| match places.len() {
+        0..=2 => places.into_iter().map(|place| (finding, vec![place])).collect(),
+        _ => vec![(finding, places)],
+    };
+    alike.into_iter().flat_map(each).collect()
+}
+
 impl Report for DoctorReport {
     fn render(&self, page: &mut Page) {
         for check in &self.checks {
             page.verdict(worst(&check.findings), format!("{} : {}", check.subject, check.state));
-            for finding in &check.findings {
-                page.line(format!("    {} {} : {}", finding.severity.sign(), finding.place, finding.message));
+            for (finding, places) in alike(&check.findings) {
+                page.line(format!("    {} {} : {}", finding.severity.sign(), some_of(&places, 3), finding.message));
                 if let Some(action) = &finding.action {
                     page.line(format!("      → {action}"));
                 }
