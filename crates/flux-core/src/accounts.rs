@@ -27,12 +27,12 @@ const DDL: &str = "CREATE TABLE IF NOT EXISTS users (id INT NOT NULL AUTO_INCREM
     created_at TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP, UNIQUE KEY uk_username (username)) \
     ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci";
 
-/// An account.
+/// A row of `users`, under whatever names the portal's version gives its columns.
 #[derive(Debug, Clone, Serialize)]
 pub struct Account {
-    /// Its id.
+    /// Key of the row; sessions refer to it.
     pub id: u64,
-    /// As stored.
+    /// Name that is typed to log in, as stored.
     pub username: String,
     /// Hash of its password.
     #[serde(skip)]

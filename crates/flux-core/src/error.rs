@@ -335,7 +335,6 @@ impl From<crate::signals::Interrupted> for Error {
 /// Server error numbers that the tools tell apart (MySQL and MariaDB agree on them, where not said otherwise).
 pub(crate) mod codes {
     pub(crate) const NO_SUCH_TABLE: u16 = 1146;
-    /// Unknown column.
     pub(crate) const UNKNOWN_COLUMN: &[u16] = &[1054];
     /// Query execution was interrupted (`KILL QUERY`).
     pub(crate) const QUERY_INTERRUPTED: u16 = 1317;

@@ -228,7 +228,7 @@ pub(crate) struct Shape {
     pub(crate) is_counted: bool,
     /// Whether a foreign key begins or ends here.
     pub(crate) is_linked: bool,
-    /// Of texts.
+    /// Of a text column; `None` for every other type.
     pub(crate) collation: Option<String>,
 }
 

@@ -67,7 +67,6 @@ fn blocking(rank: Rank, finding: Finding, count: u64) -> Found {
     }
 }
 
-/// Something to know.
 fn note(finding: Finding, count: u64) -> Found {
     let finding = Finding { severity: Verdict::Attention, ..finding };
     Found { finding, count, examples: Vec::new(), rank: Rank::Later, blocking: false }

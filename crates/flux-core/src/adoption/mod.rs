@@ -16,7 +16,7 @@ use crate::report::{Finding, Page, Report, Verdict, number, plural};
 
 pub use marks::Marks;
 
-/// What to do.
+/// What `adopt-database` is asked to do with a database of older scripts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AdoptOptions {
     /// Mends what can be mended without a loss; else only looks.

@@ -39,7 +39,7 @@ const TRIES: u32 = 3;
 /// What to back up, and where.
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
-    /// Which tables.
+    /// Which tables are saved, and in which form.
     pub kind: Kind,
     /// Folder of the backups, `data/backups/` of the home folder if `None`.
     pub dir: Option<PathBuf>,

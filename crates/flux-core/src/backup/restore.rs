@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural, some_of};
 use crate::signals;
 
-/// What to do.
+/// What is done with a backup, or with what a restoration left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreAction {
@@ -23,18 +23,18 @@ pub enum RestoreAction {
     List,
     /// Prove one against its manifest; needs no database.
     Verify,
-    /// Restore one.
+    /// Put its tables in the place of those that are there.
     Restore,
     /// Put the tables back that the last restoration has replaced.
     Undo,
-    /// Drop them.
+    /// Drop the tables that the last restoration has replaced.
     DropOld,
 }
 
-/// What to restore.
+/// Which backup `restore-critical` works on, and how.
 #[derive(Debug, Clone)]
 pub struct RestoreOptions {
-    /// What to do.
+    /// What is done with a backup, or with what a restoration left.
     pub action: RestoreAction,
     /// Folder of the backups.
     pub dir: PathBuf,

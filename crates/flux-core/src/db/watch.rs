@@ -63,12 +63,10 @@ impl Known {
         Self { place, since }
     }
 
-    /// A statement begins.
     pub(super) fn begin(&self) {
         self.since.store(now(), Ordering::Relaxed);
     }
 
-    /// It has ended.
     pub(super) fn end(&self) {
         self.since.store(0, Ordering::Relaxed);
     }

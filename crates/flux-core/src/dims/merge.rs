@@ -49,7 +49,6 @@ impl std::str::FromStr for Rule {
 /// What moves in one table.
 #[derive(Debug, Clone, Serialize)]
 struct Move {
-    /// Table.
     pub table: String,
     /// Rows of the zone that goes.
     pub(crate) rows: u64,

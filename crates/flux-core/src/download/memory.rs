@@ -22,7 +22,6 @@ pub(crate) struct Fetched {
     pub(crate) modified: String,
     pub(crate) bytes: u64,
     pub(crate) blake3: String,
-    /// When it came.
     pub(crate) at: String,
     /// Its time of change here, in nanoseconds since 1970: while it stays, the content need not be read again.
     pub(crate) mtime: i64,

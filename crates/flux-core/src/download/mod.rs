@@ -52,9 +52,9 @@ pub enum Mode {
 /// Which files, and what to do with them.
 #[derive(Debug, Clone)]
 pub struct DownloadOptions {
-    /// Which files.
+    /// Which files of the supplier's list are meant.
     pub choice: Choice,
-    /// What to do.
+    /// What is done with the files that are chosen.
     pub mode: Mode,
     /// Fetches what was fetched before, too.
     pub force: bool,

@@ -33,7 +33,7 @@ pub struct Response {
 pub struct Failure {
     /// What happened, in French.
     pub message: String,
-    /// What to do.
+    /// The next step, as an order to the operator.
     pub action: String,
     /// Whether the server answered at all.
     pub answered: bool,

@@ -11,14 +11,28 @@ use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, nu
 /// What became of a file, or would.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Here already.
-    Known { file: String, bytes: u64 },
+    Known {
+        file: String,
+        bytes: u64,
+    },
     /// To be fetched; `replaces` is the earlier version that is here, `begun` what an earlier run has fetched of it.
-    Offered { replaces: Option<String>, begun: u64 },
+    Offered {
+        replaces: Option<String>,
+        begun: u64,
+    },
     /// Fetched. `replaces` is the earlier version, which is still here.
-    Fetched { file: String, bytes: u64, resumed: u64, blake3: String, replaces: Option<String> },
+    Fetched {
+        file: String,
+        bytes: u64,
+        resumed: u64,
+        blake3: String,
+        replaces: Option<String>,
+    },
     /// Not fetched, or not to its end.
-    Failed { message: String, action: String },
+    Failed {
+        message: String,
+        action: String,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -32,7 +46,6 @@ pub(crate) struct FileReport {
     file_name: String,
     modified: String,
     status: &'static str,
-    /// Its name here.
     file: Option<String>,
     bytes: Option<u64>,
     /// Bytes of an earlier run.

@@ -55,7 +55,7 @@ pub(crate) struct FigureReport {
     findings: Vec<Finding>,
 }
 
-/// Which figure.
+/// A figure that somebody read: an indicator, or a sum of rows.
 #[derive(Debug, Clone)]
 pub enum Which {
     /// An indicator, by its id.

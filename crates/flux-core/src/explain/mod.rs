@@ -34,14 +34,14 @@ pub enum Asked {
     Figure {
         /// Main or temporary table, family or weekly file.
         table: String,
-        /// The date.
+        /// Day of the figure.
         date: NaiveDate,
         /// A name for each dimension of the table; the EPCI may be left out.
         names: Vec<(Dim, String)>,
     },
     /// A figure over a period, by its largest rows.
     Sum {
-        /// Which one.
+        /// The indicator, or the rows that are added up.
         which: Which,
         /// Period and zone.
         question: Question,

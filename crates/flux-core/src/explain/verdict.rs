@@ -5,7 +5,6 @@ use crate::ledger::migrations::WITHDRAWAL;
 use crate::ledger::rows::{Change, What};
 use crate::report::number;
 
-/// What is concluded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Conclusion {
     /// The stored volume is the one of this delivery (its index), and nothing newer says otherwise.
@@ -13,11 +12,17 @@ pub(crate) enum Conclusion {
     /// No row, and a delivery says why.
     Absent(String),
     /// Something explains it, but another state is to be expected.
-    Superseded { by: Option<usize>, message: String, action: &'static str },
+    Superseded {
+        by: Option<usize>,
+        message: String,
+        action: &'static str,
+    },
     /// The newest delivery says otherwise, and the migration leaves the date aside: its findings say why.
     Aside(usize),
-    /// Nothing explains it.
-    Unexplained { message: String, action: &'static str },
+    Unexplained {
+        message: String,
+        action: &'static str,
+    },
 }
 
 const MIGRATE: &str = "lancez `migrate-temp-to-main`, puis `verify-migration`";

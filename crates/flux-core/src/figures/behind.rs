@@ -23,7 +23,7 @@ pub(crate) struct Behind {
     only: Vec<(Dim, Vec<u32>)>,
 }
 
-/// One of them.
+/// A key behind a figure, with its volume.
 #[derive(Debug)]
 pub(crate) struct KeyRow {
     pub(crate) date: String,

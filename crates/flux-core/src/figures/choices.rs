@@ -31,10 +31,10 @@ pub struct Choices {
 /// First and last date of the data.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Dates {
-    /// First.
+    /// First day with data; `None` without any.
     #[serde(serialize_with = "optional_day_text")]
     pub date_min: Option<NaiveDate>,
-    /// Last.
+    /// Last day with data; `None` without any.
     #[serde(serialize_with = "optional_day_text")]
     pub date_max: Option<NaiveDate>,
 }

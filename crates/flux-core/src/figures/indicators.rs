@@ -40,7 +40,7 @@ pub(crate) enum Rule {
 /// The definition of a figure.
 #[derive(Debug)]
 pub struct Definition {
-    /// Stable.
+    /// Name of the indicator in JSON, which never changes.
     pub id: &'static str,
     /// The number that the old API sends.
     pub numero: f64,
@@ -48,7 +48,7 @@ pub struct Definition {
     pub indicateur: &'static str,
     /// What exactly is counted, for people.
     pub definition: &'static str,
-    /// Whom it counts.
+    /// Whose nights or presences it counts.
     pub visitors: Visitors,
     pub(crate) rule: Rule,
 }
@@ -68,7 +68,7 @@ impl Definition {
         matches!(self.rule, Rule::Sum(_) | Rule::Largest(..))
     }
 
-    /// What is counted.
+    /// Unit of its numbers: nuitées, présences or nuits.
     pub fn unit(&self) -> &'static str {
         if matches!(self.rule, Rule::MeanStay(_)) { "nuits" } else { self.visitors.unit() }
     }
@@ -157,7 +157,7 @@ struct Value {
 /// A key figure with its history.
 #[derive(Debug, Clone)]
 pub struct Indicator {
-    /// What it is.
+    /// Which figure this is, and how it is worked out.
     pub definition: &'static Definition,
     /// N, N−1 (or the year to compare with), N−2, N−3, N−4; `None` where the year has no data.
     pub values: [Option<Figure>; YEARS],

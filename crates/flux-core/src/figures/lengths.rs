@@ -40,11 +40,11 @@ pub struct Stay {
 /// The spreads of an answer.
 #[derive(Debug, Clone)]
 pub struct Stays {
-    /// French tourists.
+    /// French tourists, by length of stay.
     pub francais: Vec<Stay>,
-    /// Tourists from abroad.
+    /// Tourists from abroad, by length of stay.
     pub internationaux: Vec<Stay>,
-    /// Both.
+    /// Both together, by length of stay.
     pub total: Vec<Stay>,
     /// The table behind them.
     pub source: Source,

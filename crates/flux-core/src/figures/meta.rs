@@ -22,16 +22,16 @@ pub struct Meta {
     pub annee: i32,
     /// The year that it is compared with.
     pub annee_n1: i32,
-    /// First day.
+    /// First day of the period in N.
     #[serde(serialize_with = "day_text")]
     pub debut: NaiveDate,
-    /// Last day.
+    /// Last day of the period in N.
     #[serde(serialize_with = "day_text")]
     pub fin: NaiveDate,
     /// First day of the reference period; none where that year has no such period.
     #[serde(serialize_with = "optional_day_text")]
     pub debut_n1: Option<NaiveDate>,
-    /// Its last day.
+    /// Last day of the reference period; `None` where it is unknown.
     #[serde(serialize_with = "optional_day_text")]
     pub fin_n1: Option<NaiveDate>,
     /// Why there is no reference period.

@@ -94,7 +94,7 @@ impl Period {
         Self { code: String::new(), label: format!("{debut} → {fin}"), debut, fin, origin: Origin::Intervalle }
     }
 
-    /// Number of days.
+    /// Number of days, both ends included.
     pub(crate) fn days(&self) -> u64 {
         (self.fin - self.debut).num_days().max(0) as u64 + 1
     }

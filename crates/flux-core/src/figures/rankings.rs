@@ -49,7 +49,7 @@ impl Breakdown {
 /// One name of a ranking, in both years.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rank {
-    /// As stored.
+    /// Name of the département or country, as stored.
     pub nom: String,
     /// N; `None` where the period has no data at all.
     pub n: Option<u64>,
@@ -119,7 +119,6 @@ pub fn ranking(session: &mut Session, scope: &Scope, visitors: Visitors, breakdo
     })
 }
 
-/// What is counted.
 pub(crate) struct Breakdowns<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) visitors: Visitors,

@@ -17,7 +17,7 @@ pub(crate) const YEARS: usize = 5;
 /// Days that a period may have: three years.
 const LONGEST: u64 = 1_096;
 
-/// What is asked.
+/// What an address of the portal asks for: a period, a year to compare with, a zone.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The period, with its year.
@@ -65,7 +65,6 @@ impl Visitors {
         }
     }
 
-    /// What is counted.
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::Touristes => "nuitées",
@@ -108,7 +107,7 @@ impl Ids {
 /// One of the years of an answer: the period there, unless that year has none.
 #[derive(Debug, Clone)]
 pub(crate) struct Year {
-    /// The year.
+    /// The calendar year, as `dim_periodes` has it.
     pub year: i32,
     /// The same period in it.
     pub period: Named<Period>,

@@ -18,7 +18,7 @@ use crate::figures::source::{Coverage, Source};
 /// A day of the period.
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
-    /// The day.
+    /// The day, ISO in JSON.
     #[serde(serialize_with = "day_text")]
     pub date: NaiveDate,
     /// `lundi` … `dimanche`.
@@ -31,16 +31,16 @@ pub struct Point {
     pub vacances: Vec<&'static str>,
     /// Both origins; `None` for a day without data.
     pub n: Option<u64>,
-    /// French visitors.
+    /// French visitors who are not from the zone; `None` without data.
     pub francais: Option<u64>,
-    /// Visitors from abroad.
+    /// Visitors from abroad; `None` without data.
     pub internationaux: Option<u64>,
     /// Whether any of it is provisional.
     pub provisoire: bool,
     /// The day of the reference period that stands behind it.
     #[serde(serialize_with = "optional_day_text")]
     pub date_n1: Option<NaiveDate>,
-    /// Its volume.
+    /// Its volume in the reference year; `None` without data.
     pub n_1: Option<u64>,
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn days_with_data(session: &mut Session, table: &str, period: &Period
 /// One table behind an answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct Source {
-    /// The table.
+    /// Fact table that the figure was read from.
     pub table: &'static str,
     /// Days of the period with data.
     pub jours_avec_donnees: u64,

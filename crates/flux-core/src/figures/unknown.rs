@@ -9,7 +9,7 @@ pub enum Unknown {
     /// No period of that year has this code or name.
     #[error("la période « {name} » de {year} n'existe pas ({})", known(codes, *year))]
     Period {
-        /// As asked.
+        /// The name that was asked for.
         name: String,
         /// The year looked into.
         year: i32,
@@ -21,7 +21,7 @@ pub enum Unknown {
     Name {
         /// Where it was looked up.
         dim: Dim,
-        /// As asked.
+        /// The name that was asked for.
         name: String,
         /// The nearest names, or all where none is near.
         near: Vec<String>,
@@ -31,7 +31,7 @@ pub enum Unknown {
     Ambiguous {
         /// Where it was looked up.
         dim: Dim,
-        /// As asked.
+        /// The name that was asked for.
         name: String,
         /// The rows that have it.
         names: Vec<String>,

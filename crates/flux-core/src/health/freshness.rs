@@ -13,7 +13,7 @@ use crate::ledger::{history, lock, migrations, progress};
 /// A main table of the weekly delivery.
 #[derive(Debug, Serialize)]
 pub struct TableFreshness {
-    /// Its name.
+    /// Name of the main table.
     pub table: String,
     /// Last date in it; none while it is empty or missing.
     #[serde(serialize_with = "optional_day_text")]
@@ -42,7 +42,7 @@ pub struct Running {
 /// The last verification of the main tables.
 #[derive(Debug, Serialize)]
 pub struct Verified {
-    /// Its run.
+    /// Id of the run, as `flux_import_history` keeps it.
     pub execution: String,
     /// The tool that made it.
     pub outil: String,
@@ -56,7 +56,7 @@ pub struct Verified {
     pub partielle: bool,
 }
 
-/// The whole.
+/// How old the figures are, and what is going on.
 #[derive(Debug, Serialize)]
 pub struct Freshness {
     /// Last date in the main tables: the least of them.

@@ -17,7 +17,7 @@ pub struct HistoryOptions {
     pub table: Option<String>,
     /// Only what happened since this day, local time.
     pub since: Option<NaiveDate>,
-    /// Most events.
+    /// The most events that are shown, the newest.
     pub limit: usize,
 }
 

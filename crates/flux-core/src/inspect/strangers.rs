@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Raw,
     /// An archive with weekly files.
     WeeklyArchive,
-    /// Another archive.
+    /// Another archive: zip, gz, 7z or rar.
     Archive,
     /// A workbook, also under the name of a CSV.
     Workbook,

@@ -151,7 +151,7 @@ pub(crate) struct Evidence {
     /// Lines of it that the newest load could not read, and those that it kept back.
     pub(crate) rejected: u64,
     pub(crate) held: u64,
-    /// Where they are.
+    /// Reject file that holds these lines, relative to the home.
     pub(crate) reject_file: Option<String>,
     /// Whether the newest load was not cleaned since.
     pub(crate) open: bool,

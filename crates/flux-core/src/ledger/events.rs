@@ -47,11 +47,9 @@ pub(crate) struct Event {
     pub(crate) rows: Option<u64>,
     pub(crate) rejected: Option<u64>,
     pub(crate) withdrawn: Option<u64>,
-    /// Why it failed.
     pub(crate) message: Option<String>,
 }
 
-/// Which of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
     /// Only those whose period holds this date (`2025-07-14`).

@@ -23,7 +23,7 @@ pub(crate) struct Entry<'a> {
     /// Shared by all files of one run.
     pub(crate) run: &'a str,
     pub(crate) tool: &'a str,
-    /// Target table.
+    /// Table that the rows go to.
     pub table: &'a str,
     /// Name of the file.
     pub(crate) file_name: &'a str,
@@ -37,7 +37,6 @@ pub(crate) struct Entry<'a> {
     /// Hash of the names that the file was resolved against.
     pub(crate) dims_hash: &'a str,
     pub(crate) status: &'a str,
-    /// Why it failed.
     pub message: Option<&'a str>,
     pub(crate) encoding: &'a str,
     /// First and last date stored.

@@ -62,7 +62,6 @@ pub(super) fn process(pid: u64, host: &str) -> String {
     format!("processus {pid}{place}")
 }
 
-/// The newest lease.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lease {
     pub(crate) number: u64,
@@ -138,7 +137,6 @@ pub(super) struct Taker<'a> {
 enum Tried {
     /// Ours, by this number; the one that was taken away for it.
     Taken(u64, Option<Lease>),
-    /// In other hands.
     Held(Lease),
 }
 

@@ -81,12 +81,12 @@ pub(crate) struct Earlier {
     pub(crate) note: Option<&'static str>,
 }
 
-/// One file.
+/// What became of one file of the weekly delivery.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct FileReport {
     /// Name, as in the delivery's specification.
     pub(crate) file: String,
-    /// Temporary table.
+    /// Temporary table that it was loaded into.
     pub table: String,
     /// What became of it.
     pub(crate) status: Status,
@@ -297,7 +297,7 @@ pub(crate) fn columns(counts: &Counts) -> [u64; 6] {
     [counts.lines_read, counts.stored, counts.deleted, counts.duplicates, counts.conflicts, counts.rejected]
 }
 
-/// One run.
+/// What a run of the weekly import did, file by file.
 #[derive(Debug, Serialize)]
 pub(crate) struct ImportReport {
     #[serde(flatten)]

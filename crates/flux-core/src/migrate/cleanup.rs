@@ -31,7 +31,7 @@ pub struct CleanupOptions {
     pub space: Space,
     /// Days for which the rows that migrations changed are kept, so that they can be undone.
     pub keep_history: u32,
-    /// Checks, writes nothing.
+    /// Proves what would be deleted, and deletes nothing.
     pub dry_run: bool,
 }
 
@@ -59,7 +59,6 @@ pub(super) struct CleanedTable {
     proved: u64,
     missing: u64,
     different: u64,
-    /// Rows deleted.
     emptied: u64,
     /// Rows of dates of which something is left aside.
     left: u64,

@@ -90,7 +90,6 @@ pub(crate) type Place = (String, i64);
 /// A comparison for each date and zone that either side has, of the dates of the temporary table.
 pub(crate) type Cells = BTreeMap<Place, Comparison>;
 
-/// All cells together.
 pub(crate) fn total<'a>(cells: impl IntoIterator<Item = &'a Comparison>) -> Comparison {
     let mut total = Comparison::default();
     cells.into_iter().for_each(|cell| total.add(cell));

@@ -8,7 +8,6 @@ use crate::report::{Done, number};
 /// What may be done with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Everything.
     Free,
     /// Nothing is withdrawn: lines of the date could not be read, or were kept back.
     Suspended,

@@ -71,7 +71,6 @@ pub(crate) struct Plan {
     pub(crate) total: Comparison,
 }
 
-/// Rows and volume.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     rows: i64,

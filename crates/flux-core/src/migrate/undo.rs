@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema::{self, Existing};
 
-/// What to undo.
+/// Which migration is undone, and whether it is.
 #[derive(Debug, Clone)]
 pub struct UndoOptions {
     /// Name of the run, or its first characters.
@@ -29,10 +29,8 @@ pub struct UndoOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
-    /// Can be undone.
     Planned,
     Undone,
-    /// Was undone before.
     Already,
     /// Main has changed since.
     Refused,

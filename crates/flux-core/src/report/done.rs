@@ -7,7 +7,7 @@ use super::number;
 /// Whether a report tells what was done, or what a run that writes would do. In JSON it is the field `dry_run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// It was done.
+    /// Nothing was held back: sentences are in the past.
     Really,
     /// Nothing was written: a dry run, or a plan that waits for `--yes`.
     Would,

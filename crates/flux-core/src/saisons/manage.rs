@@ -17,17 +17,17 @@ use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, plural, v
 use crate::saisons::SaisonKey;
 use crate::saisons::store::{PeriodeRow, Stored};
 
-/// What to do.
+/// What `manage-periodes` is asked to do with `dim_periodes`.
 #[derive(Debug, Clone)]
 pub enum PeriodeAction {
-    /// Shows periods.
+    /// Shows the periods, of a year or a code if one is given.
     List {
         /// Only those of this year.
         year: Option<i32>,
         /// Only those of this code.
         code: Option<String>,
     },
-    /// Adds a period.
+    /// Adds a period to the year of its first day.
     Add {
         /// `code_periode`.
         code: String,
@@ -35,36 +35,36 @@ pub enum PeriodeAction {
         name: String,
         /// First day; its year is that of the period.
         from: NaiveDate,
-        /// Last day.
+        /// Last day, included.
         to: NaiveDate,
     },
     /// Gives a period another name or other days.
     Change {
-        /// Which one.
+        /// Code of the period, as `dim_periodes` has it.
         code: String,
-        /// Of which year.
+        /// Year that the period belongs to.
         year: i32,
-        /// Its new name.
+        /// Its new name; the old one stays where there is none.
         name: Option<String>,
         /// Its new first day.
         from: Option<NaiveDate>,
         /// Its new last day.
         to: Option<NaiveDate>,
     },
-    /// Removes a period.
+    /// Removes a period of one year.
     Remove {
-        /// Which one.
+        /// Code of the period, as `dim_periodes` has it.
         code: String,
-        /// Of which year.
+        /// Year that the period belongs to.
         year: i32,
     },
     /// Copies a period to another year.
     Copy {
-        /// Which one.
+        /// Code of the period, as `dim_periodes` has it.
         code: String,
-        /// Of which year.
+        /// Year that the period belongs to.
         year: i32,
-        /// To which year.
+        /// Year that the copy belongs to.
         to_year: i32,
         /// On the same days of the week, not of the month.
         same_weekday: bool,

@@ -63,11 +63,11 @@ const SUFFIXES: [&str; 3] = ["_LOCAL", "_PROD", "_PORTAL"];
 /// Something in `.env` that may not mean what it was meant to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// Line, from 1.
+    /// Number of the line in the file, from 1.
     pub line: usize,
     /// What is odd about it, without any value.
     pub message: String,
-    /// What to do.
+    /// The next step, as an order to the operator.
     pub action: String,
 }
 

@@ -18,10 +18,10 @@ pub enum Which {
     Name(String),
 }
 
-/// What to merge.
+/// Which rows of a dimension `merge-dimension` makes one.
 #[derive(Debug, Clone)]
 pub struct MergeOptions {
-    /// In which dimension.
+    /// Dimension whose rows are made one.
     pub dim: Dim,
     /// Row that goes and row that stays; all twins and all names of one thing when `None`.
     pub pair: Option<(Which, Which)>,

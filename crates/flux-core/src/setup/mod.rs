@@ -98,7 +98,6 @@ pub(crate) struct Seeded {
 struct Settled {
     table: String,
     keys: u64,
-    /// Rows that went.
     removed: u64,
 }
 

@@ -84,7 +84,6 @@ impl Prover {
         })
     }
 
-    /// Where to unpack.
     pub(super) fn scratch(&self) -> &Path {
         &self.scratch
     }

@@ -26,7 +26,7 @@ pub struct WithdrawOptions {
     pub from: Option<NaiveDate>,
     /// Last date, all to the end if `None`.
     pub to: Option<NaiveDate>,
-    /// Which tables.
+    /// Production tables or those for tests.
     pub space: Space,
     /// Only says what would be withdrawn.
     pub dry_run: bool,

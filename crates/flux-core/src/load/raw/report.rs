@@ -21,13 +21,13 @@ const TOLD: usize = 20;
 /// Names listed in the text; the JSON has them all.
 const NAMED: usize = 20;
 
-/// One raw export.
+/// What became of one raw export.
 #[derive(Debug, Serialize)]
 pub(crate) struct RawReport {
     /// As any file of an import; `filtered` counts the lines of the two fields below.
     #[serde(flatten)]
     pub(crate) file: FileReport,
-    /// Family.
+    /// Raw family, as in `Nuitee_Departement`.
     pub family: &'static str,
     pub(crate) delivery: String,
     /// Lines with a volume of 0 or less, which are not stored.
@@ -57,7 +57,7 @@ impl RawReport {
     }
 }
 
-/// One run.
+/// What a run of the ETL did, file by file.
 #[derive(Debug, Serialize)]
 pub(crate) struct EtlReport {
     #[serde(flatten)]

@@ -98,7 +98,7 @@ pub fn history(title: &str, years: &[(i32, Option<f64>, String)]) -> Drawing {
 /// A part of a whole.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// What it is.
+    /// Its name in the legend.
     pub name: String,
     /// `None` without data.
     pub value: Option<u64>,

@@ -6,7 +6,7 @@ use crate::report::plural;
 /// How many of the expected parts a day holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// All.
+    /// Every table that has data at all.
     All,
     /// Some of them.
     Some,

@@ -6,7 +6,7 @@ use crate::report::chart::pen::{Anchor, Drawing, Pen, text_width};
 use crate::report::chart::ranking::Legend;
 use crate::report::{number, plural};
 
-/// A day.
+/// Both years' volumes of one day of the year.
 #[derive(Debug, Clone)]
 pub struct Day {
     /// The day.

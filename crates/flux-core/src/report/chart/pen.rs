@@ -34,9 +34,9 @@ fn dressed(class: &str) -> String {
 /// A finished drawing: lengths in pixels of a page of its natural width.
 #[derive(Debug, Clone)]
 pub struct Drawing {
-    /// Natural width.
+    /// Natural width in pixels.
     pub width: f64,
-    /// Natural height.
+    /// Natural height in pixels.
     pub height: f64,
     /// What it is, in a few words.
     pub title: String,
@@ -89,7 +89,7 @@ impl Drawing {
     }
 }
 
-/// Draws.
+/// An SVG drawing in the making; lengths are in pixels.
 #[derive(Debug, Default)]
 pub struct Pen {
     body: String,
@@ -99,11 +99,11 @@ pub struct Pen {
 /// How a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// Begins there.
+    /// The point is its left end.
     Start,
-    /// Around it.
+    /// The point is its middle.
     Middle,
-    /// Ends there.
+    /// The point is its right end.
     End,
 }
 
@@ -172,14 +172,14 @@ impl Pen {
         let _ = write!(self.body, ">{}</text>", escape(text));
     }
 
-    /// The same, bold.
+    /// As [`Pen::text`], in bold letters.
     pub fn bold(&mut self, at: (f64, f64), anchor: Anchor, style: (f64, &str), text: &str) {
         self.body.push_str("<g font-weight=\"600\">");
         self.text(at, anchor, style, text);
         self.body.push_str("</g>");
     }
 
-    /// A line.
+    /// A straight line of a width, in pixels, and a class of [`STYLE`](super::STYLE).
     pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64), (width, class): (f64, &str)) {
         let _ = write!(
             self.body,
@@ -236,7 +236,7 @@ impl Pen {
         }
     }
 
-    /// A dot.
+    /// A filled circle around a point, `radius` in pixels.
     pub(crate) fn dot(&mut self, (x, y): (f64, f64), radius: f64, class: &str) {
         let _ = write!(self.body, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" {}/>", dressed(class));
     }
@@ -280,7 +280,7 @@ impl Pen {
         );
     }
 
-    /// The drawing.
+    /// The drawing of this size in pixels, with what is read aloud in its place.
     pub fn finish(self, (width, height): (f64, f64), title: &str, description: String) -> Drawing {
         Drawing { width, height, title: title.to_owned(), description, body: self.body }
     }

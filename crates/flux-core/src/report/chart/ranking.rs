@@ -3,7 +3,7 @@
 use crate::report::chart::pen::{Anchor, Drawing, Pen, fitted, text_width};
 use crate::report::number;
 
-/// One name.
+/// A name of the ranking with its volumes of both years.
 #[derive(Debug, Clone)]
 pub struct Bar {
     /// Shown as it is.
@@ -23,7 +23,7 @@ pub struct Legend {
     pub now: String,
     /// `2024`; empty where there is nothing to compare with.
     pub before: String,
-    /// Hatched, and said.
+    /// Whether any of it is provisional: hatched, and said so.
     pub provisional: bool,
 }
 

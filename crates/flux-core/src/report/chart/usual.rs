@@ -11,7 +11,7 @@ pub(crate) struct UsualDay {
     pub day: String,
     /// `None` without data.
     pub volume: Option<u64>,
-    /// Low and high.
+    /// Lowest and highest usual volume; `None` where too few weeks are known.
     pub band: Option<(f64, f64)>,
 }
 
