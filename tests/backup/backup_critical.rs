@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, Server, TestDb, Tool};
-use support::backup::{only_backup, prepared};
+use support::backup::{dump, only_backup, prepared};
 use support::trouble::killed_at;
 
 const TOOL: &str = "backup-critical";
@@ -197,7 +197,7 @@ fn a_second_backup_at_the_same_time_is_refused() {
 #[test]
 fn a_dump_is_whole_and_hides_the_password() {
     let (db, home) = prepared(200);
-    let mut running = home.tool(TOOL).args(["--dump", "--json"]).spawn();
+    let mut running = dump(&home).arg("--json").spawn();
     let mut arguments = String::new();
     while running.is_running() {
         for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -269,7 +269,7 @@ fn a_killed_dump_leaves_the_password_nowhere() {
         let names = home.list("data/backups");
         names.iter().any(|name| home.join("data/backups").join(name).join("base.sql.gz").exists())
     };
-    let mut running = home.tool(TOOL).arg("--dump").env("TMPDIR", home.join("tmp")).spawn();
+    let mut running = dump(&home).env("TMPDIR", home.join("tmp")).spawn();
     while !started(&home) && running.is_running() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }

@@ -181,6 +181,15 @@ fn a_server_is_given_the_password_under_the_key_that_was_named_or_within_tls() {
     assert_eq!(code(&run("", "DISABLED").expect_code(1)), "server-unproved");
     let _ = run(&key, "DISABLED").expect_code(0);
     let _ = run("", "REQUIRED").expect_code(0);
+    // MariaDB's program would give it to whoever offers a key.
+    let version = std::process::Command::new("mysqldump").arg("--version").output().unwrap().stdout;
+    if String::from_utf8_lossy(&version).contains("MariaDB") {
+        let dump =
+            |mode: &str| home.tool("backup-critical").args(["--dump", "--json"]).env("DB_SSL_MODE", mode).run().sane();
+        assert_eq!(code(&dump("DISABLED").expect_code(1)), "config");
+        assert_eq!(code(&dump("PREFERRED").expect_code(1)), "config");
+        let _ = dump("REQUIRED").expect_code(0);
+    }
     // Another one's key: the server cannot read what it is sent.
     let other = flux_test::Tool::program("openssl").home(&home).args(["genrsa", "-out", "k.pem", "2048"]).run();
     let _ = other.expect_code(0);

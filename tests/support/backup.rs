@@ -1,7 +1,7 @@
 //! A database with facts, and a table of everything that values can be.
 
 use flux_test::mysql::prelude::Queryable;
-use flux_test::{Home, TestDb};
+use flux_test::{Home, TestDb, Tool};
 
 /// Text that separators, quotes, escapes, encodings and terminals trip over.
 pub const NASTY: &[&str] = &[
@@ -32,6 +32,12 @@ const ODD: &str = "CREATE TABLE dim_bizarre (
   instant TIMESTAMP NULL DEFAULT NULL, duree TIME(3) NULL, annee YEAR NULL, choix ENUM('a','b;c','é') NULL,
   `order` INT NULL COMMENT 'mot réservé, CONSTRAINT', calcul INT GENERATED ALWAYS AS (petit + 1) STORED,
   volume INT NULL, KEY `k étrange` (nom(20)), CONSTRAINT c_petit CHECK (petit < 120)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
+
+/// A dump of the whole database. Without TLS MariaDB's program, which may be the one that is here, is not let near a MySQL.
+pub fn dump(home: &Home) -> Tool {
+    let tool = home.tool("backup-critical").arg("--dump");
+    if flux_test::is_mysql() { tool.env("DB_SSL_MODE", "REQUIRED") } else { tool }
+}
 
 /// A database with so many facts, and its home.
 pub fn prepared(rows: u32) -> (TestDb, Home) {
