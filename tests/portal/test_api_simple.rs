@@ -152,7 +152,6 @@ fn an_answer_of_millions_of_values_takes_no_memory() {
                 let run = home.tool(tool).args(["--base-url", &portal.base, "--json"]).env("API_TOKEN", "abc123");
                 let outcome = run.limit(std::time::Duration::from_secs(120)).run();
                 assert!(outcome.peak_rss_kib < 96 << 10, "{tool} {filler}: {} KiB", outcome.peak_rss_kib);
-                println!("{tool} {mebibytes} Mio {filler}: {} KiB", outcome.peak_rss_kib);
                 let found = support::codes(&outcome.json()).iter().all(|found| *found == code);
                 assert!(found, "{tool} {filler}: {outcome}");
             }
@@ -164,6 +163,5 @@ fn an_answer_of_millions_of_values_takes_no_memory() {
         let home = Home::without_db();
         let outcome = home.tool("test-api-simple").args(["--base-url", &portal.base, "--json"]).run();
         assert!(outcome.peak_rss_kib < 96 << 10, "{} KiB", outcome.peak_rss_kib);
-        println!("{} KiB", outcome.peak_rss_kib);
     }
 }
