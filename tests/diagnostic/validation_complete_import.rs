@@ -129,7 +129,7 @@ fn shrunk_dates_rows_that_vanished_and_files_that_changed_are_found() {
     let has = |words: &[&str]| findings.iter().any(|finding| words.iter().all(|word| finding.contains(word)));
     // 3 rows delivered, 3 × 3 × 2 in main
     assert!(has(&["fact_nuitees_temp", "1 date a rétréci", "2025-07-08 : 3 lignes au lieu de 18"]), "{findings:#?}");
-    assert!(has(&["fact_sejours_duree_temp", "6 lignes", "enregistré 9", "--force"]), "{findings:#?}");
+    assert!(has(&["fact_sejours_duree_temp", "enregistré (9 lignes)", "update-temp-tables"]), "{findings:#?}");
     assert!(has(&["duree_sejour_fr.csv", "n'est pas celui qui a été importé"]), "{findings:#?}");
     assert_eq!(outcome.json()["conclusion"], "à corriger avant de migrer");
 }

@@ -10,7 +10,7 @@ use crate::dims::{self, epci};
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
 use crate::domain::values::Day;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inspect::scan::FileScan;
 use crate::inspect::validation::{ValidationOptions, day};
 use crate::load::guards;
@@ -265,6 +265,51 @@ pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings
         };
         let finding = Finding::attention(Code::PeriodUnexpected, place, message);
         findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));
+    }
+    Ok(())
+}
+
+/// Zones of which the main table holds provisional rows of a date to be migrated, and the temporary one none: a migration would leave or
+/// withdraw them. The import tells it too, but only once.
+pub(crate) fn vanished(
+    session: &mut Session,
+    delivered: &Delivered<'_>,
+    names: &Names,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    for (content, main, _) in delivered.beside_main() {
+        let known: HashSet<NaiveDate> = delivered.days(content).into_iter().map(Day::date).collect();
+        let here: HashSet<(NaiveDate, u32)> = content.cells.keys().map(|(date, zone, _)| (*date, *zone)).collect();
+        let dates: HashSet<NaiveDate> =
+            here.iter().map(|(date, _)| *date).filter(|date| known.contains(date)).collect();
+        let Some((first, last)) = dates.iter().min().zip(dates.iter().max()) else { continue };
+        let sql = format!(
+            "SELECT CAST(date AS CHAR), id_zone, COUNT(*) FROM {main} WHERE date BETWEEN ? AND ? AND is_provisional <> 0 \
+             GROUP BY date, id_zone"
+        );
+        let period = (first.to_string(), last.to_string());
+        let held: Vec<(String, u32, u64)> = match session.rows(&format!("comptage de {main}"), &sql, period) {
+            // An older table knows no provisional rows.
+            Err(Error::MissingColumn { .. }) => continue,
+            held => held?,
+        };
+        let (mut gone, mut rows) = (BTreeMap::<String, BTreeSet<NaiveDate>>::new(), 0);
+        for (date, zone, count) in held {
+            let Some(date) = day(&date).filter(|date| dates.contains(date) && !here.contains(&(*date, zone))) else {
+                continue;
+            };
+            gone.entry(names.zone(zone)).or_default().insert(date);
+            rows += count;
+        }
+        if gone.is_empty() {
+            continue;
+        }
+        let list: Vec<String> =
+            gone.into_iter().map(|(zone, days)| format!("{zone} ({})", some_of(&ranges(days), 3))).collect();
+        let rows = plural(rows, "ligne en base", "lignes en base");
+        let message = format!("des zones ont disparu de dates déjà en base ({rows}) : {}", some_of(&list, 5));
+        let finding = Finding::attention(Code::ZoneVanished, content.table.as_str(), message);
+        findings.push(finding.action("vérifiez auprès du fournisseur avant de migrer"));
     }
     Ok(())
 }

@@ -116,6 +116,7 @@ pub fn validate(database: &Database, options: &ValidationOptions, progress: &Pro
     findings.retain(|finding| finding.code != Code::TablesEmpty || !(all_cleaned || is_cleaned(&finding.place)));
     let delivered = coverage::Delivered { tables: &tables, contents: &contents, scans: &scans, options };
     coverage::periods(&mut session, &delivered, &mut findings)?;
+    coverage::vanished(&mut session, &delivered, &names, &mut findings)?;
     let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
     coverage::doubled(&mut session, &delivered, &mut findings)?;
     let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;
