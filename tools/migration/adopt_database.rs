@@ -15,11 +15,11 @@ Lit : toute la base (structure, clés, dimensions, faits). Sans --apply, n'écri
 nombre, des exemples et la commande qui le règle ; à la fin, « prête » ou l'ordre dans lequel régler.
 Écrit avec --apply, sous le verrou, chaque étape entière ou pas du tout : moteurs et jeux de caractères, tables,
 colonnes et clés que les lignes permettent, numéros que le serveur ne compte pas ou qui manquent de place, noms de
-communes d'après leur code, noms abîmés, numérotation des dimensions au-dessus des faits. Rien n'est effacé ; dates
-de zéros et numéros 0 restent tels quels. Ce que seul le propriétaire peut juger est dit avec sa commande : tables en
-capitales, vues, partitions, types, numéros 0 ou négatifs. Quand plus rien ne s'oppose, l'adoption est enregistrée : les
-autres outils refusent d'écrire avant. Les doubles et les lignes jumelles demandent un choix : ensure-schema
---resolve-duplicates, merge-dimension, merge-zones.
+communes d'après leur code, noms abîmés, numérotation des dimensions au-dessus des faits. Rien n'est effacé ; jours de
+zéros et numéros 0 restent tels quels, un horodatage de zéros devient NULL. Ce que seul le propriétaire peut juger est
+dit avec sa commande : tables en capitales, vues, partitions, types, numéros 0 ou négatifs. Quand plus rien ne
+s'oppose, l'adoption est enregistrée : les autres outils refusent d'écrire avant. Les doubles et les lignes jumelles
+demandent un choix : ensure-schema --resolve-duplicates, merge-dimension, merge-zones.
 Les lignes provisoires qui ont été mises à jour sont des volumes définitifs mal marqués : --definitive-marks flag les
 marque définitives, keep les laisse ; sans ce choix, l'adoption attend.
 Coût : chaque table de faits est lue une fois par dimension ; une clé ajoutée à une grande table prend des minutes.
