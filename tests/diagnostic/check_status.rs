@@ -75,6 +75,66 @@ fn each_step_of_a_delivery_names_the_next_one() {
     next(&status(&world, 0), "update-temp-tables");
 }
 
+/// Equal tables are told from sums; whatever differs is found, be it that rows, volumes and their number in all are as they were.
+#[test]
+fn nothing_that_differs_is_taken_for_equal() {
+    let world = World::whole();
+    let lines: Vec<String> = ["2025-07-07", "2025-07-08"]
+        .iter()
+        .flat_map(|day| {
+            ["Touriste;7", "Resident;9", "Excursionniste;11"].map(|rest| format!("{day};Cantal;Local;{rest}"))
+        })
+        .collect();
+    world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.import_nights(&[]).expect_code(0);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    let seen = || {
+        let json = status(&world, 3);
+        let nights = table(&json, TEMP).clone();
+        (
+            nights["rows"].as_u64().unwrap(),
+            nights["to_migrate"].as_u64().unwrap(),
+            nights["migrated"].as_bool().unwrap(),
+        )
+    };
+    assert_eq!(seen(), (6, 0, true));
+    let (one, other) = ("date = '2025-07-08' AND id_categorie = 1", "date = '2025-07-08' AND id_categorie = 2");
+    for (change, back, to_migrate, migrated) in [
+        // Two volumes change places.
+        (
+            format!("UPDATE fact_nuitees SET volume = CASE WHEN {one} THEN 9 WHEN {other} THEN 7 ELSE volume END"),
+            format!("UPDATE fact_nuitees SET volume = CASE WHEN {one} THEN 7 WHEN {other} THEN 9 ELSE volume END"),
+            2,
+            false,
+        ),
+        // A row that is not in the delivery stands for one that is.
+        (
+            format!("UPDATE fact_nuitees SET id_provenance = 2 WHERE {one}"),
+            "UPDATE fact_nuitees SET id_provenance = 1".to_owned(),
+            1,
+            false,
+        ),
+        // A definitive row is nobody's difference.
+        (
+            format!("UPDATE fact_nuitees SET is_provisional = 0 WHERE {one}"),
+            "UPDATE fact_nuitees SET is_provisional = 1".to_owned(),
+            0,
+            true,
+        ),
+        (
+            format!("UPDATE fact_nuitees SET volume = 8 WHERE {one}"),
+            format!("UPDATE fact_nuitees SET volume = 7 WHERE {one}"),
+            1,
+            false,
+        ),
+    ] {
+        world.db.exec(&change);
+        assert_eq!(seen(), (6, to_migrate, migrated), "{change}");
+        world.db.exec(&back);
+        assert_eq!(seen(), (6, 0, true), "{back}");
+    }
+}
+
 #[test]
 fn rejects_conflicts_and_failures_of_the_last_import_are_to_be_looked_at() {
     let world = World::whole();

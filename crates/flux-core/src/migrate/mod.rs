@@ -96,7 +96,8 @@ impl Pair {
     /// # Errors
     /// [`Error::Sql`].
     pub(crate) fn standing(&self, session: &mut Session) -> Result<Standing> {
-        let mut plan = apply::planned(session, self, &Dates::All, &moves::Rules::default())?;
+        let cells = compare::glance(session, self)?;
+        let mut plan = apply::plan_of(session, self, &cells, &moves::Rules::default())?;
         aside::name_zones(session, &mut plan.aside)?;
         let findings = aside::findings(self, &plan.aside, &plan.moves);
         Ok(Standing { comparison: plan.total, would_write: plan.moves.writes(), findings })
@@ -118,11 +119,11 @@ impl Pair {
         Ok(aside::findings(self, &plan.aside, &plan.moves))
     }
 
-    /// Compares the two tables, by index, in one snapshot where the session has a transaction.
+    /// Compares the two tables, for those who look and do not write.
     ///
     /// # Errors
     /// [`Error::Sql`].
     pub(crate) fn compare(&self, session: &mut Session) -> Result<Comparison> {
-        Ok(compare::total(compare::compare(session, self, &Dates::All)?.values()))
+        Ok(compare::total(compare::glance(session, self)?.values()))
     }
 }
