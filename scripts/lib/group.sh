@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# Three private members of MySQL Group Replication with one primary, for scripts/test-cluster, which sources this: `place`, `base` and
+# `as_account` are its own.
+#
+# FLUX_TEST_MYSQLD names the server, a program and its first arguments (.ci/run shows how); its plugins lie in `lib/mysql/plugin` beside it,
+# or where FLUX_CLUSTER_PLUGINS says.
+
+causal="SET SESSION group_replication_consistency = 'BEFORE'"
+read -ra mysqld <<<"${FLUX_TEST_MYSQLD:-mysqld}"
+plugins=${FLUX_CLUSTER_PLUGINS:-$(dirname "${mysqld[-1]}")/../lib/mysql/plugin}
+
+sql() { local node=$1; shift; mariadb --no-defaults -uroot -S "$place/$node.sock" -Nse "$*"; }
+
+# start_node NUMBER: returns once it answers; it takes part after `join`.
+start_node() {
+  local n=$1 turn group
+  group=127.0.0.1:$((base + 11)),127.0.0.1:$((base + 12)),127.0.0.1:$((base + 13))
+  "${mysqld[@]}" --no-defaults "${as_account[@]}" --datadir="$place/n$n" --port=$((base + n)) --bind-address=127.0.0.1 \
+    --socket="$place/n$n.sock" --pid-file="$place/n$n.pid" --log-error="$place/n$n.err" --mysqlx=OFF --secure-file-priv=NULL --local-infile=ON \
+    --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 --innodb-buffer-pool-size=128M --innodb-redo-log-capacity=96M --server-id="$n" \
+    --gtid-mode=ON --enforce-gtid-consistency=ON --log-bin=journal --report-host=127.0.0.1 --report-port=$((base + n)) \
+    --log-bin-trust-function-creators=ON --plugin-dir="$plugins" --plugin-load-add=group_replication.so \
+    --loose-group-replication-group-name=6f3f1a52-0d55-4b8c-9a53-000000000001 --loose-group-replication-start-on-boot=OFF \
+    --loose-group-replication-local-address=127.0.0.1:$((base + 10 + n)) --loose-group-replication-group-seeds="$group" \
+    --loose-group-replication-recovery-get-public-key=ON --loose-group-replication-member-expel-timeout=0 >"$place/n$n.out" 2>&1 &
+  echo $! >"$place/n$n.id"
+  for ((turn = 0; turn < 300; turn++)); do
+    [[ $(sql "n$n" "SELECT 1" 2>/dev/null) != 1 ]] || return 0
+    kill -0 "$(pid "n$n")" 2>/dev/null || break
+    sleep 0.2
+  done
+  tail -20 "$place/n$n.err" >&2
+  die "le membre n$n ne démarre pas"
+}
+
+state() { sql "n$1" "SELECT member_state FROM performance_schema.replication_group_members WHERE member_id = @@server_uuid" 2>/dev/null; }
+
+# join NUMBER: takes part, with what it has missed.
+join_group() { sql "n$1" "START GROUP_REPLICATION"; reached "$1"; }
+
+# reached NODE: once it takes part again; one that was put out asks to come back.
+reached() {
+  local turn
+  for ((turn = 0; turn < 200; turn++)); do
+    case $(state "$1") in
+      ONLINE) return 0 ;;
+      ERROR | OFFLINE) sql "n$1" "STOP GROUP_REPLICATION; START GROUP_REPLICATION" 2>/dev/null ;;
+    esac
+    sleep 0.3
+  done
+  say "le membre n$1 ne revient pas : $(state "$1")"
+}
+
+start_nodes() {
+  local n
+  rm -rf "$place"/n[123]
+  "${mysqld[@]}" --no-defaults "${as_account[@]}" --initialize-insecure --datadir="$place/n1" --log-error="$place/install.log"
+  start_node 1
+  sql n1 "SET SESSION sql_log_bin = 0; CREATE USER flux@'%' IDENTIFIED BY 'flux'; GRANT ALL ON *.* TO flux@'%';
+    CREATE USER copie@'%' IDENTIFIED BY 'copie'; GRANT REPLICATION SLAVE, BACKUP_ADMIN, CONNECTION_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO copie@'%';
+    CHANGE REPLICATION SOURCE TO SOURCE_USER = 'copie', SOURCE_PASSWORD = 'copie' FOR CHANNEL 'group_replication_recovery';
+    RESET BINARY LOGS AND GTIDS; SHUTDOWN"
+  ended "$(pid n1)"
+  for n in 2 3; do cp -a "$place/n1" "$place/n$n"; rm -f "$place/n$n/auto.cnf"; done
+  for n in 1 2 3; do start_node "$n"; done
+  sql n1 "SET GLOBAL group_replication_bootstrap_group = ON; START GROUP_REPLICATION; SET GLOBAL group_replication_bootstrap_group = OFF"
+  reached 1
+  join_group 2
+  join_group 3
+  sql n1 "CREATE DATABASE flux; CREATE DATABASE temoin"
+}
+
+# Tools at two places work through the one primary.
+through() { local n=$1; echo "127.0.0.1:$((base + n)),127.0.0.1:$((base + n % 3 + 1)),127.0.0.1:$((base + (n + 1) % 3 + 1))"; }
+
+# The primary, as a member sees it.
+writer() {
+  local n port
+  for n in 1 2 3; do
+    port=$(sql "n$n" "SELECT member_port FROM performance_schema.replication_group_members WHERE member_role = 'PRIMARY'" 2>/dev/null)
+    [[ -z $port ]] || { echo $((port - base)); return; }
+  done
+}
+
+# rejoin NODE: one that was killed.
+rejoin() { start_node "$1"; join_group "$1"; }
