@@ -1,5 +1,6 @@
 //! What pages are put together from: tables, charts with their tables and files, notices.
 
+use chrono::NaiveDate;
 use flux_core::figures::meta::Meta;
 use flux_core::report::chart::{Drawing, Legend};
 use maud::{Markup, PreEscaped, html};
@@ -30,6 +31,7 @@ impl Table {
 
     pub(super) fn render(&self) -> Markup {
         let class = |at: usize| self.columns.get(at).is_some_and(|title| title.starts_with('>')).then_some("n");
+        let of_cell = |at: usize, cell: &str| class(at).or(is_date(cell).then_some("entier"));
         html! {
             div.scroll role="group" tabindex="0" aria-label=(self.caption) {
                 table {
@@ -37,7 +39,7 @@ impl Table {
                     thead { tr { @for (at, title) in self.columns.iter().enumerate() { th scope="col" class=[class(at)] { (title.trim_start_matches('>')) } } } }
                     tbody {
                         @for (place, row) in self.rows.iter().enumerate() {
-                            tr { @for (at, cell) in row.iter().enumerate() { @if at == 0 { th scope="row" { (cell) @if let Some(origins) = self.origins.get(place) { (disclosure(origins, cell)) } } } @else { td class=[class(at)] { (cell) } } } }
+                            tr { @for (at, cell) in row.iter().enumerate() { @if at == 0 { th scope="row" class=[of_cell(at, cell)] { (breakable(cell)) @if let Some(origins) = self.origins.get(place) { (disclosure(origins, cell)) } } } @else { td class=[of_cell(at, cell)] { (breakable(cell)) } } } }
                         }
                         @if self.rows.is_empty() { tr { td colspan=(self.columns.len()) { "Aucune donnée" } } }
                     }
@@ -45,6 +47,16 @@ impl Table {
             }
         }
     }
+}
+
+/// Whether a cell is a date, perhaps with a time: it stays on one line.
+fn is_date(cell: &str) -> bool {
+    cell.len() <= 20 && cell.get(..10).is_some_and(|day| day.parse::<NaiveDate>().is_ok())
+}
+
+/// A long identifier may break behind its underscores.
+fn breakable(cell: &str) -> Markup {
+    html! { @for part in cell.split_inclusive('_') { (part) @if part.ends_with('_') { wbr; } } }
 }
 
 /// A file of what is shown: its kind and its address.
