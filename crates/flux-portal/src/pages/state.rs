@@ -50,9 +50,9 @@ pub(super) fn methodology(context: &mut Context<'_>) -> Result<Content, Failure>
     Ok(Content::page(context, "Méthodologie", frame::Place::Methodology, body, String::new()))
 }
 
-/// `2025-08-31T06:00:00Z` as `2025-08-31 06:00:00`.
+/// `2025-08-31T06:00:00.123Z` as `2025-08-31 06:00:00`.
 fn moment(text: Option<&str>) -> String {
-    text.map_or_else(|| "–".into(), |text| text.replace('T', " ").trim_end_matches('Z').to_owned())
+    text.map_or_else(|| "–".into(), |text| text.get(..19).unwrap_or(text).replace('T', " "))
 }
 
 fn outcome(status: Option<&str>) -> String {
@@ -108,7 +108,7 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
                 Some(running) => p.alerte {
                     "⚠ En cours : " (running.outil.as_deref().unwrap_or("un autre programme"))
                     @if let Some(since) = &running.depuis { ", depuis " (moment(Some(since))) }
-                    @if let Some(percent) = running.avancement_pct { ", " (percent) " %" }
+                    @if let Some(percent) = running.avancement_pct { ", " (words::number(percent)) "\u{202f}%" }
                 },
             }
             p.doux { "Version des données " code { (context.version) } }
