@@ -97,7 +97,7 @@ impl Pair {
     /// [`Error::Sql`].
     pub(crate) fn standing(&self, session: &mut Session) -> Result<Standing> {
         let cells = compare::glance(session, self)?;
-        let mut plan = apply::plan_of(session, self, &cells, &moves::Rules::default())?;
+        let mut plan = apply::plan_of(session, self, (&Dates::All, &cells), &moves::Rules::default())?;
         aside::name_zones(session, &mut plan.aside)?;
         let findings = aside::findings(self, &plan.aside, &plan.moves);
         Ok(Standing { comparison: plan.total, would_write: plan.moves.writes(), findings })
