@@ -181,6 +181,15 @@ fn a_server_is_given_the_password_under_the_key_that_was_named_or_within_tls() {
     assert_eq!(code(&run("", "DISABLED").expect_code(1)), "server-unproved");
     let _ = run(&key, "DISABLED").expect_code(0);
     let _ = run("", "REQUIRED").expect_code(0);
+    // Nothing said: on this machine TLS where the account asks for it, and an open line once the server knows it.
+    let _ = run("", "").expect_code(0);
+    let _ = home
+        .tool("backup-critical")
+        .args(["--dump", "--json"])
+        .env("DB_SERVER_PUBLIC_KEY", "")
+        .run()
+        .sane()
+        .expect_code(0);
     // MariaDB's program would give it to whoever offers a key.
     let version = std::process::Command::new("mysqldump").arg("--version").output().unwrap().stdout;
     if String::from_utf8_lossy(&version).contains("MariaDB") {

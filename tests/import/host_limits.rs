@@ -1,6 +1,6 @@
 //! Accounts as hosts give them: few connections, few queries an hour, expired, locked; a binary log of statements.
 
-use flux_test::{Account, Server, Tool};
+use flux_test::{Account, Home, Server, Tool};
 use support::weekly::{Sane, World};
 
 /// The tools of the week with the connection of `account`.

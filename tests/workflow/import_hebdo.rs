@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use flux_test::{Home, Tool, bin_dir};
+use flux_test::{Home, TestDb, Tool, bin_dir};
 use support::orange;
 use support::portal::Portal;
 use support::weekly::World;

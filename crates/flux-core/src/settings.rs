@@ -349,7 +349,7 @@ impl Settings {
         let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
         match self.get("DB_SSL_MODE") {
             None if self.get("DB_SSL_CA").is_some() => Ok(TlsMode::VerifyCa),
-            None if loopback => Ok(TlsMode::Disabled),
+            None if loopback => Ok(TlsMode::OnDemand),
             None => Ok(TlsMode::Preferred),
             Some(mode) => match mode.to_ascii_uppercase().replace('-', "_").as_str() {
                 "DISABLED" => Ok(TlsMode::Disabled),
@@ -379,6 +379,8 @@ struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsMode {
     Disabled,
+    /// On this machine, where nobody listens in: only where an account asks for the password itself, without checking the certificate.
+    OnDemand,
     /// When the server offers it, without checking its certificate.
     Preferred,
     /// Always, without checking the certificate.
@@ -416,8 +418,11 @@ impl Connection {
             if let Some(path) = &self.authority {
                 ssl = ssl.with_root_cert_path(Some(path.clone()));
             }
-            ssl.with_danger_accept_invalid_certs(matches!(self.tls, TlsMode::Preferred | TlsMode::Required))
-                .with_danger_skip_domain_validation(self.tls != TlsMode::VerifyIdentity)
+            ssl.with_danger_accept_invalid_certs(matches!(
+                self.tls,
+                TlsMode::OnDemand | TlsMode::Preferred | TlsMode::Required
+            ))
+            .with_danger_skip_domain_validation(self.tls != TlsMode::VerifyIdentity)
         });
         let key = self.server_key.clone().unwrap_or_else(|| NO_KEY.into());
         Opts::from(self.builder.clone().ssl_opts(ssl).server_key_path(Some(key)))

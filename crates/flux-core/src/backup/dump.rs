@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::backup::manifest::{DumpEntry, Manifest};
-use crate::db::{Database, Flavour};
+use crate::db::{self, Database, Flavour};
 use crate::error::{Error, Result};
 use crate::files::gz::Sink;
 use crate::progress::Progress;
@@ -137,12 +137,12 @@ impl Program {
     /// (`loose-`): a program that does not know it must refuse, not connect without.
     fn tls(&self, mode: TlsMode) -> &'static str {
         match (self.is_mariadb, mode) {
-            (false, TlsMode::Disabled) => "ssl-mode=DISABLED\n",
+            (false, TlsMode::Disabled | TlsMode::OnDemand) => "ssl-mode=DISABLED\n",
             (false, TlsMode::Preferred) => "ssl-mode=PREFERRED\n",
             (false, TlsMode::Required) => "ssl-mode=REQUIRED\n",
             (false, TlsMode::VerifyCa) => "ssl-mode=VERIFY_CA\n",
             (false, TlsMode::VerifyIdentity) => "ssl-mode=VERIFY_IDENTITY\n",
-            (true, TlsMode::Disabled) => "skip-ssl\n",
+            (true, TlsMode::Disabled | TlsMode::OnDemand) => "skip-ssl\n",
             // MariaDB's program uses TLS where the server offers it, which for REQUIRED our own connection has just seen it do. Since 11.4
             // it would check the certificate too.
             (true, TlsMode::Preferred | TlsMode::Required) => "ssl\nskip-ssl-verify-server-cert\n",
@@ -159,8 +159,13 @@ impl Program {
 fn options(settings: &Settings, program: &Program, flavour: Flavour, dir: &Path) -> Result<String> {
     let connection = settings.connection()?;
     let opts = connection.opts(false);
+    let tls = match connection.tls {
+        TlsMode::OnDemand if flavour == Flavour::MySql && db::offers_tls(&connection) => TlsMode::Required,
+        TlsMode::OnDemand => TlsMode::Disabled,
+        other => other,
+    };
     let authority = settings.get("DB_SSL_CA");
-    let verifies = matches!(connection.tls, TlsMode::VerifyCa | TlsMode::VerifyIdentity);
+    let verifies = matches!(tls, TlsMode::VerifyCa | TlsMode::VerifyIdentity);
     if verifies && !program.is_mariadb && authority.is_none() {
         return Err(Error::Config {
             message: format!("{} ne vérifie le serveur qu'avec une autorité, et DB_SSL_CA manque", program.name),
@@ -168,7 +173,7 @@ fn options(settings: &Settings, program: &Program, flavour: Flavour, dir: &Path)
         });
     }
     // An open line, or one that TLS can be taken from.
-    let is_open = opts.get_socket().is_none() && matches!(connection.tls, TlsMode::Disabled | TlsMode::Preferred);
+    let is_open = opts.get_socket().is_none() && matches!(tls, TlsMode::Disabled | TlsMode::Preferred);
     if is_open && program.is_mariadb && flavour == Flavour::MySql {
         return Err(Error::Config {
             message: format!("sans TLS exigé, {} donnerait le mot de passe à qui lui offre une clé", program.name),
@@ -198,7 +203,7 @@ fn options(settings: &Settings, program: &Program, flavour: Flavour, dir: &Path)
         _ if is_open && program.is_mariadb => set("plugin-dir", &dir.display().to_string()),
         _ => {}
     }
-    text.push_str(program.tls(connection.tls));
+    text.push_str(program.tls(tls));
     Ok(text)
 }
 

@@ -46,6 +46,11 @@ pub(super) fn connect(opts: Opts) -> mysql::Result<Conn> {
     })
 }
 
+/// Whether the server asked for the password itself over an open line.
+pub(super) fn is_unproved(error: &mysql::Error) -> bool {
+    matches!(error, mysql::Error::MySqlError(error) if error.code == codes::SERVER_UNPROVED)
+}
+
 /// Kinds of accounts that the driver knows and this program was built without.
 const WITHOUT: [&str; 1] = ["parsec"];
 

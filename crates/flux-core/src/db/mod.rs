@@ -24,8 +24,8 @@ use crate::settings::{Account, Settings};
 pub(crate) use guard::Guard;
 use guard::Guarded;
 pub(crate) use lock::{NamedLock, holder};
-pub(crate) use node::Cluster;
 use node::Nodes;
+pub(crate) use node::{Cluster, offers_tls};
 use retry::Budget;
 pub use session::{Kept, Memory, Session};
 

@@ -9,7 +9,7 @@ use mysql::{Conn, Opts, OptsBuilder};
 use serde::Serialize;
 
 use crate::db::room::Room;
-use crate::db::{Database, Flavour, NETWORK, Session, handshake};
+use crate::db::{Database, Flavour, NETWORK, Session, handshake, watch};
 use crate::error::{Error, Result};
 use crate::settings::{Connection, TlsMode};
 
@@ -254,6 +254,11 @@ fn limited(opts: Opts, flavour: Flavour, limit: Duration) -> Opts {
         .into()
 }
 
+/// Whether the server takes a connection within TLS.
+pub(crate) fn offers_tls(connection: &Connection) -> bool {
+    watch::connect(connection.opts(true)).is_ok()
+}
+
 fn link(connection: &Connection, room: &Room) -> Result<(Opts, Conn)> {
     let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
     // A server may accept connections and answer none: the first one has a time limit for answers too. The others have none, for a
@@ -263,17 +268,28 @@ fn link(connection: &Connection, room: &Room) -> Result<(Opts, Conn)> {
         let limited = OptsBuilder::from_opts(opts.clone()).read_timeout(limit).write_timeout(limit);
         room.connect(|| None, || handshake::connect(limited.clone().into()))
     };
-    if connection.tls == TlsMode::Disabled {
-        let opts = connection.opts(false);
-        return Ok((opts.clone(), connect(&opts).map_err(wrap)?));
+    let (open, opts) = (connection.opts(false), connection.opts(true));
+    match connection.tls {
+        TlsMode::Disabled => return Ok((open.clone(), connect(&open).map_err(wrap)?)),
+        TlsMode::OnDemand => {
+            let unproved = match connect(&open) {
+                Err(error) if handshake::is_unproved(&error) => error,
+                result => return Ok((open, result.map_err(wrap)?)),
+            };
+            let secure = match connect(&opts) {
+                Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) => return Err(wrap(unproved)),
+                result => result.map_err(wrap)?,
+            };
+            // The server now knows the account, and asks for a proof alone; an open line is faster.
+            return Ok(connect(&open).map_or((opts, secure), |again| (open, again)));
+        }
+        _ => {}
     }
-    let opts = connection.opts(true);
     match connect(&opts) {
         Ok(conn) => Ok((opts, conn)),
         Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) if connection.tls == TlsMode::Preferred => {
             log::warn!("le serveur ne propose pas TLS : connexion en clair (DB_SSL_MODE=REQUIRED pour l'interdire)");
-            let opts = connection.opts(false);
-            Ok((opts.clone(), connect(&opts).map_err(wrap)?))
+            Ok((open.clone(), connect(&open).map_err(wrap)?))
         }
         Err(source) => Err(wrap(source)),
     }

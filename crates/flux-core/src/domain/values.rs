@@ -68,6 +68,14 @@ pub(crate) struct DateOrders {
 /// Both orders, the usual one first.
 pub(crate) const ORDERS: [DateOrder; 2] = [DateOrder::DayFirst, DateOrder::MonthFirst];
 
+/// A date of a file that both orders can read, its line, and the first and last day of the file in each order.
+struct Doubtful<'a> {
+    line: u64,
+    text: &'a str,
+    day_first: (Day, Day),
+    month_first: (Day, Day),
+}
+
 impl DateOrders {
     /// Takes one date into account.
     pub(crate) fn note(&mut self, text: &str, line: u64) {
@@ -98,10 +106,11 @@ impl DateOrders {
 
     /// Of a file whose dates both orders can read: one of them, where month first makes days follow each other that day first spreads
     /// over months.
-    fn doubtful(&self) -> Option<(&(u64, String), [(Day, Day); 2])> {
+    fn doubtful(&self) -> Option<Doubtful<'_>> {
         let [Some(day_first), Some(month_first)] = self.periods else { return None };
         let length = |(first, last): (Day, Day)| first.0.abs_diff(last.0);
-        (length(month_first) < length(day_first)).then_some((self.unclear.as_ref()?, [day_first, month_first]))
+        let (line, text) = self.unclear.as_ref()?;
+        (length(month_first) < length(day_first)).then_some(Doubtful { line: *line, text, day_first, month_first })
     }
 
     /// The order of the file; day first where nothing speaks against it.
@@ -118,7 +127,7 @@ impl DateOrders {
             (Some(_), None) => Ok(DateOrder::DayFirst),
             (None, None) => match self.doubtful() {
                 None => Ok(DateOrder::DayFirst),
-                Some(((line, text), [day_first, month_first])) => Err(format!(
+                Some(Doubtful { line, text, day_first, month_first }) => Err(format!(
                     "des dates comme {text} (ligne {line}) se lisent JJ/MM/AAAA (le fichier irait du {} au {}) ou MM/JJ/AAAA (du {} \
                      au {}), et rien ne tranche : écrivez-les AAAA-MM-JJ",
                     day_first.0, day_first.1, month_first.0, month_first.1

@@ -203,6 +203,7 @@ mod tests {
             of_day_and_zone: 3,
             hits: Vec::new(),
             refused_lines: 0,
+            refused_of_day: 0,
             refused: Vec::new(),
         }
     }
@@ -215,6 +216,7 @@ mod tests {
             provisional: Some(provisional),
             created_at: None,
             updated_at: None,
+            last_change: None,
             epci: None,
             zone: None,
         }
@@ -239,6 +241,7 @@ mod tests {
             volume_after: None,
             provisional_before: Some(true),
             undone_at: undone.then(|| "2025-07-29 05:00:00".into()),
+            of: (0, None),
         }
     }
 
