@@ -157,6 +157,12 @@ fn what_the_validation_finds_stops_before_the_migration_unless_told_to_go_on() {
         chain(&home, &bin).arg("--proceed").run().expect_code(3);
         assert_eq!(self::called(&home), TOOLS);
     }
+    // The next step is that of whoever asks for a look, the import being done already.
+    let (home, bin) = stand_ins(&[]);
+    let advice = "echo '  → demandez ce fichier'\necho '{";
+    home.write("bin/validation-complete-import", answer(&["file-missing"]).replace("echo '{", advice));
+    let run = chain(&home, &bin).arg("-q").run().expect_code(3);
+    assert!(run.stdout.lines().nth(2).unwrap().contains("demandez ce fichier ; puis relancez"), "{run}");
     // What a volume or a conflict asks for is no reason to stop.
     let (home, bin) = stand_ins(&[]);
     home.write("bin/validation-complete-import", answer(&["volume-unusual", "conflicting-lines"]));
