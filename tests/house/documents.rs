@@ -204,7 +204,7 @@ fn every_code_has_its_meaning_cause_and_remedy() {
 
 /// Numbers and generations behind `legacy.md, ` in the line before a test: `/// legacy.md, 4, 16 (V4).`
 fn told(text: &str) -> impl Iterator<Item = &str> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("/// legacy.md, "));
+    let lines = text.lines().filter_map(|line| line.strip_prefix("/// legacy.md, ")?.split(['.', ':']).next());
     lines.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric())).filter(|word| !word.is_empty())
 }
 
