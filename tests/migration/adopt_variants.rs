@@ -209,7 +209,7 @@ fn days_stays_and_communes_of_older_tables_get_what_they_lack() {
 fn names_read_wrong_twice_are_repaired_and_one_thing_under_two_names_is_made_one() {
     let (db, home) = second(
         "INSERT INTO dim_departements (id_departement, nom_departement) VALUES (10, 'FINISTÃƒÂ¨RE'), (11, 'NIÃ¨VRE');
-         ALTER TABLE dim_pays MODIFY nom_pays VARCHAR(255) CHARACTER SET latin1 NULL;
+         ALTER TABLE dim_pays MODIFY nom_pays VARCHAR(255) CHARACTER SET latin1 NULL, ROW_FORMAT=COMPACT;
          INSERT INTO dim_pays (id_pays, nom_pays) VALUES (7, 'REPUBLIQUE TCHEQUE'), (8, 'TCHÉQUIE');
          INSERT INTO fact_nuitees_pays (date, id_zone, id_provenance, id_categorie, id_pays, volume) VALUES
            ('2023-05-01', 1, 3, 1, 7, 4), ('2023-05-02', 1, 3, 1, 8, 5)",

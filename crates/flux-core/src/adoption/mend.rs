@@ -125,9 +125,9 @@ pub(super) fn narrow_tables(session: &mut Session) -> Result<Vec<(String, String
     Ok(names.map(|(table, _, collation)| (table, collation)).collect())
 }
 
-/// The statement that makes room.
+/// The statement that makes room, also for the wider key, which older row formats do not hold.
 pub(super) fn widening(table: &str) -> String {
-    format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+    format!("ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci, ROW_FORMAT=DYNAMIC")
 }
 
 fn character_sets(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
