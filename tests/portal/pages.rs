@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fantoccini::key::Key;
-use fantoccini::wd::{PrintConfiguration, PrintSize};
+use fantoccini::wd::{PrintConfiguration, PrintSize, TimeoutConfiguration};
 use fantoccini::{Client, ClientBuilder, Locator};
 use flux_test::{Home, TestDb, skip};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -65,6 +65,9 @@ pub(crate) fn look_in<F: Future<Output = ()> + Send + 'static>(
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(look.capabilities(profile));
         let client = builder.connect(&driver.url).await.expect("a browser");
+        // The usual half minute for a script is not enough for axe on a long page of a busy machine.
+        let long = Some(Duration::from_secs(180));
+        client.update_timeouts(TimeoutConfiguration::new(long, long, Some(Duration::ZERO))).await.unwrap();
         let ended = tokio::spawn(work(client.clone())).await;
         client.close().await.expect("the browser ends");
         if let Err(error) = ended {
