@@ -35,15 +35,21 @@ start_node() {
 
 state() { sql "n$1" "SELECT member_state FROM performance_schema.replication_group_members WHERE member_id = @@server_uuid" 2>/dev/null; }
 
-# join NUMBER: takes part, with what it has missed.
-join_group() { sql "n$1" "START GROUP_REPLICATION"; reached "$1"; }
+# taken_for NODE STATE BY: what another member holds it for; itself it may not know yet that it was put out.
+taken_for() {
+  local sql="SELECT 1 FROM performance_schema.replication_group_members WHERE member_port = $((base + $1)) AND member_state = '$2'"
+  [[ $(sql "n$3" "$sql" 2>/dev/null) == 1 ]]
+}
 
-# reached NODE: once it takes part again; one that was put out asks to come back.
+# join_group NODE: takes part, with what it has missed.
+join_group() { sql "n$1" "START GROUP_REPLICATION"; reached "$1" "$1"; }
+
+# reached NODE [BY]: once it takes part again, as another member sees it too; one that was put out asks to come back.
 reached() {
-  local turn
+  local turn by=${2:-$(($1 % 3 + 1))}
   for ((turn = 0; turn < 200; turn++)); do
     case $(state "$1") in
-      ONLINE) return 0 ;;
+      ONLINE) ! taken_for "$1" ONLINE "$by" || return 0 ;;
       ERROR | OFFLINE) sql "n$1" "STOP GROUP_REPLICATION; START GROUP_REPLICATION" 2>/dev/null ;;
     esac
     sleep 0.3
@@ -64,7 +70,7 @@ start_nodes() {
   for n in 2 3; do cp -a "$place/n1" "$place/n$n"; rm -f "$place/n$n/auto.cnf"; done
   for n in 1 2 3; do start_node "$n"; done
   sql n1 "SET GLOBAL group_replication_bootstrap_group = ON; START GROUP_REPLICATION; SET GLOBAL group_replication_bootstrap_group = OFF"
-  reached 1
+  reached 1 1
   join_group 2
   join_group 3
   sql n1 "CREATE DATABASE flux; CREATE DATABASE temoin"
