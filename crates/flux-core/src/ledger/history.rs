@@ -422,8 +422,8 @@ pub(crate) fn redo(session: &mut Session, main: &str, run: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the last load of `table` is migrated, cleaned, and of the same run as one of `others` of which lines were rejected: what is still
-/// there of that delivery is what had to be mended.
+/// Whether the last load of `table` is migrated, cleaned, and of the same run as one of `others` of which lines were rejected and which
+/// nothing has replaced and cleaned since: what is still there of that delivery is what had to be mended.
 ///
 /// # Errors
 /// [`Error::Sql`].
@@ -434,7 +434,8 @@ pub(crate) fn is_done_beside(session: &mut Session, table: &str, others: &[&str]
     let sql = format!(
         "SELECT 1 FROM flux_import_history h JOIN flux_import_history o ON o.run = h.run AND o.status = 'loaded' AND o.rejected > 0 \
          WHERE h.id = (SELECT MAX(l.id) FROM flux_import_history l WHERE l.table_name = ? AND l.status = 'loaded') \
-         AND h.cleaned_at IS NOT NULL AND o.table_name IN {} LIMIT 1",
+         AND h.cleaned_at IS NOT NULL AND o.table_name IN {} AND NOT EXISTS (SELECT 1 FROM flux_import_history n \
+         WHERE n.table_name = o.table_name AND n.status = 'loaded' AND n.id > o.id AND n.cleaned_at IS NOT NULL) LIMIT 1",
         marks(1, others.len())
     );
     let params: Vec<Value> = std::iter::once(&table).chain(others).map(|name| Value::from(*name)).collect();
