@@ -9,6 +9,7 @@ use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::report::{self, Page, Report, Table, Verdict, number, plural};
 use flux_sample::{DateStyle, Encoding, Format, Layout, Order, Plan, Planned, Separator, ZoneStyle};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -144,7 +145,7 @@ fn run(args: Args, context: &Context) -> Result<Outcome> {
     Ok(Outcome { output: dir.display().to_string(), manifest, delivery })
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Outcome {
     output: String,
     manifest: String,

@@ -7,12 +7,12 @@ mod colour;
 pub mod examples;
 mod logging;
 mod output;
+mod schema;
 mod tool;
 mod usage;
 mod values;
 
 use std::cell::OnceCell;
-use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,8 +33,9 @@ use flux_core::signals;
 
 use colour::Colour;
 
-pub use output::{DOCUMENT_VERSION, complain, print};
-pub use tool::{Category, Former, Tool};
+pub use output::{complain, document, print};
+pub use schema::{any_of, of_content as schema_of};
+pub use tool::{Call, Category, Former, Tool};
 pub use usage::{explain, paragraphs};
 pub use values::{
     choice, family, parse_age, parse_lifetime, parse_percent, parse_size, parse_size_gio, parse_size_mio, weekly_file,
@@ -202,15 +203,23 @@ pub fn command<A: Args>(tool: &Tool) -> clap::Command {
 
 /// The `main` of a program that holds one tool.
 pub fn main(tool: &Tool) -> ExitCode {
-    (tool.run)(tool, std::env::args_os().collect())
+    (tool.run)(tool, Call::Run(std::env::args_os().collect()))
 }
 
-/// Runs a tool from its command line to its exit code. Usage lines show the first argument as its name.
-pub fn run<A, R>(tool: &Tool, arguments: Vec<OsString>, run: fn(A, &Context) -> Result<R>) -> ExitCode
+/// Runs a tool from its command line to its exit code, usage lines showing the first argument as its name; or tells the schema of its
+/// document.
+pub fn run<A, R>(tool: &Tool, call: Call<'_>, run: fn(A, &Context) -> Result<R>) -> ExitCode
 where
     A: Args,
     R: Report,
 {
+    let arguments = match call {
+        Call::Run(arguments) => arguments,
+        Call::Schema(schema) => {
+            *schema = schema::of::<R>(tool);
+            return ExitCode::SUCCESS;
+        }
+    };
     let started = Instant::now();
     let json = arguments.iter().any(|argument| argument == "--json");
     let parsed =

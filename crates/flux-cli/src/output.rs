@@ -3,13 +3,15 @@
 use std::io::{self, Write};
 
 use flux_core::error::{Error, Result};
-use flux_core::report::{self, Code, Page, Report, Verdict, one_line};
-use serde_json::{Map, Value, json};
+use flux_core::report::{self, Code, Page, Report, Verdict};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{OutputArgs, Tool, colour, logging};
 
 /// Version of every JSON document, its `version`: raised when a field goes or means something else, not when one is added.
-pub const DOCUMENT_VERSION: u32 = 1;
+pub(crate) const DOCUMENT_VERSION: u32 = 1;
 
 /// Writes to stdout. A reader that went away (`| head`) is no reason to fail.
 ///
@@ -39,7 +41,7 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
             page.text()
         });
         let text = if output.json {
-            document(tool, verdict, verdict.code(), seconds, &report)?
+            document(tool.name, verdict, seconds, &report)?
         } else if output.quiet && verdict == Verdict::Ok {
             String::new()
         } else {
@@ -72,29 +74,44 @@ pub(crate) fn fail(name: &str, error: &Error) -> u8 {
 
 /// The two lines of every complaint. Where stderr is gone too, only the exit code is left.
 pub fn complain(name: &str, message: &str, hint: Option<&str>) {
-    let hint = hint.map(|hint| format!("  → {}\n", one_line(hint))).unwrap_or_default();
-    let _ = write!(io::stderr().lock(), "{name} : {}\n{hint}", one_line(message));
+    let hint = hint.map(|hint| format!("{}\n", report::message(&format!("  → {hint}")))).unwrap_or_default();
+    let message = report::message(&format!("{name} : {message}"));
+    let _ = write!(io::stderr().lock(), "{message}\n{hint}");
+}
+
+/// What a document holds in place of the report of a run that failed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Failure<'a> {
+    error: FailureText<'a>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FailureText<'a> {
+    code: Code,
+    message: String,
+    hint: Option<&'a str>,
 }
 
 /// The JSON document of a run that failed.
 pub(crate) fn failure(tool: &Tool, error: &Error, hint: Option<&str>, seconds: f64) -> String {
-    let document = json!({"error": {"code": Code::of(error), "message": error.to_string(), "hint": hint}});
-    document_of(tool, Verdict::Error, error.code(), seconds, document)
+    let failure = Failure { error: FailureText { code: Code::of(error), message: error.to_string(), hint } };
+    let content = serde_json::to_value(failure).unwrap_or_default();
+    document_of(tool.name, Verdict::Error, error.code(), seconds, content)
 }
 
 /// The JSON document of a report: the fields common to all tools around its own.
 ///
 /// # Errors
 /// [`Error::Io`] when the report cannot be serialised.
-fn document<R: Report>(tool: &Tool, verdict: Verdict, code: u8, seconds: f64, report: &R) -> Result<String> {
+pub fn document(tool: &str, verdict: Verdict, seconds: f64, report: &impl Serialize) -> Result<String> {
     let value =
         serde_json::to_value(report).map_err(|error| Error::io("rédaction du", "document JSON")(error.into()))?;
-    Ok(document_of(tool, verdict, code, seconds, value))
+    Ok(document_of(tool, verdict, verdict.code(), seconds, value))
 }
 
-fn document_of(tool: &Tool, verdict: Verdict, code: u8, seconds: f64, document: Value) -> String {
+fn document_of(tool: &str, verdict: Verdict, code: u8, seconds: f64, document: Value) -> String {
     let mut fields = Map::new();
-    fields.insert("tool".into(), tool.name.into());
+    fields.insert("tool".into(), tool.into());
     fields.insert("version".into(), DOCUMENT_VERSION.into());
     fields.insert("status".into(), verdict.name().into());
     fields.insert("exit_code".into(), code.into());
@@ -115,6 +132,7 @@ mod tests {
     use super::*;
 
     /// A report as one with a path that is no text would be.
+    #[derive(JsonSchema)]
     struct Unwritable;
 
     impl serde::Serialize for Unwritable {

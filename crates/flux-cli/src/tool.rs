@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Command;
+use serde_json::Value;
 
 /// A tool: what it is called, what its help says, how it is run.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +23,17 @@ pub struct Tool {
     pub new_home: bool,
     /// Its arguments as clap knows them: [`crate::command`] of its `Args`.
     pub command: fn(&Tool) -> Command,
-    /// Runs it on a whole command line, the name first: [`crate::run`] with its function.
-    pub run: fn(&Tool, Vec<OsString>) -> ExitCode,
+    /// Does what is asked of it: [`crate::run`] with its function.
+    pub run: fn(&Tool, Call<'_>) -> ExitCode,
+}
+
+/// What is asked of a tool.
+#[derive(Debug)]
+pub enum Call<'a> {
+    /// To run on a whole command line, the name first.
+    Run(Vec<OsString>),
+    /// The JSON Schema of its document, put here.
+    Schema(&'a mut Value),
 }
 
 impl Tool {
@@ -44,6 +54,13 @@ impl Tool {
         let mut about = self.about.chars();
         let first = about.next().map(|c| c.to_lowercase().collect::<String>()).unwrap_or_default();
         format!("{} : {first}{}", self.name, about.as_str())
+    }
+
+    /// The JSON Schema of its document.
+    pub fn schema(&self) -> Value {
+        let mut schema = Value::Null;
+        (self.run)(self, Call::Schema(&mut schema));
+        schema
     }
 }
 

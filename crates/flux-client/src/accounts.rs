@@ -4,6 +4,7 @@ use flux_core::accounts::{ACTIVE, PASSWORD, ROLE, is_active, is_admin};
 use flux_core::db::{Database, Session};
 use flux_core::error::Result;
 use flux_core::report::{Code, Finding, plural};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Accounts named one by one.
@@ -12,7 +13,7 @@ const LISTED: usize = 20;
 const BCRYPT_COST: u32 = 10;
 
 /// What the table holds.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Accounts {
     users: u64,
     administrators: u64,

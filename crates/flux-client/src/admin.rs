@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::accounts::{self, Accounts};
@@ -28,7 +29,7 @@ pub struct AdminOptions {
     pub doors: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Caller {
     Anonymous,
@@ -45,7 +46,7 @@ impl Caller {
 }
 
 /// What an answer says of a door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
     /// Known and turned away (403), or a stranger sent to the login.
@@ -75,7 +76,7 @@ impl Outcome {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Attempt {
     caller: Caller,
     /// Whether this caller may come in.
@@ -89,7 +90,7 @@ struct Attempt {
 }
 
 /// Report of `test-admin-restrictions`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AdminReport {
     base_url: String,
     /// Whether the portal let the credential in anywhere; null without one.

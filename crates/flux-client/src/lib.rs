@@ -14,6 +14,7 @@ pub mod zones;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use flux_core::error::{Error, Result};
@@ -54,7 +55,7 @@ impl Query {
 }
 
 /// One call, as reports show it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Call {
     endpoint: Cow<'static, str>,
     role: Cow<'static, str>,
@@ -145,7 +146,7 @@ pub struct CheckOptions {
 }
 
 /// Report of `test-api-simple` and `test-infographie-apis`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PortalReport {
     base_url: String,
     calls: Vec<Call>,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ use flux_core::settings::Settings;
 const LISTED: usize = 20;
 
 /// One commune of the answer beside the database.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Destination {
     code_insee: String,
     nom_commune: String,
@@ -34,11 +35,13 @@ struct Destination {
 }
 
 /// Days of a period.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 struct Days {
     #[serde(serialize_with = "as_text")]
+    #[schemars(with = "String")]
     from: NaiveDate,
     #[serde(serialize_with = "as_text")]
+    #[schemars(with = "String")]
     to: NaiveDate,
 }
 
@@ -53,7 +56,7 @@ fn as_text<S: serde::Serializer>(day: &NaiveDate, serializer: S) -> std::result:
 }
 
 /// Report of `test-api-mobilite-directe`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MobilityReport {
     base_url: String,
     zone: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ pub struct ZoneOptions {
 }
 
 /// What the portal answered to one name, beside the database.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Answered {
     name: String,
     #[serde(flatten)]
@@ -50,7 +51,7 @@ struct Answered {
     equal: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Asking {
     base_url: String,
     year: i32,
@@ -59,7 +60,7 @@ struct Asking {
 }
 
 /// Report of `test-zone-mapping-api-production`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ZonesReport {
     #[serde(flatten)]
     mapping: MappingReport,

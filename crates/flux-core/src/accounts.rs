@@ -2,6 +2,7 @@
 //! column of the password is a hash; whoever checks or makes one is not here.
 
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -28,7 +29,7 @@ const DDL: &str = "CREATE TABLE IF NOT EXISTS users (id INT NOT NULL AUTO_INCREM
     ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci";
 
 /// A row of `users`, under whatever names the portal's version gives its columns.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Account {
     /// Key of the row; sessions refer to it.
     pub id: u64,

@@ -4,6 +4,7 @@ pub(crate) mod partitions;
 
 use std::collections::{HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Session, quote};
@@ -393,7 +394,7 @@ pub(crate) fn quoted(name: &str) -> String {
 }
 
 /// What is to be done to one table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Change {
     pub table: String,
     pub(crate) what: String,

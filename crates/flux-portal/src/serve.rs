@@ -9,6 +9,7 @@ use flux_core::error::{Error, Result};
 use flux_core::report::{Page, Report, Verdict, number};
 use flux_core::settings::Settings;
 use flux_core::signals;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -25,7 +26,7 @@ use crate::pool::Pool;
 /// Threads for the work that waits: the database, passwords.
 const WAITING_THREADS: usize = 32;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Served {
     address: String,
     /// How long, in seconds.

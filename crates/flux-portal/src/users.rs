@@ -5,6 +5,7 @@ use flux_core::db::{Database, Session};
 use flux_core::error::{Error, Result};
 use flux_core::ledger::sessions;
 use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, plural, verdict};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::password;
@@ -37,7 +38,7 @@ impl Action {
 }
 
 /// What was done, and the accounts as they are then.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct UsersReport {
     /// `add`, `list` …
     action: &'static str,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use flux_core::error::{Error, Result};
 use flux_core::files::{self, Durability};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::defect::Effect;
@@ -14,7 +15,7 @@ use crate::defect::Effect;
 pub const MANIFEST: &str = "manifest.json";
 
 /// What a generated delivery holds, and what tools must make of it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema, Deserialize)]
 pub struct Report {
     /// First day, ISO.
     pub from: String,
@@ -40,7 +41,7 @@ pub struct Report {
 }
 
 /// A file by its place under the folder of the delivery and its BLAKE3 hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Written {
     /// Place, with `/` between folders.
     pub file: String,
@@ -49,7 +50,7 @@ pub struct Written {
 }
 
 /// One file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FileReport {
     /// Place, with `/` between folders.
     pub file: String,
@@ -81,7 +82,7 @@ pub struct FileReport {
 }
 
 /// What an import makes of the lines of a file: their sum is the number of lines, unless the file is unusable.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {
     /// Whether the file can be loaded at all.
     pub usable: bool,
@@ -98,7 +99,7 @@ pub struct Expected {
 }
 
 /// Rows and volume of one date.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DayTotal {
     /// Rows to be stored.
     pub rows: u64,
@@ -107,7 +108,7 @@ pub struct DayTotal {
 }
 
 /// How a revision differs from the first delivery.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Revision {
     /// Keys of both with another volume.
     pub revised: u64,
@@ -118,7 +119,7 @@ pub struct Revision {
 }
 
 /// A defect as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DefectReport {
     /// Name.
     pub name: String,
@@ -131,7 +132,7 @@ pub struct DefectReport {
 }
 
 /// Sums over the files.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
     /// Files written.
     pub files: u64,

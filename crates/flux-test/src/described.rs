@@ -55,6 +55,11 @@ impl Described {
         self.0.get(section).into_iter().flatten().map(|(path, _)| path.as_str())
     }
 
+    /// The type of a field of a section, or of those that all have.
+    pub fn kind_of(&self, section: &str, path: &str) -> Option<&str> {
+        [section, ""].iter().find_map(|name| self.0.get(*name)?.get(path)).map(String::as_str)
+    }
+
     /// Tools, or addresses, with a section.
     pub fn tools(&self) -> BTreeSet<&str> {
         self.0.keys().map(String::as_str).filter(|tool| !tool.is_empty()).collect()

@@ -28,6 +28,7 @@ mod described;
 mod home;
 mod instance;
 mod outcome;
+mod schema;
 mod server;
 mod shared;
 mod tool;
@@ -36,6 +37,7 @@ pub use db::{Account, TestDb};
 pub use described::Described;
 pub use home::Home;
 pub use outcome::{Checked, Outcome};
+pub use schema::schema_of;
 pub use server::{Server, is_mysql};
 pub use tool::{Running, Tool, bin_dir};
 

@@ -30,7 +30,7 @@ impl Outcome {
     }
 
     /// The JSON document on standard output. Anything beside it there is a failure, and so is a field of a tool's document that
-    /// `docs/json.md` does not describe, or not so.
+    /// `docs/json.md` does not describe, or not so; the schema of the tool (`flux schema`) must hold, too.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         let document: serde_json::Value = serde_json::from_str(&self.stdout)
@@ -39,6 +39,8 @@ impl Outcome {
             assert_eq!(document["version"], 1, "version of the document\n{self}");
             let problems = crate::Described::get().problems(&document);
             assert!(problems.is_empty(), "docs/json.md, section {tool}: {problems:#?}\n{self}");
+            let problems = crate::schema::problems(tool, &document);
+            assert!(problems.is_empty(), "flux schema {tool}: {problems:#?}\n{self}");
         }
         document
     }

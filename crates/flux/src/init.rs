@@ -9,6 +9,7 @@ use flux_core::error::{Error, Result};
 use flux_core::report::{Done, Page, Report, Verdict};
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::setup::{self, EnvValues, HomeOptions, HomeReport};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) const INIT: Tool = Tool {
@@ -48,8 +49,8 @@ struct Args {
 }
 
 /// What was made, and what the doctor says of it.
-#[derive(Debug, Serialize)]
-struct InitReport<D: Serialize> {
+#[derive(Debug, Serialize, JsonSchema)]
+struct InitReport<D: Report> {
     #[serde(flatten)]
     made: HomeReport,
     doctor: Option<D>,

@@ -4,20 +4,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod init;
+mod list;
 mod pages;
+mod schema;
 mod tools;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use flux_cli::{Category, Tool};
+use flux_cli::{Call, Category, Tool};
 use flux_core::error::{Error, Result};
 use flux_core::health;
 use flux_core::report::{Code, Page, Report, plural};
 use flux_core::settings::Settings;
-use serde_json::json;
 
 use pages::ShellArg;
 use tools::{CATEGORIES, Link};
@@ -90,6 +92,12 @@ enum Action {
         #[arg(value_name = "DOSSIER", value_hint = clap::ValueHint::DirPath)]
         dir: PathBuf,
     },
+    /// Schéma JSON du document qu'écrit un outil avec --json ; sans outil, de ceux de tous
+    Schema {
+        /// Outil, `flux-doctor`, `flux-init` ou `flux` (flux list)
+        #[arg(value_name = "OUTIL", value_parser = PossibleValuesParser::new(schema::names()), hide_possible_values = true)]
+        tool: Option<String>,
+    },
     /// Pages de docs/outils/, dans un dossier ; sans dossier, la table du README
     #[command(hide = true)]
     Docs {
@@ -111,7 +119,8 @@ fn main() -> ExitCode {
     let first = arguments.get(1).and_then(|argument| argument.to_str()).unwrap_or_default();
     if let Some((name, tool)) = OWN.iter().find(|(name, _)| *name == first) {
         let name = OsString::from(format!("flux {name}"));
-        return (tool.run)(tool, std::iter::once(name).chain(arguments.iter().skip(2).cloned()).collect());
+        let arguments = std::iter::once(name).chain(arguments.iter().skip(2).cloned()).collect();
+        return (tool.run)(tool, Call::Run(arguments));
     }
     let own = Cli::command().get_subcommands().any(|action| action.get_name() == first);
     let result = match first {
@@ -169,7 +178,12 @@ fn act(arguments: &[OsString]) -> Result<ExitCode> {
         Action::List { names: true, .. } => {
             print(&tools::all().map(|(_, tool)| format!("{}\n", tool.name)).collect::<String>())
         }
-        Action::List { json, .. } => list(json),
+        Action::List { json: true, .. } => print(&list::document()?),
+        Action::List { .. } => {
+            let mut page = Page::for_stdout();
+            CATEGORIES.iter().for_each(|category| list_category(&mut page, category));
+            print(&page.text())
+        }
         Action::Completions { shell, dir: None } => {
             print(&String::from_utf8_lossy(&pages::completion(shell, &mut pages::whole(own_command()))))
         }
@@ -180,6 +194,7 @@ fn act(arguments: &[OsString]) -> Result<ExitCode> {
         Action::Man { dir } => {
             done(pages::write_man(&dir, commands(own_command()))?, "page de manuel", "pages de manuel")
         }
+        Action::Schema { tool } => print(&format!("{:#}\n", schema::of(tool.as_deref()))),
         Action::Docs { dir: Some(dir) } => done(pages::write_docs(&dir)?, "page", "pages"),
         Action::Docs { dir: None } => print(&pages::table()),
         Action::Doctor { .. } => Err(Error::Usage("doctor vient en premier".into())),
@@ -196,33 +211,6 @@ fn own_command() -> clap::Command {
 /// `flux` in this form, and each tool by itself.
 fn commands(own: clap::Command) -> Vec<clap::Command> {
     std::iter::once(own).chain(tools::all().map(|(_, tool)| pages::tool(tool))).collect()
-}
-
-fn list(json: bool) -> Result<ExitCode> {
-    if json {
-        let tool = |tool: &Tool| {
-            json!({
-                "name": tool.name,
-                "about": tool.about,
-                "version": env!("CARGO_PKG_VERSION"),
-                "installed": matches!(tools::link(tool.name), Link::Own),
-                "historical": tools::historical(tool),
-            })
-        };
-        let category = |category: &Category| {
-            json!({
-                "name": category.name,
-                "purpose": category.purpose,
-                "tools": category.tools.iter().map(tool).collect::<Vec<_>>(),
-            })
-        };
-        let categories: Vec<_> = CATEGORIES.iter().map(category).collect();
-        let document = json!({"tool": "flux", "version": flux_cli::DOCUMENT_VERSION, "status": "ok", "exit_code": 0, "categories": categories});
-        return print(&format!("{document:#}\n"));
-    }
-    let mut page = Page::for_stdout();
-    CATEGORIES.iter().for_each(|category| list_category(&mut page, category));
-    print(&page.text())
 }
 
 fn list_category(page: &mut Page, category: &Category) {
@@ -243,10 +231,11 @@ fn doctor(settings: &Settings) -> impl Report + use<> {
 }
 
 fn help() -> String {
-    let mut text = format!(
-        "flux {} : lance et présente les outils Flux Vision\n\n{DETAILS}\n\nAussi :\n",
-        env!("CARGO_PKG_VERSION")
-    );
+    let mut page = Page::for_stdout();
+    page.line(format!("flux {} : lance et présente les outils Flux Vision", env!("CARGO_PKG_VERSION")));
+    page.gap();
+    flux_cli::paragraphs(DETAILS).iter().for_each(|paragraph| page.line(paragraph));
+    page.title("Aussi :");
     for (usage, what) in [
         ("flux list [--json|--names]", "les outils par catégorie, une ligne chacun"),
         ("flux CATÉGORIE", "ceux d'une catégorie"),
@@ -254,13 +243,15 @@ fn help() -> String {
         ("flux init [options]", "crée le dossier de travail d'un observatoire : dossiers, .env, zones"),
         ("flux completions bash|zsh|fish", "complétions du shell ; --dir DOSSIER : un fichier par commande"),
         ("flux man DOSSIER", "pages de manuel de flux et de tous les outils"),
+        ("flux schema [OUTIL]", "schéma JSON du document de --json"),
         ("flux --version, flux --help", "version, cette aide"),
     ] {
-        text.push_str(&format!("  {usage:<32} {what}\n"));
+        page.line(format!("  {usage:<32} {what}"));
     }
     let categories: Vec<&str> = CATEGORIES.iter().map(|category| category.name).collect();
-    text.push_str(&format!("\nCatégories : {}\n", categories.join(", ")));
-    text
+    page.gap();
+    page.line(format!("Catégories : {}", categories.join(", ")));
+    page.text()
 }
 
 fn print(text: &str) -> Result<ExitCode> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use flux_cli::{Category, Tool};
+use flux_cli::{Call, Category, Tool};
 
 /// Everything there is, in the order of the operators' guide.
 pub(crate) const CATEGORIES: &[Category] = &[
@@ -45,7 +45,7 @@ impl Found {
         let mut arguments = vec![OsString::from(self.tool.name)];
         arguments.extend(implied.iter().map(OsString::from));
         arguments.extend_from_slice(rest);
-        (self.tool.run)(self.tool, arguments)
+        (self.tool.run)(self.tool, Call::Run(arguments))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows that were written definitive and still bear the mark of provisional ones: older scripts never kept it right. A true provisional
 //! row was inserted once and never changed; one that was changed had taken a definitive volume.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -11,7 +12,7 @@ use crate::schema::Existing;
 use std::collections::HashMap;
 
 /// What becomes of the rows that bear the mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Marks {
     /// They are definitive: flagged 0.

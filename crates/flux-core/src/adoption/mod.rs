@@ -6,6 +6,7 @@ mod look;
 mod marks;
 mod mend;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Database;
@@ -26,7 +27,7 @@ pub struct AdoptOptions {
 }
 
 /// In which order things are mended: what comes first is needed by what follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Rank {
     Rights,
@@ -43,7 +44,7 @@ enum Rank {
 }
 
 /// Something that was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Found {
     #[serde(flatten)]
     finding: Finding,
@@ -57,7 +58,7 @@ struct Found {
 }
 
 /// Something that was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Step {
     what: String,
     place: String,
@@ -67,7 +68,7 @@ struct Step {
     error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct AdoptReport {
     /// Where the database comes from, as it is now.
     origin: Origin,

@@ -16,6 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use manifest::Kind;
@@ -49,12 +50,13 @@ pub struct BackupOptions {
     pub dry_run: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct BackupReport {
     #[serde(rename = "dry_run")]
     done: Done,
     kind: Kind,
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     path: PathBuf,
     snapshot_at: Option<String>,
     server_version: String,
@@ -68,7 +70,7 @@ struct BackupReport {
     findings: Vec<Finding>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TableLine {
     table: String,
     rows: Option<u64>,

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::backup::manifest::{Found, Kind, Manifest, OpenKey, TableEntry, list};
@@ -16,7 +17,7 @@ use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, byt
 use crate::signals;
 
 /// What is done with a backup, or with what a restoration left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreAction {
     /// Say which backups there are.
@@ -46,7 +47,7 @@ pub struct RestoreOptions {
     pub dry_run: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RestoreReport {
     action: RestoreAction,
     #[serde(rename = "dry_run")]
@@ -59,7 +60,7 @@ struct RestoreReport {
     findings: Vec<Finding>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct BackupLine {
     name: String,
     complete: bool,
@@ -73,7 +74,7 @@ struct BackupLine {
     problem: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RestoredTable {
     table: String,
     rows: Option<u64>,

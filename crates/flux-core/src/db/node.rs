@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, Opts, OptsBuilder};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::room::Room;
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::settings::{Connection, TlsMode};
 
 /// Which kind of cluster a node belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Cluster {
     /// MariaDB Galera Cluster, Percona XtraDB Cluster.

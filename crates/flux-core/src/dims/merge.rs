@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{self, Database, MANY_DATES, Session, quote};
@@ -19,7 +20,7 @@ use crate::schema::{self, Existing, IS_TABLE, TableSpec};
 const EXAMPLES: usize = 5;
 
 /// What becomes of a key that exists on both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
     /// Nothing is merged while there is one.
@@ -47,7 +48,7 @@ impl std::str::FromStr for Rule {
 }
 
 /// What moves in one table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 struct Move {
     pub table: String,
     /// Rows of the zone that goes.
@@ -68,7 +69,7 @@ struct Move {
 }
 
 /// One pair of rows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Merge {
     /// Row that goes: id, name.
     from: Row,
@@ -77,7 +78,7 @@ struct Merge {
     tables: Vec<Move>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MergeReport {
     #[serde(rename = "dry_run")]
     done: Done,

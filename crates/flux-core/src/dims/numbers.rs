@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -12,7 +13,7 @@ use crate::report::{Code, Finding, number, plural, some_of};
 use crate::schema::{self, Existing};
 
 /// Facts whose row of a dimension is gone, by number.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Orphans {
     /// The dimension's table.
     pub(crate) table: &'static str,
@@ -22,7 +23,7 @@ pub(crate) struct Orphans {
 }
 
 /// One number that facts use and the dimension lacks.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Orphan {
     /// Below 0 where a script wrote that for "not known".
     pub(crate) id: i64,

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -19,7 +20,7 @@ const TOGETHER: usize = 200;
 const EXAMPLES: usize = 5;
 
 /// What there is to do in one table.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 struct Reunion {
     table: String,
     /// Keys under several EPCIs, first and last day.
@@ -38,7 +39,7 @@ struct Reunion {
     examples: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ReunionReport {
     #[serde(rename = "dry_run")]
     done: Done,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::download::Mode;
@@ -35,7 +36,7 @@ pub(crate) enum Outcome {
     },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FileReport {
     study_code_ref: String,
     study: String,
@@ -105,10 +106,11 @@ impl FileReport {
 }
 
 /// Report of `download-deliveries`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DownloadReport {
     url: String,
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     folder: PathBuf,
     list_only: bool,
     #[serde(rename = "dry_run")]
@@ -124,7 +126,7 @@ pub(crate) struct DownloadReport {
     findings: Vec<Finding>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Totals {
     known: u64,
     /// Neither here nor fetched: on a list or a dry run.

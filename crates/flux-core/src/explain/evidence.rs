@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::explain::scan::{Hit, Refused};
@@ -11,7 +12,7 @@ use crate::load::OnConflict;
 use crate::report::Finding;
 
 /// What the database knows of a key.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Known {
     /// Its rows, those of the main table first.
     pub(crate) stored: Vec<StoredRow>,
@@ -26,7 +27,7 @@ pub(crate) struct Known {
 }
 
 /// A row of the key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct StoredRow {
     pub(crate) table: String,
     #[serde(skip)]
@@ -98,7 +99,7 @@ pub(crate) fn short(run: &str) -> &str {
 }
 
 /// One load of a file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Load {
     pub(crate) tool: String,
     pub(crate) at: String,
@@ -120,9 +121,10 @@ impl Load {
 }
 
 /// A file that says something of the key, or of its date and zone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Delivery {
     #[serde(serialize_with = "paths")]
+    #[schemars(with = "Vec<String>")]
     pub(crate) places: Vec<PathBuf>,
     pub(crate) raw: bool,
     pub(crate) archived: bool,
@@ -142,6 +144,7 @@ pub(crate) struct Delivery {
     pub(crate) lines: u64,
     pub(crate) contradictory: bool,
     #[serde(serialize_with = "policy")]
+    #[schemars(with = "String")]
     #[serde(rename = "on_conflict")]
     pub(crate) policy: OnConflict,
     pub(crate) of_day_and_zone: u64,

@@ -1,5 +1,6 @@
 //! A figure of the portal, or the sum of a table over a period, by its largest rows.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -19,7 +20,7 @@ use crate::report::{Code, Finding, Page, Report, Verdict, number, plural, verdic
 use crate::settings::Settings;
 
 /// What is asked for, and its answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Answered {
     id: Option<&'static str>,
     label: String,
@@ -36,7 +37,7 @@ struct Answered {
     version_des_donnees: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ExplainedRow {
     volume: u64,
     /// Share of the figure.
@@ -46,7 +47,7 @@ struct ExplainedRow {
 }
 
 /// A figure with the rows behind it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FigureReport {
     figure: Answered,
     rows_total: u64,

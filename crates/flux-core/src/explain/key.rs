@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Session, marks};
@@ -24,7 +25,7 @@ pub(crate) struct Names {
 }
 
 /// One part of a key after the date.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Part {
     #[serde(skip)]
     pub(crate) dim: Dim,

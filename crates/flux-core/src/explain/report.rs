@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::domain::catalogue::{Dataset, Space};
@@ -13,9 +14,10 @@ use crate::ledger::rows::What;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 
 /// The line that was asked about.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LineReport {
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     file: PathBuf,
     line: u64,
     /// `None` for a line that is no row.
@@ -31,7 +33,7 @@ impl LineReport {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct KeyReport {
     table: &'static str,
     temp_table: Option<String>,
@@ -40,7 +42,7 @@ struct KeyReport {
 }
 
 /// Report of `explain-volume`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ExplainReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<LineReport>,
@@ -55,6 +57,7 @@ pub(crate) struct ExplainReport {
     /// Archived files that the history shows not to hold the date.
     pub(crate) skipped: u64,
     #[serde(serialize_with = "unreadable")]
+    #[schemars(with = "Vec<String>")]
     pub(crate) unreadable: Vec<(PathBuf, String)>,
     /// Whether the state is as it should be, and what explains it.
     explained: bool,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::csv::{Fields, Header, OTHER_COUNT, Record, Shape, Source, TOO_LONG, decode};
@@ -22,7 +23,7 @@ const SHOWN: usize = 300;
 const VOLUMES: usize = 1000;
 
 /// A line that says something of the key.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Hit {
     pub(crate) line: u64,
     pub(crate) volume: u32,
@@ -30,7 +31,7 @@ pub(crate) struct Hit {
 }
 
 /// A line that was not stored and may have been of the key.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Refused {
     pub(crate) line: u64,
     pub(crate) reason: String,

@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) use weekly::holds_weekly_files;
@@ -48,7 +49,7 @@ pub struct ExtractOptions {
 }
 
 /// What became of an archive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
     /// Unpacked (on a dry run: would be).
@@ -59,9 +60,10 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ArchiveReport {
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     pub(crate) archive: PathBuf,
     /// What became of it.
     pub(crate) status: Outcome,
@@ -69,6 +71,7 @@ pub(crate) struct ArchiveReport {
     pub(crate) blake3: Option<String>,
     /// Folder that it was unpacked into.
     #[serde(serialize_with = "crate::report::path_text_if_any")]
+    #[schemars(with = "Option<String>")]
     pub(crate) folder: Option<PathBuf>,
     /// Files unpacked, those of inner archives included.
     pub(crate) files: u64,
@@ -84,9 +87,10 @@ pub(crate) struct ArchiveReport {
     pub(crate) error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ExtractReport {
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     pub(crate) output: PathBuf,
     /// Whether nothing was left.
     #[serde(rename = "dry_run")]

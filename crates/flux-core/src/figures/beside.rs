@@ -1,6 +1,7 @@
 //! The totals that stand beside that of a period: of the days just before it, of the same period a year before.
 
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -11,11 +12,13 @@ use crate::figures::period::{Period, day_text};
 use crate::report::{number, plural};
 
 /// A total to hold another one against.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Beside {
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     pub(crate) from: NaiveDate,
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     pub(crate) to: NaiveDate,
     pub(crate) days_with_data: u64,
     pub(crate) total: u64,

@@ -2,6 +2,7 @@
 //! leave something is shown.
 
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::marks;
@@ -31,14 +32,14 @@ pub struct CauseOptions {
     pub space: Space,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Step {
     name: &'static str,
     ok: bool,
     detail: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CauseReport {
     table: &'static str,
     steps: Vec<Step>,

@@ -1,9 +1,10 @@
 //! The arithmetic of comparisons and shares: one formula for each, one decimal.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A number and the same number a year before; a year without data has none, which is not 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Comparison {
     /// The year asked for.
     pub(crate) n: Option<u64>,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -29,13 +30,15 @@ pub struct Choices {
 }
 
 /// First and last date of the data.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub struct Dates {
     /// First day with data; `None` without any.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub date_min: Option<NaiveDate>,
     /// Last day with data; `None` without any.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub date_max: Option<NaiveDate>,
 }
 

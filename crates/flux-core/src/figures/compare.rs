@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, NaiveDate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -50,14 +51,16 @@ pub struct CompareOptions {
 }
 
 /// A year of the comparison.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Side {
     year: i32,
     /// Code of the period, or its dates.
     name: String,
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     from: NaiveDate,
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     to: NaiveDate,
     /// Days of the period with rows.
     days_with_data: u64,
@@ -85,7 +88,7 @@ impl Side {
 }
 
 /// The 29 February that only one of two otherwise equal periods has: no fault of the data.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LeapDay {
     date: String,
     /// Its visitors, which the totals hold as the portal's do.
@@ -93,7 +96,7 @@ struct LeapDay {
     evolution_pct: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MobilityReport {
     zone: Zone,
     category: String,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Session, marks};
@@ -19,7 +20,7 @@ use crate::figures::source::{Coverage, Source, days_with_data};
 pub const TABLE: &str = "fact_sejours_duree";
 
 /// A length of stay in both years.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Stay {
     /// `1 NUIT` … `13 NUITS ET PLUS`.
     pub duree: String,

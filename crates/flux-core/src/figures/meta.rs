@@ -1,6 +1,7 @@
 //! What every answer says of itself: the days it used, how many of them have data, until when, how much is provisional.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::figures::period::{day_text, optional_day_text};
@@ -8,7 +9,7 @@ use crate::figures::scope::Scope;
 use crate::figures::source::Source;
 
 /// The `meta` of an answer. Where it stands on several tables of one weight, it says the worst of them; `sources` has each.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Meta {
     /// Preferred name of the zone.
     pub zone: String,
@@ -24,15 +25,19 @@ pub struct Meta {
     pub annee_n1: i32,
     /// First day of the period in N.
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     pub debut: NaiveDate,
     /// Last day of the period in N.
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     pub fin: NaiveDate,
     /// First day of the reference period; none where that year has no such period.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub debut_n1: Option<NaiveDate>,
     /// Last day of the reference period; `None` where it is unknown.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub fin_n1: Option<NaiveDate>,
     /// Why there is no reference period.
     pub sans_reference: Option<String>,
@@ -46,6 +51,7 @@ pub struct Meta {
     pub jours_avec_donnees_n1: Option<u64>,
     /// Last date in the tables.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub donnees_jusqu_au: Option<NaiveDate>,
     /// Share of the volume that is provisional.
     pub provisoire_pct: Option<f64>,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -40,7 +41,7 @@ pub struct Asked {
 }
 
 /// A commune in both years.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Commune {
     id_commune: u32,
     /// Name as stored in `dim_communes`.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -43,7 +44,7 @@ impl Asked {
 
 /// Where the days of a period come from. A comparison stays with one origin: `hiver` of a year is never compared with what `hiver`
 /// means elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
     /// A row of `dim_periodes`.
@@ -57,7 +58,7 @@ pub(crate) enum Origin {
 }
 
 /// Whole days, both ends included.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Period {
     /// Code as stored; empty for a free interval.
     pub code: String,
@@ -65,9 +66,11 @@ pub struct Period {
     pub label: String,
     /// First day, counted in.
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     pub debut: NaiveDate,
     /// Last day, counted in.
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     pub fin: NaiveDate,
     /// Where the days come from.
     pub(crate) origin: Origin,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Session, marks};
@@ -47,7 +48,7 @@ impl Breakdown {
 }
 
 /// One name of a ranking, in both years.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Rank {
     /// Name of the département or country, as stored.
     pub nom: String,

@@ -1,6 +1,7 @@
 //! The question that a page or an API asks, once the database has told what it means: which zone, which days of which years.
 
 use chrono::{Datelike, NaiveDate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -47,7 +48,7 @@ impl Question {
 }
 
 /// Visitors by what they do; each has tables, a category and a unit of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Visitors {
     /// `TOURISTE`, counted in nights.

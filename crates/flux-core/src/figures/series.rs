@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate, Weekday};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -16,10 +17,11 @@ use crate::figures::scope::{Scope, Visitors, same_date};
 use crate::figures::source::{Coverage, Source};
 
 /// A day of the period.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Point {
     /// The day, ISO in JSON.
     #[serde(serialize_with = "day_text")]
+    #[schemars(with = "String")]
     pub date: NaiveDate,
     /// `lundi` … `dimanche`.
     pub jour_semaine: &'static str,
@@ -39,6 +41,7 @@ pub struct Point {
     pub provisoire: bool,
     /// The day of the reference period that stands behind it.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub date_n1: Option<NaiveDate>,
     /// Its volume in the reference year; `None` without data.
     pub n_1: Option<u64>,

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -40,7 +41,7 @@ pub(crate) fn days_with_data(session: &mut Session, table: &str, period: &Period
 }
 
 /// One table behind an answer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Source {
     /// Fact table that the figure was read from.
     pub table: &'static str,
@@ -50,6 +51,7 @@ pub struct Source {
     pub jours_avec_donnees_n1: Option<u64>,
     /// Last date in the table.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub donnees_jusqu_au: Option<NaiveDate>,
     /// Share of the period's volume that is provisional; none where there is no volume.
     pub provisoire_pct: Option<f64>,

@@ -2,6 +2,7 @@
 //!
 //! Volumes are summed over all zones of observation, of which that of the département holds the others: shares are what counts.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -18,7 +19,7 @@ use crate::settings::Settings;
 const TOP: u32 = 10;
 
 /// One name of a breakdown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Share {
     pub name: String,
     pub(crate) volume: u64,
@@ -27,7 +28,7 @@ pub(crate) struct Share {
 }
 
 /// What a table of stays holds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Spread {
     pub table: String,
     pub(crate) rows: u64,
@@ -144,7 +145,7 @@ fn render_shares(page: &mut Page, title: &str, shares: &[Share]) {
 }
 
 /// An import of one file, and what it brought.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ImportedStays {
     #[serde(flatten)]
     pub(crate) import: ImportReport,
@@ -174,7 +175,7 @@ impl Report for ImportedStays {
 }
 
 /// A migration of stays, and what the main tables then hold for its dates.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MigratedStays {
     #[serde(flatten)]
     pub(crate) migration: MigrateReport,

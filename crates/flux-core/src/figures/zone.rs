@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -13,7 +14,7 @@ use crate::error::Result;
 use crate::figures::unknown::{Named, Unknown};
 
 /// A zone and every stored row that is the same zone under another name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Zone {
     /// The preferred stored name.
     pub name: String,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Cluster, Database, Session};
@@ -21,7 +22,7 @@ use crate::setup::forms::Forms;
 use crate::setup::{self, Preset};
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Check {
     pub(crate) subject: &'static str,
     /// What was found, in one line.
@@ -31,7 +32,7 @@ pub(crate) struct Check {
 }
 
 /// Report of `flux doctor`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DoctorReport {
     flux_version: String,
     checks: Vec<Check>,

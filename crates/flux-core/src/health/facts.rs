@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -20,7 +21,7 @@ const BUDGET: Duration = Duration::from_secs(3);
 const FIRST_STEP: u64 = 7;
 
 /// What was looked at.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Looked {
     pub(crate) from: String,
     pub(crate) to: String,

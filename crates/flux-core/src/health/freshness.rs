@@ -1,6 +1,7 @@
 //! How fresh the data are: until when, when they last changed, the last import of each weekly file, what is being written now.
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -11,12 +12,13 @@ use crate::ledger::verifications::{self, Verification};
 use crate::ledger::{history, lock, migrations, progress};
 
 /// A main table of the weekly delivery.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TableFreshness {
     /// Name of the main table.
     pub table: String,
     /// Last date in it; none while it is empty or missing.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub donnees_jusqu_au: Option<NaiveDate>,
     /// When it last changed, in UTC, as far as the server remembers since it was started.
     pub modifiee_le: Option<String>,
@@ -29,7 +31,7 @@ pub struct TableFreshness {
 }
 
 /// What is being written.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Running {
     /// The tool, where it says so.
     pub outil: Option<String>,
@@ -40,7 +42,7 @@ pub struct Running {
 }
 
 /// The last verification of the main tables.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Verified {
     /// Id of the run, as `flux_import_history` keeps it.
     pub execution: String,
@@ -57,10 +59,11 @@ pub struct Verified {
 }
 
 /// How old the figures are, and what is going on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Freshness {
     /// Last date in the main tables: the least of them.
     #[serde(serialize_with = "optional_day_text")]
+    #[schemars(with = "Option<String>")]
     pub donnees_jusqu_au: Option<NaiveDate>,
     /// Last import of a file, in UTC.
     pub dernier_import: Option<String>,

@@ -1,6 +1,7 @@
 //! `historique`: what happened to the database, newest first.
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Database;
@@ -21,14 +22,14 @@ pub struct HistoryOptions {
     pub limit: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct HistoryReport {
     events: Vec<Line>,
     /// Whether there are older ones.
     more: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Line {
     #[serde(flatten)]
     event: Event,

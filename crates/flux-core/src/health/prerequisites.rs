@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -16,15 +17,16 @@ use crate::settings;
 use crate::setup::{self, Preset};
 
 /// Something that was looked at and is right.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Passed {
     area: &'static str,
     what: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PrerequisitesReport {
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     home: PathBuf,
     target: Option<String>,
     passed: Vec<Passed>,

@@ -1,5 +1,6 @@
 //! What the server is, what this user may do there, and the settings that matter to the tools.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Flavour, Session};
@@ -12,14 +13,14 @@ use crate::schema;
 const OLDEST: [(Flavour, (u32, u32)); 2] = [(Flavour::MySql, (8, 0)), (Flavour::MariaDb, (10, 6))];
 
 /// One setting of the server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Setting {
     name: &'static str,
     value: Option<String>,
     meaning: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ServerReport {
     environment: &'static str,
     target: String,
@@ -109,7 +110,7 @@ const SETTINGS: [(&str, &str); 10] = [
 ];
 
 /// The settings of the server that matter to the tools.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Settings(Vec<Setting>);
 

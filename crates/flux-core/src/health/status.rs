@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -25,7 +26,7 @@ use crate::schema;
 use crate::settings::Settings;
 
 /// State of a file on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum FileState {
     Absent,
@@ -37,7 +38,7 @@ enum FileState {
     Unreadable,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct TableStatus {
     file: &'static str,
     file_state: FileState,
@@ -54,7 +55,7 @@ pub(crate) struct TableStatus {
     would_write: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct StatusReport {
     tables: Vec<TableStatus>,
     /// The facts that were held against their dimensions.

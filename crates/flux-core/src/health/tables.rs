@@ -1,5 +1,6 @@
 //! `tables-info`: inventory of the database, from the server's own catalogue; exact counts where asked for or cheap.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Flavour, Session, quote};
@@ -15,7 +16,7 @@ use crate::setup::{self, Preset};
 const CHEAP: u64 = 200_000;
 
 /// What a table is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TableKind {
     /// A dimension (`dim_*`).
@@ -76,7 +77,7 @@ pub struct TableOptions {
     pub stats: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Column {
     name: String,
     #[serde(rename = "type")]
@@ -84,7 +85,7 @@ pub(crate) struct Column {
     nullable: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Index {
     name: String,
     unique: bool,
@@ -92,7 +93,7 @@ pub(crate) struct Index {
 }
 
 /// What the rows of a fact table hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stats {
     dates: Option<(String, String)>,
     days: u64,
@@ -101,7 +102,7 @@ pub(crate) struct Stats {
     definitive: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Info {
     name: String,
     kind: TableKind,
@@ -120,7 +121,7 @@ pub(crate) struct Info {
     stats: Option<Stats>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Inventory {
     database: String,
     server: String,

@@ -1,6 +1,7 @@
 //! Folders that files only pass through: how much they hold, and since when.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -12,7 +13,7 @@ use crate::settings::Settings;
 const FOLDERS: [(&str, Option<i64>); 2] = [("temp", Some(7)), ("ftp_downloads", None)];
 
 /// What a folder holds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Watched {
     folder: &'static str,
     pub(crate) files: u64,

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::csv::{Fields, Header, OTHER_COUNT, Record, Shape, Source, TOO_LONG, decode};
@@ -27,7 +28,7 @@ const LARGE: u64 = 4 << 30;
 const EXAMPLES: usize = 3;
 
 /// Lines that an import would reject for one reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Problem {
     pub(crate) reason: String,
     pub(crate) lines: u64,

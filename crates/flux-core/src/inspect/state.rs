@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Database;
@@ -15,7 +16,7 @@ use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::report::{ranges, render_findings, some_of};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FileState {
     pub(crate) file: String,
     /// Table that it goes to.
@@ -54,7 +55,7 @@ pub(crate) struct FileState {
     pub(crate) error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct StateReport {
     folder: String,
     files: Vec<FileState>,

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::catalogue;
@@ -15,7 +16,7 @@ use crate::load::raw;
 use crate::report::{Code, Finding, bytes};
 
 /// What a file that nobody expects is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// Another name than the ten.
@@ -36,7 +37,7 @@ pub(crate) enum Kind {
 }
 
 /// A file of the folder that the import does not take.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stranger {
     /// Under the folder.
     pub(crate) file: String,

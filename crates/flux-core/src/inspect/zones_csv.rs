@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Database;
@@ -18,7 +19,7 @@ use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 
 /// A name as the delivery writes it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ZoneName {
     /// The name as the file writes it.
     pub name: String,
@@ -41,7 +42,7 @@ pub(crate) struct ZoneName {
     pub(crate) first: (&'static str, u64),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ZonesReport {
     folder: String,
     /// `database` or `reference`: what names were resolved against.

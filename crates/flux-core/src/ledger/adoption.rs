@@ -21,7 +21,7 @@ const BEGUN: &str = "begun";
 const ADOPTED: &str = "adopted";
 
 /// Where a database comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
     /// None of the tables holds a row: nothing can be lost.

@@ -2,6 +2,7 @@
 
 use mysql::Row;
 use mysql::prelude::FromValue;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -10,7 +11,7 @@ use crate::ledger::dates;
 use crate::schema;
 
 /// What kind of thing happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// A weekly file into a temporary table.
@@ -30,7 +31,7 @@ pub(crate) enum Kind {
 }
 
 /// One of them, for one table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Event {
     /// When it ended, UTC: `2025-07-14 06:30:00`.
     pub(crate) at: String,

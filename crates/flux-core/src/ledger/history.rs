@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use mysql::prelude::FromValue;
 use mysql::{Row, Value};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Session, marks};
@@ -49,7 +50,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// The accounting of one file: `lines_read = stored + duplicates + conflicts + rejected + filtered`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Counts {
     /// Records after the header, blank lines aside.
     pub(crate) lines_read: u64,
@@ -85,7 +86,7 @@ impl Counts {
 }
 
 /// The last try to import into a table, whatever became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Attempt {
     pub(crate) status: String,
     pub(crate) finished_at: String,
@@ -167,7 +168,7 @@ pub(crate) fn failure_since_load(session: &mut Session, table: &str) -> Result<O
 }
 
 /// What became of a file, for those who watch its run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FileDone {
     pub(crate) file: String,
     pub(crate) status: String,

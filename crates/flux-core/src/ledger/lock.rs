@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{self, Database, Guard, NamedLock, Session};
@@ -272,7 +273,7 @@ impl Drop for Beat {
 }
 
 /// Whoever holds the lock of the writers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Holder {
     /// The server's number of its connection.
     pub(crate) connection: u64,
@@ -283,7 +284,7 @@ pub(crate) struct Holder {
 }
 
 /// What the lease says of whoever holds it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct HeldLease {
     number: u64,
     host: String,

@@ -2,6 +2,7 @@
 //! Written first, in the transaction of the migration, by `INSERT … SELECT`; the changes then follow what is written.
 
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Session, marks};
@@ -56,7 +57,7 @@ pub(crate) fn checksum(side: &str, key: &[&str]) -> String {
 }
 
 /// What was done with a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum What {
     Added,
@@ -65,7 +66,7 @@ pub(crate) enum What {
 }
 
 /// A change of a row that is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Change {
     /// Order of the migrations.
     #[serde(skip)]

@@ -1,5 +1,6 @@
 //! An import with what it cost, for `import-optimized`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Database;
@@ -10,7 +11,7 @@ use crate::report::{Done, Page, Report, Verdict, bytes, number};
 use crate::settings::Settings;
 
 /// An import with what it cost.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MeasuredImport {
     #[serde(flatten)]
     import: ImportReport,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::catalogue::{DIMS, Dim};
@@ -72,7 +73,7 @@ impl Missed {
 }
 
 /// A name that leads to no row of its dimension, or to several.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct MissedName {
     /// `name-unknown` or `name-ambiguous`.
     pub(crate) code: Code,

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::csv::decode;
@@ -31,7 +32,7 @@ struct Bounds {
 const BOUNDS: Bounds = Bounds { lines: 200_000, bytes: 32 << 20, cell: 32_000 };
 
 /// Why lines were rejected.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Motive {
     pub(crate) reason: String,
     /// The column, where one is to blame.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::domain::catalogue::Dataset;
@@ -17,7 +18,7 @@ use crate::load::rejects::{Motive, Rejects};
 use crate::load::sorter::Record;
 
 /// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// Its rows are in the temporary table (on a dry run: would be).
@@ -48,7 +49,7 @@ impl Status {
 }
 
 /// A date that was not replaced because it would have lost too many rows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ShrunkDate {
     pub(crate) date: String,
     pub(crate) stored: u64,
@@ -57,7 +58,7 @@ pub(crate) struct ShrunkDate {
 }
 
 /// Two lines that contradict each other.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ConflictExample {
     /// Line of the first volume.
     pub(crate) line: u64,
@@ -82,7 +83,7 @@ pub(crate) struct Earlier {
 }
 
 /// What became of one file of the weekly delivery.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct FileReport {
     /// Name, as in the delivery's specification.
     pub(crate) file: String,
@@ -95,14 +96,17 @@ pub(crate) struct FileReport {
     pub(crate) counts: Counts,
     /// Where rejected lines are.
     #[serde(serialize_with = "crate::report::path_text_if_any")]
+    #[schemars(with = "Option<String>")]
     pub(crate) reject_file: Option<PathBuf>,
     /// Rejected lines that are only counted.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) rejects_unwritten: u64,
     #[serde(serialize_with = "seconds")]
+    #[schemars(with = "f64")]
     pub(crate) duration_s: Duration,
     /// Where the file was found.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "crate::report::path_text_if_any")]
+    #[schemars(with = "Option<String>")]
     pub(crate) path: Option<PathBuf>,
     /// First and last date stored.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,7 +200,10 @@ impl FileReport {
         let mut notes = Vec::new();
         if earlier.rejected > 0 {
             let place = earlier.reject_file.as_deref().map_or_else(String::new, |path| format!(", voir {path}"));
-            notes.push(format!("déjà chargé, avec {} lignes rejetées{place}", number(earlier.rejected)));
+            notes.push(format!(
+                "déjà chargé, avec {}{place}",
+                plural(earlier.rejected, "ligne rejetée", "lignes rejetées")
+            ));
         }
         notes.extend(earlier.note.map(str::to_owned));
         if earlier.is_empty {
@@ -213,9 +220,8 @@ impl FileReport {
         let counts = &self.counts;
         if counts.lines_read > 0 {
             let lines = plural(counts.lines_read, "ligne lue", "lignes lues");
-            let (rejected, filtered) = (number(counts.rejected), number(counts.filtered));
-            self.note =
-                Some(format!("{lines}, aucune en base : {rejected} rejetées, {filtered} d'une autre année que --year"));
+            let (rejected, filtered) = (plural(counts.rejected, "rejetée", "rejetées"), number(counts.filtered));
+            self.note = Some(format!("{lines}, aucune en base : {rejected}, {filtered} d'une autre année que --year"));
         }
     }
 
@@ -254,10 +260,11 @@ impl FileReport {
 }
 
 /// What a run tells of itself as a whole.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Header {
     /// Folder that was searched.
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     pub(crate) folder: PathBuf,
     #[serde(rename = "dry_run")]
     pub(crate) done: Done,
@@ -298,7 +305,7 @@ pub(crate) fn columns(counts: &Counts) -> [u64; 6] {
 }
 
 /// What a run of the weekly import did, file by file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ImportReport {
     #[serde(flatten)]
     header: Header,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, MANY_DATES, Session, on_dates};
@@ -58,7 +59,7 @@ impl MigrateOptions {
 }
 
 /// What became of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// Main took what the temporary table holds, or what may be taken of it.
@@ -73,7 +74,7 @@ pub(crate) enum Status {
 }
 
 /// What became of one pair, and of how many rows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct MigratedTable {
     pub(crate) temp: String,
     pub main: String,
@@ -130,7 +131,7 @@ impl MigratedTable {
 }
 
 /// Report of a migration.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MigrateReport {
     #[serde(rename = "dry_run")]
     pub(crate) done: Done,

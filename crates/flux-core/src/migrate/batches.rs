@@ -1,6 +1,7 @@
 //! The migration of one large pair by batches of dates, each its own transaction. What is left to do is read from the tables
 //! themselves: a run that was stopped, however hard, is taken up by the next one at the first date that differs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Database;
@@ -21,7 +22,7 @@ use crate::migrate::{MigrateOptions, aside, pairs};
 const MAX_DATES: usize = 100;
 
 /// Report of a migration by batches.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct BatchReport {
     #[serde(rename = "dry_run")]
     pub(crate) done: Done,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, MANY_DATES, Session, on_dates};
@@ -36,7 +37,7 @@ pub struct CleanupOptions {
 }
 
 /// What became of a temporary table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
     /// Emptied (on a dry run: would be).
@@ -50,7 +51,7 @@ pub(super) enum Status {
     Failed,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct CleanedTable {
     temp: String,
     main: String,
@@ -72,7 +73,7 @@ pub(super) struct CleanedTable {
     hint: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CleanupReport {
     #[serde(rename = "dry_run")]
     done: Done,

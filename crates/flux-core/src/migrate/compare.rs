@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mysql::Row;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{MANY_DATES, Session, on_dates};
@@ -13,7 +14,7 @@ use crate::migrate::Pair;
 use crate::schema;
 
 /// How the rows of a temporary table, or of a date and zone of it, stand to those of the main table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Comparison {
     /// Rows of the temporary table.
     pub(crate) temp_rows: u64,

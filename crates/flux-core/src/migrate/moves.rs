@@ -1,5 +1,6 @@
 //! What a migration may do with the rows of a date and zone, and what it does, counted.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::migrate::compare::Comparison;
@@ -43,7 +44,7 @@ impl Default for Rules {
 }
 
 /// Rows by what becomes of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Moves {
     /// Rows of the temporary table = inserted + updated + unchanged + kept definitive + held back + unrecorded + without breakdown.
     pub(crate) temp_rows: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ledger::dates::Evidence;
@@ -10,7 +11,7 @@ use crate::migrate::compare::{Cells, Comparison, Place};
 use crate::migrate::moves::{Fate, Moves, Rules};
 
 /// A date, or a date of a zone, that is left aside as a whole or in part.
-#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, JsonSchema, PartialEq, Eq)]
 pub(crate) struct Aside {
     pub(crate) reason: &'static str,
     pub(crate) date: String,

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -26,7 +27,7 @@ pub struct UndoOptions {
 }
 
 /// What becomes of the migration of one table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Planned,
@@ -37,7 +38,7 @@ enum Status {
     Failed,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct UndoneTable {
     main: String,
     finished_at: String,
@@ -103,7 +104,7 @@ impl Of {
 }
 
 /// Report of an undoing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct UndoReport {
     #[serde(skip)]
     of: Of,

@@ -1,5 +1,6 @@
 //! The proof of a migration: row by row in both directions, with the offending keys by name.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, MANY_DATES, Session, on_dates};
@@ -27,7 +28,7 @@ pub struct VerifyOptions {
 }
 
 /// What is wrong with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     /// In the temporary table, not in main.
@@ -37,7 +38,7 @@ pub(super) enum Kind {
     Surplus,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Offender {
     kind: Kind,
     /// Date, then the names of the dimensions (`#id` where the row is gone).
@@ -46,7 +47,7 @@ pub(super) struct Offender {
     main_volume: Option<i64>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct VerifiedTable {
     temp: String,
     main: String,
@@ -70,7 +71,7 @@ pub(super) struct VerifiedTable {
     hint: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifyReport {
     tables: Vec<VerifiedTable>,
     limit: u32,

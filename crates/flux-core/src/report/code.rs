@@ -1,5 +1,6 @@
 //! What kind of thing a finding is, for programs: the `code` of every finding in every tool's JSON, listed in `docs/json.md`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, HostLimit};
@@ -8,7 +9,7 @@ use crate::error::{Error, HostLimit};
 macro_rules! codes {
     ($($variant:ident = $name:literal : $meaning:literal),+ $(,)?) => {
         /// The kind of a finding. A kind has one code, whichever tool finds it; names are part of the contract and do not change.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
         #[allow(missing_docs, reason = "the meaning is beside each name below")]
         pub enum Code { $(#[serde(rename = $name)] $variant),+ }
 

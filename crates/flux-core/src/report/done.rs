@@ -1,5 +1,8 @@
 //! One wording for what was done and for what a dry run says would be done.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
 use super::number;
@@ -52,6 +55,20 @@ impl Done {
 impl Serialize for Done {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(!self.really())
+    }
+}
+
+impl JsonSchema for Done {
+    fn schema_name() -> Cow<'static, str> {
+        bool::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        bool::json_schema(generator)
+    }
+
+    fn inline_schema() -> bool {
+        true
     }
 }
 

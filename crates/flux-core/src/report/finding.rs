@@ -1,11 +1,12 @@
 //! How a run went, and what a check found.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Code, Page};
 
 /// How a run went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Done, nothing to look at.
@@ -46,7 +47,7 @@ impl Verdict {
 }
 
 /// Something that a check found: what, where, how bad, what to do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[must_use]
 pub struct Finding {
     /// How bad it is; decides the exit code with the others.

@@ -12,6 +12,7 @@ mod numbers;
 mod page;
 mod wrap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use code::Code;
@@ -21,11 +22,11 @@ pub use finding::{Finding, Verdict, verdict, worst};
 pub(crate) use numbers::{bar, duration, local_time, path_text, path_text_if_any, ranges, some_of};
 pub use numbers::{bytes, number, percent, plural};
 pub(crate) use page::is_hidden;
-pub use page::{Page, Table, one_line};
+pub use page::{Page, Table, message, one_line};
 
-/// What a tool returns.
+/// What a tool returns. Its JSON document and the schema of that derive from the type.
 #[must_use]
-pub trait Report: Serialize {
+pub trait Report: Serialize + JsonSchema {
     /// Writes the report for people.
     fn render(&self, page: &mut Page);
 
@@ -50,7 +51,7 @@ pub fn show(subject: &str, report: &impl Report, page: &mut Page) {
 }
 
 /// One of two reports, for tools that do one thing or another.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum OneOf<A, B> {
     This(A),

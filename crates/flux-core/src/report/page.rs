@@ -26,6 +26,15 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A message as wide as the terminal on which stderr is shown; elsewhere it stays on its line, for logs and mails.
+pub fn message(text: &str) -> String {
+    let line = one_line(text);
+    match terminal_size::terminal_size_of(std::io::stderr()) {
+        Some((width, _)) => wrap(&line, usize::from(width.0).max(NARROWEST)).join("\n"),
+        None => line.into_owned(),
+    }
+}
+
 /// The same of several lines.
 fn plain(text: &str) -> Cow<'_, str> {
     let bad = |c: char| is_hidden(c) && c != '\n';
@@ -83,7 +92,7 @@ impl Page {
             text: String::new(),
             found: Vec::new(),
             settled: 0,
-            width: width.max(40),
+            width: width.max(NARROWEST),
             wraps: true,
             examples: EXAMPLES,
         }
@@ -215,6 +224,13 @@ impl Page {
         self.found.push(finding.clone());
     }
 
+    /// What was found about the line above, by cause.
+    pub(crate) fn findings_below(&mut self, findings: &[Finding]) {
+        for cause in causes::by_cause(findings) {
+            cause.lines(self.examples, self.places()).iter().for_each(|line| self.line(format!("    {line}")));
+        }
+    }
+
     /// How to go on from the plan of a tool that destroys, `before` being what is worth doing first.
     pub(crate) fn confirm(&mut self, before: Option<&str>) {
         let first = before.map_or_else(String::new, |before| format!("{before}, puis "));
@@ -233,10 +249,10 @@ impl Page {
     }
 
     /// A table. Where it is too wide, columns that say nothing (0 or – in every row) are left out, then those that the table can do
-    /// without, before anything wraps.
+    /// without, before anything wraps; where not even that is enough, each row is told by itself. No word is ever cut.
     pub fn table(&mut self, table: &Table) {
         let mut shown: Vec<usize> = (0..table.head.len()).collect();
-        while table.width(&shown) > self.width {
+        while table.width(&shown, WIDE) > self.width {
             let nothing = shown.iter().rposition(|column| table.says_nothing(*column));
             let spare = |level: u8| shown.iter().position(|column| table.head[*column].spare == level);
             match nothing.or_else(|| spare(2)).or_else(|| spare(1)) {
@@ -244,42 +260,44 @@ impl Page {
                 None => break,
             };
         }
-        let mut grid = Grid::new();
-        grid.load_style(RULED);
-        grid.set_content_arrangement(ContentArrangement::Dynamic);
-        grid.set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
-        grid.set_header(shown.iter().map(|column| table.head[*column].title.as_str()));
+        let fits = |padding: &u16| table.least(&shown, *padding, self.width) <= self.width;
+        match [WIDE, NARROW].into_iter().find(fits) {
+            Some(padding) => self.verbatim(table.grid(&shown, padding, self.width).trim_fmt().replace(GLUE, " ")),
+            None => self.row_by_row(table),
+        }
+    }
+
+    /// What each row is about, and below it all that it says.
+    fn row_by_row(&mut self, table: &Table) {
+        let told: Vec<usize> = (1..table.head.len()).filter(|column| !table.says_nothing(*column)).collect();
         for row in &table.rows {
-            grid.add_row(shown.iter().map(|column| Cell::new(row.get(*column).map_or("", String::as_str))));
-        }
-        for (index, column) in shown.iter().enumerate() {
-            // What a row is about stays in one piece; the others wrap first, and not within words.
-            let whole = index == 0 && shown.len() > 1 && table.width(&shown[..1]) <= self.width / 2;
-            let word = u16::try_from(table.longest_word(*column).min(LONGEST_WORD)).unwrap_or(u16::MAX);
-            if let Some(cells) = grid.column_mut(index) {
-                cells.set_constraint(if whole {
-                    ColumnConstraint::ContentWidth
-                } else {
-                    // With its padding.
-                    ColumnConstraint::LowerBoundary(Width::Fixed(word + 2))
-                });
+            self.line(format!(" {}", row.first().map_or("", String::as_str)));
+            let cells = told.iter().filter_map(|column| Some((&table.head[*column].title, row.get(*column)?)));
+            // A chart has no title, and only repeats a number.
+            let cells = cells.filter(|(title, cell)| !title.is_empty() && !cell.is_empty());
+            let cells: Vec<String> = cells.map(|(title, cell)| format!("{title} {cell}")).collect();
+            if !cells.is_empty() {
+                self.line(format!("   {}", cells.join(", ")));
             }
         }
-        for (index, column) in shown.iter().enumerate() {
-            if let Some(cells) = grid.column_mut(index).filter(|_| table.head[*column].right) {
-                cells.set_cell_alignment(CellAlignment::Right);
-                cells.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        self.verbatim(grid.trim_fmt());
     }
 }
 
+/// Between a sign and its word, while a table is laid out.
+const GLUE: &str = "\u{a0}";
+
+/// Longest state, as `✓ remise en place`.
+const STATE: usize = 18;
+
+/// Blanks of a cell, on both sides or before it.
+const WIDE: u16 = 2;
+const NARROW: u16 = 1;
+
+/// Narrower terminals break what they are given by themselves.
+const NARROWEST: usize = 40;
+
 /// Examples of each cause, where not every finding is wanted.
 const EXAMPLES: usize = 3;
-
-/// Longer words may be broken.
-const LONGEST_WORD: usize = 20;
 
 /// One rule under the header, nothing else.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -318,19 +336,66 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| one_line(&cell).into_owned()).collect());
     }
 
-    /// Columns that the table takes when nothing wraps, with one space on each side of a cell and one between two.
-    fn width(&self, shown: &[usize]) -> usize {
-        let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
-        let width = |column: usize| {
-            let widest = cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0);
-            widest.max(self.head[column].title.chars().count()) + 2
+    /// Columns that the table takes when nothing wraps, with the blanks of each cell and one between two.
+    fn width(&self, shown: &[usize], padding: u16) -> usize {
+        Self::sum(shown.iter().map(|column| self.widest(*column)), padding)
+    }
+
+    fn sum(columns: impl ExactSizeIterator<Item = usize>, padding: u16) -> usize {
+        let (count, padding) = (columns.len(), usize::from(padding));
+        columns.map(|width| width + padding).sum::<usize>() + count.saturating_sub(1)
+    }
+
+    fn widest(&self, column: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.max().unwrap_or(0).max(self.head[column].title.chars().count())
+    }
+
+    /// Columns that the table takes when every cell that may wrap does.
+    fn least(&self, shown: &[usize], padding: u16, most: usize) -> usize {
+        let least = |(index, column): (usize, &usize)| match self.stays_whole(index, shown, most) {
+            true => self.widest(*column),
+            false => self.longest_word(*column),
         };
-        shown.iter().map(|column| width(*column)).sum::<usize>() + shown.len().saturating_sub(1)
+        Self::sum(shown.iter().enumerate().map(least), padding)
+    }
+
+    /// What a row is about stays in one piece, and so do numbers; the others wrap.
+    fn stays_whole(&self, index: usize, shown: &[usize], most: usize) -> bool {
+        let subject = index == 0 && shown.len() > 1 && self.width(&shown[..1], WIDE) <= most / 2;
+        subject || self.head[shown[index]].right
+    }
+
+    /// Laid out in at most `most` columns.
+    fn grid(&self, shown: &[usize], padding: u16, most: usize) -> Grid {
+        let mut grid = Grid::new();
+        grid.load_style(RULED);
+        grid.set_content_arrangement(ContentArrangement::Dynamic);
+        grid.set_width(u16::try_from(most).unwrap_or(u16::MAX));
+        grid.set_header(shown.iter().map(|column| self.head[*column].title.as_str()));
+        for row in &self.rows {
+            grid.add_row(shown.iter().map(|column| Cell::new(glued(row.get(*column).map_or("", String::as_str)))));
+        }
+        for (index, column) in shown.iter().enumerate() {
+            let whole = self.stays_whole(index, shown, most);
+            let word = u16::try_from(self.longest_word(*column)).unwrap_or(u16::MAX);
+            let Some(cells) = grid.column_mut(index) else { continue };
+            cells.set_padding((1, padding - 1));
+            cells.set_constraint(match whole {
+                true => ColumnConstraint::ContentWidth,
+                false => ColumnConstraint::LowerBoundary(Width::Fixed(word.saturating_add(padding))),
+            });
+            if self.head[*column].right {
+                cells.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        grid
     }
 
     fn longest_word(&self, column: usize) -> usize {
         let texts = self.rows.iter().filter_map(|row| row.get(column)).chain([&self.head[column].title]);
-        texts.flat_map(|text| text.split_whitespace()).map(|word| word.chars().count()).max().unwrap_or(0)
+        let longest = |text: &String| glued(text).split(' ').map(|word| word.chars().count()).max();
+        texts.filter_map(longest).max().unwrap_or(0)
     }
 
     fn says_nothing(&self, column: usize) -> bool {
@@ -341,6 +406,16 @@ impl Table {
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+}
+
+/// A state, a sign with a few words, stays in one piece; a sign before more stays with the first of them.
+fn glued(cell: &str) -> String {
+    let parts = if cell.chars().count() <= STATE { usize::MAX } else { 1 };
+    if ["✓ ", "⚠ ", "✗ "].iter().any(|sign| cell.starts_with(sign)) {
+        cell.replacen(' ', GLUE, parts)
+    } else {
+        cell.to_owned()
     }
 }
 
@@ -374,6 +449,23 @@ mod tests {
         let mut page = Page::new(40);
         page.table(&table);
         assert!(page.text().contains("frequentation_nuitee") && !page.text().contains("2025"), "{}", page.text());
+    }
+
+    #[test]
+    fn a_table_that_fits_nowhere_is_told_row_by_row_and_no_word_is_cut() {
+        let mut table = Table::new(&["table", ">lignes", ">rejets", "gardée sous"]);
+        let kept = "fact_sejours_duree_departements__avant";
+        table.row(["fact_sejours_duree_departements", "1 234", "0", kept].map(str::to_owned));
+        let mut page = Page::new(60);
+        page.table(&table);
+        let expected = format!(" fact_sejours_duree_departements\n   lignes 1 234, gardée sous\n   {kept}\n");
+        assert_eq!(page.text(), expected);
+        // 31 + 5 + 38 with one blank before each and one between two: 79.
+        let mut page = Page::new(79);
+        page.table(&table);
+        let text = page.text();
+        assert!(text.lines().count() == 3 && text.contains(kept), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 79), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use chrono::{Datelike, Days as DayCount, NaiveDate};
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -72,7 +73,7 @@ pub enum PeriodeAction {
 }
 
 /// A period as reports show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 struct Shown {
     id: Option<u32>,
     code: String,
@@ -88,7 +89,7 @@ struct Shown {
 }
 
 /// Report of `manage-periodes`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ManageReport {
     action: &'static str,
     #[serde(rename = "dry_run")]

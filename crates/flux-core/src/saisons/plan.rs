@@ -60,7 +60,7 @@ pub(crate) struct Plan {
 }
 
 /// Numbers of a [`Plan`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]
 pub(crate) struct Counts {
     pub(crate) inserted: usize,
     pub(crate) updated: usize,

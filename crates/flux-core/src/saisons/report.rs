@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use chrono::{NaiveDateTime, SecondsFormat};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::calendar::saisons::{SaisonSpan, saisons_of};
@@ -14,7 +15,7 @@ use crate::saisons::plan::{Counts, PeriodeStep, Plan, SaisonStep};
 use crate::saisons::store::{Days, PeriodeRow};
 
 /// A computed season, for `scrap-date`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Instant {
     annee: i32,
     saison: &'static str,
@@ -37,7 +38,7 @@ impl From<SaisonSpan> for Instant {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct InstantsReport {
     from: i32,
     to: i32,
@@ -78,7 +79,7 @@ impl Report for InstantsReport {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PeriodeCounts {
     #[serde(flatten)]
     counts: Counts,
@@ -87,7 +88,7 @@ struct PeriodeCounts {
 }
 
 /// A row that changes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Change {
     table: &'static str,
     annee: i32,
@@ -97,7 +98,7 @@ struct Change {
 }
 
 /// A period of the people's, which is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Kept {
     code: String,
     annee: i32,
@@ -120,7 +121,7 @@ impl Kept {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct UpdateReport {
     #[serde(rename = "dry_run")]
     done: Done,
@@ -256,7 +257,7 @@ impl Report for UpdateReport {
 }
 
 /// Report of `status-saisons`: one line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct StatusReport {
     saisons: usize,
     years: Option<(i32, i32)>,
@@ -303,7 +304,7 @@ impl Report for StatusReport {
 }
 
 /// What `verifier-saisons --repair` did to `dim_dates`, or would do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Repair {
     #[serde(rename = "dry_run")]
     done: Done,
@@ -311,7 +312,7 @@ struct Repair {
     added: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerificationReport {
     #[serde(flatten)]
     status: StatusReport,

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -50,7 +51,7 @@ impl ResetPlan {
 }
 
 /// Report of `reset-saisons`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ResetReport {
     #[serde(rename = "dry_run")]
     done: Done,

@@ -1,6 +1,7 @@
 //! Keys that stand twice in a table that older scripts made without one: counted, shown, and settled by a rule that people choose.
 
 use mysql::Value;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -13,7 +14,7 @@ use crate::schema::{Existing, TableSpec, is_optional};
 const EXAMPLES: usize = 5;
 
 /// Which of several rows of one key stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
     /// The one with the highest number: the one written last.
@@ -41,7 +42,7 @@ impl std::str::FromStr for Keep {
 }
 
 /// The keys of one table that stand more than once.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Doubles {
     pub(crate) table: String,
     /// Columns that should tell the rows apart.

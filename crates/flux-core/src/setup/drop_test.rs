@@ -1,5 +1,6 @@
 //! `ensure-schema --drop-test`: the `_test` tables dropped, and what the history says of them undone.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -14,7 +15,7 @@ use crate::signals;
 /// Seconds that a DROP waits for those who use the table: whoever comes meanwhile waits behind it.
 const PATIENCE: u32 = 10;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Dropped {
     table: String,
     /// Rows that it held.
@@ -22,7 +23,7 @@ struct Dropped {
     dropped: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct DropReport {
     #[serde(rename = "dry_run")]
     done: Done,

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::names::fold;
@@ -50,7 +51,7 @@ pub struct HomeOptions {
 }
 
 /// Report of `flux init`, without what the doctor says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct HomeReport {
     home: String,
     dry_run: bool,

@@ -14,6 +14,7 @@ mod seed;
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use doubles::Doubles;
@@ -33,7 +34,7 @@ use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, nu
 use crate::schema::{self, Change, Existing, Obstacles, TableSpec};
 
 /// Which tables `ensure-schema` looks after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// All tables, those of the tools included.
@@ -86,7 +87,7 @@ pub struct SetupOptions {
 }
 
 /// Rows added to a dimension.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Seeded {
     table: &'static str,
     added: u64,
@@ -94,14 +95,14 @@ pub(crate) struct Seeded {
 }
 
 /// Doubled keys that were settled.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Settled {
     table: String,
     keys: u64,
     removed: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SetupReport {
     #[serde(rename = "dry_run")]
     done: Done,

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::db::{Database, Session};
@@ -32,21 +33,23 @@ pub struct ArchiveOptions {
     pub dry_run: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ArchiveReport {
     #[serde(rename = "dry_run")]
     done: Done,
     files: Vec<FileLine>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct FileLine {
     file: String,
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     path: PathBuf,
     status: Status,
     bytes: u64,
     #[serde(serialize_with = "crate::report::path_text_if_any", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     archive: Option<PathBuf>,
     /// What was proved of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +60,7 @@ struct FileLine {
     action: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Archived,

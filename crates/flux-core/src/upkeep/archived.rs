@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -31,7 +32,7 @@ pub struct ArchivedOptions {
 }
 
 /// What is wrong with a row.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 struct Offender {
     kind: &'static str,
     /// Date, then the names of the dimensions (`#id` where the row is gone).
@@ -40,7 +41,7 @@ struct Offender {
     main_volume: Option<i64>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct ProvedTable {
     main: String,
     /// Archived files that were read.
@@ -63,7 +64,7 @@ struct ProvedTable {
     offenders: Vec<Offender>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ArchivedReport {
     from_archive: bool,
     limit: u32,

@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, byt
 use crate::report::{render_findings, some_of};
 
 /// What to do with the files of the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheAction {
     /// Counts files and bytes, removes nothing.
@@ -58,7 +59,7 @@ pub struct ClearOptions {
 }
 
 /// A category: what lies right in one folder.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Category {
     /// Age from which its files are old.
     lifetime_s: u64,
@@ -300,11 +301,12 @@ fn is_broken(folder: &Folder, path: &Path, size: u64) -> bool {
     read.is_ok() && serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err()
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ClearReport {
     #[serde(rename = "dry_run")]
     done: Done,
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     path: PathBuf,
     files: u64,
     bytes: u64,
@@ -314,7 +316,7 @@ pub(crate) struct ClearReport {
     findings: Vec<Finding>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Cleared {
     category: String,
     files: u64,
@@ -425,9 +427,10 @@ impl Report for ClearReport {
 }
 
 /// Report of `cache-admin` and `cleanup-old-cache`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CacheReport {
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     folder: PathBuf,
     action: CacheAction,
     #[serde(rename = "dry_run")]

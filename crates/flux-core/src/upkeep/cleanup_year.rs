@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session, quote};
@@ -32,7 +33,7 @@ pub struct CleanupOptions {
     pub dry_run: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CleanedTable {
     pub table: String,
     /// Rows of the year.
@@ -48,7 +49,7 @@ pub(crate) struct CleanedTable {
 }
 
 /// The plan, and what was done of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct CleanupReport {
     pub(crate) year: i32,
     #[serde(rename = "dry_run")]

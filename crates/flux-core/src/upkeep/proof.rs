@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mysql::Row;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -30,7 +31,7 @@ pub(crate) struct Claim<'a> {
 }
 
 /// What was proved of a file.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Proof {
     /// Dates of the file.
     pub(crate) dates: u64,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use mysql::{Row, Value};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -35,7 +36,7 @@ pub struct ResponseOptions {
     pub dry_run: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ResponseReport {
     #[serde(rename = "dry_run")]
     done: Done,
@@ -46,7 +47,7 @@ struct ResponseReport {
     findings: Vec<Finding>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TableLine {
     table: String,
     rows: u64,
@@ -56,7 +57,7 @@ struct TableLine {
     redundant: Vec<Redundant>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct QueryLine {
     query: &'static str,
     /// Index that the server chooses; none means that it reads the whole table.
@@ -65,7 +66,7 @@ struct QueryLine {
     covering: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Proposal {
     index: &'static str,
     columns: Vec<&'static str>,
@@ -77,7 +78,7 @@ struct Proposal {
     created: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Redundant {
     index: String,
     /// The wider index that does its work.

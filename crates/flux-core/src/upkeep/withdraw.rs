@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -41,7 +42,7 @@ struct Found {
     dates: Option<(String, String)>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct WithdrawnTable {
     table: String,
     /// Provisional rows of the dates, before.
@@ -62,7 +63,7 @@ struct WithdrawnTable {
 }
 
 /// The plan, and what was done of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WithdrawReport {
     /// `None` where nothing was done.
     run: Option<String>,

@@ -1,5 +1,6 @@
 //! `add-missing-zones`: zones of the reference of which no name is stored.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -12,7 +13,7 @@ use crate::figures::zone::Zones;
 use crate::report::{Done, Page, Report, Table, Verdict};
 
 /// A zone of the reference.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Zone {
     /// First name of its group.
     pub zone: &'static str,
@@ -22,7 +23,7 @@ pub(crate) struct Zone {
     pub(crate) id_zone: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct AddReport {
     #[serde(rename = "dry_run")]
     done: Done,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -22,7 +23,7 @@ use crate::schema;
 use crate::settings::Home;
 
 /// Rows of one zone in one table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Presence {
     pub(crate) rows: u64,
     /// First and last date.
@@ -31,7 +32,7 @@ pub(crate) struct Presence {
 }
 
 /// A zone of the database.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Zone {
     pub(crate) id_zone: u32,
     /// Its name; `None` for an id that facts hold and the dimension lacks.
@@ -42,7 +43,7 @@ pub(crate) struct Zone {
     pub(crate) tables: BTreeMap<String, Presence>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ZonesReport {
     zones: Vec<Zone>,
     /// Fact tables that the database lacks.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -16,14 +17,14 @@ use crate::report::{Code, Finding, Page, Table, Verdict, number, plural};
 const TABLES: [&str; 4] = ["fact_nuitees", "fact_diurnes", "fact_sejours_duree", "fact_lieu_activite_soir"];
 
 /// The rows of a zone in one table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Behind {
     rows: u64,
     dates: (String, String),
 }
 
 /// A name of the portal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Mapping {
     name: String,
     id_zone: Option<u32>,
@@ -32,7 +33,7 @@ pub(crate) struct Mapping {
 }
 
 /// Report of `test-zone-mapping-api-production`, without what the portal answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MappingReport {
     mappings: Vec<Mapping>,
     findings: Vec<Finding>,

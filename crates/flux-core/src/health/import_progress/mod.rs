@@ -6,6 +6,7 @@ mod others;
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Session};
@@ -29,7 +30,7 @@ const CHANGEOVER: f64 = 3.0;
 const TOO_EARLY: f64 = 0.02;
 
 /// What an import is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
     /// None was ever seen.
@@ -49,7 +50,7 @@ pub(crate) enum State {
 }
 
 /// A step of a running import: a file being read, or its rows being stored.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Step {
     name: String,
     state: String,
@@ -79,14 +80,14 @@ impl From<progress::Step> for Step {
 }
 
 /// A statement that the server has been running for this database.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Statement {
     connection: u64,
     seconds: u64,
     sql: String,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct ProgressReport {
     state: State,
     import_tool: Option<String>,

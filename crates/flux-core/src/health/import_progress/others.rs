@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::lock::Holder;
@@ -36,7 +37,7 @@ struct Totals {
 }
 
 /// How far the ETL is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum EtlState {
     /// It holds the lock.
@@ -48,7 +49,7 @@ pub(crate) enum EtlState {
 }
 
 /// A running ETL, or one that died.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EtlProgress {
     pub(crate) state: EtlState,
     pub(crate) etl_tool: String,

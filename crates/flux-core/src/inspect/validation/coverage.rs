@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -51,7 +52,7 @@ impl Names {
 }
 
 /// Coverage of one table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TableCoverage {
     pub table: String,
     /// What is looked at: `jour × zone × catégorie`, or `jour × zone` for tables with a breakdown.
@@ -63,7 +64,7 @@ pub(crate) struct TableCoverage {
 }
 
 /// Coverage of all tables.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Coverage {
     /// First and last date of all tables.
     pub(crate) span: Option<(String, String)>,
@@ -77,7 +78,7 @@ pub(crate) struct Coverage {
 }
 
 /// A date that has far fewer rows than the main table holds for it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Shrunk {
     pub table: String,
     pub(crate) date: String,

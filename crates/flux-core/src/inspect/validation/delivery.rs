@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -21,7 +22,7 @@ use crate::report::{ranges, some_of};
 pub(crate) const CLEANED: &str = "migré et nettoyé";
 
 /// One expected file and its last import.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FileCheck {
     pub(crate) file: String,
     pub table: String,
@@ -37,7 +38,7 @@ pub(crate) struct FileCheck {
 }
 
 /// How the names of one dimension resolve.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Resolved {
     /// Dimension, as options spell it.
     pub(crate) dimension: String,

@@ -8,6 +8,7 @@ mod usual;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) use coverage::{Coverage, Shrunk};
@@ -47,13 +48,13 @@ pub struct ValidationOptions {
 }
 
 /// Lines of one reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Reason {
     reason: String,
     lines: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Validation {
     folder: String,
     conclusion: &'static str,
@@ -65,6 +66,7 @@ pub(crate) struct Validation {
     shrunk: Vec<Shrunk>,
     unusual: Vec<Unusual>,
     #[serde(serialize_with = "crate::report::path_text_if_any")]
+    #[schemars(with = "Option<String>")]
     html: Option<PathBuf>,
     findings: Vec<Finding>,
     #[serde(skip)]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
@@ -17,7 +18,7 @@ use crate::report::{Code, Finding, number, plural};
 const FEWEST: usize = 4;
 
 /// A volume out of its band.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Unusual {
     pub table: String,
     pub zone: String,

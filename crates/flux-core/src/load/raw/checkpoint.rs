@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::files::{self, Durability};
@@ -17,7 +18,7 @@ use crate::load::raw::report::RawReport;
 /// How often the file is written at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Document {
     note: &'static str,
     tool: &'static str,
@@ -31,7 +32,7 @@ struct Document {
     files: Vec<Line>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Line {
     file: String,
     table: String,

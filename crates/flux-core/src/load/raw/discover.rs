@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::catalogue::{DATASETS, Dataset};
@@ -52,7 +53,7 @@ pub(crate) struct RawFile {
 const UNREADABLE: &str = "dossier illisible";
 
 /// A file that is passed over.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Ignored {
     /// Under the searched folder.
     pub(crate) file: String,

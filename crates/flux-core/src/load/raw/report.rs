@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::catalogue::DATASETS;
@@ -22,7 +23,7 @@ const TOLD: usize = 20;
 const NAMED: usize = 20;
 
 /// What became of one raw export.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RawReport {
     /// As any file of an import; `filtered` counts the lines of the two fields below.
     #[serde(flatten)]
@@ -58,7 +59,7 @@ impl RawReport {
 }
 
 /// What a run of the ETL did, file by file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct EtlReport {
     #[serde(flatten)]
     header: Header,
@@ -70,7 +71,7 @@ pub(crate) struct EtlReport {
 }
 
 /// Sums over all files.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Totals {
     pub(crate) files: u64,
     pub(crate) loaded: u64,

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -43,9 +44,10 @@ pub struct SecurityOptions {
     pub rules: Option<PathBuf>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SecurityReport {
     #[serde(serialize_with = "crate::report::path_text")]
+    #[schemars(with = "String")]
     path: PathBuf,
     files: u64,
     skipped: u64,
@@ -54,7 +56,7 @@ struct SecurityReport {
     findings: Vec<Problem>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Problem {
     rule: String,
     #[serde(skip_serializing_if = "Option::is_none")]
