@@ -347,7 +347,7 @@ fn a_terminal_sees_rate_and_remaining_time() {
     });
     let home = Home::without_db();
     let mut tool = terminal::tool(&home, "download-deliveries", "");
-    let Some(shown) = terminal::shown(tool.envs(orange::env(&portal))) else {
+    let Some(shown) = terminal::screen(tool.envs(orange::env(&portal))) else {
         return flux_test::skip("script (util-linux)");
     };
     let bar = shown.split('\r').find(|line| line.contains("reste")).unwrap_or_else(|| panic!("{shown:?}"));

@@ -16,6 +16,7 @@ mod schedule;
 mod signals;
 mod simple_test;
 mod terminal;
+mod width;
 
 /// All files below a folder.
 fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -1,6 +1,9 @@
 //! What operators see on their terminal: colours, local time, examples in help and manual, completions.
 
-use flux_test::Home;
+use std::process::Command;
+
+use flux_test::mysql::prelude::Queryable;
+use flux_test::{Home, TestDb};
 use support::terminal;
 use support::weekly::World;
 
@@ -28,7 +31,7 @@ fn colours_are_for_terminals_unless_one_says_otherwise() {
 fn a_terminal_has_colours_and_no_color_takes_them_away() {
     let home = Home::without_db();
     let on_terminal =
-        |no_color: &str| terminal::shown(terminal::tool(&home, "cache-admin", "").env("NO_COLOR", no_color));
+        |no_color: &str| terminal::screen(terminal::tool(&home, "cache-admin", "").env("NO_COLOR", no_color));
     let Some(coloured) = on_terminal("") else { return flux_test::skip("script (util-linux)") };
     assert!(coloured.contains("\u{1b}[32m✓"), "{coloured:?}");
     let without = on_terminal("1").unwrap();
@@ -70,4 +73,31 @@ fn help_and_manual_have_examples_and_completions_have_the_values() {
         let script = home.tool("flux").args(["completions", shell]).run().expect_code(0).stdout.clone();
         assert!(script.contains("infile") && script.contains("never"), "{shell}");
     }
+}
+
+/// A table that somebody else holds for three seconds stands for one that takes long to read.
+#[test]
+fn what_takes_more_than_a_second_is_shown_on_a_terminal_and_nowhere_else() {
+    if !terminal::is_there() {
+        return flux_test::skip("script (util-linux)");
+    }
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let held = |run: &dyn Fn() -> flux_test::Outcome| {
+        let mut holder = db.conn();
+        holder.query_drop("LOCK TABLES dim_saisons WRITE").unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(std::time::Duration::from_secs(3));
+                holder.query_drop("UNLOCK TABLES").unwrap();
+            });
+            run()
+        })
+    };
+    let on_terminal = held(&|| terminal::run(&home, 80, &["status-saisons"]));
+    let drawn: Vec<&str> = on_terminal.stdout.split(['\r', '\n']).filter(|line| line.contains("dim_saisons")).collect();
+    assert!(drawn.iter().any(|line| line.contains("2s ")), "what it waits for, and for how long\n{on_terminal}");
+    let piped = held(&|| home.tool("status-saisons").run());
+    assert_eq!(piped.stderr, "", "{piped}");
 }

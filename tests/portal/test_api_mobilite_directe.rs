@@ -107,7 +107,7 @@ fn a_limit_within_equal_volumes_leaves_the_choice_to_the_portal() {
     shown(&[first[0], first[1], "MURAT", "SALERS"]).expect_code(0);
     shown(&[first[0], first[1], "SALERS"])
         .expect_code(3)
-        .expect_stdout("MURAT (15138) : 30 visiteurs selon la base, absente");
+        .expect_stdout("MURAT (15138) : 30 journées-visiteurs selon la base, absente");
     shown(&first).expect_code(3).expect_stdout("2 destinations au lieu de 3");
 }
 
@@ -138,7 +138,7 @@ fn each_difference_is_shown() {
     differs(|a| a["destinations"][1]["code_insee"] = json!("15999"), "absente de la base");
     differs(
         |a| a["destinations"][1]["code_insee"] = json!("15999"),
-        "VIC-SUR-CÈRE (15258) : 50 visiteurs selon la base, absente de la réponse",
+        "VIC-SUR-CÈRE (15258) : 50 journées-visiteurs selon la base, absente de la réponse",
     );
     differs(|a| a["destinations"].as_array_mut().unwrap().swap(0, 1), "de la plus grande à la plus petite");
     differs(|a| a["total_destinations"] = json!(5), "total_destinations : 5, mais 4 destinations");
@@ -160,7 +160,7 @@ fn an_empty_answer_where_the_database_has_rows() {
     empty["total_destinations"] = json!(0);
     run(&db, &empty, &[])
         .expect_code(3)
-        .expect_stdout("AURILLAC (15014) : 120 visiteurs selon la base, absente de la réponse");
+        .expect_stdout("AURILLAC (15014) : 120 journées-visiteurs selon la base, absente de la réponse");
 }
 
 #[test]

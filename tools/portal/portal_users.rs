@@ -70,6 +70,8 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     if action != Action::List && args.name.is_none() {
         return Err(Error::Usage("le nom du compte manque".into()));
     }
+    // What waits for an answer draws nothing beside the question.
+    context.progress.clear();
     let password = if action.needs_password() { Some(password()?) } else { None };
     users::administer(&context.database()?, &action, args.name.as_deref(), password.as_deref(), args.writer.dry_run)
 }

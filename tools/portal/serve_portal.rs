@@ -67,6 +67,8 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
         connections: usize::from(args.connections),
         statement_limit: Duration::from_secs(args.statement_limit),
     };
+    // A service is at work as long as it runs.
+    context.progress.clear();
     flux_portal::serve(&context.settings, context.tool, &options, |address| {
         flux_cli::complain("serve-portal", &format!("le portail écoute sur {address}"), None);
     })

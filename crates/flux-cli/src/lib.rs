@@ -234,6 +234,7 @@ where
     let result = prepare(tool, cli.output, cli.connection, &progress).and_then(|settings| {
         log::info!("début : {}", arguments.iter().skip(1).map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "));
         let context = Context { tool: tool.name, settings, progress: progress.clone(), trail: OnceCell::new() };
+        progress.accompany();
         let result = run(cli.tool, &context);
         place = context.trail.get().map(|trail| format!("{trail}, ")).unwrap_or_default();
         result

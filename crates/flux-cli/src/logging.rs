@@ -11,7 +11,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use flux_core::error::{Error, Result};
 use flux_core::files;
 use flux_core::progress::Progress;
-use flux_core::report::one_line;
+use flux_core::report::{message, one_line, plural};
 
 struct Both {
     stderr: env_logger::Logger,
@@ -66,7 +66,7 @@ pub(super) fn install(
                 Level::Warn => "⚠ ",
                 _ => "",
             };
-            writeln!(buffer, "{tool} : {sign}{}", one_line(&record.args().to_string()))
+            writeln!(buffer, "{}", message(&format!("{tool} : {sign}{}", record.args())))
         })
         .build();
     let opened = folder.map(|folder| open(folder, log));
@@ -110,7 +110,7 @@ pub(super) fn report(text: impl FnOnce() -> String) {
     lines.by_ref().take(MOST_LINES).for_each(|line| to_file_only(Level::Info, line.trim_end()));
     let left = lines.count();
     if left > 0 {
-        to_file_only(Level::Info, &format!("… et {left} lignes de plus dans le rapport"));
+        to_file_only(Level::Info, &format!("… et {} de plus dans le rapport", plural(left as u64, "ligne", "lignes")));
     }
 }
 

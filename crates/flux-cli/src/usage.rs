@@ -12,7 +12,7 @@ use crate::output::{complain, fail, failure, print, written};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
-const TEMPLATE: &str = "{name} {version} : {about}\n\nUtilisation : {usage}\n\n{all-args}{after-help}\n";
+const TEMPLATE: &str = "{name} {version}\n{about}\n\nUtilisation : {usage}\n\n{all-args}{after-help}\n";
 
 /// The upper bounds of a range that has none.
 const UNBOUNDED: [u64; 3] = [u32::MAX as u64, i64::MAX as u64, u64::MAX];

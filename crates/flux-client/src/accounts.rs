@@ -100,7 +100,7 @@ pub fn check(database: &Database) -> Result<Accounts> {
         accounts.findings.push(Finding::attention(
             Code::WeakPassword,
             "users",
-            format!("et {} autres comptes", bad.len() - LISTED),
+            format!("et {}", plural((bad.len() - LISTED) as u64, "autre compte", "autres comptes")),
         ));
     }
     Ok(accounts)

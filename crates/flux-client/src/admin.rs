@@ -13,7 +13,7 @@ use crate::http::{Answer, Client, ClientOptions, Exchange};
 use crate::{Call, clear_token, judge, overall};
 use flux_core::db::Database;
 use flux_core::error::Result;
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, plural, worst};
+use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, bytes, plural, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
 
@@ -289,7 +289,7 @@ fn let_in(client: &Client, door: &Door, caller: Caller, answer: &Answer) -> (Out
     match judge::read_json(client, place, answer) {
         Ok(document) => match judge::own_error(&document) {
             Some(_) => badly_refused(format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status)),
-            None => open(format!("statut {}, {} octets de données", answer.status, answer.body.len())),
+            None => open(format!("statut {}, {} de données", answer.status, bytes(answer.body.len() as u64))),
         },
         Err(_) if looks_like_login(&answer.body) => {
             badly_refused(format!("appel {} : page de connexion avec le statut {}", caller.name(), answer.status))
@@ -299,7 +299,9 @@ fn let_in(client: &Client, door: &Door, caller: Caller, answer: &Answer) -> (Out
             let finding = Finding::attention(Code::RefusalUnproved, place, message);
             (Outcome::Unclear, Some(finding.action("le script doit répondre 401 ou 403")))
         }
-        Err(_) => open(format!("statut {}, {} octets qui ne sont pas du JSON", answer.status, answer.body.len())),
+        Err(_) => {
+            open(format!("statut {}, {} qui ne sont pas du JSON", answer.status, bytes(answer.body.len() as u64)))
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use flux_core::domain::names::fold;
 use flux_core::error::Result;
 use flux_core::figures::mobility::{self, Asked, Commune, Mobility};
 use flux_core::figures::period::{self, Period};
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, number, worst};
+use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 use flux_core::settings::Settings;
 
 /// Differences listed one by one.
@@ -210,8 +210,10 @@ fn compare(document: &Value, mobility: &Mobility, limit: usize, report: &mut Mob
     for row in Ranking::new(mobility, limit).judge(&found, served.len(), &mut problems) {
         let insee = row.code_insee.clone().unwrap_or_default();
         let volume = shown(signed(row.total_visiteurs));
-        problems
-            .push(format!("{} ({insee}) : {volume} visiteurs selon la base, absente de la réponse", row.nom_commune));
+        problems.push(format!(
+            "{} ({insee}) : {volume} journées-visiteurs selon la base, absente de la réponse",
+            row.nom_commune
+        ));
         report.destinations.push(Destination {
             code_insee: insee,
             nom_commune: row.nom_commune.clone(),
@@ -232,7 +234,7 @@ fn compare(document: &Value, mobility: &Mobility, limit: usize, report: &mut Mob
         report.findings.push(Finding::attention(
             Code::FigureDiffers,
             COMMUNES_EXCURSION.name(),
-            format!("et {more} autres écarts"),
+            format!("et {}", plural(more as u64, "autre écart", "autres écarts")),
         ));
     }
 }
@@ -412,7 +414,10 @@ impl Report for MobilityReport {
         if verdict == Verdict::Ok {
             page.conclude(
                 verdict,
-                format!("l'API et la base disent la même chose ({} communes en base)", self.communes_sql),
+                format!(
+                    "l'API et la base disent la même chose ({} en base)",
+                    plural(self.communes_sql as u64, "commune", "communes")
+                ),
             );
         }
     }

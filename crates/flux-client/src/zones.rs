@@ -163,7 +163,8 @@ fn ask(
     }
     if document.is_some() && !agreed {
         let known = |total: Option<u64>| total.map_or_else(|| "rien".into(), number);
-        let message = format!("{} visiteurs selon le portail, {} selon la base", known(total), known(total_sql));
+        let message =
+            format!("{} journées-visiteurs selon le portail, {} selon la base", known(total), known(total_sql));
         findings.push(
             Finding::error(Code::FigureDiffers, format!("zone « {name} »"), message)
                 .action("videz le cache (`cache-admin purge`) et relancez ; sinon le portail lit une autre zone, une autre base ou une autre année"),
@@ -210,7 +211,7 @@ impl Report for ZonesReport {
                 ]);
             }
             page.table(&table);
-            page.line("  visiteurs du soir dans les 500 premières communes");
+            page.line("  journées-visiteurs du soir dans les 500 premières communes");
         } else {
             page.line("  le portail n'a pas été interrogé : donnez --base-url ou PORTAL_BASE_URL");
         }

@@ -155,7 +155,7 @@ pub enum Error {
     #[error("le fichier a changé pendant la lecture")]
     FileChanged,
     /// Too many lines were rejected.
-    #[error("{rejected} lignes rejetées, plus que le maximum de {max} : rien n'a été chargé")]
+    #[error("lignes rejetées : {rejected}, plus que le maximum de {max} ; rien n'a été chargé")]
     TooManyRejects {
         /// Lines of the file that were rejected.
         rejected: u64,

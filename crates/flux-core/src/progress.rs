@@ -1,8 +1,9 @@
 //! Progress bars with rate and remaining time, on a terminal only.
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
@@ -14,8 +15,38 @@ pub struct Progress {
     bars: MultiProgress,
     /// Every bar ever made, shown or not, with what it counts.
     made: Arc<Mutex<Vec<(ProgressBar, Unit)>>>,
+    /// Steps of unknown length.
+    spun: Arc<Mutex<Vec<ProgressBar>>>,
     /// Things that need no further work, whatever became of them, with their sizes.
     settled: Arc<Mutex<Vec<(String, u64)>>>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// The line that is shown while nothing else tells that the tool is at work.
+#[derive(Debug, Default)]
+struct Waiting {
+    line: Option<ProgressBar>,
+    /// Nothing is shown any more: the report is on its way, or a question is asked.
+    over: bool,
+}
+
+/// What is being waited for, in words; nothing where nobody looks.
+static DOING: Mutex<Option<String>> = Mutex::new(None);
+
+/// Tells what begins now and may take its time: what a terminal shows where no bar does.
+pub(crate) fn doing(what: &str) {
+    if let Some(doing) = locked(&DOING).as_mut() {
+        what.clone_into(doing);
+    }
+}
+
+/// The same of a file that is read or written.
+pub(crate) fn doing_with(what: &str, path: &Path) {
+    doing(&format!("{what} {}", path.file_name().unwrap_or_default().display()));
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a bar counts.
@@ -63,14 +94,56 @@ impl Progress {
     /// Bars on stderr when `visible`, else none.
     pub fn new(visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target), made: Arc::default(), settled: Arc::default() }
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            made: Arc::default(),
+            spun: Arc::default(),
+            settled: Arc::default(),
+            waiting: Arc::default(),
+        }
+    }
+
+    /// From its second second on, a run shows what it is doing wherever no bar does, until [`Progress::clear`].
+    pub fn accompany(&self) {
+        if self.bars.is_hidden() {
+            return;
+        }
+        locked(&DOING).get_or_insert_default();
+        let (progress, begun) = (self.clone(), Instant::now());
+        std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE);
+            while progress.tell(begun) {
+                std::thread::sleep(TICK);
+            }
+        });
+    }
+
+    /// Shows what is being done, or nothing while a bar does. False once it is over.
+    fn tell(&self, begun: Instant) -> bool {
+        let mut waiting = locked(&self.waiting);
+        if waiting.over {
+            return false;
+        }
+        let made = locked(&self.made).iter().any(|(bar, _)| !bar.is_finished());
+        if made || locked(&self.spun).iter().any(|bar| !bar.is_finished()) {
+            waiting.line.take().inspect(ProgressBar::finish_and_clear);
+            return true;
+        }
+        let line = waiting.line.get_or_insert_with(|| {
+            let line = self.bars.add(ProgressBar::new_spinner()).with_elapsed(begun.elapsed());
+            line.set_style(style("{spinner} {elapsed} {wide_msg}"));
+            line
+        });
+        line.set_message(report::one_line(locked(&DOING).as_deref().unwrap_or_default()).into_owned());
+        line.tick();
+        true
     }
 
     /// Where the bars over bytes or things stand, shown or not, in the order in which they were made; then what was settled
     /// without a bar.
     pub(crate) fn steps(&self) -> Vec<Step> {
-        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = locked(&self.settled);
+        let made = locked(&self.made);
         let step = |(bar, unit): &(ProgressBar, Unit)| Step {
             name: bar.prefix(),
             position: bar.position(),
@@ -99,7 +172,7 @@ impl Progress {
 
     /// Tells that nothing more is to be done for `name`, of `size` bytes: stored, unchanged, left out or failed.
     pub(crate) fn settle(&self, name: &str, size: u64) {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), size));
+        locked(&self.settled).push((name.to_owned(), size));
     }
 
     /// A bar over `total` bytes of a file; its message is the number of lines read so far.
@@ -119,17 +192,23 @@ impl Progress {
     /// A step of unknown length.
     pub(crate) fn step(&self, name: &str) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new_spinner()).with_prefix(name.to_owned());
-        bar.set_style(style("{prefix:32!} {spinner} {elapsed} {msg}"));
-        bar.enable_steady_tick(Duration::from_millis(200));
+        bar.set_style(style("{prefix:32!} {spinner} {elapsed} {wide_msg}"));
+        bar.enable_steady_tick(TICK);
+        locked(&self.spun).push(bar.clone());
         bar
     }
 
-    /// A bar with its rate; narrow enough for 80 columns.
+    /// A bar with its rate; narrow enough for 80 columns, and for 50 without the bar itself.
     fn bar(&self, name: &str, total: u64, unit: Unit, rate: fn(&ProgressState, &mut dyn Write)) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(total)).with_prefix(name.to_owned());
-        let template = "{prefix:32!} {bar:16} {percent:>3} % {rate:>13} reste {eta}";
+        let wide = terminal_size::terminal_size_of(std::io::stderr()).is_none_or(|(width, _)| width.0 >= 80);
+        let template = if wide {
+            "{prefix:32!} {bar:16} {percent:>3} % {rate:>13} reste {eta}"
+        } else {
+            "{prefix:24!} {percent:>3} % reste {eta}"
+        };
         bar.set_style(style(template).with_key("rate", rate));
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push((bar.clone(), unit));
+        locked(&self.made).push((bar.clone(), unit));
         bar
     }
 
@@ -138,11 +217,20 @@ impl Progress {
         self.bars.suspend(print)
     }
 
-    /// Takes all bars off the screen.
+    /// Takes everything off the screen, for good where it only tells what is done.
     pub fn clear(&self) {
+        let mut waiting = locked(&self.waiting);
+        waiting.over = true;
+        waiting.line.take().inspect(ProgressBar::finish_and_clear);
         let _ = self.bars.clear();
     }
 }
+
+/// How long a run may be silent.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often what stands on the terminal moves.
+const TICK: Duration = Duration::from_millis(200);
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -81,6 +81,8 @@ fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
     let (departement, env) = if has_env {
         (setup::departement(&args.departement.unwrap_or_else(|| settings.departement()))?, None)
     } else {
+        // What waits for an answer draws nothing beside the question.
+        context.progress.clear();
         let given = args.departement.or_else(|| settings.get("OBSERVATOIRE_DEPARTEMENT"));
         let (departement, env) = Questions::new().answers(settings, given, args.name)?;
         (departement, Some(env))

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::health::checks::{self, Rights};
 use crate::ledger::adoption::Origin;
 use crate::ledger::history;
-use crate::report::{Code, Finding, Verdict, number, plural};
+use crate::report::{Code, Finding, Verdict, plural};
 use crate::saisons::{dates, store};
 use crate::schema::{self, Existing};
 use crate::setup::{self, Preset, SetupOptions, forms, names};
@@ -341,8 +341,8 @@ fn marked(session: &mut Session, present: &HashMap<String, Existing>, found: &mu
             "adopt-database --apply --definitive-marks flag (elles sont définitives) ou keep (elles restent provisoires)",
         );
         let example = |table: marks::Marked| {
-            let (rows, volume) = (number(table.rows), table.volume);
-            format!("{} : {rows} lignes, volume {volume}, {} → {}", table.table, table.first, table.last)
+            let (rows, volume) = (plural(table.rows, "ligne", "lignes"), table.volume);
+            format!("{} : {rows}, volume {volume}, {} → {}", table.table, table.first, table.last)
         };
         found.push(blocking(Rank::Marks, finding, rows).with(marked.into_iter().map(example)));
     }

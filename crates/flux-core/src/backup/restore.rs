@@ -702,7 +702,7 @@ impl RestoreReport {
 
     fn render_restored(&self, page: &mut Page) {
         let before = self.done.say(">lignes avant", ">lignes en place");
-        let titles = ["table", ">lignes de la sauvegarde", ">volume", before, ">écart", "ancienne table sous"];
+        let titles = ["table", ">lignes sauvées", ">?volume", before, ">écart", "?ancienne table sous"];
         self.render_tables(page, &titles, |line| {
             let gap = line.rows.zip(line.rows_before).map(|(new, old)| number(i128::from(new) - i128::from(old)));
             vec![

@@ -14,6 +14,7 @@ use crate::db::watch::{self, Busy, Known};
 use crate::db::{Linked, exclusive, identity};
 use crate::error::{Error, Result};
 use crate::failpoint;
+use crate::progress;
 use crate::signals;
 
 /// A value of some type.
@@ -128,6 +129,7 @@ impl Session {
     pub(crate) fn exec(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<u64> {
         let commit = sql == "COMMIT";
         failpoint::hit(if commit { "db.commit" } else { "db.statement" })?;
+        progress::doing(doing);
         match params.into() {
             Params::Empty if exclusive::is_exclusive(sql) => exclusive::run(&mut self.conn, doing, sql, is_ours)?,
             params => {
@@ -190,6 +192,7 @@ impl Session {
         sql: &str,
         params: Params,
     ) -> Result<Vec<std::result::Result<T, FromRowError>>> {
+        progress::doing(doing);
         let rows = match params {
             // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
             Params::Empty => self.watched(|conn| conn.query_opt(sql)),

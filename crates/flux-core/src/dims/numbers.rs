@@ -9,7 +9,7 @@ use crate::db::Session;
 use crate::dims::epci::{Period, within};
 use crate::domain::catalogue::{DIMS, Dataset, Dim, DimSpec, fact_tables};
 use crate::error::Result;
-use crate::report::{Code, Finding, number, plural, some_of};
+use crate::report::{Code, Finding, plural, some_of};
 use crate::schema::{self, Existing};
 
 /// Facts whose row of a dimension is gone, by number.
@@ -189,7 +189,9 @@ impl Orphans {
         let examples: Vec<String> = self
             .ids
             .iter()
-            .map(|orphan| format!("id {} ({} lignes, {})", orphan.id, number(orphan.rows), some_of(&orphan.tables, 2)))
+            .map(|orphan| {
+                format!("id {} ({}, {})", orphan.id, plural(orphan.rows, "ligne", "lignes"), some_of(&orphan.tables, 2))
+            })
             .collect();
         let message = format!(
             "{}{} dont la ligne de {} n'existe plus : {}",

@@ -46,7 +46,7 @@ pub(crate) struct StoredRow {
 }
 
 /// A change of a row, or what brought it into a temporary table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Writing {
     /// In UTC.
     pub(crate) at: String,

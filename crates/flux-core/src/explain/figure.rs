@@ -79,7 +79,7 @@ impl Answered {
             id: None,
             label: dataset.main.to_owned(),
             value: None,
-            unit: "visiteurs",
+            unit: if period.days() == 1 { "visiteurs" } else { "journées-visiteurs" },
             table: dataset.main,
             date: None,
             zone: scope.zone.name.clone(),

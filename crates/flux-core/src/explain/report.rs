@@ -306,10 +306,8 @@ impl ExplainReport {
         }
         if self.silent + self.skipped > 0 {
             let silent = plural(self.silent, "fichier lu sans rien", "fichiers lus sans rien");
-            page.line(format!(
-                "  {silent} de cette date et de cette zone, {} écartés par l'historique",
-                number(self.skipped)
-            ));
+            let skipped = plural(self.skipped, "écarté", "écartés");
+            page.line(format!("  {silent} de cette date et de cette zone, {skipped} par l'historique"));
         }
     }
 }

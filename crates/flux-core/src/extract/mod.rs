@@ -427,7 +427,8 @@ impl ArchiveReport {
             names.join(" ")
         ));
         if self.left_behind.len() > LISTED {
-            page.line(format!("… et {} autres (--json les donne tous)", self.left_behind.len() - LISTED));
+            let others = plural((self.left_behind.len() - LISTED) as u64, "autre", "autres");
+            page.line(format!("… et {others} (--json les donne tous)"));
         }
     }
 }

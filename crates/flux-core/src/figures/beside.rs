@@ -85,7 +85,7 @@ impl Beside {
             self.to,
             plural(self.days_with_data, "jour", "jours"),
             number(self.days),
-            plural(self.total, "visiteur", "visiteurs"),
+            visitor_days(self.total, self.days),
             self.change()
         )
     }
@@ -93,6 +93,15 @@ impl Beside {
     /// The change, with a warning where the two are not of as many days.
     pub(crate) fn change(&self) -> String {
         warned(self.evolution_pct, self.alike)
+    }
+}
+
+/// Visitors of one day; those of several days are counted each day anew.
+pub(crate) fn visitor_days(total: u64, days: u64) -> String {
+    if days == 1 {
+        plural(total, "visiteur", "visiteurs")
+    } else {
+        plural(total, "journée-visiteur", "journées-visiteurs")
     }
 }
 

@@ -332,7 +332,7 @@ impl Report for CauseReport {
             page.verdict(sign, format!("{} : {}", step.name, step.detail));
         }
         if let Some(total) = self.total {
-            page.line(format!("  {}", plural(total, "visiteur", "visiteurs")));
+            page.line(format!("  {}", plural(total, "journée-visiteur", "journées-visiteurs")));
         }
         if let Some(beside) = &self.preceding {
             page.line(format!("  {}", beside.said(&beside.preceding_name())));

@@ -241,7 +241,13 @@ fn findings(current: &Side, reference: &Side, options: &CompareOptions) -> Vec<F
         findings.push(Finding::attention(
             Code::PeriodLengthDiffers,
             "période",
-            format!("{} jours en {} contre {} en {}", current.days, current.year, reference.days, reference.year),
+            format!(
+                "{} en {} contre {} en {}",
+                plural(current.days, "jour", "jours"),
+                current.year,
+                reference.days,
+                reference.year
+            ),
         ));
     }
     findings
@@ -277,7 +283,7 @@ impl MobilityReport {
 
     fn summary(&self) -> String {
         format!(
-            "{} visiteurs ({} → {}) contre {} ({} → {}), {}",
+            "{} journées-visiteurs ({} → {}) contre {} ({} → {}), {}",
             visitors(self.current.total),
             self.current.from,
             self.current.to,
@@ -362,8 +368,8 @@ impl MobilityReport {
             page.findings(&self.findings);
         }
         page.heading("Totaux");
-        let titles = ["Total", "Jours", ">Jours avec données", ">Visiteurs", ">Évolution depuis"];
-        page.table(&Grid { caption: "Visiteurs de la période", titles: &titles, rows: &self.totals() });
+        let titles = ["Total", "Jours", ">Jours avec données", ">Journées-visiteurs", ">Évolution depuis"];
+        page.table(&Grid { caption: "Journées-visiteurs de la période", titles: &titles, rows: &self.totals() });
         if let Some(note) = self.leap_day_note() {
             page.text(&note);
         }
@@ -442,7 +448,7 @@ impl Report for MobilityReport {
         for file in &self.files {
             page.line(format!("  écrit : {file}"));
         }
-        let nothing = format!("{} comparées", plural(self.communes.len() as u64, "commune", "communes"));
+        let nothing = plural(self.communes.len() as u64, "commune comparée", "communes comparées");
         render_findings(page, &self.findings, &nothing);
     }
 

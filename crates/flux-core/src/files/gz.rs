@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::files::hash::hex;
 use crate::files::write::create_private_file;
+use crate::progress;
 
 /// Hash and length of what was compressed.
 pub(crate) type Content = (blake3::Hash, u64);
@@ -53,6 +54,7 @@ pub(crate) fn compress_file(from: File, to: &File, name: &Path) -> Result<Conten
 }
 
 fn write(from: &Path, to: &Path, file: File) -> Result<Content> {
+    progress::doing_with("compression de", from);
     let reader = BufReader::new(File::open(from).map_err(Error::io("lecture de", from))?);
     encode(reader, to, file)
 }
@@ -69,6 +71,7 @@ fn encode(mut reader: impl Read, to: &Path, file: File) -> Result<Content> {
 
 /// What a compressed file holds.
 pub(crate) fn content(path: &Path) -> Result<Content> {
+    progress::doing_with("relecture de", path);
     let file = File::open(path).map_err(Error::io("lecture de", path))?;
     pump(&mut MultiGzDecoder::new(BufReader::new(file)), &mut |_| Ok(())).map_err(Error::io("lecture de", path))
 }
@@ -78,6 +81,7 @@ pub(crate) fn content(path: &Path) -> Result<Content> {
 /// # Errors
 /// [`Error::Io`]; [`Error::BadFile`] where it holds more.
 pub(crate) fn unpack(path: &Path, folder: &Path, most: u64) -> Result<tempfile::NamedTempFile> {
+    progress::doing_with("décompression de", path);
     let file = File::open(path).map_err(Error::io("lecture de", path))?;
     let aside = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("écriture dans", folder))?;
     let mut writer = BufWriter::new(aside.as_file());

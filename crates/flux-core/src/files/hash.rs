@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::signals;
 
 /// BLAKE3 of a file's content.
@@ -48,6 +49,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 fn feed(path: &Path, mut each: impl FnMut(&[u8])) -> Result<()> {
     let wrap = || Error::io("lecture de", path);
+    progress::doing_with("lecture de", path);
     // Opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(wrap())?.is_file() {
         return Err(Error::BadFile("ce n'est pas un fichier ordinaire".into()));

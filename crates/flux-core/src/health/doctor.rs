@@ -190,6 +190,12 @@ fn database_checks(database: &Database) -> Vec<Check> {
     let origin = adoption::origin(&mut session);
     let foreign = matches!(origin, Ok(Origin::Foreign | Origin::Begun));
     checks.extend(cluster(database, &mut session).transpose().map(|found| part("groupe", found)));
+    if matches!(origin, Ok(Origin::Empty)) {
+        // What an empty database lacks is told once, above.
+        checks.push(part("origine", origin.map(|origin| of_origin(database, origin))));
+        checks.push(part("droits", rights(database, &mut session)));
+        return checks;
+    }
     checks.push(part("origine", origin.map(|origin| of_origin(database, origin))));
     let mut schema = part("schéma", schema_state(&mut session));
     if foreign {
@@ -348,36 +354,11 @@ fn facts(session: &mut Session) -> Result<(String, Vec<Finding>)> {
     Ok((state, findings))
 }
 
-/// Findings that more than two places share, with these: an empty database is one thing to read.
-fn alike(findings: &[Finding]) -> Vec<(&Finding, Vec<String>)> {
-    let mut alike: Vec<(&Finding, Vec<String>)> = Vec::new();
-    for finding in findings {
-        let same = |first: &Finding| {
-            (first.code, first.severity, &first.message, &first.action)
-                == (finding.code, finding.severity, &finding.message, &finding.action)
-        };
-        match alike.iter_mut().find(|(first, _)| same(first)) {
-            Some((_, places)) => places.push(finding.place.clone()),
-            None => alike.push((finding, vec![finding.place.clone()])),
-        }
-    }
-    let each = |(finding, places): (_, Vec<String>)| match places.len() {
-        0..=2 => places.into_iter().map(|place| (finding, vec![place])).collect(),
-        _ => vec![(finding, places)],
-    };
-    alike.into_iter().flat_map(each).collect()
-}
-
 impl Report for DoctorReport {
     fn render(&self, page: &mut Page) {
         for check in &self.checks {
             page.verdict(worst(&check.findings), format!("{} : {}", check.subject, check.state));
-            for (finding, places) in alike(&check.findings) {
-                page.line(format!("    {} {} : {}", finding.severity.sign(), some_of(&places, 3), finding.message));
-                if let Some(action) = &finding.action {
-                    page.line(format!("      → {action}"));
-                }
-            }
+            page.findings_below(&check.findings);
         }
         page.gap();
         let count: usize = self.checks.iter().map(|check| check.findings.len()).sum();

@@ -74,7 +74,7 @@ impl Report for HistoryReport {
             page.action("retirez --date, --table ou --since, ou voyez `check-status`");
             return;
         }
-        let titles = ["quand", "quoi", "table", "?source", "période", ">lignes", ">rejets", ">retirées", "état"];
+        let titles = ["quand", "quoi", "table", "?source", "?période", ">lignes", ">?rejets", ">?retirées"];
         let mut table = Table::new(&titles);
         for Line { event, local_time } in &self.events {
             let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), number);
@@ -85,18 +85,19 @@ impl Report for HistoryReport {
             };
             table.row([
                 local_time.chars().take(16).collect::<String>().replace('T', " "),
-                what(event.kind).into(),
-                event.table.clone(),
+                said(event),
+                // An import or a cleanup is of no other table.
+                event.table.strip_suffix("_temp").unwrap_or(&event.table).to_owned(),
                 event.source.clone().unwrap_or_default(),
                 period,
                 count(event.rows),
                 count(event.rejected),
                 count(event.withdrawn),
-                state(event),
             ]);
         }
         page.table(&table);
         page.gap();
+        self.render_runs(page);
         for Line { event, .. } in self.events.iter().filter(|line| line.event.message.is_some()).take(5) {
             page.line(format!("{} : {}", event.table, event.message.as_deref().unwrap_or_default()));
         }
@@ -106,6 +107,34 @@ impl Report for HistoryReport {
 
     fn verdict(&self) -> Verdict {
         if self.events.is_empty() { Verdict::Attention } else { Verdict::Ok }
+    }
+}
+
+impl HistoryReport {
+    /// The runs behind the events, which `--undo` and the logs know by these names.
+    fn render_runs(&self, page: &mut Page) {
+        let mut runs: Vec<(&str, &Event, u64)> = Vec::new();
+        for Line { event, .. } in &self.events {
+            let Some(run) = event.run.as_deref() else { continue };
+            match runs.iter_mut().find(|(known, ..)| *known == run) {
+                Some((.., tables)) => *tables += 1,
+                None => runs.push((run, event, 1)),
+            }
+        }
+        if runs.is_empty() {
+            return;
+        }
+        let mut table = Table::new(&["exécution", "outil", ">tables"]);
+        for (run, event, tables) in &runs {
+            let tool = event.tool.as_deref().unwrap_or(what(event.kind));
+            // As the migration names it, and `--undo` takes it.
+            table.row([run.chars().take(8).collect(), tool.to_owned(), number(*tables)]);
+        }
+        page.table(&table);
+        if runs.iter().any(|(_, event, _)| event.kind == Kind::Migration && event.status == "done") {
+            page.line("  une migration s'annule par `migrate-temp-to-main --undo EXÉCUTION`");
+        }
+        page.gap();
     }
 }
 
@@ -121,19 +150,20 @@ fn what(kind: Kind) -> &'static str {
     }
 }
 
-fn state(event: &Event) -> String {
+/// What it was and what became of it.
+fn said(event: &Event) -> String {
+    let what = what(event.kind);
+    let undone = match event.kind {
+        Kind::Migration | Kind::Restore | Kind::Undo => "annulée",
+        _ => "annulé",
+    };
     match event.status.as_str() {
-        "loaded" => "✓ chargé",
-        "failed" => "✗ échec",
-        "done" => "✓ fait",
-        "undone" => "⚠ annulée depuis",
-        "withdrawn" => "✓ retirées",
-        "cleaned" => "⚠ retiré depuis",
-        "emptied" => "⚠ vidée sans preuve",
-        "restore" => "✓ restaurée",
-        "undo" => "✓ remise en place",
-        "drop-old" => "✓ ancienne supprimée",
-        other => other,
+        "loaded" | "done" | "restore" | "withdrawn" => format!("✓ {what}"),
+        "failed" => format!("✗ {what}"),
+        "undone" | "cleaned" => format!("⚠ {what} {undone}"),
+        "emptied" => format!("⚠ {what} sans preuve"),
+        "undo" => format!("✓ {what} {undone}"),
+        "drop-old" => "✓ fin de restauration".to_owned(),
+        other => format!("{what} : {other}"),
     }
-    .to_owned()
 }

@@ -195,7 +195,9 @@ impl Report for ServerReport {
         page.table(&table);
         page.title("Droits");
         for grant in &self.privileges {
-            page.line(format!("  {grant}"));
+            // MySQL writes some lists without blanks.
+            let grant: Vec<&str> = grant.split(',').map(str::trim).collect();
+            page.line(format!("  {}", grant.join(", ")));
         }
         page.gap();
         for finding in &self.findings {

@@ -73,7 +73,7 @@ impl Watched {
     /// Where files are forgotten.
     pub(crate) fn finding(&self) -> Option<Finding> {
         let (days, limit) = (self.oldest_days?, self.limit?);
-        let old = format!("{}, le plus ancien de {days} jours", bytes(self.bytes));
+        let old = format!("{}, le plus ancien de {}", bytes(self.bytes), plural(days.unsigned_abs(), "jour", "jours"));
         let finding = Finding::attention(Code::FolderFilling, format!("{}/", self.folder), old);
         (days > limit).then(|| finding.action("enlevez ce qui ne sert plus"))
     }

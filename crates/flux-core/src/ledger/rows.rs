@@ -9,6 +9,7 @@ use crate::db::{Session, marks};
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 use crate::ledger::to_second;
+use crate::report::{number, plural};
 use crate::schema::{TableSpec, column, primary};
 
 /// Name of the table.
@@ -350,10 +351,8 @@ impl Ledgered<'_> {
                 format!("SELECT COUNT(*) FROM {history} WHERE h.migration = ? AND h.kind = '{kind}' AND {as_left}");
             let found = self.counted(session, &sql)?;
             if found != expected {
-                return Ok(Some(format!(
-                    "{} des {expected} lignes {what} ont changé depuis",
-                    expected.abs_diff(found)
-                )));
+                let changed = plural(expected.abs_diff(found), "a changé depuis", "ont changé depuis");
+                return Ok(Some(format!("lignes {what} ({}) : {changed}", number(expected))));
             }
         }
         let kept = "SELECT COUNT(*) FROM flux_row_history WHERE migration = ? AND kind = 'w'";
@@ -363,7 +362,7 @@ impl Ledgered<'_> {
         let back = format!("SELECT COUNT(*) FROM {history} WHERE h.migration = ? AND h.kind = 'w'");
         let back = self.counted(session, &back)?;
         if back > 0 {
-            return Ok(Some(format!("{back} des lignes retirées sont revenues depuis")));
+            return Ok(Some(plural(back, "ligne retirée est revenue depuis", "lignes retirées sont revenues depuis")));
         }
         for (spec, known) in self.key.iter().zip(KEY).filter_map(|(id, known)| Some((Dim::of_id(id)?.spec(), known))) {
             let gone = format!(
@@ -373,10 +372,8 @@ impl Ledgered<'_> {
             );
             let gone = self.counted(session, &gone)?;
             if gone > 0 {
-                return Ok(Some(format!(
-                    "{gone} des lignes retirées désignent une ligne de {} qui n'existe plus",
-                    spec.table
-                )));
+                let gone = plural(gone, "ligne retirée désigne", "lignes retirées désignent");
+                return Ok(Some(format!("{gone} une ligne de {} qui n'existe plus", spec.table)));
             }
         }
         let changed = format!(
@@ -387,7 +384,8 @@ impl Ledgered<'_> {
             checksum("m", self.key)
         );
         let changed = self.counted(session, &changed)?;
-        Ok((changed > 0).then(|| format!("{changed} des dates × zones ajoutées ont changé depuis")))
+        let changes = ["date × zone ajoutée a changé depuis", "dates × zones ajoutées ont changé depuis"];
+        Ok((changed > 0).then(|| plural(changed, changes[0], changes[1])))
     }
 
     /// Takes back what the migration did.

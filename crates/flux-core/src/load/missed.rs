@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::catalogue::{DIMS, Dim};
 use crate::domain::names::Resolver;
-use crate::report::{Code, Page, Verdict, number, plural};
+use crate::report::{Code, Page, Verdict, plural};
 
 /// Different names kept of one dimension of a file; a hostile file cannot make it grow further.
 const KEPT: usize = 1000;
@@ -111,17 +111,17 @@ pub(crate) fn render(page: &mut Page, names: &[MissedName]) {
     page.title("Noms sans correspondance");
     for missed in names.iter().take(SHOWN) {
         let (what, which) = match missed.code {
-            Code::NameAmbiguous => ("ambigu", "lignes possibles"),
-            _ => ("inconnu", "noms proches"),
+            Code::NameAmbiguous => ("nom ambigu", "lignes possibles"),
+            _ => ("nom inconnu", "noms proches"),
         };
         let lines = plural(missed.lines, "ligne", "lignes");
-        page.verdict(Verdict::Attention, format!("{} « {} » {what} : {lines}", missed.dimension, missed.name));
+        page.verdict(Verdict::Attention, format!("{} « {} » : {what}, {lines}", missed.dimension, missed.name));
         if !missed.candidates.is_empty() {
             page.line(format!("    {which} : {}", missed.candidates.join(", ")));
         }
     }
     if names.len() > SHOWN {
-        page.line(format!("    … et {} autres (--json les donne)", number((names.len() - SHOWN) as u64)));
+        page.line(format!("    … et {} (--json les donne)", plural((names.len() - SHOWN) as u64, "autre", "autres")));
     }
 }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::csv::decode;
 use crate::domain::values::shown;
 use crate::error::{Error, Result};
+use crate::report::plural;
 
 /// Examples kept for the report, per motive.
 const EXAMPLES: usize = 3;
@@ -182,8 +183,12 @@ impl Rejects {
     /// [`Error::Io`]: what cannot be written down must not be dropped.
     pub(crate) fn finish(&mut self) -> Result<()> {
         if self.unwritten > 0 {
-            let rest =
-                format!("{};;… et {} lignes de plus, comptées et non écrites;;;\n", self.file_name, self.unwritten);
+            let more = plural(
+                self.unwritten,
+                "ligne de plus, comptée et non écrite",
+                "lignes de plus, comptées et non écrites",
+            );
+            let rest = format!("{};;… et {more};;;\n", self.file_name);
             self.write(rest.as_bytes())?;
         }
         if let Some((path, out)) = &mut self.out {

@@ -250,7 +250,7 @@ fn equal(sent: u64, stored: u64, table: &str) -> Result<u64> {
     if sent == stored {
         return Ok(stored);
     }
-    Err(Error::Invariant(format!("{table} : {sent} lignes envoyées, {stored} enregistrées")))
+    Err(Error::Invariant(format!("{table} : lignes envoyées {sent}, enregistrées {stored}")))
 }
 
 fn refuse_warnings(session: &mut Session, table: &str) -> Result<()> {
@@ -261,5 +261,5 @@ fn refuse_warnings(session: &mut Session, table: &str) -> Result<()> {
     let first: Option<(String, u16, String)> =
         session.first("lecture des avertissements", "SHOW WARNINGS LIMIT 1", ())?;
     let text = first.map_or_else(String::new, |(_, code, text)| format!(" : {text} (erreur {code})"));
-    Err(Error::Invariant(format!("{table} : {count} avertissements du serveur{text}")))
+    Err(Error::Invariant(format!("{table} : avertissements du serveur, {count}{text}")))
 }

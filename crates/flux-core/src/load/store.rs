@@ -169,7 +169,7 @@ impl<'a, T: Target> Store<'a, T> {
         let expected: u64 = slices.iter().map(|slice| rows_of(&self.found.tally, slice)).sum();
         let stored = send::send(session, self.job.dataset, table, &rows, run.method, run.options.batch_size)?;
         if stored != expected {
-            return Err(Error::Invariant(format!("{table} : {expected} lignes attendues, {stored} enregistrées")));
+            return Err(Error::Invariant(format!("{table} : lignes attendues {expected}, enregistrées {stored}")));
         }
         Ok(())
     }

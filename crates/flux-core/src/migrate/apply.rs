@@ -358,6 +358,9 @@ impl Report for MigrateReport {
                 self.done.more(sum(|t| t.moves.removed), ["retirée", "retirées"])
             ),
         );
+        if self.verdict() == Verdict::Ok && sum(|t| t.moves.temp_rows) > 0 && self.done.really() {
+            page.action("contrôlez avec `verify-migration`, puis videz les tables temporaires avec `cleanup-temp`");
+        }
         let wrote = self.tables.iter().any(|table| table.moves.writes());
         if wrote && self.done.really() {
             page.line(format!(
@@ -365,9 +368,6 @@ impl Report for MigrateReport {
                 self.run,
                 &self.run[..8]
             ));
-        }
-        if self.verdict() == Verdict::Ok && sum(|t| t.moves.temp_rows) > 0 && self.done.really() {
-            page.action("contrôlez avec `verify-migration`, puis videz les tables temporaires avec `cleanup-temp`");
         }
     }
 

@@ -465,7 +465,7 @@ fn copied(row: &PeriodeRow, name: String, year: i32, same_weekday: bool) -> Resu
 
 impl Report for ManageReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["code", "nom", ">année", "du", "au", ">jours", "saison", "?origine"]);
+        let mut table = Table::new(&["code", "nom", ">année", "du", "au", ">jours", "?saison", "?origine"]);
         let rows = self.before.iter().map(|row| ("avant", row)).chain(self.periodes.iter().map(|row| ("", row)));
         for (when, row) in rows {
             let origin = if row.computed { "calculée" } else { "saisie" };

@@ -256,7 +256,7 @@ fn bring(
             let when = if dated { ", updated_at = updated_at" } else { "" };
             let sql = format!("UPDATE {} SET {column} = {value}{when} WHERE {column} IS NULL", spec.name);
             session.exec(&format!("complément de {}", spec.name), &sql, ())?;
-            log::info!("{} : {rows} lignes sans {column} prennent {value}", spec.name);
+            log::info!("{} : {column} manquait, {value} est écrit ; lignes : {rows}", spec.name);
         }
         change.apply(session)?;
     }
@@ -374,7 +374,7 @@ impl Report for SetupReport {
         }
         if !self.done.really() {
             for change in &self.changes {
-                page.verbatim(format!("{};", change.ddl));
+                format!("{};", change.ddl).lines().for_each(|line| page.line(line));
                 page.gap();
             }
         } else {
@@ -400,7 +400,10 @@ impl Report for SetupReport {
             page.verdict(Verdict::Error, failure);
         }
         let changes = self.done.count(self.changes.len() as u64, ["table", "tables"], ["changée", "changées"]);
-        page.conclude(self.verdict(), format!("{changes} sur {} contrôlées", self.tables));
+        page.conclude(
+            self.verdict(),
+            format!("{changes} sur {}", plural(self.tables as u64, "contrôlée", "contrôlées")),
+        );
     }
 
     fn verdict(&self) -> Verdict {

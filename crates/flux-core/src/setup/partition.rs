@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use chrono::Datelike;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Database, Flavour, Session, quote};
@@ -37,7 +38,7 @@ pub struct PartitionOptions {
     pub dry_run: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
     /// Partitioned, or given further years; on a dry run: would be.
@@ -49,7 +50,7 @@ enum State {
     Failed,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PartitionedTable {
     table: String,
     state: State,
@@ -63,7 +64,7 @@ struct PartitionedTable {
     ddl: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PartitionReport {
     #[serde(rename = "dry_run")]
     done: Done,

@@ -298,14 +298,18 @@ fn folders(root: &Path) -> Result<Vec<PathBuf>> {
 
 impl Report for ArchiveReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["fichier", "état", ">taille", "prouvé", "archive ou raison"]);
+        let mut table = Table::new(&["fichier", "état", ">taille", "?prouvé", "archive ou raison"]);
         for line in &self.files {
             let state = match line.status {
                 Status::Archived => self.done.say("✓ archivé", "✓ à archiver"),
                 Status::Kept => self.done.say("⚠ gardé", "⚠ à garder"),
                 Status::Failed => "✗ échec",
             };
-            let archive = line.archive.as_ref().map(|path| path.display().to_string());
+            // Each keeps its name there.
+            let archive = line.archive.as_ref().and_then(|path| path.parent()).map(|folder| {
+                let day: Vec<_> = folder.components().rev().take(2).map(|part| part.as_os_str().display()).collect();
+                day.iter().rev().fold("data/archive".to_owned(), |text, part| format!("{text}/{part}"))
+            });
             let detail = line.reason.clone().or(archive).unwrap_or_default();
             let proof = line.proof.as_ref().map_or_else(String::new, Proof::text);
             table.row([line.file.clone(), state.into(), bytes(line.bytes), proof, detail]);

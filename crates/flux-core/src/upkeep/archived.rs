@@ -248,8 +248,8 @@ fn findings_of(pair: &Pair, table: &ProvedTable) -> Vec<Finding> {
     if wrong > 0 {
         let rows = plural(wrong, "ligne diffère", "lignes diffèrent");
         let message = format!(
-            "{rows} des CSV archivés : {} absentes, {} d'un autre volume, {} en trop",
-            number(table.missing),
+            "{rows} des CSV archivés : {}, {} d'un autre volume, {} en trop",
+            plural(table.missing, "absente", "absentes"),
             number(table.different),
             number(table.surplus)
         );
@@ -309,12 +309,16 @@ impl Report for ArchivedReport {
         }
         page.gap();
         self.findings.iter().for_each(|finding| page.finding(finding));
-        let rows = plural(self.tables.iter().map(|row| row.rows).sum(), "ligne", "lignes");
+        let rows: u64 = self.tables.iter().map(|row| row.rows).sum();
         match self.verdict() {
             Verdict::Ok => {
-                page.conclude(Verdict::Ok, format!("{rows} des tables principales prouvées par les CSV archivés"))
+                let proved = plural(rows, "ligne prouvée", "lignes prouvées");
+                page.conclude(Verdict::Ok, format!("tables principales : {proved} par les CSV archivés"))
             }
-            verdict => page.conclude(verdict, format!("{rows} identiques aux CSV archivés ; le reste est à regarder")),
+            verdict => {
+                let same = plural(rows, "ligne identique", "lignes identiques");
+                page.conclude(verdict, format!("{same} aux CSV archivés ; le reste est à regarder"))
+            }
         }
     }
 

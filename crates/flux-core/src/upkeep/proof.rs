@@ -134,15 +134,15 @@ impl Prover {
         let gap = first_gap.filter(|_| claim.rejected == 0 || proof.rejected > claim.rejected);
         Ok(match gap {
             Some(day) => Err(format!(
-                "{day} : ce que dit le fichier n'est pas ce que contient {} ({} à retrouver en tout, {} rejetées au chargement)",
+                "{day} : ce que dit le fichier n'est pas ce que contient {} ({} à retrouver en tout, {} au chargement)",
                 pair.main,
                 plural(proof.rejected, "ligne", "lignes"),
-                number(claim.rejected)
+                plural(claim.rejected, "rejetée", "rejetées")
             )),
             None if proof.rejected > claim.rejected => Err(format!(
-                "{} du fichier n'ont plus leur place, {} rejetées au chargement",
+                "{} du fichier n'ont plus leur place, {} au chargement",
                 plural(proof.rejected, "ligne", "lignes"),
-                number(claim.rejected)
+                plural(claim.rejected, "rejetée", "rejetées")
             )),
             None => Ok(proof),
         })

@@ -281,7 +281,7 @@ impl WithdrawReport {
 
 impl Report for WithdrawReport {
     fn render(&self, page: &mut Page) {
-        let titles = ["table", ">provisoires", ">volume", "du", "au", ">définitives gardées", ">retirées"];
+        let titles = ["table", ">provisoires", ">?volume", "du", "au", ">définitives gardées", ">retirées"];
         let mut table = Table::new(&titles);
         for row in self.tables.iter().filter(|row| row.provisional > 0) {
             table.row([

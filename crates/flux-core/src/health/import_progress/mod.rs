@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::ledger::lock::{self, Holder};
 use crate::ledger::{history, progress};
 use crate::progress::Unit;
-use crate::report::{Page, Report, Table, Verdict, bytes, duration, number};
+use crate::report::{Page, Report, Table, Verdict, bytes, duration, number, plural};
 
 use crate::report::{bar, percent};
 
@@ -309,7 +309,7 @@ impl Report for ProgressReport {
             self.actions(page);
             return;
         }
-        let lines = format!("{} lignes", number(self.lines_read));
+        let lines = plural(self.lines_read, "ligne", "lignes");
         let rate = number(self.lines_per_s as u64);
         if matches!(self.state, State::Running | State::Stuck | State::Died) {
             page.line(format!("  {} {}", bar(self.percent, 100.0, 30), percent(self.percent, 100.0)));
@@ -322,7 +322,7 @@ impl Report for ProgressReport {
             }
             self.render_steps(page);
         } else if self.lines_read > 0 {
-            page.line(format!("  {lines} lues en {}, {rate} lignes/s", duration(self.elapsed_s)));
+            page.line(format!("  lu : {lines} en {}, {rate} lignes/s", duration(self.elapsed_s)));
         } else {
             page.line("  rien n'était à charger");
         }

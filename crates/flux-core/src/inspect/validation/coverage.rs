@@ -347,7 +347,14 @@ pub(crate) fn shrunk(
         if !shrunk.is_empty() {
             let text: Vec<String> = shrunk
                 .iter()
-                .map(|date| format!("{} : {} lignes au lieu de {}", date.date, number(date.rows), number(date.before)))
+                .map(|date| {
+                    format!(
+                        "{} : {} au lieu de {}",
+                        date.date,
+                        plural(date.rows, "ligne", "lignes"),
+                        number(date.before)
+                    )
+                })
                 .collect();
             let count = plural(shrunk.len() as u64, "date a rétréci", "dates ont rétréci");
             findings.push(

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::load::options::ImportOptions;
 use crate::load::run::Run;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{Report, plural};
 use crate::settings::Settings;
 use checkpoint::Checkpoint;
 use etl::Etl;
@@ -108,7 +108,10 @@ fn lanes_of(files: &[RawFile]) -> Vec<Vec<usize>> {
 fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<usize>]) -> Result<Vec<RawReport>> {
     let turns = Lanes::new(lanes.iter().map(Vec::len));
     let checkpoint = (!etl.options.dry_run).then(|| Checkpoint::new(settings, etl.run.tool, &etl.run.id, files.len()));
-    let bar = etl.run.progress.bytes(&format!("{} fichiers", files.len()), files.iter().map(|file| file.size).sum());
+    let bar = etl
+        .run
+        .progress
+        .bytes(&plural(files.len() as u64, "fichier", "fichiers"), files.iter().map(|file| file.size).sum());
     let done: Mutex<Vec<(usize, RawReport)>> = Mutex::new(Vec::new());
     let work = || {
         let mut last = None;

@@ -150,7 +150,8 @@ impl Report for EtlReport {
             }
         }
         if told.len() > TOLD {
-            page.line(format!("… et {} autres fichiers à signaler (--json les donne tous)", told.len() - TOLD));
+            let others = plural((told.len() - TOLD) as u64, "autre fichier", "autres fichiers");
+            page.line(format!("… et {others} à signaler (--json les donne tous)"));
         }
         let missed = missed::together(self.files.iter().map(|report| report.file.missed_names.as_slice()));
         missed::render(page, &missed);

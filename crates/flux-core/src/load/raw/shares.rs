@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::ledger::ownership::Owner;
 use crate::load::layout::Slice;
 use crate::load::raw::discover::Delivery;
-use crate::report::number;
+use crate::report::plural;
 
 /// Which slices of a file are not its to store.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,14 +45,24 @@ impl Shares {
     pub(crate) fn note(&self, own: Delivery) -> Option<String> {
         let mut notes = Vec::new();
         for (rank, slices) in &self.by_delivery {
-            let (delivery, slices) = (Delivery::from_rank(*rank), number(*slices));
+            let delivery = Delivery::from_rank(*rank);
+            let slices = |one, many| plural(*slices, one, many);
             notes.push(match delivery == own {
-                true => format!("{slices} dates × zones figurent dans un autre fichier de {own}, qui l'emporte"),
-                false => format!("{slices} dates × zones remplacées par la livraison {delivery}"),
+                true => {
+                    let slices = slices("date × zone figure", "dates × zones figurent");
+                    format!("{slices} dans un autre fichier de {own}, qui l'emporte")
+                }
+                false => {
+                    let slices = slices("date × zone remplacée", "dates × zones remplacées");
+                    format!("{slices} par la livraison {delivery}")
+                }
             });
         }
         if !self.done.is_empty() {
-            notes.push(format!("repris : {} dates × zones étaient déjà chargées", number(self.done.len() as u64)));
+            notes.push(format!(
+                "repris : {}",
+                plural(self.done.len() as u64, "date × zone était déjà chargée", "dates × zones étaient déjà chargées")
+            ));
         }
         (!notes.is_empty()).then(|| notes.join(" ; "))
     }
