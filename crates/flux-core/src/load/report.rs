@@ -413,19 +413,27 @@ impl Report for ImportReport {
             page.finding(finding);
         }
         page.gap();
-        page.conclude(self.verdict(), self.header.summary(&self.totals));
+        let absent = self.files.iter().filter(|file| file.status == Status::Missing).count();
+        let missing = format!(
+            "{} dans {}",
+            plural(absent as u64, "fichier absent", "fichiers absents"),
+            self.header.folder.display()
+        );
+        if absent == self.files.len() {
+            page.conclude(self.verdict(), &missing);
+        } else {
+            page.conclude(self.verdict(), self.header.summary(&self.totals));
+        }
         missed::advise(page, &missed);
+        if absent > 0 {
+            page.action("déposez-y ce qui manque, puis relancez ; `etat-csv-complet` dit ce qui est là");
+        }
         if !self.left_out.is_empty() {
             let files = plural(self.left_out.len() as u64, "fichier laissé", "fichiers laissés");
             page.line(format!("{files} de côté : {}", some_of(&self.left_out, 5)));
         }
-        let absent = self.files.iter().filter(|file| file.status == Status::Missing).count() as u64;
-        if absent > 0 {
-            page.line(format!(
-                "{} dans {}",
-                plural(absent, "fichier absent", "fichiers absents"),
-                self.header.folder.display()
-            ));
+        if absent > 0 && absent < self.files.len() {
+            page.line(missing);
         }
     }
 
