@@ -1,7 +1,4 @@
 //! What operators see on their terminal: colours, local time, examples in help and manual, completions.
-
-use std::process::Command;
-
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, TestDb};
 use support::terminal;
