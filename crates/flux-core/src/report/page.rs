@@ -460,12 +460,12 @@ mod tests {
         page.table(&table);
         let expected = format!(" fact_sejours_duree_departements\n   lignes 1 234, gardée sous\n   {kept}\n");
         assert_eq!(page.text(), expected);
-        // 31 + 5 + 38 with one blank before each and one between two: 79.
-        let mut page = Page::new(79);
+        // 31 + 6 + 38 with one blank before each and one between two: 80.
+        let mut page = Page::new(80);
         page.table(&table);
         let text = page.text();
         assert!(text.lines().count() == 3 && text.contains(kept), "{text}");
-        assert!(text.lines().all(|line| line.chars().count() <= 79), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 
     #[test]
