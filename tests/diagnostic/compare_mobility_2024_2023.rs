@@ -48,7 +48,7 @@ fn gains_losses_new_and_gone_are_told_apart() {
     assert!(html.contains("<svg") && html.contains("AURILLAC") && !html.contains("http"), "{html}");
     for part in [
         "<main>",
-        "<caption>Visiteurs de la période</caption>",
+        "<caption>Journées-visiteurs de la période</caption>",
         "scope=\"row\"",
         "<time datetime=",
         "Observatoire du tourisme",
