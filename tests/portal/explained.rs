@@ -116,8 +116,8 @@ fn of_disclosure(part: &str) -> Vec<String> {
 /// The commands of the row of `name` in the table of `caption`.
 fn of_row(page: &str, caption: &str, name: &str) -> Vec<String> {
     let table = page.split("<caption>").find(|part| part.starts_with(caption)).unwrap_or_else(|| panic!("{caption}"));
-    let row = format!("<th scope=\"row\">{name}<");
-    let row = table.split("<tr>").find(|part| part.starts_with(&row)).unwrap_or_else(|| panic!("{name}: {table}"));
+    let is_meant = |row: &&str| row.split_once('>').is_some_and(|(_, cell)| cell.starts_with(&format!("{name}<")));
+    let row = table.split("<tr>").find(is_meant).unwrap_or_else(|| panic!("{name}: {table}"));
     of_disclosure(row.split("</details>").next().unwrap())
 }
 
