@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use flux_test::mysql::{Conn, prelude::Queryable};
+use flux_test::mysql::{self, Conn, prelude::Queryable};
 use flux_test::{Home, TestDb, Tool};
 
 use crate::weekly::World;
@@ -49,7 +49,12 @@ pub fn quiet(db: &TestDb) {
         db.account().user
     );
     let started = Instant::now();
-    while admin.query_first::<u64, _>(&sql).unwrap() != Some(0) {
+    let quiet = |admin: &mut Conn| match admin.query_first::<u64, _>(&sql) {
+        // MySQL's list fails as long as the text of somebody's statement, which it cuts, ends within a character.
+        Err(mysql::Error::MySqlError(error)) if error.code == 3854 => false,
+        count => count.unwrap() == Some(0),
+    };
+    while !quiet(&mut admin) {
         assert!(started.elapsed() < Duration::from_secs(30), "sessions of a dead process stay");
         std::thread::sleep(Duration::from_millis(2));
     }

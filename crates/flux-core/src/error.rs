@@ -349,7 +349,8 @@ pub(crate) mod codes {
     pub(crate) const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
     /// Deadlock, lock wait timeout, server shutting down, connection killed, too many connections.
     /// An error of a commit, a node that is not ready, a transaction rolled back while its group changed: what an election gives.
-    pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169, 1180, 1047, 3101];
+    /// 3854: MySQL lists connections, and the text of a statement of one, which it cuts, ends within a character just then.
+    pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169, 1180, 1047, 3101, 3854];
     /// Of these, those of a node that another one may stand in for; read-only, which a node is until it is elected.
     pub(crate) const OF_NODE: &[u16] = &[1053, 1180, 1047, 3101, 3169, 1290, 1836];
     /// Numbers of MySQL's own clients. A server that asks for the password itself and has not proved who it is.
