@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Session, quote};
+use crate::db::{Database, Flavour, Session, quote};
 use crate::domain::catalogue::{self, DIMS, Dataset, Dim, Kind, Space};
 use crate::error::{Error, Result};
 
@@ -345,6 +345,18 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
 /// What makes a table of `information_schema` one that holds rows: MariaDB tells those apart that keep their own history.
 pub(crate) const IS_TABLE: &str = "table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')";
 
+/// Lets the server say how large its tables are now.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn fresh_sizes(database: &Database, session: &mut Session) -> Result<()> {
+    if database.flavour() == Flavour::MySql {
+        // MySQL 8+ answers from a cache of up to a day otherwise.
+        session.exec("réglage des statistiques", "SET SESSION information_schema_stats_expiry = 0", ())?;
+    }
+    Ok(())
+}
+
 /// Engines whose tables keep their rows when they are converted; of a table that is a view of others (FEDERATED, MERGE, SPIDER…) only
 /// its owner knows what to do.
 const CONVERTIBLE: [&str; 5] = ["MyISAM", "Aria", "MEMORY", "CSV", "ARCHIVE"];
@@ -458,8 +470,7 @@ pub(crate) struct Obstacles {
 /// [`change`], less what the rows do not allow.
 pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obstacles: &Obstacles) -> Option<Change> {
     let Some(existing) = existing else {
-        let (table, what) = (spec.name.clone(), "créée".into());
-        return Some(Change { table, what, ddl: spec.create(), counts: false, after: Vec::new() });
+        return Some(Change::plain(spec.name.clone(), "créée".into(), spec.create()));
     };
     let mut actions = Vec::new();
     let mut added = Vec::new();
@@ -707,13 +718,7 @@ fn finish(spec: &TableSpec, actions: Vec<String>, added: Vec<String>) -> Option<
     }
     let ddl = format!("ALTER TABLE {}\n  {}", spec.name, actions.join(",\n  "));
     let counts = actions.iter().any(|action| action.starts_with("MODIFY") && action.contains("AUTO_INCREMENT"));
-    Some(Change {
-        table: spec.name.clone(),
-        what: format!("ajout : {}", added.join(", ")),
-        ddl,
-        counts,
-        after: Vec::new(),
-    })
+    Some(Change { counts, ..Change::plain(spec.name.clone(), format!("ajout : {}", added.join(", ")), ddl) })
 }
 
 impl Index {

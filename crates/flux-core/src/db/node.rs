@@ -25,7 +25,7 @@ pub(crate) enum Cluster {
 }
 
 /// Undoes a limit that the server sets for everybody.
-const UNCUT: &str = "SET SESSION sql_select_limit = 18446744073709551615";
+const UNCUT: &str = "SESSION sql_select_limit = 18446744073709551615";
 
 /// What a row of ours takes in a write set at most, the row that it replaces included.
 const BYTES_PER_ROW: u64 = 150;
@@ -217,7 +217,7 @@ fn open(connections: &[Connection], at: usize, limit: Option<Duration>, room: &R
     let (opts, mut conn) = link(connection, room)?;
     let wrap = |source| Error::Connect { target: connection.target.clone(), source: Box::new(source) };
     // What the server says of itself is not to be cut off either.
-    conn.query_drop(UNCUT).map_err(wrap)?;
+    conn.query_drop(format!("SET {UNCUT}")).map_err(wrap)?;
     let state = State::read(&mut conn).map_err(wrap)?;
     let (version, packet): (String, usize) =
         conn.query_first("SELECT VERSION(), @@max_allowed_packet").map_err(wrap)?.unwrap_or_default();
@@ -299,12 +299,12 @@ fn link(connection: &Connection, room: &Room) -> Result<(Opts, Conn)> {
 impl Node {
     /// Our settings on a connection to this node.
     pub(super) fn dress(&self, conn: &mut Conn) -> mysql::Result<()> {
-        conn.query_drop(
+        conn.query_drop(format!(
             "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, SESSION time_zone = '+00:00', SESSION autocommit = 1, \
-             SESSION completion_type = 'NO_CHAIN', \
-             SESSION sql_select_limit = 18446744073709551615, SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
-             NO_ENGINE_SUBSTITUTION'",
-        )?;
+             SESSION completion_type = 'NO_CHAIN', {UNCUT}, \
+             SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+             NO_ENGINE_SUBSTITUTION'"
+        ))?;
         // Proofs read one snapshot, whatever the server's default is. The variable of this name is not the same on every server.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
         for sql in &self.settings {

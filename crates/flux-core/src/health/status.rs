@@ -14,14 +14,11 @@ use crate::files::{self, hash};
 use crate::health::facts::{self, Facts, Looked};
 use crate::health::watch::{self, Watched};
 use crate::inspect::{Stranger, strangers};
-use crate::ledger;
 use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, Standing, pairs};
 use crate::progress::Progress;
-use crate::report::{
-    Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, ranges, some_of, verdict,
-};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, some_of, verdict};
 use crate::schema;
 use crate::settings::Settings;
 
@@ -236,15 +233,9 @@ fn emptied(tables: &[TableStatus], findings: &mut Vec<Finding>) {
 /// Dates of the last delivery that were migrated and cleaned, and of which the main table holds nothing any more.
 fn gone(session: &mut Session, pair: &Pair, file: &str) -> Result<Option<Finding>> {
     let Some(last) = history::last(session, &pair.temp)? else { return Ok(None) };
-    let gone = ledger::dates::gone_from(session, last.id, &pair.main)?;
-    if gone.is_empty() {
-        return Ok(None);
-    }
-    let days = some_of(&ranges(gone.iter().filter_map(|date| date.parse().ok())), 5);
-    let message = format!("n'a plus aucune ligne de dates que {file} y a apportées ({days})");
     let action = "remettez le CSV dans data/data_temp/ (data/archive/ le garde), puis `update-temp-tables` et la migration ; ou \
                   `restore-critical`";
-    Ok(Some(Finding::attention(Code::TablesEmpty, pair.main.as_str(), message).action(action)))
+    Ok(load::gone(session, last.id, &pair.main, file)?.map(|finding| finding.action(action)))
 }
 
 impl TableStatus {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Flavour, Session, quote};
+use crate::db::{Database, Session, quote};
 use crate::domain::catalogue::Space;
 use crate::error::Result;
 use crate::health::checks;
@@ -136,10 +136,7 @@ struct Inventory {
 /// Those of the connection.
 pub fn tables(database: &Database, options: &TableOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
-    if database.flavour() == Flavour::MySql {
-        // MySQL 8+ answers from a cache of up to a day otherwise.
-        session.exec("réglage des statistiques", "SET SESSION information_schema_stats_expiry = 0", ())?;
-    }
+    schema::fresh_sizes(database, &mut session)?;
     type Row = (String, Option<String>, Option<u64>, Option<u64>, Option<u64>, Option<String>);
     let rows: Vec<Row> = session.rows(
         "inventaire des tables",

@@ -145,13 +145,16 @@ pub(crate) fn last_attempt(session: &mut Session, table: &str) -> Result<Option<
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn last_delivery(session: &mut Session, tables: &[String]) -> Result<Option<(String, i64)>> {
+    if tables.is_empty() {
+        return Ok(None);
+    }
     let sql = format!(
         "SELECT CAST(MAX(came) AS CHAR), TIMESTAMPDIFF(SECOND, MAX(came), UTC_TIMESTAMP()) FROM \
          (SELECT MIN(finished_at) AS came FROM flux_import_history \
-          WHERE status IN ('loaded', 'undone', 'cleaned') AND table_name IN ({}) GROUP BY file_hash) first_loads",
-        vec!["?"; tables.len().max(1)].join(", ")
+          WHERE status IN ('loaded', 'undone', 'cleaned') AND table_name IN {} GROUP BY file_hash) first_loads",
+        marks(1, tables.len())
     );
-    let names = if tables.is_empty() { vec![Value::NULL] } else { tables.iter().map(Value::from).collect() };
+    let names: Vec<Value> = tables.iter().map(Value::from).collect();
     let row: Option<(Option<String>, Option<i64>)> = session.first(READING, &sql, names)?;
     Ok(row.and_then(|(came, age)| came.zip(age)).map(|(came, age)| (to_second(&came), age)))
 }

@@ -57,6 +57,20 @@ pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf
 pub(crate) const ONE_OF_A_NAME: &str = "gardez un seul fichier de chaque nom, puis relancez ; deux livraisons s'importent l'une après l'autre, la plus \
                                         ancienne d'abord";
 
+/// That `main` has nothing any more of dates that the load `history` of `file` brought and a cleanup took once they were migrated.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn gone(session: &mut Session, history: u64, main: &str, file: &str) -> Result<Option<Finding>> {
+    let gone = dates::gone_from(session, history, main)?;
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    let days = some_of(&ranges(gone.iter().filter_map(|date| date.parse().ok())), 5);
+    let message = format!("n'a plus aucune ligne de dates que {file} y a apportées ({days})");
+    Ok(Some(Finding::attention(Code::TablesEmpty, main, message)))
+}
+
 /// Dates of which a zone is gone, by its name.
 type Vanished = BTreeMap<String, Vec<chrono::NaiveDate>>;
 

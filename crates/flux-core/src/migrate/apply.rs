@@ -229,25 +229,22 @@ pub(super) fn plan_of(
     let mut plan = plan(cells, &evidence, rules);
     if matches!(dates, Dates::All) && !rules.keep_withdrawn {
         let stored = cells.iter().filter(|(_, cell)| cell.temp_rows > 0).map(|((date, _), _)| date.as_str());
-        let unread = unread(session, pair, &evidence, &stored.collect())?;
-        plan.moves.suspended += unread.iter().map(|aside| aside.rows).sum::<u64>();
-        plan.aside.extend(unread);
+        leave_unread(session, pair, (&evidence, &stored.collect()), (&mut plan.moves, &mut plan.aside))?;
     }
     Ok(plan)
 }
 
-/// Dates of which the last delivery had lines and the temporary table has no row: every one of them was rejected or kept back. What main
-/// holds of them stays.
-pub(super) fn unread(
+/// Leaves aside the dates of which the last delivery had lines and the temporary table has no row: every one of them was rejected or kept
+/// back. What main holds of them stays.
+pub(super) fn leave_unread(
     session: &mut Session,
     pair: &Pair,
-    evidence: &BTreeMap<String, Evidence>,
-    stored: &BTreeSet<&str>,
-) -> Result<Vec<Aside>> {
+    (evidence, stored): (&BTreeMap<String, Evidence>, &BTreeSet<&str>),
+    (moves, asides): (&mut Moves, &mut Vec<Aside>),
+) -> Result<()> {
     let is_unread = |date: &str, known: &Evidence| known.open && known.missing_lines() > 0 && !stored.contains(date);
     let dates: Vec<String> =
         evidence.iter().filter(|(date, known)| is_unread(date, known)).map(|(date, _)| date.clone()).collect();
-    let mut asides = Vec::new();
     for dates in dates.chunks(MANY_DATES) {
         let (of_dates, values) = on_dates("m", dates);
         let sql = format!(
@@ -256,11 +253,13 @@ pub(super) fn unread(
             pair.main
         );
         let rows: Vec<(String, u64, i64)> = session.rows(&format!("comptage de {}", pair.main), &sql, values)?;
-        asides.extend(rows.into_iter().filter_map(|(date, rows, volume)| {
-            evidence.get(&date).map(|known| Aside::unread(&date, (rows, volume), known))
-        }));
+        for (date, rows, volume) in rows {
+            let Some(known) = evidence.get(&date) else { continue };
+            moves.suspended += rows;
+            asides.push(Aside::unread(&date, (rows, volume), known));
+        }
     }
-    Ok(asides)
+    Ok(())
 }
 
 /// Migrates some dates of a pair in one transaction, or plans it on a dry run.

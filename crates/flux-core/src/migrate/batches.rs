@@ -12,7 +12,7 @@ use crate::report::{Done, Finding, Page, Report, Table, Verdict, duration, numbe
 use crate::schema;
 use crate::signals;
 
-use crate::migrate::apply::{Run, Taken, migrate_dates, unread};
+use crate::migrate::apply::{Run, Taken, leave_unread, migrate_dates};
 use crate::migrate::compare::Dates;
 use crate::migrate::moves::Moves;
 use crate::migrate::plan::Aside;
@@ -86,9 +86,7 @@ pub fn migrate_batches(
     if !options.keep_withdrawn {
         let stored = dates.iter().map(|(date, _)| date.as_str()).collect();
         let evidence = ledger::dates::evidence(&mut session, &pair.temp)?;
-        let unread = unread(&mut session, pair, &evidence, &stored)?;
-        totals.suspended += unread.iter().map(|aside| aside.rows).sum::<u64>();
-        aside.extend(unread);
+        leave_unread(&mut session, pair, (&evidence, &stored), (&mut totals, &mut aside))?;
     }
     aside::name_zones(&mut session, &mut aside)?;
     let findings = aside::findings(pair, &aside, &totals);

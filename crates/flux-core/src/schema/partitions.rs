@@ -17,8 +17,8 @@ const AFTER: &str = "flux_apres";
 pub(crate) enum Division {
     /// By `RANGE (YEAR(date))`.
     ByYear(Vec<Partition>),
-    /// In another way, as the server calls it.
-    Other(String),
+    /// In another way, as the server calls it, and what it is cut by, as SQL.
+    Other { way: String, by: String },
 }
 
 /// A partition by years.
@@ -35,12 +35,14 @@ pub(crate) struct Partition {
 /// [`crate::error::Error::Sql`].
 pub(crate) fn divisions(session: &mut Session) -> Result<HashMap<String, Division>> {
     let sql = "SELECT table_name, partition_name, CONCAT_WS(' ', partition_method, subpartition_method), \
-               COALESCE(CAST(partition_expression AS CHAR), ''), COALESCE(CAST(partition_description AS CHAR), '') \
+               COALESCE(CAST(partition_expression AS CHAR), ''), COALESCE(CAST(subpartition_expression AS CHAR), ''), \
+               COALESCE(CAST(partition_description AS CHAR), '') \
                FROM information_schema.partitions WHERE table_schema = DATABASE() AND partition_name IS NOT NULL \
                ORDER BY table_name, partition_ordinal_position, subpartition_ordinal_position";
-    let rows: Vec<(String, String, String, String, String)> = session.rows("lecture des partitions", sql, ())?;
+    let rows: Vec<(String, String, String, String, String, String)> =
+        session.rows("lecture des partitions", sql, ())?;
     let mut divisions = HashMap::new();
-    for (table, name, method, expression, description) in rows {
+    for (table, name, method, expression, within, description) in rows {
         let plain: String = expression.to_lowercase().chars().filter(|c| !c.is_whitespace() && *c != '`').collect();
         let below = match description.as_str() {
             "MAXVALUE" => Some(None),
@@ -51,7 +53,10 @@ pub(crate) fn divisions(session: &mut Session) -> Result<HashMap<String, Divisio
             (Division::ByYear(partitions), Some(below)) if method == "RANGE" && plain == "year(date)" => {
                 partitions.push(Partition { name, below });
             }
-            (division, _) => *division = Division::Other(format!("{method} ({expression})")),
+            (division, _) => {
+                let (way, by) = (format!("{method} ({expression})"), format!("{expression} {within}"));
+                *division = Division::Other { way, by };
+            }
         }
     }
     Ok(divisions)
@@ -122,7 +127,7 @@ mod tests {
         let of = |year| owned.of_year(year);
         // What is first holds all years before; 2026 and 2027 are together; the last holds all that come.
         assert_eq!([2024, 2025, 2026, 2027, 2028].map(of), [None, Some("p2025"), None, None, None]);
-        assert_eq!(Division::Other("HASH (id)".into()).of_year(2025), None);
+        assert_eq!(Division::Other { way: "HASH (id)".into(), by: "id".into() }.of_year(2025), None);
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use crate::db::Session;
 use crate::error::Result;
 use crate::report::{Code, Finding, some_of};
+use crate::schema::partitions::{self, Division};
 use crate::schema::{Existing, TableSpec};
 
 /// The forms of the tables of a database.
 #[derive(Debug, Default)]
 pub(crate) struct Forms {
     views: HashSet<String>,
-    /// What partitioned tables are cut by, as SQL.
-    partitions: HashMap<String, String>,
+    divisions: HashMap<String, Division>,
 }
 
 impl Forms {
@@ -23,10 +23,7 @@ impl Forms {
     pub(crate) fn read(session: &mut Session) -> Result<Self> {
         let sql = "SELECT table_name AS t FROM information_schema.views WHERE table_schema = DATABASE()";
         let views: Vec<String> = session.rows("lecture des vues", sql, ())?;
-        let sql = "SELECT DISTINCT table_name AS t, CONCAT_WS(' ', partition_expression, subpartition_expression) AS e \
-                   FROM information_schema.partitions WHERE table_schema = DATABASE() AND partition_expression IS NOT NULL";
-        let partitions: Vec<(String, String)> = session.rows("lecture des partitions", sql, ())?;
-        Ok(Self { views: views.into_iter().collect(), partitions: partitions.into_iter().collect() })
+        Ok(Self { views: views.into_iter().collect(), divisions: partitions::divisions(session)? })
     }
 
     /// What keeps a table from being brought to its specification.
@@ -46,12 +43,13 @@ impl Forms {
 
     /// A table that is cut by a column outside its natural key, which a server then refuses to make unique.
     pub(super) fn partition(&self, spec: &TableSpec, existing: &Existing) -> Option<Finding> {
-        let expression = self.partitions.get(&spec.name)?;
+        // Every natural key holds the date.
+        let Division::Other { by, .. } = self.divisions.get(&spec.name)? else { return None };
         let key = spec.natural_key()?;
         if existing.indexes.values().any(|(unique, columns)| key.is_served_by(*unique, columns)) {
             return None;
         }
-        let words = expression.to_lowercase();
+        let words = by.to_lowercase();
         let words: HashSet<&str> = words.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         let is_outside = |column: &&String| words.contains(column.as_str()) && !key.columns.contains(&column.as_str());
         let outside: Vec<String> = existing.columns.iter().filter(is_outside).cloned().collect();

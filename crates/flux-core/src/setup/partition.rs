@@ -8,7 +8,7 @@ use chrono::Datelike;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Flavour, Session, quote};
+use crate::db::{Database, Session, quote};
 use crate::domain::catalogue::{DATASETS, Space};
 use crate::domain::values::today;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::ledger::Lock;
 use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, duration, number};
 use crate::schema::partitions::{self, Division};
-use crate::schema::{self, Change, Existing, TableSpec, UnsafeEngine};
+use crate::schema::{self, Change, Existing, IS_TABLE, TableSpec, UnsafeEngine};
 use crate::setup::{Preset, SetupReport};
 use crate::signals;
 
@@ -185,13 +185,12 @@ pub(super) fn extend(session: &mut Session, options: (Preset, Space), report: &m
 
 impl Seen {
     fn read(database: &Database, session: &mut Session) -> Result<Self> {
-        if database.flavour() == Flavour::MySql {
-            // MySQL 8+ answers from a cache of up to a day otherwise.
-            session.exec("réglage des statistiques", "SET SESSION information_schema_stats_expiry = 0", ())?;
-        }
-        let sql = "SELECT table_name, COALESCE(table_rows, 0), COALESCE(data_length, 0) + COALESCE(index_length, 0) \
-                   FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'";
-        let sizes: Vec<(String, u64, u64)> = session.rows("taille des tables", sql, ())?;
+        schema::fresh_sizes(database, session)?;
+        let sql = format!(
+            "SELECT table_name, COALESCE(table_rows, 0), COALESCE(data_length, 0) + COALESCE(index_length, 0) \
+             FROM information_schema.tables WHERE table_schema = DATABASE() AND {IS_TABLE}"
+        );
+        let sizes: Vec<(String, u64, u64)> = session.rows("taille des tables", &sql, ())?;
         let sql = "SELECT table_name, constraint_name FROM information_schema.key_column_usage \
                    WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL \
                    UNION SELECT referenced_table_name, CONCAT(constraint_name, ' (', table_name, ')') \
@@ -269,7 +268,7 @@ impl Seen {
     /// What the servers do not allow of a partitioned table, and what its owner has done otherwise.
     fn obstacle(&self, name: &str, existing: &Existing) -> Option<Finding> {
         let refused = |message: String| Finding::attention(Code::PartitionRefused, name, message);
-        if let Some(Division::Other(way)) = self.divisions.get(name) {
+        if let Some(Division::Other { way, .. }) = self.divisions.get(name) {
             let message = format!("la table est déjà partitionnée, autrement : {way}");
             return Some(refused(message).action("laissez-la ainsi ; `cleanup-year` y supprime ligne à ligne"));
         }

@@ -14,9 +14,8 @@ use crate::inspect::scan::FileScan;
 use crate::inspect::validation::Reason;
 use crate::ledger::dates;
 use crate::ledger::history::{self, Counts};
-use crate::load::missed;
-use crate::report::{Code, Finding, Verdict, number, plural};
-use crate::report::{ranges, some_of};
+use crate::load::{self, missed};
+use crate::report::{Code, Finding, Verdict, number, plural, some_of};
 
 /// State of a file whose load was migrated, proved and cleaned.
 pub(crate) const CLEANED: &str = "migré et nettoyé";
@@ -204,13 +203,10 @@ fn conserve(
             format!("{lines} à une autre de même clé"),
         ));
     }
-    let gone = dates::gone_from(session, id, main)?;
-    if same == Some(true) && !gone.is_empty() {
+    if let Some(finding) = load::gone(session, id, main, &check.file)?.filter(|_| same == Some(true)) {
         check.state = "chargé, puis disparu";
-        let days = some_of(&ranges(gone.iter().filter_map(|date| date.parse().ok())), 5);
-        let message = format!("n'a plus aucune ligne de dates que {} y a apportées ({days})", check.file);
         findings.push(
-            Finding::attention(Code::TablesEmpty, main, message)
+            finding
                 .action("relancez `update-temp-tables`, qui les recharge, puis la migration ; ou `restore-critical`"),
         );
     }
