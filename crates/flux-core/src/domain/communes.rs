@@ -21,12 +21,10 @@ static BEARERS: LazyLock<HashMap<String, Vec<&str>>> = LazyLock::new(|| {
     bearers
 });
 
-/// Names by code, today's first.
-static NAMES: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
-    let mut names: HashMap<&str, Vec<&str>> = HashMap::new();
-    for (code, name) in named() {
-        names.entry(code).or_default().push(name);
-    }
+/// Codes with their names, sorted by code, today's name first.
+static NAMES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    let mut names: Vec<_> = named().collect();
+    names.sort_by_key(|(code, _)| *code);
     names
 });
 
@@ -113,9 +111,10 @@ pub(crate) fn is_borne_in(key: &str, departement: &str) -> bool {
     bearers(key).iter().any(|code| reference::departement_of_insee(code) == departement)
 }
 
-/// The names that a code bears and bore; none for an unknown code.
-pub(crate) fn names_of(code: &str) -> &'static [&'static str] {
-    NAMES.get(code).map_or(&[], Vec::as_slice)
+/// The names that a code bears and bore, today's first; none for an unknown code.
+pub(crate) fn names_of(code: &str) -> impl Iterator<Item = &'static str> {
+    let from = NAMES.partition_point(|(other, _)| *other < code);
+    NAMES[from..].iter().take_while(move |(other, _)| *other == code).map(|(_, name)| *name)
 }
 
 /// Whether the commune of that code went into another one.
@@ -173,7 +172,7 @@ mod tests {
     /// By hand, from the two files.
     #[test]
     fn a_code_keeps_its_former_names_and_a_commune_that_is_gone_is_one_of_its_own() {
-        assert_eq!(names_of("15141"), ["Neussargues-Moissac", "Neussargues en Pinatelle"]);
+        assert!(names_of("15141").eq(["Neussargues-Moissac", "Neussargues en Pinatelle"]));
         assert_eq!(bearers(&key("Mourjou")), ["15136"]);
         assert!(is_gone("15136") && !is_gone("15141") && !is_gone("15014") && !is_gone("99999"));
         let mourjou = gone().find(|commune| commune.code_insee == "15136").unwrap();

@@ -196,8 +196,12 @@ impl Resolver {
     /// A commune answers to the names that its code bears and bore, whatever name is stored.
     fn insert_names_of_code(&mut self, row: u32) {
         let code = self.rows[row as usize].insee.clone();
-        for name in code.as_deref().map(communes::names_of).unwrap_or_default() {
-            add(&mut self.folded, communes::key(name), row);
+        for name in code.iter().flat_map(|code| communes::names_of(code)) {
+            let name = normalise(self.dim, name);
+            // Most are stored under the name of their code.
+            if self.exact.get(name.as_str()).is_none_or(|hits| !hits.rows().contains(&row)) {
+                add(&mut self.folded, communes::key(&name), row);
+            }
         }
     }
 
@@ -381,10 +385,10 @@ impl Resolver {
         let rank = |row: &u32| {
             let row = &self.rows[*row as usize];
             let stored = normalise(self.dim, &row.name);
-            let names = row.insee.as_deref().map(communes::names_of).unwrap_or_default();
+            let mut names = row.insee.iter().flat_map(|code| communes::names_of(code));
             let step = if stored == name {
                 0
-            } else if stored == long || names.iter().any(|other| normalise(self.dim, other) == long) {
+            } else if stored == long || names.any(|other| normalise(self.dim, other) == long) {
                 1
             } else {
                 2
