@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flux_core::report::Code;
+use flux_report::Code;
 use flux_test::{Tool, repository};
 use support::recipe::{commands, page};
 

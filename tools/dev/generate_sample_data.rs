@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use chrono::NaiveDate;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::report::{self, Page, Report, Table, Verdict, number, plural};
+use flux_report::{Page, Report, Table, Verdict, number, plural};
 use flux_sample::{DateStyle, Encoding, Format, Layout, Order, Plan, Planned, Separator, ZoneStyle};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -186,7 +186,7 @@ impl Report for Outcome {
                 "{}, {}, {} ; détail dans {}",
                 plural(totals.files, "fichier", "fichiers"),
                 plural(totals.lines, "ligne", "lignes"),
-                report::bytes(totals.bytes),
+                flux_report::bytes(totals.bytes),
                 self.manifest
             ),
         );
@@ -209,7 +209,7 @@ impl Outcome {
             }
         }
         for (name, [lines, stored, volume, bytes]) in groups {
-            table.row([name.to_owned(), number(lines), number(stored), number(volume), report::bytes(bytes)]);
+            table.row([name.to_owned(), number(lines), number(stored), number(volume), flux_report::bytes(bytes)]);
         }
         table
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::health::{self, StatusOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-status",

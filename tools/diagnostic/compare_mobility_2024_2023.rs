@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use flux_cli::{Context, Former, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::figures::{self, CompareOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "compare-mobility-2024-2023",

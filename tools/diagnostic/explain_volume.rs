@@ -12,7 +12,7 @@ use flux_core::explain::{self, Asked, Which};
 use flux_core::figures::indicators::DEFINITIONS;
 use flux_core::figures::period::Asked as Period;
 use flux_core::figures::scope::Question;
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "explain-volume",

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::health::{self, HistoryOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "historique",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::health::{self, TableKind, TableOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "tables-info",

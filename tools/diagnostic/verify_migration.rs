@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use flux_cli::{Context, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::migrate::VerifyOptions;
-use flux_core::report::Report;
 use flux_core::upkeep::{self, ArchivedOptions};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "verify-migration",

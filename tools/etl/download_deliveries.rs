@@ -7,7 +7,7 @@ use flux_cli::{Context, Tool, WriterArgs};
 use flux_client::orange::Orange;
 use flux_core::download::{self, Choice, DownloadOptions, Mode};
 use flux_core::error::Result;
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "download-deliveries",

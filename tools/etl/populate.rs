@@ -6,7 +6,7 @@ use flux_cli::{Context, LoadArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
 use flux_core::load::raw::{self, EtlOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::load;
-use flux_core::report::Report;
+use flux_report::Report;
 
 use flux_import::import_args::ImportArgs;
 

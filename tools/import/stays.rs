@@ -3,7 +3,7 @@
 use flux_cli::Context;
 use flux_core::error::Result;
 use flux_core::figures;
-use flux_core::report::Report;
+use flux_report::Report;
 
 use crate::import_args::ImportArgs;
 

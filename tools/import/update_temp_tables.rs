@@ -7,7 +7,7 @@ use flux_cli::{Context, Former, LoadArgs, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::inspect;
 use flux_core::load::{self, ImportOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "update-temp-tables",

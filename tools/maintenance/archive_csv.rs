@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::report::Report;
 use flux_core::upkeep::{self, ArchiveOptions};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "archive-csv",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::backup::{self, BackupOptions, Kind};
 use flux_core::error::Result;
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "backup-critical",

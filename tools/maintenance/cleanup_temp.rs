@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
 use flux_core::migrate::{self, CleanupOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-temp",

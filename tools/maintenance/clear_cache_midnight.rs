@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::report::Report;
 use flux_core::upkeep::{self, ClearOptions};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "clear-cache-midnight",

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use flux_cli::{Context, DestroyerArgs, Tool};
 use flux_core::domain::catalogue::Dim;
 use flux_core::error::{Error, Result};
-use flux_core::report::Report;
 use flux_core::setup::{self, MergeOptions, Which};
 use flux_core::zones::Rule;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "merge-dimension",

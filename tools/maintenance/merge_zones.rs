@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, DestroyerArgs, Tool};
 use flux_core::error::{Error, Result};
-use flux_core::report::Report;
 use flux_core::zones::{self, MergeOptions, Rule};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "merge-zones",

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::report::Report;
 use flux_core::upkeep::{self, SecurityOptions};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "security-cleanup-check",

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use flux_cli::{Context, DestroyerArgs, SpaceArgs, Tool};
 use flux_core::error::Result;
 use flux_core::migrate::UndoOptions;
-use flux_core::report::Report;
 use flux_core::upkeep::{self, WithdrawOptions};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "withdraw-provisional",

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::report::Report;
 use flux_core::setup::{self, Keep, PartitionOptions, Preset, SchemaTask, SetupOptions};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "ensure-schema",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
 use flux_core::migrate::{self, UndoOptions};
-use flux_core::report::Report;
+use flux_report::Report;
 
 use flux_migration::migration_args::MigrationArgs;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use flux_cli::{Context, Tool};
 use flux_core::error::Result;
-use flux_core::report::Report;
 use flux_portal::Options;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "serve-portal",

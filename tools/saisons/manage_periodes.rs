@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use clap::ValueEnum;
 use flux_cli::{Context, Tool, WriterArgs};
 use flux_core::error::{Error, Result};
-use flux_core::report::Report;
 use flux_core::saisons::{self, PeriodeAction as Action};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "manage-periodes",

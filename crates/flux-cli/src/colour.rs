@@ -4,7 +4,7 @@
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
-use flux_core::report::Verdict;
+use flux_report::Verdict;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {

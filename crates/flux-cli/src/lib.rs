@@ -27,9 +27,9 @@ use flux_core::domain::reference;
 use flux_core::error::Result;
 use flux_core::load::{LoadMethod, MaxRejects, OnConflict};
 use flux_core::progress::Progress;
-use flux_core::report::Report;
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::signals;
+use flux_report::Report;
 
 use colour::Colour;
 

@@ -11,7 +11,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use flux_core::error::{Error, Result};
 use flux_core::files;
 use flux_core::progress::Progress;
-use flux_core::report::{message, one_line, plural};
+use flux_report::{message, one_line, plural};
 
 struct Both {
     stderr: env_logger::Logger,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use flux_core::error::{Error, Result};
-use flux_core::report::{self, Code, Page, Report, Verdict};
+use flux_report::{Code, Page, Report, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -37,7 +37,7 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
         let verdict = report.verdict();
         logging::report(|| {
             let mut page = Page::for_log();
-            report::show(&subject, &report, &mut page);
+            flux_report::show(&subject, &report, &mut page);
             page.text()
         });
         let text = if output.json {
@@ -47,7 +47,7 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
         } else {
             let page = Page::for_stdout();
             let mut page = if output.verbose > 0 { page.exhaustive() } else { page };
-            report::show(&subject, &report, &mut page);
+            flux_report::show(&subject, &report, &mut page);
             if output.color.wanted() { colour::paint(&page.text()) } else { page.text() }
         };
         Ok((text, verdict.code()))
@@ -74,8 +74,8 @@ pub(crate) fn fail(name: &str, error: &Error) -> u8 {
 
 /// The two lines of every complaint. Where stderr is gone too, only the exit code is left.
 pub fn complain(name: &str, message: &str, hint: Option<&str>) {
-    let hint = hint.map(|hint| format!("{}\n", report::message(&format!("  → {hint}")))).unwrap_or_default();
-    let message = report::message(&format!("{name} : {message}"));
+    let hint = hint.map(|hint| format!("{}\n", flux_report::message(&format!("  → {hint}")))).unwrap_or_default();
+    let message = flux_report::message(&format!("{name} : {message}"));
     let _ = write!(io::stderr().lock(), "{message}\n{hint}");
 }
 
@@ -94,7 +94,7 @@ struct FailureText<'a> {
 
 /// The JSON document of a run that failed.
 pub(crate) fn failure(tool: &Tool, error: &Error, hint: Option<&str>, seconds: f64) -> String {
-    let failure = Failure { error: FailureText { code: Code::of(error), message: error.to_string(), hint } };
+    let failure = Failure { error: FailureText { code: Code::from(error), message: error.to_string(), hint } };
     let content = serde_json::to_value(failure).unwrap_or_default();
     document_of(tool.name, Verdict::Error, error.code(), seconds, content)
 }

@@ -1,6 +1,6 @@
 //! The JSON Schema of a tool's document, from the type of its report.
 
-use flux_core::report::{Report, Verdict};
+use flux_report::{Report, Verdict};
 use schemars::generate::SchemaSettings;
 use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema};

@@ -3,7 +3,7 @@
 use flux_core::accounts::{ACTIVE, PASSWORD, ROLE, is_active, is_admin};
 use flux_core::db::{Database, Session};
 use flux_core::error::Result;
-use flux_core::report::{Code, Finding, plural};
+use flux_report::{Code, Finding, plural};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -13,9 +13,9 @@ use crate::http::{Answer, Client, ClientOptions, Exchange};
 use crate::{Call, clear_token, judge, overall};
 use flux_core::db::Database;
 use flux_core::error::Result;
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, bytes, plural, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
+use flux_report::{Code, Finding, Page, Report, Table, Verdict, bytes, plural, worst};
 
 /// An address that no portal has: what it answers tells a page for everything from an open door.
 const NOWHERE: &str = "flux-controle-adresse-inexistante";

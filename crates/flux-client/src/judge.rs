@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::endpoints::{Endpoint, Field, Kind, Shape};
 use crate::http::{Answer, Client, Exchange};
 use flux_core::files::is_heavy_json;
-use flux_core::report::{Code, Finding, bytes, plural};
+use flux_report::{Code, Finding, bytes, plural};
 
 /// Characters of the portal's own text that a message quotes.
 const EXCERPT: usize = 160;

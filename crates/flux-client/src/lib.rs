@@ -18,9 +18,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use flux_core::error::{Error, Result};
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
+use flux_report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural, worst};
 
 use endpoints::{Access, Endpoint};
 use http::{Client, ClientOptions, Exchange};

@@ -16,8 +16,8 @@ use flux_core::domain::names::fold;
 use flux_core::error::Result;
 use flux_core::figures::mobility::{self, Asked, Commune, Mobility};
 use flux_core::figures::period::{self, Period};
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 use flux_core::settings::Settings;
+use flux_report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 
 /// Differences listed one by one.
 const LISTED: usize = 20;

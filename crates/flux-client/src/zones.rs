@@ -14,10 +14,10 @@ use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
 use flux_core::figures::mobility::{self, Asked};
 use flux_core::figures::period;
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, number, worst};
 use flux_core::settings::Settings;
 use flux_core::signals;
 use flux_core::zones::{self, MappingReport};
+use flux_report::{Code, Finding, Page, Report, Table, Verdict, number, worst};
 
 /// Communes asked for and compared: the most that the portal gives.
 const LIMIT: u32 = 500;

@@ -13,6 +13,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::report::Code;
+
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -625,6 +627,46 @@ fn io_hint(error: &std::io::Error) -> Option<&'static str> {
 fn quoted_name(message: &str) -> Option<String> {
     let name = message.split('\'').nth(1)?;
     Some(name.rsplit('.').next().unwrap_or(name).to_owned())
+}
+
+/// The code of an error: in the `error` object of a document, or of the finding that an error became.
+impl From<&Error> for Code {
+    fn from(error: &Error) -> Self {
+        if let Some(limit) = error.host_limit() {
+            return match limit {
+                HostLimit::Connections => Code::ConnectionsExhausted,
+                HostLimit::Hour => Code::QuotaExhausted,
+                HostLimit::Expired => Code::PasswordExpired,
+                HostLimit::Locked => Code::AccountLocked,
+                HostLimit::Binlog => Code::BinlogStatement,
+                HostLimit::Authentication => Code::AuthUnsupported,
+                HostLimit::Unproved => Code::ServerUnproved,
+            };
+        }
+        match error {
+            Error::Usage(_) => Code::Usage,
+            Error::Config { .. } => Code::Config,
+            Error::Connect { .. } => Code::Connect,
+            Error::Sql { .. } => Code::Sql,
+            Error::TableBusy { .. } => Code::TableBusy,
+            Error::MissingTable { .. } => Code::TableMissing,
+            Error::MissingColumn { .. } | Error::WrongKey { .. } => Code::SchemaIncomplete,
+            Error::SchemaVersion { .. } => Code::SchemaVersion,
+            Error::EmptyDimension { .. } => Code::DimensionEmpty,
+            Error::NotAdopted { .. } => Code::NotAdopted,
+            Error::UnsafeEngine { .. } => Code::EngineUnsafe,
+            Error::Locked { .. } => Code::Locked,
+            Error::LockLost { .. } => Code::LockLost,
+            Error::Io { .. } => Code::Io,
+            Error::Remote { answered: false, .. } => Code::PortalUnreachable,
+            Error::Remote { .. } => Code::PortalRefused,
+            Error::BadFile(_) => Code::FileUnusable,
+            Error::FileChanged => Code::FileChanged,
+            Error::TooManyRejects { .. } => Code::TooManyRejects,
+            Error::Invariant(_) => Code::Invariant,
+            Error::Interrupted => Code::Interrupted,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The shared library of the Flux Vision tools. Each module owns one noun; imports only go down this list, which
 //! `tests/house/architecture.rs` enforces.
 //!
-//! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`report`], [`progress`]
+//! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`progress`]
 //! 2. [`domain`], `csv`, [`files`]
 //! 3. [`db`], `schema`, [`ledger`], `dims`, [`accounts`]
 //! 4. [`load`], [`saisons`], [`extract`], [`download`], [`migrate`], [`figures`]
@@ -28,7 +28,6 @@ pub mod ledger;
 pub mod load;
 pub mod migrate;
 pub mod progress;
-pub mod report;
 pub mod saisons;
 mod schema;
 pub mod settings;
@@ -36,3 +35,5 @@ pub mod setup;
 pub mod signals;
 pub mod upkeep;
 pub mod zones;
+
+use flux_report as report;

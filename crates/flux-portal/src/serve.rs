@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use flux_core::db::Database;
 use flux_core::error::{Error, Result};
-use flux_core::report::{Page, Report, Verdict, number};
 use flux_core::settings::Settings;
 use flux_core::signals;
+use flux_report::{Page, Report, Verdict, number};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::net::TcpListener;

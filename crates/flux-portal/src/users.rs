@@ -4,7 +4,7 @@ use flux_core::accounts::{Account, Accounts};
 use flux_core::db::{Database, Session};
 use flux_core::error::{Error, Result};
 use flux_core::ledger::sessions;
-use flux_core::report::{Code, Finding, Page, Report, Table, Verdict, plural, verdict};
+use flux_report::{Code, Finding, Page, Report, Table, Verdict, plural, verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -35,8 +35,8 @@ pub use plan::Plan;
 use axis::Axis;
 use flux_core::domain::catalogue::{self, DATASETS, Dataset};
 use flux_core::error::{Error, Result};
-use flux_core::report::plural;
 use flux_core::signals;
+use flux_report::plural;
 use rows::Rows;
 
 /// One file to write.

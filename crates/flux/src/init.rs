@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use flux_cli::{Context, Tool};
 use flux_core::domain::reference::Departement;
 use flux_core::error::{Error, Result};
-use flux_core::report::{Done, Page, Report, Verdict};
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::setup::{self, EnvValues, HomeOptions, HomeReport};
+use flux_report::{Done, Page, Report, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use flux_cli::Category;
 use flux_core::error::Result;
-use flux_core::report::Verdict;
+use flux_report::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -18,8 +18,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use flux_cli::{Call, Category, Tool};
 use flux_core::error::{Error, Result};
 use flux_core::health;
-use flux_core::report::{Code, Page, Report, plural};
 use flux_core::settings::Settings;
+use flux_report::{Code, Page, Report, plural};
 
 use pages::ShellArg;
 use tools::{CATEGORIES, Link};

@@ -172,7 +172,7 @@ fn sweep_old(dir: &Path, database: &str, options: &BackupOptions, now: &str, rep
     for found in old.into_iter().filter(|found| found.path != report.path) {
         match remove(&found.path) {
             Ok(()) => report.removed.push(found.name),
-            Err(error) => report.findings.push(Finding::attention(Code::of(&error), found.name, error.to_string())),
+            Err(error) => report.findings.push(Finding::attention(Code::from(&error), found.name, error.to_string())),
         }
     }
     Ok(())

@@ -175,7 +175,7 @@ fn verify_all(path: &Path, report: &mut RestoreReport) -> Result<()> {
 fn damaged(place: &str, error: Error) -> Result<Finding> {
     match error {
         Error::Interrupted => Err(error),
-        error => Ok(Finding::attention(Code::of(&error), place, error.to_string())
+        error => Ok(Finding::attention(Code::from(&error), place, error.to_string())
             .action("gardez une autre sauvegarde, celle-ci est abîmée")),
     }
 }

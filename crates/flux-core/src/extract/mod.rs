@@ -149,7 +149,7 @@ pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progres
             }
             Err(error) => {
                 log::info!("{} : {error}", archive.display());
-                report.code = Some(Code::of(&error));
+                report.code = Some(Code::from(&error));
                 report.error = Some(error.to_string());
             }
         }

@@ -63,7 +63,7 @@ pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> 
 }
 
 fn of_error(place: &str, error: &Error) -> Finding {
-    error.hint().into_iter().fold(Finding::error(Code::of(error), place, error.to_string()), Finding::action)
+    error.hint().into_iter().fold(Finding::error(Code::from(error), place, error.to_string()), Finding::action)
 }
 
 /// Which environment and which database everything else is about.

@@ -54,7 +54,7 @@ pub fn prerequisites(
     let database = match database {
         Ok(database) => database,
         Err(error) => {
-            let finding = Finding::error(Code::of(&error), "base", error.to_string());
+            let finding = Finding::error(Code::from(&error), "base", error.to_string());
             report.findings.push(match error.hint() {
                 Some(hint) => finding.action(hint),
                 None => finding,
@@ -102,7 +102,7 @@ fn tables(session: &mut Session, space: Space, report: &mut PrerequisitesReport)
             (Some(_), Err(error)) if spec.name.starts_with("fact_") || found.is_none() => {
                 report
                     .findings
-                    .push(Finding::error(Code::of(&error), spec.name.as_str(), error.to_string()).action(action));
+                    .push(Finding::error(Code::from(&error), spec.name.as_str(), error.to_string()).action(action));
             }
             (Some(change), _) => {
                 let what = change.what.replace("ajout : ", "il manque : ");
@@ -141,7 +141,7 @@ fn dimensions(session: &mut Session, report: &mut PrerequisitesReport) -> Result
                     .action("lancez `ensure-schema --seed`"),
             ),
             Err(Error::MissingTable { .. }) => {}
-            Err(error) => report.findings.push(Finding::error(Code::of(&error), spec.table, error.to_string())),
+            Err(error) => report.findings.push(Finding::error(Code::from(&error), spec.table, error.to_string())),
         }
     }
     Ok(())

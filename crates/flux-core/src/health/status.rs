@@ -99,7 +99,7 @@ pub fn status(
         crate::signals::check()?;
         let file = pair.dataset.weekly_file.unwrap_or_default();
         if let Err(error) = pair.require(space, &existing) {
-            let mut finding = Finding::error(Code::of(&error), pair.temp.clone(), error.to_string());
+            let mut finding = Finding::error(Code::from(&error), pair.temp.clone(), error.to_string());
             finding.action = error.hint();
             findings.push(finding);
             continue;
@@ -254,7 +254,7 @@ fn deliveries(settings: &Settings, findings: &mut Vec<Finding>) -> Result<Option
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(_) if !folder.exists() => Ok(Some(Delivery::new())),
         Err(error) => {
-            let finding = Finding::attention(Code::of(&error), "livraisons", error.to_string());
+            let finding = Finding::attention(Code::from(&error), "livraisons", error.to_string());
             findings.push(finding.action("donnez le droit de lecture à l'utilisateur qui lance les outils"));
             Ok(None)
         }

@@ -186,7 +186,7 @@ impl FileReport {
     pub(crate) fn fail(&mut self, error: &Error) {
         log::info!("{} : {error}", self.file);
         self.status = Status::Failed;
-        self.code = Some(Code::of(error));
+        self.code = Some(Code::from(error));
         self.error = Some(error.to_string());
         self.hint = error.hint();
         self.counts.stored = 0;

@@ -122,7 +122,7 @@ impl MigratedTable {
         log::info!("{} : {error}", pair.main);
         Self {
             status: Status::Failed,
-            code: Some(Code::of(error)),
+            code: Some(Code::from(error)),
             error: Some(error.to_string()),
             hint: error.hint(),
             ..Self::done(pair, Taken::default())

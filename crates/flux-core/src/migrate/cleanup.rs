@@ -109,7 +109,7 @@ pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Rep
             Err(error) => {
                 log::info!("{} : {error}", pair.temp);
                 tables.push(CleanedTable {
-                    code: Some(Code::of(&error)),
+                    code: Some(Code::from(&error)),
                     error: Some(error.to_string()),
                     hint: error.hint(),
                     ..CleanedTable::new(pair, &Comparison::default(), Status::Failed, 0)

@@ -99,7 +99,7 @@ pub fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Repor
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => VerifiedTable {
-                code: Some(Code::of(&error)),
+                code: Some(Code::from(&error)),
                 error: Some(error.to_string()),
                 hint: error.hint(),
                 ..blank(&pair)

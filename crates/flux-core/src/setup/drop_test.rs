@@ -59,7 +59,7 @@ pub(crate) fn drop_test(database: &Database, dry_run: bool) -> Result<impl Repor
                 Ok(()) => dropped.dropped = true,
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
-                    let finding = Finding::error(Code::of(&error), dropped.table.clone(), error.to_string());
+                    let finding = Finding::error(Code::from(&error), dropped.table.clone(), error.to_string());
                     report.findings.push(error.hint().into_iter().fold(finding, Finding::action));
                 }
             }

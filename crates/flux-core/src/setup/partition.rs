@@ -128,7 +128,7 @@ pub(super) fn partition(
                 Err(error) => {
                     table.state = State::Failed;
                     let hint = error.hint();
-                    let code = Some(Code::of(&error));
+                    let code = Some(Code::from(&error));
                     report.findings.push(Finding::failed(code, &table.table, &error.to_string(), hint.as_deref()));
                 }
             }

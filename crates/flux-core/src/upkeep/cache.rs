@@ -218,7 +218,7 @@ impl<'a> Sweep<'a> {
 
     fn cannot(&mut self, path: &Path, error: &Error) {
         self.findings.push(
-            Finding::attention(Code::of(error), path.display().to_string(), error.to_string())
+            Finding::attention(Code::from(error), path.display().to_string(), error.to_string())
                 .action("vérifiez les droits de l'utilisateur qui lance l'outil"),
         );
     }

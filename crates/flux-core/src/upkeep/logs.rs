@@ -88,7 +88,7 @@ pub fn rotate_logs(root: &Path, options: &RotateOptions) -> Result<impl Report +
         match opened {
             Ok(Some(dir)) => Rotation { fence: &fence, dir: &dir, options, report: &mut report }.run()?,
             Ok(None) => {}
-            Err(error) => report.findings.push(Finding::attention(Code::of(&error), folder, error.to_string())),
+            Err(error) => report.findings.push(Finding::attention(Code::from(&error), folder, error.to_string())),
         }
     }
     Ok(report)
@@ -119,7 +119,7 @@ impl Rotation<'_> {
             Err(error) => {
                 let error = Error::io("lecture de", self.dir.path())(error);
                 let place = self.dir.path().display().to_string();
-                self.report.findings.push(Finding::attention(Code::of(&error), place, error.to_string()));
+                self.report.findings.push(Finding::attention(Code::from(&error), place, error.to_string()));
                 return Ok(());
             }
         };
@@ -136,7 +136,7 @@ impl Rotation<'_> {
                 Err(error) => {
                     let error = Error::io("lecture de", self.dir.path().join(&name))(error);
                     self.report.findings.push(Finding::attention(
-                        Code::of(&error),
+                        Code::from(&error),
                         self.show(&name),
                         error.to_string(),
                     ));
@@ -182,7 +182,7 @@ impl Rotation<'_> {
 
     fn record(&mut self, name: &OsStr, done: Result<()>) {
         if let Err(error) = done {
-            let finding = Finding::attention(Code::of(&error), self.show(name), error.to_string());
+            let finding = Finding::attention(Code::from(&error), self.show(name), error.to_string());
             self.report.findings.push(match error.hint() {
                 Some(action) => finding.action(action),
                 None => finding,

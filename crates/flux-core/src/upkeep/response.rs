@@ -126,7 +126,7 @@ pub fn improve_response(
         } else if !options.no_analyze {
             match session.rows::<Row>(&format!("statistiques de {name}"), &format!("ANALYZE TABLE {name}"), ()) {
                 Ok(_) => report.analyzed += 1,
-                Err(error) => report.findings.push(Finding::attention(Code::of(&error), &name, error.to_string())),
+                Err(error) => report.findings.push(Finding::attention(Code::from(&error), &name, error.to_string())),
             }
         }
         bar.finish_and_clear();
@@ -303,7 +303,7 @@ fn act(
         Ok(_) => proposal.created = true,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => {
-            let finding = Finding::error(Code::of(&error), table, error.to_string());
+            let finding = Finding::error(Code::from(&error), table, error.to_string());
             findings.push(match error.hint() {
                 Some(hint) => finding.action(hint),
                 None => finding,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use flux_core::report::look;
+use flux_report::look;
 
 use crate::config::Config;
 

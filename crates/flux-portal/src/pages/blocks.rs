@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use flux_core::figures::meta::Meta;
-use flux_core::report::chart::{Drawing, Legend};
+use flux_report::chart::{Drawing, Legend};
 use maud::{Markup, PreEscaped, html};
 
 use crate::pages::origin::{Origin, disclosure};

@@ -7,7 +7,7 @@ use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Rank};
 use flux_core::figures::scope::Visitors;
 use flux_core::figures::series::Series;
-use flux_core::report::chart::{self, Bar, Column, Day, Drawing, Legend, Part};
+use flux_report::chart::{self, Bar, Column, Day, Drawing, Legend, Part};
 
 use crate::pages::blocks::{Table, change, change_of, legend, unequal};
 use crate::pages::words;

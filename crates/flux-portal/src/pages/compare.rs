@@ -7,7 +7,7 @@ use flux_core::figures::mobility::Commune;
 use flux_core::figures::rankings::Breakdown;
 use flux_core::figures::scope::{Question, Visitors};
 use flux_core::figures::series::Point;
-use flux_core::report::chart::Legend;
+use flux_report::chart::Legend;
 use maud::html;
 
 use crate::api::Context;

@@ -3,7 +3,7 @@
 use flux_core::figures::meta::Meta;
 use flux_core::figures::rankings::Breakdown;
 use flux_core::figures::scope::{Question, Visitors};
-use flux_core::report::chart::Legend;
+use flux_report::chart::Legend;
 
 use crate::api::Context;
 use crate::failure::Failure;

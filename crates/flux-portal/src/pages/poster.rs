@@ -7,7 +7,7 @@ use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::Visitors;
 use flux_core::figures::series::Series;
-use flux_core::report::chart::{Anchor, Drawing, Pen, fitted};
+use flux_report::chart::{Anchor, Drawing, Pen, fitted};
 use maud::{PreEscaped, html};
 
 use crate::api::Context;

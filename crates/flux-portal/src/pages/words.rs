@@ -8,7 +8,7 @@ const THIN: &str = "\u{202f}";
 
 /// `1 234 567`
 pub(super) fn number(value: u64) -> String {
-    flux_core::report::number(value).replace(' ', THIN)
+    flux_report::number(value).replace(' ', THIN)
 }
 
 /// `–` without data.

@@ -255,7 +255,7 @@ pub(crate) fn resolution(
             Ok(resolver) => resolver,
             Err(error @ (Error::EmptyDimension { .. } | Error::MissingTable { .. })) => {
                 findings.push(
-                    Finding::error(Code::of(&error), spec.table, error.to_string())
+                    Finding::error(Code::from(&error), spec.table, error.to_string())
                         .action("lancez `ensure-schema --seed`"),
                 );
                 continue;

@@ -1,7 +1,7 @@
 //! Horizontal bars by name, the year above the one before.
 
-use crate::report::chart::pen::{Anchor, Drawing, Pen, fitted, text_width};
-use crate::report::number;
+use crate::chart::pen::{Anchor, Drawing, Pen, fitted, text_width};
+use crate::number;
 
 /// A name of the ranking with its volumes of both years.
 #[derive(Debug, Clone)]

@@ -1,11 +1,12 @@
-//! Reports: what a tool found or did, typed; rendered here as text, elsewhere as JSON.
+//! Reports: what a tool found or did, typed; rendered here as text, pages and charts, elsewhere as JSON. Knows nothing of what the tools do.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod causes;
 pub mod chart;
 mod code;
 mod done;
 mod finding;
-pub(crate) mod html;
+pub mod html;
 pub mod look;
 mod markup;
 mod numbers;
@@ -17,12 +18,11 @@ use serde::Serialize;
 
 pub use code::Code;
 pub use done::Done;
-pub(crate) use finding::render_findings;
-pub use finding::{Finding, Verdict, verdict, worst};
-pub(crate) use numbers::{bar, duration, local_time, path_text, path_text_if_any, ranges, some_of};
-pub use numbers::{bytes, number, percent, plural};
-pub(crate) use page::is_hidden;
-pub use page::{Page, Table, message, one_line};
+pub use finding::{Finding, Verdict, render_findings, verdict, worst};
+pub use numbers::{
+    bar, bytes, duration, local_time, number, path_text, path_text_if_any, percent, plural, ranges, some_of,
+};
+pub use page::{Page, Table, is_hidden, message, one_line};
 
 /// What a tool returns. Its JSON document and the schema of that derive from the type.
 #[must_use]
@@ -53,8 +53,10 @@ pub fn show(subject: &str, report: &impl Report, page: &mut Page) {
 /// One of two reports, for tools that do one thing or another.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
-pub(crate) enum OneOf<A, B> {
+pub enum OneOf<A, B> {
+    /// What the tool does as a rule.
     This(A),
+    /// The other.
     That(B),
 }
 

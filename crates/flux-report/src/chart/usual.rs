@@ -1,12 +1,12 @@
 //! Volumes by day against what is usual.
 
-use crate::report::chart::daily::step;
-use crate::report::chart::pen::{Anchor, Drawing, Pen, text_width};
-use crate::report::number;
+use crate::chart::daily::step;
+use crate::chart::pen::{Anchor, Drawing, Pen, text_width};
+use crate::number;
 
 /// A day: its name, its volume, and the usual low and high where they are known.
 #[derive(Debug, Clone)]
-pub(crate) struct UsualDay {
+pub struct UsualDay {
     /// Its date.
     pub day: String,
     /// `None` without data.
@@ -17,14 +17,14 @@ pub(crate) struct UsualDay {
 
 impl UsualDay {
     /// Whether the volume is not usual.
-    pub(crate) fn stands_out(&self) -> bool {
+    pub fn stands_out(&self) -> bool {
         let out = |(volume, (low, high)): (u64, (f64, f64))| (volume as f64) < low || volume as f64 > high;
         self.volume.zip(self.band).is_some_and(out)
     }
 }
 
 /// A dot per day over the band; those outside are triangles.
-pub(crate) fn usual(title: &str, days: &[UsualDay]) -> Drawing {
+pub fn usual(title: &str, days: &[UsualDay]) -> Drawing {
     let (width, height, top, bottom) = (380.0, 210.0, 30.0, 22.0);
     let foot = height - bottom;
     let tall = |day: &UsualDay| day.band.map_or(0.0, |(_, high)| high).max(day.volume.unwrap_or(0) as f64);

@@ -3,8 +3,6 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::error::{Error, HostLimit};
-
 /// A list of codes: variant, its name in JSON (kebab case), what it means to an operator.
 macro_rules! codes {
     ($($variant:ident = $name:literal : $meaning:literal),+ $(,)?) => {
@@ -18,12 +16,12 @@ macro_rules! codes {
             pub const ALL: &[(Code, &str, &str)] = &[$((Code::$variant, $name, $meaning)),+];
 
             /// Its name in JSON.
-            pub(crate) fn name(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self { $(Code::$variant => $name),+ }
             }
 
             /// What it means to an operator.
-            pub(crate) fn meaning(self) -> &'static str {
+            pub fn meaning(self) -> &'static str {
                 match self { $(Code::$variant => $meaning),+ }
             }
         }
@@ -168,46 +166,6 @@ codes! {
     TooManyRejects = "too-many-rejects": "trop de lignes rejetées, rien n'a été chargé",
     Invariant = "invariant": "un contrôle interne n'est pas satisfait, rien n'a été enregistré",
     Interrupted = "interrupted": "l'exécution a été interrompue à la demande",
-}
-
-impl Code {
-    /// The code of an error: in the `error` object of a document, or of the finding that an error became.
-    pub fn of(error: &Error) -> Self {
-        if let Some(limit) = error.host_limit() {
-            return match limit {
-                HostLimit::Connections => Code::ConnectionsExhausted,
-                HostLimit::Hour => Code::QuotaExhausted,
-                HostLimit::Expired => Code::PasswordExpired,
-                HostLimit::Locked => Code::AccountLocked,
-                HostLimit::Binlog => Code::BinlogStatement,
-                HostLimit::Authentication => Code::AuthUnsupported,
-                HostLimit::Unproved => Code::ServerUnproved,
-            };
-        }
-        match error {
-            Error::Usage(_) => Code::Usage,
-            Error::Config { .. } => Code::Config,
-            Error::Connect { .. } => Code::Connect,
-            Error::Sql { .. } => Code::Sql,
-            Error::TableBusy { .. } => Code::TableBusy,
-            Error::MissingTable { .. } => Code::TableMissing,
-            Error::MissingColumn { .. } | Error::WrongKey { .. } => Code::SchemaIncomplete,
-            Error::SchemaVersion { .. } => Code::SchemaVersion,
-            Error::EmptyDimension { .. } => Code::DimensionEmpty,
-            Error::NotAdopted { .. } => Code::NotAdopted,
-            Error::UnsafeEngine { .. } => Code::EngineUnsafe,
-            Error::Locked { .. } => Code::Locked,
-            Error::LockLost { .. } => Code::LockLost,
-            Error::Io { .. } => Code::Io,
-            Error::Remote { answered: false, .. } => Code::PortalUnreachable,
-            Error::Remote { .. } => Code::PortalRefused,
-            Error::BadFile(_) => Code::FileUnusable,
-            Error::FileChanged => Code::FileChanged,
-            Error::TooManyRejects { .. } => Code::TooManyRejects,
-            Error::Invariant(_) => Code::Invariant,
-            Error::Interrupted => Code::Interrupted,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Columns: a spread of two series, a few years; and one bar in parts.
 
-use crate::report::chart::pen::{Anchor, Drawing, Pen, text_width};
-use crate::report::chart::ranking::value;
+use crate::chart::pen::{Anchor, Drawing, Pen, text_width};
+use crate::chart::ranking::value;
 
 /// A class of a spread, in percent of each series.
 #[derive(Debug, Clone)]

@@ -55,12 +55,12 @@ pub struct Finding {
     /// Which kind, for programs.
     pub code: Code,
     /// Where: table, file, line, name.
-    pub(crate) place: String,
+    pub place: String,
     /// What is wrong, in French, without the place.
     pub message: String,
     /// What to do; a command where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) action: Option<String>,
+    pub action: Option<String>,
 }
 
 impl Finding {
@@ -75,7 +75,7 @@ impl Finding {
     }
 
     /// The failure of one thing among several, told beside the others.
-    pub(crate) fn failed(code: Option<Code>, place: impl Into<String>, error: &str, hint: Option<&str>) -> Self {
+    pub fn failed(code: Option<Code>, place: impl Into<String>, error: &str, hint: Option<&str>) -> Self {
         let failed = Self::error(code.unwrap_or(Code::Invariant), place, error);
         hint.into_iter().fold(failed, Finding::action)
     }
@@ -99,7 +99,7 @@ pub fn verdict(findings: &[Finding]) -> Verdict {
 }
 
 /// Findings, or that there are none.
-pub(crate) fn render_findings(page: &mut Page, findings: &[Finding], nothing: &str) {
+pub fn render_findings(page: &mut Page, findings: &[Finding], nothing: &str) {
     page.gap();
     for finding in findings {
         page.finding(finding);

@@ -20,14 +20,16 @@ ul { padding-left: 1.1rem; margin: .3rem 0; } li { margin: .3rem 0; overflow-wra
 
 /// Whose page it is, and of which day.
 #[derive(Debug, Clone)]
-pub(crate) struct Edition<'a> {
-    pub(crate) observatory: &'a str,
-    pub(crate) date: NaiveDate,
+pub struct Edition<'a> {
+    /// Name of the observatory.
+    pub observatory: &'a str,
+    /// The day.
+    pub date: NaiveDate,
 }
 
 /// A page under construction.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub struct Document {
     title: String,
     head: String,
     body: String,
@@ -35,15 +37,19 @@ pub(crate) struct Document {
 }
 
 /// Rows under titles; titles that begin with `>` stand over numbers.
-pub(crate) struct Grid<'a> {
-    pub(crate) caption: &'a str,
-    pub(crate) titles: &'a [&'a str],
-    pub(crate) rows: &'a [Vec<String>],
+#[derive(Debug)]
+pub struct Grid<'a> {
+    /// What the rows are.
+    pub caption: &'a str,
+    /// One for each cell of a row.
+    pub titles: &'a [&'a str],
+    /// Their cells.
+    pub rows: &'a [Vec<String>],
 }
 
 impl Document {
     /// A page with a title and a line under it.
-    pub(crate) fn new(title: &str, subtitle: &str, edition: &Edition<'_>) -> Self {
+    pub fn new(title: &str, subtitle: &str, edition: &Edition<'_>) -> Self {
         let day = edition.date;
         let head = format!(
             "<header><p><strong>{}</strong></p><p>Édité le <time datetime=\"{day}\">{day}</time></p></header>",
@@ -53,12 +59,13 @@ impl Document {
         Self { title: title.to_owned(), head, body, charts: 0 }
     }
 
-    pub(crate) fn heading(&mut self, text: &str) {
+    /// A heading.
+    pub fn heading(&mut self, text: &str) {
         let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
     }
 
     /// A line with its sign.
-    pub(crate) fn verdict(&mut self, verdict: Verdict, text: &str) {
+    pub fn verdict(&mut self, verdict: Verdict, text: &str) {
         let _ = writeln!(
             self.body,
             "<p class=\"apropos\" data-verdict=\"{}\"><strong>{} {}</strong></p>",
@@ -68,12 +75,13 @@ impl Document {
         );
     }
 
-    pub(crate) fn text(&mut self, text: &str) {
+    /// A paragraph.
+    pub fn text(&mut self, text: &str) {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
     }
 
     /// Findings by cause, the worst first; what to do is said once for those that have it in common.
-    pub(crate) fn findings(&mut self, findings: &[Finding]) {
+    pub fn findings(&mut self, findings: &[Finding]) {
         let mut causes = by_cause(findings);
         causes.sort_by_key(|cause| (std::cmp::Reverse(cause.severity), cause.code));
         for cause in causes {
@@ -103,7 +111,7 @@ impl Document {
     }
 
     /// A table; the first cell of a row is its name.
-    pub(crate) fn table(&mut self, grid: &Grid<'_>) {
+    pub fn table(&mut self, grid: &Grid<'_>) {
         let class = |title: &str| if title.starts_with('>') { " class=\"n\"" } else { "" };
         let caption = escape(grid.caption);
         let _ = write!(
@@ -127,7 +135,7 @@ impl Document {
     }
 
     /// A chart, and its values for whoever wants to read them.
-    pub(crate) fn chart(&mut self, drawing: &Drawing, values: &Grid<'_>) {
+    pub fn chart(&mut self, drawing: &Drawing, values: &Grid<'_>) {
         self.charts += 1;
         let _ = writeln!(self.body, "<div class=\"figure\">{}</div>", drawing.inline(&format!("g{}", self.charts)));
         let _ = write!(
@@ -139,7 +147,8 @@ impl Document {
         self.body.push_str("</details>\n");
     }
 
-    pub(crate) fn finish(self) -> String {
+    /// The page as a file.
+    pub fn finish(self) -> String {
         format!(
             "<!DOCTYPE html>\n<html lang=\"fr\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
@@ -160,8 +169,8 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Code;
-    use crate::report::chart::{Bar, Legend, ranking};
+    use crate::Code;
+    use crate::chart::{Bar, Legend, ranking};
 
     fn page() -> Document {
         let date = NaiveDate::from_ymd_opt(2025, 7, 14).unwrap();

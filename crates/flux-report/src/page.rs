@@ -11,7 +11,7 @@ use super::{Done, Finding, Verdict, causes};
 
 /// Whether a character shows nothing of itself and changes what is around it: control characters, breaks of a line, marks that take no room or
 /// turn the direction of writing.
-pub(crate) fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -84,7 +84,7 @@ impl Page {
     }
 
     /// With a given width.
-    pub(crate) fn new(width: usize) -> Self {
+    pub fn new(width: usize) -> Self {
         Self {
             subject: String::new(),
             head: String::new(),
@@ -184,7 +184,7 @@ impl Page {
     }
 
     /// A line that stays as it is, for programs.
-    pub(crate) fn verbatim(&mut self, line: impl AsRef<str>) {
+    pub fn verbatim(&mut self, line: impl AsRef<str>) {
         self.settle();
         self.text.push_str(&plain(line.as_ref()));
         self.text.push('\n');
@@ -225,20 +225,20 @@ impl Page {
     }
 
     /// What was found about the line above, by cause.
-    pub(crate) fn findings_below(&mut self, findings: &[Finding]) {
+    pub fn findings_below(&mut self, findings: &[Finding]) {
         for cause in causes::by_cause(findings) {
             cause.lines(self.examples, self.places()).iter().for_each(|line| self.line(format!("    {line}")));
         }
     }
 
     /// How to go on from the plan of a tool that destroys, `before` being what is worth doing first.
-    pub(crate) fn confirm(&mut self, before: Option<&str>) {
+    pub fn confirm(&mut self, before: Option<&str>) {
         let first = before.map_or_else(String::new, |before| format!("{before}, puis "));
         self.action(&format!("{first}relancez avec --yes"));
     }
 
     /// What to do next.
-    pub(crate) fn action(&mut self, action: &str) {
+    pub fn action(&mut self, action: &str) {
         if self.concluding {
             let mut head = std::mem::take(&mut self.head);
             self.write(&mut head, &format!("  → {action}"));
@@ -422,7 +422,7 @@ fn glued(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::number;
+    use crate::number;
 
     #[test]
     fn a_table_keeps_to_the_width() {

@@ -2,9 +2,9 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::report::chart::pen::{Anchor, Drawing, Pen, text_width};
-use crate::report::chart::ranking::Legend;
-use crate::report::{number, plural};
+use crate::chart::pen::{Anchor, Drawing, Pen, text_width};
+use crate::chart::ranking::Legend;
+use crate::{number, plural};
 
 /// Both years' volumes of one day of the year.
 #[derive(Debug, Clone)]

@@ -11,11 +11,11 @@ mod ranking;
 mod usual;
 
 pub use bars::{Column, Part, columns, history, split};
-pub(crate) use coverage::{Held, coverage};
+pub use coverage::{Held, coverage};
 pub use daily::{Day, daily};
 pub use pen::{Anchor, Drawing, Pen, fitted};
 pub use ranking::{Bar, Legend, ranking};
-pub(crate) use usual::{UsualDay, usual};
+pub use usual::{UsualDay, usual};
 
 /// Rules for a page that holds charts. It must give values to the variables, which [`LIGHT`] and [`DARK`] do.
 pub const STYLE: &str = "\

@@ -21,33 +21,33 @@ impl Done {
     pub(super) const SIMULATION: &str = "Simulation : rien n'est écrit, voici ce qui serait fait.";
 
     /// What a run with or without `dry_run` tells.
-    pub(crate) fn unless(dry_run: bool) -> Self {
+    pub fn unless(dry_run: bool) -> Self {
         if dry_run { Done::Would } else { Done::Really }
     }
 
     /// Whether something was written.
-    pub(crate) fn really(self) -> bool {
+    pub fn really(self) -> bool {
         self == Done::Really
     }
 
     /// One of two wordings.
-    pub(crate) fn say<T>(self, done: T, would: T) -> T {
+    pub fn say<T>(self, done: T, would: T) -> T {
         if self.really() { done } else { would }
     }
 
     /// `enregistrées` or `seraient enregistrées`: a participle after a noun or a number, in its singular and its plural.
-    pub(crate) fn verb(self, count: u64, [one, many]: [&str; 2]) -> String {
+    pub fn verb(self, count: u64, [one, many]: [&str; 2]) -> String {
         let (auxiliary, participle) = if count < 2 { ("serait", one) } else { ("seraient", many) };
         self.say(participle.to_owned(), format!("{auxiliary} {participle}"))
     }
 
     /// `3 lignes enregistrées` or `3 lignes seraient enregistrées`.
-    pub(crate) fn count(self, count: u64, noun: [&str; 2], participle: [&str; 2]) -> String {
+    pub fn count(self, count: u64, noun: [&str; 2], participle: [&str; 2]) -> String {
         format!("{} {} {}", number(count), noun[usize::from(count >= 2)], self.verb(count, participle))
     }
 
     /// `3 enregistrées` or `3 seraient enregistrées`, further on in a list.
-    pub(crate) fn more(self, count: u64, participle: [&str; 2]) -> String {
+    pub fn more(self, count: u64, participle: [&str; 2]) -> String {
         format!("{} {}", number(count), self.verb(count, participle))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::markup::escape;
+use crate::markup::escape;
 
 /// Stands in a drawing for what makes its ids its own; no text can hold it.
 const OWN: char = '\u{1}';

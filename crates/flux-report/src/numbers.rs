@@ -27,7 +27,7 @@ pub fn plural(count: u64, one: &str, many: &str) -> String {
 }
 
 /// An instant of the history, `2025-08-04 06:12:03` in UTC, as the clock of this machine shows it (`TZ`); any other text as it is.
-pub(crate) fn local_time(utc: &str) -> String {
+pub fn local_time(utc: &str) -> String {
     let parsed = chrono::NaiveDateTime::parse_from_str(utc.get(..19).unwrap_or(utc), "%Y-%m-%d %H:%M:%S");
     parsed.map_or_else(
         |_| utc.to_owned(),
@@ -36,7 +36,7 @@ pub(crate) fn local_time(utc: &str) -> String {
 }
 
 /// Seconds as `0,3 s`, `12 s`, `3 min 05 s`.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{s:.1} s").replace('.', ","),
         s if s < 120.0 => format!("{s:.0} s"),
@@ -45,12 +45,12 @@ pub(crate) fn duration(seconds: f64) -> String {
 }
 
 /// A path in a JSON document: a name that is no text is shown with U+FFFD, where serde would give the whole document up.
-pub(crate) fn path_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn path_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
 /// [`path_text`] of a path that may be none.
-pub(crate) fn path_text_if_any<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn path_text_if_any<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {
         Some(path) => path_text(path, serializer),
         None => serializer.serialize_none(),
@@ -70,7 +70,7 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// A bar of at most `width` blocks, an eighth of a block being the smallest step.
-pub(crate) fn bar(value: f64, most: f64, width: usize) -> String {
+pub fn bar(value: f64, most: f64, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     if most <= 0.0 || value <= 0.0 {
         return String::new();
@@ -90,14 +90,14 @@ pub fn percent(part: f64, whole: f64) -> String {
 }
 
 /// The first `most` of `items`, and how many more there are.
-pub(crate) fn some_of(items: &[String], most: usize) -> String {
+pub fn some_of(items: &[String], most: usize) -> String {
     let more = items.len().saturating_sub(most);
     let list = items.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
     if more == 0 { list } else { format!("{list} … et {more} de plus") }
 }
 
 /// Days as ranges: `2025-07-07 → 2025-07-09, 2025-07-12`.
-pub(crate) fn ranges(days: impl IntoIterator<Item = chrono::NaiveDate>) -> Vec<String> {
+pub fn ranges(days: impl IntoIterator<Item = chrono::NaiveDate>) -> Vec<String> {
     let mut spans: Vec<(chrono::NaiveDate, chrono::NaiveDate)> = Vec::new();
     for day in days {
         match spans.last_mut() {

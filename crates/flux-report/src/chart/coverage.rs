@@ -1,11 +1,11 @@
 //! What is there, name by name and day by day.
 
-use crate::report::chart::pen::{Anchor, Drawing, Pen, fitted};
-use crate::report::plural;
+use crate::chart::pen::{Anchor, Drawing, Pen, fitted};
+use crate::plural;
 
 /// How many of the expected parts a day holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub enum Held {
     /// Every table that has data at all.
     All,
     /// Some of them.
@@ -30,7 +30,7 @@ fn cell(pen: &mut Pen, at: (f64, f64), size: (f64, f64), held: Held) {
 }
 
 /// A row per name, a column per day.
-pub(crate) fn coverage(title: &str, days: &[String], rows: &[(String, Vec<Held>)]) -> Drawing {
+pub fn coverage(title: &str, days: &[String], rows: &[(String, Vec<Held>)]) -> Drawing {
     let column = ((WIDTH - LEFT) / days.len().max(1) as f64).min(24.0);
     let mut pen = Pen::new();
     for (x, held, text) in [(0.0, Held::All, "tout"), (62.0, Held::Some, "une partie"), (158.0, Held::None, "rien")] {

@@ -111,7 +111,7 @@ impl Cause<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Page;
+    use crate::Page;
 
     fn vanished(count: usize) -> Vec<Finding> {
         let zone =
