@@ -16,6 +16,7 @@ const LAYERS: &[&str] = &[
     "csv",
     "files",
     "db",
+    "task",
     "schema",
     "ledger",
     "dims",

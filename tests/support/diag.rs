@@ -21,15 +21,15 @@ pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
 
 /// The same in a database that is there.
 pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
-    let specs: Vec<_> = setup::tables(Preset::All, Space::Production).into_iter().filter(|s| wanted(&s.name)).collect();
-    for spec in &specs {
-        db.exec(&spec.create());
+    let tables: Vec<_> = setup::definitions(Preset::All, Space::Production).filter(|(name, _)| wanted(name)).collect();
+    for (_, sql) in &tables {
+        db.exec(sql);
     }
-    if specs.iter().any(|spec| spec.name == "flux_schema_version") {
+    if tables.iter().any(|(name, _)| name == "flux_schema_version") {
         db.exec("INSERT INTO flux_schema_version (version) VALUES (3)");
     }
     for (table, sql) in NAMES {
-        if specs.iter().any(|spec| spec.name == *table) {
+        if tables.iter().any(|(name, _)| name == table) {
             db.exec(sql);
         }
     }
@@ -38,8 +38,8 @@ pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
 /// The test tables as well.
 pub fn add_test_tables(db: &TestDb) {
     for preset in [Preset::Facts, Preset::Sejours, Preset::Lieu] {
-        for spec in setup::tables(preset, Space::Test).iter().filter(|spec| spec.name.starts_with("fact_")) {
-            db.exec(&spec.create());
+        for (_, sql) in setup::definitions(preset, Space::Test).filter(|(name, _)| name.starts_with("fact_")) {
+            db.exec(&sql);
         }
     }
 }

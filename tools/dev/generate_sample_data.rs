@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_report::{Page, Report, Table, Verdict, number, plural};
 use flux_sample::{DateStyle, Encoding, Format, Layout, Order, Plan, Planned, Separator, ZoneStyle};
 use schemars::JsonSchema;
@@ -36,9 +37,7 @@ sans FICHIER, ceux des lignes touchent tous les fichiers, 3 lignes chacun (zones
                   dossier, fichier-absent
 
 Codes de sortie : 0 écrit, 1 échec (des fichiers seraient perdus, disque plein), 2 mauvais usage.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -128,21 +127,23 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<Outcome> {
-    let home = &context.settings.home;
-    let dir = args.output.clone().unwrap_or_else(|| if args.raw { home.extracted() } else { home.deliveries() });
-    let plan = args.plan();
-    let bar = context.progress.count("fichiers", 0);
-    let mut delivery = flux_sample::generate_with(&plan, &dir, |_, left| {
-        bar.set_length(bar.position() + 1 + left as u64);
-        bar.inc(1);
-    })?;
-    bar.finish_and_clear();
-    let manifest = dir.join(flux_sample::MANIFEST).display().to_string();
-    // The manifest holds them; on a terminal or in a pipe they would bury the rest.
-    delivery.files.iter_mut().for_each(|file| file.dates.clear());
-    delivery.earlier.clear();
-    Ok(Outcome { output: dir.display().to_string(), manifest, delivery })
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let home = &context.settings.home;
+        let dir = self.output.clone().unwrap_or_else(|| if self.raw { home.extracted() } else { home.deliveries() });
+        let plan = self.plan();
+        let bar = context.progress.count("fichiers", 0);
+        let mut delivery = flux_sample::generate_with(&plan, &dir, |_, left| {
+            bar.set_length(bar.position() + 1 + left as u64);
+            bar.inc(1);
+        })?;
+        bar.finish_and_clear();
+        let manifest = dir.join(flux_sample::MANIFEST).display().to_string();
+        // The manifest holds them; on a terminal or in a pipe they would bury the rest.
+        delivery.files.iter_mut().for_each(|file| file.dates.clear());
+        delivery.earlier.clear();
+        Ok(Outcome { output: dir.display().to_string(), manifest, delivery })
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::health;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::health::ServerCheck;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "simple-test",
@@ -14,9 +12,7 @@ pub(crate) const TOOL: Tool = Tool {
 Lit : les variables et les droits sur le serveur. N'écrit rien.
 Coût : quelques millisecondes. Peut être relancé à volonté.
 Codes de sortie : 0 tout va bien, 1 connexion impossible, 3 un réglage est à vérifier.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ServerCheck>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +22,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
-    health::server(&context.settings, &context.database()?)
+impl From<Args> for ServerCheck {
+    fn from(_: Args) -> Self {
+        Self
+    }
 }

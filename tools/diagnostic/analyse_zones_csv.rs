@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::inspect;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::inspect::ZonesCsvOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "analyse-zones-csv",
@@ -18,9 +16,7 @@ Un nom mène à une zone par les mêmes étapes qu'à l'import : majuscules, éq
 repliés, caractères abîmés. Un nom inconnu ou ambigu est montré avec les plus proches et sa première ligne.
 Coût : une lecture de chaque fichier, mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 chaque nom mène à une zone, 1 le dossier n'existe pas, 2 mauvais usage, 3 à regarder.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ZonesCsvOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -40,7 +36,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let folder = args.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
-    inspect::zones_csv(&folder, context.optional_database(args.no_db), args.by_file, &context.progress)
+impl From<Args> for ZonesCsvOptions {
+    fn from(args: Args) -> Self {
+        Self { data_dir: args.data_dir, no_db: args.no_db, by_file: args.by_file }
+    }
 }

@@ -3,11 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::ValueEnum;
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, CacheAction, CacheOptions};
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::upkeep::{CacheAction, CacheOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cache-admin",
@@ -23,23 +20,14 @@ rien hors de ces dossiers n'est atteint. --category prend aussi les catégories 
 portail (infographie_pays, tdb_filters). Le portail refait un cache supprimé à la prochaine demande. N'a pas
 besoin de la base. Coût : un parcours des dossiers. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage (catégorie inconnue), 3 à regarder (fichier abîmé, droits).",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, CacheOptions>()
 };
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ActionArg {
-    Stats,
-    Cleanup,
-    Purge,
-}
 
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Que faire
-    #[arg(value_name = "ACTION", default_value = "stats")]
-    action: ActionArg,
+    #[arg(value_name = "ACTION", default_value = "stats", value_parser = flux_cli::choice::<CacheAction>(["stats", "cleanup", "purge"]))]
+    action: CacheAction,
     /// Seulement cette catégorie et celles qu'elle contient
     #[arg(long, value_name = "NOM")]
     category: Option<String>,
@@ -57,18 +45,14 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let action = match args.action {
-        ActionArg::Stats => CacheAction::Stats,
-        ActionArg::Cleanup => CacheAction::Cleanup,
-        ActionArg::Purge => CacheAction::Purge,
-    };
-    let options = CacheOptions {
-        action,
-        category: args.category,
-        max_age: args.max_age,
-        lifetimes: args.lifetime,
-        dry_run: args.writer.dry_run,
-    };
-    upkeep::administer_cache(context.settings.home.root(), &options)
+impl From<Args> for CacheOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            action: args.action,
+            category: args.category,
+            max_age: args.max_age,
+            lifetimes: args.lifetime,
+            dry_run: args.writer.dry_run,
+        }
+    }
 }

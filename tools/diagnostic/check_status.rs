@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_cli::{Context, SpaceArgs, Tool};
-use flux_core::error::Result;
-use flux_core::health::{self, StatusOptions};
-use flux_report::Report;
+use flux_cli::{SpaceArgs, Tool};
+use flux_core::health::StatusOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-status",
@@ -17,9 +15,7 @@ temporaires et principales. N'écrit rien. Avec --max-age, dit aussi les fichier
 Coût : une lecture des CSV à la vitesse du disque et une comparaison par index. Peut être relancé à volonté.
 Codes de sortie : 0 rien à signaler, 1 base inaccessible, 3 à regarder (table absente, import en échec,
 lignes rejetées ou contradictoires, livraison plus ancienne que --max-age).",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, StatusOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +31,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = StatusOptions { space: args.space.space(), max_age: args.max_age };
-    health::status(&context.settings, &context.database()?, options, &context.progress)
+impl From<Args> for StatusOptions {
+    fn from(args: Args) -> Self {
+        Self { space: args.space.space(), max_age: args.max_age }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, SpaceArgs, Tool};
-use flux_core::error::Result;
-use flux_core::zones::{self, CheckOptions};
-use flux_report::Report;
+use flux_cli::{SpaceArgs, Tool};
+use flux_core::zones::CheckOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-zones",
@@ -17,9 +15,7 @@ donnée, année absente pour une zone alors que d'autres l'ont, zone de la réf�
 mène à rien (avec les noms proches). Chaque constat nomme la commande qui le corrige.
 Coût : un parcours d'index par table, quelques secondes pour 10 millions de lignes. Relançable à volonté.
 Codes de sortie : 0 rien à signaler, 1 échec, 2 mauvais usage, 3 à regarder.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, CheckOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +34,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = CheckOptions { space: args.space.space(), csv: !args.no_csv, details: args.details };
-    zones::check(&context.database()?, &context.settings.home, options, &context.progress)
+impl From<Args> for CheckOptions {
+    fn from(args: Args) -> Self {
+        Self { space: args.space.space(), csv: !args.no_csv, details: args.details }
+    }
 }

@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, CacheAction, CacheOptions};
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::upkeep::{CacheAction, CacheOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-old-cache",
@@ -17,9 +15,7 @@ api/infographie/cache/, api/infographie/cache_infographie/ et cache_test/ les .j
 (et leurs .gz) plus vieux que --max-age. --lifetime donne une autre durée à une catégorie. Les liens symboliques ne sont ni suivis ni supprimés. N'a pas besoin de la base.
 Coût : un parcours du dossier. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 3 un fichier n'a pas pu être supprimé.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, CacheOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,13 +34,14 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = CacheOptions {
-        action: CacheAction::Cleanup,
-        category: None,
-        max_age: Some(args.max_age),
-        lifetimes: args.lifetime,
-        dry_run: args.writer.dry_run,
-    };
-    upkeep::administer_cache(context.settings.home.root(), &options)
+impl From<Args> for CacheOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            action: CacheAction::Cleanup,
+            category: None,
+            max_age: Some(args.max_age),
+            lifetimes: args.lifetime,
+            dry_run: args.writer.dry_run,
+        }
+    }
 }

@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chrono::NaiveDate;
-use flux_cli::{Context, Former, SpaceArgs, Tool};
-use flux_core::error::Result;
-use flux_core::figures::{self, CompareOptions};
-use flux_report::Report;
+use chrono::{Datelike, NaiveDate};
+use flux_cli::{Former, SpaceArgs, Tool};
+use flux_core::figures::CompareOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "compare-mobility-2024-2023",
@@ -25,9 +23,7 @@ Coût : un parcours d'index sur les jours comparés. Peut être relancé à volo
 Codes de sortie : 0 comparé, 1 échec, 2 mauvais usage (zone, période inconnues), 3 comparaison à prendre avec
 précaution.",
     formerly: &[Former { name: "analyze_mobility_trends", arguments: &[] }],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, CompareOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -70,22 +66,21 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    use chrono::Datelike;
-    let days = args.from.zip(args.to);
-    let options = CompareOptions {
-        // Days that are given say their year themselves.
-        year: days.map_or(args.year, |(from, _)| from.year()),
-        reference: args.reference,
-        period: args.period,
-        days,
-        zone: context.zone(args.zone),
-        category: args.category,
-        limit: args.limit as usize,
-        csv: args.csv,
-        html: args.html,
-        observatory: context.settings.observatory(),
-        space: args.space.space(),
-    };
-    figures::compare(&context.database()?, &options)
+impl From<Args> for CompareOptions {
+    fn from(args: Args) -> Self {
+        let days = args.from.zip(args.to);
+        Self {
+            // Days that are given say their year themselves.
+            year: days.map_or(args.year, |(from, _)| from.year()),
+            reference: args.reference,
+            period: args.period,
+            days,
+            zone: args.zone,
+            category: args.category,
+            limit: args.limit as usize,
+            csv: args.csv,
+            html: args.html,
+            space: args.space.space(),
+        }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Former, SpaceArgs, Tool};
-use flux_core::error::Result;
-use flux_core::health;
-use flux_report::Report;
+use flux_cli::{Former, SpaceArgs, Tool};
+use flux_core::health::Prerequisites;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "diagnostic-migration",
@@ -18,9 +16,7 @@ Une base injoignable est un constat parmi d'autres : les dossiers sont contrôl�
 Coût : moins d'une seconde. Peut être relancé à volonté.
 Codes de sortie : 0 tout est en place, 1 échec, 2 mauvais usage, 3 à corriger.",
     formerly: &[Former { name: "diagnostic_chemins_migration", arguments: &[] }],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Prerequisites>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +29,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    health::prerequisites(&context.settings, context.database(), args.space.space())
+impl From<Args> for Prerequisites {
+    fn from(args: Args) -> Self {
+        Self { space: args.space.space() }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, SpaceArgs, Tool};
-use flux_core::error::Result;
-use flux_core::figures::{self, CauseOptions};
-use flux_report::Report;
+use flux_cli::{SpaceArgs, Tool};
+use flux_core::figures::CauseOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "diagnostic-mobility",
@@ -17,9 +15,7 @@ présent à la place (années, zones, catégories) et la commande qui corrige ; 
 la table temporaire.
 Coût : un parcours d'index de la table, quelques secondes pour 10 millions de lignes. Relançable à volonté.
 Codes de sortie : 0 la requête a des résultats, 1 échec, 2 mauvais usage, 3 cause trouvée.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, CauseOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -44,13 +40,9 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = CauseOptions {
-        year: args.year,
-        period: args.period,
-        zone: context.zone(args.zone),
-        category: args.category,
-        space: args.space.space(),
-    };
-    figures::explain(&context.database()?, &options)
+impl From<Args> for CauseOptions {
+    fn from(args: Args) -> Self {
+        let Args { year, period, zone, category, space } = args;
+        Self { year, period, zone, category, space: space.space() }
+    }
 }

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Former, Tool};
-use flux_core::error::Result;
-use flux_core::inspect;
-use flux_report::Report;
+use flux_cli::{Former, Tool};
+use flux_core::inspect::DeliveryOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "etat-csv-complet",
@@ -20,9 +18,7 @@ qui ne couvre pas les mêmes jours que les autres.
 Coût : une lecture de chaque fichier, mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 tout est là, 1 le dossier n'existe pas, 2 mauvais usage, 3 à regarder.",
     formerly: &[Former { name: "verifier_csv_manquants", arguments: &[] }],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, DeliveryOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +35,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let folder = args.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
-    inspect::delivery(&folder, context.optional_database(args.no_db), &context.progress)
+impl From<Args> for DeliveryOptions {
+    fn from(args: Args) -> Self {
+        Self { data_dir: args.data_dir, no_db: args.no_db }
+    }
 }

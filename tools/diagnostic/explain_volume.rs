@@ -5,14 +5,13 @@ use std::process::ExitCode;
 
 use chrono::NaiveDate;
 use clap::builder::PossibleValuesParser;
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 use flux_core::domain::catalogue::Dim;
 use flux_core::error::{Error, Result};
-use flux_core::explain::{self, Asked, Which};
+use flux_core::explain::{Asked, Which};
 use flux_core::figures::indicators::DEFINITIONS;
 use flux_core::figures::period::Asked as Period;
 use flux_core::figures::scope::Question;
-use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "explain-volume",
@@ -43,9 +42,7 @@ Une archive dont l'historique montre qu'elle ne contient pas la date n'est pas l
 Coût : une lecture de chaque fichier, quel que soit le nombre de lignes expliquées, mémoire constante.
 Codes de sortie : 0 expliqué, 1 échec, 2 mauvais usage (clé incomplète, ligne absente), 3 à regarder : rien ne l'explique,
 une livraison plus récente dit autre chose, une ligne rejetée, un fichier illisible.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Asked>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -114,53 +111,52 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let asked = asked(args)?;
-    explain::explain(&context.settings, &context.database()?, &asked, &context.progress)
-}
+impl TryFrom<Args> for Asked {
+    type Error = Error;
 
-fn asked(args: Args) -> Result<Asked> {
-    if let Some(text) = args.csv_line {
-        let parts = text.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse::<u64>().ok()?)));
-        let Some((file, line)) = parts.filter(|(file, line)| !file.is_empty() && *line > 0) else {
-            return Err(Error::Usage(format!(
-                "--csv-line « {text} » : attendu FICHIER:N, N étant le numéro de la ligne"
-            )));
+    fn try_from(args: Args) -> Result<Self> {
+        if let Some(text) = args.csv_line {
+            let parts = text.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse::<u64>().ok()?)));
+            let Some((file, line)) = parts.filter(|(file, line)| !file.is_empty() && *line > 0) else {
+                return Err(Error::Usage(format!(
+                    "--csv-line « {text} » : attendu FICHIER:N, N étant le numéro de la ligne"
+                )));
+            };
+            return Ok(Asked::Line { file: PathBuf::from(file), line });
+        }
+        let missing = |option: &str| Error::Usage(format!("il manque {option}"));
+        let period = match (args.annee.zip(args.periode), args.debut.zip(args.fin)) {
+            (Some((year, name)), _) => Some(Period::Named { name, year }),
+            (None, Some((debut, fin))) => Some(Period::Days(debut, fin)),
+            // The départements of a region are several rows, of one day as of many.
+            (None, None) => args.date.filter(|_| args.region.is_some()).map(|date| Period::Days(date, date)),
         };
-        return Ok(Asked::Line { file: PathBuf::from(file), line });
+        let names = [
+            (Dim::Categorie, args.categorie),
+            (Dim::Departement, args.departement),
+            (Dim::Pays, args.pays),
+            (Dim::Duree, args.duree),
+            (Dim::Commune, args.commune),
+            (Dim::Epci, args.epci),
+        ];
+        let names = names.into_iter().filter_map(|(dim, name)| Some((dim, name?)));
+        let mut names: Vec<(Dim, String)> =
+            args.provenance.into_iter().map(|name| (Dim::Provenance, name)).chain(names).collect();
+        let Some(period) = period else {
+            names.extend(args.zone.map(|zone| (Dim::Zone, zone)));
+            return Ok(Asked::Figure {
+                table: args.table.ok_or_else(|| missing("--table"))?,
+                date: args.date.ok_or_else(|| missing("--date, ou une période"))?,
+                names,
+            });
+        };
+        let which = match args.indicateur {
+            Some(id) => Which::Indicator(id),
+            None => Which::Table { table: args.table.ok_or_else(|| missing("--table"))?, names, region: args.region },
+        };
+        let zone = args.zone.ok_or_else(|| missing("--zone"))?;
+        Ok(Asked::Sum { which, question: Question { period, compare: None, zone }, limit: args.limit })
     }
-    let missing = |option: &str| Error::Usage(format!("il manque {option}"));
-    let period = match (args.annee.zip(args.periode), args.debut.zip(args.fin)) {
-        (Some((year, name)), _) => Some(Period::Named { name, year }),
-        (None, Some((debut, fin))) => Some(Period::Days(debut, fin)),
-        // The départements of a region are several rows, of one day as of many.
-        (None, None) => args.date.filter(|_| args.region.is_some()).map(|date| Period::Days(date, date)),
-    };
-    let names = [
-        (Dim::Categorie, args.categorie),
-        (Dim::Departement, args.departement),
-        (Dim::Pays, args.pays),
-        (Dim::Duree, args.duree),
-        (Dim::Commune, args.commune),
-        (Dim::Epci, args.epci),
-    ];
-    let names = names.into_iter().filter_map(|(dim, name)| Some((dim, name?)));
-    let mut names: Vec<(Dim, String)> =
-        args.provenance.into_iter().map(|name| (Dim::Provenance, name)).chain(names).collect();
-    let Some(period) = period else {
-        names.extend(args.zone.map(|zone| (Dim::Zone, zone)));
-        return Ok(Asked::Figure {
-            table: args.table.ok_or_else(|| missing("--table"))?,
-            date: args.date.ok_or_else(|| missing("--date, ou une période"))?,
-            names,
-        });
-    };
-    let which = match args.indicateur {
-        Some(id) => Which::Indicator(id),
-        None => Which::Table { table: args.table.ok_or_else(|| missing("--table"))?, names, region: args.region },
-    };
-    let zone = args.zone.ok_or_else(|| missing("--zone"))?;
-    Ok(Asked::Sum { which, question: Question { period, compare: None, zone }, limit: args.limit })
 }
 
 /// Ids of the indicators.

@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::health::{self, HistoryOptions};
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::health::HistoryOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "historique",
@@ -18,9 +16,7 @@ sauvegarde, période, lignes, rejets, lignes retirées. Ce qu'une base préparé
 ne note pas n'y est pas : `ensure-schema` y ajoute ce qui manque.
 Coût : immédiat. Peut être relancé à volonté.
 Codes de sortie : 0 montré, 1 base inaccessible, 3 rien de tel dans l'historique.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, HistoryOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -43,7 +39,9 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let Args { date, table, since, limit } = args;
-    health::history(&context.database()?, &HistoryOptions { date, table, since, limit: limit as usize })
+impl From<Args> for HistoryOptions {
+    fn from(args: Args) -> Self {
+        let Args { date, table, since, limit } = args;
+        Self { date, table, since, limit: limit as usize }
+    }
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use flux_cli::Context;
 use flux_client::http::ClientOptions;
 
 use flux_client::{CheckOptions, Query};
 use flux_core::domain::calendar;
+use flux_core::task::Context;
 
 /// How to reach the portal.
 #[derive(Debug, Clone, Args)]

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::health::{self, TableKind, TableOptions};
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::health::{TableKind, TableOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "tables-info",
@@ -17,9 +15,7 @@ Types : dim (dimensions), fact (faits), temp (temporaires), system (tout le rest
 Signale les tables, colonnes et index du schéma qui manquent.
 Coût : immédiat ; --stats parcourt chaque table. Peut être relancé à volonté.
 Codes de sortie : 0 rien ne manque, 1 échec, 2 mauvais usage, 3 à regarder.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, TableOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +35,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = TableOptions { kinds: args.kinds, structure: args.structure, stats: args.stats };
-    health::tables(&context.database()?, &options)
+impl From<Args> for TableOptions {
+    fn from(args: Args) -> Self {
+        Self { kinds: args.kinds, structure: args.structure, stats: args.stats }
+    }
 }

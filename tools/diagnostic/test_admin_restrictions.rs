@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 
-use flux_client::admin::{self, AdminOptions, AdminReport};
+use flux_client::admin::{self, AdminOptions};
 use flux_client::http::ClientOptions;
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_diagnostic::portal_args::PortalArgs;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "test-admin-restrictions",
@@ -26,9 +28,7 @@ vide ou d'empreinte faible (MD5, SHA-1, SHA-2 rapide, PASSWORD(), bcrypt de coû
 Les comptes sont désignés par leur numéro ; ni mot de passe, ni empreinte, ni jeton n'apparaît. N'écrit rien.
 Coût : une cinquantaine d'appels et une lecture de users. Peut être relancé à volonté.
 Codes de sortie : 0 tout est fermé, 1 le portail ne répond pas du tout, 3 un contrôle n'est pas satisfait.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,9 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<AdminReport> {
-    let client = ClientOptions { session_file: args.session_file, ..args.portal.options() };
-    admin::check(&context.settings, &AdminOptions { client, doors: args.doors })
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let client = ClientOptions { session_file: self.session_file, ..self.portal.options() };
+        admin::check(&context.settings, &AdminOptions { client, doors: self.doors })
+    }
 }

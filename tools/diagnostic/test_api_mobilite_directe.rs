@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 
-use flux_client::mobility::{self, MobilityReport};
+use flux_client::mobility;
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_diagnostic::portal_args::{PortalArgs, QueryArgs};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "test-api-mobilite-directe",
@@ -21,9 +23,7 @@ Lit : PORTAL_BASE_URL, API_TOKEN et PORTAL_CA dans l'environnement ou .env ; la 
 n'envoie qu'un GET ; le jeton n'apparaît jamais.
 Coût : un appel et une somme par index sur deux périodes. Peut être relancé à volonté.
 Codes de sortie : 0 égales, 1 le portail ou la base ne répond pas, 3 un écart ou un contrôle non satisfait.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<MobilityReport> {
-    mobility::check(&context.settings, &context.database()?, &args.query.options(context, args.portal, Vec::new()))
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        mobility::check(&context.settings, &context.database()?, &self.query.options(context, self.portal, Vec::new()))
+    }
 }

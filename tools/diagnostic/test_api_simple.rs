@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 
-use flux_client::PortalReport;
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_diagnostic::portal_args::{PortalArgs, QueryArgs};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "test-api-simple",
@@ -20,9 +21,7 @@ Lit : PORTAL_BASE_URL, API_TOKEN et PORTAL_CA (autorité interne, PEM) dans l'en
 N'écrit rien ; n'envoie que des GET ; le jeton n'apparaît jamais. La base n'est pas utilisée.
 Coût : trois appels. Peut être relancé à volonté.
 Codes de sortie : 0 tout est bon, 1 le portail ne répond pas du tout, 3 un contrôle n'est pas satisfait.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +36,12 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<PortalReport> {
-    flux_client::check(&context.settings, flux_client::SIMPLE, &args.query.options(context, args.portal, Vec::new()))
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        flux_client::check(
+            &context.settings,
+            flux_client::SIMPLE,
+            &self.query.options(context, self.portal, Vec::new()),
+        )
+    }
 }

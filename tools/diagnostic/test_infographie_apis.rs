@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 
-use flux_client::PortalReport;
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_diagnostic::portal_args::{PortalArgs, QueryArgs};
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "test-infographie-apis",
@@ -20,9 +21,7 @@ Lit : PORTAL_BASE_URL, API_TOKEN et PORTAL_CA dans l'environnement ou .env. N'é
 des GET ; le jeton n'apparaît jamais. La base n'est pas utilisée.
 Coût : dix appels, l'un après l'autre. Peut être relancé à volonté.
 Codes de sortie : 0 tout est bon, 1 le portail ne répond pas du tout, 3 un contrôle n'est pas satisfait.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -40,10 +39,13 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<PortalReport> {
-    flux_client::check(
-        &context.settings,
-        &flux_client::infographie(),
-        &args.query.options(context, args.portal, args.only),
-    )
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let only = self.only;
+        flux_client::check(
+            &context.settings,
+            &flux_client::infographie(),
+            &self.query.options(context, self.portal, only),
+        )
+    }
 }

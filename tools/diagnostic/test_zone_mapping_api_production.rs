@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, SpaceArgs, Tool};
-use flux_client::zones::{self, ZoneOptions, ZonesReport};
+use flux_cli::{SpaceArgs, Tool};
+use flux_client::zones::{self, ZoneOptions};
 use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_diagnostic::portal_args::PortalArgs;
+use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "test-zone-mapping-api-production",
@@ -22,9 +24,7 @@ APP_ENV=production pour celle de production.
 Coût : un parcours d'index par table ; avec le portail, un appel par nom et une requête par zone. Peut être
 relancé à volonté.
 Codes de sortie : 0 chaque nom mène à des données, 1 échec (ou portail muet), 2 mauvais usage, 3 à regarder.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -48,13 +48,15 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<ZonesReport> {
-    let options = ZoneOptions {
-        client: args.portal.options(),
-        names: args.zones,
-        year: args.year,
-        period: args.period,
-        test: args.space.space() == Space::Test,
-    };
-    zones::check(&context.settings, &context.database()?, &options)
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let options = ZoneOptions {
+            client: self.portal.options(),
+            names: self.zones,
+            year: self.year,
+            period: self.period,
+            test: self.space.space() == Space::Test,
+        };
+        zones::check(&context.settings, &context.database()?, &options)
+    }
 }

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, SpaceArgs, Tool};
+use flux_cli::{SpaceArgs, Tool};
 use flux_core::error::Result;
-use flux_core::inspect::{self, ValidationOptions};
-use flux_report::Report;
+use flux_core::inspect::ValidationOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "validation-complete-import",
@@ -24,9 +23,7 @@ absolu médian, au moins 5 % de la médiane) viennent du même jour de la semain
 au moins. Avec le seuil par défaut, 5, une semaine ordinaire ne sort pas de la bande ; 3 est sévère.
 Coût : une lecture des CSV et un parcours de chaque table temporaire. Peut être relancé à volonté.
 Codes de sortie : 0 prêt à migrer, 1 échec, 2 mauvais usage, 3 à regarder.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ValidationOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -54,19 +51,17 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let settings = &context.settings;
-    let options = ValidationOptions {
-        folder: args.data_dir.unwrap_or_else(|| settings.home.deliveries()),
-        departement: settings.departement(),
-        space: args.space.space(),
-        max_shrink: args.max_shrink,
-        weeks: args.weeks,
-        threshold: args.threshold,
-        html: args.html,
-        observatory: settings.observatory(),
-    };
-    inspect::validate(&context.database()?, &options, &context.progress)
+impl From<Args> for ValidationOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            data_dir: args.data_dir,
+            space: args.space.space(),
+            max_shrink: args.max_shrink,
+            weeks: args.weeks,
+            threshold: args.threshold,
+            html: args.html,
+        }
+    }
 }
 
 fn parse_threshold(text: &str) -> Result<f64, String> {

@@ -4,11 +4,8 @@ use std::process::ExitCode;
 
 use chrono::NaiveDate;
 
-use flux_cli::{Context, SpaceArgs, Tool};
-use flux_core::error::Result;
+use flux_cli::{SpaceArgs, Tool};
 use flux_core::migrate::VerifyOptions;
-use flux_core::upkeep::{self, ArchivedOptions};
-use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "verify-migration",
@@ -25,9 +22,7 @@ l'import avec les noms d'aujourd'hui : la preuve reste possible après `cleanup-
 Coût : deux lectures par index ; mémoire constante. Peut être relancé à volonté.
 Codes de sortie : 0 prouvé (ou rien à comparer), 1 une table n'a pas pu être lue, 3 des écarts,
 ou quelque chose est laissé de côté.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, VerifyOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -52,8 +47,9 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = VerifyOptions { only: args.only, space: args.space.space(), limit: args.limit };
-    let archived = args.from_archive.then_some(ArchivedOptions { dates: args.date });
-    upkeep::verify_migration(&context.settings, &context.database()?, &options, archived.as_ref())
+impl From<Args> for VerifyOptions {
+    fn from(args: Args) -> Self {
+        let archived = args.from_archive.then_some(args.date);
+        Self { only: args.only, space: args.space.space(), limit: args.limit, archived }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, DestroyerArgs, Former, SpaceArgs, Tool};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, CleanupOptions};
-use flux_report::Report;
+use flux_cli::{DestroyerArgs, Former, SpaceArgs, Tool};
+use flux_core::upkeep::CleanupOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-year",
@@ -21,9 +19,7 @@ Les tables temporaires, les dimensions et les CSV ne sont pas touchés.
 Mémoire constante. Sauvegardez d'abord avec `backup-critical`.
 Codes de sortie : 0 fait (ou plan montré), 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",
     formerly: &[Former { name: "cleanup_2025", arguments: &["--year", "2025"] }],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, CleanupOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,13 +43,14 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = CleanupOptions {
-        year: args.year,
-        only: args.only,
-        batch_size: args.batch_size as usize,
-        space: args.space.space(),
-        dry_run: args.destroyer.dry_run(),
-    };
-    upkeep::cleanup_year(&context.database()?, &options, &context.progress)
+impl From<Args> for CleanupOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            year: args.year,
+            only: args.only,
+            batch_size: args.batch_size as usize,
+            space: args.space.space(),
+            dry_run: args.destroyer.dry_run(),
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Tool, WriterArgs};
 use flux_client::orange::Orange;
 use flux_core::download::{self, Choice, DownloadOptions, Mode};
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
@@ -28,9 +29,7 @@ Un mandataire est pris dans l'environnement (HTTPS_PROXY, ALL_PROXY, NO_PROXY), 
 Mémoire constante. Ne se connecte à aucune base. Ensuite : `extract-only`.
 Codes de sortie : 0 tout ce qui était à prendre est là (ou liste, essai à blanc), 1 échec (liste, identifiants, disque),
 2 mauvais usage, 3 quelque chose n'est pas arrivé en entier, ou a changé chez Orange, 4 un autre téléchargement est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -67,24 +66,26 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let orange = Orange::new(&context.settings, Duration::from_secs(args.timeout))?;
-    let choice = Choice {
-        study: args.study,
-        year: args.year,
-        latest: args.latest.map(|count| count as usize),
-        only: args.only,
-        all_kinds: args.all_kinds,
-    };
-    let mode = match (args.list, args.writer.dry_run) {
-        (true, _) => Mode::List,
-        (_, true) => Mode::DryRun,
-        _ => Mode::Fetch,
-    };
-    download::download(
-        &context.settings,
-        &orange,
-        &DownloadOptions { choice, mode, force: args.force },
-        &context.progress,
-    )
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let orange = Orange::new(&context.settings, Duration::from_secs(self.timeout))?;
+        let choice = Choice {
+            study: self.study,
+            year: self.year,
+            latest: self.latest.map(|count| count as usize),
+            only: self.only,
+            all_kinds: self.all_kinds,
+        };
+        let mode = match (self.list, self.writer.dry_run) {
+            (true, _) => Mode::List,
+            (_, true) => Mode::DryRun,
+            _ => Mode::Fetch,
+        };
+        download::download(
+            &context.settings,
+            &orange,
+            &DownloadOptions { choice, mode, force: self.force },
+            &context.progress,
+        )
+    }
 }

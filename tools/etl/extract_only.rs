@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::extract::{self, ExtractOptions};
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::extract::ExtractOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "extract-only",
@@ -29,9 +27,7 @@ L'empreinte de chaque archive est gardée dans data/data_extracted/.extractions.
 ne l'est pas deux fois, sauf --force. Mémoire constante. Ne se connecte à aucune base.
 Codes de sortie : 0 fait, 1 au moins une archive refusée (les autres sont extraites), 2 mauvais usage,
 3 fait mais à regarder (autres fichiers dans le dossier d'une archive), 4 une autre extraction est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ExtractOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -62,15 +58,16 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = ExtractOptions {
-        sources: args.sources,
-        output: args.output,
-        max_size: args.max_size,
-        max_ratio: args.max_ratio,
-        force: args.force,
-        weekly: args.weekly,
-        dry_run: args.writer.dry_run,
-    };
-    extract::extract(&context.settings, &options, &context.progress)
+impl From<Args> for ExtractOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            sources: args.sources,
+            output: args.output,
+            max_size: args.max_size,
+            max_ratio: args.max_ratio,
+            force: args.force,
+            weekly: args.weekly,
+            dry_run: args.writer.dry_run,
+        }
+    }
 }

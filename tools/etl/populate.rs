@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use flux_cli::{Context, LoadArgs, Tool, WriterArgs};
+use flux_cli::{LoadArgs, Tool, WriterArgs};
 use flux_core::domain::catalogue::Space;
-use flux_core::error::Result;
-use flux_core::load::raw::{self, EtlOptions};
-use flux_report::Report;
+use flux_core::load::raw::EtlOptions;
 
 const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
 
@@ -38,9 +36,7 @@ pub const fn tool(name: &'static str) -> Tool {
         details: DETAILS,
         // Under this name operators know the log.
         log: Some("etl_fluxvision_production"),
-        command: flux_cli::command::<Args>,
-        run: |tool, arguments| flux_cli::run(tool, arguments, run),
-        ..Tool::DEFAULT
+        ..Tool::of::<Args, EtlOptions>()
     }
 }
 
@@ -73,19 +69,20 @@ struct Args {
     writer: WriterArgs,
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = EtlOptions {
-        data_path: args.data_path,
-        only: args.only,
-        batch_size: args.batch_size.map(|rows| rows as usize),
-        strip_accents: args.strip_accents,
-        no_resume: args.no_resume,
-        jobs: args.jobs.map(usize::from),
-        on_conflict: args.load.on_conflict,
-        max_rejects: args.load.max_rejects,
-        load_method: args.load.load_method,
-        space: Space::from_flag(args.test),
-        dry_run: args.writer.dry_run,
-    };
-    raw::run(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+impl From<Args> for EtlOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            data_path: args.data_path,
+            only: args.only,
+            batch_size: args.batch_size.map(|rows| rows as usize),
+            strip_accents: args.strip_accents,
+            no_resume: args.no_resume,
+            jobs: args.jobs.map(usize::from),
+            on_conflict: args.load.on_conflict,
+            max_rejects: args.load.max_rejects,
+            load_method: args.load.load_method,
+            space: Space::from_flag(args.test),
+            dry_run: args.writer.dry_run,
+        }
+    }
 }

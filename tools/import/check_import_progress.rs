@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::health;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::health::ImportProgress;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "check-import-progress",
@@ -22,9 +20,7 @@ qu'à la fin de chaque fichier ; arrêté sans finir, il est dit mort.
 Coût : quelques millisecondes. Peut être relancé à volonté.
 Codes de sortie : 0 en cours, ou dernier import sans rien à signaler, 1 échec, 2 mauvais usage, 3 import mort,
 bloqué, en échec ou à regarder, ou ETL mort.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ImportProgress>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +30,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
-    health::import_progress(&context.database()?, context.settings.home.root())
+impl From<Args> for ImportProgress {
+    fn from(_: Args) -> Self {
+        Self
+    }
 }

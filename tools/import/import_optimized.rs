@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::load;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::load::Measured;
 
 use flux_import::import_args::ImportArgs;
 
@@ -19,9 +17,7 @@ Montre en plus les lignes par seconde et le maximum de mémoire résidente de l'
 `check-import-progress` suit l'avancement depuis un autre terminal. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 au moins un fichier a échoué (les autres sont chargés), 2 mauvais usage, 3 fait mais à
 regarder, 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Measured>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,10 +33,12 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let mut options = args.import.options(&[], true);
-    if let Some(jobs) = args.jobs {
-        options.jobs = usize::from(jobs);
+impl From<Args> for Measured {
+    fn from(args: Args) -> Self {
+        let mut options = args.import.options(&[], true);
+        if let Some(jobs) = args.jobs {
+            options.jobs = usize::from(jobs);
+        }
+        Self(options)
     }
-    load::run_measured(context.tool, &context.settings, &context.database()?, &options, &context.progress)
 }

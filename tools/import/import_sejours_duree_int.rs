@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use flux_cli::Tool;
-use flux_import::stays;
+use flux_core::figures::StaysImport;
+use flux_import::stays::StaysArgs;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "import-sejours-duree-int",
@@ -16,13 +17,21 @@ toutes zones confondues (celle du département contient les autres : ce sont les
 Peut être relancé à volonté : un fichier inchangé n'est pas rechargé (--force pour le recharger).
 Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 3 fait mais à regarder (rejets, conflits,
 fichier absent), 4 une autre exécution est en cours.",
-    command: flux_cli::command::<stays::Args>,
-    run: |tool, arguments| {
-        flux_cli::run(tool, arguments, |args, context| stays::import("duree_sejour_int", args, context))
-    },
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, StaysImport>()
 };
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    #[command(flatten)]
+    stays: StaysArgs,
+}
 
 fn main() -> ExitCode {
     flux_cli::main(&TOOL)
+}
+
+impl From<Args> for StaysImport {
+    fn from(args: Args) -> Self {
+        args.stays.of("duree_sejour_int")
+    }
 }

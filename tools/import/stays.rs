@@ -1,15 +1,12 @@
 //! What the two imports of stays have in common.
 
-use flux_cli::Context;
-use flux_core::error::Result;
-use flux_core::figures;
-use flux_report::Report;
+use flux_core::figures::StaysImport;
 
 use crate::import_args::ImportArgs;
 
 /// Arguments of both.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct StaysArgs {
     /// Charge aussi un fichier inchangé et remplace les dates réduites
     #[arg(long)]
     force: bool,
@@ -17,8 +14,9 @@ pub struct Args {
     import: ImportArgs,
 }
 
-/// Imports the file of this short name, then looks at what its table holds.
-pub fn import(file: &str, args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = args.import.options(&[file], args.force);
-    figures::import_stays(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+impl StaysArgs {
+    /// The import of the file of this short name.
+    pub fn of(self, file: &str) -> StaysImport {
+        StaysImport(self.import.options(&[file], self.force))
+    }
 }

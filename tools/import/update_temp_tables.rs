@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Former, LoadArgs, SpaceArgs, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::inspect;
+use flux_cli::{Former, LoadArgs, SpaceArgs, Tool, WriterArgs};
+use flux_core::error::{Error, Result};
 use flux_core::load::{self, ImportOptions};
-use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "update-temp-tables",
@@ -28,9 +26,7 @@ disparues, période inattendue), 4 une autre exécution est en cours.",
         Former { name: "import_sejours_duree", arguments: &["--only", "duree_sejour"] },
         Former { name: "import_debug", arguments: &["--dry-run", "--verbose"] },
     ],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ImportOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -77,24 +73,27 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let defaults = ImportOptions::default();
-    let options = ImportOptions {
-        data_dir: args.data_dir,
-        year: args.year,
-        skip_large: args.skip_large,
-        only: args.only,
-        force: args.force,
-        on_conflict: args.load.on_conflict,
-        create_missing: load::dimensions_named(&args.create_missing)?,
-        max_rejects: args.load.max_rejects,
-        max_shrink: args.max_shrink,
-        allow_future: args.allow_future,
-        jobs: args.jobs.map_or(defaults.jobs, usize::from),
-        load_method: args.load.load_method,
-        batch_size: args.batch_size as usize,
-        space: args.space.space(),
-        dry_run: args.writer.dry_run,
-    };
-    inspect::import(context.tool, &context.settings, &context.database()?, &options, &context.progress)
+impl TryFrom<Args> for ImportOptions {
+    type Error = Error;
+
+    fn try_from(args: Args) -> Result<Self> {
+        let defaults = Self::default();
+        Ok(Self {
+            data_dir: args.data_dir,
+            year: args.year,
+            skip_large: args.skip_large,
+            only: args.only,
+            force: args.force,
+            on_conflict: args.load.on_conflict,
+            create_missing: load::dimensions_named(&args.create_missing)?,
+            max_rejects: args.load.max_rejects,
+            max_shrink: args.max_shrink,
+            allow_future: args.allow_future,
+            jobs: args.jobs.map_or(defaults.jobs, usize::from),
+            load_method: args.load.load_method,
+            batch_size: args.batch_size as usize,
+            space: args.space.space(),
+            dry_run: args.writer.dry_run,
+        })
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::zones;
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::zones::MissingZones;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "add-missing-zones",
@@ -15,9 +13,7 @@ Lit et écrit : dim_zones_observation. Une zone n'est ajoutée que si aucun de s
 une base ancienne garde ses anciens noms. Rien n'est renommé ni supprimé.
 Coût : quelques millisecondes, une transaction sous le verrou. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage, 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, MissingZones>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +26,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    zones::add(&context.database()?, args.writer.dry_run)
+impl From<Args> for MissingZones {
+    fn from(args: Args) -> Self {
+        Self { dry_run: args.writer.dry_run }
+    }
 }

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, ArchiveOptions};
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::upkeep::ArchiveOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "archive-csv",
@@ -21,9 +19,7 @@ mêmes nombres de lignes et volumes que le fichier. Sinon il reste en place, ave
 Un arrêt à tout moment laisse l'original ou l'archive complète ; la relance reprend. Mémoire constante.
 Codes de sortie : 0 tout est archivé (ou rien à archiver), 1 échec, 3 un fichier est gardé, 4 une autre
 exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ArchiveOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -42,8 +38,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options =
-        ArchiveOptions { data_dir: args.data_dir, accept_rejects: args.accept_rejects, dry_run: args.writer.dry_run };
-    upkeep::archive(&context.settings, &context.database()?, &options)
+impl From<Args> for ArchiveOptions {
+    fn from(args: Args) -> Self {
+        Self { data_dir: args.data_dir, accept_rejects: args.accept_rejects, dry_run: args.writer.dry_run }
+    }
 }

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::backup::{self, BackupOptions, Kind};
-use flux_core::error::Result;
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::backup::{BackupOptions, Kind};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "backup-critical",
@@ -25,9 +23,7 @@ Les fichiers .tsv.gz se relisent aussi par LOAD DATA (CHARACTER SET utf8mb4) ; `
 Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec (rien de changé), 3 fait mais une table attendue manque, 4 une autre
 sauvegarde est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, BackupOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -52,12 +48,13 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let kind = match (args.all, args.dump) {
-        (_, true) => Kind::Dump,
-        (true, false) => Kind::Complet,
-        (false, false) => Kind::Critique,
-    };
-    let options = BackupOptions { kind, dir: args.dir, keep: args.keep, dry_run: args.writer.dry_run };
-    backup::backup(&context.settings, &context.database()?, &options, &context.progress)
+impl From<Args> for BackupOptions {
+    fn from(args: Args) -> Self {
+        let kind = match (args.all, args.dump) {
+            (_, true) => Kind::Dump,
+            (true, false) => Kind::Complet,
+            (false, false) => Kind::Critique,
+        };
+        Self { kind, dir: args.dir, keep: args.keep, dry_run: args.writer.dry_run }
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Former, SpaceArgs, Tool, WriterArgs};
+use flux_cli::{Former, SpaceArgs, Tool, WriterArgs};
 use flux_core::error::Result;
-use flux_core::migrate::{self, CleanupOptions};
-use flux_report::Report;
+use flux_core::migrate::CleanupOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "cleanup-temp",
@@ -23,9 +22,7 @@ Coût : deux lectures par index, puis un DELETE. Peut être relancé à volonté
 Codes de sortie : 0 fait, 1 une table n'a pas pu être lue ou vidée, 3 une table ou des dates sont gardées,
 4 une autre exécution est en cours.",
     formerly: &[Former { name: "cleanup_temp_tables", arguments: &[] }],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, CleanupOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -52,16 +49,17 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = CleanupOptions {
-        only: args.only,
-        force: args.force,
-        keep_withdrawn: args.keep_withdrawn,
-        space: args.space.space(),
-        keep_history: args.keep_history,
-        dry_run: args.writer.dry_run,
-    };
-    migrate::cleanup(&context.database()?, &options)
+impl From<Args> for CleanupOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            only: args.only,
+            force: args.force,
+            keep_withdrawn: args.keep_withdrawn,
+            space: args.space.space(),
+            keep_history: args.keep_history,
+            dry_run: args.writer.dry_run,
+        }
+    }
 }
 
 /// An age of whole days, from one on.

@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, ClearOptions};
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::upkeep::ClearOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "clear-cache-midnight",
@@ -18,9 +16,7 @@ portail réécrit de lui-même (.json, .cache, .ser, .tmp, .etag, compressés ou
 et les autres fichiers restent. Un lien n'est jamais suivi, rien hors du dossier de travail n'est touché.
 N'a pas besoin de la base. Sans effet sur un cache vide. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 3 fait mais un fichier ou un lien n'a pas pu être traité.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ClearOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +35,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = ClearOptions { only: args.category, older_than: args.older_than, dry_run: args.writer.dry_run };
-    upkeep::clear_cache(context.settings.home.root(), &options)
+impl From<Args> for ClearOptions {
+    fn from(args: Args) -> Self {
+        Self { only: args.category, older_than: args.older_than, dry_run: args.writer.dry_run }
+    }
 }

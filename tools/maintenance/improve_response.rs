@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, ResponseOptions};
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::upkeep::ResponseOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "improve-response",
@@ -19,9 +17,7 @@ supprimé). --apply crée les index manquants sans bloquer les lectures ni les �
 Écrit aussi, sauf --no-analyze et --no-cache : les statistiques des tables (ANALYZE), le vidage de cache/.
 Coût : quelques secondes ; la création d'un index lit la table. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 3 un index manque, 4 une autre exécution est en cours (--apply).",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ResponseOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -43,12 +39,9 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = ResponseOptions {
-        apply: args.apply,
-        no_analyze: args.no_analyze,
-        no_cache: args.no_cache,
-        dry_run: args.writer.dry_run,
-    };
-    upkeep::improve_response(context.settings.home.root(), &context.database()?, options, &context.progress)
+impl From<Args> for ResponseOptions {
+    fn from(args: Args) -> Self {
+        let Args { apply, no_analyze, no_cache, writer } = args;
+        Self { apply, no_analyze, no_cache, dry_run: writer.dry_run }
+    }
 }

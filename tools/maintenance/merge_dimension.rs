@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, DestroyerArgs, Tool};
+use flux_cli::{DestroyerArgs, Tool};
 use flux_core::domain::catalogue::Dim;
 use flux_core::error::{Error, Result};
-use flux_core::setup::{self, MergeOptions, Which};
+use flux_core::setup::{MergeOptions, Which};
 use flux_core::zones::Rule;
-use flux_report::Report;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "merge-dimension",
@@ -28,15 +27,13 @@ l'EPCI est celui des lignes définitives les plus récentes de la commune ; --on
 Coût : une lecture de chaque table qui porte la dimension. Peut être relancé : il n'y a alors plus rien à réunir.
 Codes de sortie : 0 réuni ou plan montré, 1 échec (tout annulé), 2 mauvais usage, 3 à décider, 4 autre exécution
 en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, MergeOptions>()
 };
 
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Dimension : zones, provenances, categories, departements, pays, durees, epci, communes
-    #[arg(long, value_name = "DIMENSION", value_parser = setup::dimension)]
+    #[arg(long, value_name = "DIMENSION", value_parser = flux_core::setup::dimension)]
     dim: Dim,
     /// Nom de la ligne qui part
     #[arg(long, value_name = "NOM", conflicts_with = "from_id")]
@@ -54,7 +51,7 @@ struct Args {
     #[arg(long, conflicts_with_all = ["from", "from_id", "into", "into_id"])]
     doubles: bool,
     /// Règle pour les clés qui existent des deux côtés : refuse, sum, target, source
-    #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = str::parse::<Rule>)]
+    #[arg(long, value_name = "RÈGLE", default_value = "refuse", value_parser = flux_cli::word::<Rule>(&["refuse", "sum", "target", "source"]))]
     on_conflict: Rule,
     #[command(flatten)]
     destroyer: DestroyerArgs,
@@ -64,19 +61,22 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let from = args.from_id.map(Which::Id).or(args.from.map(Which::Name));
-    let into = args.into_id.map(Which::Id).or(args.into.map(Which::Name));
-    let pair = match (from, into) {
-        (Some(from), Some(into)) => Some((from, into)),
-        (None, None) => None,
-        _ => {
-            return Err(Error::Usage(
-                "donnez la ligne qui part (--from, --from-id) et celle qui reste (--into, --into-id)".into(),
-            ));
-        }
-    };
-    let dry_run = args.destroyer.dry_run();
-    let options = MergeOptions { dim: args.dim, pair, doubles: args.doubles, rule: args.on_conflict, dry_run };
-    setup::merge(&context.database()?, &options)
+impl TryFrom<Args> for MergeOptions {
+    type Error = Error;
+
+    fn try_from(args: Args) -> Result<Self> {
+        let from = args.from_id.map(Which::Id).or(args.from.map(Which::Name));
+        let into = args.into_id.map(Which::Id).or(args.into.map(Which::Name));
+        let pair = match (from, into) {
+            (Some(from), Some(into)) => Some((from, into)),
+            (None, None) => None,
+            _ => {
+                return Err(Error::Usage(
+                    "donnez la ligne qui part (--from, --from-id) et celle qui reste (--into, --into-id)".into(),
+                ));
+            }
+        };
+        let dry_run = args.destroyer.dry_run();
+        Ok(Self { dim: args.dim, pair, doubles: args.doubles, rule: args.on_conflict, dry_run })
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, DestroyerArgs, Tool};
+use flux_cli::{DestroyerArgs, Tool};
 use flux_core::error::{Error, Result};
-use flux_core::zones::{self, MergeOptions, Rule};
-use flux_report::Report;
+use flux_core::zones::{MergeOptions, Rule};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "merge-zones",
@@ -22,9 +21,7 @@ reste), source (garde celle qui part). Avec sum, une ligne est provisoire si l'u
 Coût : en proportion des lignes de la zone qui part. Peut être relancé : il n'y a alors plus rien à réunir.
 Codes de sortie : 0 réuni ou plan montré, 1 échec (tout annulé), 2 mauvais usage, 3 à décider, 4 autre exécution
 en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, MergeOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -52,16 +49,19 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    if args.into.is_some() && args.from.is_none() && args.from_id.is_none() {
-        return Err(Error::Usage("donnez aussi la zone qui part : --from ou --from-id".into()));
+impl TryFrom<Args> for MergeOptions {
+    type Error = Error;
+
+    fn try_from(args: Args) -> Result<Self> {
+        if args.into.is_some() && args.from.is_none() && args.from_id.is_none() {
+            return Err(Error::Usage("donnez aussi la zone qui part : --from ou --from-id".into()));
+        }
+        Ok(Self {
+            pair: args.from.zip(args.into.clone()),
+            gone: args.from_id.zip(args.into),
+            rule: args.on_conflict,
+            any_pair: args.any_pair,
+            dry_run: args.destroyer.dry_run(),
+        })
     }
-    let options = MergeOptions {
-        pair: args.from.zip(args.into.clone()),
-        gone: args.from_id.zip(args.into),
-        rule: args.on_conflict,
-        any_pair: args.any_pair,
-        dry_run: args.destroyer.dry_run(),
-    };
-    zones::merge(&context.database()?, &options)
 }

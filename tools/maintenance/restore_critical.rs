@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, DestroyerArgs, Tool};
-use flux_core::backup::{self, RestoreAction, RestoreOptions};
-use flux_core::error::Result;
-use flux_report::Report;
+use flux_cli::{DestroyerArgs, Tool};
+use flux_core::backup::{RestoreAction, RestoreOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "restore-critical",
@@ -28,9 +26,7 @@ Coût : un chargement et deux lectures de la sauvegarde, mémoire constante. Peu
 Codes de sortie : 0 fait ou plan montré, 1 échec (rien de changé), 3 sauvegarde abîmée (--verify, --list), déclencheurs
 à recréer, chargements plus récents que la sauvegarde (leurs fichiers sont à recharger), lignes de dimension gardées ou tables
 écrites depuis (--undo), 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, RestoreOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -64,20 +60,15 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let action = match (args.list, args.verify, args.undo, args.drop_old) {
-        (true, ..) => RestoreAction::List,
-        (_, true, ..) => RestoreAction::Verify,
-        (_, _, true, _) => RestoreAction::Undo,
-        (.., true) => RestoreAction::DropOld,
-        _ => RestoreAction::Restore,
-    };
-    let options = RestoreOptions {
-        action,
-        dir: backup::folder(&context.settings, args.dir.as_deref())?,
-        name: args.name,
-        only: args.only,
-        dry_run: args.destroyer.dry_run(),
-    };
-    backup::restore(&options, &|| context.database(), &context.progress)
+impl From<Args> for RestoreOptions {
+    fn from(args: Args) -> Self {
+        let action = match (args.list, args.verify, args.undo, args.drop_old) {
+            (true, ..) => RestoreAction::List,
+            (_, true, ..) => RestoreAction::Verify,
+            (_, _, true, _) => RestoreAction::Undo,
+            (.., true) => RestoreAction::DropOld,
+            _ => RestoreAction::Restore,
+        };
+        Self { action, dir: args.dir, name: args.name, only: args.only, dry_run: args.destroyer.dry_run() }
+    }
 }

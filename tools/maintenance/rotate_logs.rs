@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, RotateOptions};
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::upkeep::RotateOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "rotate-logs",
@@ -19,9 +17,7 @@ supprime qu'après relecture de la copie. Un programme qui écrit pendant ce tem
 Garde les --keep derniers de chaque journal. Les liens ne sont jamais suivis.
 N'a pas besoin de la base. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 3 fait mais un fichier n'a pas pu être traité.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, RotateOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -46,13 +42,14 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = RotateOptions {
-        size: args.size,
-        age: args.older_than,
-        keep: args.keep as usize,
-        force: args.force,
-        dry_run: args.writer.dry_run,
-    };
-    upkeep::rotate_logs(context.settings.home.root(), &options)
+impl From<Args> for RotateOptions {
+    fn from(args: Args) -> Self {
+        Self {
+            size: args.size,
+            age: args.older_than,
+            keep: args.keep as usize,
+            force: args.force,
+            dry_run: args.writer.dry_run,
+        }
+    }
 }

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::upkeep::{self, SecurityOptions};
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::upkeep::SecurityOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "security-cleanup-check",
@@ -22,9 +20,7 @@ explorateurs de base, pages de débogage, copies et exports oubliés ; droits, c
 Un constat examiné et accepté se note dans .flux-security-allow, une ligne « règle chemin », * vaut tout.
 Peut être relancé à volonté.
 Codes de sortie : 0 rien trouvé, 1 échec, 3 des constats à regarder.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, SecurityOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +37,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    upkeep::security(&context.settings, &SecurityOptions { path: args.path, rules: args.rules })
+impl From<Args> for SecurityOptions {
+    fn from(args: Args) -> Self {
+        Self { path: args.path, rules: args.rules }
+    }
 }

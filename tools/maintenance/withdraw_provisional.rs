@@ -3,11 +3,8 @@
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
-use flux_cli::{Context, DestroyerArgs, SpaceArgs, Tool};
-use flux_core::error::Result;
-use flux_core::migrate::UndoOptions;
-use flux_core::upkeep::{self, WithdrawOptions};
-use flux_report::Report;
+use flux_cli::{DestroyerArgs, SpaceArgs, Tool};
+use flux_core::upkeep::WithdrawOptions;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "withdraw-provisional",
@@ -24,9 +21,7 @@ Coût : un comptage par index sur la date, une copie dans l'historique, une supp
 `backup-critical`.
 Codes de sortie : 0 fait (ou plan montré), 1 échec, 2 mauvais usage, 3 des lignes attendent dans une table temporaire,
 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, WithdrawOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -53,14 +48,9 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = WithdrawOptions {
-        only: args.only,
-        from: args.from,
-        to: args.to,
-        space: args.space.space(),
-        dry_run: args.destroyer.dry_run(),
-    };
-    let undo = args.undo.map(|run| UndoOptions { run, yes: !options.dry_run });
-    upkeep::withdraw_or_undo(&context.database()?, &options, undo.as_ref())
+impl From<Args> for WithdrawOptions {
+    fn from(args: Args) -> Self {
+        let Args { from, to, only, undo, space, destroyer } = args;
+        Self { only, from, to, space: space.space(), undo, dry_run: destroyer.dry_run() }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::adoption::{self, AdoptOptions, Marks};
-use flux_core::error::Result;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::adoption::{AdoptOptions, Marks};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "adopt-database",
@@ -25,9 +23,7 @@ marque définitives, keep les laisse ; sans ce choix, l'adoption attend.
 Coût : chaque table de faits est lue une fois par dimension ; une clé ajoutée à une grande table prend des minutes.
 Peut être relancé à volonté.
 Codes de sortie : 0 prête, 1 une étape a échoué (rien n'en reste), 3 à régler, 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, AdoptOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -36,7 +32,7 @@ struct Args {
     #[arg(long)]
     apply: bool,
     /// Lignes provisoires qui ont été mises à jour : flag (définitives), keep (provisoires)
-    #[arg(long, value_name = "CHOIX", num_args = 0..=1, default_missing_value = "flag", requires = "apply", value_parser = str::parse::<Marks>)]
+    #[arg(long, value_name = "CHOIX", num_args = 0..=1, default_missing_value = "flag", requires = "apply", value_parser = flux_cli::word::<Marks>(&["flag", "keep"]))]
     definitive_marks: Option<Marks>,
 }
 
@@ -44,7 +40,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = AdoptOptions { apply: args.apply, marks: args.definitive_marks };
-    adoption::adopt(&context.database()?, options)
+impl From<Args> for AdoptOptions {
+    fn from(args: Args) -> Self {
+        Self { apply: args.apply, marks: args.definitive_marks }
+    }
 }

@@ -2,11 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-use flux_cli::{Context, SpaceArgs, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::setup::{self, Keep, PartitionOptions, Preset, SchemaTask, SetupOptions};
-use flux_report::Report;
+use flux_cli::{SpaceArgs, Tool, WriterArgs};
+use flux_core::setup::{Keep, Preset, SetupAction, SetupOptions};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "ensure-schema",
@@ -29,32 +26,20 @@ Coût : quelques secondes ; un ajout de colonne à une grande table peut prendre
 Peut être relancé à volonté : ce qui existe est laissé tel quel.
 Codes de sortie : 0 fait, 1 une table n'a pas pu être changée, 3 fait mais des lignes s'opposent à une clé
 ou une table a été laissée, 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, SetupOptions>()
 };
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PresetArg {
-    All,
-    Dims,
-    Facts,
-    Sejours,
-    Lieu,
-    Temp,
-}
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("planned").args(["drop_test", "partition_by_year"]))]
 struct Args {
     /// Tables concernées
-    #[arg(long, value_name = "GROUPE", default_value = "all")]
-    preset: PresetArg,
+    #[arg(long, value_name = "GROUPE", default_value = "all", value_parser = flux_cli::choice::<Preset>(["all", "dims", "facts", "sejours", "lieu", "temp"]))]
+    preset: Preset,
     /// Ajoute aux dimensions les données de référence qui manquent
     #[arg(long)]
     seed: bool,
     /// Règle les clés en double : newest, oldest, sum, definitive
-    #[arg(long, value_name = "RÈGLE", value_parser = str::parse::<Keep>)]
+    #[arg(long, value_name = "RÈGLE", value_parser = flux_cli::word::<Keep>(&["newest", "oldest", "sum", "definitive"]))]
     resolve_duplicates: Option<Keep>,
     /// Supprime toutes les tables _test, et rien d'autre : montre le plan, --yes agit
     #[arg(long, conflicts_with_all = ["seed", "resolve_duplicates", "preset", "test"])]
@@ -75,23 +60,21 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let preset = match args.preset {
-        PresetArg::All => Preset::All,
-        PresetArg::Dims => Preset::Dims,
-        PresetArg::Facts => Preset::Facts,
-        PresetArg::Sejours => Preset::Sejours,
-        PresetArg::Lieu => Preset::Lieu,
-        PresetArg::Temp => Preset::Temp,
-    };
-    let (space, dry_run) = (args.space.space(), args.writer.dry_run);
-    let task = if args.drop_test {
-        SchemaTask::DropTest { dry_run: dry_run || !args.yes }
-    } else if args.partition_by_year {
-        SchemaTask::Partition(PartitionOptions { preset, space, dry_run: dry_run || !args.yes })
-    } else {
-        let (seed, resolve) = (args.seed, args.resolve_duplicates);
-        SchemaTask::Ensure(SetupOptions { preset, space, seed, resolve, dry_run })
-    };
-    setup::schema_task(&context.database()?, task, &context.progress)
+impl From<Args> for SetupOptions {
+    fn from(args: Args) -> Self {
+        let action = match (args.drop_test, args.partition_by_year) {
+            (true, _) => SetupAction::DropTest,
+            (_, true) => SetupAction::Partition,
+            _ => SetupAction::Ensure,
+        };
+        let planned = args.drop_test || args.partition_by_year;
+        Self {
+            action,
+            preset: args.preset,
+            space: args.space.space(),
+            seed: args.seed,
+            resolve: args.resolve_duplicates,
+            dry_run: args.writer.dry_run || (planned && !args.yes),
+        }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::migrate;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::migrate::BatchOptions;
 
 use flux_migration::migration_args::MigrationArgs;
 
@@ -20,9 +18,7 @@ Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes ; les verrous ne dur
 Peut être relancé à volonté : une seconde fois ne change rien.
 Codes de sortie : 0 fait, 1 échec (les lots d'avant sont faits, le lot en cause est annulé), 2 mauvais usage,
 3 fait, mais une partie est laissée de côté, 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, BatchOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +34,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = args.migration.options(Vec::new());
-    migrate::migrate_batches(&context.database()?, args.batch_size, &options, &context.progress)
+impl From<Args> for BatchOptions {
+    fn from(args: Args) -> Self {
+        Self { rows: args.batch_size, migration: args.migration.options(Vec::new()) }
+    }
 }

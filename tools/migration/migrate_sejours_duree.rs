@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Former, Tool};
-use flux_core::error::Result;
-use flux_core::figures;
-use flux_report::Report;
+use flux_cli::{Former, Tool};
+use flux_core::figures::StaysMigration;
 
 use flux_migration::migration_args::MigrationArgs;
 
@@ -24,9 +22,7 @@ Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 2 m
         Former { name: "migrate_sejours_duree_fr", arguments: &["--only", "duree_sejour_fr"] },
         Former { name: "migrate_sejours_duree_int", arguments: &["--only", "duree_sejour_int"] },
     ],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, StaysMigration>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +38,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    figures::migrate_stays(&context.database()?, args.migration.options(args.only), &context.progress)
+impl From<Args> for StaysMigration {
+    fn from(args: Args) -> Self {
+        Self(args.migration.options(args.only))
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::migrate::{self, UndoOptions};
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::migrate::MigrateOptions;
 
 use flux_migration::migration_args::MigrationArgs;
 
@@ -29,9 +27,7 @@ Coût : de l'ordre d'un INSERT … SELECT des mêmes lignes, deux au plus si tou
 Peut être relancé à volonté : une seconde fois ne change rien.
 Codes de sortie : 0 fait, 1 une table a échoué (les autres sont migrées), 3 fait, mais une partie est laissée de
 côté, 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, MigrateOptions>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -53,8 +49,10 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = args.migration.options(args.only);
-    let undo = args.undo.map(|run| UndoOptions { run, yes: args.yes && !options.dry_run });
-    migrate::migrate_or_undo(&context.database()?, &options, undo.as_ref(), &context.progress)
+impl From<Args> for MigrateOptions {
+    fn from(args: Args) -> Self {
+        let options = args.migration.options(args.only);
+        let dry_run = options.dry_run || (args.undo.is_some() && !args.yes);
+        Self { undo: args.undo, dry_run, ..options }
+    }
 }

@@ -38,6 +38,7 @@ impl MigrationArgs {
             force: self.force,
             include_unrecorded: self.include_unrecorded,
             space: self.space.space(),
+            undo: None,
             dry_run: self.writer.dry_run,
         }
     }

@@ -4,8 +4,9 @@ use std::io::{BufRead, IsTerminal, Read};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Tool, WriterArgs};
 use flux_core::error::{Error, Result};
+use flux_core::task::{Context, Task};
 use flux_portal::users::{self, Action};
 use flux_report::Report;
 
@@ -22,9 +23,7 @@ Un compte dont le rôle contient « admin » est administrateur.
 Coût : quelques lignes. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 1 échec, 2 mauvais usage (compte inconnu ou déjà pris, mot de passe trop court), 3 aucun
 administrateur actif.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,24 +55,26 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let action = match (args.action, args.role) {
-        (ActionArg::Add, role) => Action::Add { role },
-        (ActionArg::Role, Some(role)) => Action::Role(role),
-        (ActionArg::Role, None) => return Err(Error::Usage("role demande --role".into())),
-        (_, Some(_)) => return Err(Error::Usage("--role ne va qu'avec add et role".into())),
-        (ActionArg::List, None) => Action::List,
-        (ActionArg::Passwd, None) => Action::Password,
-        (ActionArg::Disable, None) => Action::Disable,
-        (ActionArg::Enable, None) => Action::Enable,
-    };
-    if action != Action::List && args.name.is_none() {
-        return Err(Error::Usage("le nom du compte manque".into()));
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let action = match (self.action, self.role) {
+            (ActionArg::Add, role) => Action::Add { role },
+            (ActionArg::Role, Some(role)) => Action::Role(role),
+            (ActionArg::Role, None) => return Err(Error::Usage("role demande --role".into())),
+            (_, Some(_)) => return Err(Error::Usage("--role ne va qu'avec add et role".into())),
+            (ActionArg::List, None) => Action::List,
+            (ActionArg::Passwd, None) => Action::Password,
+            (ActionArg::Disable, None) => Action::Disable,
+            (ActionArg::Enable, None) => Action::Enable,
+        };
+        if action != Action::List && self.name.is_none() {
+            return Err(Error::Usage("le nom du compte manque".into()));
+        }
+        // What waits for an answer draws nothing beside the question.
+        context.progress.clear();
+        let password = if action.needs_password() { Some(password()?) } else { None };
+        users::administer(&context.database()?, &action, self.name.as_deref(), password.as_deref(), self.writer.dry_run)
     }
-    // What waits for an answer draws nothing beside the question.
-    context.progress.clear();
-    let password = if action.needs_password() { Some(password()?) } else { None };
-    users::administer(&context.database()?, &action, args.name.as_deref(), password.as_deref(), args.writer.dry_run)
 }
 
 fn password() -> Result<String> {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_portal::Options;
 use flux_report::Report;
 
@@ -28,9 +29,7 @@ Tant qu'un outil écrit dans la base, calcule une réponse à la fois, avec des 
 Coût : --connections connexions à la base, chaque lecture limitée à --statement-limit secondes ; environ 60 Mio.
 S'arrête sur SIGTERM ou SIGINT, après avoir fini les demandes en cours.
 Codes de sortie : 0 arrêté à la demande, 1 échec (base, adresse, certificat, réglage), 2 mauvais usage.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -59,17 +58,19 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let options = Options {
-        listen: args.listen,
-        base_path: args.base_path,
-        tls: args.tls_cert.zip(args.tls_key),
-        connections: usize::from(args.connections),
-        statement_limit: Duration::from_secs(args.statement_limit),
-    };
-    // A service is at work as long as it runs.
-    context.progress.clear();
-    flux_portal::serve(&context.settings, context.tool, &options, |address| {
-        flux_cli::complain("serve-portal", &format!("le portail écoute sur {address}"), None);
-    })
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let options = Options {
+            listen: self.listen,
+            base_path: self.base_path,
+            tls: self.tls_cert.zip(self.tls_key),
+            connections: usize::from(self.connections),
+            statement_limit: Duration::from_secs(self.statement_limit),
+        };
+        // A service is at work as long as it runs.
+        context.progress.clear();
+        flux_portal::serve(&context.settings, context.tool, &options, |address| {
+            flux_cli::complain("serve-portal", &format!("le portail écoute sur {address}"), None);
+        })
+    }
 }

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use chrono::NaiveDate;
 use clap::ValueEnum;
-use flux_cli::{Context, Tool, WriterArgs};
+use flux_cli::{Tool, WriterArgs};
 use flux_core::error::{Error, Result};
-use flux_core::saisons::{self, PeriodeAction as Action};
-use flux_report::Report;
+use flux_core::saisons::{ManageOptions, PeriodeAction as Action};
 
 pub(crate) const TOOL: Tool = Tool {
     name: "manage-periodes",
@@ -26,9 +25,7 @@ sont alors gardées), pas ajoutées ni retirées ici. remove montre seulement ce
 Coût : moins d'une seconde.
 Codes de sortie : 0 fait, 1 échec (période déjà là, absente ou calculée), 2 mauvais usage, 3 aucune saison ne
 couvre ces jours, 4 une autre exécution est en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, ManageOptions>()
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,10 +74,13 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let dry_run = args.writer.dry_run || (args.action == ActionArg::Remove && !args.yes);
-    let action = action(args)?;
-    saisons::manage(&context.database()?, &action, dry_run)
+impl TryFrom<Args> for ManageOptions {
+    type Error = Error;
+
+    fn try_from(args: Args) -> Result<Self> {
+        let dry_run = args.writer.dry_run || (args.action == ActionArg::Remove && !args.yes);
+        Ok(Self { action: action(args)?, dry_run })
+    }
 }
 
 /// The action, with what it needs; what it has no use for is refused rather than passed over.

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, DestroyerArgs, Tool};
-use flux_core::error::Result;
-use flux_core::saisons;
-use flux_report::Report;
+use flux_cli::{DestroyerArgs, Tool};
+use flux_core::saisons::SaisonsReset;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "reset-saisons",
@@ -17,9 +15,7 @@ verrou. Avec --periodes, supprime aussi les périodes calculées ; celles que de
 restent toujours.
 Coût : moins d'une seconde. Peut être relancé ; `update-saisons` remplit à nouveau, avec d'autres identifiants.
 Codes de sortie : 0 fait ou montré, 1 échec sans rien à moitié, 2 mauvais usage, 4 autre exécution en cours.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, SaisonsReset>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +37,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    saisons::reset(&context.database()?, (args.from, args.to), args.periodes, args.destroyer.dry_run())
+impl From<Args> for SaisonsReset {
+    fn from(args: Args) -> Self {
+        Self { years: (args.from, args.to), periodes: args.periodes, dry_run: args.destroyer.dry_run() }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::saisons;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::saisons::Instants;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "scrap-date",
@@ -17,9 +15,7 @@ Précision : quelques secondes jusqu'à aujourd'hui ; ensuite, celle que permet 
 Lit : rien, ni réseau ni base. N'écrit rien.
 Coût : quelques millisecondes. Peut être relancé à volonté.
 Codes de sortie : 0 fait, 2 années hors de la plage.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Instants>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -39,6 +35,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, _: &Context) -> Result<impl Report + use<>> {
-    saisons::instants((args.from, args.to), args.csv)
+impl From<Args> for Instants {
+    fn from(args: Args) -> Self {
+        Self { years: (args.from, args.to), csv: args.csv }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool};
-use flux_core::error::Result;
-use flux_core::saisons;
-use flux_report::Report;
+use flux_cli::Tool;
+use flux_core::saisons::SaisonsStatus;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "status-saisons",
@@ -15,9 +13,7 @@ Lit : dim_saisons, dim_periodes, dim_dates, les dates des faits. N'écrit rien.
 Les constats sont ceux de `verifier-saisons`, qui les donne tous ; avec -q, rien n'est dit quand tout va bien.
 Coût : quelques secondes au plus (seuls les index sur les dates sont lus). Peut être relancé à volonté.
 Codes de sortie : 0 à jour, 1 base ou table absente, 3 à vérifier.",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, SaisonsStatus>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +23,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(_: Args, context: &Context) -> Result<impl Report + use<>> {
-    saisons::status(&context.database()?)
+impl From<Args> for SaisonsStatus {
+    fn from(_: Args) -> Self {
+        Self
+    }
 }

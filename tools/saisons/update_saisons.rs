@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Former, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::saisons;
-use flux_report::Report;
+use flux_cli::{Former, Tool, WriterArgs};
+use flux_core::saisons::SaisonsUpdate;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "update-saisons",
@@ -24,9 +22,7 @@ Codes de sortie : 0 fait, 1 échec sans rien à moitié, 2 mauvais usage, 4 autr
         Former { name: "cron_update_saisons", arguments: &[] },
         Former { name: "force_update_saisons", arguments: &[] },
     ],
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, SaisonsUpdate>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +44,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    saisons::update(&context.database()?, (args.from, args.to), args.overwrite, args.writer.dry_run)
+impl From<Args> for SaisonsUpdate {
+    fn from(args: Args) -> Self {
+        Self { years: (args.from, args.to), overwrite: args.overwrite, dry_run: args.writer.dry_run }
+    }
 }

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use flux_cli::{Context, Tool, WriterArgs};
-use flux_core::error::Result;
-use flux_core::saisons;
-use flux_report::Report;
+use flux_cli::{Tool, WriterArgs};
+use flux_core::saisons::SaisonsCheck;
 
 pub(crate) const TOOL: Tool = Tool {
     name: "verifier-saisons",
@@ -20,9 +18,7 @@ Lit : dim_saisons, dim_periodes, dim_dates, les dates des faits (index seuls).
 les indicateurs de vacances restent ce qu'ils sont.
 Coût : quelques secondes au plus. Peut être relancé à volonté.
 Codes de sortie : 0 tout est juste, 1 échec, 3 constats, 4 autre exécution en cours (--repair).",
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, SaisonsCheck>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +34,8 @@ fn main() -> ExitCode {
     flux_cli::main(&TOOL)
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    saisons::verify(&context.database()?, args.repair, args.writer.dry_run)
+impl From<Args> for SaisonsCheck {
+    fn from(args: Args) -> Self {
+        Self { repair: args.repair, dry_run: args.writer.dry_run }
+    }
 }

@@ -1,6 +1,6 @@
 //! What every tool's `main` calls: arguments, logging, signals, the run, its report as text or JSON, the exit code.
 //!
-//! A tool is a struct of clap arguments and a function from it to a report; nothing of clap goes further than that function.
+//! A tool is a struct of clap arguments that becomes a task of the core; nothing of clap goes further.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod colour;
@@ -16,20 +16,17 @@ use std::cell::OnceCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
-use flux_core::db::{Database, Trail};
 use flux_core::domain::catalogue::Space;
-use flux_core::domain::reference;
-use flux_core::error::Result;
+use flux_core::error::{Error, Result};
 use flux_core::load::{LoadMethod, MaxRejects, OnConflict};
 use flux_core::progress::Progress;
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::signals;
-use flux_report::Report;
+use flux_core::task::{Context, Task};
 
 use colour::Colour;
 
@@ -39,6 +36,7 @@ pub use tool::{Call, Category, Former, Tool};
 pub use usage::{explain, paragraphs};
 pub use values::{
     choice, family, parse_age, parse_lifetime, parse_percent, parse_size, parse_size_gio, parse_size_mio, weekly_file,
+    word,
 };
 
 /// How to reach the database. Flattened into every tool.
@@ -155,48 +153,8 @@ struct Cli<A: Args> {
     connection: ConnectionArgs,
 }
 
-/// What a tool's function gets beside its own arguments.
-#[derive(Debug)]
-pub struct Context {
-    /// Name of the tool.
-    pub tool: &'static str,
-    /// Home folder, environment, `.env`.
-    pub settings: Settings,
-    /// Progress bars, hidden unless stderr is a terminal.
-    pub progress: Progress,
-    trail: OnceCell<Arc<Trail>>,
-}
-
-impl Context {
-    /// Connects to the database.
-    ///
-    /// # Errors
-    /// [`Error::Config`], [`Error::Connect`].
-    pub fn database(&self) -> Result<Database> {
-        let database = Database::connect(&self.settings, self.tool)?;
-        self.trail.get_or_init(|| Arc::clone(database.trail()));
-        Ok(database)
-    }
-
-    /// The zone that was asked for, else that of the whole département.
-    pub fn zone(&self, asked: Option<String>) -> String {
-        asked.unwrap_or_else(|| reference::whole_zone(&self.settings.departement()).to_owned())
-    }
-
-    /// The database for tools that can do without: when it is not reachable, the reason why.
-    pub fn optional_database(&self, unwanted: bool) -> Result<Database, String> {
-        if unwanted {
-            return Err("base non consultée (--no-db)".into());
-        }
-        self.database().map_err(|error| {
-            log::info!("{error}");
-            format!("base non consultée : {error}")
-        })
-    }
-}
-
 /// The clap command of a tool, in French.
-pub fn command<A: Args>(tool: &Tool) -> clap::Command {
+pub(crate) fn command<A: Args>(tool: &Tool) -> clap::Command {
     let details = format!("{}{}", paragraphs(tool.details).join("\n"), examples::text(tool.name));
     usage::localise(Cli::<A>::command().name(tool.name).about(tool.about).after_long_help(details))
 }
@@ -208,15 +166,15 @@ pub fn main(tool: &Tool) -> ExitCode {
 
 /// Runs a tool from its command line to its exit code, usage lines showing the first argument as its name; or tells the schema of its
 /// document.
-pub fn run<A, R>(tool: &Tool, call: Call<'_>, run: fn(A, &Context) -> Result<R>) -> ExitCode
+pub(crate) fn run<A, T>(tool: &Tool, call: Call<'_>) -> ExitCode
 where
-    A: Args,
-    R: Report,
+    A: Args + TryInto<T, Error: Into<Error>>,
+    T: Task,
 {
     let arguments = match call {
         Call::Run(arguments) => arguments,
         Call::Schema(schema) => {
-            *schema = schema::of::<R>(tool);
+            *schema = schema::of::<T>(tool);
             return ExitCode::SUCCESS;
         }
     };
@@ -230,17 +188,16 @@ where
     };
     let output = cli.output.clone();
     let progress = Progress::new(std::io::stderr().is_terminal() && !output.quiet);
-    let mut place = String::new();
+    let context = OnceCell::new();
     let result = prepare(tool, cli.output, cli.connection, &progress).and_then(|settings| {
         log::info!("début : {}", arguments.iter().skip(1).map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "));
-        let context = Context { tool: tool.name, settings, progress: progress.clone(), trail: OnceCell::new() };
-        progress.accompany();
-        let result = run(cli.tool, &context);
-        place = context.trail.get().map(|trail| format!("{trail}, ")).unwrap_or_default();
-        result
+        let context = context.get_or_init(|| Context::new(tool.name, settings, progress.clone()));
+        let task: T = cli.tool.try_into().map_err(Into::into)?;
+        task.run(context)
     });
     progress.clear();
     let code = output::finish(tool, &output, result, started.elapsed().as_secs_f64());
+    let place = context.get().and_then(Context::place).map(|place| format!("{place}, ")).unwrap_or_default();
     log::info!("fin : {} (code {code}), {place}{:.1} s", ending(code), started.elapsed().as_secs_f64());
     log::logger().flush();
     ExitCode::from(code)

@@ -127,6 +127,7 @@ fn document_of(tool: &str, verdict: Verdict, code: u8, seconds: f64, document: V
 
 #[cfg(test)]
 mod tests {
+    use flux_core::task::{Context, Task};
     use serde::ser::Error as _;
 
     use super::*;
@@ -145,10 +146,20 @@ mod tests {
         fn render(&self, _: &mut Page) {}
     }
 
+    #[derive(clap::Args)]
+    struct Nothing {}
+
+    impl Task for Nothing {
+        fn run(self, _: &Context) -> flux_core::error::Result<impl Report> {
+            Ok(Unwritable)
+        }
+    }
+
     #[test]
     fn a_report_that_cannot_be_serialised_is_a_failure() {
         let output = |json| OutputArgs { home: None, json, quiet: true, color: colour::Colour::Auto, verbose: 0 };
-        assert_eq!(finish(&Tool::DEFAULT, &output(true), Ok(Unwritable), 0.0), 1);
-        assert_eq!(finish(&Tool::DEFAULT, &output(false), Ok(Unwritable), 0.0), 0);
+        let tool = Tool::of::<Nothing, Nothing>();
+        assert_eq!(finish(&tool, &output(true), Ok(Unwritable), 0.0), 1);
+        assert_eq!(finish(&tool, &output(false), Ok(Unwritable), 0.0), 0);
     }
 }

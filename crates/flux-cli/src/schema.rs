@@ -1,5 +1,7 @@
 //! The JSON Schema of a tool's document, from the type of its report.
 
+use flux_core::error::Result;
+use flux_core::task::{Context, Task};
 use flux_report::{Report, Verdict};
 use schemars::generate::SchemaSettings;
 use schemars::transform::transform_subschemas;
@@ -12,9 +14,12 @@ use crate::output::{DOCUMENT_VERSION, Failure};
 /// The dialect.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The schema of what `tool` writes with `--json`: its report, or why there is none.
-pub(crate) fn of<R: Report>(tool: &Tool) -> Value {
-    of_content::<R>(tool.name, tool.about)
+/// The schema of what `tool` writes with `--json`: the report of its task, or why there is none.
+pub(crate) fn of<T: Task>(tool: &Tool) -> Value {
+    fn of_report<'c, T, R: Report>(tool: &Tool, _: fn(T, &'c Context) -> Result<R>) -> Value {
+        of_content::<R>(tool.name, tool.about)
+    }
+    of_report(tool, T::run)
 }
 
 /// The same of any content. It is open: fields may be added without another version.

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Command;
+use clap::{Args, Command};
+use flux_core::error::Error;
+use flux_core::task::Task;
 use serde_json::Value;
 
 /// A tool: what it is called, what its help says, how it is run.
@@ -21,9 +23,9 @@ pub struct Tool {
     pub log: Option<&'static str>,
     /// Whether it makes the home folder, which is then the one that is named or the current one, there or not.
     pub new_home: bool,
-    /// Its arguments as clap knows them: [`crate::command`] of its `Args`.
+    /// Its arguments as clap knows them.
     pub command: fn(&Tool) -> Command,
-    /// Does what is asked of it: [`crate::run`] with its function.
+    /// Does what is asked of it.
     pub run: fn(&Tool, Call<'_>) -> ExitCode,
 }
 
@@ -37,17 +39,23 @@ pub enum Call<'a> {
 }
 
 impl Tool {
-    /// What most tools leave out: no former names, a log of its own name.
-    pub const DEFAULT: Tool = Tool {
-        name: "",
-        about: "",
-        details: "",
-        formerly: &[],
-        log: None,
-        new_home: false,
-        command: |tool| Command::new(tool.name),
-        run: |_, _| ExitCode::FAILURE,
-    };
+    /// A tool whose arguments become a task; the rest is what most tools leave out: no former names, a log of its own name.
+    pub const fn of<A, T>() -> Tool
+    where
+        A: Args + TryInto<T, Error: Into<Error>>,
+        T: Task,
+    {
+        Tool {
+            name: "",
+            about: "",
+            details: "",
+            formerly: &[],
+            log: None,
+            new_home: false,
+            command: crate::command::<A>,
+            run: crate::run::<A, T>,
+        }
+    }
 
     /// The first line of its report: its name and what it does.
     pub(crate) fn subject(&self) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 
 use flux_core::domain::catalogue;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 
 /// `50`, `12,5 %`: a share from 0 to 100, for clap.
 ///
@@ -87,12 +88,24 @@ pub fn parse_lifetime(text: &str) -> Result<(String, Duration), String> {
     Ok((name.trim().to_owned(), parse_age(age)?))
 }
 
-/// A value of the core that is one of these words: the help and the completions list them.
+/// A value of the core that is one of these words, as documents spell it: the help and the completions list them.
 pub fn choice<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
-    T: std::str::FromStr<Err: std::fmt::Display> + Clone + Send + Sync + 'static,
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
 {
-    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>().map_err(|error| error.to_string()))
+    PossibleValuesParser::new(words).try_map(|word| value::<T>(&word).map_err(|error| error.to_string()))
+}
+
+/// The same for an option whose help tells them in a sentence.
+pub fn word<T: DeserializeOwned>(words: &'static [&'static str]) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let known = words.contains(&text).then(|| value(text).ok()).flatten();
+        known.ok_or_else(|| format!("choix : {}", words.join(", ")))
+    }
+}
+
+fn value<T: DeserializeOwned>(word: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(word.into_deserializer())
 }
 
 /// A name that may be written in several ways, of which the completions list one.

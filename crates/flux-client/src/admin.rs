@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::accounts::{self, Accounts};
 use crate::doors::{self, Door, Key};
 use crate::http::{Answer, Client, ClientOptions, Exchange};
 use crate::{Call, clear_token, judge, overall};
+use flux_core::accounts::{self, Survey};
 use flux_core::db::Database;
 use flux_core::error::Result;
 use flux_core::settings::Settings;
@@ -96,7 +96,7 @@ pub struct AdminReport {
     /// Whether the portal let the credential in anywhere; null without one.
     credential_accepted: Option<bool>,
     attempts: Vec<Attempt>,
-    users: Option<Accounts>,
+    users: Option<Survey>,
     findings: Vec<Finding>,
 }
 

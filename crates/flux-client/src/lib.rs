@@ -1,7 +1,6 @@
 //! The portal's API, called and judged: reachable, right status, valid JSON, the expected fields, the same volumes as the database.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod accounts;
 pub mod admin;
 mod doors;
 pub mod endpoints;

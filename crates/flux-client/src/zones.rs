@@ -17,7 +17,7 @@ use flux_core::figures::period;
 use flux_core::settings::Settings;
 use flux_core::signals;
 use flux_core::zones::{self, MappingReport};
-use flux_report::{Code, Finding, Page, Report, Table, Verdict, number, worst};
+use flux_report::{Code, Finding, Page, Report, Table, Verdict, number, render_findings, verdict, worst};
 
 /// Communes asked for and compared: the most that the portal gives.
 const LIMIT: u32 = 500;
@@ -93,7 +93,7 @@ pub fn check(settings: &Settings, database: &Database, options: &ZoneOptions) ->
         asking.answers.push(answered);
         findings.extend(found);
     }
-    mapping.add(findings);
+    mapping.findings.extend(findings);
     Ok(ZonesReport { mapping, portal: Some(asking) })
 }
 
@@ -215,13 +215,13 @@ impl Report for ZonesReport {
         } else {
             page.line("  le portail n'a pas été interrogé : donnez --base-url ou PORTAL_BASE_URL");
         }
-        self.mapping.render_findings(page);
+        render_findings(page, &self.mapping.findings, "chaque nom mène à une zone qui a des données");
     }
 
     fn verdict(&self) -> Verdict {
         let unanswered = |portal: &Asking| {
             !portal.answers.is_empty() && !portal.answers.iter().any(|answered| answered.call.answered())
         };
-        if self.portal.as_ref().is_some_and(unanswered) { Verdict::Error } else { self.mapping.verdict() }
+        if self.portal.as_ref().is_some_and(unanswered) { Verdict::Error } else { verdict(&self.mapping.findings) }
     }
 }

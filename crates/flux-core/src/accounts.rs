@@ -1,6 +1,10 @@
 //! `users`, the accounts of the portal, as the PHP portal keeps them: its versions name the columns differently. What is in the
 //! column of the password is a hash; whoever checks or makes one is not here.
 
+mod check;
+
+pub use check::{Survey, check};
+
 use mysql::Value;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,11 +13,11 @@ use crate::db::Session;
 use crate::error::{Error, Result};
 
 /// Names that these columns have in the versions of the portal.
-pub const ROLE: &[&str] = &["role", "user_role", "is_admin", "type"];
+const ROLE: &[&str] = &["role", "user_role", "is_admin", "type"];
 /// Of the state of an account.
-pub const ACTIVE: &[&str] = &["active", "is_active", "actif", "enabled", "status", "statut"];
+const ACTIVE: &[&str] = &["active", "is_active", "actif", "enabled", "status", "statut"];
 /// Of the hash of its password.
-pub const PASSWORD: &[&str] = &["password", "password_hash", "mot_de_passe", "hash"];
+const PASSWORD: &[&str] = &["password", "password_hash", "mot_de_passe", "hash"];
 const ID: &[&str] = &["id", "id_user", "user_id"];
 const NAME: &[&str] = &["username", "login", "identifiant", "nom_utilisateur"];
 const LAST_LOGIN: &[&str] = &["last_login", "last_login_at", "derniere_connexion"];
@@ -62,13 +66,13 @@ pub struct Accounts {
 }
 
 /// Whether a role is one of administrators. `column` says what its value means.
-pub fn is_admin(column: &str, value: &str) -> bool {
+fn is_admin(column: &str, value: &str) -> bool {
     let value = value.trim().to_lowercase();
     if column == "is_admin" { value == "1" } else { value.contains("admin") }
 }
 
 /// Whether a state lets log in.
-pub fn is_active(value: &str) -> bool {
+fn is_active(value: &str) -> bool {
     matches!(value.trim().to_lowercase().as_str(), "1" | "active" | "actif" | "enabled" | "yes" | "oui" | "true")
 }
 

@@ -11,9 +11,10 @@
 //! Rules: a bad row or a bad file never becomes an `Err` that stops a run, it is counted in the report; every variant says
 //! what and where, and [`Error::hint`] says what to do next; the source is kept; no variant ever holds a password.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use crate::report::Code;
+use crate::report::{Code, Finding};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -229,6 +230,11 @@ impl Error {
             Error::Interrupted => "relancez quand vous voulez : la reprise est sans risque",
         };
         Some(hint.to_owned())
+    }
+
+    /// What it says where it concerns one thing of several, told beside the others.
+    pub(crate) fn finding(&self, place: impl Into<String>) -> Finding {
+        self.hint().into_iter().fold(Finding::error(Code::from(self), place, self.to_string()), Finding::action)
     }
 
     /// Which limit of the account or setting of the host the server named, where that is what it refused.
@@ -627,6 +633,13 @@ fn io_hint(error: &std::io::Error) -> Option<&'static str> {
 fn quoted_name(message: &str) -> Option<String> {
     let name = message.split('\'').nth(1)?;
     Some(name.rsplit('.').next().unwrap_or(name).to_owned())
+}
+
+/// Options that always make sense are made of arguments that cannot fail.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 /// The code of an error: in the `error` object of a document, or of the finding that an error became.

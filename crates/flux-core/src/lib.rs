@@ -3,7 +3,7 @@
 //!
 //! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`progress`]
 //! 2. [`domain`], `csv`, [`files`]
-//! 3. [`db`], `schema`, [`ledger`], `dims`, [`accounts`]
+//! 3. [`db`], `schema`, [`task`], [`ledger`], `dims`, [`accounts`]
 //! 4. [`load`], [`saisons`], [`extract`], [`download`], [`migrate`], [`figures`]
 //! 5. [`inspect`], [`explain`], [`zones`], [`setup`], [`backup`], [`upkeep`], [`health`], [`adoption`]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -33,6 +33,7 @@ mod schema;
 pub mod settings;
 pub mod setup;
 pub mod signals;
+pub mod task;
 pub mod upkeep;
 pub mod zones;
 

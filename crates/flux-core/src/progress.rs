@@ -104,7 +104,7 @@ impl Progress {
     }
 
     /// From its second second on, a run shows what it is doing wherever no bar does, until [`Progress::clear`].
-    pub fn accompany(&self) {
+    pub(crate) fn accompany(&self) {
         if self.bars.is_hidden() {
             return;
         }

@@ -31,7 +31,7 @@ pub(crate) struct Index {
 
 /// A table as it should be.
 #[derive(Debug, Clone)]
-pub struct TableSpec {
+pub(crate) struct TableSpec {
     /// Name as in the database, the suffix of test tables included.
     pub name: String,
     pub(crate) columns: Vec<Column>,
@@ -184,7 +184,7 @@ impl TableSpec {
     }
 
     /// The `CREATE TABLE` statement, in InnoDB and utf8mb4.
-    pub fn create(&self) -> String {
+    pub(crate) fn create(&self) -> String {
         let mut parts: Vec<String> = self.columns.iter().map(|c| format!("  {} {}", c.name, c.ddl)).collect();
         parts.extend(self.indexes.iter().map(|index| format!("  {}", index.definition())));
         format!(

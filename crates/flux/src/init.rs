@@ -3,11 +3,12 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
-use flux_cli::{Context, Tool};
+use flux_cli::Tool;
 use flux_core::domain::reference::Departement;
 use flux_core::error::{Error, Result};
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::setup::{self, EnvValues, HomeOptions, HomeReport};
+use flux_core::task::{Context, Task};
 use flux_report::{Done, Page, Report, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,9 +28,7 @@ Le reste est au catalogue : communes, départements, pays, calendrier. Relisez r
 appelle autrement va dans noms_equivalents, et visible=non ôte une zone des filtres du portail. Ensuite : `ensure-schema --seed`.
 Codes de sortie : 0 tout est prêt, 1 échec, 2 mauvais usage, 3 fait, et quelque chose reste à faire ou à revoir.",
     new_home: true,
-    command: flux_cli::command::<Args>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, run),
-    ..Tool::DEFAULT
+    ..Tool::of::<Args, Args>()
 };
 
 #[derive(Debug, clap::Args)]
@@ -74,27 +73,29 @@ impl<D: Report> Report for InitReport<D> {
     }
 }
 
-fn run(args: Args, context: &Context) -> Result<impl Report + use<>> {
-    let settings = &context.settings;
-    let root = settings.home.root().to_owned();
-    let has_env = root.join(".env").symlink_metadata().is_ok();
-    let (departement, env) = if has_env {
-        (setup::departement(&args.departement.unwrap_or_else(|| settings.departement()))?, None)
-    } else {
-        // What waits for an answer draws nothing beside the question.
-        context.progress.clear();
-        let given = args.departement.or_else(|| settings.get("OBSERVATOIRE_DEPARTEMENT"));
-        let (departement, env) = Questions::new().answers(settings, given, args.name)?;
-        (departement, Some(env))
-    };
-    let made = setup::home(settings, &HomeOptions { departement, env, from: args.from, dry_run: args.dry_run })?;
-    // As every other tool will find it.
-    let doctor = if args.dry_run {
-        None
-    } else {
-        Some(crate::doctor(&Settings::load(Some(root), ConnectionOptions::default())?))
-    };
-    Ok(InitReport { made, doctor })
+impl Task for Args {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let settings = &context.settings;
+        let root = settings.home.root().to_owned();
+        let has_env = root.join(".env").symlink_metadata().is_ok();
+        let (departement, env) = if has_env {
+            (setup::departement(&self.departement.unwrap_or_else(|| settings.departement()))?, None)
+        } else {
+            // What waits for an answer draws nothing beside the question.
+            context.progress.clear();
+            let given = self.departement.or_else(|| settings.get("OBSERVATOIRE_DEPARTEMENT"));
+            let (departement, env) = Questions::new().answers(settings, given, self.name)?;
+            (departement, Some(env))
+        };
+        let made = setup::home(settings, &HomeOptions { departement, env, from: self.from, dry_run: self.dry_run })?;
+        // As every other tool will find it.
+        let doctor = if self.dry_run {
+            None
+        } else {
+            Some(crate::doctor(&Settings::load(Some(root), ConnectionOptions::default())?))
+        };
+        Ok(InitReport { made, doctor })
+    }
 }
 
 /// Asks on a terminal; elsewhere only gathers what is missing.

@@ -19,6 +19,7 @@ use flux_cli::{Call, Category, Tool};
 use flux_core::error::{Error, Result};
 use flux_core::health;
 use flux_core::settings::Settings;
+use flux_core::task::{Context, Task};
 use flux_report::{Code, Page, Report, plural};
 
 use pages::ShellArg;
@@ -33,9 +34,7 @@ les noms sous lesquels les outils sont installés. Écrit : un fichier d'essai, 
 écrivent. Chaque constat est suivi de ce qui y remédie.
 Coût : une seconde. Peut être relancé à volonté.
 Codes de sortie : 0 tout est prêt, 3 quelque chose est à vérifier.",
-    command: flux_cli::command::<DoctorArgs>,
-    run: |tool, arguments| flux_cli::run(tool, arguments, |_: DoctorArgs, context| Ok(doctor(&context.settings))),
-    ..Tool::DEFAULT
+    ..Tool::of::<DoctorArgs, DoctorArgs>()
 };
 
 /// Those that are run by `flux` itself: what follows `flux`, and the tool.
@@ -109,6 +108,12 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct DoctorArgs {}
+
+impl Task for DoctorArgs {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        Ok(doctor(&context.settings))
+    }
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

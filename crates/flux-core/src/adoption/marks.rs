@@ -2,7 +2,7 @@
 //! row was inserted once and never changed; one that was changed had taken a definitive volume.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::db::{Database, Session};
 use crate::domain::catalogue::{DATASETS, Space};
@@ -12,25 +12,13 @@ use crate::schema::Existing;
 use std::collections::HashMap;
 
 /// What becomes of the rows that bear the mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Marks {
     /// They are definitive: flagged 0.
     Flag,
     /// They are provisional as they say.
     Keep,
-}
-
-impl std::str::FromStr for Marks {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "flag" => Ok(Marks::Flag),
-            "keep" => Ok(Marks::Keep),
-            _ => Err("choix : flag, keep".into()),
-        }
-    }
 }
 
 /// Under which the decision is remembered.

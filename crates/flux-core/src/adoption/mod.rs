@@ -9,11 +9,11 @@ mod mend;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::Database;
 use crate::error::Result;
 use crate::ledger::adoption::Origin;
 use crate::ledger::{self, adoption};
 use crate::report::{Finding, Page, Report, Verdict, number, plural};
+use crate::task::{Context, Task};
 
 pub use marks::Marks;
 
@@ -84,37 +84,40 @@ struct AdoptReport {
     notes: Vec<Found>,
 }
 
-/// Looks at the whole database, and with [`AdoptOptions::apply`] mends what can be mended without a loss. Reads each fact table once
-/// for each of its dimensions.
-///
-/// # Errors
-/// Those of the connection and the lock. What a single step meets stands in the report.
-pub fn adopt(database: &Database, options: AdoptOptions) -> Result<impl Report + use<>> {
-    let mut steps = Vec::new();
-    if options.apply {
-        let lock = ledger::lock(database)?;
-        steps = mend::mend(database, options, &lock)?;
+impl Task for AdoptOptions {
+    /// Looks at the whole database, and with [`AdoptOptions::apply`] mends what can be mended without a loss. Reads each fact table once
+    /// for each of its dimensions.
+    ///
+    /// # Errors
+    /// Those of the connection and the lock. What a single step meets stands in the report.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let mut steps = Vec::new();
+        if self.apply {
+            let lock = ledger::lock(database)?;
+            steps = mend::mend(database, self, &lock)?;
+        }
+        let mut session = database.session()?;
+        let origin = adoption::origin(&mut session)?;
+        let (findings, notes): (Vec<Found>, Vec<Found>) =
+            look::look(database, &mut session, origin)?.into_iter().partition(|found| found.blocking);
+        let failed = steps.iter().any(|step| step.error.is_some());
+        if self.apply && origin == Origin::Begun && findings.is_empty() && !failed {
+            adoption::complete(&mut session)?;
+        }
+        let origin = adoption::origin(&mut session)?;
+        let recorded = matches!(origin, Origin::Own | Origin::Adopted | Origin::Empty);
+        let order = order(&findings, recorded);
+        Ok(AdoptReport {
+            origin,
+            ready: recorded && findings.is_empty(),
+            applied: self.apply,
+            steps,
+            order,
+            findings,
+            notes,
+        })
     }
-    let mut session = database.session()?;
-    let origin = adoption::origin(&mut session)?;
-    let (findings, notes): (Vec<Found>, Vec<Found>) =
-        look::look(database, &mut session, origin)?.into_iter().partition(|found| found.blocking);
-    let failed = steps.iter().any(|step| step.error.is_some());
-    if options.apply && origin == Origin::Begun && findings.is_empty() && !failed {
-        adoption::complete(&mut session)?;
-    }
-    let origin = adoption::origin(&mut session)?;
-    let recorded = matches!(origin, Origin::Own | Origin::Adopted | Origin::Empty);
-    let order = order(&findings, recorded);
-    Ok(AdoptReport {
-        origin,
-        ready: recorded && findings.is_empty(),
-        applied: options.apply,
-        steps,
-        order,
-        findings,
-        notes,
-    })
 }
 
 /// The commands that mend, each once, in the order in which they work.

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use manifest::Kind;
-pub use restore::{RestoreAction, RestoreOptions, restore};
+pub use restore::{RestoreAction, RestoreOptions};
 
 use crate::db::{Database, NamedLock, Session};
 use crate::domain::catalogue::{self, DIMS, Space};
@@ -32,6 +32,7 @@ use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema::{self, IS_TABLE};
 use crate::settings::Settings;
+use crate::task::{Context, Task};
 use manifest::{Found, Manifest, OpenKey, PARTIAL, TableEntry, is_name_of, list, safe};
 
 /// How often a backup is begun again when a table's structure changes under it.
@@ -83,80 +84,78 @@ struct TableLine {
 ///
 /// # Errors
 /// [`Error::Config`], [`Error::Io`].
-pub fn folder(settings: &Settings, named: Option<&Path>) -> Result<PathBuf> {
+fn folder(settings: &Settings, named: Option<&Path>) -> Result<PathBuf> {
     match named {
         Some(dir) => Ok(dir.to_owned()),
         None => Fence::new(settings.home.root())?.path(Path::new("data/backups")),
     }
 }
 
-/// Takes a backup.
-///
-/// # Errors
-/// Those of the connection and the disk, [`Error::Locked`] while another backup runs; backups that are there stay as they are.
-pub fn backup(
-    settings: &Settings,
-    database: &Database,
-    options: &BackupOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let dir = folder(settings, options.dir.as_deref())?;
-    let mut session = database.session()?;
-    // Imports have another lock and go on.
-    let name = lock_name(database.name());
-    let _lock = NamedLock::take(database, name.clone())?
-        .ok_or_else(|| Error::Locked { name, holder: "une autre sauvegarde".into() })?;
-    let mut findings = Vec::new();
-    let mut tables = tables(database, &mut session, options.kind, &mut findings)?;
-    let open = if options.kind == Kind::Dump { Vec::new() } else { close(&mut session, &mut tables)? };
-    let mut without_history = versioned(&mut session)?;
-    without_history.retain(|table| options.kind == Kind::Dump || tables.contains(table));
-    // What an account may hold few of is not kept while another works.
-    drop(session);
-    findings.extend(open.iter().map(OpenKey::finding));
-    let mut report = BackupReport {
-        done: Done::unless(options.dry_run),
-        kind: options.kind,
-        path: dir.clone(),
-        snapshot_at: None,
-        server_version: database.version().to_owned(),
-        rows: 0,
-        volume: 0,
-        bytes: 0,
-        tables: Vec::new(),
-        removed: Vec::new(),
-        without_history,
-        findings,
-    };
-    if options.dry_run {
-        report.tables = tables.into_iter().map(TableLine::planned).collect();
-        report.removed = surplus(&dir, database.name(), options, 1)?.into_iter().map(|found| found.name).collect();
-        return Ok(report);
-    }
-    files::create_private_dir(&dir)?;
-    sweep(&dir, database.name())?;
-    let target = free_name(&dir, options.kind, database.name());
-    let partial = with_suffix(&target, PARTIAL);
-    let empty = Manifest { open, ..Manifest::new(options.kind, database.name(), database.version(), String::new()) };
-    let written = write(settings, database, &empty, &tables, &partial, progress);
-    let manifest = match written.and_then(|(manifest, _lock)| publish(&partial, &target, &dir).map(|()| manifest)) {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            // Half a backup is worth nothing, and the room may be what is lacking.
-            if let Err(error) = fs::remove_dir_all(&partial) {
-                log::debug!("{} : {error}", partial.display());
-            }
-            return Err(error);
+impl Task for BackupOptions {
+    /// Takes a backup.
+    ///
+    /// # Errors
+    /// Those of the connection and the disk, [`Error::Locked`] while another backup runs; backups that are there stay as they are.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let dir = folder(&context.settings, self.dir.as_deref())?;
+        let mut session = database.session()?;
+        // Imports have another lock and go on.
+        let name = lock_name(database.name());
+        let _lock = NamedLock::take(database, name.clone())?
+            .ok_or_else(|| Error::Locked { name, holder: "une autre sauvegarde".into() })?;
+        let mut findings = Vec::new();
+        let mut tables = tables(database, &mut session, self.kind, &mut findings)?;
+        let open = if self.kind == Kind::Dump { Vec::new() } else { close(&mut session, &mut tables)? };
+        let mut without_history = versioned(&mut session)?;
+        without_history.retain(|table| self.kind == Kind::Dump || tables.contains(table));
+        // What an account may hold few of is not kept while another works.
+        drop(session);
+        findings.extend(open.iter().map(OpenKey::finding));
+        let mut report = BackupReport {
+            done: Done::unless(self.dry_run),
+            kind: self.kind,
+            path: dir.clone(),
+            snapshot_at: None,
+            server_version: database.version().to_owned(),
+            rows: 0,
+            volume: 0,
+            bytes: 0,
+            tables: Vec::new(),
+            removed: Vec::new(),
+            without_history,
+            findings,
+        };
+        if self.dry_run {
+            report.tables = tables.into_iter().map(TableLine::planned).collect();
+            report.removed = surplus(&dir, database.name(), &self, 1)?.into_iter().map(|found| found.name).collect();
+            return Ok(report);
         }
-    };
-    report.path = target;
-    report.snapshot_at = Some(manifest.snapshot_at.clone());
-    report.rows = manifest.rows;
-    report.volume = manifest.volume;
-    report.bytes = manifest.bytes();
-    report.tables = manifest.tables.iter().map(TableLine::written).collect();
-    sweep_old(&dir, database.name(), options, &manifest.snapshot_at, &mut report)?;
-    Ok(report)
+        files::create_private_dir(&dir)?;
+        sweep(&dir, database.name())?;
+        let target = free_name(&dir, self.kind, database.name());
+        let partial = with_suffix(&target, PARTIAL);
+        let empty = Manifest { open, ..Manifest::new(self.kind, database.name(), database.version(), String::new()) };
+        let written = write(&context.settings, database, &empty, &tables, &partial, &context.progress);
+        let manifest = match written.and_then(|(manifest, _lock)| publish(&partial, &target, &dir).map(|()| manifest)) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                // Half a backup is worth nothing, and the room may be what is lacking.
+                if let Err(error) = fs::remove_dir_all(&partial) {
+                    log::debug!("{} : {error}", partial.display());
+                }
+                return Err(error);
+            }
+        };
+        report.path = target;
+        report.snapshot_at = Some(manifest.snapshot_at.clone());
+        report.rows = manifest.rows;
+        report.volume = manifest.volume;
+        report.bytes = manifest.bytes();
+        report.tables = manifest.tables.iter().map(TableLine::written).collect();
+        sweep_old(&dir, database.name(), &self, &manifest.snapshot_at, &mut report)?;
+        Ok(report)
+    }
 }
 
 /// Removes what `keep` has no room for, unless a clock that was set back makes the newest pass for the oldest.

@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::backup::manifest::{Found, Kind, Manifest, OpenKey, TableEntry, list};
-use crate::backup::{ddl, load, snapshot, under};
+use crate::backup::{ddl, folder, load, snapshot, under};
 use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
 use crate::ledger::{Lock, dates, history, migrations, restores, rows};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural, some_of};
 use crate::signals;
+use crate::task::{Context, Task};
 
 /// What is done with a backup, or with what a restoration left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -37,8 +38,8 @@ pub enum RestoreAction {
 pub struct RestoreOptions {
     /// What is done with a backup, or with what a restoration left.
     pub action: RestoreAction,
-    /// Folder of the backups.
-    pub dir: PathBuf,
+    /// Folder of the backups, if not the usual one.
+    pub dir: Option<PathBuf>,
     /// Name of the backup; if `None` the last complete one, to restore it of this database.
     pub name: Option<String>,
     /// Only these tables; all if empty.
@@ -87,57 +88,56 @@ struct RestoredTable {
     kept_as: Option<String>,
 }
 
-/// Runs the action. `connect` is called only by those that need the database.
-///
-/// # Errors
-/// [`Error::BadFile`] for a damaged backup, [`Error::Invariant`] when what was loaded is not what the backup holds, those of the
-/// connection and the lock; the live tables are then as they were.
-pub fn restore(
-    options: &RestoreOptions,
-    connect: &dyn Fn() -> Result<Database>,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let reads = matches!(options.action, RestoreAction::List | RestoreAction::Verify);
-    let mut report = RestoreReport {
-        action: options.action,
-        done: Done::unless(options.dry_run && !reads),
-        backups: Vec::new(),
-        backup: None,
-        tables: Vec::new(),
-        findings: Vec::new(),
-    };
-    match options.action {
-        RestoreAction::List => report.backups = list(&options.dir)?.iter().map(BackupLine::new).collect(),
-        RestoreAction::Verify => {
-            let found = choose(options, None)?;
-            verify_all(&found.path, &mut report)?;
-            report.backup = Some(BackupLine::new(&found));
+impl Task for RestoreOptions {
+    /// Carries out the action; only those that need the database connect.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] for a damaged backup, [`Error::Invariant`] when what was loaded is not what the backup holds, those of the
+    /// connection and the lock; the live tables are then as they were.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let dir = folder(&context.settings, self.dir.as_deref())?;
+        let reads = matches!(self.action, RestoreAction::List | RestoreAction::Verify);
+        let mut report = RestoreReport {
+            action: self.action,
+            done: Done::unless(self.dry_run && !reads),
+            backups: Vec::new(),
+            backup: None,
+            tables: Vec::new(),
+            findings: Vec::new(),
+        };
+        match self.action {
+            RestoreAction::List => report.backups = list(&dir)?.iter().map(BackupLine::new).collect(),
+            RestoreAction::Verify => {
+                let found = choose(&self, &dir, None)?;
+                verify_all(&found.path, &mut report)?;
+                report.backup = Some(BackupLine::new(&found));
+            }
+            RestoreAction::Restore => {
+                let database = context.database()?;
+                let found = choose(&self, &dir, Some(database.name()))?;
+                let line = BackupLine::new(&found);
+                let Found { path, manifest, .. } = found;
+                run(&self, &database, &path, &manifest?, &context.progress, &mut report)?;
+                report.backup = Some(line);
+            }
+            RestoreAction::Undo => undo(&self, &context.database()?, &context.progress, &mut report)?,
+            RestoreAction::DropOld => drop_old(&self, &context.database()?, &mut report)?,
         }
-        RestoreAction::Restore => {
-            let database = connect()?;
-            let found = choose(options, Some(database.name()))?;
-            let line = BackupLine::new(&found);
-            let Found { path, manifest, .. } = found;
-            run(options, &database, &path, &manifest?, progress, &mut report)?;
-            report.backup = Some(line);
-        }
-        RestoreAction::Undo => undo(options, &connect()?, progress, &mut report)?,
-        RestoreAction::DropOld => drop_old(options, &connect()?, &mut report)?,
+        Ok(report)
     }
-    Ok(report)
 }
 
 /// The backup that was named, or the last one that is complete and, to be restored into `database`, of this database: another's is
 /// restored only by its name.
-fn choose(options: &RestoreOptions, database: Option<&str>) -> Result<Found> {
-    let mut backups = list(&options.dir)?;
+fn choose(options: &RestoreOptions, dir: &Path, database: Option<&str>) -> Result<Found> {
+    let mut backups = list(dir)?;
     let unknown =
         |message: String| Error::Config { message, hint: "voyez `restore-critical --list` et nommez-en une".into() };
     let at = match &options.name {
         Some(name) => backups
             .iter()
             .position(|found| &found.name == name)
-            .ok_or_else(|| unknown(format!("pas de sauvegarde « {name} » dans {}", options.dir.display())))?,
+            .ok_or_else(|| unknown(format!("pas de sauvegarde « {name} » dans {}", dir.display())))?,
         None => {
             let fit = |found: &Found| {
                 let into = |manifest: &Manifest| {
@@ -147,7 +147,7 @@ fn choose(options: &RestoreOptions, database: Option<&str>) -> Result<Found> {
             };
             let of = database.map_or_else(String::new, |name| format!(" de la base {name}"));
             let last = backups.iter().rposition(fit);
-            last.ok_or_else(|| unknown(format!("aucune sauvegarde complète{of} dans {}", options.dir.display())))?
+            last.ok_or_else(|| unknown(format!("aucune sauvegarde complète{of} dans {}", dir.display())))?
         }
     };
     Ok(backups.swap_remove(at))

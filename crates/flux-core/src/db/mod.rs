@@ -40,7 +40,7 @@ pub(crate) enum Flavour {
 
 /// Which database a run works on, and under which id it is known there.
 #[derive(Debug)]
-pub struct Trail {
+pub(crate) struct Trail {
     /// `user@host:port/database`.
     target: String,
     /// Id of the run, once it has begun to write.
@@ -143,7 +143,7 @@ impl Database {
     }
 
     /// Where this run works, for its log.
-    pub fn trail(&self) -> &Arc<Trail> {
+    pub(crate) fn trail(&self) -> &Arc<Trail> {
         &self.trail
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use mysql::Value;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::db::{self, Database, MANY_DATES, Session, quote};
 use crate::dims::epci::list;
@@ -20,7 +20,7 @@ use crate::schema::{self, Existing, IS_TABLE, TableSpec};
 const EXAMPLES: usize = 5;
 
 /// What becomes of a key that exists on both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
     /// Nothing is merged while there is one.
@@ -31,20 +31,6 @@ pub enum Rule {
     Target,
     /// The row of the zone that goes is kept.
     Source,
-}
-
-impl std::str::FromStr for Rule {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "refuse" => Ok(Rule::Refuse),
-            "sum" => Ok(Rule::Sum),
-            "target" => Ok(Rule::Target),
-            "source" => Ok(Rule::Source),
-            _ => Err("choix : refuse, sum, target, source".into()),
-        }
-    }
 }
 
 /// What moves in one table.

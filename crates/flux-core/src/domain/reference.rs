@@ -155,7 +155,7 @@ pub(crate) fn zone_names(wanted: impl Fn(&ZoneGroup) -> bool) -> HashSet<String>
 }
 
 /// The zone of the whole département, which tools show where none is asked for: the one that bears its name, else the first.
-pub fn whole_zone(departement: &str) -> &'static str {
+pub(crate) fn whole_zone(departement: &str) -> &'static str {
     let name = departement_of(departement).map(|known| fold(known.nom));
     let bears = |zone: &&ZoneGroup| {
         std::iter::once(&zone.zone).chain(&zone.equivalents).any(|member| Some(fold(member)) == name)

@@ -14,7 +14,6 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
-use crate::db::Database;
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 pub use crate::explain::figure::Which;
@@ -23,9 +22,8 @@ use crate::explain::report::{ExplainReport, LineReport};
 use crate::explain::scan::Found;
 use crate::explain::trace::trace;
 use crate::figures::scope::Question;
-use crate::progress::Progress;
 use crate::report::{OneOf, Report};
-use crate::settings::Settings;
+use crate::task::{Context, Task};
 
 /// What is to be explained.
 #[derive(Debug, Clone)]
@@ -57,45 +55,44 @@ pub enum Asked {
     },
 }
 
-/// Finds where a figure comes from. Reads only.
-///
-/// # Errors
-/// [`Error::Usage`] and [`Error::Config`] for a key that leads nowhere; [`Error::Sql`], [`Error::Interrupted`]. A file that cannot be
-/// read is in the report.
-pub fn explain(
-    settings: &Settings,
-    database: &Database,
-    asked: &Asked,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let report = match asked {
-        Asked::Sum { which, question, limit } => {
-            return figure::explain(settings, database, (which, question, *limit), progress).map(OneOf::That);
-        }
-        Asked::Figure { table, date, names: given } => {
-            let dataset = key::dataset(table)?;
-            let names = Names::load(&mut session, settings, dataset)?;
-            let key = Key::of_names(dataset, *date, given, &names)?;
-            trace(settings, &mut session, key, &names, progress)?
-        }
-        Asked::Line { file, line } => {
-            let path = if file.exists() { file.clone() } else { settings.home.root().join(file) };
-            let (dataset, raw) = places::dataset_of(&path).ok_or_else(|| {
-                Error::Usage(format!(
-                    "« {} » n'est ni un fichier de la livraison hebdomadaire ni un export brut",
-                    file.display()
-                ))
-            })?;
-            let names = Names::load(&mut session, settings, dataset)?;
-            match scan::line(&path, *line, dataset, raw, &names)? {
-                Found::Refused(refused) => ExplainReport::of_refused(dataset, &path, refused),
-                Found::Row(key, volume) => {
-                    let report = trace(settings, &mut session, key, &names, progress)?;
-                    report.with_line(LineReport::stored(&path, *line, volume))
+impl Task for Asked {
+    /// Finds where a figure comes from. Reads only.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] and [`Error::Config`] for a key that leads nowhere; [`Error::Sql`], [`Error::Interrupted`]. A file that cannot be
+    /// read is in the report.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let (settings, database) = (&context.settings, &context.database()?);
+        let mut session = database.session()?;
+        let report = match &self {
+            Asked::Sum { which, question, limit } => {
+                return figure::explain(settings, database, (which, question, *limit), &context.progress)
+                    .map(OneOf::That);
+            }
+            Asked::Figure { table, date, names: given } => {
+                let dataset = key::dataset(table)?;
+                let names = Names::load(&mut session, settings, dataset)?;
+                let key = Key::of_names(dataset, *date, given, &names)?;
+                trace(settings, &mut session, key, &names, &context.progress)?
+            }
+            Asked::Line { file, line } => {
+                let path = if file.exists() { file.clone() } else { settings.home.root().join(file) };
+                let (dataset, raw) = places::dataset_of(&path).ok_or_else(|| {
+                    Error::Usage(format!(
+                        "« {} » n'est ni un fichier de la livraison hebdomadaire ni un export brut",
+                        file.display()
+                    ))
+                })?;
+                let names = Names::load(&mut session, settings, dataset)?;
+                match scan::line(&path, *line, dataset, raw, &names)? {
+                    Found::Refused(refused) => ExplainReport::of_refused(dataset, &path, refused),
+                    Found::Row(key, volume) => {
+                        let report = trace(settings, &mut session, key, &names, &context.progress)?;
+                        report.with_line(LineReport::stored(&path, *line, volume))
+                    }
                 }
             }
-        }
-    };
-    Ok(OneOf::This(report))
+        };
+        Ok(OneOf::This(report))
+    }
 }

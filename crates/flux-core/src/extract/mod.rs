@@ -22,10 +22,10 @@ pub(crate) use weekly::holds_weekly_files;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Entry, hash};
-use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, plural};
 use crate::settings::Settings;
 use crate::signals;
+use crate::task::{Context, Task};
 use limits::Limits;
 use memory::Memory;
 
@@ -101,64 +101,66 @@ struct ExtractReport {
 /// Name of the hidden folder that an archive is unpacked into before it is moved to its place.
 const SCRATCH: &str = ".extraction";
 
-/// Unpacks archives.
-///
-/// # Errors
-/// Those that concern the run as a whole. What concerns one archive is in its report.
-pub fn extract(settings: &Settings, options: &ExtractOptions, progress: &Progress) -> Result<impl Report + use<>> {
-    let usual = if options.weekly { settings.home.deliveries() } else { settings.home.extracted() };
-    let output = options.output.clone().unwrap_or(usual);
-    // A dry run leaves no trace: no folder, no lock, no memory, and it does not tidy up after others either.
-    let _lock = if options.dry_run {
-        None
-    } else {
-        fs::create_dir_all(&output).map_err(Error::io("création du dossier", &output))?;
-        Some(memory::lock(&output)?)
-    };
-    let mut memory = Memory::read(&output)?;
-    let mut archives = find(settings, options)?;
-    if options.weekly && options.sources.is_empty() {
-        // The raw deliveries beside them are for another run.
-        archives.retain(|archive| weekly::plain_name(archive).is_some() || weekly::holds_weekly_files(archive));
-    }
-    let scratch = if options.dry_run { None } else { Some(output.join(SCRATCH)) };
-    let scratch = scratch.as_deref();
-    let bar = progress.count("archives", archives.len() as u64);
-    let mut reports = Vec::new();
-    for archive in archives {
-        signals::check()?;
-        // What a run that was killed has left.
-        clear(scratch)?;
-        let mut report = ArchiveReport {
-            archive: archive.clone(),
-            status: Outcome::Failed,
-            blake3: None,
-            folder: None,
-            files: 0,
-            bytes: 0,
-            left_out: 0,
-            left_behind: Vec::new(),
-            code: None,
-            error: None,
+impl Task for ExtractOptions {
+    /// Unpacks archives.
+    ///
+    /// # Errors
+    /// Those that concern the run as a whole. What concerns one archive is in its report.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let usual = if self.weekly { context.settings.home.deliveries() } else { context.settings.home.extracted() };
+        let output = self.output.clone().unwrap_or(usual);
+        // A dry run leaves no trace: no folder, no lock, no memory, and it does not tidy up after others either.
+        let _lock = if self.dry_run {
+            None
+        } else {
+            fs::create_dir_all(&output).map_err(Error::io("création du dossier", &output))?;
+            Some(memory::lock(&output)?)
         };
-        match one(&archive, scratch, options, &mut memory, &mut report) {
-            Ok(()) => {}
-            Err(Error::Interrupted) => {
-                clear(scratch)?;
-                return Err(Error::Interrupted);
-            }
-            Err(error) => {
-                log::info!("{} : {error}", archive.display());
-                report.code = Some(Code::from(&error));
-                report.error = Some(error.to_string());
-            }
+        let mut memory = Memory::read(&output)?;
+        let mut archives = find(&context.settings, &self)?;
+        if self.weekly && self.sources.is_empty() {
+            // The raw deliveries beside them are for another run.
+            archives.retain(|archive| weekly::plain_name(archive).is_some() || weekly::holds_weekly_files(archive));
         }
-        bar.inc(1);
-        reports.push(report);
+        let scratch = if self.dry_run { None } else { Some(output.join(SCRATCH)) };
+        let scratch = scratch.as_deref();
+        let bar = context.progress.count("archives", archives.len() as u64);
+        let mut reports = Vec::new();
+        for archive in archives {
+            signals::check()?;
+            // What a run that was killed has left.
+            clear(scratch)?;
+            let mut report = ArchiveReport {
+                archive: archive.clone(),
+                status: Outcome::Failed,
+                blake3: None,
+                folder: None,
+                files: 0,
+                bytes: 0,
+                left_out: 0,
+                left_behind: Vec::new(),
+                code: None,
+                error: None,
+            };
+            match one(&archive, scratch, &self, &mut memory, &mut report) {
+                Ok(()) => {}
+                Err(Error::Interrupted) => {
+                    clear(scratch)?;
+                    return Err(Error::Interrupted);
+                }
+                Err(error) => {
+                    log::info!("{} : {error}", archive.display());
+                    report.code = Some(Code::from(&error));
+                    report.error = Some(error.to_string());
+                }
+            }
+            bar.inc(1);
+            reports.push(report);
+        }
+        bar.finish_and_clear();
+        clear(scratch)?;
+        Ok(ExtractReport { output, done: Done::unless(self.dry_run), archives: reports })
     }
-    bar.finish_and_clear();
-    clear(scratch)?;
-    Ok(ExtractReport { output, done: Done::unless(options.dry_run), archives: reports })
 }
 
 /// Hashes (BLAKE3, hexadecimal) of what was unpacked into the home, or taken to where the import looks.

@@ -5,8 +5,8 @@ use mysql::Value;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::db::Session;
 use crate::db::marks;
-use crate::db::{Database, Session};
 use crate::domain::catalogue::{Dim, Space};
 use crate::error::{Error, Result};
 use crate::figures::beside::Beside;
@@ -16,6 +16,7 @@ use crate::figures::unknown::{Named, Unknown};
 use crate::figures::zone::{Zone, Zones};
 use crate::report::{Code, Finding, Page, Report, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
+use crate::task::{Context, Task};
 
 /// The query to explain.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub struct CauseOptions {
     pub year: i32,
     /// Code or name of a period.
     pub period: String,
-    /// Zone of observation, by any of its names.
-    pub zone: String,
+    /// Zone of observation, by any of its names; that of the whole département where there is none.
+    pub zone: Option<String>,
     /// Visitor category, by any of its names.
     pub category: String,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
@@ -101,60 +102,71 @@ fn place_of(step: &str, unknown: &Unknown) -> String {
     format!("{step} {name}")
 }
 
-/// Looks for the cause. Reads only.
-///
-/// # Errors
-/// Those of the connection, [`Error::MissingTable`].
-pub fn explain(database: &Database, options: &CauseOptions) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let table = mobility::table(options.space);
-    let mut report =
-        CauseReport { table, steps: Vec::new(), total: None, preceding: None, year_before: None, findings: Vec::new() };
-    if !years(&mut session, options, &mut report)? {
-        return Ok(report);
-    }
-    let asked = Asked::Named { name: options.period.clone(), year: options.year };
-    let period = period::find(&mut session, &asked)?;
-    let period = report.named("période", period, |p| format!("{} : {} → {}", p.name(), p.debut, p.fin));
-    let zone = Zones::load(&mut session)?.find(&options.zone);
-    let zone = report.named("zone", zone, |zone: &Zone| {
-        let rows: Vec<String> = zone.rows.iter().map(|(id, name)| format!("{name} (id {id})")).collect();
-        format!("{} → {}", options.zone, rows.join(", "))
-    });
-    let category = mobility::id_of(&mut session, Dim::Categorie, &options.category)?;
-    let category = report.named("catégorie", category, |_| options.category.clone());
-    let local = mobility::id_of(&mut session, Dim::Provenance, "LOCAL")?;
-    let local = report.named("provenance", local, |_| "LOCAL, qui est exclue".into());
-    let (Some(period), Some(zone), Some(category), Some(local)) = (period, zone, category, local) else {
-        return Ok(report);
-    };
-    let filter = Filter { table, zone, category, local };
-    let days = StoredDays::of(&mut session, table, &period)?;
-    let (counts, total) = funnel(&mut session, &filter, &period, &days)?;
-    for (name, rows) in STEPS.into_iter().zip(counts) {
-        report.step(name, rows > 0, plural(rows, "ligne", "lignes"));
-    }
-    match counts.iter().position(|rows| *rows == 0) {
-        Some(empty) => {
-            let search = Search { options, filter: &filter, period: &period, days: &days };
-            let (place, message, action) = search.cause(&mut session, empty)?;
-            report.cause(&place, message, action);
+impl Task for CauseOptions {
+    /// Looks for the cause. Reads only.
+    ///
+    /// # Errors
+    /// Those of the connection, [`Error::MissingTable`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let asked_zone = context.zone(self.zone.clone());
+        let mut session = database.session()?;
+        let table = mobility::table(self.space);
+        let mut report = CauseReport {
+            table,
+            steps: Vec::new(),
+            total: None,
+            preceding: None,
+            year_before: None,
+            findings: Vec::new(),
+        };
+        if !years(&mut session, &self, &mut report)? {
+            return Ok(report);
         }
-        None => {
-            let [.., with_commune, known] = counts;
-            if known < with_commune {
-                let lost = plural(with_commune - known, "ligne mène", "lignes mènent");
-                report.cause(
-                    "dim_communes",
-                    format!("{lost} à une commune absente de dim_communes : la réponse est incomplète"),
-                    "lancez `ensure-schema --seed`, puis réimportez ces dates",
-                );
+        let asked = Asked::Named { name: self.period.clone(), year: self.year };
+        let period = period::find(&mut session, &asked)?;
+        let period = report.named("période", period, |p| format!("{} : {} → {}", p.name(), p.debut, p.fin));
+        let zone = Zones::load(&mut session)?.find(&asked_zone);
+        let zone = report.named("zone", zone, |zone: &Zone| {
+            let rows: Vec<String> = zone.rows.iter().map(|(id, name)| format!("{name} (id {id})")).collect();
+            format!("{asked_zone} → {}", rows.join(", "))
+        });
+        let category = mobility::id_of(&mut session, Dim::Categorie, &self.category)?;
+        let category = report.named("catégorie", category, |_| self.category.clone());
+        let local = mobility::id_of(&mut session, Dim::Provenance, "LOCAL")?;
+        let local = report.named("provenance", local, |_| "LOCAL, qui est exclue".into());
+        let (Some(period), Some(zone), Some(category), Some(local)) = (period, zone, category, local) else {
+            return Ok(report);
+        };
+        let filter = Filter { table, zone, category, local };
+        let days = StoredDays::of(&mut session, table, &period)?;
+        let (counts, total) = funnel(&mut session, &filter, &period, &days)?;
+        for (name, rows) in STEPS.into_iter().zip(counts) {
+            report.step(name, rows > 0, plural(rows, "ligne", "lignes"));
+        }
+        match counts.iter().position(|rows| *rows == 0) {
+            Some(empty) => {
+                let search =
+                    Search { options: &self, zone: &asked_zone, filter: &filter, period: &period, days: &days };
+                let (place, message, action) = search.cause(&mut session, empty)?;
+                report.cause(&place, message, action);
             }
-            report.total = Some(total);
-            report.stand_beside(&mut session, &filter, (&period, &days), options.year)?;
+            None => {
+                let [.., with_commune, known] = counts;
+                if known < with_commune {
+                    let lost = plural(with_commune - known, "ligne mène", "lignes mènent");
+                    report.cause(
+                        "dim_communes",
+                        format!("{lost} à une commune absente de dim_communes : la réponse est incomplète"),
+                        "lancez `ensure-schema --seed`, puis réimportez ces dates",
+                    );
+                }
+                report.total = Some(total);
+                report.stand_beside(&mut session, &filter, (&period, &days), self.year)?;
+            }
         }
+        Ok(report)
     }
-    Ok(report)
 }
 
 /// The table and the year; false when the table is empty, where nothing further is worth asking.
@@ -254,6 +266,7 @@ fn funnel(
 /// A query that leaves nothing.
 struct Search<'a> {
     options: &'a CauseOptions,
+    zone: &'a str,
     filter: &'a Filter,
     period: &'a Period,
     days: &'a StoredDays,
@@ -274,7 +287,7 @@ impl Search<'_> {
             1 => {
                 let found = self.present(session, Dim::Zone, &[])?;
                 (
-                    format!("zone {}", options.zone),
+                    format!("zone {}", self.zone),
                     format!("aucune ligne dans la période ; zones présentes : {}", some_of(&found, 12)),
                     "vérifiez le nom (`test-zone-mapping-api-production`) et la livraison (`analyse-zones-csv`)",
                 )

@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::domain::catalogue::Space;
 use crate::domain::values::today;
 use crate::error::{Error, Result};
@@ -22,6 +22,7 @@ use crate::report::chart::{self, Bar, Legend};
 use crate::report::html::{Document, Edition, Grid};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{bar, render_findings};
+use crate::task::{Context, Task};
 
 /// The two periods, and of which visitors.
 #[derive(Debug, Clone)]
@@ -34,8 +35,8 @@ pub struct CompareOptions {
     pub period: String,
     /// First and last day in place of the period.
     pub days: Option<(NaiveDate, NaiveDate)>,
-    /// Zone of observation, by any of its names.
-    pub zone: String,
+    /// Zone of observation, by any of its names; that of the whole département where there is none.
+    pub zone: Option<String>,
     /// Visitor category, by any of its names.
     pub category: String,
     /// Communes shown in each list.
@@ -44,8 +45,6 @@ pub struct CompareOptions {
     pub csv: Option<PathBuf>,
     /// Writes a page there.
     pub html: Option<PathBuf>,
-    /// Name of the observatory, for the page.
-    pub observatory: String,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
 }
@@ -122,59 +121,63 @@ struct MobilityReport {
     ranked: Vec<Commune>,
 }
 
-/// Compares; reads the database only.
-///
-/// # Errors
-/// [`Error::Usage`] for an unknown zone, period or category; those of the connection and of the files to write.
-pub fn compare(database: &Database, options: &CompareOptions) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let period = match options.days {
-        Some((debut, fin)) => period::Asked::Days(debut, fin),
-        None => period::Asked::Named { name: options.period.clone(), year: options.year },
-    };
-    let asked = Asked {
-        period,
-        reference: options.reference,
-        zone: options.zone.clone(),
-        category: options.category.clone(),
-        space: options.space,
-    };
-    let mobility = mobility::between(&mut session, &asked)??;
-    // Two years are to be compared: here a reference year without that period is as wrong as a year without it.
-    let before = mobility.n_1.clone()?;
-    let current = Side::new(options.year, &mobility.n);
-    let reference = Side::new(options.reference, &before);
-    let mut report = MobilityReport {
-        category: options.category.clone(),
-        evolution_pct: mobility.change(),
-        preceding: Beside::preceding(
-            &mut session,
-            &mobility.filter,
-            &mobility.n.period,
-            (mobility.n.total, mobility.n.days_with_data),
-        )?,
-        leap_day: leap_day(&mut session, &mobility.filter, (&current, &reference))?,
-        findings: findings(&current, &reference, options),
-        current,
-        reference,
-        ranked: mobility.ranked(options.limit).into_iter().cloned().collect(),
-        gains: chosen(&mobility, options.limit, |now, before| (before > 0 && now > before).then(|| now - before)),
-        losses: chosen(&mobility, options.limit, |now, before| (now > 0 && now < before).then(|| before - now)),
-        new: chosen(&mobility, options.limit, |now, before| (before == 0).then_some(now)),
-        gone: chosen(&mobility, options.limit, |now, before| (now == 0).then_some(before)),
-        communes: mobility.communes,
-        zone: mobility.filter.zone,
-        files: Vec::new(),
-    };
-    if let Some(path) = &options.csv {
-        report.write_csv(path)?;
-        report.files.push(path.display().to_string());
+impl Task for CompareOptions {
+    /// Compares; reads the database only.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an unknown zone, period or category; those of the connection and of the files to write.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let zone = context.zone(self.zone);
+        let mut session = database.session()?;
+        let period = match self.days {
+            Some((debut, fin)) => period::Asked::Days(debut, fin),
+            None => period::Asked::Named { name: self.period.clone(), year: self.year },
+        };
+        let asked = Asked {
+            period,
+            reference: self.reference,
+            zone: zone.clone(),
+            category: self.category.clone(),
+            space: self.space,
+        };
+        let mobility = mobility::between(&mut session, &asked)??;
+        // Two years are to be compared: here a reference year without that period is as wrong as a year without it.
+        let before = mobility.n_1.clone()?;
+        let current = Side::new(self.year, &mobility.n);
+        let reference = Side::new(self.reference, &before);
+        let mut report = MobilityReport {
+            category: self.category.clone(),
+            evolution_pct: mobility.change(),
+            preceding: Beside::preceding(
+                &mut session,
+                &mobility.filter,
+                &mobility.n.period,
+                (mobility.n.total, mobility.n.days_with_data),
+            )?,
+            leap_day: leap_day(&mut session, &mobility.filter, (&current, &reference))?,
+            findings: findings(&current, &reference, &zone),
+            current,
+            reference,
+            ranked: mobility.ranked(self.limit).into_iter().cloned().collect(),
+            gains: chosen(&mobility, self.limit, |now, before| (before > 0 && now > before).then(|| now - before)),
+            losses: chosen(&mobility, self.limit, |now, before| (now > 0 && now < before).then(|| before - now)),
+            new: chosen(&mobility, self.limit, |now, before| (before == 0).then_some(now)),
+            gone: chosen(&mobility, self.limit, |now, before| (now == 0).then_some(before)),
+            communes: mobility.communes,
+            zone: mobility.filter.zone,
+            files: Vec::new(),
+        };
+        if let Some(path) = &self.csv {
+            report.write_csv(path)?;
+            report.files.push(path.display().to_string());
+        }
+        if let Some(path) = &self.html {
+            files::output(path, report.page(&context.settings.observatory()).finish().as_bytes())?;
+            report.files.push(path.display().to_string());
+        }
+        Ok(report)
     }
-    if let Some(path) = &options.html {
-        files::output(path, report.page(&options.observatory).finish().as_bytes())?;
-        report.files.push(path.display().to_string());
-    }
-    Ok(report)
 }
 
 /// The communes that `weight` chooses by their visitors of both years, heaviest first. Where a year has no data, none is chosen.
@@ -207,7 +210,7 @@ fn leap_day(session: &mut Session, filter: &Filter, (now, before): (&Side, &Side
     Ok(Some(LeapDay { date: day.to_string(), total, evolution_pct: without.change() }))
 }
 
-fn findings(current: &Side, reference: &Side, options: &CompareOptions) -> Vec<Finding> {
+fn findings(current: &Side, reference: &Side, zone: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for side in [current, reference] {
         let place = format!("{} ({})", side.year, side.name);
@@ -215,10 +218,7 @@ fn findings(current: &Side, reference: &Side, options: &CompareOptions) -> Vec<F
         if side.days_with_data == 0 {
             findings.push(
                 Finding::attention(Code::PeriodEmpty, place, "aucun visiteur : la comparaison n'a pas de sens").action(
-                    format!(
-                        "`diagnostic-mobility --year {} --zone \"{}\"` en cherche la cause",
-                        side.year, options.zone
-                    ),
+                    format!("`diagnostic-mobility --year {} --zone \"{}\"` en cherche la cause", side.year, zone),
                 ),
             );
         } else if side.days_with_data < days {

@@ -23,6 +23,6 @@ pub mod unknown;
 pub mod version;
 pub mod zone;
 
-pub use cause::{CauseOptions, explain};
-pub use compare::{CompareOptions, compare};
-pub use stays::{import_stays, migrate_stays};
+pub use cause::CauseOptions;
+pub use compare::CompareOptions;
+pub use stays::{StaysImport, StaysMigration};

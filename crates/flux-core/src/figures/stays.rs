@@ -5,15 +5,14 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::domain::catalogue::{self, Dataset, Dim, Kind};
 use crate::error::{Error, Result};
 use crate::figures::change::share;
 use crate::load::{self, ImportOptions, ImportReport};
 use crate::migrate::{self, MigrateOptions, MigrateReport, Pair, pairs};
-use crate::progress::Progress;
 use crate::report::{Done, Page, Report, Table, Verdict, bar, number, percent, plural};
-use crate::settings::Settings;
+use crate::task::{Context, Task};
 
 /// Names shown of a breakdown.
 const TOP: u32 = 10;
@@ -209,51 +208,52 @@ impl Report for MigratedStays {
     }
 }
 
-/// Imports the file that `options` names, then looks at its table.
-///
-/// # Errors
-/// Those of the import; a table that cannot be read afterwards leaves the spread out.
-pub fn import_stays(
-    tool: &'static str,
-    settings: &Settings,
-    database: &Database,
-    options: &ImportOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let import = load::run(tool, settings, database, options, progress)?;
-    let dataset = catalogue::weekly().find(|dataset| options.wants(dataset));
-    let spread = dataset.and_then(|dataset| {
-        let look = database
-            .session()
-            .and_then(|mut session| spread(&mut session, dataset, &dataset.temp_table(options.space), None));
-        look.inspect_err(|error| log::warn!("répartition non lue : {error}")).ok()
-    });
-    Ok(ImportedStays { import, spread })
+/// `import-sejours-duree-fr` and `import-sejours-duree-int`: the import of the file that the options name, then what its table holds.
+#[derive(Debug, Clone)]
+pub struct StaysImport(pub ImportOptions);
+
+impl Task for StaysImport {
+    /// A table that cannot be read afterwards leaves the spread out.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let (database, options) = (&context.database()?, &self.0);
+        let import = load::run(context, database, options)?;
+        let dataset = catalogue::weekly().find(|dataset| options.wants(dataset));
+        let spread = dataset.and_then(|dataset| {
+            let look = database
+                .session()
+                .and_then(|mut session| spread(&mut session, dataset, &dataset.temp_table(options.space), None));
+            look.inspect_err(|error| log::warn!("répartition non lue : {error}")).ok()
+        });
+        Ok(ImportedStays { import, spread })
+    }
 }
 
-/// Migrates the tables of stays (`only` of the options is theirs), then looks at what the main tables hold for the same dates,
-/// where all went well.
-///
-/// # Errors
-/// Those of the migration, [`crate::error::Error::Sql`].
-pub fn migrate_stays(database: &Database, options: MigrateOptions, progress: &Progress) -> Result<impl Report + use<>> {
-    let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
-    let only = match options.only.is_empty() {
-        true => stays.map(|dataset| dataset.main.to_owned()).collect(),
-        false => options.only,
-    };
-    let options = MigrateOptions { only, ..options };
-    let pairs = pairs(options.space, &options.only)?;
-    if let Some(other) = pairs.iter().find(|pair| pair.dataset.kind != Kind::Sejour) {
-        return Err(Error::Usage(format!("{} n'est pas une table de durées de séjour", other.main)));
+/// `migrate-sejours-duree`: the migration of the tables of stays, which `only` of the options are of, then what the main tables hold for
+/// the same dates, where all went well.
+#[derive(Debug, Clone)]
+pub struct StaysMigration(pub MigrateOptions);
+
+impl Task for StaysMigration {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let (database, options) = (&context.database()?, self.0);
+        let stays = catalogue::weekly().filter(|dataset| dataset.kind == Kind::Sejour);
+        let only = match options.only.is_empty() {
+            true => stays.map(|dataset| dataset.main.to_owned()).collect(),
+            false => options.only,
+        };
+        let options = MigrateOptions { only, ..options };
+        let pairs = pairs(options.space, &options.only)?;
+        if let Some(other) = pairs.iter().find(|pair| pair.dataset.kind != Kind::Sejour) {
+            return Err(Error::Usage(format!("{} n'est pas une table de durées de séjour", other.main)));
+        }
+        let migration = migrate::migrate(database, &options, &context.progress)?;
+        let spreads = if migration.verdict() != Verdict::Error && migration.done.really() {
+            main_spreads(&mut database.session()?, &pairs)?
+        } else {
+            Vec::new()
+        };
+        Ok(MigratedStays { migration, spreads })
     }
-    let migration = migrate::migrate(database, &options, progress)?;
-    let spreads = if migration.verdict() != Verdict::Error && migration.done.really() {
-        main_spreads(&mut database.session()?, &pairs)?
-    } else {
-        Vec::new()
-    };
-    Ok(MigratedStays { migration, spreads })
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> 
             let target = settings.connection().map_or_else(|_| "non réglée".into(), |connection| connection.target);
             // An unknown environment is told once, above.
             let finding = match settings.environment() {
-                Ok(_) => of_error("connexion", &error),
+                Ok(_) => error.finding("connexion"),
                 Err(_) => {
                     Finding::attention(Code::CheckNotDone, "connexion", "non essayée : l'environnement est inconnu")
                 }
@@ -62,16 +62,12 @@ pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> 
     DoctorReport { flux_version: version.to_owned(), checks }
 }
 
-fn of_error(place: &str, error: &Error) -> Finding {
-    error.hint().into_iter().fold(Finding::error(Code::from(error), place, error.to_string()), Finding::action)
-}
-
 /// Which environment and which database everything else is about.
 fn environment(settings: &Settings) -> Check {
     let base = settings.connection().map_or_else(|_| "base non réglée".into(), |connection| connection.target);
     let (name, findings) = match settings.environment() {
         Ok(name) => (name, Vec::new()),
-        Err(error) => ("inconnu", vec![of_error("APP_ENV", &error)]),
+        Err(error) => ("inconnu", vec![error.finding("APP_ENV")]),
     };
     Check { subject: "environnement", state: format!("{name}, {base}"), findings }
 }
@@ -177,13 +173,13 @@ fn database_checks(database: &Database) -> Vec<Check> {
             return vec![Check {
                 subject: "base de données",
                 state: database.target().to_owned(),
-                findings: vec![of_error("connexion", &error)],
+                findings: vec![error.finding("connexion")],
             }];
         }
     };
     let server = match server(database, &mut session) {
         Ok(findings) => findings,
-        Err(error) => vec![of_error("serveur", &error)],
+        Err(error) => vec![error.finding("serveur")],
     };
     let state = format!("{}, serveur {}", database.target(), database.version());
     let mut checks = vec![Check { subject: "base de données", state, findings: server }];
@@ -230,13 +226,13 @@ fn of_origin(database: &Database, origin: Origin) -> (String, Vec<Finding>) {
         }
         Origin::Empty | Origin::Own | Origin::Adopted => None,
     };
-    (state.to_owned(), error.iter().map(|error| of_error("origine", error)).collect())
+    (state.to_owned(), error.iter().map(|error| error.finding("origine")).collect())
 }
 
 fn part(subject: &'static str, result: Result<(String, Vec<Finding>)>) -> Check {
     match result {
         Ok((state, findings)) => Check { subject, state, findings },
-        Err(error) => Check { subject, state: "non contrôlé".into(), findings: vec![of_error(subject, &error)] },
+        Err(error) => Check { subject, state: "non contrôlé".into(), findings: vec![error.finding(subject)] },
     }
 }
 
@@ -337,7 +333,7 @@ fn dimensions(session: &mut Session) -> Result<(String, Vec<Finding>)> {
         let count = count.unwrap_or(0);
         rows += count;
         if count == 0 {
-            findings.push(of_error(spec.table, &Error::EmptyDimension { table: spec.table.into() }));
+            findings.push(Error::EmptyDimension { table: spec.table.into() }.finding(spec.table));
         }
     }
     Ok((plural(rows, "ligne", "lignes"), findings))

@@ -4,10 +4,10 @@ use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::Database;
 use crate::error::Result;
 use crate::ledger::events::{self, Event, Filter, Kind};
 use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::task::{Context, Task};
 
 /// Which part of the history to show.
 #[derive(Debug, Clone)]
@@ -37,23 +37,26 @@ struct Line {
     local_time: String,
 }
 
-/// Reads the history.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`] in a database that `ensure-schema` has not prepared, [`crate::error::Error::Sql`].
-pub fn history(database: &Database, options: &HistoryOptions) -> Result<impl Report + use<>> {
-    let most = options.limit as u64;
-    let filter = Filter {
-        date: options.date.map(|date| date.to_string()),
-        table: options.table.as_ref().map(|name| name.strip_suffix("_temp").unwrap_or(name).to_owned()),
-        since: options.since.and_then(begin),
-        most: most + 1,
-    };
-    let mut events = events::read(&mut database.session()?, &filter)?;
-    let more = events.len() > options.limit;
-    events.truncate(options.limit);
-    let line = |event: Event| Line { local_time: local(&event.at), event };
-    Ok(HistoryReport { events: events.into_iter().map(line).collect(), more })
+impl Task for HistoryOptions {
+    /// Reads the history.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::MissingTable`] in a database that `ensure-schema` has not prepared, [`crate::error::Error::Sql`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let most = self.limit as u64;
+        let filter = Filter {
+            date: self.date.map(|date| date.to_string()),
+            table: self.table.as_ref().map(|name| name.strip_suffix("_temp").unwrap_or(name).to_owned()),
+            since: self.since.and_then(begin),
+            most: most + 1,
+        };
+        let mut events = events::read(&mut database.session()?, &filter)?;
+        let more = events.len() > self.limit;
+        events.truncate(self.limit);
+        let line = |event: Event| Line { local_time: local(&event.at), event };
+        Ok(HistoryReport { events: events.into_iter().map(line).collect(), more })
+    }
 }
 
 /// When a local day begins, in UTC.

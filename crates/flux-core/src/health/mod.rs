@@ -13,9 +13,9 @@ mod tables;
 mod watch;
 
 pub use doctor::doctor;
-pub use history::{HistoryOptions, history};
-pub use import_progress::import_progress;
-pub use prerequisites::prerequisites;
-pub use server::server;
-pub use status::{StatusOptions, status};
+pub use history::HistoryOptions;
+pub use import_progress::ImportProgress;
+pub use prerequisites::Prerequisites;
+pub use server::ServerCheck;
+pub use status::StatusOptions;
 pub use tables::{TableKind, TableOptions, tables};

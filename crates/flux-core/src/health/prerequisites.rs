@@ -15,6 +15,7 @@ use crate::report::{Code, Finding, Page, Report, Verdict, bytes};
 use crate::schema::{self, IS_TABLE};
 use crate::settings;
 use crate::setup::{self, Preset};
+use crate::task::{Context, Task};
 
 /// Something that was looked at and is right.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,36 +40,38 @@ impl PrerequisitesReport {
     }
 }
 
-/// Checks everything. Reads only; that the database does not answer is a finding.
-///
-/// # Errors
-/// Those of queries once connected.
-pub fn prerequisites(
-    settings: &settings::Settings,
-    database: Result<Database>,
-    space: Space,
-) -> Result<impl Report + use<>> {
-    let home = settings.home.root().to_path_buf();
-    let mut report = PrerequisitesReport { home, target: None, passed: Vec::new(), findings: Vec::new() };
-    paths(settings, &mut report);
-    let database = match database {
-        Ok(database) => database,
-        Err(error) => {
-            let finding = Finding::error(Code::from(&error), "base", error.to_string());
-            report.findings.push(match error.hint() {
-                Some(hint) => finding.action(hint),
-                None => finding,
-            });
-            return Ok(report);
-        }
-    };
-    report.target = Some(database.target().to_owned());
-    let mut session = database.session()?;
-    tables(&mut session, space, &mut report)?;
-    dimensions(&mut session, &mut report)?;
-    rights(&mut session, &database, &mut report)?;
-    server(&mut session, &mut report)?;
-    Ok(report)
+/// `diagnostic-migration`.
+#[derive(Debug, Clone, Copy)]
+pub struct Prerequisites {
+    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
+    pub space: Space,
+}
+
+impl Task for Prerequisites {
+    /// Checks everything. Reads only; that the database does not answer is a finding.
+    ///
+    /// # Errors
+    /// Those of queries once connected.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = context.database();
+        let home = context.settings.home.root().to_path_buf();
+        let mut report = PrerequisitesReport { home, target: None, passed: Vec::new(), findings: Vec::new() };
+        paths(&context.settings, &mut report);
+        let database = match database {
+            Ok(database) => database,
+            Err(error) => {
+                report.findings.push(error.finding("base"));
+                return Ok(report);
+            }
+        };
+        report.target = Some(database.target().to_owned());
+        let mut session = database.session()?;
+        tables(&mut session, self.space, &mut report)?;
+        dimensions(&mut session, &mut report)?;
+        rights(&mut session, &database, &mut report)?;
+        server(&mut session, &mut report)?;
+        Ok(report)
+    }
 }
 
 fn paths(settings: &settings::Settings, report: &mut PrerequisitesReport) {

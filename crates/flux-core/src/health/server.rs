@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::health::checks::{self, Rights};
 use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes};
 use crate::schema;
+use crate::task::{Context, Task};
 
 /// The oldest releases that the tools are tested with.
 const OLDEST: [(Flavour, (u32, u32)); 2] = [(Flavour::MySql, (8, 0)), (Flavour::MariaDb, (10, 6))];
@@ -34,41 +35,48 @@ struct ServerReport {
     findings: Vec<Finding>,
 }
 
-/// Looks at the server, and at what this account may do there. Reads only.
-///
-/// # Errors
-/// Those of the connection.
-pub fn server(settings: &crate::settings::Settings, database: &Database) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let started = std::time::Instant::now();
-    session.exec("essai", "DO 1", ())?;
-    let latency_ms = (started.elapsed().as_secs_f64() * 1e5).round() / 100.0;
-    let environment = settings.environment()?;
-    let doubts: Vec<Finding> = checks::env_doubts(settings).collect();
-    let settings = Settings::read(&mut session)?;
-    let rights = Rights::read(database, &mut session)?;
-    let cipher: Option<(String, String)> =
-        session.first("lecture de TLS", "SHOW SESSION STATUS LIKE 'Ssl_cipher'", ())?;
-    let existing = database.tables(&mut session)?;
-    let mut findings = findings(database, &settings, existing.len());
-    findings.extend(doubts);
-    findings.extend(rights.missing());
-    findings.extend(checks::engines(&mut session, Verdict::Attention, &schema::is_ours)?);
-    Ok(ServerReport {
-        environment,
-        target: database.target().to_owned(),
-        server_version: database.version().to_owned(),
-        server: match database.flavour() {
-            Flavour::MySql => "MySQL",
-            Flavour::MariaDb => "MariaDB",
-        },
-        encrypted: cipher.is_some_and(|(_, cipher)| !cipher.is_empty()),
-        latency_ms,
-        privileges: rights.grants,
-        settings,
-        tables: existing.len(),
-        findings,
-    })
+/// `simple-test`.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerCheck;
+
+impl Task for ServerCheck {
+    /// Looks at the server, and at what this account may do there. Reads only.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let mut session = database.session()?;
+        let started = std::time::Instant::now();
+        session.exec("essai", "DO 1", ())?;
+        let latency_ms = (started.elapsed().as_secs_f64() * 1e5).round() / 100.0;
+        let environment = context.settings.environment()?;
+        let doubts: Vec<Finding> = checks::env_doubts(&context.settings).collect();
+        let settings = Settings::read(&mut session)?;
+        let rights = Rights::read(database, &mut session)?;
+        let cipher: Option<(String, String)> =
+            session.first("lecture de TLS", "SHOW SESSION STATUS LIKE 'Ssl_cipher'", ())?;
+        let existing = database.tables(&mut session)?;
+        let mut findings = findings(database, &settings, existing.len());
+        findings.extend(doubts);
+        findings.extend(rights.missing());
+        findings.extend(checks::engines(&mut session, Verdict::Attention, &schema::is_ours)?);
+        Ok(ServerReport {
+            environment,
+            target: database.target().to_owned(),
+            server_version: database.version().to_owned(),
+            server: match database.flavour() {
+                Flavour::MySql => "MySQL",
+                Flavour::MariaDb => "MariaDB",
+            },
+            encrypted: cipher.is_some_and(|(_, cipher)| !cipher.is_empty()),
+            latency_ms,
+            privileges: rights.grants,
+            settings,
+            tables: existing.len(),
+            findings,
+        })
+    }
 }
 
 /// What is wrong with the server itself.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::files::{self, hash};
@@ -21,6 +21,7 @@ use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, some_of, verdict};
 use crate::schema;
 use crate::settings::Settings;
+use crate::task::{Context, Task};
 
 /// State of a file on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -76,81 +77,79 @@ pub struct StatusOptions {
     pub max_age: Option<Duration>,
 }
 
-/// Looks at files, history and tables. Reads only.
-///
-/// # Errors
-/// Those that concern the run as a whole.
-pub fn status(
-    settings: &Settings,
-    database: &Database,
-    options: StatusOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let space = options.space;
-    let mut session = database.session()?;
-    let existing = schema::existing(&mut session)?;
-    if !existing.contains_key(history::TABLE) {
-        return Err(Error::MissingTable { table: history::TABLE.into() });
+impl Task for StatusOptions {
+    /// Looks at files, history and tables. Reads only.
+    ///
+    /// # Errors
+    /// Those that concern the run as a whole.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let space = self.space;
+        let mut session = database.session()?;
+        let existing = schema::existing(&mut session)?;
+        if !existing.contains_key(history::TABLE) {
+            return Err(Error::MissingTable { table: history::TABLE.into() });
+        }
+        let mut tables = Vec::new();
+        let mut findings = Vec::new();
+        let files = deliveries(&context.settings, &mut findings)?;
+        for pair in pairs(space, &[])? {
+            crate::signals::check()?;
+            let file = pair.dataset.weekly_file.unwrap_or_default();
+            if let Err(error) = pair.require(space, &existing) {
+                findings.push(error.finding(&pair.temp));
+                continue;
+            }
+            let last = history::last_attempt(&mut session, &pair.temp)?;
+            let file_state = match &files {
+                Some(files) => {
+                    file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref(), &context.progress)
+                }
+                None => FileState::Unreadable,
+            };
+            let Standing { comparison, would_write, findings: aside } = pair.standing(&mut session)?;
+            let dates = schema::dates(&mut session, &pair.temp, None)?;
+            if file_state == FileState::Unreadable && files.is_some() {
+                let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
+                findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
+            }
+            findings.extend(look_at(&pair, (file, file_state), last.as_ref(), &comparison));
+            if last.as_ref().is_some_and(|last| last.status == "loaded" && last.cleaned_at.is_some()) {
+                findings.extend(gone(&mut session, &pair, file)?);
+            }
+            // Without any history that is said already.
+            findings.extend(aside.into_iter().filter(|finding| last.is_some() || finding.code != Code::RowsUnrecorded));
+            tables.push(TableStatus {
+                file,
+                file_state,
+                table: pair.temp.clone(),
+                rows: comparison.temp_rows,
+                dates: dates.len() as u64,
+                first_date: dates.first().cloned(),
+                last_date: dates.last().cloned(),
+                last_import: last,
+                to_migrate: comparison.missing + comparison.different,
+                migrated: comparison.invariant_holds(),
+                would_write,
+            });
+        }
+        findings.extend(twice(files.as_ref()));
+        incomplete(&mut session, &tables, &mut findings)?;
+        emptied(&tables, &mut findings);
+        let names: Vec<String> = tables.iter().map(|table| table.table.clone()).collect();
+        let delivery = history::last_delivery(&mut session, &names)?;
+        findings.extend(self.max_age.and_then(|limit| overdue(delivery.as_ref(), limit, &tables)));
+        let unexpected = strangers(&context.settings.home.deliveries())?;
+        let next = next_step(&tables, &findings, unexpected.len());
+        findings.extend(unexpected.iter().map(Stranger::finding));
+        let watched = watch::watch(&context.settings)?;
+        findings.extend(watched.iter().filter_map(Watched::finding));
+        let Facts { looked: facts, findings: of_facts } = facts::look(&mut session, &existing, space)?;
+        findings.extend(of_facts);
+        let last_delivery = delivery.map(|(came, _)| came);
+        let max_age_s = self.max_age.map(|age| age.as_secs());
+        Ok(StatusReport { tables, facts, unexpected, watched, last_delivery, max_age_s, findings, next })
     }
-    let mut tables = Vec::new();
-    let mut findings = Vec::new();
-    let files = deliveries(settings, &mut findings)?;
-    for pair in pairs(space, &[])? {
-        crate::signals::check()?;
-        let file = pair.dataset.weekly_file.unwrap_or_default();
-        if let Err(error) = pair.require(space, &existing) {
-            let mut finding = Finding::error(Code::from(&error), pair.temp.clone(), error.to_string());
-            finding.action = error.hint();
-            findings.push(finding);
-            continue;
-        }
-        let last = history::last_attempt(&mut session, &pair.temp)?;
-        let file_state = match &files {
-            Some(files) => file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref(), progress),
-            None => FileState::Unreadable,
-        };
-        let Standing { comparison, would_write, findings: aside } = pair.standing(&mut session)?;
-        let dates = schema::dates(&mut session, &pair.temp, None)?;
-        if file_state == FileState::Unreadable && files.is_some() {
-            let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
-            findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
-        }
-        findings.extend(look_at(&pair, (file, file_state), last.as_ref(), &comparison));
-        if last.as_ref().is_some_and(|last| last.status == "loaded" && last.cleaned_at.is_some()) {
-            findings.extend(gone(&mut session, &pair, file)?);
-        }
-        // Without any history that is said already.
-        findings.extend(aside.into_iter().filter(|finding| last.is_some() || finding.code != Code::RowsUnrecorded));
-        tables.push(TableStatus {
-            file,
-            file_state,
-            table: pair.temp.clone(),
-            rows: comparison.temp_rows,
-            dates: dates.len() as u64,
-            first_date: dates.first().cloned(),
-            last_date: dates.last().cloned(),
-            last_import: last,
-            to_migrate: comparison.missing + comparison.different,
-            migrated: comparison.invariant_holds(),
-            would_write,
-        });
-    }
-    findings.extend(twice(files.as_ref()));
-    incomplete(&mut session, &tables, &mut findings)?;
-    emptied(&tables, &mut findings);
-    let names: Vec<String> = tables.iter().map(|table| table.table.clone()).collect();
-    let delivery = history::last_delivery(&mut session, &names)?;
-    findings.extend(options.max_age.and_then(|limit| overdue(delivery.as_ref(), limit, &tables)));
-    let unexpected = strangers(&settings.home.deliveries())?;
-    let next = next_step(&tables, &findings, unexpected.len());
-    findings.extend(unexpected.iter().map(Stranger::finding));
-    let watched = watch::watch(settings)?;
-    findings.extend(watched.iter().filter_map(Watched::finding));
-    let Facts { looked: facts, findings: of_facts } = facts::look(&mut session, &existing, space)?;
-    findings.extend(of_facts);
-    let last_delivery = delivery.map(|(came, _)| came);
-    let max_age_s = options.max_age.map(|age| age.as_secs());
-    Ok(StatusReport { tables, facts, unexpected, watched, last_delivery, max_age_s, findings, next })
 }
 
 /// The last delivery is older than `limit`.

@@ -1,7 +1,7 @@
 //! `tables-info`: inventory of the database, from the server's own catalogue; exact counts where asked for or cheap.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::db::{Database, Session, quote};
 use crate::domain::catalogue::Space;
@@ -11,12 +11,13 @@ use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema::{self, IS_TABLE};
 use crate::setup::{self, Preset};
+use crate::task::{Context, Task};
 
 /// Up to this estimate, rows are counted anyway.
 const CHEAP: u64 = 200_000;
 
 /// What a table is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TableKind {
     /// A dimension (`dim_*`).
@@ -48,20 +49,6 @@ impl TableKind {
             TableKind::Fact => "faits",
             TableKind::Temp => "temporaire",
             TableKind::System => "système",
-        }
-    }
-}
-
-impl std::str::FromStr for TableKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "dim" => Ok(TableKind::Dim),
-            "fact" => Ok(TableKind::Fact),
-            "temp" => Ok(TableKind::Temp),
-            "system" => Ok(TableKind::System),
-            _ => Err("choix : dim, fact, temp, system".into()),
         }
     }
 }
@@ -128,6 +115,12 @@ struct Inventory {
     tables: Vec<Info>,
     total_bytes: u64,
     findings: Vec<Finding>,
+}
+
+impl Task for TableOptions {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        tables(&context.database()?, &self)
+    }
 }
 
 /// Takes the inventory. Reads only.

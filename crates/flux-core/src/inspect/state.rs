@@ -1,7 +1,7 @@
 //! `etat-csv-complet`: the state of each expected file, with the database's memory of it where one is reachable.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::inspect::scan::{self, FileScan, Problem};
 use crate::inspect::strangers::{Stranger, strangers};
 use crate::ledger::history;
-use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::report::{ranges, render_findings, some_of};
+use crate::task::{Context, Task};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FileState {
@@ -68,35 +68,44 @@ pub(crate) struct StateReport {
     findings: Vec<Finding>,
 }
 
-/// Looks at every expected file of `folder`.
-///
-/// # Errors
-/// When the folder does not exist, or on a stop.
-pub fn delivery(
-    folder: &Path,
-    database: std::result::Result<Database, String>,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let scans = scan::delivery(folder, progress)?;
-    let (hashes, database) = match database {
-        Ok(database) => match loaded_hashes(&database) {
-            Ok(hashes) => (Some(hashes), None),
-            Err(error) => (None, Some(format!("historique des imports illisible : {error}"))),
-        },
-        Err(reason) => (None, Some(reason)),
-    };
-    let mut findings = Vec::new();
-    for scan in &scans {
-        look(scan, &mut findings);
+/// `etat-csv-complet`: which delivery to look at.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryOptions {
+    /// Folder of the delivery, if not the usual one.
+    pub data_dir: Option<PathBuf>,
+    /// Does not ask the database what is loaded.
+    pub no_db: bool,
+}
+
+impl Task for DeliveryOptions {
+    /// Looks at every expected file of the folder.
+    ///
+    /// # Errors
+    /// When the folder does not exist, or on a stop.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let folder = self.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
+        let database = context.optional_database(self.no_db);
+        let scans = scan::delivery(&folder, &context.progress)?;
+        let (hashes, database) = match database {
+            Ok(database) => match loaded_hashes(&database) {
+                Ok(hashes) => (Some(hashes), None),
+                Err(error) => (None, Some(format!("historique des imports illisible : {error}"))),
+            },
+            Err(reason) => (None, Some(reason)),
+        };
+        let mut findings = Vec::new();
+        for scan in &scans {
+            look(scan, &mut findings);
+        }
+        compare_spans(&scans, &mut findings);
+        let unexpected = strangers(&folder)?;
+        // What a missing file may be is told with it.
+        let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
+        findings.extend(unexpected.iter().filter(told).map(Stranger::finding));
+        let files: Vec<FileState> = scans.into_iter().map(|scan| state(scan, hashes.as_ref())).collect();
+        let lines = files.iter().map(|file| file.lines).sum();
+        Ok(StateReport { folder: folder.display().to_string(), files, lines, unexpected, database, findings })
     }
-    compare_spans(&scans, &mut findings);
-    let unexpected = strangers(folder)?;
-    // What a missing file may be is told with it.
-    let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
-    findings.extend(unexpected.iter().filter(told).map(Stranger::finding));
-    let files: Vec<FileState> = scans.into_iter().map(|scan| state(scan, hashes.as_ref())).collect();
-    let lines = files.iter().map(|file| file.lines).sum();
-    Ok(StateReport { folder: folder.display().to_string(), files, lines, unexpected, database, findings })
 }
 
 fn loaded_hashes(database: &Database) -> Result<HashMap<String, String>> {

@@ -1,12 +1,11 @@
 //! `analyse-zones-csv`: the zones that a delivery names, how often, and the row that each leads to.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::Database;
 use crate::dims;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{Locality, Resolution, Resolver, Row};
@@ -14,9 +13,9 @@ use crate::domain::reference;
 use crate::error::Result;
 use crate::inspect::scan::{self, FileScan};
 use crate::inspect::zone_names::resolver;
-use crate::progress::Progress;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
+use crate::task::{Context, Task};
 
 /// A name as the delivery writes it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -150,47 +149,58 @@ fn look(scans: &[FileScan], folder: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Analyses the zones of a delivery.
-///
-/// # Errors
-/// When the folder does not exist, or on a stop.
-pub fn zones_csv(
-    folder: &Path,
-    database: std::result::Result<Database, String>,
-    by_file: bool,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let scans = scan::delivery(folder, progress)?;
-    let stored = database.and_then(|database| {
-        let loaded =
-            database.session().and_then(|mut session| dims::load(&mut session, Dim::Zone, &Locality::default(), false));
-        loaded.map_err(|error| format!("zones de la base non lues : {error}"))
-    });
-    let (resolver, resolved_against, database) = match stored {
-        Ok(resolver) => (resolver, "database", None),
-        Err(reason) => (resolver(reference::zones()), "reference", Some(reason)),
-    };
-    let names = names(&scans, &resolver, resolved_against == "database");
-    let mut findings = findings(&names);
-    look(&scans, folder, &mut findings);
-    // A row of a split group is named when the group is.
-    let present = |row: &Row| match resolver.resolve(&row.name) {
-        Resolution::Found(best) => {
-            let best = &resolver.rows()[best as usize].name;
-            names.iter().any(|name| name.zone.as_ref() == Some(best))
-        }
-        Resolution::Unknown | Resolution::Ambiguous(_) => false,
-    };
-    let absent = resolver.rows().iter().filter(|row| !present(row)).map(|row| row.name.clone()).collect();
-    Ok(ZonesReport {
-        folder: folder.display().to_string(),
-        resolved_against,
-        database,
-        names,
-        absent,
-        findings,
-        by_file,
-    })
+/// `analyse-zones-csv`: which delivery to analyse, and what to show.
+#[derive(Debug, Clone, Default)]
+pub struct ZonesCsvOptions {
+    /// Folder of the delivery, if not the usual one.
+    pub data_dir: Option<PathBuf>,
+    /// Does not ask the database for its zones.
+    pub no_db: bool,
+    /// Shows each file.
+    pub by_file: bool,
+}
+
+impl Task for ZonesCsvOptions {
+    /// Analyses the zones of a delivery.
+    ///
+    /// # Errors
+    /// When the folder does not exist, or on a stop.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let folder = self.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
+        let database = context.optional_database(self.no_db);
+        let scans = scan::delivery(&folder, &context.progress)?;
+        let stored = database.and_then(|database| {
+            let loaded = database
+                .session()
+                .and_then(|mut session| dims::load(&mut session, Dim::Zone, &Locality::default(), false));
+            loaded.map_err(|error| format!("zones de la base non lues : {error}"))
+        });
+        let (resolver, resolved_against, database) = match stored {
+            Ok(resolver) => (resolver, "database", None),
+            Err(reason) => (resolver(reference::zones()), "reference", Some(reason)),
+        };
+        let names = names(&scans, &resolver, resolved_against == "database");
+        let mut findings = findings(&names);
+        look(&scans, &folder, &mut findings);
+        // A row of a split group is named when the group is.
+        let present = |row: &Row| match resolver.resolve(&row.name) {
+            Resolution::Found(best) => {
+                let best = &resolver.rows()[best as usize].name;
+                names.iter().any(|name| name.zone.as_ref() == Some(best))
+            }
+            Resolution::Unknown | Resolution::Ambiguous(_) => false,
+        };
+        let absent = resolver.rows().iter().filter(|row| !present(row)).map(|row| row.name.clone()).collect();
+        Ok(ZonesReport {
+            folder: folder.display().to_string(),
+            resolved_against,
+            database,
+            names,
+            absent,
+            findings,
+            by_file: self.by_file,
+        })
+    }
 }
 
 impl Report for ZonesReport {

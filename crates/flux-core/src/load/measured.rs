@@ -3,12 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::Database;
 use crate::error::Result;
 use crate::load::{self, ImportOptions, ImportReport};
-use crate::progress::Progress;
 use crate::report::{Done, Page, Report, Verdict, bytes, number};
-use crate::settings::Settings;
+use crate::task::{Context, Task};
 
 /// An import with what it cost.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -21,22 +19,19 @@ struct MeasuredImport {
     peak_memory_bytes: Option<u64>,
 }
 
-/// [`load::run`], with the lines that it read per second and the memory that it took.
-///
-/// # Errors
-/// Those of [`load::run`].
-pub fn run_measured(
-    tool: &'static str,
-    settings: &Settings,
-    database: &Database,
-    options: &ImportOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let started = std::time::Instant::now();
-    let import = load::run(tool, settings, database, options, progress)?;
-    let seconds = started.elapsed().as_secs_f64().max(0.001);
-    let lines_per_s = (import.totals.lines_read as f64 / seconds) as u64;
-    Ok(MeasuredImport { import, lines_per_s, peak_memory_bytes: peak_memory() })
+/// `import-optimized`: an import, with the lines that it read per second and the memory that it took.
+#[derive(Debug, Clone)]
+pub struct Measured(pub ImportOptions);
+
+impl Task for Measured {
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let started = std::time::Instant::now();
+        let import = load::run(context, database, &self.0)?;
+        let seconds = started.elapsed().as_secs_f64().max(0.001);
+        let lines_per_s = (import.totals.lines_read as f64 / seconds) as u64;
+        Ok(MeasuredImport { import, lines_per_s, peak_memory_bytes: peak_memory() })
+    }
 }
 
 fn peak_memory() -> Option<u64> {

@@ -33,7 +33,7 @@ use std::time::Instant;
 
 pub(crate) use kept::Kept;
 pub(crate) use mapper::{Mapper, Outcome, Reading, required, required_raw};
-pub use measured::run_measured;
+pub use measured::Measured;
 pub(crate) use naming::{Room, first_filled};
 pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_named};
 pub(crate) use report::{FileReport, ImportReport};
@@ -45,9 +45,8 @@ use crate::db::Database;
 use crate::domain::catalogue::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::files::{self, Entry};
-use crate::progress::Progress;
 use crate::report::Report;
-use crate::settings::Settings;
+use crate::task::Context;
 
 /// Memory of the sorters of all files together, in bytes.
 const SORT_MEMORY: usize = 20 << 20;
@@ -56,17 +55,12 @@ const SORT_MEMORY: usize = 20 << 20;
 ///
 /// # Errors
 /// Those that concern the run as a whole: connection, lock, folders. What concerns one file stands in its report.
-pub(crate) fn run(
-    tool: &'static str,
-    settings: &Settings,
-    database: &Database,
-    options: &ImportOptions,
-    progress: &Progress,
-) -> Result<ImportReport> {
+pub(crate) fn run(context: &Context, database: &Database, options: &ImportOptions) -> Result<ImportReport> {
+    let progress = &context.progress;
     let started = Instant::now();
-    let folder = options.data_dir.clone().unwrap_or_else(|| settings.home.deliveries());
+    let folder = options.data_dir.clone().unwrap_or_else(|| context.settings.home.deliveries());
     let found = find_files(&folder)?;
-    let run = Run::begin(tool, settings, database, options, progress, SORT_MEMORY)?;
+    let run = Run::begin(context, database, options, SORT_MEMORY)?;
 
     let wanted: Vec<&'static Dataset> = catalogue::weekly().filter(|dataset| options.wants(dataset)).collect();
     // The largest files first, so that the last one to finish is a small one.
@@ -79,7 +73,7 @@ pub(crate) fn run(
     let watch = if options.dry_run {
         None
     } else {
-        crate::ledger::progress::Watch::start(database, &run.tables, progress, tool, &run.id, total)
+        crate::ledger::progress::Watch::start(database, &run.tables, progress, context.tool, &run.id, total)
     };
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, FileReport)>> = Mutex::new(Vec::new());

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 use crate::domain::catalogue::{DIMS, Dataset, Dim, Space};
 use crate::error::{Error, Result};
 
 /// Which volume counts where lines of one key disagree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnConflict {
     /// The one of the first line.
     #[default]
@@ -31,28 +34,17 @@ impl OnConflict {
             OnConflict::Reject => "reject",
         }
     }
-}
 
-impl OnConflict {
     /// The one of a load, by the options that the history keeps of it.
     pub(crate) fn of_load(options: &str) -> Option<Self> {
-        options.split_whitespace().find_map(|option| option.strip_prefix("on_conflict="))?.parse().ok()
-    }
-}
-
-impl FromStr for OnConflict {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::First, Self::Last, Self::Sum, Self::Reject]
-            .into_iter()
-            .find(|policy| policy.name() == text)
-            .ok_or_else(|| "choix : first, last, sum, reject".to_owned())
+        let name = options.split_whitespace().find_map(|option| option.strip_prefix("on_conflict="))?;
+        [Self::First, Self::Last, Self::Sum, Self::Reject].into_iter().find(|policy| policy.name() == name)
     }
 }
 
 /// How rows reach the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LoadMethod {
     /// LOAD DATA LOCAL, or INSERT where the server forbids it.
     #[default]
@@ -71,17 +63,6 @@ impl LoadMethod {
             LoadMethod::Infile => "infile",
             LoadMethod::Insert => "insert",
         }
-    }
-}
-
-impl FromStr for LoadMethod {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Auto, Self::Infile, Self::Insert]
-            .into_iter()
-            .find(|method| method.name() == text)
-            .ok_or_else(|| "choix : auto, infile, insert".to_owned())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::load::sorter::Record;
 use crate::progress::Progress;
 use crate::schema;
 use crate::settings::{self, Settings};
+use crate::task::Context;
 
 /// Everything that the files of one run share.
 pub(crate) struct Run<'a> {
@@ -37,13 +38,12 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     /// Takes the lock, unless on a dry run, and looks at the server. `sort_memory` is what the sorters of all files may take, in bytes.
     pub(crate) fn begin(
-        tool: &'static str,
-        settings: &Settings,
+        context: &'a Context,
         database: &'a Database,
         options: &'a ImportOptions,
-        progress: &'a Progress,
         sort_memory: usize,
     ) -> Result<Self> {
+        let settings = &context.settings;
         let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
         let (tables, method) = database.with_session(|session| {
             Ok((schema::existing(session)?, send::choose_method(session, options.load_method)?))
@@ -51,8 +51,8 @@ impl<'a> Run<'a> {
         Ok(Self {
             database,
             options,
-            progress,
-            tool,
+            progress: &context.progress,
+            tool: context.tool,
             id: lock.as_ref().map_or_else(unique_id, |lock| lock.run().to_owned()),
             locality: crate::dims::locality(&settings.departement()),
             tables,

@@ -42,6 +42,8 @@ pub struct MigrateOptions {
     pub include_unrecorded: bool,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
+    /// Undoes the migration of this run, named whole or by its first characters, instead of migrating.
+    pub undo: Option<String>,
     /// Counts what would be done, writes nothing.
     pub dry_run: bool,
 }

@@ -4,10 +4,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::Database;
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::progress::Progress;
 use crate::report::{Done, Finding, Page, Report, Table, Verdict, duration, number, verdict};
 use crate::schema;
 use crate::signals;
@@ -17,6 +15,7 @@ use crate::migrate::compare::Dates;
 use crate::migrate::moves::Moves;
 use crate::migrate::plan::Aside;
 use crate::migrate::{MigrateOptions, aside, pairs};
+use crate::task::{Context, Task};
 
 /// Dates that one batch may hold, for the length of its statements.
 const MAX_DATES: usize = 100;
@@ -49,61 +48,68 @@ pub(crate) struct BatchReport {
 /// The table whose deliveries are large enough for batches.
 const TABLE: &str = "fact_lieu_activite_soir";
 
-/// Migrates `fact_lieu_activite_soir` by batches of about `rows` rows, at least one date each.
-///
-/// # Errors
-/// Those of the connection, the lock, and of a batch; batches before it stay done.
-pub fn migrate_batches(
-    database: &Database,
-    rows: u64,
-    options: &MigrateOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let started = std::time::Instant::now();
-    let pairs = pairs(options.space, &[TABLE.to_owned()])?;
-    let pair = pairs.first().ok_or_else(|| Error::Invariant(format!("{TABLE} n'est pas au catalogue")))?;
-    let mut session = database.session()?;
-    let existing = schema::existing(&mut session)?;
-    let mut run = Run::begin(database, options, &existing)?;
-    pair.require(options.space, &existing)?;
-    let sql = format!("SELECT CAST(date AS CHAR), COUNT(*) FROM {} GROUP BY date ORDER BY date", pair.temp);
-    let dates: Vec<(String, u64)> = session.rows(&format!("dates de {}", pair.temp), &sql, ())?;
-    drop(session);
-    let batches = split(&dates, rows);
-    let bar = progress.count(&pair.main, dates.iter().map(|(_, rows)| rows).sum());
-    let (mut totals, mut aside) = (Moves::default(), Vec::new());
-    let mut already_done = 0;
-    for batch in &batches {
-        signals::check()?;
-        let Taken { moves, aside: left } = migrate_dates(&mut run, pair, &Dates::These(batch))?;
-        aside.extend(left);
-        already_done += usize::from(!moves.writes());
-        totals.add(&moves);
-        bar.inc(moves.temp_rows);
+/// `migrate-optimized`: `fact_lieu_activite_soir` by batches.
+#[derive(Debug, Clone)]
+pub struct BatchOptions {
+    /// About how many rows a batch has; at least one date.
+    pub rows: u64,
+    /// Options of the migration.
+    pub migration: MigrateOptions,
+}
+
+impl Task for BatchOptions {
+    /// Migrates the table batch by batch.
+    ///
+    /// # Errors
+    /// Those of the connection, the lock, and of a batch; batches before it stay done.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let started = std::time::Instant::now();
+        let pairs = pairs(self.migration.space, &[TABLE.to_owned()])?;
+        let pair = pairs.first().ok_or_else(|| Error::Invariant(format!("{TABLE} n'est pas au catalogue")))?;
+        let mut session = database.session()?;
+        let existing = schema::existing(&mut session)?;
+        let mut run = Run::begin(database, &self.migration, &existing)?;
+        pair.require(self.migration.space, &existing)?;
+        let sql = format!("SELECT CAST(date AS CHAR), COUNT(*) FROM {} GROUP BY date ORDER BY date", pair.temp);
+        let dates: Vec<(String, u64)> = session.rows(&format!("dates de {}", pair.temp), &sql, ())?;
+        drop(session);
+        let batches = split(&dates, self.rows);
+        let bar = context.progress.count(&pair.main, dates.iter().map(|(_, rows)| rows).sum());
+        let (mut totals, mut aside) = (Moves::default(), Vec::new());
+        let mut already_done = 0;
+        for batch in &batches {
+            signals::check()?;
+            let Taken { moves, aside: left } = migrate_dates(&mut run, pair, &Dates::These(batch))?;
+            aside.extend(left);
+            already_done += usize::from(!moves.writes());
+            totals.add(&moves);
+            bar.inc(moves.temp_rows);
+        }
+        bar.finish_and_clear();
+        let mut session = database.session()?;
+        if !self.migration.keep_withdrawn {
+            let stored = dates.iter().map(|(date, _)| date.as_str()).collect();
+            let evidence = ledger::dates::evidence(&mut session, &pair.temp)?;
+            leave_unread(&mut session, pair, (&evidence, &stored), (&mut totals, &mut aside))?;
+        }
+        aside::name_zones(&mut session, &mut aside)?;
+        let findings = aside::findings(pair, &aside, &totals);
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(BatchReport {
+            done: Done::unless(self.migration.dry_run),
+            run: run.id,
+            temp: pair.temp.clone(),
+            main: pair.main.clone(),
+            batches: batches.len(),
+            already_done,
+            rows_per_s: (totals.temp_rows as f64 / seconds.max(0.001)) as u64,
+            totals,
+            aside,
+            findings,
+            seconds,
+        })
     }
-    bar.finish_and_clear();
-    let mut session = database.session()?;
-    if !options.keep_withdrawn {
-        let stored = dates.iter().map(|(date, _)| date.as_str()).collect();
-        let evidence = ledger::dates::evidence(&mut session, &pair.temp)?;
-        leave_unread(&mut session, pair, (&evidence, &stored), (&mut totals, &mut aside))?;
-    }
-    aside::name_zones(&mut session, &mut aside)?;
-    let findings = aside::findings(pair, &aside, &totals);
-    let seconds = started.elapsed().as_secs_f64();
-    Ok(BatchReport {
-        done: Done::unless(options.dry_run),
-        run: run.id,
-        temp: pair.temp.clone(),
-        main: pair.main.clone(),
-        batches: batches.len(),
-        already_done,
-        rows_per_s: (totals.temp_rows as f64 / seconds.max(0.001)) as u64,
-        totals,
-        aside,
-        findings,
-        seconds,
-    })
 }
 
 /// Dates in order, each batch closed before it would exceed `rows`.

@@ -18,6 +18,7 @@ use crate::migrate::compare::{Comparison, Dates};
 use crate::migrate::moves::{Moves, Rules};
 use crate::migrate::plan::{Aside, Plan};
 use crate::migrate::{Pair, aside, pairs};
+use crate::task::{Context, Task};
 
 /// Options of a cleanup.
 #[derive(Debug, Clone)]
@@ -85,40 +86,43 @@ pub(crate) struct CleanupReport {
     forgotten: u64,
 }
 
-/// Empties the temporary tables that are proved to be migrated.
-///
-/// # Errors
-/// Those that concern the run as a whole.
-pub fn cleanup(database: &Database, options: &CleanupOptions) -> Result<impl Report + use<>> {
-    let pairs = pairs(options.space, &options.only)?;
-    let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
-    let run = lock.as_ref().map_or_else(String::new, |lock| lock.run().to_owned());
-    let existing = schema::existing(&mut database.session()?)?;
-    let (mut tables, mut findings) = (Vec::new(), Vec::new());
-    for pair in &pairs {
-        crate::signals::check()?;
-        match clean(database, pair, (options, &run), &existing) {
-            Ok((table, mut left)) => {
-                aside::name_zones(&mut database.session()?, &mut left.aside)?;
-                findings.extend(aside::findings(pair, &left.aside, &Moves::default()));
-                findings.extend(to_withdraw(pair, &table, &left.to_withdraw));
-                tables.push(table);
-            }
-            Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) if error.is_locked_out() => return Err(error),
-            Err(error) => {
-                log::info!("{} : {error}", pair.temp);
-                tables.push(CleanedTable {
-                    code: Some(Code::from(&error)),
-                    error: Some(error.to_string()),
-                    hint: error.hint(),
-                    ..CleanedTable::new(pair, &Comparison::default(), Status::Failed, 0)
-                });
+impl Task for CleanupOptions {
+    /// Empties the temporary tables that are proved to be migrated.
+    ///
+    /// # Errors
+    /// Those that concern the run as a whole.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let pairs = pairs(self.space, &self.only)?;
+        let lock = if self.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+        let run = lock.as_ref().map_or_else(String::new, |lock| lock.run().to_owned());
+        let existing = schema::existing(&mut database.session()?)?;
+        let (mut tables, mut findings) = (Vec::new(), Vec::new());
+        for pair in &pairs {
+            crate::signals::check()?;
+            match clean(database, pair, (&self, &run), &existing) {
+                Ok((table, mut left)) => {
+                    aside::name_zones(&mut database.session()?, &mut left.aside)?;
+                    findings.extend(aside::findings(pair, &left.aside, &Moves::default()));
+                    findings.extend(to_withdraw(pair, &table, &left.to_withdraw));
+                    tables.push(table);
+                }
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) if error.is_locked_out() => return Err(error),
+                Err(error) => {
+                    log::info!("{} : {error}", pair.temp);
+                    tables.push(CleanedTable {
+                        code: Some(Code::from(&error)),
+                        error: Some(error.to_string()),
+                        hint: error.hint(),
+                        ..CleanedTable::new(pair, &Comparison::default(), Status::Failed, 0)
+                    });
+                }
             }
         }
+        let forgotten = if self.dry_run { 0 } else { migrations::forget(database, self.keep_history)? };
+        Ok(CleanupReport { done: Done::unless(self.dry_run), force: self.force, tables, findings, forgotten })
     }
-    let forgotten = if options.dry_run { 0 } else { migrations::forget(database, options.keep_history)? };
-    Ok(CleanupReport { done: Done::unless(options.dry_run), force: options.force, tables, findings, forgotten })
 }
 
 impl CleanedTable {

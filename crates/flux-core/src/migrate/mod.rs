@@ -18,13 +18,13 @@ use std::collections::HashMap;
 
 pub use apply::MigrateOptions;
 pub(crate) use apply::{MigrateReport, migrate};
-pub use batches::migrate_batches;
-pub use cleanup::{CleanupOptions, cleanup};
+pub use batches::BatchOptions;
+pub use cleanup::CleanupOptions;
 pub(crate) use compare::Comparison;
 use compare::Dates;
 pub(crate) use undo::{Of, undo};
-pub use undo::{UndoOptions, migrate_or_undo};
-pub use verify::{VerifyOptions, verify};
+pub use verify::VerifyOptions;
+pub(crate) use verify::verify;
 
 use crate::db::Session;
 use crate::domain::catalogue::{self, Dataset, Space};

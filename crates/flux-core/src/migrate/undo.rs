@@ -13,18 +13,9 @@ use crate::ledger::history::{self, unique_id};
 use crate::ledger::migrations::{self, Made};
 use crate::ledger::rows::{Ledgered, Planned};
 use crate::migrate::{MigrateOptions, Pair, migrate};
-use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema::{self, Existing};
-
-/// Which migration is undone, and whether it is.
-#[derive(Debug, Clone)]
-pub struct UndoOptions {
-    /// Name of the run, or its first characters.
-    pub run: String,
-    /// Undoes; a plan otherwise.
-    pub yes: bool,
-}
+use crate::task::{Context, Task};
 
 /// What becomes of the migration of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -66,19 +57,17 @@ impl Judged {
     }
 }
 
-/// Migrates, or undoes what a migration did where `undo` names one.
-///
-/// # Errors
-/// Those of [`migrate`]; [`Error::Usage`] where no run, or more than one, is named so.
-pub fn migrate_or_undo(
-    database: &Database,
-    options: &MigrateOptions,
-    undo: Option<&UndoOptions>,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    match undo {
-        Some(options) => self::undo(database, options, Of::Migrations).map(OneOf::That),
-        None => migrate(database, options, progress).map(OneOf::This),
+impl Task for MigrateOptions {
+    /// Migrates, or undoes what a migration did where [`MigrateOptions::undo`] names one.
+    ///
+    /// # Errors
+    /// Those of the connection, the lock and, without `--undo`, of the rows; [`Error::Usage`] where no run, or more than one, is named so.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        match &self.undo {
+            Some(run) => undo(database, run, self.dry_run, Of::Migrations).map(OneOf::That),
+            None => migrate(database, &self, &context.progress).map(OneOf::This),
+        }
     }
 }
 
@@ -119,15 +108,15 @@ pub(crate) struct UndoReport {
 ///
 /// # Errors
 /// [`Error::Usage`] where no run, or more than one, is named so; those of the connection and of the lock.
-pub(crate) fn undo(database: &Database, options: &UndoOptions, of: Of) -> Result<UndoReport> {
-    let prefix = options.run.trim().to_ascii_lowercase();
+pub(crate) fn undo(database: &Database, run: &str, dry_run: bool, of: Of) -> Result<UndoReport> {
+    let prefix = run.trim().to_ascii_lowercase();
     if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Error::Usage(format!(
             "--undo « {} » : attendu, le nom d'une exécution (4 chiffres hexadécimaux au moins)",
-            options.run
+            run
         )));
     }
-    let _lock = if options.yes { Some(crate::ledger::lock(database)?) } else { None };
+    let _lock = if !dry_run { Some(crate::ledger::lock(database)?) } else { None };
     let made = database.with_session(|session| migrations::of_runs(session, &prefix))?;
     let Some(run) = made.first().map(|made| made.run.clone()) else {
         return Err(Error::Usage(format!("aucune exécution gardée ne porte le nom « {prefix} »")));
@@ -145,7 +134,7 @@ pub(crate) fn undo(database: &Database, options: &UndoOptions, of: Of) -> Result
     let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for made in &made {
         crate::signals::check()?;
-        let Judged { status, reason, forgotten } = if options.yes {
+        let Judged { status, reason, forgotten } = if !dry_run {
             let mut last = 0;
             let done = database.transaction(|session| {
                 if migrations::was_undone(session, made.id, &by)? {
@@ -181,7 +170,7 @@ pub(crate) fn undo(database: &Database, options: &UndoOptions, of: Of) -> Result
             reason,
         });
     }
-    Ok(UndoReport { of, undo: run, done: Done::unless(!options.yes), tables, findings })
+    Ok(UndoReport { of, undo: run, done: Done::unless(dry_run), tables, findings })
 }
 
 fn refusal(made: &Made, reason: &str) -> Finding {

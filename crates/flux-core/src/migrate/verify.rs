@@ -1,5 +1,6 @@
 //! The proof of a migration: row by row in both directions, with the offending keys by name.
 
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ pub struct VerifyOptions {
     pub space: Space,
     /// Offending keys listed, per table and kind.
     pub limit: u32,
+    /// Holds the main tables against the archived CSVs instead: those of these dates, of all that the history knows when empty.
+    pub archived: Option<Vec<NaiveDate>>,
 }
 
 /// What is wrong with a key.
@@ -83,7 +86,7 @@ pub(crate) struct VerifyReport {
 ///
 /// # Errors
 /// Those that concern the run as a whole.
-pub fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Report + use<>> {
+pub(crate) fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Report + use<>> {
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
     let (mut tables, mut findings) = (Vec::new(), Vec::new());

@@ -17,6 +17,7 @@ use crate::ledger::periodes;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, plural, verdict};
 use crate::saisons::SaisonKey;
 use crate::saisons::store::{PeriodeRow, Stored};
+use crate::task::{Context, Task};
 
 /// What `manage-periodes` is asked to do with `dim_periodes`.
 #[derive(Debug, Clone)]
@@ -134,22 +135,34 @@ const LONGEST_CODE: usize = 50;
 /// A period that is longer is a mistake: the whole year is one already.
 const MOST_DAYS: i64 = 366;
 
-/// `manage-periodes`: carries out an action, in one transaction under the lock of the writers.
-///
-/// # Errors
-/// [`Error::Usage`] for days or a code that make no sense, [`Error::Config`] where the period is there already, is not there, or is
-/// computed; [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
-pub fn manage(database: &Database, action: &PeriodeAction, dry_run: bool) -> Result<impl Report + use<>> {
-    if dry_run || matches!(action, PeriodeAction::List { .. }) {
-        let mut session = database.session()?;
-        return Ok(Step::new(State::load(database, &mut session)?, action)?.report(action, true));
+/// `manage-periodes`: an action, and whether it is carried out.
+#[derive(Debug, Clone)]
+pub struct ManageOptions {
+    /// What is done.
+    pub action: PeriodeAction,
+    /// Only says what would be written.
+    pub dry_run: bool,
+}
+
+impl Task for ManageOptions {
+    /// Carries out the action, in one transaction under the lock of the writers.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for days or a code that make no sense, [`Error::Config`] where the period is there already, is not there, or is
+    /// computed; [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let (database, action) = (&context.database()?, &self.action);
+        if self.dry_run || matches!(action, PeriodeAction::List { .. }) {
+            let mut session = database.session()?;
+            return Ok(Step::new(State::load(database, &mut session)?, action)?.report(action, true));
+        }
+        let _lock = crate::ledger::lock(database)?;
+        database.transaction(|session| {
+            let step = Step::new(State::load(database, session)?, action)?;
+            step.write(session, database)?;
+            Ok(step.report(action, false))
+        })
     }
-    let _lock = crate::ledger::lock(database)?;
-    database.transaction(|session| {
-        let step = Step::new(State::load(database, session)?, action)?;
-        step.write(session, database)?;
-        Ok(step.report(action, false))
-    })
 }
 
 impl State {

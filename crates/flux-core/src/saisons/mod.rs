@@ -17,8 +17,8 @@ mod update;
 
 use crate::domain::calendar::saisons::Saison;
 
-pub use manage::{PeriodeAction, manage};
-pub use tools::{instants, reset, status, update, verify};
+pub use manage::{ManageOptions, PeriodeAction};
+pub use tools::{Instants, SaisonsCheck, SaisonsReset, SaisonsStatus, SaisonsUpdate};
 
 /// Season of one year, as the unique key of `dim_saisons` names it.
 type SaisonKey = (i32, Saison);

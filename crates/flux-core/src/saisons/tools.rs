@@ -1,4 +1,4 @@
-//! The tools of the calendar, one call each.
+//! The tools of the calendar, one task each.
 
 use std::ops::RangeInclusive;
 
@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::saisons::report::{InstantsReport, StatusReport, UpdateReport, VerificationReport};
 use crate::saisons::store::{self, Stored};
 use crate::saisons::{check, dates};
+use crate::task::{Context, Task};
 
 /// First year that the tools fill without `--from`: the observatory's first complete one.
 const FIRST_YEAR: i32 = 2019;
@@ -27,64 +28,107 @@ const YEARS_AHEAD: i32 = 4;
 pub(crate) type Bounds = (Option<i32>, Option<i32>);
 
 /// `scrap-date`: the computed equinoxes and solstices of the years, as a table or as CSV for people.
-///
-/// # Errors
-/// [`Error::Usage`] for years that are not computed.
-pub fn instants(bounds: Bounds, csv: bool) -> Result<impl Report + use<>> {
-    Ok(InstantsReport::new(years(bounds, default_years(Utc::now()))?, csv))
+#[derive(Debug, Clone, Copy)]
+pub struct Instants {
+    /// First and last year; a side that is `None` is left to the task.
+    pub years: Bounds,
+    /// As CSV.
+    pub csv: bool,
+}
+
+impl Task for Instants {
+    /// # Errors
+    /// [`Error::Usage`] for years that are not computed.
+    fn run(self, _: &Context) -> Result<impl Report> {
+        Ok(InstantsReport::new(years(self.years, default_years(Utc::now()))?, self.csv))
+    }
 }
 
 /// `status-saisons`: the state of seasons, periods and days in one line; writes nothing.
-///
-/// # Errors
-/// [`Error::MissingTable`], [`Error::Sql`].
-pub fn status(database: &Database) -> Result<impl Report + use<>> {
-    Ok(StatusReport::from(check::verify(database, Utc::now())?))
+#[derive(Debug, Clone, Copy)]
+pub struct SaisonsStatus;
+
+impl Task for SaisonsStatus {
+    /// # Errors
+    /// [`Error::MissingTable`], [`Error::Sql`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        Ok(StatusReport::from(check::verify(&context.database()?, Utc::now())?))
+    }
 }
 
-/// `verifier-saisons`: all findings on seasons, periods and days; with `repair`, `dim_dates` is corrected before, or on a
-/// dry run it is only counted what would be.
-///
-/// # Errors
-/// [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
-pub fn verify(database: &Database, repair: bool, dry_run: bool) -> Result<impl Report + use<>> {
-    let repaired = match repair && !dry_run {
-        true => {
+/// `verifier-saisons`: all findings on seasons, periods and days.
+#[derive(Debug, Clone, Copy)]
+pub struct SaisonsCheck {
+    /// Corrects `dim_dates` before; on a dry run it is only counted what would be.
+    pub repair: bool,
+    /// Writes nothing.
+    pub dry_run: bool,
+}
+
+impl Task for SaisonsCheck {
+    /// # Errors
+    /// [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let repaired = match self.repair && !self.dry_run {
+            true => {
+                let _lock = ledger::lock(database)?;
+                Some(dates::repair(database)?)
+            }
+            false => None,
+        };
+        Ok(VerificationReport::new(check::verify(database, Utc::now())?, self.repair, repaired.as_ref()))
+    }
+}
+
+/// `update-saisons`: fills `dim_saisons` and `dim_periodes`, all or nothing, under the lock.
+#[derive(Debug, Clone, Copy)]
+pub struct SaisonsUpdate {
+    /// First and last year; those of the facts and of the periods where they are not given, without any the usual ones.
+    pub years: Bounds,
+    /// Replaces computed periods that people changed.
+    pub overwrite: bool,
+    /// Only says what would be written.
+    pub dry_run: bool,
+}
+
+impl Task for SaisonsUpdate {
+    /// # Errors
+    /// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let years = years_or_needed(database, self.years, Utc::now())?;
+        let plan = if self.dry_run {
+            crate::saisons::update::plan(database, years.clone(), self.overwrite)?
+        } else {
             let _lock = ledger::lock(database)?;
-            Some(dates::repair(database)?)
-        }
-        false => None,
-    };
-    Ok(VerificationReport::new(check::verify(database, Utc::now())?, repair, repaired.as_ref()))
+            crate::saisons::update::apply(database, years.clone(), self.overwrite)?
+        };
+        Ok(UpdateReport::new(&plan, &years, self.dry_run))
+    }
 }
 
-/// `update-saisons`: fills `dim_saisons` and `dim_periodes`, all or nothing, under the lock; `overwrite` replaces computed
-/// periods that people changed. Years that are not given are those of the facts and of the periods; without
-/// any, the usual ones.
-///
-/// # Errors
-/// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
-pub fn update(database: &Database, bounds: Bounds, overwrite: bool, dry_run: bool) -> Result<impl Report + use<>> {
-    let years = years_or_needed(database, bounds, Utc::now())?;
-    let plan = if dry_run {
-        crate::saisons::update::plan(database, years.clone(), overwrite)?
-    } else {
-        let _lock = ledger::lock(database)?;
-        crate::saisons::update::apply(database, years.clone(), overwrite)?
-    };
-    Ok(UpdateReport::new(&plan, &years, dry_run))
+/// `reset-saisons`: empties `dim_saisons` for the years.
+#[derive(Debug, Clone, Copy)]
+pub struct SaisonsReset {
+    /// First and last year; all where none is given.
+    pub years: Bounds,
+    /// Deletes the computed periods too.
+    pub periodes: bool,
+    /// Only says what would go.
+    pub dry_run: bool,
 }
 
-/// `reset-saisons`: empties `dim_saisons` for the years, all where none is given, and with `periodes` deletes the computed
-/// periods too. On a dry run it only reports what would go.
-///
-/// # Errors
-/// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
-pub fn reset(database: &Database, bounds: Bounds, periodes: bool, dry_run: bool) -> Result<impl Report + use<>> {
-    let given = years(bounds, (*YEARS.start(), *YEARS.end()))?;
-    // A side that is not given leaves nothing out, not even rows outside the computed years.
-    let years = bounds.0.map_or(i32::MIN, |_| *given.start())..=bounds.1.map_or(i32::MAX, |_| *given.end());
-    crate::saisons::reset::reset(database, &years, periodes, dry_run)
+impl Task for SaisonsReset {
+    /// # Errors
+    /// [`Error::Usage`] for years that are not computed, [`Error::MissingTable`], [`Error::Locked`], [`Error::Sql`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let given = years(self.years, (*YEARS.start(), *YEARS.end()))?;
+        // A side that is not given leaves nothing out, not even rows outside the computed years.
+        let years = self.years.0.map_or(i32::MIN, |_| *given.start())..=self.years.1.map_or(i32::MAX, |_| *given.end());
+        crate::saisons::reset::reset(database, &years, self.periodes, self.dry_run)
+    }
 }
 
 /// The years that `bounds` names; where a side is not given, the one of `default`, or the other side where that would

@@ -2,7 +2,7 @@
 
 use mysql::Value;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::db::Session;
 use crate::db::marks;
@@ -14,7 +14,7 @@ use crate::schema::{Existing, TableSpec, is_optional};
 const EXAMPLES: usize = 5;
 
 /// Which of several rows of one key stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
     /// The one with the highest number: the one written last.
@@ -25,20 +25,6 @@ pub enum Keep {
     Sum,
     /// The definitive one; the newest of several, or where there is none.
     Definitive,
-}
-
-impl std::str::FromStr for Keep {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "newest" => Ok(Keep::Newest),
-            "oldest" => Ok(Keep::Oldest),
-            "sum" => Ok(Keep::Sum),
-            "definitive" => Ok(Keep::Definitive),
-            _ => Err("choix : newest, oldest, sum, definitive".into()),
-        }
-    }
 }
 
 /// The keys of one table that stand more than once.

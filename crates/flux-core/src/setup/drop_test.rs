@@ -8,7 +8,7 @@ use crate::domain::catalogue::{DATASETS, Space};
 use crate::error::{Error, Result};
 use crate::ledger::history;
 use crate::ledger::ownership::{self, PROGRESS};
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural};
+use crate::report::{Done, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema;
 use crate::signals;
 
@@ -58,10 +58,7 @@ pub(crate) fn drop_test(database: &Database, dry_run: bool) -> Result<impl Repor
             match drop(&mut session, &dropped.table) {
                 Ok(()) => dropped.dropped = true,
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
-                Err(error) => {
-                    let finding = Finding::error(Code::from(&error), dropped.table.clone(), error.to_string());
-                    report.findings.push(error.hint().into_iter().fold(finding, Finding::action));
-                }
+                Err(error) => report.findings.push(error.finding(&dropped.table)),
             }
         }
         report.rows += rows;

@@ -1,6 +1,6 @@
 //! `merge-dimension`: rows of one dimension that mean the same thing made one, in any dimension.
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::dims::merge::{self, How, Pair, Row, Rule};
 use crate::dims::reunite::reunite;
 use crate::domain::catalogue::{DIMS, Dim};
@@ -8,6 +8,7 @@ use crate::domain::names::normalise;
 use crate::error::{Error, Result};
 use crate::report::{OneOf, Report};
 use crate::setup::names;
+use crate::task::{Context, Task};
 
 /// A row, as people name it.
 #[derive(Debug, Clone)]
@@ -46,19 +47,22 @@ pub fn dimension(text: &str) -> std::result::Result<Dim, String> {
     })
 }
 
-/// Plans the merge and, unless [`MergeOptions::dry_run`], does it.
-///
-/// # Errors
-/// [`Error::Usage`] for rows that are not there or not told apart; [`Error::Invariant`] when volumes do not add up, nothing written.
-pub fn merge(database: &Database, options: &MergeOptions) -> Result<impl Report + use<>> {
-    if options.doubles {
-        if options.dim != Dim::Epci {
-            return Err(Error::Usage("--doubles ne concerne que --dim epci".into()));
+impl Task for MergeOptions {
+    /// Plans the merge and, unless [`MergeOptions::dry_run`], does it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for rows that are not there or not told apart; [`Error::Invariant`] when volumes do not add up, nothing written.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        if self.doubles {
+            if self.dim != Dim::Epci {
+                return Err(Error::Usage("--doubles ne concerne que --dim epci".into()));
+            }
+            return Ok(OneOf::This(reunite(database, self.rule, self.dry_run)?));
         }
-        return Ok(OneOf::This(reunite(database, options.rule, options.dry_run)?));
+        let how = How { dim: self.dim, rule: self.rule, dry_run: self.dry_run };
+        Ok(OneOf::That(merge::merge(database, how, |session| pairs(session, &self))?))
     }
-    let how = How { dim: options.dim, rule: options.rule, dry_run: options.dry_run };
-    Ok(OneOf::That(merge::merge(database, how, |session| pairs(session, options))?))
 }
 
 fn pairs(session: &mut Session, options: &MergeOptions) -> Result<Vec<Pair>> {

@@ -15,26 +15,25 @@ mod seed;
 use std::collections::HashMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use doubles::Doubles;
 pub use doubles::Keep;
 use forms::Forms;
 pub use home::{EnvValues, HomeOptions, HomeReport, departement, home};
-pub use merge::{MergeOptions, Which, dimension, merge};
-pub use partition::PartitionOptions;
+pub use merge::{MergeOptions, Which, dimension};
 
 use crate::db::{Database, Session};
 use crate::dims;
 use crate::domain::catalogue::{self, DATASETS, DIMS, Dim, Kind, Space};
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, render_findings};
 use crate::schema::{self, Change, Existing, Obstacles, TableSpec};
+use crate::task::{Context, Task};
 
 /// Which tables `ensure-schema` looks after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// All tables, those of the tools included.
@@ -51,8 +50,13 @@ pub enum Preset {
     Temp,
 }
 
+/// The tables of a preset, each with the statement that creates it.
+pub fn definitions(preset: Preset, space: Space) -> impl Iterator<Item = (String, String)> {
+    tables(preset, space).into_iter().map(|spec| (spec.name.clone(), spec.create()))
+}
+
 /// The tables of a preset. Test tables are those of the facts only: dimensions are shared.
-pub fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
+pub(crate) fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
     let wants = |preset_of: Preset| preset == Preset::All || preset == preset_of;
     let mut tables = ledger::tables();
     if wants(Preset::Dims) && space == Space::Production {
@@ -71,9 +75,22 @@ pub fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
     tables
 }
 
-/// Which tables to complete, and whether to fill the dimensions.
+/// What `ensure-schema` is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum SetupAction {
+    /// What is missing is created.
+    Ensure,
+    /// The test tables are dropped.
+    DropTest,
+    /// The main tables are divided by year.
+    Partition,
+}
+
+/// What to do with which tables, and whether to fill the dimensions.
 #[derive(Debug, Clone, Copy)]
 pub struct SetupOptions {
+    /// What is done.
+    pub action: SetupAction,
     /// The group of tables.
     pub preset: Preset,
     /// Production or test tables.
@@ -127,30 +144,21 @@ fn ensure(database: &Database, options: SetupOptions) -> Result<impl Report + us
     Ok(report)
 }
 
-/// What `ensure-schema` is asked for.
-#[derive(Debug, Clone, Copy)]
-pub enum SchemaTask {
-    /// What is missing is created.
-    Ensure(SetupOptions),
-    /// The test tables are dropped.
-    DropTest {
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// The main tables are divided by year.
-    Partition(PartitionOptions),
-}
-
-/// `ensure-schema`.
-///
-/// # Errors
-/// Those of [`ensure`].
-pub fn schema_task(database: &Database, task: SchemaTask, progress: &Progress) -> Result<impl Report + use<>> {
-    Ok(match task {
-        SchemaTask::Ensure(options) => OneOf::This(ensure(database, options)?),
-        SchemaTask::DropTest { dry_run } => OneOf::That(OneOf::This(drop_test::drop_test(database, dry_run)?)),
-        SchemaTask::Partition(options) => OneOf::That(OneOf::That(partition::partition(database, options, progress)?)),
-    })
+impl Task for SetupOptions {
+    /// `ensure-schema`.
+    ///
+    /// # Errors
+    /// Those of the connection and the lock; a change that one table refuses stands in the report and does not stop the others.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        Ok(match self.action {
+            SetupAction::Ensure => OneOf::This(ensure(database, self)?),
+            SetupAction::DropTest => OneOf::That(OneOf::This(drop_test::drop_test(database, self.dry_run)?)),
+            SetupAction::Partition => {
+                OneOf::That(OneOf::That(partition::partition(database, self, &context.progress)?))
+            }
+        })
+    }
 }
 
 /// [`ensure`] for those who hold the lock already.

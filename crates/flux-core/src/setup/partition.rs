@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, duration, number};
 use crate::schema::partitions::{self, Division};
 use crate::schema::{self, Change, Existing, IS_TABLE, TableSpec, UnsafeEngine};
-use crate::setup::{Preset, SetupReport};
+use crate::setup::{Preset, SetupOptions, SetupReport};
 use crate::signals;
 
 /// The first year that gets a partition of its own, whatever dates there are.
@@ -26,17 +26,6 @@ const FIRST: i32 = 2000;
 /// Bytes that a server copies in a second with all its indexes, for the order of the time that it takes: 4 MiB where two processors were
 /// asked for twenty times what they have, some times as many on a machine of its own.
 const RATE: u64 = 10 << 20;
-
-/// Which tables to partition.
-#[derive(Debug, Clone, Copy)]
-pub struct PartitionOptions {
-    /// The group of tables.
-    pub preset: Preset,
-    /// Production or test tables.
-    pub space: Space,
-    /// Only say what would be done.
-    pub dry_run: bool,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -90,11 +79,7 @@ struct Seen {
 ///
 /// # Errors
 /// Those of the connection and the lock; what concerns one table is in the report.
-pub(super) fn partition(
-    database: &Database,
-    options: PartitionOptions,
-    progress: &Progress,
-) -> Result<PartitionReport> {
+pub(super) fn partition(database: &Database, options: SetupOptions, progress: &Progress) -> Result<PartitionReport> {
     let wanted: Vec<TableSpec> = main_tables(options.preset, options.space);
     if wanted.is_empty() {
         return Err(Error::Usage("ce --preset n'a aucune table principale : all, facts, sejours ou lieu".into()));
@@ -127,9 +112,7 @@ pub(super) fn partition(
                 Err(error) if error.is_locked_out() => return Err(error),
                 Err(error) => {
                     table.state = State::Failed;
-                    let hint = error.hint();
-                    let code = Some(Code::from(&error));
-                    report.findings.push(Finding::failed(code, &table.table, &error.to_string(), hint.as_deref()));
+                    report.findings.push(error.finding(&table.table));
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::domain::catalogue::{self, Dataset, Space};
 use crate::error::{Error, Result};
 use crate::files::{self, Durability, Fence, gz, hash};
@@ -20,6 +20,7 @@ use crate::report::{Done, Page, Report, Table, Verdict, bytes, plural};
 use crate::schema;
 use crate::settings::Settings;
 use crate::signals;
+use crate::task::{Context, Task};
 use crate::upkeep::proof::{self, Proof, Prover};
 
 /// Which files of the delivery go into the archive.
@@ -87,68 +88,74 @@ const IMPORT: &str = "lancez `update-temp-tables`, puis `migrate-temp-to-main`";
 const AGAIN: &str = "lancez `update-temp-tables --force`, puis `migrate-temp-to-main`";
 const MIGRATE: &str = "lancez `migrate-temp-to-main`, puis `verify-migration`";
 
-/// Archives what is proved; everything else stays where it is.
-///
-/// # Errors
-/// Those of the connection, the lock and the folders; what concerns one file is in the report.
-pub fn archive(settings: &Settings, database: &Database, options: &ArchiveOptions) -> Result<impl Report + use<>> {
-    let fence = Fence::new(settings.home.root())?;
-    let root = fence.path(Path::new("data/archive"))?;
-    let folder = options.data_dir.clone().unwrap_or_else(|| settings.home.deliveries());
-    let found = load::find_files(&folder)?;
-    let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
-    let mut session = database.session()?;
-    let prover = Prover::new(settings);
-    let existing = schema::existing(&mut session)?;
-    let mut files = Vec::new();
-    for dataset in catalogue::weekly() {
-        let Some((name, paths)) = dataset.weekly_file.and_then(|name| found.get_key_value(name)) else { continue };
-        for (path, size) in paths {
-            signals::check()?;
-            let mut line = FileLine {
-                file: name.clone(),
-                path: path.clone(),
-                status: Status::Kept,
-                bytes: *size,
-                archive: None,
-                proof: None,
-                reason: None,
-                action: None,
-            };
-            let pair = Pair::new(dataset, Space::Production);
-            let proved = if paths.len() > 1 {
-                Ok(Err(Kept(format!("{} fichiers portent ce nom", paths.len()), "gardez le seul qui a été importé")))
-            } else {
-                pair.require(Space::Production, &existing)
-                    .and_then(|()| prove(&prover, &mut session, &pair, path, options))
-            };
-            let result = proved.and_then(|proof| match proof {
-                Err(kept) => Ok(Err(kept)),
-                Ok((load, proof)) => {
-                    line.proof = Some(proof);
-                    match options.dry_run {
-                        true => Ok(Ok(None)),
-                        false => store(&root, dataset, path, &load).map(|to| Ok(Some(to))),
+impl Task for ArchiveOptions {
+    /// Archives what is proved; everything else stays where it is.
+    ///
+    /// # Errors
+    /// Those of the connection, the lock and the folders; what concerns one file is in the report.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let fence = Fence::new(context.settings.home.root())?;
+        let root = fence.path(Path::new("data/archive"))?;
+        let folder = self.data_dir.clone().unwrap_or_else(|| context.settings.home.deliveries());
+        let found = load::find_files(&folder)?;
+        let _lock = if self.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+        let mut session = database.session()?;
+        let prover = Prover::new(&context.settings);
+        let existing = schema::existing(&mut session)?;
+        let mut files = Vec::new();
+        for dataset in catalogue::weekly() {
+            let Some((name, paths)) = dataset.weekly_file.and_then(|name| found.get_key_value(name)) else { continue };
+            for (path, size) in paths {
+                signals::check()?;
+                let mut line = FileLine {
+                    file: name.clone(),
+                    path: path.clone(),
+                    status: Status::Kept,
+                    bytes: *size,
+                    archive: None,
+                    proof: None,
+                    reason: None,
+                    action: None,
+                };
+                let pair = Pair::new(dataset, Space::Production);
+                let proved = if paths.len() > 1 {
+                    Ok(Err(Kept(
+                        format!("{} fichiers portent ce nom", paths.len()),
+                        "gardez le seul qui a été importé",
+                    )))
+                } else {
+                    pair.require(Space::Production, &existing)
+                        .and_then(|()| prove(&prover, &mut session, &pair, path, &self))
+                };
+                let result = proved.and_then(|proof| match proof {
+                    Err(kept) => Ok(Err(kept)),
+                    Ok((load, proof)) => {
+                        line.proof = Some(proof);
+                        match self.dry_run {
+                            true => Ok(Ok(None)),
+                            false => store(&root, dataset, path, &load).map(|to| Ok(Some(to))),
+                        }
+                    }
+                });
+                match result {
+                    Ok(Ok(to)) => (line.status, line.archive) = (Status::Archived, to),
+                    Ok(Err(Kept(reason, action))) => {
+                        (line.reason, line.action) = (Some(reason), Some(action.to_owned()));
+                    }
+                    Err(Error::Interrupted) => return Err(Error::Interrupted),
+                    Err(error) if error.is_locked_out() => return Err(error),
+                    Err(error) => {
+                        log::info!("{} : {error}", path.display());
+                        line.status = Status::Failed;
+                        (line.reason, line.action) = (Some(error.to_string()), error.hint());
                     }
                 }
-            });
-            match result {
-                Ok(Ok(to)) => (line.status, line.archive) = (Status::Archived, to),
-                Ok(Err(Kept(reason, action))) => {
-                    (line.reason, line.action) = (Some(reason), Some(action.to_owned()));
-                }
-                Err(Error::Interrupted) => return Err(Error::Interrupted),
-                Err(error) if error.is_locked_out() => return Err(error),
-                Err(error) => {
-                    log::info!("{} : {error}", path.display());
-                    line.status = Status::Failed;
-                    (line.reason, line.action) = (Some(error.to_string()), error.hint());
-                }
+                files.push(line);
             }
-            files.push(line);
         }
+        Ok(ArchiveReport { done: Done::unless(self.dry_run), files })
     }
-    Ok(ArchiveReport { done: Done::unless(options.dry_run), files })
 }
 
 fn prove(

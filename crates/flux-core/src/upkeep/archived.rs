@@ -21,15 +21,9 @@ use crate::migrate::{self, Pair, VerifyOptions, pairs};
 use crate::report::{Code, Finding, OneOf, Page, Report, Table, Verdict, number, plural, ranges, some_of, verdict};
 use crate::schema;
 use crate::settings::Settings;
+use crate::task::{Context, Task};
 use crate::upkeep::archive::archived;
 use crate::upkeep::proof::{Prover, policy_of, stored};
-
-/// What to hold against the archives.
-#[derive(Debug, Clone, Default)]
-pub struct ArchivedOptions {
-    /// These dates; all that the history knows when empty.
-    pub dates: Vec<NaiveDate>,
-}
 
 /// What is wrong with a row.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -72,26 +66,24 @@ struct ArchivedReport {
     findings: Vec<Finding>,
 }
 
-/// Verifies the migration of what is in the temporary tables, or with `archived` the main tables against the archives.
-///
-/// # Errors
-/// Those that concern the run as a whole.
-pub fn verify_migration(
-    settings: &Settings,
-    database: &Database,
-    options: &VerifyOptions,
-    archived: Option<&ArchivedOptions>,
-) -> Result<impl Report + use<>> {
-    let report = match archived {
-        None => OneOf::This(migrate::verify(database, options)?),
-        Some(dates) => OneOf::That(against_archives(settings, database, options, dates)?),
-    };
-    if options.space == Space::Production {
-        let whole = options.only.is_empty() && archived.is_none_or(|asked| asked.dates.is_empty());
-        let against = if archived.is_some() { "archive" } else { "temp" };
-        remember(database, against, whole, report.verdict());
+impl Task for VerifyOptions {
+    /// Verifies the migration of what is in the temporary tables, or the main tables against the archives.
+    ///
+    /// # Errors
+    /// Those that concern the run as a whole.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let report = match &self.archived {
+            None => OneOf::This(migrate::verify(database, &self)?),
+            Some(dates) => OneOf::That(against_archives(&context.settings, database, &self, dates)?),
+        };
+        if self.space == Space::Production {
+            let whole = self.only.is_empty() && self.archived.as_ref().is_none_or(Vec::is_empty);
+            let against = if self.archived.is_some() { "archive" } else { "temp" };
+            remember(database, against, whole, report.verdict());
+        }
+        Ok(report)
     }
-    Ok(report)
 }
 
 /// Writes the verdict down, for who asks later whether the tables were verified. An account that only reads, or an older schema,
@@ -115,7 +107,7 @@ fn against_archives(
     settings: &Settings,
     database: &Database,
     options: &VerifyOptions,
-    asked: &ArchivedOptions,
+    asked: &[NaiveDate],
 ) -> Result<ArchivedReport> {
     let mut session = database.session()?;
     let existing = schema::existing(&mut session)?;
@@ -148,10 +140,10 @@ struct Check {
 }
 
 impl Check {
-    fn pair(&mut self, session: &mut Session, pair: &Pair, asked: &ArchivedOptions) -> Result<ProvedTable> {
+    fn pair(&mut self, session: &mut Session, pair: &Pair, asked: &[NaiveDate]) -> Result<ProvedTable> {
         let known = dates::all(session, &pair.temp)?;
         let contents = history::contents(session, &pair.temp)?;
-        let asked: BTreeSet<String> = asked.dates.iter().map(ToString::to_string).collect();
+        let asked: BTreeSet<String> = asked.iter().map(ToString::to_string).collect();
         let mut table = ProvedTable { main: pair.main.clone(), ..ProvedTable::default() };
         let mut by_load: BTreeMap<u64, Vec<(&String, &Evidence)>> = BTreeMap::new();
         for (date, evidence) in &known {

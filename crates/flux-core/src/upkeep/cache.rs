@@ -12,16 +12,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Entry, Fence, Folder};
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, duration, number, plural};
 use crate::report::{render_findings, some_of};
+use crate::task::{Context, Task};
 
 /// What to do with the files of the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheAction {
     /// Counts files and bytes, removes nothing.
@@ -335,12 +336,14 @@ impl ClearReport {
     }
 }
 
-/// Empties the caches of the home folder `root`. Folders that become empty go too, those of the categories stay.
-///
-/// # Errors
-/// [`Error::Config`] when `cache/` leads out of the home folder, [`Error::Usage`] for an unknown category.
-pub fn clear_cache(root: &Path, options: &ClearOptions) -> Result<impl Report + use<>> {
-    cleared(root, options)
+impl Task for ClearOptions {
+    /// Empties the caches of the home folder `root`. Folders that become empty go too, those of the categories stay.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when `cache/` leads out of the home folder, [`Error::Usage`] for an unknown category.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        cleared(context.settings.home.root(), &self)
+    }
 }
 
 /// As [`clear`], for a tool that empties the caches among other things.
@@ -445,50 +448,52 @@ struct CacheReport {
     findings: Vec<Finding>,
 }
 
-/// Looks at, or cleans, the caches of a home folder.
-///
-/// # Errors
-/// [`Error::Usage`] for a category that is not there, [`Error::Interrupted`]; a file that cannot be removed is a finding.
-pub fn administer_cache(home: &Path, options: &CacheOptions) -> Result<impl Report + use<>> {
-    let only: Vec<String> = options.category.iter().map(|name| path_of(name)).collect();
-    let lifetimes = Lifetimes { all: options.max_age, own: &options.lifetimes };
-    let mut sweep = Sweep::new(options.action, lifetimes, &only, options.dry_run);
-    for place in PLACES {
-        let link = linked(home, place);
-        if let Some(link) = &link {
-            sweep.findings.push(
-                Finding::attention(
-                    Code::LinkNotFollowed,
-                    link.display().to_string(),
-                    "est un lien symbolique : il n'est pas suivi",
-                )
-                .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
-            );
-        } else {
-            sweep.walk(home, Path::new(place), place)?;
+impl Task for CacheOptions {
+    /// Looks at, or cleans, the caches of a home folder.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a category that is not there, [`Error::Interrupted`]; a file that cannot be removed is a finding.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let only: Vec<String> = self.category.iter().map(|name| path_of(name)).collect();
+        let lifetimes = Lifetimes { all: self.max_age, own: &self.lifetimes };
+        let mut sweep = Sweep::new(self.action, lifetimes, &only, self.dry_run);
+        for place in PLACES {
+            let link = linked(context.settings.home.root(), place);
+            if let Some(link) = &link {
+                sweep.findings.push(
+                    Finding::attention(
+                        Code::LinkNotFollowed,
+                        link.display().to_string(),
+                        "est un lien symbolique : il n'est pas suivi",
+                    )
+                    .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
+                );
+            } else {
+                sweep.walk(context.settings.home.root(), Path::new(place), place)?;
+            }
         }
-    }
-    let Sweep { mut categories, others, strangers, findings, .. } = sweep;
-    if let Some(only) = only.first() {
-        if !categories.keys().any(|name| is_within(name, only)) {
-            let known: Vec<String> = categories.into_keys().collect();
-            let known = if known.is_empty() { "aucune".into() } else { some_of(&known, 10) };
-            return Err(Error::Usage(format!("la catégorie « {only} » n'existe pas (présentes : {known})")));
+        let Sweep { mut categories, others, strangers, findings, .. } = sweep;
+        if let Some(only) = only.first() {
+            if !categories.keys().any(|name| is_within(name, only)) {
+                let known: Vec<String> = categories.into_keys().collect();
+                let known = if known.is_empty() { "aucune".into() } else { some_of(&known, 10) };
+                return Err(Error::Usage(format!("la catégorie « {only} » n'existe pas (présentes : {known})")));
+            }
+            categories.retain(|name, _| is_within(name, only));
         }
-        categories.retain(|name, _| is_within(name, only));
+        let folder = context.settings.home.root().join(PLACES[0]);
+        Ok(CacheReport {
+            action: self.action,
+            done: Done::unless(self.dry_run && self.action != CacheAction::Stats),
+            max_age_s: self.max_age.map(|age| age.as_secs()),
+            removed: categories.values().map(|category| category.removed).sum(),
+            freed_bytes: categories.values().map(|category| category.freed_bytes).sum(),
+            categories,
+            left: strangers + others.len() as u64,
+            findings,
+            folder,
+        })
     }
-    let folder = home.join(PLACES[0]);
-    Ok(CacheReport {
-        action: options.action,
-        done: Done::unless(options.dry_run && options.action != CacheAction::Stats),
-        max_age_s: options.max_age.map(|age| age.as_secs()),
-        removed: categories.values().map(|category| category.removed).sum(),
-        freed_bytes: categories.values().map(|category| category.freed_bytes).sum(),
-        categories,
-        left: strangers + others.len() as u64,
-        findings,
-        folder,
-    })
 }
 
 /// The first part of a place that is a symbolic link.

@@ -11,12 +11,12 @@ use crate::db::{Database, Session, quote};
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, HostLimit, Result, codes};
 use crate::ledger::history;
-use crate::progress::Progress;
 use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, partitions};
 use crate::signals;
 
 use crate::ledger::ownership::{self, PROGRESS};
+use crate::task::{Context, Task};
 
 /// Which facts to delete.
 #[derive(Debug, Clone)]
@@ -62,73 +62,78 @@ struct CleanupReport {
     pub(crate) forgotten: u64,
 }
 
-/// Deletes the facts of one year from the main tables.
-///
-/// # Errors
-/// [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]; what was deleted until then is gone, the rest untouched.
-pub fn cleanup_year(database: &Database, options: &CleanupOptions, progress: &Progress) -> Result<impl Report + use<>> {
-    let (first, last) = span(options.year)?;
-    let _lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
-    let mut session = database.session()?;
-    let existing = schema::existing(&mut session)?;
-    // What empties a partition is no transaction: in a group of servers it would pass by the one that holds the lease.
-    let divisions = if database.is_clustered() { HashMap::new() } else { partitions::divisions(&mut session)? };
-    let wanted = |dataset: &&Dataset| options.only.is_empty() || options.only.contains(&dataset.family);
-    let mut tables = Vec::new();
-    for dataset in DATASETS.iter().filter(wanted) {
-        let table = dataset.main_table(options.space);
-        tables.push(if existing.contains_key(&table) {
-            let partition = divisions.get(&table).and_then(|division| division.of_year(options.year));
-            CleanedTable { partition: partition.map(str::to_owned), ..plan(&mut session, table, &first, &last)? }
-        } else {
-            CleanedTable { exists: false, ..CleanedTable::new(table) }
-        });
-    }
-    let rows = tables.iter().map(|table| table.rows).sum();
-    let done = Done::unless(options.dry_run);
-    let mut report = CleanupReport { year: options.year, done, tables, rows, deleted: 0, forgotten: 0 };
-    if options.dry_run {
-        return Ok(report);
-    }
-    drop(session);
-    let bar = progress.count(&format!("année {}", options.year), rows);
-    for (dataset, cleaned) in DATASETS.iter().filter(wanted).zip(&mut report.tables).filter(|(_, table)| table.exists) {
-        // First of all: a run that is stopped on the way must not leave files that pass for loaded.
-        let names: Vec<&str> =
-            [history::TABLE, PROGRESS].into_iter().filter(|name| existing.contains_key(*name)).collect();
-        report.forgotten += forget(database, &names, &cleaned.table, &first, &last)?;
-        if let Some(partition) = &cleaned.partition {
-            let emptied = empty(database, &cleaned.table, partition)?;
-            if emptied.is_none() {
-                cleaned.partition = None;
-            }
-            let deleted = emptied.unwrap_or(0);
-            cleaned.deleted += deleted;
-            report.deleted += deleted;
-            bar.inc(deleted);
+impl Task for CleanupOptions {
+    /// Deletes the facts of one year from the main tables.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Sql`], [`Error::Interrupted`]; what was deleted until then is gone, the rest untouched.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let (first, last) = span(self.year)?;
+        let _lock = if self.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+        let mut session = database.session()?;
+        let existing = schema::existing(&mut session)?;
+        // What empties a partition is no transaction: in a group of servers it would pass by the one that holds the lease.
+        let divisions = if database.is_clustered() { HashMap::new() } else { partitions::divisions(&mut session)? };
+        let wanted = |dataset: &&Dataset| self.only.is_empty() || self.only.contains(&dataset.family);
+        let mut tables = Vec::new();
+        for dataset in DATASETS.iter().filter(wanted) {
+            let table = dataset.main_table(self.space);
+            tables.push(if existing.contains_key(&table) {
+                let partition = divisions.get(&table).and_then(|division| division.of_year(self.year));
+                CleanedTable { partition: partition.map(str::to_owned), ..plan(&mut session, table, &first, &last)? }
+            } else {
+                CleanedTable { exists: false, ..CleanedTable::new(table) }
+            });
         }
-        let most = options.batch_size.max(1) as u64;
-        // Anew as long as there are any: what somebody has written meanwhile goes too.
-        loop {
-            let dates =
-                database.with_session(|session| schema::dates(session, &cleaned.table, Some((&first, &last))))?;
-            let mut open = dates.as_slice();
-            while !open.is_empty() {
-                signals::check()?;
-                let (deleted, done) =
-                    database.transaction(|session| delete_batch(session, dataset, &cleaned.table, open, most))?;
-                open = &open[done..];
+        let rows = tables.iter().map(|table| table.rows).sum();
+        let done = Done::unless(self.dry_run);
+        let mut report = CleanupReport { year: self.year, done, tables, rows, deleted: 0, forgotten: 0 };
+        if self.dry_run {
+            return Ok(report);
+        }
+        drop(session);
+        let bar = context.progress.count(&format!("année {}", self.year), rows);
+        for (dataset, cleaned) in
+            DATASETS.iter().filter(wanted).zip(&mut report.tables).filter(|(_, table)| table.exists)
+        {
+            // First of all: a run that is stopped on the way must not leave files that pass for loaded.
+            let names: Vec<&str> =
+                [history::TABLE, PROGRESS].into_iter().filter(|name| existing.contains_key(*name)).collect();
+            report.forgotten += forget(database, &names, &cleaned.table, &first, &last)?;
+            if let Some(partition) = &cleaned.partition {
+                let emptied = empty(database, &cleaned.table, partition)?;
+                if emptied.is_none() {
+                    cleaned.partition = None;
+                }
+                let deleted = emptied.unwrap_or(0);
                 cleaned.deleted += deleted;
                 report.deleted += deleted;
                 bar.inc(deleted);
             }
-            if dates.is_empty() {
-                break;
+            let most = self.batch_size.max(1) as u64;
+            // Anew as long as there are any: what somebody has written meanwhile goes too.
+            loop {
+                let dates =
+                    database.with_session(|session| schema::dates(session, &cleaned.table, Some((&first, &last))))?;
+                let mut open = dates.as_slice();
+                while !open.is_empty() {
+                    signals::check()?;
+                    let (deleted, done) =
+                        database.transaction(|session| delete_batch(session, dataset, &cleaned.table, open, most))?;
+                    open = &open[done..];
+                    cleaned.deleted += deleted;
+                    report.deleted += deleted;
+                    bar.inc(deleted);
+                }
+                if dates.is_empty() {
+                    break;
+                }
             }
         }
+        bar.finish_and_clear();
+        Ok(report)
     }
-    bar.finish_and_clear();
-    Ok(report)
 }
 
 /// Empties a partition at once; gives how many rows went, `None` where that cannot be done and they are to be deleted.

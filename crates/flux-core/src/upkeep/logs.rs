@@ -22,6 +22,7 @@ use crate::failpoint;
 use crate::files::{Fence, Folder, gz};
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes};
 use crate::signals;
+use crate::task::{Context, Task};
 
 /// Where logs lie under the home folder.
 const FOLDERS: [&str; 3] = ["logs", "api/database/storage/logs", "."];
@@ -70,28 +71,30 @@ enum Fate {
     Waiting,
 }
 
-/// Rotates the logs of the home folder `root`.
-///
-/// # Errors
-/// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses is in the report.
-pub fn rotate_logs(root: &Path, options: &RotateOptions) -> Result<impl Report + use<>> {
-    let fence = Fence::new(root)?;
-    let mut report = RotateReport { done: Done::unless(options.dry_run), actions: Vec::new(), findings: Vec::new() };
-    for folder in FOLDERS {
-        let opened = fence.path(Path::new(folder)).and_then(|dir| {
-            if !dir.is_dir() {
-                return Ok(None);
+impl Task for RotateOptions {
+    /// Rotates the logs of the home folder `root`.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses is in the report.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let fence = Fence::new(context.settings.home.root())?;
+        let mut report = RotateReport { done: Done::unless(self.dry_run), actions: Vec::new(), findings: Vec::new() };
+        for folder in FOLDERS {
+            let opened = fence.path(Path::new(folder)).and_then(|dir| {
+                if !dir.is_dir() {
+                    return Ok(None);
+                }
+                let inside = dir.strip_prefix(fence.root()).unwrap_or(&dir);
+                Folder::under(fence.root(), inside).map(Some).map_err(Error::io("ouverture de", &dir))
+            });
+            match opened {
+                Ok(Some(dir)) => Rotation { fence: &fence, dir: &dir, options: &self, report: &mut report }.run()?,
+                Ok(None) => {}
+                Err(error) => report.findings.push(Finding::attention(Code::from(&error), folder, error.to_string())),
             }
-            let inside = dir.strip_prefix(fence.root()).unwrap_or(&dir);
-            Folder::under(fence.root(), inside).map(Some).map_err(Error::io("ouverture de", &dir))
-        });
-        match opened {
-            Ok(Some(dir)) => Rotation { fence: &fence, dir: &dir, options, report: &mut report }.run()?,
-            Ok(None) => {}
-            Err(error) => report.findings.push(Finding::attention(Code::from(&error), folder, error.to_string())),
         }
+        Ok(report)
     }
-    Ok(report)
 }
 
 /// The work in one folder.
@@ -182,11 +185,8 @@ impl Rotation<'_> {
 
     fn record(&mut self, name: &OsStr, done: Result<()>) {
         if let Err(error) = done {
-            let finding = Finding::attention(Code::from(&error), self.show(name), error.to_string());
-            self.report.findings.push(match error.hint() {
-                Some(action) => finding.action(action),
-                None => finding,
-            });
+            let finding = Finding { severity: Verdict::Attention, ..error.finding(self.show(name)) };
+            self.report.findings.push(finding);
         }
     }
 

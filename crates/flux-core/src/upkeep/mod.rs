@@ -10,11 +10,10 @@ mod response;
 mod security;
 mod withdraw;
 
-pub use archive::{ArchiveOptions, archive};
-pub use archived::{ArchivedOptions, verify_migration};
-pub use cache::{CacheAction, CacheOptions, ClearOptions, administer_cache, clear_cache};
-pub use cleanup_year::{CleanupOptions, cleanup_year};
-pub use logs::{RotateOptions, rotate_logs};
-pub use response::{ResponseOptions, improve_response};
-pub use security::{SecurityOptions, security};
-pub use withdraw::{WithdrawOptions, withdraw_or_undo};
+pub use archive::ArchiveOptions;
+pub use cache::{CacheAction, CacheOptions, ClearOptions};
+pub use cleanup_year::CleanupOptions;
+pub use logs::RotateOptions;
+pub use response::ResponseOptions;
+pub use security::SecurityOptions;
+pub use withdraw::WithdrawOptions;

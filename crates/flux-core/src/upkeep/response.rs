@@ -5,19 +5,18 @@
 //! rows of every zone and category of the range.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use mysql::{Row, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, Result};
-use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, number};
 use crate::schema::{self, Existing};
 use crate::signals;
+use crate::task::{Context, Task};
 use crate::upkeep::cache::{self, ClearOptions};
 
 /// Days of a usual question.
@@ -88,56 +87,59 @@ struct Redundant {
     in_schema: bool,
 }
 
-/// Looks at the main tables that have rows; creates what is missing with `apply`.
-///
-/// # Errors
-/// Those of the connection and the lock; an index that cannot be created is a finding.
-pub fn improve_response(
-    home: &Path,
-    database: &Database,
-    options: ResponseOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let writes = !options.dry_run && options.apply;
-    let _lock = if writes { Some(crate::ledger::lock(database)?) } else { None };
-    let mut session = database.session()?;
-    let existing = schema::existing(&mut session)?;
-    let sizes = index_sizes(&mut session);
-    let mut report = ResponseReport {
-        done: Done::unless(options.dry_run),
-        tables: Vec::new(),
-        analyzed: 0,
-        cache_files: 0,
-        cache_bytes: 0,
-        findings: Vec::new(),
-    };
-    for dataset in DATASETS {
-        signals::check()?;
-        let name = dataset.main_table(Space::Production);
-        let Some(table) = existing.get(&name) else { continue };
-        let Some(sample) = sample(&mut session, &name)? else { continue };
-        let bar = progress.step(&name);
-        let mut line = look(&mut session, dataset, &name, table, &sample, &sizes)?;
-        if let Some(proposal) = line.missing.as_mut() {
-            act(&mut session, &name, proposal, options, &mut report.findings)?;
-        }
-        if options.dry_run {
-            report.analyzed += u64::from(!options.no_analyze);
-        } else if !options.no_analyze {
-            match session.rows::<Row>(&format!("statistiques de {name}"), &format!("ANALYZE TABLE {name}"), ()) {
-                Ok(_) => report.analyzed += 1,
-                Err(error) => report.findings.push(Finding::attention(Code::from(&error), &name, error.to_string())),
+impl Task for ResponseOptions {
+    /// Looks at the main tables that have rows; creates what is missing with `apply`.
+    ///
+    /// # Errors
+    /// Those of the connection and the lock; an index that cannot be created is a finding.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let writes = !self.dry_run && self.apply;
+        let _lock = if writes { Some(crate::ledger::lock(database)?) } else { None };
+        let mut session = database.session()?;
+        let existing = schema::existing(&mut session)?;
+        let sizes = index_sizes(&mut session);
+        let mut report = ResponseReport {
+            done: Done::unless(self.dry_run),
+            tables: Vec::new(),
+            analyzed: 0,
+            cache_files: 0,
+            cache_bytes: 0,
+            findings: Vec::new(),
+        };
+        for dataset in DATASETS {
+            signals::check()?;
+            let name = dataset.main_table(Space::Production);
+            let Some(table) = existing.get(&name) else { continue };
+            let Some(sample) = sample(&mut session, &name)? else { continue };
+            let bar = context.progress.step(&name);
+            let mut line = look(&mut session, dataset, &name, table, &sample, &sizes)?;
+            if let Some(proposal) = line.missing.as_mut() {
+                act(&mut session, &name, proposal, self, &mut report.findings)?;
             }
+            if self.dry_run {
+                report.analyzed += u64::from(!self.no_analyze);
+            } else if !self.no_analyze {
+                match session.rows::<Row>(&format!("statistiques de {name}"), &format!("ANALYZE TABLE {name}"), ()) {
+                    Ok(_) => report.analyzed += 1,
+                    Err(error) => {
+                        report.findings.push(Finding::attention(Code::from(&error), &name, error.to_string()))
+                    }
+                }
+            }
+            bar.finish_and_clear();
+            report.tables.push(line);
         }
-        bar.finish_and_clear();
-        report.tables.push(line);
+        if !self.no_cache {
+            let cleared = cache::cleared(
+                context.settings.home.root(),
+                &ClearOptions { dry_run: self.dry_run, ..ClearOptions::default() },
+            )?;
+            (report.cache_files, report.cache_bytes) = cleared.freed();
+            report.findings.extend(cleared.into_findings());
+        }
+        Ok(report)
     }
-    if !options.no_cache {
-        let cleared = cache::cleared(home, &ClearOptions { dry_run: options.dry_run, ..ClearOptions::default() })?;
-        (report.cache_files, report.cache_bytes) = cleared.freed();
-        report.findings.extend(cleared.into_findings());
-    }
-    Ok(report)
 }
 
 /// A usual question: the zone and category of a row, and the last days of the table.
@@ -302,13 +304,7 @@ fn act(
     match session.exec(&format!("création de l'index {} sur {table}", proposal.index), &proposal.ddl, ()) {
         Ok(_) => proposal.created = true,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
-        Err(error) => {
-            let finding = Finding::error(Code::from(&error), table, error.to_string());
-            findings.push(match error.hint() {
-                Some(hint) => finding.action(hint),
-                None => finding,
-            });
-        }
+        Err(error) => findings.push(error.finding(table)),
     }
     Ok(())
 }

@@ -13,10 +13,11 @@ use crate::error::{Error, Result};
 use crate::ledger::history::{self, Counts, Entry};
 use crate::ledger::migrations::{self, Migration};
 use crate::ledger::rows::{self, Ledgered};
-use crate::migrate::{self, Of, UndoOptions};
+use crate::migrate::{self, Of};
 use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::schema::{self, Existing};
 use crate::signals;
+use crate::task::{Context, Task};
 
 /// Which rows to withdraw.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +30,8 @@ pub struct WithdrawOptions {
     pub to: Option<NaiveDate>,
     /// Production tables or those for tests.
     pub space: Space,
+    /// Undoes the withdrawal of this run, named whole or by its first characters, instead of withdrawing.
+    pub undo: Option<String>,
     /// Only says what would be withdrawn.
     pub dry_run: bool,
 }
@@ -82,18 +85,18 @@ pub(crate) struct WithdrawReport {
 #[derive(Debug)]
 struct Dates(String, String);
 
-/// Withdraws, or undoes a withdrawal where `undo` names one.
-///
-/// # Errors
-/// Those of [`withdraw`]; [`Error::Usage`] where no run, or more than one, is named so.
-pub fn withdraw_or_undo(
-    database: &Database,
-    options: &WithdrawOptions,
-    undo: Option<&UndoOptions>,
-) -> Result<impl Report + use<>> {
-    match undo {
-        Some(options) => migrate::undo(database, options, Of::Withdrawals).map(OneOf::That),
-        None => withdraw(database, options).map(OneOf::This),
+impl Task for WithdrawOptions {
+    /// Withdraws provisional rows, or undoes a withdrawal where [`WithdrawOptions::undo`] names one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for dates in the wrong order, or where no run, or more than one, is named so; [`Error::Locked`], [`Error::Sql`],
+    /// [`Error::Interrupted`]: tables done until then stay done, the others are untouched.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        match &self.undo {
+            Some(run) => migrate::undo(database, run, self.dry_run, Of::Withdrawals).map(OneOf::That),
+            None => withdraw(database, &self).map(OneOf::This),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::dims;
 use crate::domain::catalogue::Dim;
 use crate::domain::names::normalise;
@@ -11,6 +11,7 @@ use crate::domain::reference;
 use crate::error::Result;
 use crate::figures::zone::Zones;
 use crate::report::{Done, Page, Report, Table, Verdict};
+use crate::task::{Context, Task};
 
 /// A zone of the reference.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -31,28 +32,38 @@ struct AddReport {
     zones: Vec<Zone>,
 }
 
-/// Adds them under the lock, in one transaction.
-///
-/// # Errors
-/// Those of the connection and the lock, [`crate::error::Error::MissingTable`].
-pub fn add(database: &Database, dry_run: bool) -> Result<impl Report + use<>> {
-    if dry_run {
-        let zones = plan(&mut database.session()?)?;
-        return Ok(report(zones, true));
-    }
-    let _lock = crate::ledger::lock(database)?;
-    let zones = database.transaction(|session| {
-        let mut zones = plan(session)?;
-        let names: Vec<String> = missing(&zones).map(|zone| normalise(Dim::Zone, zone.zone)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let ids = dims::create(session, Dim::Zone, &names)?;
-        let absent = zones.iter_mut().filter(|zone| zone.stored_as.is_none());
-        for (zone, id) in absent.zip(ids) {
-            zone.id_zone = Some(id);
+/// `add-missing-zones`.
+#[derive(Debug, Clone, Copy)]
+pub struct MissingZones {
+    /// Only says what would be added.
+    pub dry_run: bool,
+}
+
+impl Task for MissingZones {
+    /// Adds them under the lock, in one transaction.
+    ///
+    /// # Errors
+    /// Those of the connection and the lock, [`crate::error::Error::MissingTable`].
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        if self.dry_run {
+            let zones = plan(&mut database.session()?)?;
+            return Ok(report(zones, true));
         }
-        Ok(zones)
-    })?;
-    Ok(report(zones, false))
+        let _lock = crate::ledger::lock(database)?;
+        let zones = database.transaction(|session| {
+            let mut zones = plan(session)?;
+            let names: Vec<String> = missing(&zones).map(|zone| normalise(Dim::Zone, zone.zone)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let ids = dims::create(session, Dim::Zone, &names)?;
+            let absent = zones.iter_mut().filter(|zone| zone.stored_as.is_none());
+            for (zone, id) in absent.zip(ids) {
+                zone.id_zone = Some(id);
+            }
+            Ok(zones)
+        })?;
+        Ok(report(zones, false))
+    }
 }
 
 fn missing(zones: &[Zone]) -> impl Iterator<Item = &Zone> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::dims::numbers;
 use crate::domain::catalogue::{Dim, Space, tables_of};
 use crate::domain::names::fold;
@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 use crate::schema;
-use crate::settings::Home;
+use crate::task::{Context, Task};
 
 /// Rows of one zone in one table.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -67,55 +67,58 @@ pub struct CheckOptions {
     pub details: bool,
 }
 
-/// Checks the zones. Reads only.
-///
-/// # Errors
-/// Those of the connection; [`Error::MissingTable`] without `dim_zones_observation`.
-pub fn check(
-    database: &Database,
-    home: &Home,
-    options: CheckOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let tables = database.tables(&mut session)?;
-    let spec = Dim::Zone.spec();
-    if !tables.contains(spec.table) {
-        return Err(Error::MissingTable { table: spec.table.into() });
-    }
-    let stored = Zones::load(&mut session)?;
-    let (present, missing_tables): (Vec<String>, Vec<String>) =
-        tables_of(options.space).map(|(table, _)| table).partition(|table| tables.contains(table));
+impl Task for CheckOptions {
+    /// Checks the zones. Reads only.
+    ///
+    /// # Errors
+    /// Those of the connection; [`Error::MissingTable`] without `dim_zones_observation`.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let mut session = database.session()?;
+        let tables = database.tables(&mut session)?;
+        let spec = Dim::Zone.spec();
+        if !tables.contains(spec.table) {
+            return Err(Error::MissingTable { table: spec.table.into() });
+        }
+        let stored = Zones::load(&mut session)?;
+        let (present, missing_tables): (Vec<String>, Vec<String>) =
+            tables_of(self.space).map(|(table, _)| table).partition(|table| tables.contains(table));
 
-    let zones = count(&mut session, &stored, present, progress)?;
-    let mut findings = Vec::new();
-    if stored.rows().is_empty() {
-        findings.push(
-            Finding::error(Code::DimensionEmpty, spec.table, "la table est vide")
-                .action("lancez `ensure-schema --seed`"),
-        );
+        let zones = count(&mut session, &stored, present, &context.progress)?;
+        let mut findings = Vec::new();
+        if stored.rows().is_empty() {
+            findings.push(
+                Finding::error(Code::DimensionEmpty, spec.table, "la table est vide")
+                    .action("lancez `ensure-schema --seed`"),
+            );
+        }
+        if zones.iter().all(|zone| zone.rows == 0) {
+            findings.push(
+                Finding::attention(Code::TablesEmpty, "tables de faits", "aucune ligne : il n'y a rien à contrôler")
+                    .action("importez une livraison (`update-temp-tables`) ou les exports bruts (`populate-facts-full-production`)"),
+            );
+        }
+        orphans(&zones, &mut findings);
+        // Zones stand above, with their tables and years.
+        let others =
+            numbers::orphans(&mut session, &schema::existing(&mut database.session()?)?, |dim| dim != Dim::Zone)?;
+        findings.extend(others.iter().map(|orphans| orphans.finding(None)));
+        splits(&zones, &stored, &mut findings);
+        unused(&zones, &stored, &mut findings);
+        gaps(&zones, &stored, &mut findings);
+        let csv = if self.csv && context.settings.home.deliveries().is_dir() {
+            let names = zones_csv::names(
+                &scan::delivery(&context.settings.home.deliveries(), &context.progress)?,
+                stored.resolver(),
+                true,
+            );
+            findings.extend(zones_csv::findings(&names));
+            Some(names.into_iter().filter(|name| name.resolution != "found").collect())
+        } else {
+            None
+        };
+        Ok(ZonesReport { zones, missing_tables, csv, findings, details: self.details })
     }
-    if zones.iter().all(|zone| zone.rows == 0) {
-        findings.push(
-            Finding::attention(Code::TablesEmpty, "tables de faits", "aucune ligne : il n'y a rien à contrôler")
-                .action("importez une livraison (`update-temp-tables`) ou les exports bruts (`populate-facts-full-production`)"),
-        );
-    }
-    orphans(&zones, &mut findings);
-    // Zones stand above, with their tables and years.
-    let others = numbers::orphans(&mut session, &schema::existing(&mut database.session()?)?, |dim| dim != Dim::Zone)?;
-    findings.extend(others.iter().map(|orphans| orphans.finding(None)));
-    splits(&zones, &stored, &mut findings);
-    unused(&zones, &stored, &mut findings);
-    gaps(&zones, &stored, &mut findings);
-    let csv = if options.csv && home.deliveries().is_dir() {
-        let names = zones_csv::names(&scan::delivery(&home.deliveries(), progress)?, stored.resolver(), true);
-        findings.extend(zones_csv::findings(&names));
-        Some(names.into_iter().filter(|name| name.resolution != "found").collect())
-    } else {
-        None
-    };
-    Ok(ZonesReport { zones, missing_tables, csv, findings, details: options.details })
 }
 
 /// The stored zones, and the ids that facts alone hold, with their rows in each table.

@@ -10,8 +10,7 @@ use crate::domain::catalogue::{Dim, Space};
 use crate::domain::reference;
 use crate::error::{Error, Result};
 use crate::figures::zone::{Zone, Zones};
-use crate::report::render_findings;
-use crate::report::{Code, Finding, Page, Table, Verdict, number, plural};
+use crate::report::{Code, Finding, Page, Table, number, plural};
 
 /// The tables that the dashboards read by zone.
 const TABLES: [&str; 4] = ["fact_nuitees", "fact_diurnes", "fact_sejours_duree", "fact_lieu_activite_soir"];
@@ -36,7 +35,8 @@ pub(crate) struct Mapping {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MappingReport {
     mappings: Vec<Mapping>,
-    findings: Vec<Finding>,
+    /// What was found; nothing where every name leads to data.
+    pub findings: Vec<Finding>,
 }
 
 impl MappingReport {
@@ -51,9 +51,22 @@ impl MappingReport {
         last.and_then(|date| date.get(..4)?.parse().ok())
     }
 
-    /// Adds what else was found.
-    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        self.findings.extend(findings);
+    /// The names and what is behind them.
+    pub fn render_table(&self, page: &mut Page) {
+        let mut table = Table::new(&["nom du portail", "zone en base", ">?id", ">lignes", "dates"]);
+        for mapping in &self.mappings {
+            let first = mapping.tables.values().map(|behind| behind.dates.0.as_str()).min();
+            let last = mapping.tables.values().map(|behind| behind.dates.1.as_str()).max();
+            table.row([
+                mapping.name.clone(),
+                mapping.stored_as.clone().unwrap_or_else(|| "⚠ aucune".into()),
+                mapping.id_zone.map_or_else(String::new, |id| id.to_string()),
+                number(mapping.tables.values().map(|behind| behind.rows).sum::<u64>()),
+                first.zip(last).map_or("–".into(), |(first, last)| format!("{first} → {last}")),
+            ]);
+        }
+        page.table(&table);
+        page.line(format!("  lignes et dates de {}", TABLES.join(", ")));
     }
 }
 
@@ -157,34 +170,4 @@ fn behind(session: &mut Session, space: Space, findings: &mut Vec<Finding>) -> R
         }
     }
     Ok(behind)
-}
-
-impl MappingReport {
-    /// The names and what is behind them.
-    pub fn render_table(&self, page: &mut Page) {
-        let mut table = Table::new(&["nom du portail", "zone en base", ">?id", ">lignes", "dates"]);
-        for mapping in &self.mappings {
-            let first = mapping.tables.values().map(|behind| behind.dates.0.as_str()).min();
-            let last = mapping.tables.values().map(|behind| behind.dates.1.as_str()).max();
-            table.row([
-                mapping.name.clone(),
-                mapping.stored_as.clone().unwrap_or_else(|| "⚠ aucune".into()),
-                mapping.id_zone.map_or_else(String::new, |id| id.to_string()),
-                number(mapping.tables.values().map(|behind| behind.rows).sum::<u64>()),
-                first.zip(last).map_or("–".into(), |(first, last)| format!("{first} → {last}")),
-            ]);
-        }
-        page.table(&table);
-        page.line(format!("  lignes et dates de {}", TABLES.join(", ")));
-    }
-
-    /// What was found, or that every name leads to data.
-    pub fn render_findings(&self, page: &mut Page) {
-        render_findings(page, &self.findings, "chaque nom mène à une zone qui a des données");
-    }
-
-    /// 3 as soon as there is something to look at.
-    pub fn verdict(&self) -> Verdict {
-        crate::report::verdict(&self.findings)
-    }
 }

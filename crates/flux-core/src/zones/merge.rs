@@ -1,6 +1,6 @@
 //! `merge-zones`: two zone rows of one group made one, by the engine that all dimensions share.
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 pub use crate::dims::merge::Rule;
 use crate::dims::merge::{self, How, Pair, Row};
 use crate::domain::catalogue::Dim;
@@ -8,6 +8,7 @@ use crate::domain::names::{fold, normalise};
 use crate::error::{Error, Result};
 use crate::figures::zone::{Zone, Zones};
 use crate::report::Report;
+use crate::task::{Context, Task};
 
 /// Which zones to merge, and by which rule.
 #[derive(Debug, Clone)]
@@ -24,13 +25,16 @@ pub struct MergeOptions {
     pub dry_run: bool,
 }
 
-/// Plans the merge and, unless [`MergeOptions::dry_run`], does it.
-///
-/// # Errors
-/// [`Error::Usage`] for zones that are not there or not the same; [`Error::Invariant`] when volumes do not add up, nothing written.
-pub fn merge(database: &Database, options: &MergeOptions) -> Result<impl Report + use<>> {
-    let how = How { dim: Dim::Zone, rule: options.rule, dry_run: options.dry_run };
-    merge::merge(database, how, |session| pairs(session, options))
+impl Task for MergeOptions {
+    /// Plans the merge and, unless [`MergeOptions::dry_run`], does it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for zones that are not there or not the same; [`Error::Invariant`] when volumes do not add up, nothing written.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let how = How { dim: Dim::Zone, rule: self.rule, dry_run: self.dry_run };
+        merge::merge(database, how, |session| pairs(session, &self))
+    }
 }
 
 /// The rows to merge: those named, or every further member of each split group into the preferred one.

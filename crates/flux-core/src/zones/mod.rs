@@ -11,7 +11,7 @@ pub(crate) fn days_and_zones(table: &str) -> String {
     format!("(SELECT date, id_zone, COUNT(*) AS n FROM {table} GROUP BY date, id_zone) days_and_zones")
 }
 
-pub use add::add;
-pub use check::{CheckOptions, check};
+pub use add::MissingZones;
+pub use check::CheckOptions;
 pub use mapping::{MappingReport, map};
-pub use merge::{MergeOptions, Rule, merge};
+pub use merge::{MergeOptions, Rule};

@@ -13,7 +13,7 @@ pub(super) fn tables(context: &mut Context<'_>) -> Result<Document, Failure> {
     let kinds = match parameters.text("type") {
         None | Some("all") => Vec::new(),
         Some(kind) => vec![
-            kind.parse()
+            serde_json::from_value(kind.into())
                 .map_err(|_| Failure::BadRequest("type : all, dim, fact, temp ou system est attendu".into()))?,
         ],
     };

@@ -4,12 +4,10 @@
 
 mod others;
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, Session};
+use crate::db::Session;
 use crate::error::Result;
 use crate::ledger::lock::{self, Holder};
 use crate::ledger::{history, progress};
@@ -17,6 +15,7 @@ use crate::progress::Unit;
 use crate::report::{Page, Report, Table, Verdict, bytes, duration, number, plural};
 
 use crate::report::{bar, percent};
+use crate::task::{Context, Task};
 
 use others::EtlProgress;
 
@@ -117,41 +116,48 @@ pub(crate) struct ProgressReport {
     etl: Option<EtlProgress>,
 }
 
-/// Reads the progress of the running import, or of the last one, and of the ETL of this home. Reads only.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`] on an older schema, those of the connection.
-pub fn import_progress(database: &Database, home: &Path) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let mut report = ProgressReport::default();
-    let head = progress::last_run(&mut session)?;
-    let holder = lock::holder(database, &mut session)?;
-    report.etl = EtlProgress::read(home, holder.as_ref(), chrono::Utc::now());
-    let Some(head) = head else {
-        report.lock = holder;
-        return Ok(report);
-    };
-    report.started_at = Some(head.started_at.clone());
-    (report.silent_s, report.standstill_s, report.elapsed_s) =
-        (Some(head.silent_s), Some(head.standstill_s), head.elapsed_s);
-    (report.bytes_read, report.bytes_total) = (head.position, head.total);
-    report.steps = progress::steps(&mut session, &head.run)?.into_iter().map(Step::from).collect();
-    report.files = history::of_run(&mut session, &head.run)?;
-    let own = |holder: &Holder| {
-        Some(holder.connection) == head.lock_id && holder.tool.as_ref().is_none_or(|tool| *tool == head.tool)
-    };
-    report.state = report.state_of(&head, holder.as_ref().is_some_and(own));
-    report.lock = holder.filter(|holder| !own(holder));
-    if !matches!(report.state, State::Running | State::Stuck) {
-        report.standstill_s = None;
+/// `check-import-progress`.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportProgress;
+
+impl Task for ImportProgress {
+    /// Reads the progress of the running import, or of the last one, and of the ETL of this home. Reads only.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::MissingTable`] on an older schema, those of the connection.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let mut session = database.session()?;
+        let mut report = ProgressReport::default();
+        let head = progress::last_run(&mut session)?;
+        let holder = lock::holder(database, &mut session)?;
+        report.etl = EtlProgress::read(context.settings.home.root(), holder.as_ref(), chrono::Utc::now());
+        let Some(head) = head else {
+            report.lock = holder;
+            return Ok(report);
+        };
+        report.started_at = Some(head.started_at.clone());
+        (report.silent_s, report.standstill_s, report.elapsed_s) =
+            (Some(head.silent_s), Some(head.standstill_s), head.elapsed_s);
+        (report.bytes_read, report.bytes_total) = (head.position, head.total);
+        report.steps = progress::steps(&mut session, &head.run)?.into_iter().map(Step::from).collect();
+        report.files = history::of_run(&mut session, &head.run)?;
+        let own = |holder: &Holder| {
+            Some(holder.connection) == head.lock_id && holder.tool.as_ref().is_none_or(|tool| *tool == head.tool)
+        };
+        report.state = report.state_of(&head, holder.as_ref().is_some_and(own));
+        report.lock = holder.filter(|holder| !own(holder));
+        if !matches!(report.state, State::Running | State::Stuck) {
+            report.standstill_s = None;
+        }
+        if report.state == State::Stuck {
+            report.read_statements(&mut session)?;
+        }
+        report.import_tool = Some(head.tool);
+        report.process = Some(head.note).filter(|note| !note.is_empty());
+        report.estimate();
+        Ok(report)
     }
-    if report.state == State::Stuck {
-        report.read_statements(&mut session)?;
-    }
-    report.import_tool = Some(head.tool);
-    report.process = Some(head.note).filter(|note| !note.is_empty());
-    report.estimate();
-    Ok(report)
 }
 
 impl ProgressReport {

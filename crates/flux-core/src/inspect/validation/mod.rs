@@ -15,24 +15,21 @@ pub(crate) use coverage::{Coverage, Shrunk};
 pub(crate) use delivery::{FileCheck, Resolved};
 pub(crate) use usual::{Series, Unusual};
 
-use crate::db::Database;
 use crate::domain::catalogue::{self, Space};
 use crate::error::Result;
 use crate::files;
 use crate::inspect::scan;
 use crate::inspect::strangers::{Stranger, strangers};
 use crate::ledger::history::Counts;
-use crate::progress::Progress;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 use crate::report::{render_findings, some_of};
+use crate::task::{Context, Task};
 
 /// What to validate, and from where a difference counts as a finding.
 #[derive(Debug, Clone)]
 pub struct ValidationOptions {
-    /// Folder of the delivery.
-    pub folder: PathBuf,
-    /// Code of the observatory's département, which decides between communes of one name.
-    pub departement: String,
+    /// Folder of the delivery, if not the usual one.
+    pub data_dir: Option<PathBuf>,
     /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
     pub space: Space,
     /// A date that would lose a larger share of its rows is reported, in percent.
@@ -43,8 +40,6 @@ pub struct ValidationOptions {
     pub threshold: f64,
     /// Writes a page there.
     pub html: Option<PathBuf>,
-    /// Name of the observatory, for the page.
-    pub observatory: String,
 }
 
 /// Lines of one reason.
@@ -73,79 +68,85 @@ pub(crate) struct Validation {
     series: Vec<Series>,
 }
 
-/// Validates. Reads only, but for the page that was asked for.
-///
-/// # Errors
-/// Those of the connection; a table that is missing is a finding.
-pub fn validate(database: &Database, options: &ValidationOptions, progress: &Progress) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let tables = database.tables(&mut session)?;
-    let mut findings = Vec::new();
-    let scans = if options.folder.is_dir() {
-        let scans = scan::delivery(&options.folder, progress)?;
-        let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
-        findings.extend(strangers(&options.folder)?.iter().filter(told).map(Stranger::finding));
-        scans
-    } else {
-        findings.push(
-            Finding::attention(
-                Code::FolderMissing,
-                options.folder.display().to_string(),
-                "le dossier de livraison n'existe pas",
-            )
-            .action("déposez-y les CSV, ou donnez --data-dir"),
-        );
-        Vec::new()
-    };
-    let (files, totals) = delivery::files(&mut session, &tables, &scans, options.space, &mut findings)?;
-    let resolution = delivery::resolution(&mut session, &scans, &options.departement, &mut findings)?;
-    let rejects = delivery::reasons(&scans, &resolution);
-
-    let mut contents = Vec::new();
-    for dataset in catalogue::weekly() {
-        let table = dataset.temp_table(options.space);
-        if tables.contains(&table) {
-            contents.push(coverage::content(&mut session, dataset, table)?);
+impl Task for ValidationOptions {
+    /// Validates. Reads only, but for the page that was asked for.
+    ///
+    /// # Errors
+    /// Those of the connection; a table that is missing is a finding.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let settings = &context.settings;
+        let folder = self.data_dir.clone().unwrap_or_else(|| settings.home.deliveries());
+        let mut session = database.session()?;
+        let tables = database.tables(&mut session)?;
+        let mut findings = Vec::new();
+        let scans = if folder.is_dir() {
+            let scans = scan::delivery(&folder, &context.progress)?;
+            let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
+            findings.extend(strangers(&folder)?.iter().filter(told).map(Stranger::finding));
+            scans
         } else {
-            findings.push(Finding::error(Code::TableMissing, table, "n'existe pas").action("lancez `ensure-schema`"));
+            findings.push(
+                Finding::attention(
+                    Code::FolderMissing,
+                    folder.display().to_string(),
+                    "le dossier de livraison n'existe pas",
+                )
+                .action("déposez-y les CSV, ou donnez --data-dir"),
+            );
+            Vec::new()
+        };
+        let (files, totals) = delivery::files(&mut session, &tables, &scans, self.space, &mut findings)?;
+        let resolution = delivery::resolution(&mut session, &scans, &settings.departement(), &mut findings)?;
+        let rejects = delivery::reasons(&scans, &resolution);
+
+        let mut contents = Vec::new();
+        for dataset in catalogue::weekly() {
+            let table = dataset.temp_table(self.space);
+            if tables.contains(&table) {
+                contents.push(coverage::content(&mut session, dataset, table)?);
+            } else {
+                findings
+                    .push(Finding::error(Code::TableMissing, table, "n'existe pas").action("lancez `ensure-schema`"));
+            }
         }
+        let names = coverage::Names::load(&mut session)?;
+        let coverage = coverage::cover(&contents, &names, &mut findings);
+        // A table whose delivery was migrated, proved and then cleaned has nothing to hold.
+        let is_cleaned = |table: &str| files.iter().any(|file| file.table == table && file.state == delivery::CLEANED);
+        let all_cleaned = !contents.is_empty() && contents.iter().all(|content| is_cleaned(&content.table));
+        findings.retain(|finding| finding.code != Code::TablesEmpty || !(all_cleaned || is_cleaned(&finding.place)));
+        let delivered = coverage::Delivered { tables: &tables, contents: &contents, scans: &scans, options: &self };
+        coverage::periods(&mut session, &delivered, &mut findings)?;
+        coverage::vanished(&mut session, &delivered, &names, &mut findings)?;
+        let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
+        coverage::doubled(&mut session, &delivered, &mut findings)?;
+        let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;
+        let conclusion = match worst(&findings) {
+            Verdict::Ok if all_cleaned => "déjà migré et nettoyé, rien à migrer",
+            Verdict::Ok => "prêt à migrer",
+            Verdict::Attention => "à regarder avant de migrer",
+            Verdict::Error => "à corriger avant de migrer",
+        };
+        let report = Validation {
+            folder: folder.display().to_string(),
+            conclusion,
+            files,
+            totals,
+            resolution,
+            rejects,
+            coverage,
+            shrunk,
+            unusual,
+            html: self.html.clone(),
+            findings,
+            series,
+        };
+        if let Some(path) = &self.html {
+            files::output(path, page::page(&report, &settings.observatory()).finish().as_bytes())?;
+        }
+        Ok(report)
     }
-    let names = coverage::Names::load(&mut session)?;
-    let coverage = coverage::cover(&contents, &names, &mut findings);
-    // A table whose delivery was migrated, proved and then cleaned has nothing to hold.
-    let is_cleaned = |table: &str| files.iter().any(|file| file.table == table && file.state == delivery::CLEANED);
-    let all_cleaned = !contents.is_empty() && contents.iter().all(|content| is_cleaned(&content.table));
-    findings.retain(|finding| finding.code != Code::TablesEmpty || !(all_cleaned || is_cleaned(&finding.place)));
-    let delivered = coverage::Delivered { tables: &tables, contents: &contents, scans: &scans, options };
-    coverage::periods(&mut session, &delivered, &mut findings)?;
-    coverage::vanished(&mut session, &delivered, &names, &mut findings)?;
-    let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
-    coverage::doubled(&mut session, &delivered, &mut findings)?;
-    let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;
-    let conclusion = match worst(&findings) {
-        Verdict::Ok if all_cleaned => "déjà migré et nettoyé, rien à migrer",
-        Verdict::Ok => "prêt à migrer",
-        Verdict::Attention => "à regarder avant de migrer",
-        Verdict::Error => "à corriger avant de migrer",
-    };
-    let report = Validation {
-        folder: options.folder.display().to_string(),
-        conclusion,
-        files,
-        totals,
-        resolution,
-        rejects,
-        coverage,
-        shrunk,
-        unusual,
-        html: options.html.clone(),
-        findings,
-        series,
-    };
-    if let Some(path) = &options.html {
-        files::output(path, page::page(&report, &options.observatory).finish().as_bytes())?;
-    }
-    Ok(report)
 }
 
 /// A date as the server writes it.

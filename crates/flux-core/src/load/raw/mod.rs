@@ -20,14 +20,13 @@ use std::time::Instant;
 pub(crate) use discover::{RawFile, recognise, search};
 pub use etl::EtlOptions;
 
-use crate::db::Database;
 use crate::domain::catalogue::Dataset;
 use crate::error::{Error, Result};
 use crate::load::options::ImportOptions;
 use crate::load::run::Run;
-use crate::progress::Progress;
 use crate::report::{Report, plural};
 use crate::settings::Settings;
+use crate::task::{Context, Task};
 use checkpoint::Checkpoint;
 use etl::Etl;
 use known::Known;
@@ -37,47 +36,44 @@ use report::{EtlReport, RawReport};
 /// Memory of the sorters of all files together, in bytes.
 const SORT_MEMORY: usize = 32 << 20;
 
-/// Loads the raw exports of a folder.
-///
-/// # Errors
-/// Those that concern the run as a whole: connection, lock, folder. What concerns one file stands in its report.
-pub fn run(
-    tool: &'static str,
-    settings: &Settings,
-    database: &Database,
-    options: &EtlOptions,
-    progress: &Progress,
-) -> Result<impl Report + use<>> {
-    let started = Instant::now();
-    let folder = options.data_path.clone().unwrap_or_else(|| settings.home.extracted());
-    let mut found = search(&folder)?;
-    found.files.retain(|file| options.only.is_empty() || options.only.contains(&file.dataset.family));
-    let jobs = options.jobs.unwrap_or_else(default_jobs).max(1);
-    let import_options = ImportOptions {
-        force: options.no_resume,
-        jobs,
-        on_conflict: options.on_conflict,
-        max_rejects: options.max_rejects,
-        load_method: options.load_method,
-        batch_size: options.batch_size.unwrap_or(2000).min(2000),
-        space: options.space,
-        dry_run: options.dry_run,
-        ..ImportOptions::default()
-    };
-    let run = Run::begin(tool, settings, database, &import_options, progress, SORT_MEMORY)?;
-    for table in [crate::ledger::history::TABLE, crate::ledger::ownership::PROGRESS] {
-        if !run.tables.contains_key(table) {
-            return Err(Error::MissingTable { table: table.into() });
+impl Task for EtlOptions {
+    /// Loads the raw exports of a folder.
+    ///
+    /// # Errors
+    /// Those that concern the run as a whole: connection, lock, folder. What concerns one file stands in its report.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let database = &context.database()?;
+        let started = Instant::now();
+        let folder = self.data_path.clone().unwrap_or_else(|| context.settings.home.extracted());
+        let mut found = search(&folder)?;
+        found.files.retain(|file| self.only.is_empty() || self.only.contains(&file.dataset.family));
+        let jobs = self.jobs.unwrap_or_else(default_jobs).max(1);
+        let import_options = ImportOptions {
+            force: self.no_resume,
+            jobs,
+            on_conflict: self.on_conflict,
+            max_rejects: self.max_rejects,
+            load_method: self.load_method,
+            batch_size: self.batch_size.unwrap_or(2000).min(2000),
+            space: self.space,
+            dry_run: self.dry_run,
+            ..ImportOptions::default()
+        };
+        let run = Run::begin(context, database, &import_options, SORT_MEMORY)?;
+        for table in [crate::ledger::history::TABLE, crate::ledger::ownership::PROGRESS] {
+            if !run.tables.contains_key(table) {
+                return Err(Error::MissingTable { table: table.into() });
+            }
         }
+        let lanes = lanes_of(&found.files);
+        let targets: BTreeSet<String> = found.files.iter().map(|f| f.dataset.main_table(self.space)).collect();
+        let targets: Vec<String> = targets.into_iter().collect();
+        let known = database.with_session(|session| Known::read(session, &targets))?;
+        let etl = Etl::new(run, &self, known);
+        let reports = load_all(&etl, &context.settings, &found.files, &lanes)?;
+        crate::signals::check()?;
+        Ok(EtlReport::new(folder, &self, etl.run.method, reports, found.ignored, started.elapsed()))
     }
-    let lanes = lanes_of(&found.files);
-    let targets: BTreeSet<String> = found.files.iter().map(|f| f.dataset.main_table(options.space)).collect();
-    let targets: Vec<String> = targets.into_iter().collect();
-    let known = database.with_session(|session| Known::read(session, &targets))?;
-    let etl = Etl::new(run, options, known);
-    let reports = load_all(&etl, settings, &found.files, &lanes)?;
-    crate::signals::check()?;
-    Ok(EtlReport::new(folder, options, etl.run.method, reports, found.ignored, started.elapsed()))
 }
 
 /// The files of each table, latest delivery first: what a later one has brought need not be loaded twice.

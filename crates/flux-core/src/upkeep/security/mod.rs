@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::files::{self, Entry};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
-use crate::settings::Settings;
+use crate::task::{Context, Task};
 use rules::Rules;
 
 /// Allowlist of a folder: lines `rule path`, with `*` in either.
@@ -65,62 +65,64 @@ struct Problem {
     finding: Finding,
 }
 
-/// Looks at everything under the folder; links are not followed.
-///
-/// # Errors
-/// [`Error::Config`] for bad rules, [`Error::Io`] when the folder cannot be read.
-pub fn security(settings: &Settings, options: &SecurityOptions) -> Result<impl Report + use<>> {
-    let home = settings.home.root();
-    let root = options.path.as_deref().unwrap_or(home);
-    fs::read_dir(root).map_err(Error::io("lecture de", root))?;
-    let rules = Rules::new(options.rules.as_deref())?;
-    let allow = Allowlist::read(&root.join(ALLOWLIST))?;
-    let mut report = SecurityReport {
-        path: root.to_owned(),
-        files: 0,
-        skipped: 0,
-        allowed: 0,
-        counts: BTreeMap::new(),
-        findings: Vec::new(),
-    };
-    let enter = |path: &Path| !path.file_name().is_some_and(|name| SKIPPED.iter().any(|skipped| name == *skipped));
-    let mut found = Vec::new();
-    files::walk(root, &enter, &mut |entry| {
-        match entry {
-            Entry::File(path, metadata) => {
-                report.files += 1;
-                let relative = relative(root, &path);
-                names(&relative, &metadata, &mut found);
-                let secrets = contents(&path, &relative, &metadata, &rules, &mut report.skipped, &mut found);
-                rights(&relative, &metadata, secrets, &mut found);
+impl Task for SecurityOptions {
+    /// Looks at everything under the folder; links are not followed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for bad rules, [`Error::Io`] when the folder cannot be read.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        let home = context.settings.home.root();
+        let root = self.path.as_deref().unwrap_or(home);
+        fs::read_dir(root).map_err(Error::io("lecture de", root))?;
+        let rules = Rules::new(self.rules.as_deref())?;
+        let allow = Allowlist::read(&root.join(ALLOWLIST))?;
+        let mut report = SecurityReport {
+            path: root.to_owned(),
+            files: 0,
+            skipped: 0,
+            allowed: 0,
+            counts: BTreeMap::new(),
+            findings: Vec::new(),
+        };
+        let enter = |path: &Path| !path.file_name().is_some_and(|name| SKIPPED.iter().any(|skipped| name == *skipped));
+        let mut found = Vec::new();
+        files::walk(root, &enter, &mut |entry| {
+            match entry {
+                Entry::File(path, metadata) => {
+                    report.files += 1;
+                    let relative = relative(root, &path);
+                    names(&relative, &metadata, &mut found);
+                    let secrets = contents(&path, &relative, &metadata, &rules, &mut report.skipped, &mut found);
+                    rights(&relative, &metadata, secrets, &mut found);
+                }
+                Entry::Folder(path, metadata) => rights(&relative(root, &path), &metadata, false, &mut found),
+                Entry::Closed(_) => {}
+                Entry::Other(_) => report.skipped += 1,
+                Entry::Unreadable(path, error) => {
+                    let finding =
+                        Finding::attention(Code::FileUnreadable, relative(root, &path), format!("illisible : {error}"));
+                    found.push(problem("illisible", finding));
+                }
             }
-            Entry::Folder(path, metadata) => rights(&relative(root, &path), &metadata, false, &mut found),
-            Entry::Closed(_) => {}
-            Entry::Other(_) => report.skipped += 1,
-            Entry::Unreadable(path, error) => {
-                let finding =
-                    Finding::attention(Code::FileUnreadable, relative(root, &path), format!("illisible : {error}"));
-                found.push(problem("illisible", finding));
+            Ok(())
+        })?;
+        if self.path.is_none() || root == home {
+            environment(root, &mut found);
+            found.extend(context.settings.doubts().iter().map(|doubt| {
+                let message = format!("ligne {} : {}", doubt.line, doubt.message);
+                problem("env", Finding::attention(Code::SettingDoubtful, ".env", message).action(&doubt.action))
+            }));
+        }
+        for problem in found {
+            if allow.covers(&problem.rule, &problem.finding.place) {
+                report.allowed += 1;
+            } else {
+                *report.counts.entry(problem.rule.clone()).or_default() += 1;
+                report.findings.push(problem);
             }
         }
-        Ok(())
-    })?;
-    if options.path.is_none() || root == home {
-        environment(root, &mut found);
-        found.extend(settings.doubts().iter().map(|doubt| {
-            let message = format!("ligne {} : {}", doubt.line, doubt.message);
-            problem("env", Finding::attention(Code::SettingDoubtful, ".env", message).action(&doubt.action))
-        }));
+        Ok(report)
     }
-    for problem in found {
-        if allow.covers(&problem.rule, &problem.finding.place) {
-            report.allowed += 1;
-        } else {
-            *report.counts.entry(problem.rule.clone()).or_default() += 1;
-            report.findings.push(problem);
-        }
-    }
-    Ok(report)
 }
 
 fn relative(root: &Path, path: &Path) -> String {

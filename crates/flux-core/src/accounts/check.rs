@@ -1,11 +1,12 @@
 //! The portal's `users` table: is there an active administrator, and how are the passwords kept? No password is ever shown.
 
-use flux_core::accounts::{ACTIVE, PASSWORD, ROLE, is_active, is_admin};
-use flux_core::db::{Database, Session};
-use flux_core::error::Result;
-use flux_report::{Code, Finding, plural};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::accounts::{ACTIVE, ID, PASSWORD, ROLE, is_active, is_admin};
+use crate::db::{Database, Session};
+use crate::error::Result;
+use crate::report::{Code, Finding, plural};
 
 /// Accounts named one by one.
 const LISTED: usize = 20;
@@ -14,7 +15,7 @@ const BCRYPT_COST: u32 = 10;
 
 /// What the table holds.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Accounts {
+pub struct Survey {
     users: u64,
     administrators: u64,
     active_administrators: u64,
@@ -37,9 +38,9 @@ enum Stored {
 ///
 /// # Errors
 /// Those of the connection; a table or a column that is missing is a finding.
-pub fn check(database: &Database) -> Result<Accounts> {
+pub fn check(database: &Database) -> Result<Survey> {
     let mut session = database.session()?;
-    let mut accounts = Accounts::default();
+    let mut accounts = Survey::default();
     let columns = columns(&mut session)?;
     if columns.is_empty() {
         accounts.findings.push(
@@ -49,7 +50,7 @@ pub fn check(database: &Database) -> Result<Accounts> {
         return Ok(accounts);
     }
     let pick = |names: &[&'static str]| names.iter().find(|name| columns.iter().any(|column| column == *name)).copied();
-    let id = pick(&["id", "id_user", "user_id"]);
+    let id = pick(ID);
     let (role, active, password) = (pick(ROLE), pick(ACTIVE), pick(PASSWORD));
     for (column, what) in [(role, "de rôle"), (password, "de mot de passe")] {
         if column.is_none() {
@@ -106,7 +107,7 @@ pub fn check(database: &Database) -> Result<Accounts> {
     Ok(accounts)
 }
 
-impl Accounts {
+impl Survey {
     /// One line for people.
     pub fn summary(&self) -> String {
         format!(
