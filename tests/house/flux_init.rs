@@ -3,11 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use flux_test::{Home, TestDb, Tool};
 use serde_json::{Value, json};
-use support::codes;
+use support::{codes, terminal};
 
 /// In a folder that is not there yet, without a database to reach.
 fn init(home: &Home) -> Tool {
@@ -114,31 +113,48 @@ fn refused_or_only_shown_nothing_is_made() {
         .expect_code(1);
 }
 
-/// Asked on a terminal, which `script` of util-linux makes; the password does not come back on it.
+/// The words of what stands between two other texts, as they follow each other.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_terminal_is_asked_and_the_password_is_not_shown() {
-    let db = TestDb::new();
-    let home = Home::without_db();
-    let (host, port) = db.tcp();
-    let account = db.account();
-    let answers = format!("Lozère\n\n{host}\n{port}\n{}\n{}\n{}\n", db.name(), account.user, account.password);
-    home.write("réponses", answers);
-    let flux = flux_test::profile_dir().join("flux");
-    // Answers are given once they are asked for: a terminal echoes what comes before.
-    let typed =
-        format!("while read -r line; do sleep 0.7; printf '%s\\n' \"$line\"; done <{}/réponses", home.path().display());
-    let command =
-        format!("{typed} | script -qec '{} init --home {}/neuf' /dev/null", flux.display(), home.path().display());
-    let run = Command::new("sh").args(["-c", &command]).env_remove("DB_PASSWORD").output().unwrap();
-    let shown = String::from_utf8_lossy(&run.stdout);
-    if shown.is_empty() {
+    if !terminal::is_there() {
         return flux_test::skip("script (util-linux)");
     }
-    let env = home.read("neuf/.env");
-    for line in ["OBSERVATOIRE_DEPARTEMENT=48", "OBSERVATOIRE_NOM='Observatoire du tourisme – Lozère'"] {
-        assert!(env.lines().any(|own| own == line), "{line}\n{env}\n{shown}");
+    let db = TestDb::new();
+    let (host, port) = db.tcp();
+    let account = db.account();
+    for columns in [40, 60, 80] {
+        let home = Home::without_db();
+        let answers =
+            ["Alpes-de-Haute-Provence", "", host, &port.to_string(), db.name(), &account.user, &account.password];
+        let tool = terminal::on(&home, columns, &["flux", "init", "--home", "neuf"]);
+        // The base has no tables: that is said.
+        let run = terminal::answered(tool, &answers).expect_code(3);
+        let shown = terminal::shown(&run);
+        let env = home.read("neuf/.env");
+        for line in
+            ["OBSERVATOIRE_DEPARTEMENT=04", "OBSERVATOIRE_NOM='Observatoire du tourisme – Alpes-de-Haute-Provence'"]
+        {
+            assert!(env.lines().any(|own| own == line), "{line}\n{env}\n{run}");
+        }
+        assert!(env.contains(&account.password) && !run.stdout.contains(&account.password), "{run}");
+        // Whatever the doctor finds, it reached the database.
+        let told = words(&shown);
+        assert!(told.contains("ensure-schema --seed") && !told.contains("connexion impossible"), "{run}");
+        // Each question stands whole, on lines that end between words, with room behind it for the answer.
+        let question = "Nom de l'observatoire [Observatoire du tourisme – Alpes-de-Haute-Provence] :";
+        assert!(told.contains(question), "{run}");
+        // What is typed is as long as it is.
+        let typed = |line: &str| answers.iter().any(|answer| !answer.is_empty() && line.ends_with(answer));
+        let mut wide = terminal::too_wide(&shown, columns);
+        wide.retain(|line| !typed(line));
+        assert!(wide.is_empty(), "{columns}: {wide:#?}\n{run}");
+        let behind = |question: &str| shown.split(question).nth(1).and_then(|text| text.chars().next());
+        // 60: the second line of the question is short.
+        let room = if columns == 60 { ' ' } else { '\n' };
+        assert_eq!((behind("Provence] :"), behind("Port [3306] :")), (Some(room), Some(' ')), "{columns}: {run}");
     }
-    assert!(env.contains(&account.password) && !shown.contains(&account.password), "{shown}");
-    // Whatever the doctor finds, it reached the database.
-    assert!(shown.contains("ensure-schema --seed") && !shown.contains("connexion impossible"), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! Nothing is wider than a terminal of 80 columns, and no word is cut there: helps, usage errors and real reports of every tool.
+//! Nothing is wider than a terminal of 40, 60 or 80 columns, and no word is cut there: helps, usage errors and real reports of every tool.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn tools() -> Vec<String> {
 /// What is wrong with what a run shows at this width, held against what the same command says in a pipe, and wrote into its log.
 #[track_caller]
 fn judge(home: &Home, columns: usize, words: &[&str]) -> Vec<String> {
-    let outcome = terminal::run(home, columns, words);
+    let outcome = terminal::on(home, columns, words).run();
     assert!((0..=4).contains(&outcome.code), "{outcome}");
     let text = terminal::shown(&outcome);
     let told =
@@ -26,7 +26,7 @@ fn judge(home: &Home, columns: usize, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn helps_and_usage_errors_keep_to_eighty_columns() {
+fn helps_and_usage_errors_keep_to_the_width() {
     if !terminal::is_there() {
         return flux_test::skip("script (util-linux)");
     }
@@ -37,7 +37,7 @@ fn helps_and_usage_errors_keep_to_eighty_columns() {
         let tool: Vec<&str> = name.split(' ').collect();
         for option in ["--help", "-h", "--nimporte"] {
             let words: Vec<&str> = tool.iter().copied().chain([option]).collect();
-            problems.extend(judge(&home, 80, &words));
+            problems.extend([40, 60, 80].iter().flat_map(|columns| judge(&home, *columns, &words)));
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
@@ -124,7 +124,22 @@ const RUNS: &[&str] = &[
 ];
 
 #[test]
+fn reports_keep_to_forty_columns() {
+    reports_keep_to(40);
+}
+
+#[test]
+fn reports_keep_to_sixty_columns() {
+    reports_keep_to(60);
+}
+
+#[test]
 fn reports_keep_to_eighty_columns() {
+    reports_keep_to(80);
+}
+
+#[track_caller]
+fn reports_keep_to(columns: usize) {
     if !terminal::is_there() {
         return flux_test::skip("script (util-linux)");
     }
@@ -133,7 +148,7 @@ fn reports_keep_to_eighty_columns() {
     let mut problems = Vec::new();
     for run in RUNS {
         let words: Vec<&str> = run.split(' ').collect();
-        problems.extend(judge(&home, 80, &words));
+        problems.extend(judge(&home, columns, &words));
     }
     let run: BTreeSet<&str> = RUNS.iter().filter_map(|run| run.split(' ').next()).collect();
     let names = tools();

@@ -1,9 +1,5 @@
 //! `portal-users`: accounts are added, closed and given other passwords; none is ever shown.
 
-use std::io::{Read, Write};
-use std::process::Stdio;
-use std::time::Duration;
-
 use flux_test::{Home, Outcome, TestDb};
 use serde_json::{Value, json};
 use support::{diag, terminal};
@@ -119,43 +115,24 @@ fn the_columns_of_an_older_portal() {
     assert_eq!(json!(db.column("SELECT login FROM users ORDER BY 1")), json!(["anne", "luc"]));
 }
 
-/// On a terminal: waits for each prompt, types a line. What was shown, and the exit code.
-fn typed((db, home): (&TestDb, &Home), arguments: &str, lines: &[&str]) -> Option<(String, i32)> {
-    let mut script = terminal::tool(home, "portal-users", arguments)
-        .envs(db.env())
-        .env("TERM", "dumb")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .ok()?;
-    let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
-    let (mut shown, mut buffer) = (Vec::new(), [0; 4_096]);
-    for (at, line) in lines.iter().enumerate() {
-        while String::from_utf8_lossy(&shown).matches(" : ").count() <= at {
-            let read = screen.read(&mut buffer).unwrap();
-            assert!(read > 0, "no prompt: {}", String::from_utf8_lossy(&shown));
-            shown.extend(&buffer[..read]);
-        }
-        // The prompt comes just before the terminal stops to echo.
-        std::thread::sleep(Duration::from_millis(300));
-        keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
-    screen.read_to_end(&mut shown).unwrap();
-    Some((String::from_utf8_lossy(&shown).into_owned(), script.wait().unwrap().code().unwrap()))
-}
-
 #[test]
 fn on_a_terminal_the_password_is_asked_twice_and_not_shown() {
     let (db, home) = home();
-    let Some((shown, code)) = typed((&db, &home), "add anne --role admin", &[PASSWORD, PASSWORD]) else {
+    if !terminal::is_there() {
         return flux_test::skip("script (util-linux)");
+    }
+    let typed = |words: &[&str], lines: &[&str]| {
+        let words = [&["portal-users"][..], words].concat();
+        terminal::answered(terminal::on(&home, 80, &words), lines)
     };
-    assert_eq!((code, shown.contains(PASSWORD)), (0, false), "{shown}");
-    assert!(shown.contains("Mot de passe : ") && shown.contains("Encore une fois : "), "{shown}");
+    let run = typed(&["add", "anne", "--role", "admin"], &[PASSWORD, PASSWORD]).expect_code(0);
+    let shown = &run.stdout;
+    assert!(!shown.contains(PASSWORD), "{run}");
+    assert!(shown.contains("Mot de passe : ") && shown.contains("Encore une fois : "), "{run}");
     let hash = db.scalar("SELECT password FROM users WHERE username = 'anne'");
     assert!(hash.starts_with("$argon2id$"), "{hash}");
     // Two that differ change nothing.
-    let (shown, code) = typed((&db, &home), "passwd anne", &["un autre mot de passe", "un autre mot de pase"]).unwrap();
-    assert_eq!((code, shown.contains("un autre")), (2, false), "{shown}");
+    let run = typed(&["passwd", "anne"], &["un autre mot de passe", "un autre mot de pase"]).expect_code(2);
+    assert!(!run.stdout.contains("un autre"), "{run}");
     assert_eq!(db.scalar("SELECT password FROM users WHERE username = 'anne'"), hash);
 }

@@ -1,28 +1,14 @@
 //! A terminal of a given width, which `script` of util-linux makes.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use flux_test::{Home, Outcome, Tool, bin_dir};
 
-/// A tool of this home on a terminal. Where there is no `script`, it does not start.
-pub fn tool(home: &Home, name: &str, arguments: &str) -> Command {
-    let program = bin_dir().join(name);
-    let call = format!("{} {arguments} --home {}", program.display(), home.path().display());
-    let mut command = Command::new("script");
-    command.args(["-qec", &call, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
-    command
-}
-
-/// What it shows; `None` without `script`.
-pub fn screen(command: &mut Command) -> Option<String> {
-    let output = command.output().ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// Runs a command in this home on a terminal of its own; its standard error comes with its output, as it does there.
-#[track_caller]
-pub fn run(home: &Home, columns: usize, words: &[&str]) -> Outcome {
+/// A command in this home on a terminal of its own; its standard error comes with its output, as it does there.
+pub fn on(home: &Home, columns: usize, words: &[&str]) -> Tool {
     let quoted = |word: &&str| format!("'{}'", word.replace('\'', r"'\''"));
     let command = words.iter().map(quoted).collect::<Vec<_>>().join(" ");
     let path = format!("{}:{}", bin_dir().display(), std::env::var("PATH").unwrap_or_default());
@@ -32,7 +18,22 @@ pub fn run(home: &Home, columns: usize, words: &[&str]) -> Outcome {
         .env("TERM", "xterm")
         .env("SHELL", "/bin/sh")
         .env("PATH", path)
-        .run()
+}
+
+/// Waits for each question, and types a line.
+#[track_caller]
+pub fn answered(tool: Tool, lines: &[&str]) -> Outcome {
+    let mut running = tool.keyboard().spawn();
+    let mut answered = 0;
+    for line in lines {
+        let asks = |shown: &str| shown.len() > answered && shown.trim_end().ends_with(':');
+        running.wait_shown(asks);
+        // A question for a password comes just before the terminal stops to echo.
+        sleep(Duration::from_millis(300));
+        answered = running.shown().len();
+        running.types(line);
+    }
+    running.wait()
 }
 
 /// Whether there is such a program.
@@ -68,7 +69,7 @@ pub fn too_wide(text: &str, columns: usize) -> Vec<&str> {
     let whole = |line: &str| {
         let rest = line
             .trim()
-            .trim_start_matches(['→', '✓', '⚠', '✗', '-', ' '])
+            .trim_start_matches(['→', '✓', '⚠', '✗', '-', '(', ' '])
             .trim_end_matches([' ', ':', ',', '.', ';', ')']);
         !rest.contains(' ') || (rest.matches('`').count() == 2 && rest.starts_with('`') && rest.ends_with('`'))
     };

@@ -61,7 +61,7 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     revision: u32,
     /// Défauts, séparés par des virgules (liste dans --help)
-    #[arg(long = "defect", value_name = "NOM[:LIGNES][@FICHIER]", value_delimiter = ',')]
+    #[arg(long = "defect", value_name = "NOM[:N][@FICHIER]", value_delimiter = ',')]
     defects: Vec<Planned>,
     /// Encodage : utf-8, utf-8-bom, windows-1252, utf-16le
     #[arg(long, value_name = "NOM", default_value = "utf-8")]

@@ -41,7 +41,7 @@ pub use values::{
 
 /// How to reach the database. Flattened into every tool.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Connexion (avant l'environnement et .env)")]
+#[command(next_help_heading = "Connexion (avant tout autre réglage)")]
 struct ConnectionArgs {
     /// Serveur
     #[arg(long, value_name = "HÔTE")]

@@ -1,7 +1,7 @@
 //! clap in French: headings, defaults, and the usual mistakes.
 
 use std::error::Error as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError, TryFromIntError};
 use std::time::Instant;
 
@@ -81,7 +81,11 @@ pub fn paragraphs(details: &str) -> Vec<String> {
 /// Prints help, version or what is wrong with the arguments; the exit code, 0 or 2 where the output can be written.
 pub(super) fn finish(tool: &Tool, error: &clap::Error, json: bool, started: Instant) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let printed = error.print().and_then(|()| io::stdout().flush());
+        let printed = match fitted(&error.render().to_string()) {
+            Some(help) => io::stdout().write_all(help.as_bytes()),
+            None => error.print(),
+        };
+        let printed = printed.and_then(|()| io::stdout().flush());
         return written(printed).map_or_else(|error| fail(tool.name, &error), |()| 0);
     }
     let (error, hint) = (Error::Usage(explain(error)), format!("voyez `{} --help`", tool.name));
@@ -89,6 +93,13 @@ pub(super) fn finish(tool: &Tool, error: &clap::Error, json: bool, started: Inst
     let seconds = started.elapsed().as_secs_f64();
     let document = if json { failure(tool, &error, Some(&hint), seconds) } else { String::new() };
     print(&document).map_or_else(|error| fail(tool.name, &error), |()| 2)
+}
+
+/// The help of a narrow terminal, where its usage is too wide: clap wraps everything else.
+fn fitted(help: &str) -> Option<String> {
+    let usage = help.lines().find(|line| line.starts_with("Utilisation :"))?;
+    let wrapped = flux_core::report::message(usage);
+    (io::stdout().is_terminal() && wrapped != usage).then(|| help.replacen(usage, &wrapped, 1))
 }
 
 /// What is wrong with the arguments, in French.

@@ -22,7 +22,7 @@ pub use finding::{Finding, Verdict, render_findings, verdict, worst};
 pub use numbers::{
     bar, bytes, duration, local_time, number, path_text, path_text_if_any, percent, plural, ranges, some_of,
 };
-pub use page::{Page, Table, is_hidden, message, one_line};
+pub use page::{Page, Table, is_hidden, message, one_line, question};
 
 /// What a tool returns. Its JSON document and the schema of that derive from the type.
 #[must_use]

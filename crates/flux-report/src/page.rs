@@ -29,10 +29,22 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 /// A message as wide as the terminal on which stderr is shown; elsewhere it stays on its line, for logs and mails.
 pub fn message(text: &str) -> String {
     let line = one_line(text);
-    match terminal_size::terminal_size_of(std::io::stderr()) {
-        Some((width, _)) => wrap(&line, usize::from(width.0).max(NARROWEST)).join("\n"),
+    match stderr_width() {
+        Some(width) => wrap(&line, width).join("\n"),
         None => line.into_owned(),
     }
+}
+
+/// A question on stderr, ready for the answer: behind it, or on a line of its own where the terminal leaves little room.
+pub fn question(text: &str) -> String {
+    let asked = message(text);
+    let last = asked.lines().last().map_or(0, |line| line.chars().count());
+    let below = stderr_width().is_some_and(|width| last + ANSWER > width);
+    asked + if below { "\n" } else { " " }
+}
+
+fn stderr_width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0).max(NARROWEST))
 }
 
 /// The same of several lines.
@@ -125,9 +137,14 @@ impl Page {
         if details.is_empty() { text + &head } else { format!("{text}{head}\n{details}\n") }
     }
 
+    /// Whether everything is wanted.
+    pub(crate) fn is_exhaustive(&self) -> bool {
+        self.examples == usize::MAX
+    }
+
     /// Places that are named of each message: where lines stay whole, all of them go into one.
     fn places(&self) -> usize {
-        if self.wraps && self.examples != usize::MAX { causes::PLACES } else { usize::MAX }
+        if self.wraps && !self.is_exhaustive() { causes::PLACES } else { usize::MAX }
     }
 
     /// That nothing was written is said of the shortest report too.
@@ -292,6 +309,9 @@ const STATE: usize = 18;
 /// Blanks of a cell, on both sides or before it.
 const WIDE: u16 = 2;
 const NARROW: u16 = 1;
+
+/// Room for an answer, the blank before it included.
+const ANSWER: usize = 20;
 
 /// Narrower terminals break what they are given by themselves.
 const NARROWEST: usize = 40;

@@ -4,12 +4,12 @@ use crate::instance::{send_signal, send_signal_to_group};
 use crate::{Home, Outcome, home};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,7 @@ pub struct Tool {
     cwd: Option<PathBuf>,
     limit: Duration,
     stdin: Vec<u8>,
+    keyboard: bool,
 }
 
 impl Tool {
@@ -66,6 +67,7 @@ impl Tool {
             cwd: None,
             limit: Duration::from_secs(60),
             stdin: Vec::new(),
+            keyboard: false,
         }
     }
 
@@ -131,6 +133,12 @@ impl Tool {
         self
     }
 
+    /// Keeps its standard input open, for [`Running::types`].
+    pub fn keyboard(mut self) -> Self {
+        self.keyboard = true;
+        self
+    }
+
     /// Runs it to its end. A tool that outlives the time limit is killed and fails the test.
     #[track_caller]
     pub fn run(self) -> Outcome {
@@ -146,21 +154,23 @@ impl Tool {
             .env_clear()
             .envs(self.env)
             .current_dir(&cwd)
-            .stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdin(if self.stdin.is_empty() && !self.keyboard { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {}: {e}", self.program.display()));
-        if let Some(mut input) = child.stdin.take() {
+        let mut keyboard = child.stdin.take();
+        if let Some(input) = &mut keyboard {
             // A tool may end without reading it.
             let _ = input.write_all(&self.stdin);
         }
         let name = self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let args: Vec<String> = self.args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         Running {
-            stdout: Some(read_all(child.stdout.take())),
-            stderr: Some(read_all(child.stderr.take())),
+            keyboard: keyboard.filter(|_| self.keyboard),
+            stdout: Captured::of(child.stdout.take()),
+            stderr: Captured::of(child.stderr.take()),
             child,
             command: format!("{name} {}", args.join(" ")).trim_end().to_owned(),
             cwd,
@@ -175,8 +185,9 @@ impl Tool {
 #[must_use]
 pub struct Running {
     child: Child,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: Option<JoinHandle<Vec<u8>>>,
+    keyboard: Option<ChildStdin>,
+    stdout: Captured,
+    stderr: Captured,
     command: String,
     cwd: PathBuf,
     started: Instant,
@@ -193,6 +204,26 @@ impl Running {
     /// True until it has ended.
     pub fn is_running(&mut self) -> bool {
         self.status().is_none()
+    }
+
+    /// What it has printed so far.
+    pub fn shown(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// Waits until it has printed enough, or has ended.
+    #[track_caller]
+    pub fn wait_shown(&mut self, enough: impl Fn(&str) -> bool) {
+        while self.is_running() && !enough(&self.shown()) {
+            assert!(self.started.elapsed() < self.limit, "{} only prints {}", self.command, self.shown());
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Types a line, where there is a [`Tool::keyboard`].
+    pub fn types(&mut self, line: &str) {
+        // A tool may end without reading it.
+        let _ = self.keyboard.as_mut().expect("a keyboard").write_all(format!("{line}\n").as_bytes());
     }
 
     /// SIGKILL; call [`Running::wait`] for what it left.
@@ -236,6 +267,7 @@ impl Running {
     /// Waits for its end, at most for what is left of the time limit.
     #[track_caller]
     pub fn wait(mut self) -> Outcome {
+        self.keyboard = None;
         let mut pause = Duration::from_micros(500);
         let status = loop {
             if let Some(status) = self.status() {
@@ -264,14 +296,10 @@ impl Running {
     }
 
     fn outcome(&mut self, status: ExitStatus) -> Outcome {
-        let text = |reader: &mut Option<JoinHandle<Vec<u8>>>| {
-            let bytes = reader.take().map(|r| r.join().expect("reader of the output")).unwrap_or_default();
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
         Outcome {
             code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
-            stdout: text(&mut self.stdout),
-            stderr: text(&mut self.stderr),
+            stdout: self.stdout.whole(),
+            stderr: self.stderr.whole(),
             peak_rss_kib: self.peak_rss_kib,
             duration: self.started.elapsed(),
             command: self.command.clone(),
@@ -289,13 +317,46 @@ impl Drop for Running {
     }
 }
 
-fn read_all(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
-    let mut stream = stream.expect("output is piped");
-    spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        bytes
-    })
+/// What is read of a stream, as it comes.
+struct Captured {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Captured {
+    fn of(stream: Option<impl Read + Send + 'static>) -> Self {
+        let mut stream = stream.expect("output is piped");
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let into = Arc::clone(&bytes);
+        let reader = spawn(move || {
+            let mut buffer = [0; 8_192];
+            loop {
+                match stream.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(read) => locked(&into).extend(&buffer[..read]),
+                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
+            }
+        });
+        Self { bytes, reader: Some(reader) }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&locked(&self.bytes)).into_owned()
+    }
+
+    /// To its end.
+    fn whole(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("reader of the output");
+        }
+        self.text()
+    }
+}
+
+fn locked(bytes: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    bytes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The state follows the program's name, which is in parentheses.

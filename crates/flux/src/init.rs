@@ -9,7 +9,7 @@ use flux_core::error::{Error, Result};
 use flux_core::settings::{ConnectionOptions, Settings};
 use flux_core::setup::{self, EnvValues, HomeOptions, HomeReport};
 use flux_core::task::{Context, Task};
-use flux_report::{Done, Page, Report, Verdict};
+use flux_report::{self as report, Done, Page, Report, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -143,7 +143,7 @@ impl Questions {
             *value = Some(self.ask(question, value.take(), usual)?);
         }
         let password = match settings.password("DB_PASSWORD")? {
-            None if self.terminal => rpassword::prompt_password("Mot de passe de la base : ")
+            None if self.terminal => rpassword::prompt_password(report::question("Mot de passe de la base :"))
                 .map_err(Error::io("lecture du mot de passe sur", "le terminal"))?,
             given => given.unwrap_or_default(),
         };
@@ -166,8 +166,9 @@ impl Questions {
         }
         let reading = || Error::io("lecture d'une réponse sur", "le terminal");
         let default = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
+        let asked = report::question(&format!("{question}{default} :"));
         let mut line = String::new();
-        write!(std::io::stderr(), "{question}{default} : ").map_err(reading())?;
+        write!(std::io::stderr(), "{asked}").map_err(reading())?;
         if std::io::stdin().lock().read_line(&mut line).map_err(reading())? == 0 {
             return Err(Error::Usage("réponses interrompues : rien n'a été créé".into()));
         }

@@ -266,7 +266,9 @@ impl Report for Inventory {
             page.title(&info.name);
             for column in columns {
                 let null = if column.nullable { "NULL" } else { "NOT NULL" };
-                page.line(format!("  {:<22} {:<24} {null}", column.name, column.kind));
+                // The words of an enumeration may go to the next line.
+                let kind = column.kind.replace("','", "', '");
+                page.line(format!("  {:<22} {kind:<24} {null}", column.name));
             }
             for index in indexes {
                 let unique = if index.unique { "unique " } else { "" };
