@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, TestDb};
 use support::backup::{facts, schema};
+use support::weekly::{FILES, World};
 
 const TOOL: &str = "improve-response";
 const INDEX: &str = "k_zone_categorie";
@@ -65,6 +66,35 @@ fn dry_run_writes_nothing() {
     assert_eq!(home.list("cache/infographie"), ["a.json"]);
     home.tool(TOOL).args(["--no-cache", "--no-analyze"]).run().expect_code(3);
     assert_eq!(home.list("cache/infographie"), ["a.json"]);
+}
+
+/// Ten tables, three questions of each: thirty plans, of which one wants to know whether something is missing.
+#[test]
+fn the_verdict_stands_first_and_tables_that_are_alike_are_one_line() {
+    let World { home, db } = World::seeded();
+    home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
+    home.tool("update-temp-tables").run().expect_code(0);
+    home.tool("migrate-temp-to-main").run().expect_code(0);
+    let shown = |arguments: &[&str], code: i32| {
+        let tool = home.tool(TOOL).args(arguments).env("COLUMNS", "80");
+        tool.run().expect_code(code).stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let whole = shown(&[], 0);
+    assert!(whole.iter().take(2).any(|line| line.starts_with("✓ les tableaux de bord ont leurs index")), "{whole:#?}");
+    assert!(whole.len() < 24, "{whole:#?}");
+    for (.., table) in FILES {
+        db.exec(&format!("ALTER TABLE {table} DROP INDEX {INDEX}"));
+    }
+    let lacking = shown(&[], 3);
+    assert!(lacking.iter().take(2).any(|line| line.starts_with("⚠ 10 index manquent aux tableaux")), "{lacking:#?}");
+    assert!(lacking.iter().take(4).any(|line| line.contains("improve-response --apply")), "{lacking:#?}");
+    assert!(lacking.len() < 32, "{lacking:#?}");
+    let all = shown(&["-v"], 3);
+    for (.., table) in FILES {
+        // The plans of its three questions and the statement.
+        let lines = all.iter().filter(|line| line.split([' ', ',']).any(|word| word == table)).count();
+        assert!(lines >= 4, "{table}: {all:#?}");
+    }
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl Page {
     }
 
     /// Whether everything is wanted.
-    pub(crate) fn is_exhaustive(&self) -> bool {
+    pub fn is_exhaustive(&self) -> bool {
         self.examples == usize::MAX
     }
 

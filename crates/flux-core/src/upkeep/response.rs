@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::db::Session;
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, Result};
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, number};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
 use crate::schema::{self, Existing};
 use crate::signals;
 use crate::task::{Context, Task};
@@ -21,6 +21,9 @@ use crate::upkeep::cache::{self, ClearOptions};
 
 /// Days of a usual question.
 const SPAN: i64 = 62;
+
+/// Tables that are named of each plan; more are counted.
+const NAMED: usize = 2;
 
 /// What to do beside looking.
 #[derive(Debug, Clone, Copy, Default)]
@@ -309,35 +312,42 @@ fn act(
     Ok(())
 }
 
-impl Report for ResponseReport {
-    fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["table", "requête", "index", ">lignes lues"]);
-        for line in &self.tables {
-            for (at, query) in line.queries.iter().enumerate() {
-                let index = query.index.clone().unwrap_or_else(|| "aucun (table entière)".into());
-                let covering = if query.covering { " (couvrant)" } else { "" };
-                table.row([
-                    if at == 0 { line.table.clone() } else { String::new() },
-                    query.query.into(),
-                    format!("{index}{covering}"),
-                    number(query.rows_examined),
-                ]);
-            }
+impl ResponseReport {
+    /// What the dashboards lack, or that they lack nothing, and what was done.
+    fn conclusion(&self) -> String {
+        let proposals = || self.tables.iter().filter_map(|line| line.missing.as_ref());
+        let index = |count, participle: [&str; 2]| self.done.count(count, ["index", "index"], participle);
+        let wanted = proposals().filter(|proposal| proposal.wanted).count() as u64;
+        let made =
+            if self.done.really() { proposals().filter(|proposal| proposal.created).count() as u64 } else { wanted };
+        let left = proposals().count() as u64 - made;
+        let mut parts = Vec::new();
+        if left > 0 {
+            let size = proposals().filter(|proposal| !proposal.created).map(|proposal| proposal.estimated_bytes).sum();
+            let lack = plural(left, "index manque", "index manquent");
+            parts.push(format!("{lack} aux tableaux de bord (environ {})", bytes(size)));
+        } else if made == 0 {
+            parts.push("les tableaux de bord ont leurs index".to_owned());
         }
-        if table.is_empty() {
-            page.line("Aucune table principale n'a de lignes.");
-        } else {
-            page.table(&table);
-            page.gap();
+        if made > 0 {
+            parts.push(index(made, ["créé", "créés"]));
         }
+        parts.push(self.done.count(self.analyzed, ["table", "tables"], ["analysée", "analysées"]));
+        let files = ["fichier de cache", "fichiers de cache"];
+        let removed = self.done.count(self.cache_files, files, ["supprimé", "supprimés"]);
+        parts.push(format!("{removed} ({})", bytes(self.cache_bytes)));
+        parts.join(", ")
+    }
+
+    fn render_indexes(&self, page: &mut Page) {
         for line in &self.tables {
-            if let Some(proposal) = &line.missing {
-                let size = bytes(proposal.estimated_bytes);
+            if let Some(proposal) = line.missing.as_ref().filter(|proposal| proposal.wanted || page.is_exhaustive()) {
                 let done = match (proposal.wanted, proposal.created) {
                     (_, true) => "créé",
                     (true, false) if !self.done.really() => "serait créé",
-                    _ => "proposé",
+                    _ => "à créer",
                 };
+                let size = bytes(proposal.estimated_bytes);
                 page.line(format!("{} : index {} {done}, environ {size}", line.table, proposal.index));
                 if !proposal.created {
                     page.line(format!("    {}", proposal.ddl));
@@ -351,16 +361,51 @@ impl Report for ResponseReport {
                 ));
             }
         }
+    }
+
+    /// The plans, those that are alike told once; every table for itself where everything is wanted.
+    fn render_plans(&self, page: &mut Page) {
+        let mut plans: Vec<(&QueryLine, Vec<&str>, u64)> = Vec::new();
+        for line in &self.tables {
+            for query in &line.queries {
+                let key = |plan: &QueryLine| (plan.query, plan.index.clone(), plan.covering);
+                match plans.iter_mut().find(|(plan, ..)| !page.is_exhaustive() && key(plan) == key(query)) {
+                    Some((_, tables, most)) => {
+                        tables.push(&line.table);
+                        *most = query.rows_examined.max(*most);
+                    }
+                    None => plans.push((query, vec![&line.table], query.rows_examined)),
+                }
+            }
+        }
+        // One question after the other, the widest reading first.
+        if !page.is_exhaustive() {
+            plans.sort_by_key(|(plan, _, most)| (plan.query, std::cmp::Reverse(*most)));
+        }
+        let mut table = Table::new(&["requête", "index", "tables", ">lignes lues"]);
+        for (plan, tables, most) in plans {
+            let index = plan.index.as_deref().unwrap_or("aucun (table entière)");
+            let covering = if plan.covering { " (couvrant)" } else { "" };
+            let tables = if tables.len() > NAMED { number(tables.len() as u64) } else { tables.join(", ") };
+            table.row([plan.query.into(), format!("{index}{covering}"), tables, number(most)]);
+        }
+        page.gap();
+        page.table(&table);
+    }
+}
+
+impl Report for ResponseReport {
+    fn render(&self, page: &mut Page) {
+        page.conclude(self.verdict(), self.conclusion());
         for finding in &self.findings {
             page.finding(finding);
         }
-        let line = format!(
-            "{}, {}, {} de moins",
-            self.done.count(self.analyzed, ["table", "tables"], ["analysée", "analysées"]),
-            self.done.count(self.cache_files, ["fichier de cache", "fichiers de cache"], ["supprimé", "supprimés"]),
-            bytes(self.cache_bytes)
-        );
-        page.conclude(self.verdict(), line);
+        self.render_indexes(page);
+        if self.tables.is_empty() {
+            page.line("Aucune table principale n'a de lignes.");
+        } else {
+            self.render_plans(page);
+        }
     }
 
     fn verdict(&self) -> Verdict {
