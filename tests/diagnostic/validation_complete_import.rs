@@ -3,6 +3,7 @@
 use flux_test::{Checked, Home, TestDb};
 use serde_json::{Value, json};
 use support::diag;
+use support::weekly::World;
 
 /// Ten files, three days from 2025-07-07 (a Monday), three zones, one category; `change` edits the lines of a file.
 fn deliver(home: &Home, change: impl Fn(&str, String) -> Option<String>) {
@@ -151,4 +152,34 @@ fn nothing_imported_an_older_schema_and_bad_usage() {
     run(&["--threshold", "0"]).expect_code(2);
     run(&["--weeks", "2"]).expect_code(2);
     run(&["--html", "nulle/part/page.html"]).expect_code(1);
+}
+
+/// One file alone is sent again, with the lines of another in another order: the other one is only in the main tables by then.
+#[test]
+fn one_content_under_two_names_is_found_beside_the_main_tables_too() {
+    let World { home, db: _db } = World::seeded();
+    home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
+    let days = home.read("data/data_temp/frequentation_journee_fr.csv");
+    let nights = home.read("data/data_temp/frequentation_nuitee_fr.csv");
+    for tool in ["update-temp-tables", "migrate-temp-to-main", "cleanup-temp"] {
+        home.tool(tool).run().expect_code(0);
+    }
+    for entry in home.list("data/data_temp").iter().filter(|name| name.ends_with(".csv")) {
+        std::fs::remove_file(home.data_temp().join(entry)).unwrap();
+    }
+    let repeated = |text: &str| -> Vec<String> {
+        home.write_csv("frequentation_nuitee_fr.csv", text);
+        home.tool("update-temp-tables").args(["--only", "frequentation_nuitee_fr", "--force"]).run().expect_code(0);
+        let json = validate(&home, 3).json();
+        let findings = json["findings"].as_array().unwrap().iter();
+        let found = findings.filter(|finding| finding["code"] == "file-repeated");
+        found.map(|finding| format!("{} {}", finding["place"], finding["message"])).collect()
+    };
+    let mut lines: Vec<&str> = days.lines().collect();
+    lines[1..].reverse();
+    let found = repeated(&(lines.join("\r\n") + "\r\n"));
+    assert!(found.len() == 1 && found[0].starts_with("\"frequentation_nuitee_fr.csv\""), "{found:?}");
+    let count = flux_core::report::number((days.lines().count() - 1) as u64);
+    assert!(found[0].contains("frequentation_journee_fr.csv") && found[0].contains(&count), "{found:?}");
+    assert_eq!(repeated(&nights), Vec::<String>::new());
 }

@@ -133,6 +133,83 @@ fn a_csv_that_a_spreadsheet_has_saved() {
     assert_eq!(db.scalar("SELECT SUM(volume) FROM fact_nuitees_temp"), volume(&good).to_string());
 }
 
+/// A file that ends between two lines, four that are missing, and somebody who let them through: half a week in the main tables, cleaned,
+/// archived.
+#[test]
+fn half_a_delivery_that_was_migrated() {
+    let (db, home) = delivered();
+    let expected = all_lines(&home);
+    let whole: Vec<(&str, String)> = FILES.iter().map(|(name, ..)| (*name, home.read(csv(name)))).collect();
+    let nights = home.read(csv(NIGHTS));
+    let half: Vec<&str> = nights.lines().take(nights.lines().count() / 2).collect();
+    home.write_csv(NIGHTS, half.join("\n") + "\n");
+    for name in ["duree_sejour.csv", "duree_sejour_fr.csv", "duree_sejour_int.csv", "export_mobilite.csv"] {
+        std::fs::remove_file(home.join(csv(name))).unwrap();
+    }
+    let outcome = shell(&home, "import-hebdo --proceed", &[]).expect_code(3);
+    assert_eq!(sum(&db), format!("{} {}", half.len() - 1, volume(&half.join("\n"))), "{outcome}");
+    assert!(is_archived(&home) && all_rows(&db) < expected);
+    let mut steps = recipe("La moitié d'une livraison, déjà migrée");
+    let told = steps.run(&home, "historique", 0);
+    assert!(told.stdout.contains(&(half.len() - 1).to_string()), "{told}");
+    whole.iter().for_each(|(name, text)| drop(home.write_csv(name, text)));
+    let state = steps.json(&home, "etat-csv-complet", 0);
+    assert!(FILES.iter().all(|(name, ..)| file(&state, name)["state"] != "missing"), "{state}");
+    steps.run(&home, "import-hebdo", 0);
+    steps.run(&home, "verify-migration", 0);
+    steps.end();
+    assert_eq!((all_rows(&db), is_archived(&home)), (expected, true));
+    assert_eq!(sum(&db), format!("{} {}", nights.lines().count() - 1, volume(&nights)));
+}
+
+/// The days of the week sent again under the name of its nights: every line is readable, and every volume is wrong.
+#[test]
+fn a_wrong_file_under_the_right_name() {
+    let (db, home) = delivered();
+    chain(&home, 0);
+    let first = sum(&db);
+    let redelivered = |revision: &str| {
+        generate(&home, "2025-07-07", revision);
+        let whole: Vec<(&str, String)> = FILES.iter().map(|(name, ..)| (*name, home.read(csv(name)))).collect();
+        let days = home.read(csv("frequentation_journee.csv"));
+        home.write_csv(NIGHTS, &days);
+        (whole, days)
+    };
+    let is = |text: &str| format!("{} {}", text.lines().count() - 1, volume(text));
+
+    let (whole, days) = redelivered("1");
+    assert!(is(&days) != is(&whole[0].1), "days that are not the nights");
+    let told = chain(&home, 3);
+    assert!(told.contains("file-repeated"), "{told}");
+    assert_eq!(sum(&db), first, "nothing is migrated");
+    let mut steps = recipe("Un mauvais fichier sous le bon nom");
+    let found = steps.json(&home, "validation-complete-import", 3);
+    assert!(codes(&found).contains(&"file-repeated"), "{found}");
+    home.write_csv(NIGHTS, &whole[0].1);
+    steps.run(&home, "update-temp-tables", 0);
+    steps.run(&home, "import-hebdo", 0);
+    steps.run(&home, "verify-migration", 0);
+    let right = is(&whole[0].1);
+    assert_eq!(sum(&db), right);
+
+    // Somebody lets the next one through.
+    let (whole, days) = redelivered("2");
+    let outcome = shell(&home, "import-hebdo --proceed", &[]).expect_code(3);
+    assert_eq!(sum(&db), is(&days), "{outcome}");
+    let log = steps.run(&home, "grep", 0);
+    let run = log.stdout.lines().last().unwrap().split("exécution ").nth(1).unwrap().split(' ').next().unwrap();
+    let mut steps = steps.with("EXÉCUTION", run);
+    steps.run(&home, "migrate-temp-to-main", 0);
+    assert_eq!(sum(&db), is(&days), "a plan writes nothing");
+    steps.run(&home, "migrate-temp-to-main", 0);
+    assert_eq!(sum(&db), right);
+    whole.iter().for_each(|(name, text)| drop(home.write_csv(name, text)));
+    steps.run(&home, "import-hebdo", 0);
+    steps.run(&home, "verify-migration", 0);
+    steps.end();
+    assert_eq!((sum(&db), is_archived(&home)), (is(&whole[0].1), true));
+}
+
 #[test]
 fn a_renamed_zone() {
     let db = TestDb::new();

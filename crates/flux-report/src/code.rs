@@ -34,6 +34,7 @@ codes! {
     FileUnusable = "file-unusable": "un CSV ne peut pas être utilisé tel quel",
     FileEmpty = "file-empty": "un CSV n'a pas de ligne après l'en-tête",
     FileTruncated = "file-truncated": "la dernière ligne d'un CSV est coupée",
+    FileRepeated = "file-repeated": "deux fichiers attendus ont le même contenu",
     FileUnexpected = "file-unexpected": "un fichier du dossier des livraisons n'est pas de ceux que l'import prend",
     FolderFilling = "folder-filling": "un dossier de passage garde de vieux fichiers",
     DeliveryOverdue = "delivery-overdue": "la dernière livraison est plus ancienne que permis",

@@ -132,7 +132,7 @@ impl FileScan {
             let near: Vec<String> = self.near.iter().map(|path| path.display().to_string()).collect();
             let finding = Finding::attention(Code::FileMissing, file, "absent : une livraison a dix fichiers");
             return Some(match near.as_slice() {
-                [] => finding.action(again),
+                [] => finding.action("demandez au fournisseur ce qui manque"),
                 near => {
                     Finding::attention(Code::FileMissing, file, format!("absent, mais {} y ressemble", near.join(", ")))
                         .action(format!("si c'est bien lui, renommez-le en {file} ; sinon {again}"))

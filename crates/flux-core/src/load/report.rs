@@ -426,7 +426,7 @@ impl Report for ImportReport {
         }
         missed::advise(page, &missed);
         if absent > 0 {
-            page.action("déposez-y ce qui manque, puis relancez ; `etat-csv-complet` dit ce qui est là");
+            page.action("déposez ce qui manque dans le dossier des livraisons ; `etat-csv-complet` dit ce qui est là");
         }
         if !self.left_out.is_empty() {
             let files = plural(self.left_out.len() as u64, "fichier laissé", "fichiers laissés");

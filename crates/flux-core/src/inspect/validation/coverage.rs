@@ -18,13 +18,16 @@ use crate::load::guards;
 use crate::report::{Code, Finding, number, plural};
 use crate::report::{ranges, some_of};
 
-/// Rows and volume by date, zone and category of one temporary table.
+/// What one temporary table holds.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) dataset: &'static Dataset,
     pub table: String,
-    pub(crate) cells: BTreeMap<(NaiveDate, u32, u32), (u64, u64)>,
+    pub(crate) cells: Cells,
 }
+
+/// Rows and volume by date, zone and category.
+pub(crate) type Cells = BTreeMap<(NaiveDate, u32, u32), (u64, u64)>;
 
 /// Names of zones and categories by id.
 #[derive(Debug)]
@@ -88,15 +91,22 @@ pub(crate) struct Shrunk {
 }
 
 pub(crate) fn content(session: &mut Session, dataset: &'static Dataset, table: String) -> Result<Content> {
+    let cells = cells(session, &table, None)?;
+    Ok(Content { dataset, table, cells })
+}
+
+/// Those of a table, or of a span of it.
+pub(crate) fn cells(session: &mut Session, table: &str, span: Option<Span>) -> Result<Cells> {
+    let within = span.map_or_else(String::new, |(first, last)| format!("WHERE date BETWEEN '{first}' AND '{last}'"));
     let sql = format!(
-        "SELECT CAST(date AS CHAR), id_zone, id_categorie, COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {table} \
+        "SELECT CAST(date AS CHAR), id_zone, id_categorie, COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {table} {within} \
          GROUP BY date, id_zone, id_categorie"
     );
     let rows: Vec<(String, u32, u32, u64, u64)> = session.rows(&format!("couverture de {table}"), &sql, ())?;
     let cell = |(date, zone, category, rows, volume): (String, u32, u32, u64, u64)| {
         Some(((day(&date)?, zone, category), (rows, volume)))
     };
-    Ok(Content { dataset, table, cells: rows.into_iter().filter_map(cell).collect() })
+    Ok(rows.into_iter().filter_map(cell).collect())
 }
 
 impl Content {

@@ -3,6 +3,7 @@
 mod coverage;
 mod delivery;
 mod page;
+mod repeated;
 mod usual;
 
 use std::path::PathBuf;
@@ -121,6 +122,7 @@ impl Task for ValidationOptions {
         coverage::vanished(&mut session, &delivered, &names, &mut findings)?;
         let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
         coverage::doubled(&mut session, &delivered, &mut findings)?;
+        repeated::repeated(&mut session, &delivered, &mut findings)?;
         let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;
         let conclusion = match worst(&findings) {
             Verdict::Ok if all_cleaned => "déjà migré et nettoyé, rien à migrer",
