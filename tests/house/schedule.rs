@@ -75,7 +75,7 @@ fn every_row_of_the_guide_has_an_entry_in_both() {
     for (tool, times) in rows {
         let found = entries.iter().find(|(_, command)| command.starts_with(tool)).unwrap_or_else(|| panic!("{tool}"));
         assert_eq!(found.0, times, "{tool}");
-        assert!(services.iter().any(|(_, text)| text.contains(&format!("ExecStart=/usr/bin/{tool} -q"))), "{tool}");
+        assert!(services.iter().any(|(_, text)| text.contains(&format!("/usr/bin/{tool} -q"))), "{tool}");
     }
     let names = |ending: &str| -> BTreeSet<String> {
         units(ending).into_iter().map(|(name, _)| name.trim_end_matches(ending).to_owned()).collect()
@@ -98,8 +98,39 @@ fn the_commands_of_the_units_run_and_are_silent() {
         let commands = values(&text, "ExecStart=");
         assert!(!commands.is_empty(), "{name}");
         for command in commands {
-            runs_silently(&home, command.trim_start_matches("/usr/bin/"));
+            runs_silently(&home, &as_systemd(command));
         }
+    }
+}
+
+/// A command of a unit as systemd hands it on, with the programs of this build.
+fn as_systemd(command: &str) -> String {
+    command.replace("/usr/bin/", "").replace("$$", "$").replace("\\\\", "\\")
+}
+
+/// systemd takes a backslash and an apostrophe within a value out of an `EnvironmentFile=`, and the environment wins over `.env`: the timers
+/// would be refused with a password that is right everywhere else.
+#[test]
+fn units_leave_the_settings_to_the_tools_and_take_their_own_options() {
+    let portal = flux_test::repository().join("packaging/systemd/fluxvision-portail.service");
+    for (name, text) in units(".service").into_iter().chain([("portail".into(), fs::read_to_string(portal).unwrap())]) {
+        assert!(values(&text, "EnvironmentFile=").is_empty(), "{name}");
+    }
+    let home = Home::without_db();
+    home.write("bin/import-hebdo", "#!/bin/sh\nprintf '%s|' \"$@\"\n");
+    fs::set_permissions(home.join("bin/import-hebdo"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let command = units(".service").into_iter().find(|(name, _)| name == "fluxvision-import.service").unwrap().1;
+    let command = as_systemd(values(&command, "ExecStart=")[0]);
+    let path = format!("{}:/usr/bin:/bin", home.join("bin").display());
+    for (line, expected) in [
+        ("", "-q|"),
+        ("IMPORT_HEBDO_OPTIONS=--fetch --only *.csv\n", "-q|--fetch|--only|*.csv|"),
+        ("DB_PASSWORD=l'\\été\nIMPORT_HEBDO_OPTIONS='--latest 2'\n", "-q|--latest|2|"),
+        ("# IMPORT_HEBDO_OPTIONS=--fetch\n", "-q|"),
+    ] {
+        home.write(".env", line);
+        let run = Tool::program("/bin/sh").home(&home).args(["-c", &command]).env("PATH", &path).run().expect_code(0);
+        assert_eq!(run.stdout, expected, "{line}");
     }
 }
 
