@@ -148,6 +148,20 @@ fn the_package_is_installed_and_removed() {
 }
 
 #[test]
+fn the_package_names_every_licence_that_is_admitted() {
+    let read = |name: &str| fs::read_to_string(repository().join(name)).unwrap();
+    let (rules, copyright) = (read("deny.toml"), read("packaging/debian/copyright"));
+    let allowed = rules.split("\nallow = [").nth(1).and_then(|list| list.split(']').next()).unwrap();
+    let names: Vec<&str> = allowed.lines().filter_map(|line| line.split('"').nth(1)).collect();
+    let comment = copyright.split("\n\n").next().unwrap();
+    let words: Vec<&str> = comment.split([' ', '\n', ',', ';']).collect();
+    assert!(names.len() > 5, "{allowed}");
+    for name in names {
+        assert!(words.contains(&name), "{name} is not in packaging/debian/copyright");
+    }
+}
+
+#[test]
 fn the_package_has_nothing_that_debian_warns_of() {
     if Command::new("lintian").arg("--version").output().is_err() {
         return flux_test::skip("lintian is not installed");
