@@ -238,3 +238,15 @@ fn links_binaries_and_strange_files() {
     assert_eq!(json["findings"][0]["place"], "config.php");
     home.tool(TOOL).args(["--path", "absent"]).run().expect_code(1).expect_stderr("absent");
 }
+
+#[test]
+fn one_is_singular() {
+    let home = Home::without_db();
+    home.write("site/index.php", "<?php\nrequire 'config.php';\n");
+    symlink("/nulle-part", home.join("site/lien")).unwrap();
+    home.tool(TOOL)
+        .args(["--path", "site"])
+        .run()
+        .expect_code(0)
+        .expect_stdout("1 fichier examiné, 1 écarté (binaires");
+}

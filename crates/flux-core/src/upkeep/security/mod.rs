@@ -365,13 +365,12 @@ impl Report for SecurityReport {
             page.table(&table);
             page.gap();
         }
-        let mut line = format!("{} examinés", plural(self.files, "fichier", "fichiers"));
-        for (count, what) in
-            [(self.skipped, "écartés (binaires, liens ou trop grands)"), (self.allowed, "constats acceptés")]
-        {
-            if count > 0 {
-                line += &format!(", {} {what}", number(count));
-            }
+        let mut line = plural(self.files, "fichier examiné", "fichiers examinés");
+        if self.skipped > 0 {
+            line += &format!(", {} (binaires, liens ou trop grands)", plural(self.skipped, "écarté", "écartés"));
+        }
+        if self.allowed > 0 {
+            line += &format!(", {}", plural(self.allowed, "constat accepté", "constats acceptés"));
         }
         let count = self.findings.len() as u64;
         page.conclude(self.verdict(), format!("{}, {line}", plural(count, "constat", "constats")));
