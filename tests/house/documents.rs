@@ -18,9 +18,10 @@ const PAGES: [&str; 8] = [
 ];
 
 /// What is no tool of ours and may begin a command of a page.
-const SYSTEM: [&str; 22] = [
+const SYSTEM: [&str; 23] = [
     "adduser",
     "apt",
+    "bash",
     "cd",
     "chmod",
     "chown",
