@@ -70,6 +70,16 @@ fn only_the_dates_and_tables_that_were_named_lose_their_provisional_rows() {
 }
 
 #[test]
+fn a_commit_that_was_not_answered_is_counted_once_and_as_done() {
+    let world = filled();
+    let tool = world.tool("withdraw-provisional").args(["--json", "--yes", "--to", "2025-07-31", "--only", "Nuitee"]);
+    let json = tool.fail_at("db.committed", "error").run().sane().expect_code(0).json();
+    assert_eq!((&json["withdrawn"], left(&world, "fact_nuitees")), (&json!(3), "16 52".into()));
+    let noted = world.db.column("SELECT rows_deleted FROM flux_import_history WHERE table_name = 'fact_nuitees'");
+    assert_eq!(noted, ["3"]);
+}
+
+#[test]
 fn what_waits_in_a_temporary_table_is_told_and_what_was_cleaned_can_come_back() {
     let world = World::whole();
     world.nights(&["2025-07-07;Cantal;Local;Touriste;1", "2025-07-07;Lioran;Local;Touriste;2"]);

@@ -309,7 +309,7 @@ impl Error {
     pub(crate) fn is_of_node(&self) -> bool {
         match self {
             Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
-                mysql::Error::MySqlError(server) => codes::OF_NODE.contains(&server.code),
+                mysql::Error::MySqlError(server) => codes::is_of_node(server.code),
                 other => is_lost(other),
             },
             _ => false,
@@ -318,15 +318,30 @@ impl Error {
 
     /// Whether the connection is gone.
     pub(crate) fn is_lost_connection(&self) -> bool {
-        let Error::Sql { source, .. } = self else { return false };
-        is_lost(source)
+        match self {
+            Error::Sql { source, .. } => match &**source {
+                mysql::Error::MySqlError(server) => codes::is_gone(server.code),
+                other => is_lost(other),
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether a group has refused a commit, for its size or because the node has left it.
+    pub(crate) fn is_refused_commit(&self) -> bool {
+        self.has_code(&[codes::HOOK_REFUSED])
+    }
+
+    /// Whether a COMMIT that ended so may have been done all the same.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        self.is_transient() || self.is_of_node() || self.is_refused_commit()
     }
 
     /// Whether running the same transaction again may succeed: deadlock, lock wait timeout, lost connection.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Error::Sql { source, .. } | Error::Connect { source, .. } => match &**source {
-                mysql::Error::MySqlError(server) => codes::TRANSIENT.contains(&server.code),
+                mysql::Error::MySqlError(server) => codes::pass(server.code),
                 other => is_lost(other),
             },
             _ => false,
@@ -355,20 +370,46 @@ pub(crate) mod codes {
     pub(crate) const CONFLICT: &[u16] = &[LOCK_WAIT_TIMEOUT, 1213, 1062];
     /// Access denied to a table, a column or an operation.
     pub(crate) const ACCESS_DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
-    /// Deadlock, lock wait timeout, server shutting down, connection killed, too many connections.
-    /// An error of a commit, a node that is not ready, a transaction rolled back while its group changed: what an election gives.
+    /// Another transaction was in the way: lock wait timeout, deadlock, a row or a table that changed under a snapshot. Too many connections,
+    /// too many transactions.
     /// 3854: MySQL lists connections, and the text of a statement of one, which it cuts, ends within a character just then.
-    pub(crate) const TRANSIENT: &[u16] = &[1205, 1213, 1053, 1927, 1040, 3169, 1180, 1047, 3101, 3854];
-    /// Of these, those of a node that another one may stand in for; read-only, which a node is until it is elected.
-    pub(crate) const OF_NODE: &[u16] = &[1053, 1180, 1047, 3101, 3169, 1290, 1836];
+    const PASSING: &[u16] = &[LOCK_WAIT_TIMEOUT, 1213, 1020, 1412, 1040, 1637, 3854];
+    /// The connection is gone: server shutting down, connection killed, or closed for want of work; 2006 and 2013, the clients' own numbers,
+    /// are what a proxy says of a server that it has lost.
+    const GONE: &[u16] = &[1053, 1927, 3169, 4031, 2006, 2013];
+    /// A node is not ready, or its group changes: an error of a commit, a transaction rolled back meanwhile, reads that cannot wait for
+    /// the others (3796 to 3799); 2003 and 9001: a proxy finds no server.
+    const UNSETTLED: &[u16] = &[1180, 1047, 3101, 3796, 3797, 3798, 3799, 2003, 9001];
+    /// Read-only or out of service (3032), which a node is until it is elected, and a server by itself until somebody changes it.
+    pub(crate) const NOT_WRITABLE: &[u16] = &[1290, 1792, 1836, 1874, OFFLINE];
+    pub(crate) const OFFLINE: u16 = 3032;
+
+    /// Whether the same may succeed later on the same server.
+    pub(super) fn pass(code: u16) -> bool {
+        PASSING.contains(&code) || is_gone(code) || UNSETTLED.contains(&code)
+    }
+
+    pub(super) fn is_gone(code: u16) -> bool {
+        GONE.contains(&code)
+    }
+
+    /// Whether another node may stand in for the one that said so.
+    pub(super) fn is_of_node(code: u16) -> bool {
+        is_gone(code) || UNSETTLED.contains(&code) || NOT_WRITABLE.contains(&code)
+    }
+
     /// Numbers of MySQL's own clients. A server that asks for the password itself and has not proved who it is.
     pub(crate) const SERVER_UNPROVED: u16 = 2061;
     /// A kind of account that the client does not know; its name is the message.
     pub(crate) const AUTH_UNSUPPORTED: u16 = 2059;
     /// An answer that is none of a server of this kind.
     pub(crate) const MALFORMED_PACKET: u16 = 2027;
-    /// A transaction that the cluster does not take: its write set is too large, or a hook of the replication has refused it.
-    pub(crate) const NOT_REPLICATED: &[u16] = &[1105, 3100, 3231];
+    /// A transaction that the cluster does not take: its write set is too large, or the replication's hook has refused the commit.
+    pub(crate) const NOT_REPLICATED: &[u16] = &[1105, HOOK_REFUSED, 3231];
+    /// Too large, or on a member that has left its group, whatever became of the transaction there.
+    pub(crate) const HOOK_REFUSED: u16 = 3100;
+    /// A table that the group does not replicate: no primary key, not InnoDB.
+    pub(super) const NOT_REPLICABLE: u16 = 3098;
 }
 
 fn by(holders: &[String]) -> String {
@@ -427,6 +468,7 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             1044 => "demandez à l'administrateur les droits de cet utilisateur sur cette base",
             1049 => "créez la base ou corrigez DB_DATABASE, puis lancez `ensure-schema --seed`",
             1040 => "le serveur est saturé : relancez dans quelques minutes",
+            codes::OFFLINE => OFFLINE_HINT,
             codes::MALFORMED_PACKET => {
                 "vérifiez DB_HOST et DB_PORT (est-ce bien un serveur MySQL ou MariaDB ?) et que DB_PASSWORD n'est pas vide"
             }
@@ -447,6 +489,9 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
         }
     }
 }
+
+const OFFLINE_HINT: &str = "le serveur est hors service pour les comptes ordinaires (offline_mode), comme un membre exclu de son groupe : \
+     nommez tous les nœuds dans DB_HOST (a,b,c), ou attendez qu'il revienne";
 
 /// Whether the account holds as many connections as it may.
 pub(crate) fn is_without_room(error: &mysql::Error) -> bool {
@@ -557,8 +602,21 @@ fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
             "le groupe n'a pas pris la transaction, trop grande peut-être : `flux doctor` montre sa limite \
              (wsrep_max_ws_size, group_replication_transaction_size_limit), que l'administrateur peut relever",
         ),
-        1290 | 1836 => Some("le serveur est en lecture seule : visez le serveur principal"),
-        code if codes::TRANSIENT.contains(&code) => Some("relancez : le serveur était occupé"),
+        codes::NOT_REPLICABLE => Some(
+            "le groupe ne réplique que des tables InnoDB qui ont une clé primaire : lancez `ensure-schema`, puis `flux doctor`",
+        ),
+        codes::OFFLINE => Some(OFFLINE_HINT),
+        code if codes::NOT_WRITABLE.contains(&code) => Some(
+            "le serveur est en lecture seule : visez le serveur principal, ou nommez tous les nœuds dans DB_HOST (a,b,c)",
+        ),
+        code if codes::is_gone(code) => {
+            Some("la connexion au serveur a été perdue : relancez, la reprise est sans risque")
+        }
+        code if codes::pass(code) => Some("relancez : le serveur était occupé"),
+        code if codes::OUT_OF_TIME.contains(&code) => Some(
+            "la requête a été arrêtée par un administrateur, ou par une limite de temps du serveur (max_statement_time, \
+             max_execution_time) : relancez, la reprise est sans risque",
+        ),
         _ => HostLimit::of(error).map(HostLimit::hint),
     }
 }
@@ -698,12 +756,41 @@ mod tests {
         assert_eq!(error.code(), 1);
     }
 
+    /// What becomes of a statement that ends with each of these numbers.
+    #[test]
+    fn every_number_that_a_cluster_gives_is_tried_again_or_told_with_a_next_step() {
+        // Tried again on the same server; on another node; a COMMIT that ended so is looked up.
+        let table: &[(&[u16], bool, bool, bool)] = &[
+            (&[1205, 1213, 1020, 1412, 1040, 1637, 3854], true, false, true),
+            (&[1053, 1927, 3169, 4031, 2006, 2013], true, true, true),
+            (&[1180, 1047, 3101, 3796, 3797, 3798, 3799, 2003, 9001], true, true, true),
+            (&[1290, 1792, 1836, 1874, 3032], false, true, true),
+            (&[3100], false, false, true),
+            (&[1105, 3231, 3098, 1317, 1969, 3024], false, false, false),
+        ];
+        for (codes, again, elsewhere, doubtful) in table {
+            for code in *codes {
+                let error = Error::sql("x")(server(*code, "x"));
+                let found = (error.is_transient(), error.is_of_node(), error.leaves_doubt());
+                assert_eq!(found, (*again, *elsewhere, *doubtful), "{code}");
+                assert!(error.hint().is_some(), "{code}");
+            }
+        }
+        // A row that is there already is the own one where a COMMIT is in doubt, and a fault where none is.
+        let double = Error::sql("x")(server(1062, "Duplicate entry"));
+        assert!(double.is_conflict() && !double.is_transient() && !double.leaves_doubt());
+        let lost = || Box::new(mysql::Error::IoError(std::io::ErrorKind::BrokenPipe.into()));
+        let error = Error::Sql { doing: "x".into(), source: lost() };
+        assert!(error.is_transient() && error.is_of_node() && error.is_lost_connection() && error.leaves_doubt());
+        let error = Error::Connect { target: "x".into(), source: Box::new(server(3032, "offline mode")) };
+        assert!(error.is_of_node() && error.hint().is_some_and(|hint| hint.contains("DB_HOST")));
+    }
+
     #[test]
     fn deadlocks_are_worth_another_try_and_syntax_errors_are_not() {
         assert!(Error::sql("x")(server(1213, "Deadlock found")).is_transient());
         assert!(Error::sql("x")(server(1205, "Lock wait timeout")).is_transient());
         assert!(!Error::sql("x")(server(1064, "syntax")).is_transient());
-        assert!(!Error::sql("x")(server(1290, "--read-only")).is_transient(), "only where another node may be elected");
     }
 
     #[test]

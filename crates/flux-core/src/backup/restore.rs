@@ -229,6 +229,8 @@ fn run(
     }
     let undone = undone(&mut session, &live, &entries, manifest)?;
     report.findings.extend(undone.finding(report.done, "la sauvegarde"));
+    // What follows takes its time: each step has a connection to the node that serves by then.
+    drop(session);
     let Some(lock) = lock else { return Ok(()) };
     let loaded = entries.iter().zip(&statements).try_for_each(|(entry, statement)| {
         log::info!("restauration de {}", entry.table);
@@ -237,10 +239,10 @@ fn run(
     let swapped = loaded.and_then(|()| {
         for kept in &kept {
             let columns = entries.iter().find(|entry| entry.table == kept.table).map(|entry| entry.columns.as_slice());
-            under::keep(&mut session, kept, columns.unwrap_or_default())?;
+            database.transaction(|session| under::keep(session, kept, columns.unwrap_or_default()))?;
         }
         for entry in entries.iter().filter(|entry| live.contains(&entry.table)) {
-            under::count_on(&mut session, &entry.table)?;
+            database.with_session(|session| under::count_on(session, &entry.table))?;
         }
         // Before the rows are gone: a load that is undone in vain is loaded again, one that is not never comes back.
         database.transaction(|session| undone.write(session, lock.run()))?;
@@ -263,7 +265,7 @@ fn run(
             ..remembered(&lock, database, "restore", line)
         })
         .collect();
-    remember(&mut session, &restored);
+    remember(database, &restored);
     Ok(())
 }
 
@@ -287,8 +289,8 @@ fn remembered<'a>(
 }
 
 /// The tables are in their place: that it cannot be written down undoes nothing.
-fn remember(session: &mut Session, lines: &[restores::Restored<'_>]) {
-    if let Err(error) = restores::insert(session, lines) {
+fn remember(database: &Database, lines: &[restores::Restored<'_>]) {
+    if let Err(error) = database.transaction(|session| restores::insert(session, lines)) {
         log::warn!("{error}");
     }
 }
@@ -502,10 +504,12 @@ fn drop_tables(database: &Database, names: impl Iterator<Item = String>) -> Resu
     if names.is_empty() {
         return Ok(());
     }
-    let mut session = database.session()?;
-    session.exec("suppression de tables", "SET SESSION foreign_key_checks = 0", ())?;
     let sql = format!("DROP TABLE IF EXISTS {}", names.join(", "));
-    session.exec("suppression de tables", &sql, ()).map(|_| ())
+    database.retried(|| {
+        let mut session = database.session()?;
+        session.exec("suppression de tables", "SET SESSION foreign_key_checks = 0", ())?;
+        session.exec("suppression de tables", &sql, ()).map(|_| ())
+    })
 }
 
 /// Live table and the one kept aside, for each table that a restoration has replaced.
@@ -591,7 +595,7 @@ fn undo(options: &RestoreOptions, database: &Database, progress: &Progress, repo
     let moves: Vec<String> = kept.iter().flat_map(back).collect();
     rename(database, &lock, &moves, || kept.first().map(|(_, old)| old.clone()))?;
     let lines: Vec<_> = report.tables.iter().map(|line| remembered(&lock, database, "undo", line)).collect();
-    remember(&mut database.session()?, &lines);
+    remember(database, &lines);
     drop_tables(database, kept.iter().map(|(table, _)| ddl::new_name(table)))
 }
 
@@ -602,7 +606,7 @@ fn drop_old(options: &RestoreOptions, database: &Database, report: &mut RestoreR
     let Some(lock) = lock else { return Ok(()) };
     drop_tables(database, kept.into_iter().map(|(_, old)| old))?;
     let lines: Vec<_> = report.tables.iter().map(|line| remembered(&lock, database, "drop-old", line)).collect();
-    remember(&mut database.session()?, &lines);
+    remember(database, &lines);
     Ok(())
 }
 

@@ -110,6 +110,7 @@ pub(super) fn keep(session: &mut Session, kept: &Kept, columns: &[String]) -> Re
     let sql =
         format!("INSERT INTO {new} ({columns}) SELECT {columns} FROM {} WHERE {id} IN ({ids_text})", quote(table));
     let copied = session.exec(&doing, &sql, ())?;
+    session.exec_aside(&doing, "SET SESSION sql_mode = REPLACE(@@sql_mode, 'NO_AUTO_VALUE_ON_ZERO', '')", ())?;
     if copied != ids.len() as u64 {
         return Err(Error::Invariant(format!("{table} : {} n'ont pu être gardées", some_of(names, 3))));
     }

@@ -44,6 +44,11 @@ impl NamedLock {
         &mut self.session
     }
 
+    /// Whether it is held on the node that the run is on: on one that was left it keeps nobody out any more.
+    pub(crate) fn is_on_node_of(&self, database: &Database) -> bool {
+        self.session.node() == database.node()
+    }
+
     /// Whether the lock is still held here.
     ///
     /// # Errors

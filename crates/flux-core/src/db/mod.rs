@@ -21,8 +21,8 @@ use mysql::{Conn, Value};
 use crate::error::{Error, Result};
 use crate::settings::{Account, Settings};
 
-pub(crate) use guard::Guard;
 use guard::Guarded;
+pub(crate) use guard::{Guard, Passed};
 pub(crate) use lock::{NamedLock, holder};
 use node::Nodes;
 pub(crate) use node::{Cluster, offers_tls};
@@ -172,7 +172,7 @@ impl Database {
     /// # Errors
     /// [`Error::Connect`].
     pub fn session(&self) -> Result<Session> {
-        let at = self.nodes.current().at;
+        let at = self.node();
         match self.link() {
             Err(error) if error.is_passing() && self.leave(at) => {
                 log::debug!("{error}");
@@ -215,7 +215,7 @@ impl Database {
     /// settings were left alone.
     pub fn give_back(&self, session: Session) {
         // One that leads to a node that was left meanwhile is of no use.
-        if session.node() == self.nodes.current().at {
+        if session.node() == self.node() {
             self.idle().push(session.into_linked());
         }
     }

@@ -41,7 +41,7 @@ pub(crate) struct State {
     /// Whether it has caught up and takes part.
     pub(crate) ready: bool,
     pub(crate) writable: bool,
-    /// Nodes that the cluster counts.
+    /// Nodes that the cluster counts; 0 where the account may not see them.
     pub(crate) size: u64,
     /// The largest transaction that the cluster takes, in bytes; `None` without a limit.
     pub(crate) most_bytes: Option<u64>,
@@ -57,17 +57,19 @@ impl State {
     pub(crate) fn read(conn: &mut Conn) -> mysql::Result<Self> {
         let mut values = pairs(
             conn,
-            "SHOW GLOBAL VARIABLES WHERE variable_name IN ('hostname', 'read_only', 'super_read_only', 'wsrep_on', \
-             'wsrep_node_name', 'wsrep_max_ws_size', 'wsrep_trx_fragment_size', 'group_replication_group_name', \
+            "SHOW GLOBAL VARIABLES WHERE variable_name IN ('hostname', 'read_only', 'super_read_only', 'innodb_read_only', \
+             'transaction_read_only', 'tx_read_only', 'wsrep_on', 'wsrep_node_name', 'wsrep_max_ws_size', 'wsrep_trx_fragment_size', 'group_replication_group_name', \
              'group_replication_transaction_size_limit', 'innodb_snapshot_isolation')",
         )?;
+        // `innodb_read_only` tells a reader of Aurora; `tx_read_only` is what MariaDB calls the one before.
+        let read_only = ["read_only", "super_read_only", "innodb_read_only", "transaction_read_only", "tx_read_only"];
         let is_on = |values: &HashMap<String, String>, name: &str| {
             values.get(name).is_some_and(|value| !["OFF", "0", ""].contains(&value.as_str()))
         };
         let mut state = Self {
             name: values.get("hostname").cloned().unwrap_or_default(),
             ready: true,
-            writable: !is_on(&values, "read_only") && !is_on(&values, "super_read_only"),
+            writable: !read_only.iter().any(|name| is_on(&values, name)),
             size: 1,
             strict_snapshots: values.contains_key("innodb_snapshot_isolation"),
             fragments: values.contains_key("wsrep_trx_fragment_size"),
@@ -94,9 +96,16 @@ impl State {
     }
 
     fn read_group(&mut self, conn: &mut Conn, values: &HashMap<String, String>) {
+        let most = values.get("group_replication_transaction_size_limit").and_then(|text| text.parse().ok());
+        self.most_bytes = most.filter(|most: &u64| *most > 0);
         let sql = "SELECT member_state, member_role, member_id = @@server_uuid FROM performance_schema.replication_group_members \
                    WHERE member_id <> ''";
-        let Ok(members) = conn.query_opt::<(String, String, bool), _>(sql) else { return };
+        let Ok(members) = conn.query_opt::<(String, String, bool), _>(sql) else {
+            // An ordinary account may not see the members: a member that is out of its group takes no writes, which shows.
+            self.cluster = Some(Cluster::Group);
+            self.size = 0;
+            return;
+        };
         let members: Vec<(String, String, bool)> = members.into_iter().flatten().collect();
         let Some((state, role, _)) = members.iter().find(|(_, _, own)| *own) else { return };
         // A member that was never started, or has left, is a server by itself.
@@ -107,8 +116,6 @@ impl State {
         self.state = format!("{state}, {role}");
         self.ready = state == "ONLINE";
         self.size = members.iter().filter(|(state, ..)| state == "ONLINE").count() as u64;
-        let most = values.get("group_replication_transaction_size_limit").and_then(|text| text.parse().ok());
-        self.most_bytes = most.filter(|most: &u64| *most > 0);
     }
 
     /// Rows that one transaction may write, where the cluster limits it and cannot replicate it in fragments.
@@ -211,7 +218,7 @@ impl Nodes {
     }
 }
 
-/// Whether the server is fit for writing beside it; one server alone is taken as it is.
+/// Whether the server is fit for writing beside it.
 fn open(connections: &[Connection], at: usize, limit: Option<Duration>, room: &Room) -> Result<(Node, bool)> {
     let connection = &connections[at];
     let (opts, mut conn) = link(connection, room)?;
@@ -222,8 +229,8 @@ fn open(connections: &[Connection], at: usize, limit: Option<Duration>, room: &R
     let (version, packet): (String, usize) =
         conn.query_first("SELECT VERSION(), @@max_allowed_packet").map_err(wrap)?.unwrap_or_default();
     let flavour = if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql };
-    let fit = connections.len() == 1 || (state.ready && state.writable);
-    if fit {
+    let fit = state.ready && state.writable;
+    if fit || connections.len() == 1 {
         log::debug!("connecté à {}, serveur {version} {}", connection.target, state.state);
     } else {
         log::info!(
@@ -318,6 +325,11 @@ impl Node {
 }
 
 impl Database {
+    /// Which of the nodes the run is on.
+    pub(super) fn node(&self) -> usize {
+        self.nodes.current().at
+    }
+
     /// Whether the server was a node of a cluster when it was connected to.
     pub(crate) fn is_clustered(&self) -> bool {
         self.nodes.current().cluster.is_some()
@@ -347,6 +359,12 @@ impl Database {
     /// Whether a failure may pass within a minute: another node takes over, or an election ends.
     pub(super) fn may_move(&self) -> bool {
         self.nodes.connections.len() > 1 || self.nodes.current().cluster.is_some()
+    }
+
+    /// Whether a node takes part in its group and takes writes.
+    pub(super) fn is_fit(&self, at: usize) -> bool {
+        let nodes = &self.nodes;
+        open(&nodes.connections, at, nodes.limit, &nodes.room).is_ok_and(|(_, fit)| fit)
     }
 
     /// Leaves a node that failed for the next one that is fit, itself the last to be asked; `false` where there is none. Another thread may

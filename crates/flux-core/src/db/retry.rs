@@ -1,11 +1,11 @@
 //! Work that is tried again when it failed for a passing reason: deadlocks, lock wait timeouts, lost connections.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::db::{Database, Session};
+use crate::db::{Database, Passed, Session};
 use crate::error::{Error, Result};
 use crate::signals;
 
@@ -28,24 +28,36 @@ impl Database {
     /// # Errors
     /// Those of `work` and of the commit.
     pub(crate) fn transaction<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
-        // After a commit whose answer was lost, rows that are there already may be its own: `work` looks before it writes.
-        let doubtful = Cell::new(false);
-        let may_pass = |error: &Error| doubtful.get() && error.is_conflict();
+        // What a commit stands for whose answer was lost. Rows that are there already may be its own, where no guard tells.
+        let doubt: RefCell<Option<(T, Option<Passed>)>> = RefCell::default();
+        let may_pass = |error: &Error| doubt.borrow().is_some() && error.is_conflict();
         self.retried_while(may_pass, || {
             let mut session = self.session()?;
             let _turn = self.nodes.room.turn();
+            let passed = doubt.borrow().as_ref().and_then(|(_, passed)| *passed);
+            if let Some(passed) = passed
+                && self.was_committed(&mut session, passed)?
+                && let Some((value, _)) = doubt.take()
+            {
+                self.give_back(session);
+                return Ok(value);
+            }
             session.exec("début de transaction", "START TRANSACTION", ())?;
-            match work(&mut session) {
-                Ok(value) => {
-                    signals::check()?;
-                    self.pass(&mut session)?;
-                    let done = session.exec("validation de la transaction", "COMMIT", ());
-                    done.inspect_err(|error| doubtful.set(doubtful.get() || error.is_transient()))?;
+            // Dropping the session closes the connection; the server rolls back.
+            let value = work(&mut session)?;
+            signals::check()?;
+            let passed = self.pass(&mut session)?;
+            match session.exec("validation de la transaction", "COMMIT", ()) {
+                Ok(_) => {
                     self.give_back(session);
                     Ok(value)
                 }
-                // Dropping the session closes the connection; the server rolls back.
-                Err(error) => Err(error),
+                Err(error) => {
+                    if error.leaves_doubt() {
+                        doubt.replace(Some((value, passed)));
+                    }
+                    Err(error)
+                }
             }
         })
     }
@@ -76,17 +88,19 @@ impl Database {
 
     /// The same where `may_pass` knows of more failures that pass.
     fn retried_while<T>(&self, may_pass: impl Fn(&Error) -> bool, mut work: impl FnMut() -> Result<T>) -> Result<T> {
-        let node = Cell::new(self.nodes.current().at);
+        let node = Cell::new(self.node());
         let passes = |error: &Error| {
-            // Where another node can take over, or is being elected, one is worth waiting for as long as the run may wait.
-            if error.is_of_node() && self.may_move() {
+            // Where another node can take over, or is being elected, one is worth waiting for as long as the run may wait. A commit that
+            // was refused by a member that is none any more was not too large.
+            let failed = error.is_of_node() || (error.is_refused_commit() && !self.is_fit(node.get()));
+            if failed && self.may_move() {
                 self.leave(node.get());
                 return Passing::InTime;
             }
             if error.is_transient() || may_pass(error) { Passing::Soon } else { Passing::Never }
         };
         let work = || {
-            node.set(self.nodes.current().at);
+            node.set(self.node());
             work()
         };
         retried(&self.budget, |pause| Ok(signals::sleep(pause)?), passes, work)

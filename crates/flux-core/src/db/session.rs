@@ -155,6 +155,11 @@ impl Session {
         Ok(self.conn.affected_rows())
     }
 
+    /// What the last statement has handed to `LAST_INSERT_ID`, or the first id that it gave.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.conn.last_insert_id()
+    }
+
     /// All rows of a query.
     ///
     /// # Errors

@@ -288,6 +288,13 @@ fn cluster(database: &Database, session: &mut Session) -> Result<Option<(String,
             .action("nommez plusieurs nœuds dans DB_HOST (a,b,c) : le premier qui convient sert"),
         );
     }
+    if node.size == 0 {
+        findings.push(
+            Finding::attention(Code::CheckNotDone, &node.name, "l'état du groupe n'est pas visible pour ce compte").action(
+                "en administrateur : GRANT SELECT ON performance_schema.replication_group_members TO … (le compte de DB_USERNAME)",
+            ),
+        );
+    }
     let writers = lease::writers(session, WRITERS_DAYS).or_else(|error| match error {
         Error::MissingTable { .. } => Ok(Vec::new()),
         error => Err(error),
@@ -302,8 +309,11 @@ fn cluster(database: &Database, session: &mut Session) -> Result<Option<(String,
         );
     }
     let most = node.most_bytes.map_or_else(|| "sans limite".into(), |most| format!("jusqu'à {}", bytes(most)));
-    let nodes = plural(node.size, "nœud", "nœuds");
-    Ok(Some((format!("{kind}, nœud {} ({}), {nodes}, transactions {most} ({limit})", node.name, node.state), findings)))
+    let state = match node.size {
+        0 => "état inconnu".to_owned(),
+        size => format!("{}, {}", node.state, plural(size, "nœud", "nœuds")),
+    };
+    Ok(Some((format!("{kind}, nœud {} ({state}), transactions {most} ({limit})", node.name), findings)))
 }
 
 /// Days within which two machines that have written are told.

@@ -26,6 +26,7 @@ const TRIES: u32 = 5;
 
 const READING: &str = "lecture du bail";
 const TAKING: &str = "prise du bail";
+const CHECKING: &str = "contrôle du bail";
 const RENEWING: &str = "renouvellement du bail";
 
 /// The table as it should be: one row for each time that a run took the lock of the writers.
@@ -231,19 +232,29 @@ fn forget(session: &mut Session, number: u64) {
     }
 }
 
-/// Proves in a transaction that the lease is still ours, so that it conflicts with any other that does.
+/// Proves in a transaction that the lease is still ours, so that it conflicts with any other that does. Returns how many have done so, this
+/// one included.
 ///
 /// # Errors
 /// [`Error::LockLost`] where it is not; [`Error::Sql`].
-pub(super) fn fence(session: &mut Session, number: u64) -> Result<()> {
-    let sql =
-        "UPDATE flux_lease SET commits = commits + 1, beat_at = UTC_TIMESTAMP(3) WHERE number = ? AND ended_at IS NULL";
-    if session.exec_aside("contrôle du bail", sql, (number,))? == 1 {
-        return Ok(());
+pub(super) fn fence(session: &mut Session, number: u64) -> Result<u64> {
+    let sql = "UPDATE flux_lease SET commits = LAST_INSERT_ID(commits + 1), beat_at = UTC_TIMESTAMP(3) \
+               WHERE number = ? AND ended_at IS NULL";
+    if session.exec_aside(CHECKING, sql, (number,))? == 1 {
+        return Ok(session.last_id());
     }
     // Not as the transaction's snapshot has it.
     let holder = read(session, "LOCK IN SHARE MODE")?.map_or_else(|| "bail disparu".into(), |lease| lease.text());
     Err(Error::LockLost { holder })
+}
+
+/// How many transactions were committed under a lease; waits for one that is just being committed.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(super) fn commits(session: &mut Session, number: u64) -> Result<u64> {
+    let sql = "SELECT commits FROM flux_lease WHERE number = ? FOR UPDATE";
+    Ok(session.first(CHECKING, sql, (number,))?.unwrap_or(0))
 }
 
 /// Gives a sign of life.

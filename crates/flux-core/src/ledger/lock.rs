@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{self, Database, Guard, NamedLock, Session};
+use crate::db::{self, Database, Guard, NamedLock, Passed, Session};
 use crate::error::{Error, Result, codes};
 use crate::ledger::adoption;
 use crate::ledger::history::unique_id;
@@ -43,6 +43,29 @@ struct Shared {
     /// Connection that holds the server's lock, and the number of the lease, 0 for none.
     connection: AtomicU64,
     number: AtomicU64,
+    turns: Turns,
+}
+
+/// The counts with which transactions of the run have passed, in their order. One that passes with the same count as an earlier one has
+/// found that one rolled back: of each count the last one may be committed.
+#[derive(Debug, Default)]
+struct Turns(Mutex<Vec<u64>>);
+
+impl Turns {
+    fn counts(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, count: u64) -> Passed {
+        let mut counts = self.counts();
+        counts.push(count);
+        Passed { count, turn: counts.len() }
+    }
+
+    /// Whether a later one had its count.
+    fn is_undone(&self, passed: Passed) -> bool {
+        self.counts().iter().skip(passed.turn).any(|count| *count == passed.count)
+    }
 }
 
 #[derive(Debug)]
@@ -59,11 +82,11 @@ impl Lock {
     /// [`Error::Locked`] when another run holds it, [`Error::SchemaVersion`], [`Error::NotAdopted`], [`Error::UnsafeEngine`].
     pub(super) fn take(database: &Database) -> Result<Self> {
         let run = unique_id();
-        let held = Held::take(database, &run)?;
+        let held = database.retried(|| Held::take(database, &run))?;
         database.trail().follow(&run);
         let connection = AtomicU64::new(held.named.connection());
         let number = AtomicU64::new(held.number.unwrap_or(0));
-        let shared = Arc::new(Shared { run, held: Mutex::new(held), connection, number });
+        let shared = Arc::new(Shared { run, held: Mutex::new(held), connection, number, turns: Turns::default() });
         database.guard(Some(Arc::clone(&shared) as Arc<dyn Guard>));
         let beat = Beat::start(&shared, database);
         Ok(Self { shared, database: database.clone(), beat })
@@ -80,7 +103,7 @@ impl Lock {
     /// # Errors
     /// [`Error::Locked`] or [`Error::LockLost`] when another run took it meanwhile.
     pub(crate) fn ensure(&self) -> Result<()> {
-        self.database.with_session(|session| self.shared.pass(&self.database, session))
+        self.database.with_session(|session| self.shared.pass(&self.database, session)).map(drop)
     }
 
     /// Does `work`, which renames tables, so that it is done while the lock is held or not at all: it is given a table to rename along,
@@ -197,35 +220,43 @@ impl Shared {
                 self.lock()
             }
         };
-        match held.named.is_held() {
-            Ok(true) => return Ok(()),
-            Ok(false) => {
-                let name = held.named.name().to_owned();
-                return Err(locked(held.named.session(), name));
+        if held.named.is_on_node_of(database) {
+            match held.named.is_held() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    let name = held.named.name().to_owned();
+                    return Err(locked(held.named.session(), name));
+                }
+                Err(error) if error.leaves_doubt() => log::warn!("verrou perdu avec la connexion, repris"),
+                Err(error) => return Err(error),
             }
-            Err(error) if error.is_transient() => log::warn!("verrou perdu avec la connexion, repris"),
-            Err(error) => return Err(error),
         }
-        *held = database.retried(|| self.take_again(database))?;
-        Ok(())
+        self.take_again(database, &mut held)
     }
 
-    /// The lock on a new connection, with a new lease, which all threads know from then on.
-    fn take_again(&self, database: &Database) -> Result<Held> {
-        let held = Held::take(database, &self.run)?;
+    /// The lock on a new connection, on the node that the run is on, with the lease that it has; all threads know it from then on.
+    fn take_again(&self, database: &Database, held: &mut Held) -> Result<()> {
+        *held = database.retried(|| Held::take(database, &self.run))?;
         self.connection.store(held.named.connection(), Ordering::Release);
         self.number.store(held.number.unwrap_or(0), Ordering::Release);
-        Ok(held)
+        Ok(())
     }
 }
 
 impl Guard for Shared {
-    fn pass(&self, database: &Database, session: &mut Session) -> Result<()> {
+    fn pass(&self, database: &Database, session: &mut Session) -> Result<Option<Passed>> {
         self.ensure(database, session)?;
-        match self.number.load(Ordering::Acquire) {
-            0 => Ok(()),
-            number => lease::fence(session, number),
+        let number = self.number.load(Ordering::Acquire);
+        if number == 0 {
+            return Ok(None);
         }
+        Ok(Some(self.turns.take(lease::fence(session, number)?)))
+    }
+
+    fn was_committed(&self, session: &mut Session, passed: Passed) -> Result<bool> {
+        // In this order: whatever was counted has passed before.
+        let committed = lease::commits(session, self.number.load(Ordering::Acquire))?;
+        Ok(committed >= passed.count && !self.turns.is_undone(passed))
     }
 }
 
@@ -248,11 +279,18 @@ impl Beat {
             while stopped.recv_timeout(lease::BEAT) == Err(RecvTimeoutError::Timeout) {
                 let mut held = shared.lock();
                 let Some(number) = held.number else { continue };
-                let told = match lease::beat(held.named.session(), number) {
-                    // The run may be reading for long before its next transaction, which would find the lock gone.
-                    Err(error) if error.is_lost_connection() => shared.take_again(&database).map(|again| *held = again),
-                    result => result,
-                };
+                // The run may be reading for long before its next transaction, which would find the lock gone.
+                let told = database.retried(|| {
+                    if held.named.is_on_node_of(&database) {
+                        match lease::beat(held.named.session(), number) {
+                            Err(error) if error.is_lost_connection() => {}
+                            // Whoever has the row renews it.
+                            Err(error) if error.is_conflict() => return Ok(()),
+                            result => return result,
+                        }
+                    }
+                    shared.take_again(&database, &mut held)
+                });
                 if let Err(error) = told {
                     log::debug!("{error}");
                 }
@@ -356,4 +394,16 @@ fn locked(session: &mut Session, name: String) -> Error {
         _ => format!("{who}connexion {id}"),
     };
     Error::Locked { name, holder }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_that_passed_with_one_count_the_last_one_counts() {
+        let turns = Turns::default();
+        let (first, second, third) = (turns.take(1), turns.take(1), turns.take(2));
+        assert_eq!([first, second, third].map(|passed| turns.is_undone(passed)), [true, false, false]);
+    }
 }

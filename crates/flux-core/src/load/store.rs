@@ -137,7 +137,7 @@ impl<'a, T: Target> Store<'a, T> {
         match stored {
             Ok(()) => Ok(result),
             // Neither was the last answer a refusal: what is stored is told as stored.
-            Err(error) if tried && (error.is_transient() || error.is_conflict()) => {
+            Err(error) if tried && (error.leaves_doubt() || error.is_conflict()) => {
                 let asked = run.database.session();
                 match asked.and_then(|mut session| self.is_committed(&mut session, &attempt, slices, &result)) {
                     Ok(true) => Ok(result),
