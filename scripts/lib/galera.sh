@@ -1,22 +1,37 @@
 # shellcheck shell=bash
 # Three private nodes of MariaDB Galera, for scripts/test-cluster, which sources this: `place`, `base` and `as_account` are its own.
 #
-# Needs MariaDB as scripts/dev-db installs it; the provider of Debian's package galera-4 is unpacked where it is not installed. A node gets its
-# state as a copied folder and the rest from the others, so that no transfer of states is needed.
+# MariaDB is installed as scripts/dev-db does it; the provider of Debian's package galera-4 is unpacked where it is not installed. A node gets
+# its state as a copied folder and the rest from the others, so that no transfer of states is needed.
 
 # What a session reads with to see what any node has committed.
 causal='SET wsrep_sync_wait = 15'
 
 sql() { local node=$1; shift; mariadb --no-defaults -uroot -S "$place/$node.sock" -Nse "$*"; }
 
+# What the doctor says of a node, and of the limit.
+member='Synced, Primary'
+limit=wsrep_max_ws_size
+further=
+
 provider() {
   local file
   for file in /usr/lib/galera/libgalera_smm.so /usr/lib64/galera-4/libgalera_smm.so "$place"/root/usr/lib/galera/libgalera_smm.so; do
     [[ ! -r $file ]] || { echo "$file"; return; }
   done
+  return 1
+}
+
+install_engine() {
+  scripts/dev-db install
+  ! provider >/dev/null || return 0
+  say "galera-4 (apt-get download)…"
   mkdir -p "$place/deb"
-  (cd "$place/deb" && apt-get -q download galera-4 >&2 && dpkg -x galera-4_*.deb "$place/root")
-  echo "$place/root/usr/lib/galera/libgalera_smm.so"
+  cd "$place/deb"
+  apt-get -q download galera-4 >&2 || { apt_get update; apt-get -q download galera-4 >&2; }
+  dpkg -x galera-4_*.deb "$place/root"
+  cd "$OLDPWD"
+  provider >/dev/null || die "le paquet galera-4 n'a pas libgalera_smm.so"
 }
 
 # start_node NUMBER [OPTION…]: returns once it is synced.
@@ -32,6 +47,8 @@ start_node() {
     --wsrep-provider-options="gmcast.listen_addr=tcp://127.0.0.1:$group;ist.recv_addr=127.0.0.1:$ist;gcache.size=256M;pc.recovery=false" \
     "$@" >"$place/n$n.out" 2>&1 &
   echo $! >"$place/n$n.id"
+  # That it is killed is no news.
+  disown
   for ((turn = 0; turn < 300; turn++)); do
     [[ $(sql "n$n" "SHOW STATUS LIKE 'wsrep_local_state'" 2>/dev/null) != *4 ]] || return 0
     kill -0 "$(pid "n$n")" 2>/dev/null || break
@@ -92,7 +109,7 @@ start_nodes() {
   rm -rf "$place"/n[123]
   mariadb-install-db --no-defaults "${as_account[@]}" --datadir="$place/n1" --auth-root-authentication-method=normal --skip-test-db >"$place/install.log" 2>&1
   start_node 1 --wsrep-new-cluster
-  sql n1 "CREATE DATABASE flux; CREATE DATABASE temoin; CREATE USER flux@'%' IDENTIFIED BY 'flux'; GRANT ALL ON *.* TO flux@'%'"
+  sql n1 "CREATE DATABASE flux; CREATE USER flux@'%' IDENTIFIED BY 'flux'; GRANT ALL ON flux.* TO flux@'%'"
   stop_node n1
   copy_state n1 n2
   copy_state n1 n3

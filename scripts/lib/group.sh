@@ -9,6 +9,17 @@ causal="SET SESSION group_replication_consistency = 'BEFORE'"
 read -ra mysqld <<<"${FLUX_TEST_MYSQLD:-mysqld}"
 plugins=${FLUX_CLUSTER_PLUGINS:-$(dirname "${mysqld[-1]}")/../lib/mysql/plugin}
 
+# What the doctor says of the primary, and of the limit.
+member='ONLINE, PRIMARY'
+limit=group_replication_transaction_size_limit
+# The account asks for its password; all members have the key of the first.
+further="DB_SERVER_PUBLIC_KEY=$place/n1/public_key.pem"
+
+install_engine() {
+  scripts/dev-db install
+  "${mysqld[@]}" --no-defaults --version >/dev/null 2>&1 || die "FLUX_TEST_MYSQLD ne nomme pas de mysqld"
+}
+
 sql() { local node=$1; shift; mariadb --no-defaults -uroot -S "$place/$node.sock" -Nse "$*"; }
 
 # start_node NUMBER: returns once it answers; it takes part after `join`.
@@ -24,6 +35,7 @@ start_node() {
     --loose-group-replication-local-address=127.0.0.1:$((base + 10 + n)) --loose-group-replication-group-seeds="$group" \
     --loose-group-replication-recovery-get-public-key=ON --loose-group-replication-member-expel-timeout=0 >"$place/n$n.out" 2>&1 &
   echo $! >"$place/n$n.id"
+  disown
   for ((turn = 0; turn < 300; turn++)); do
     [[ $(sql "n$n" "SELECT 1" 2>/dev/null) != 1 ]] || return 0
     kill -0 "$(pid "n$n")" 2>/dev/null || break
@@ -62,7 +74,8 @@ start_nodes() {
   rm -rf "$place"/n[123]
   "${mysqld[@]}" --no-defaults "${as_account[@]}" --initialize-insecure --datadir="$place/n1" --log-error="$place/install.log"
   start_node 1
-  sql n1 "SET SESSION sql_log_bin = 0; CREATE USER flux@'%' IDENTIFIED BY 'flux'; GRANT ALL ON *.* TO flux@'%';
+  sql n1 "SET SESSION sql_log_bin = 0; CREATE USER flux@'%' IDENTIFIED BY 'flux'; GRANT ALL ON flux.* TO flux@'%';
+    GRANT SELECT ON performance_schema.replication_group_members TO flux@'%';
     CREATE USER copie@'%' IDENTIFIED BY 'copie'; GRANT REPLICATION SLAVE, BACKUP_ADMIN, CONNECTION_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO copie@'%';
     CHANGE REPLICATION SOURCE TO SOURCE_USER = 'copie', SOURCE_PASSWORD = 'copie' FOR CHANNEL 'group_replication_recovery';
     RESET BINARY LOGS AND GTIDS; SHUTDOWN"
@@ -73,7 +86,7 @@ start_nodes() {
   reached 1 1
   join_group 2
   join_group 3
-  sql n1 "CREATE DATABASE flux; CREATE DATABASE temoin"
+  sql n1 "CREATE DATABASE flux"
 }
 
 # Tools at two places work through the one primary.
