@@ -62,13 +62,15 @@ start_node() {
 cut_off() { sql "n$1" "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'"; }
 mend() { sql "n$1" "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'"; }
 
-# reached NODE: once it takes part again.
+# reached NODE: once it takes part again, as another node sees it too: one that has just woken up does not know yet that it was put out.
 reached() {
-  local turn
-  for ((turn = 0; turn < 100; turn++)); do
-    [[ $(sql "n$1" "SHOW STATUS LIKE 'wsrep_local_state'" 2>/dev/null) != *4 ]] || return 0
+  local turn by=n$(($1 % 3 + 1)) size="SHOW STATUS LIKE 'wsrep_cluster_size'"
+  for ((turn = 0; turn < 200; turn++)); do
+    [[ $(sql "$by" "$size") != *3 || $(sql "n$1" "$size" 2>/dev/null) != *3 ||
+      $(sql "n$1" "SHOW STATUS LIKE 'wsrep_local_state'" 2>/dev/null) != *4 ]] || return 0
     sleep 0.3
   done
+  say "le nœud n$1 ne revient pas"
 }
 
 stop_node() { sql "$1" SHUTDOWN; ended "$(pid "$1")" || die "le nœud $1 ne s'arrête pas"; }
