@@ -39,11 +39,7 @@ fn a_server_that_is_read_only_is_passed_over() {
     let Some(other) = Server::dedicated(["--read-only=ON"]) else { return };
     twin(&other, &world.db);
     let (first, way) = (Way::to_server(&other), Way::to(&world.db));
-    let import = || import(&world, &format!("{first},{way}")).arg("--force").run().sane().expect_code(0);
-    import();
-    other.admin().query_drop("SET GLOBAL read_only = OFF").unwrap();
-    other.admin().query_drop("SET GLOBAL TRANSACTION READ ONLY").unwrap();
-    import();
+    import(&world, &format!("{first},{way}")).run().sane().expect_code(0);
     assert_eq!(world.stored(), ["2025-07-07 1 1 1 5"]);
 }
 
@@ -77,49 +73,6 @@ fn a_frozen_server_is_left_within_seconds() {
     assert!(waited < Duration::from_secs(40), "{waited:?}\n{run}");
     assert_eq!(world.stored(), ["2025-07-07 1 1 1 5"]);
     assert_eq!(world.db.count("flux_import_history"), 1);
-}
-
-/// A server of the test's own with its database, and a file to import.
-fn own_world() -> Option<(Server, World)> {
-    let server = Server::dedicated::<&str>([])?;
-    let world = World::on(server.new_db());
-    world.nights(&["2025-07-07;Cantal;Local;Touriste;5"]);
-    Some((server, world))
-}
-
-/// As where a primary gives way and the next one is not elected yet.
-#[test]
-fn while_no_server_takes_writes_a_run_waits_and_keeps_its_lease() {
-    let Some((server, world)) = own_world() else { return };
-    let mut admin = server.admin();
-    let (first, second) = (Way::to(&world.db), Way::to(&world.db));
-    let mut running = import(&world, &format!("{first},{second}")).fail_at("db.statement:6", "pause").spawn();
-    running.wait_paused();
-    admin.query_drop("SET GLOBAL read_only = ON").unwrap();
-    running.resume();
-    std::thread::sleep(Duration::from_secs(6));
-    assert!(running.is_running());
-    admin.query_drop("SET GLOBAL read_only = OFF").unwrap();
-    let run = running.wait().sane().expect_code(0);
-    assert!(run.stderr.contains("nouvel essai"), "{run}");
-    assert_eq!(world.stored(), ["2025-07-07 1 1 1 5"]);
-    assert_eq!(world.db.column("SELECT ended FROM flux_lease"), ["released"]);
-}
-
-/// 4031 by MySQL, a closed connection by MariaDB.
-#[test]
-fn connections_that_the_server_has_closed_for_want_of_work_are_made_again() {
-    let Some((server, world)) = own_world() else { return };
-    server.admin().query_drop("SET GLOBAL wait_timeout = 2").unwrap();
-    for place in ["db.statement:6", "db.commit"] {
-        let host = Way::to(&world.db).to_string();
-        let mut running = import(&world, &host).arg("--force").fail_at(place, "pause").spawn();
-        running.wait_paused();
-        std::thread::sleep(Duration::from_secs(5));
-        running.resume();
-        running.wait().sane().expect_code(0);
-        assert_eq!(world.stored(), ["2025-07-07 1 1 1 5"], "{place}");
-    }
 }
 
 /// A connection to a server with the account of a test's database.

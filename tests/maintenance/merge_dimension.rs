@@ -50,18 +50,6 @@ fn the_twins_are_found_and_every_visitor_moves() {
 }
 
 #[test]
-fn a_merge_whose_commit_was_not_answered_is_told_as_done() {
-    let db = split();
-    let home = Home::new(&db);
-    let args = ["--json", "--dim", "departements", "--yes", "--on-conflict", "sum"];
-    let json =
-        home.tool("merge-dimension").args(args).fail_at("db.committed", "error").run().sane().expect_code(0).json();
-    assert_eq!(json["merges"][0]["from"][0], 9, "{json}");
-    let volumes = "SELECT volume FROM fact_nuitees_departements WHERE id_departement = 3 ORDER BY date";
-    assert_eq!(db.column(volumes), ["14", "7"]);
-}
-
-#[test]
 fn facts_whose_row_is_gone_are_attached_to_one_that_is_there() {
     let db = split();
     let home = Home::new(&db);

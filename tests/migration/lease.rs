@@ -109,3 +109,14 @@ fn without_the_table_of_leases_one_server_is_written_to_as_before() {
     world.tool("cleanup-temp").run().sane().expect_code(0);
     assert_eq!(world.db.column("SELECT tool FROM flux_lease"), ["cleanup-temp"]);
 }
+
+/// What is done is not refused for being there already.
+#[test]
+fn a_commit_that_was_not_answered_is_known_by_the_count_of_the_lease() {
+    let world = World::whole();
+    world.tool("update-saisons").args(["--from", "2024", "--to", "2026"]).run().sane().expect_code(0);
+    let add =
+        ["add", "--code", "festival", "--name", "Festival", "--from", "2025-08-20", "--to", "2025-08-23", "--json"];
+    world.tool("manage-periodes").args(add).fail_at("db.committed", "error").run().sane().expect_code(0);
+    assert_eq!(world.db.scalar("SELECT COUNT(*) FROM dim_periodes WHERE code_periode = 'festival'"), "1");
+}

@@ -32,16 +32,6 @@ fn codes(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|row| row["code"].as_str().unwrap()).collect()
 }
 
-/// What is done is not done a second time, and not refused for being there.
-#[test]
-fn a_period_whose_commit_was_not_answered_is_told_as_added() {
-    let (db, home) = ready();
-    let add = home.tool("manage-periodes").arg("--json").args(FESTIVAL).fail_at("db.committed", "error");
-    let json = add.run().sane().expect_code(0).json();
-    assert_eq!(codes(&json["overlaps"]), ["vacances_ete"]);
-    assert_eq!(row(&db, "festival", 2025).len(), 4);
-}
-
 #[test]
 fn a_period_is_added_changed_copied_and_removed() {
     let (db, home) = ready();
