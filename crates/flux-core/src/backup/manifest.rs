@@ -1,7 +1,6 @@
 //! The manifest of a backup, which marks a complete one, and the files beside it in its folder.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
-use crate::files::{self, Durability, Entry, hash};
+use crate::files::{self, Durability, Entry, Folder, hash};
 use crate::report::{Code, Finding};
 
 /// Name of the manifest in its folder; written last.
@@ -48,7 +47,7 @@ impl Kind {
 }
 
 /// One table of a backup.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct TableEntry {
     pub(crate) table: String,
     pub(crate) file: String,
@@ -68,7 +67,7 @@ pub(super) struct TableEntry {
 }
 
 /// The dump of a whole database.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct DumpEntry {
     pub(crate) file: String,
     /// Program and version that wrote it.
@@ -80,7 +79,7 @@ pub(super) struct DumpEntry {
 }
 
 /// What the manifest says.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
     /// Version of the format.
     pub(crate) format: u32,
@@ -171,11 +170,16 @@ impl Manifest {
     /// # Errors
     /// [`Error::Io`], [`Error::BadFile`].
     pub(crate) fn read(dir: &Path) -> Result<Self> {
-        let read = |name: &str| {
-            let path = dir.join(name);
-            text(&path).map_err(Error::io("lecture de", path))
-        };
-        let bad = |what: &str| Error::BadFile(format!("sauvegarde {} : {what}", dir.display()));
+        Self::read_in(&Folder::open(dir).map_err(Error::io("lecture de", dir.join(MANIFEST)))?)
+    }
+
+    /// [`Manifest::read`] of a folder that is open.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn read_in(dir: &Folder) -> Result<Self> {
+        let read = |name: &str| text(dir, name).map_err(Error::io("lecture de", dir.path().join(name)));
+        let bad = |what: &str| Error::BadFile(format!("sauvegarde {} : {what}", dir.path().display()));
         let text = read(MANIFEST)?;
         let manifest: Self = serde_json::from_str(&text).map_err(|_| bad("le manifeste est illisible"))?;
         if manifest.format != FORMAT {
@@ -201,16 +205,16 @@ impl Manifest {
     }
 
     /// Whether every file is there with its size; cheap, the sums are for [`hash::sha256`].
-    pub(super) fn sizes_match(&self, dir: &Path) -> bool {
+    pub(super) fn sizes_match(&self, dir: &Folder) -> bool {
         self.files().all(|(file, bytes, _)| {
-            fs::symlink_metadata(dir.join(file)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes)
+            dir.look(file.as_ref()).is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes)
         })
     }
 }
 
-fn text(path: &Path) -> io::Result<String> {
+fn text(dir: &Folder, name: &str) -> io::Result<String> {
     let mut text = String::new();
-    files::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    dir.file(name.as_ref())?.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -245,7 +249,8 @@ pub(super) struct Found {
 impl Found {
     /// Whether manifest and files are all there.
     pub(crate) fn is_complete(&self) -> bool {
-        self.manifest.as_ref().is_ok_and(|manifest| manifest.sizes_match(&self.path))
+        let folder = Folder::open(&self.path);
+        self.manifest.as_ref().is_ok_and(|manifest| folder.is_ok_and(|folder| manifest.sizes_match(&folder)))
     }
 }
 

@@ -12,6 +12,7 @@ mod rows;
 mod snapshot;
 mod under;
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ use crate::db::{Database, NamedLock, Session};
 use crate::domain::catalogue::{self, DIMS, Space};
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::files::{self, Fence};
+use crate::files::{self, Fence, Folder};
 use crate::ledger::{lease, sessions};
 use crate::progress::Progress;
 use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural};
@@ -37,6 +38,9 @@ use manifest::{Found, Manifest, OpenKey, PARTIAL, TableEntry, is_name_of, list, 
 
 /// How often a backup is begun again when a table's structure changes under it.
 const TRIES: u32 = 3;
+
+/// Who else holds a folder.
+const ANOTHER: &str = "une autre sauvegarde";
 
 /// What to back up, and where.
 #[derive(Debug, Clone)]
@@ -102,8 +106,8 @@ impl Task for BackupOptions {
         let mut session = database.session()?;
         // Imports have another lock and go on.
         let name = lock_name(database.name());
-        let _lock = NamedLock::take(database, name.clone())?
-            .ok_or_else(|| Error::Locked { name, holder: "une autre sauvegarde".into() })?;
+        let _lock =
+            NamedLock::take(database, name.clone())?.ok_or_else(|| Error::Locked { name, holder: ANOTHER.into() })?;
         let mut findings = Vec::new();
         let mut tables = tables(database, &mut session, self.kind, &mut findings)?;
         let open = if self.kind == Kind::Dump { Vec::new() } else { close(&mut session, &mut tables)? };
@@ -132,16 +136,18 @@ impl Task for BackupOptions {
             return Ok(report);
         }
         files::create_private_dir(&dir)?;
-        sweep(&dir, database.name())?;
+        // What is removed is so in this folder, whatever takes the place of its path.
+        let home = opened(&context.settings, &self, &dir)?;
+        sweep(&home, database.name())?;
         let target = free_name(&dir, self.kind, database.name());
         let partial = with_suffix(&target, PARTIAL);
         let empty = Manifest { open, ..Manifest::new(self.kind, database.name(), database.version(), String::new()) };
-        let written = write(&context.settings, database, &empty, &tables, &partial, &context.progress);
+        let written = write(&context.settings, database, &empty, (&tables, &home), &partial, &context.progress);
         let manifest = match written.and_then(|(manifest, _lock)| publish(&partial, &target, &dir).map(|()| manifest)) {
             Ok(manifest) => manifest,
             Err(error) => {
                 // Half a backup is worth nothing, and the room may be what is lacking.
-                if let Err(error) = fs::remove_dir_all(&partial) {
+                if let Err(error) = discard(&home, partial.file_name().unwrap_or_default()) {
                     log::debug!("{} : {error}", partial.display());
                 }
                 return Err(error);
@@ -153,13 +159,35 @@ impl Task for BackupOptions {
         report.volume = manifest.volume;
         report.bytes = manifest.bytes();
         report.tables = manifest.tables.iter().map(TableLine::written).collect();
-        sweep_old(&dir, database.name(), &self, &manifest.snapshot_at, &mut report)?;
+        sweep_old((&dir, &home), database.name(), &self, &manifest.snapshot_at, &mut report)?;
         Ok(report)
     }
 }
 
+/// The folder of the backups, without a link on the way from the home folder to the one that is there.
+fn opened(settings: &Settings, options: &BackupOptions, dir: &Path) -> Result<Folder> {
+    let fence = Fence::new(settings.home.root())?;
+    match dir.strip_prefix(fence.root()) {
+        Ok(inside) if options.dir.is_none() => Folder::under(fence.root(), inside),
+        _ => Folder::open(dir),
+    }
+    .map_err(Error::io("ouverture du dossier", dir))
+}
+
+/// Removes a folder and all that is in it.
+fn discard(home: &Folder, name: &OsStr) -> std::io::Result<()> {
+    home.enter(name)?.clear()?;
+    home.remove_folder(name)
+}
+
 /// Removes what `keep` has no room for, unless a clock that was set back makes the newest pass for the oldest.
-fn sweep_old(dir: &Path, database: &str, options: &BackupOptions, now: &str, report: &mut BackupReport) -> Result<()> {
+fn sweep_old(
+    (dir, home): (&Path, &Folder),
+    database: &str,
+    options: &BackupOptions,
+    now: &str,
+    report: &mut BackupReport,
+) -> Result<()> {
     let old = surplus(dir, database, options, 0)?;
     let is_later = |found: &Found| found.manifest.as_ref().is_ok_and(|manifest| manifest.snapshot_at.as_str() > now);
     if let Some(later) = list(dir)?.iter().find(|found| !old.is_empty() && is_later(found)) {
@@ -169,7 +197,7 @@ fn sweep_old(dir: &Path, database: &str, options: &BackupOptions, now: &str, rep
         return Ok(());
     }
     for found in old.into_iter().filter(|found| found.path != report.path) {
-        match remove(&found.path) {
+        match remove(home, &found) {
             Ok(()) => report.removed.push(found.name),
             Err(error) => report.findings.push(Finding::attention(Code::from(&error), found.name, error.to_string())),
         }
@@ -256,7 +284,7 @@ fn write(
     settings: &Settings,
     database: &Database,
     empty: &Manifest,
-    tables: &[String],
+    (tables, home): (&[String], &Folder),
     partial: &Path,
     progress: &Progress,
 ) -> Result<(Manifest, fs::File)> {
@@ -272,7 +300,7 @@ fn write(
         match result {
             Err(error) if attempt < TRIES && (is_redefinition(&error) || error.is_transient()) => {
                 log::warn!("{error} ; la sauvegarde est recommencée ({attempt}/{})", TRIES - 1);
-                fs::remove_dir_all(partial).map_err(Error::io("suppression de", partial))?;
+                discard(home, partial.file_name().unwrap_or_default()).map_err(Error::io("suppression de", partial))?;
             }
             result => return result.map(|manifest| (manifest, lock)),
         }
@@ -294,7 +322,8 @@ fn is_redefinition(error: &Error) -> bool {
 
 fn publish(partial: &Path, target: &Path, dir: &Path) -> Result<()> {
     failpoint::hit("file.publish")?;
-    if !Manifest::read(partial)?.sizes_match(partial) {
+    let whole = Folder::open(partial).map_err(Error::io("ouverture du dossier", partial))?;
+    if !Manifest::read_in(&whole)?.sizes_match(&whole) {
         return Err(Error::Invariant(format!("{} n'est plus entière", partial.display())));
     }
     fs::rename(partial, target).map_err(Error::io("renommage de", partial))?;
@@ -323,23 +352,28 @@ fn free_name(dir: &Path, kind: Kind, database: &str) -> PathBuf {
 fn begin(partial: &Path) -> Result<fs::File> {
     files::create_private_dir(partial)?;
     let folder = fs::File::open(partial).map_err(Error::io("ouverture du dossier", partial))?;
-    files::hold(folder, partial, "une autre sauvegarde")
+    files::hold(folder, partial, ANOTHER)
 }
 
 /// Removes what runs that were killed have left; what somebody holds the lock of is being written.
-fn sweep(dir: &Path, database: &str) -> Result<()> {
-    for path in manifest::folders(dir)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(PARTIAL) else { continue };
-        if ![Kind::Critique, Kind::Complet, Kind::Dump].into_iter().any(|kind| is_name_of(stem, kind, database)) {
+fn sweep(home: &Folder, database: &str) -> Result<()> {
+    for name in home.names().map_err(Error::io("lecture de", home.path()))? {
+        let text = name.to_string_lossy();
+        let Some(stem) = text.strip_suffix(PARTIAL) else { continue };
+        let is_ours =
+            [Kind::Critique, Kind::Complet, Kind::Dump].into_iter().any(|kind| is_name_of(stem, kind, database));
+        // A link of such a name is not one of ours.
+        if !is_ours || !home.look(&name).is_ok_and(|found| found.is_dir()) {
             continue;
         }
-        match begin(&path) {
+        let path = home.path().join(&name);
+        let wrap = || Error::io("suppression de", &path);
+        match home.enter(&name).map_err(wrap())?.hold(ANOTHER) {
             Ok(_lock) => {
-                log::warn!("reste d'une sauvegarde interrompue supprimé : {name}");
-                fs::remove_dir_all(&path).map_err(Error::io("suppression de", &path))?;
+                log::warn!("reste d'une sauvegarde interrompue supprimé : {text}");
+                discard(home, &name).map_err(wrap())?;
             }
-            Err(Error::Locked { .. }) => log::info!("{name} est en cours d'écriture : laissée"),
+            Err(Error::Locked { .. }) => log::info!("{text} est en cours d'écriture : laissée"),
             Err(error) => return Err(error),
         }
     }
@@ -360,11 +394,25 @@ fn surplus(dir: &Path, database: &str, options: &BackupOptions, more: usize) -> 
     Ok(complete)
 }
 
-/// Renamed first, so that what is left of a removal that is cut short does not pass for a backup.
-fn remove(path: &Path) -> Result<()> {
-    let partial = with_suffix(path, PARTIAL);
-    fs::rename(path, &partial).map_err(Error::io("suppression de", path))?;
-    fs::remove_dir_all(&partial).map_err(Error::io("suppression de", path))
+/// Renamed first, so that what is left of a removal that is cut short does not pass for a backup, and judged once more there: what
+/// has taken the place of the one that was found stays.
+fn remove(home: &Folder, found: &Found) -> Result<()> {
+    let name = OsStr::new(&found.name);
+    let partial = OsString::from(format!("{}{PARTIAL}", found.name));
+    let wrap = || Error::io("suppression de", &found.path);
+    home.rename(name, &partial).map_err(wrap())?;
+    let inner = home.enter(&partial).map_err(wrap());
+    let is_found = |inner: &Folder| {
+        let found = found.manifest.as_ref();
+        found.is_ok_and(|found| Manifest::read_in(inner).is_ok_and(|there| there == *found) && found.sizes_match(inner))
+    };
+    let is_found = inner.as_ref().is_ok_and(is_found);
+    if !is_found {
+        home.rename(&partial, name).map_err(wrap())?;
+        return Err(Error::FileChanged);
+    }
+    inner?.clear().map_err(wrap())?;
+    home.remove_folder(&partial).map_err(wrap())
 }
 
 impl TableLine {

@@ -7,9 +7,10 @@ use std::io::{Error, ErrorKind, Result};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat};
 
 use crate::files::open::regular;
+use crate::files::own::hold;
 
 /// A folder, and how it was come to, for messages.
 #[derive(Debug)]
@@ -104,6 +105,31 @@ impl Folder {
         Ok(openat(&self.file, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
 
+    /// Makes a folder in it that only its owner may enter, and opens it; there must be nothing of that name.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn make(&self, name: &OsStr) -> Result<Self> {
+        mkdirat(&self.file, name, Mode::RWXU)?;
+        self.enter(name)
+    }
+
+    /// Removes all that is in it; of a link the link, and not what it leads to.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn clear(&self) -> Result<()> {
+        for name in self.names()? {
+            if self.look(&name)?.is_dir() {
+                self.enter(&name)?.clear()?;
+                self.remove_folder(&name)?;
+            } else {
+                self.remove_file(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes a file, or a link, from it.
     ///
     /// # Errors
@@ -125,12 +151,29 @@ impl Folder {
     /// # Errors
     /// Those of the system.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<()> {
-        match renameat_with(&self.file, from, &self.file, to, RenameFlags::NOREPLACE) {
+        self.give(from, self, to)
+    }
+
+    /// Moves a file from it into another folder, where nothing may have the name.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn give(&self, from: &OsStr, other: &Self, to: &OsStr) -> Result<()> {
+        match renameat_with(&self.file, from, &other.file, to, RenameFlags::NOREPLACE) {
             // Some file systems cannot promise it.
-            Err(rustix::io::Errno::INVAL) if self.look(to).is_err() => renameat(&self.file, from, &self.file, to),
+            Err(rustix::io::Errno::INVAL) if other.look(to).is_err() => renameat(&self.file, from, &other.file, to),
             result => result,
         }
         .map_err(Error::from)
+    }
+
+    /// Holds it as a file is locked, until what this gives is dropped.
+    ///
+    /// # Errors
+    /// As [`hold`].
+    pub(crate) fn hold(&self, holder: &str) -> crate::error::Result<File> {
+        let file = self.file.try_clone().map_err(crate::error::Error::io("ouverture du dossier", &self.path))?;
+        hold(file, &self.path, holder)
     }
 
     /// Puts a file in it in the place of another one, or of none.
@@ -156,6 +199,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn clearing_removes_links_and_not_what_they_lead_to() {
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(dir.path().join("in/deep")).unwrap();
+        fs::write(dir.path().join("in/deep/a"), "x").unwrap();
+        fs::write(outside.path().join("kept"), "x").unwrap();
+        symlink(outside.path(), dir.path().join("in/folder")).unwrap();
+        symlink(outside.path().join("kept"), dir.path().join("in/file")).unwrap();
+        Folder::open(&dir.path().join("in")).unwrap().clear().unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("in")).unwrap().count(), 0);
+        assert!(outside.path().join("kept").exists());
+    }
 
     #[test]
     fn names_are_those_of_the_folder_that_was_opened_and_no_link_is_followed() {

@@ -1,6 +1,6 @@
 //! Compressed files: copies that are proved by reading them back, and sinks that know their own sum.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,46 +17,21 @@ use crate::progress;
 /// Hash and length of what was compressed.
 pub(crate) type Content = (blake3::Hash, u64);
 
-/// Compresses `from` into the new file `to`, down to the disk, and reads it back. Where anything fails, `to` is not there.
+/// Compresses an open file into a new one, of which `name` is what it is called, down to the disk, and reads it back.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Invariant`] when the copy does not hold what was read.
-pub(crate) fn compress(from: &Path, to: &Path) -> Result<Content> {
-    let file = create_private_file(to)?;
-    let proved = write(from, to, file).and_then(|written| {
-        if content(to)? == written {
-            Ok(written)
-        } else {
-            Err(Error::Invariant(format!("la copie compressée de {} diffère", from.display())))
-        }
-    });
-    if proved.is_err() {
-        let _ = fs::remove_file(to);
-    }
-    proved
-}
-
-/// [`compress`] from an open file into a new one, of which `name` is what it is called.
-///
-/// # Errors
-/// As [`compress`]; `to` then holds what it may.
+/// [`Error::Io`]; [`Error::Invariant`] when the copy does not hold what was read. `to` then holds what it may.
 pub(crate) fn compress_file(from: File, to: &File, name: &Path) -> Result<Content> {
+    progress::doing_with("compression de", name);
     let wrap = || Error::io("compression de", name);
     let written = encode(BufReader::new(from), name, to.try_clone().map_err(wrap())?)?;
     let mut copy = to.try_clone().map_err(wrap())?;
     copy.rewind().map_err(wrap())?;
-    let read = pump(&mut MultiGzDecoder::new(BufReader::new(copy)), &mut |_| Ok(())).map_err(wrap())?;
-    if read == written {
+    if content(copy, name)? == written {
         Ok(written)
     } else {
         Err(Error::Invariant(format!("la copie compressée de {} diffère", name.display())))
     }
-}
-
-fn write(from: &Path, to: &Path, file: File) -> Result<Content> {
-    progress::doing_with("compression de", from);
-    let reader = BufReader::new(File::open(from).map_err(Error::io("lecture de", from))?);
-    encode(reader, to, file)
 }
 
 fn encode(mut reader: impl Read, to: &Path, file: File) -> Result<Content> {
@@ -69,11 +44,10 @@ fn encode(mut reader: impl Read, to: &Path, file: File) -> Result<Content> {
     Ok(content)
 }
 
-/// What a compressed file holds.
-pub(crate) fn content(path: &Path) -> Result<Content> {
-    progress::doing_with("relecture de", path);
-    let file = File::open(path).map_err(Error::io("lecture de", path))?;
-    pump(&mut MultiGzDecoder::new(BufReader::new(file)), &mut |_| Ok(())).map_err(Error::io("lecture de", path))
+/// What a compressed file holds, of which `name` is what it is called.
+pub(crate) fn content(file: File, name: &Path) -> Result<Content> {
+    progress::doing_with("relecture de", name);
+    pump(&mut MultiGzDecoder::new(BufReader::new(file)), &mut |_| Ok(())).map_err(Error::io("lecture de", name))
 }
 
 /// Unpacks a compressed file into a private one in `folder`, of at most `most` bytes, which goes when it is dropped.

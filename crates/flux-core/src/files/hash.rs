@@ -33,6 +33,18 @@ pub(crate) fn blake3_shown(path: &Path, bar: &ProgressBar) -> Result<blake3::Has
     Ok(hasher.finalize())
 }
 
+/// BLAKE3 of what an open file holds, of which `path` is the name.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Interrupted`].
+pub(crate) fn blake3_file(file: fs::File, path: &Path) -> Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    feed_file(file, path, |bytes| {
+        hasher.update(bytes);
+    })?;
+    Ok(hasher.finalize())
+}
+
 /// SHA-256 of a file's content, in hexadecimal digits.
 ///
 /// # Errors
@@ -47,14 +59,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn feed(path: &Path, mut each: impl FnMut(&[u8])) -> Result<()> {
+fn feed(path: &Path, each: impl FnMut(&[u8])) -> Result<()> {
     let wrap = || Error::io("lecture de", path);
     progress::doing_with("lecture de", path);
     // Opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(wrap())?.is_file() {
         return Err(Error::BadFile("ce n'est pas un fichier ordinaire".into()));
     }
-    let mut file = super::open(path).map_err(wrap())?;
+    feed_file(super::open(path).map_err(wrap())?, path, each)
+}
+
+fn feed_file(mut file: fs::File, path: &Path, mut each: impl FnMut(&[u8])) -> Result<()> {
+    let wrap = || Error::io("lecture de", path);
     let mut buffer = vec![0; 256 * 1024];
     loop {
         match file.read(&mut buffer) {

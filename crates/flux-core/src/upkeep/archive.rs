@@ -3,6 +3,7 @@
 //! Proof of a file: the history's last load of its table is of exactly this content; the temporary table, where it still has rows, is
 //! migrated; and every row of the file is in the main table, see [`crate::upkeep::proof`].
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::db::Session;
 use crate::domain::catalogue::{self, Dataset, Space};
 use crate::error::{Error, Result};
-use crate::files::{self, Durability, Fence, gz, hash};
+use crate::files::{self, Durability, Fence, Folder, gz, hash};
 use crate::ledger::history::{self, Last};
 use crate::load;
 use crate::migrate::Pair;
@@ -119,6 +120,7 @@ impl Task for ArchiveOptions {
                     action: None,
                 };
                 let pair = Pair::new(dataset, Space::Production);
+                let place = place(&folder, path);
                 let proved = if paths.len() > 1 {
                     Ok(Err(Kept(
                         format!("{} fichiers portent ce nom", paths.len()),
@@ -134,7 +136,9 @@ impl Task for ArchiveOptions {
                         line.proof = Some(proof);
                         match self.dry_run {
                             true => Ok(Ok(None)),
-                            false => store(&root, dataset, path, &load).map(|to| Ok(Some(to))),
+                            false => place
+                                .and_then(|(place, name)| store(&root, dataset, (&place, name), &load))
+                                .map(|to| Ok(Some(to))),
                         }
                     }
                 });
@@ -156,6 +160,13 @@ impl Task for ArchiveOptions {
         }
         Ok(ArchiveReport { done: Done::unless(self.dry_run), files })
     }
+}
+
+/// The folder that a file of the delivery lies in, without a link on the way, and its name there.
+fn place<'a>(root: &Path, path: &'a Path) -> Result<(Folder, &'a OsStr)> {
+    let folder = path.parent().and_then(|folder| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+    let folder = Folder::under(root, folder).map_err(Error::io("ouverture du dossier de", path))?;
+    Ok((folder, path.file_name().unwrap_or_default()))
 }
 
 fn prove(
@@ -201,51 +212,63 @@ fn prove(
     })
 }
 
-/// Compresses, checks, then removes the original; the archive's path.
-fn store(root: &Path, dataset: &Dataset, path: &Path, load: &Last) -> Result<PathBuf> {
+/// Compresses, checks, then removes the original; the archive's path. What is put and removed is so in the folders as they were opened.
+fn store(root: &Path, dataset: &Dataset, (place, name): (&Folder, &OsStr), load: &Last) -> Result<PathBuf> {
+    let path = place.path().join(name);
     let year = load.day.get(..4).unwrap_or("0000");
-    let dir = root.join(year).join(&load.day);
-    files::create_private_dir(&dir)?;
-    let name = dataset.weekly_file.unwrap_or(dataset.family);
-    let partial = dir.join(format!("{name}.gz.partial"));
-    match fs::remove_file(&partial) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io("suppression de", &partial)(error));
-        }
+    let inside = Path::new(year).join(&load.day);
+    files::create_private_dir(&root.join(&inside))?;
+    let dir = Folder::under(root, &inside).map_err(Error::io("ouverture du dossier", root.join(&inside)))?;
+    let file = dataset.weekly_file.unwrap_or(dataset.family);
+    let partial = OsString::from(format!("{file}.gz.partial"));
+    let wrap = |doing| Error::io(doing, dir.path().join(&partial));
+    match dir.remove_file(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(wrap("suppression de")(error)),
         _ => {}
     }
-    let (content, bytes) = gz::compress(path, &partial)?;
-    if content.to_hex().as_str() != load.file_hash {
-        let _ = fs::remove_file(&partial);
-        return Err(Error::FileChanged);
-    }
-    let target = publish(&dir, name, &partial, content)?;
+    let copy = dir.create(&partial).map_err(wrap("création de"))?;
+    let from = place.file(name).map_err(Error::io("lecture de", &path))?;
+    let copied = gz::compress_file(from, &copy, &path).and_then(|(content, bytes)| {
+        let same = content.to_hex().as_str() == load.file_hash;
+        if same { Ok((content, bytes)) } else { Err(Error::FileChanged) }
+    });
+    let (content, bytes) = match copied {
+        Ok(copied) => copied,
+        Err(error) => {
+            let _ = dir.remove_file(&partial);
+            return Err(error);
+        }
+    };
+    let target = publish(&dir, file, &partial, content)?;
     let file = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let original = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let original = name.to_string_lossy().into_owned();
     let sha256_gz = hash::sha256(&target)?;
     let blake3 = content.to_hex().to_string();
     let entry =
         Archived { file, original, bytes, blake3, sha256_gz, rows: load.counts.stored, imported: load.day.clone() };
-    remember(&dir, entry)?;
-    files::remove_proved(path, |path| Ok(hash::blake3(path)? == content))?;
+    remember(dir.path(), entry)?;
+    files::remove_proved(place, name, |file| Ok(hash::blake3_file(file, &path)? == content))?;
     Ok(target)
 }
 
 /// Gives the archive its name; a file of that name with the same content is it already, of a run that was cut short.
-fn publish(dir: &Path, name: &str, partial: &Path, hash: blake3::Hash) -> Result<PathBuf> {
-    let mut target = dir.join(format!("{name}.gz"));
+fn publish(dir: &Folder, name: &str, partial: &OsStr, hash: blake3::Hash) -> Result<PathBuf> {
+    let mut target = format!("{name}.gz");
     let mut number = 2;
-    while target.exists() {
-        if gz::content(&target).is_ok_and(|content| content.0 == hash) {
-            fs::remove_file(partial).map_err(Error::io("suppression de", partial))?;
-            return Ok(target);
+    while dir.look(OsStr::new(&target)).is_ok() {
+        let path = dir.path().join(&target);
+        let there = dir.file(OsStr::new(&target)).map_err(Error::io("lecture de", &path));
+        if there.and_then(|file| gz::content(file, &path)).is_ok_and(|content| content.0 == hash) {
+            dir.remove_file(partial).map_err(Error::io("suppression de", dir.path().join(partial)))?;
+            return Ok(path);
         }
-        target = dir.join(format!("{}-{number}.csv.gz", name.trim_end_matches(".csv")));
+        target = format!("{}-{number}.csv.gz", name.trim_end_matches(".csv"));
         number += 1;
     }
-    fs::rename(partial, &target).map_err(Error::io("renommage de", partial))?;
-    files::sync_dir(dir)?;
-    Ok(target)
+    let path = dir.path().join(&target);
+    dir.rename(partial, OsStr::new(&target)).map_err(Error::io("renommage de", &path))?;
+    dir.sync().map_err(Error::io("écriture du dossier", dir.path()))?;
+    Ok(path)
 }
 
 fn remember(dir: &Path, entry: Archived) -> Result<()> {
