@@ -6,6 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection};
+
 use flux_test::{Checked, Home, Outcome, TestDb, is_mysql};
 use support::weekly::Sane;
 
@@ -29,6 +31,11 @@ struct Impostor {
 
 impl Impostor {
     fn new(script: Script) -> Self {
+        Self::within(None, script)
+    }
+
+    /// The same within TLS, where it has a certificate.
+    fn within(tls: Option<Arc<ServerConfig>>, script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -36,7 +43,7 @@ impl Impostor {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // Whoever hangs up has heard enough.
-                let _ = play(stream, script, &into);
+                let _ = play(stream, tls.clone(), script, &into);
             }
         });
         Self { port, heard }
@@ -48,8 +55,13 @@ impl Impostor {
 
     /// What `check-status` says of it.
     fn asked(&self, password: &str) -> Checked {
+        self.asked_with(password, &[])
+    }
+
+    fn asked_with(&self, password: &str, settings: &[(&str, &str)]) -> Checked {
         let home = Home::without_db();
         let tool = home.tool("check-status").arg("--json").env("DB_HOST", "127.0.0.1");
+        let tool = settings.iter().fold(tool, |tool, (name, value)| tool.env(name, *value));
         let tool =
             tool.env("DB_PORT", self.port.to_string()).env("DB_USERNAME", "observatoire").env("DB_DATABASE", "flux");
         let tool = if password.is_empty() { tool } else { tool.env("DB_PASSWORD", password) };
@@ -57,34 +69,54 @@ impl Impostor {
     }
 }
 
-fn play(mut stream: TcpStream, script: Script, heard: &Mutex<Vec<Vec<u8>>>) -> std::io::Result<()> {
+fn play(
+    mut stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    script: Script,
+    heard: &Mutex<Vec<Vec<u8>>>,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut greeting = b"\x0a11.8.3-MariaDB\0\x01\0\0\0abcdefgh\0".to_vec();
-    // 41 protocol, transactions, secure connection, database in the answer, kinds of accounts; no TLS.
-    greeting.extend(b"\x09\xa2\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0mysql_native_password\0");
+    // 41 protocol, transactions, secure connection, database in the answer, kinds of accounts; TLS where there is a certificate.
+    greeting.extend(if tls.is_some() { b"\x09\xaa" } else { b"\x09\xa2" });
+    greeting.extend(b"\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0mysql_native_password\0");
     send(&mut stream, 0, &greeting)?;
     let _ = receive(&mut stream)?;
+    let Some(tls) = tls else { return after_greeting(&mut stream, 2, script, heard) };
+    let mut connection = ServerConnection::new(tls).map_err(std::io::Error::other)?;
+    let mut stream = rustls::Stream::new(&mut connection, &mut stream);
+    let _ = receive(&mut stream)?;
+    after_greeting(&mut stream, 3, script, heard)
+}
+
+fn after_greeting(
+    stream: &mut (impl Read + Write),
+    sequence: u8,
+    script: Script,
+    heard: &Mutex<Vec<Vec<u8>>>,
+) -> std::io::Result<()> {
     let mut switch = vec![0xfe];
     switch.extend(script.plugin.as_bytes());
     switch.push(0);
     switch.extend(script.challenge);
-    send(&mut stream, 2, &switch)?;
+    send(stream, sequence, &switch)?;
     for number in 0..=script.answers.len() {
-        let packet = receive(&mut stream)?;
+        let packet = receive(stream)?;
         heard.lock().unwrap().push(packet);
         if let Some(answer) = script.answers.get(number) {
-            send(&mut stream, 4 + 2 * u8::try_from(number).unwrap(), answer)?;
+            send(stream, sequence + 2 + 2 * u8::try_from(number).unwrap(), answer)?;
         }
     }
     Ok(())
 }
 
-fn send(stream: &mut TcpStream, sequence: u8, body: &[u8]) -> std::io::Result<()> {
+fn send(stream: &mut impl Write, sequence: u8, body: &[u8]) -> std::io::Result<()> {
     let length = u32::try_from(body.len()).unwrap().to_le_bytes();
-    stream.write_all(&[&length[..3], &[sequence], body].concat())
+    stream.write_all(&[&length[..3], &[sequence], body].concat())?;
+    stream.flush()
 }
 
-fn receive(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+fn receive(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut head = [0; 4];
     stream.read_exact(&mut head)?;
     let mut body = vec![0; usize::from(head[0]) + 256 * usize::from(head[1])];
@@ -148,6 +180,49 @@ fn the_password_goes_to_nobody_who_offers_a_key() {
     assert!(server.heard().iter().all(|packet| packet.len() == 32 || *packet == [1]), "{:?}", server.heard());
 }
 
+/// TLS says that nobody else listens in, and who it is only where somebody vouches for it.
+#[test]
+fn within_tls_the_password_goes_to_nobody_whose_certificate_was_not_checked() {
+    let (files, elsewhere) = (Home::without_db(), Home::without_db());
+    let (ca, others) = (files.join("ca.pem"), elsewhere.join("ca.pem"));
+    let (Some(tls), Some(_)) = (support::orange::tls(&ca), support::orange::tls(&others)) else {
+        return flux_test::skip("openssl is not installed");
+    };
+    let script = Script {
+        plugin: "caching_sha2_password",
+        challenge: b"abcdefghijklmnopqrst\0",
+        answers: &[b"\x01\x04", b"\0\0\0\x02\0\0\0"],
+    };
+    let impostor = || Impostor::within(Some(tls.clone()), script);
+    let (ca, others) = (ca.display().to_string(), others.display().to_string());
+    for settings in [
+        &[("DB_SSL_MODE", "REQUIRED")][..],
+        &[("DB_SSL_MODE", "PREFERRED")],
+        &[("DB_SSL_MODE", "REQUIRED"), ("DB_SSL_CA", &others)],
+    ] {
+        let server = impostor();
+        let outcome = server.asked_with(PASSWORD, settings);
+        assert_eq!(code(&outcome), "server-unproved", "{settings:?}");
+        assert!(outcome.json()["error"]["hint"].as_str().unwrap().contains("VERIFY_CA"), "{outcome}");
+        // A proof of 32 bytes, and nothing after it.
+        let heard = server.heard();
+        assert!(!heard.is_empty() && heard.iter().all(|packet| packet.len() == 32), "{settings:?} {heard:?}");
+    }
+    // The authority that was named vouches for this one.
+    for mode in ["REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"] {
+        let server = impostor();
+        let _ = server.asked_with(PASSWORD, &[("DB_SSL_MODE", mode), ("DB_SSL_CA", &ca)]);
+        let given = [PASSWORD.as_bytes(), b"\0"].concat();
+        assert!(server.heard().contains(&given), "{mode} {:?}", server.heard());
+    }
+    for plugin in ["mysql_clear_password", "sha256_password"] {
+        let server = Impostor::within(Some(tls.clone()), Script { plugin, ..script });
+        let outcome = server.asked_with(PASSWORD, &[("DB_SSL_MODE", "REQUIRED")]);
+        assert_eq!(code(&outcome), "auth-unsupported", "{plugin}");
+        assert!(server.heard().iter().all(|packet| !packet.windows(4).any(|part| part == b"2025")), "{plugin}");
+    }
+}
+
 #[test]
 fn kinds_of_accounts_that_are_unknown_are_named_with_the_statement_that_mends_them() {
     for plugin in ["sha256_password", "dialog", "mysql_clear_password", "auth_gssapi_client"] {
@@ -180,7 +255,12 @@ fn a_server_is_given_the_password_under_the_key_that_was_named_or_within_tls() {
     };
     assert_eq!(code(&run("", "DISABLED").expect_code(1)), "server-unproved");
     let _ = run(&key, "DISABLED").expect_code(0);
-    let _ = run("", "REQUIRED").expect_code(0);
+    assert_eq!(code(&run("", "REQUIRED").expect_code(1)), "server-unproved");
+    // Who needs the password no more is connected to.
+    let _ = run(&key, "DISABLED").expect_code(0);
+    let tool = home.tool("check-status").arg("--json").env("DB_USERNAME", &account.user).env("DB_SSL_MODE", "REQUIRED");
+    let tool = tool.env("DB_PASSWORD", &account.password).env("DB_SERVER_PUBLIC_KEY", "");
+    let _ = tool.run().sane().expect_code(0);
     // Nothing said: on this machine TLS where the account asks for it, and an open line once the server knows it.
     let _ = run("", "").expect_code(0);
     let _ = home
@@ -197,7 +277,7 @@ fn a_server_is_given_the_password_under_the_key_that_was_named_or_within_tls() {
             |mode: &str| home.tool("backup-critical").args(["--dump", "--json"]).env("DB_SSL_MODE", mode).run().sane();
         assert_eq!(code(&dump("DISABLED").expect_code(1)), "config");
         assert_eq!(code(&dump("PREFERRED").expect_code(1)), "config");
-        let _ = dump("REQUIRED").expect_code(0);
+        assert_eq!(code(&dump("REQUIRED").expect_code(1)), "config");
     }
     // Another one's key: the server cannot read what it is sent.
     let other = flux_test::Tool::program("openssl").home(&home).args(["genrsa", "-out", "k.pem", "2048"]).run();

@@ -567,7 +567,7 @@ impl HostLimit {
              mysql_native_password USING PASSWORD('…')"
             }
             Self::Unproved => {
-                "sur cette machine, donnez DB_SOCKET ; ailleurs, DB_SSL_MODE=VERIFY_CA et DB_SSL_CA ; sans TLS, \
+                "sur cette machine, donnez DB_SOCKET ; ailleurs, DB_SSL_MODE=VERIFY_CA et DB_SSL_CA (ca.pem du serveur) ; sans TLS, \
              DB_SERVER_PUBLIC_KEY, la clé publique du serveur (public_key.pem de son dossier de données)"
             }
         }
@@ -597,6 +597,11 @@ fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
         }
         1054 => Some("lancez `ensure-schema`, qui ajoute les colonnes manquantes"),
         1153 => Some("relevez max_allowed_packet sur le serveur ou baissez --batch-size"),
+        // What a value does not fit, a key, a CHECK (3819 on MySQL, 4025 on MariaDB), a foreign key or a trigger refuses.
+        1048 | 1062 | 1071 | 1264 | 1265 | 1364 | 1366 | 1406 | 1442 | 1451 | 1452 | 1644 | 3819 | 4025 => Some(
+            "une colonne, une clé, une contrainte ou un déclencheur de la base refuse cette écriture : `adopt-database` dit lesquels, \
+             et la commande qui y remédie",
+        ),
         1114 | 1021 | 1030 => Some("libérez de la place sur le serveur, puis relancez"),
         code if codes::NOT_REPLICATED.contains(&code) => Some(
             "le groupe n'a pas pris la transaction, trop grande peut-être : `flux doctor` montre sa limite \

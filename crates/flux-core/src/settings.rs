@@ -422,10 +422,17 @@ impl Connection {
                 self.tls,
                 TlsMode::OnDemand | TlsMode::Preferred | TlsMode::Required
             ))
-            .with_danger_skip_domain_validation(self.tls != TlsMode::VerifyIdentity)
+            // On this machine the password goes to whoever listens there (`db::handshake`).
+            .with_danger_skip_domain_validation(!matches!(self.tls, TlsMode::OnDemand | TlsMode::VerifyIdentity))
         });
         let key = self.server_key.clone().unwrap_or_else(|| NO_KEY.into());
         Opts::from(self.builder.clone().ssl_opts(ssl).server_key_path(Some(key)))
+    }
+
+    /// The same within TLS to a server that proves who it is, by the authority that was named or by its name to a public one.
+    pub(crate) fn proved(&self) -> Self {
+        let tls = if self.authority.is_some() { TlsMode::VerifyCa } else { TlsMode::VerifyIdentity };
+        Self { tls, ..self.clone() }
     }
 }
 

@@ -172,13 +172,18 @@ fn options(settings: &Settings, program: &Program, flavour: Flavour, dir: &Path)
             hint: "réglez DB_SSL_CA, ou lancez `backup-critical --all` qui n'a pas besoin de ce programme".into(),
         });
     }
-    // An open line, or one that TLS can be taken from.
+    // An open line, or one that TLS can be taken from; and one to somebody whose certificate nobody looks at.
     let is_open = opts.get_socket().is_none() && matches!(tls, TlsMode::Disabled | TlsMode::Preferred);
-    if is_open && program.is_mariadb && flavour == Flavour::MySql {
+    let is_unproved = is_open || (tls == TlsMode::Required && connection.tls != TlsMode::OnDemand);
+    // MySQL's program gives nothing away over an open line.
+    if is_unproved && flavour == Flavour::MySql && (program.is_mariadb || tls != TlsMode::Disabled) {
         return Err(Error::Config {
-            message: format!("sans TLS exigé, {} donnerait le mot de passe à qui lui offre une clé", program.name),
-            hint: "donnez DB_SOCKET ou DB_SSL_MODE (REQUIRED, VERIFY_CA…), installez le mysqldump de MySQL, ou lancez \
-                   `backup-critical --all` qui n'a pas besoin de ce programme"
+            message: format!(
+                "le serveur n'est pas vérifié : {} lui donnerait le mot de passe, qui que ce soit",
+                program.name
+            ),
+            hint: "donnez DB_SOCKET, ou DB_SSL_MODE=VERIFY_CA et DB_SSL_CA, ou lancez `backup-critical --all` qui n'a pas besoin \
+                   de ce programme"
                 .into(),
         });
     }
@@ -200,7 +205,7 @@ fn options(settings: &Settings, program: &Program, flavour: Flavour, dir: &Path)
     match &connection.server_key {
         Some(key) if is_open && !program.is_mariadb => set("server-public-key-path", &key.display().to_string()),
         // MariaDB's program asks any server for its key: it gets no plugin that could use one.
-        _ if is_open && program.is_mariadb => set("plugin-dir", &dir.display().to_string()),
+        _ if is_unproved && program.is_mariadb => set("plugin-dir", &dir.display().to_string()),
         _ => {}
     }
     text.push_str(program.tls(tls));

@@ -5,16 +5,38 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use mysql::{Conn, DriverError, MySqlError, Opts};
+use mysql::{Conn, DriverError, MySqlError, Opts, SslOpts};
 
+use crate::db::clear;
 use crate::error::codes;
 
 /// A connection.
 ///
 /// # Errors
-/// Those of the driver. What MySQL's own clients number is an error of that number: a server that asks for the password itself over an
-/// open line, a kind of account that the driver does not know, an answer that is none.
+/// Those of the driver. What MySQL's own clients number is an error of that number: a server that asks for the password itself and has
+/// not proved who it is, a kind of account that the driver does not know, an answer that is none.
 pub(super) fn connect(opts: Opts) -> mysql::Result<Conn> {
+    let is_watched = clear::watch();
+    if !opts.get_ssl_opts().is_some_and(is_unproved_tls) {
+        return login(opts);
+    }
+    let password = opts.get_pass().map(str::to_owned);
+    let (result, asked) = clear::withholding(password.as_deref(), || login(opts));
+    if asked || !is_watched { Err(unproved()) } else { result }
+}
+
+/// Whether this is TLS with somebody who shows any certificate.
+fn is_unproved_tls(ssl: &SslOpts) -> bool {
+    // Whose name is not looked at either: on this machine it is not the certificate that is relied on (`Connection::opts`).
+    ssl.accept_invalid_certs() && ssl.skip_domain_validation()
+}
+
+fn unproved() -> mysql::Error {
+    let (code, message) = (codes::SERVER_UNPROVED, "Authentication requires secure connection.".to_owned());
+    mysql::Error::MySqlError(MySqlError { state: "HY000".to_owned(), message, code })
+}
+
+fn login(opts: Opts) -> mysql::Result<Conn> {
     let is_open_line = opts.get_ssl_opts().is_none();
     // The driver takes for granted that a server keeps to the protocol, and panics over the kinds of accounts that it was built without.
     let result = guarded(|| Conn::new(opts)).unwrap_or_else(|panic| {
@@ -26,7 +48,7 @@ pub(super) fn connect(opts: Opts) -> mysql::Result<Conn> {
         let (code, message) = match &error {
             // The key for an open line is read from no file but the one that was named (`Connection::opts`).
             mysql::Error::IoError(io) if is_open_line && io.kind() == std::io::ErrorKind::NotADirectory => {
-                (codes::SERVER_UNPROVED, "Authentication requires secure connection.".to_owned())
+                return unproved();
             }
             mysql::Error::DriverError(DriverError::UnknownAuthPlugin(plugin)) => {
                 (codes::AUTH_UNSUPPORTED, plugin.clone())
@@ -46,7 +68,7 @@ pub(super) fn connect(opts: Opts) -> mysql::Result<Conn> {
     })
 }
 
-/// Whether the server asked for the password itself over an open line.
+/// Whether the server asked for the password itself and had not proved who it is.
 pub(super) fn is_unproved(error: &mysql::Error) -> bool {
     matches!(error, mysql::Error::MySqlError(error) if error.code == codes::SERVER_UNPROVED)
 }

@@ -1,5 +1,6 @@
 //! The one database handle: how to connect, what the server is able to do, and connections with our settings on them.
 
+mod clear;
 mod exclusive;
 mod guard;
 mod handshake;

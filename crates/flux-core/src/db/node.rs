@@ -49,6 +49,8 @@ pub(crate) struct State {
     fragments: bool,
     /// Whether a transaction fails on rows that were changed since its snapshot.
     strict_snapshots: bool,
+    /// Whether the binary log takes statements, of which replicas may make other rows.
+    logs_statements: bool,
 }
 
 impl State {
@@ -58,8 +60,9 @@ impl State {
         let mut values = pairs(
             conn,
             "SHOW GLOBAL VARIABLES WHERE variable_name IN ('hostname', 'read_only', 'super_read_only', 'innodb_read_only', \
-             'transaction_read_only', 'tx_read_only', 'wsrep_on', 'wsrep_node_name', 'wsrep_max_ws_size', 'wsrep_trx_fragment_size', 'group_replication_group_name', \
-             'group_replication_transaction_size_limit', 'innodb_snapshot_isolation')",
+             'transaction_read_only', 'tx_read_only', 'wsrep_on', 'wsrep_node_name', 'wsrep_max_ws_size', \
+             'wsrep_trx_fragment_size', 'group_replication_group_name', 'group_replication_transaction_size_limit', \
+             'innodb_snapshot_isolation', 'log_bin', 'binlog_format')",
         )?;
         // `innodb_read_only` tells a reader of Aurora; `tx_read_only` is what MariaDB calls the one before.
         let read_only = ["read_only", "super_read_only", "innodb_read_only", "transaction_read_only", "tx_read_only"];
@@ -73,6 +76,7 @@ impl State {
             size: 1,
             strict_snapshots: values.contains_key("innodb_snapshot_isolation"),
             fragments: values.contains_key("wsrep_trx_fragment_size"),
+            logs_statements: is_on(&values, "log_bin") && values.get("binlog_format").is_some_and(|f| f == "STATEMENT"),
             ..Self::default()
         };
         if is_on(&values, "wsrep_on") {
@@ -142,6 +146,10 @@ impl State {
         // What is changed is counted and proved; a row of the ledger that another transaction has changed meanwhile is no failure.
         if self.strict_snapshots {
             settings.push("SET SESSION innodb_snapshot_isolation = OFF");
+        }
+        // An account that may not is told by the checks of the server.
+        if self.logs_statements {
+            settings.push("SET SESSION binlog_format = 'ROW'");
         }
         settings
     }
@@ -295,6 +303,15 @@ fn link(connection: &Connection, room: &Room) -> Result<(Opts, Conn)> {
     }
     match connect(&opts) {
         Ok(conn) => Ok((opts, conn)),
+        // Nobody asked for a proof; who can give one may have the password.
+        Err(error) if handshake::is_unproved(&error) => {
+            let opts = connection.proved().opts(true);
+            let conn = connect(&opts).map_err(|why| {
+                log::debug!("{} : {why}", connection.target);
+                wrap(error)
+            })?;
+            Ok((opts, conn))
+        }
         Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) if connection.tls == TlsMode::Preferred => {
             log::warn!("le serveur ne propose pas TLS : connexion en clair (DB_SSL_MODE=REQUIRED pour l'interdire)");
             Ok((open.clone(), connect(&open).map_err(wrap)?))
