@@ -101,6 +101,47 @@ fn a_binary_log_of_statements_takes_a_week_or_says_why_not() {
     assert_eq!(rows(&world, ""), delivered);
 }
 
+/// A log of statements, which an administrator chose while the server ran: the rows are logged where the account may choose that, else
+/// the checks of the server tell.
+#[test]
+fn a_binary_log_of_statements_that_was_set_for_all_is_left_for_one_of_rows_or_told() {
+    let Some(server) = Server::dedicated(["--log-bin", "--server-id=1"]) else { return };
+    let world = World::seeded_on(server.new_db());
+    let account = world.db.restricted_user(&["ALL ON {db}.*"]);
+    world.db.admin_exec("SET GLOBAL binlog_format = 'STATEMENT'");
+    let (_, own) = world.db.env().into_iter().find(|(name, _)| *name == "DB_USERNAME").unwrap();
+    world.db.admin_exec(&format!("GRANT REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO '{own}'@'%'"));
+    let week = |days: &str, from: &str| {
+        let sample = ["--days", days, "--from", from, "--scale", "0.2"];
+        world.tool("generate-sample-data").args(sample).run().sane().expect_code(0);
+        for name in ["update-temp-tables", "migrate-temp-to-main", "verify-migration", "cleanup-temp"] {
+            let _ = tool(&world, &account, name).run().sane().expect_code(0);
+        }
+    };
+    let is_told = || {
+        let checks = tool(&world, &account, "simple-test").arg("--json").run().sane().json();
+        checks["findings"].as_array().unwrap().iter().any(|finding| finding["place"] == "binlog_format")
+    };
+    // Statements that write facts, as the log has them; those that change tables are always statements.
+    let logged = || {
+        let last = world.db.rows(if server.is_mysql() { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" });
+        let events = world.db.rows(&format!("SHOW BINLOG EVENTS IN '{}'", last[0][0]));
+        let text = |event: &Vec<String>| event.last().unwrap().to_uppercase();
+        let writes =
+            |text: &String| ["INSERT", "UPDATE ", "DELETE", "LOAD DATA"].iter().any(|word| text.contains(word));
+        events.iter().map(text).filter(|text| text.contains("FACT_") && writes(text)).count()
+    };
+    world.db.admin_exec("FLUSH BINARY LOGS");
+    week("2", "2025-07-07");
+    assert!(is_told() && logged() > 0, "{}", logged());
+    let right = if server.is_mysql() { "SESSION_VARIABLES_ADMIN" } else { "BINLOG ADMIN" };
+    world.db.admin_exec(&format!("GRANT {right} ON *.* TO '{}'@'%'", account.user));
+    world.db.admin_exec("FLUSH BINARY LOGS");
+    week("2", "2025-07-09");
+    assert!(!is_told() && logged() == 0, "{}", logged());
+    assert_eq!(world.db.scalar("SELECT COUNT(DISTINCT date) FROM fact_nuitees"), "4");
+}
+
 #[test]
 fn settings_of_the_server_change_nothing_of_a_week() {
     let Some(server) = Server::dedicated::<&str>([]) else { return };

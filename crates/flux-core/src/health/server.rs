@@ -117,6 +117,9 @@ const SETTINGS: [(&str, &str); 10] = [
     ("wait_timeout", "fin des connexions inactives, en secondes"),
 ];
 
+const BINLOG_FORMAT: &str = "binlog_format";
+const STATEMENT: &str = "STATEMENT";
+
 /// The settings of the server that matter to the tools.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
@@ -129,6 +132,16 @@ impl Settings {
             let row: Option<(String, String)> =
                 session.first("lecture des réglages", &format!("SHOW GLOBAL VARIABLES LIKE '{name}'"), ())?;
             settings.push(Setting { name, value: row.map(|(_, value)| value), meaning });
+        }
+        // That of this session, which takes another one for itself where it may; nothing where no log is kept.
+        let sql = "SELECT @@SESSION.binlog_format FROM DUAL WHERE @@GLOBAL.log_bin = 1";
+        let format: Option<String> = session.first("lecture des réglages", sql, ())?;
+        if let Some(value) = format.filter(|format| format == STATEMENT) {
+            settings.push(Setting {
+                name: BINLOG_FORMAT,
+                value: Some(value),
+                meaning: "ce que le journal binaire retient",
+            });
         }
         Ok(Self(settings))
     }
@@ -160,6 +173,14 @@ impl Settings {
                 )
                 .action("en administrateur : SET GLOBAL local_infile = ON"),
             );
+        }
+        if self.get(BINLOG_FORMAT).is_some() {
+            let message = "le journal binaire retient les requêtes, non les lignes : une réplique ou une reprise par le journal \
+                           peut numéroter les lignes autrement, et ce compte ne peut pas choisir ROW";
+            findings.push(Finding::attention(Code::ServerSetting, BINLOG_FORMAT, message).action(
+                "en administrateur : SET GLOBAL binlog_format = 'ROW' (ou MIXED), ou le droit de le choisir à ce compte (MariaDB : \
+                 BINLOG ADMIN ; MySQL : SESSION_VARIABLES_ADMIN)",
+            ));
         }
         if let Some(packet) = self.number("max_allowed_packet").filter(|packet| *packet < 1 << 20) {
             findings.push(
