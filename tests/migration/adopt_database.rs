@@ -46,7 +46,15 @@ fn the_second_generation_is_adopted_and_keeps_its_definitive_volumes() {
     assert_eq!((&json["origin"], &json["ready"]), (&"foreign".into(), &false.into()));
     assert_eq!(
         codes(&json["findings"]),
-        ["column-refuses", "definitive-marked", "duplicate-keys", "name-empty", "schema-incomplete", "table-missing"]
+        [
+            "column-refuses",
+            "commune-unplaced",
+            "definitive-marked",
+            "duplicate-keys",
+            "name-empty",
+            "schema-incomplete",
+            "table-missing"
+        ]
     );
     assert_eq!(found(&json, "findings", "definitive-marked")["count"], 2);
     assert_eq!(found(&json, "findings", "name-empty")["count"], 3);

@@ -208,7 +208,7 @@ fn days_stays_and_communes_of_older_tables_get_what_they_lack() {
 #[test]
 fn names_read_wrong_twice_are_repaired_and_one_thing_under_two_names_is_made_one() {
     let (db, home) = second(
-        "INSERT INTO dim_departements (id_departement, nom_departement) VALUES (10, 'FINISTÃƒÂ¨RE'), (11, 'NIÃ¨VRE');
+        "INSERT INTO dim_departements (id_departement, nom_departement) VALUES (10, 'FINISTÃƒÂ¨RE'), (11, 'NIÃ¨VRE'), (13, 'DRÃ”ME');
          ALTER TABLE dim_pays MODIFY nom_pays VARCHAR(255) CHARACTER SET latin1 NULL, ROW_FORMAT=COMPACT;
          INSERT INTO dim_pays (id_pays, nom_pays) VALUES (7, 'REPUBLIQUE TCHEQUE'), (8, 'TCHÉQUIE');
          INSERT INTO fact_nuitees_pays (date, id_zone, id_provenance, id_categorie, id_pays, volume) VALUES
@@ -219,9 +219,9 @@ fn names_read_wrong_twice_are_repaired_and_one_thing_under_two_names_is_made_one
     let json = adopt(&home, &["--apply"]).expect_code(0).json();
     assert_eq!(
         db.column(
-            "SELECT nom_departement FROM dim_departements WHERE id_departement IN (10, 11) ORDER BY id_departement"
+            "SELECT nom_departement FROM dim_departements WHERE id_departement IN (10, 11, 13) ORDER BY id_departement"
         ),
-        ["FINISTÈRE", "NIÈVRE"]
+        ["FINISTÈRE", "NIÈVRE", "DRÔME"]
     );
     let note = found(&json, "notes", "dimension-twins");
     assert!(note["action"].as_str().unwrap().contains("merge-dimension --dim pays"), "{note}");
@@ -347,4 +347,246 @@ fn what_is_null_is_given_its_meaning_or_told() {
     let nullable = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND is_nullable = 'YES' AND table_name = 'fact_diurnes'
          AND column_name IN ('volume', 'is_provisional')";
     assert_eq!(db.scalar(nullable), "0");
+}
+
+/// A CHECK is tried with rows as the tools write them: what refuses some of them is told, what refuses none is left.
+#[test]
+fn checks_that_refuse_what_the_tools_write_are_told_and_others_left() {
+    let (db, home) = second(
+        "ALTER TABLE fact_diurnes ADD CONSTRAINT du_monde CHECK (volume > 0), ADD CONSTRAINT sense CHECK (volume >= 0 AND id_zone > 0);
+         ALTER TABLE fact_nuitees_temp ADD CONSTRAINT annees CHECK (YEAR(date) IN (2023, 2024, 2025));
+         ALTER TABLE dim_categories_visiteur ADD CONSTRAINT liste CHECK (nom_categorie IN ('TOURISTE', 'EXCURSIONNISTE', 'RESIDENT', 'l''autre'));
+         ALTER TABLE fact_sejours_duree MODIFY volume INT NOT NULL CHECK (volume BETWEEN 1 AND 99999)",
+    );
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["check-refuses"]);
+    let told = told(&json, "check-refuses");
+    let places: Vec<&str> = told.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, ["dim_categories_visiteur", "fact_diurnes", "fact_nuitees_temp", "fact_sejours_duree"]);
+    assert_eq!(told[1].1, "ALTER TABLE fact_diurnes DROP CONSTRAINT du_monde");
+    for (_, command) in &told {
+        db.exec(command);
+    }
+    let json = adopt(&home, &["--apply"]).expect_code(0).json();
+    assert_eq!(json["origin"], "adopted");
+    home.write_csv("frequentation_journee.csv", text(BASE, &["2026-02-03;Cantal;Local;Touriste;0"]));
+    run(&home, "update-temp-tables", &["--only", "frequentation_journee"]).expect_code(0);
+    run(&home, "migrate-temp-to-main", &["--only", "fact_diurnes"]).expect_code(0);
+    assert_eq!(db.rows("SELECT date, volume FROM fact_diurnes WHERE date > '2026-01-01'"), [["2026-02-03", "0"]]);
+}
+
+/// What a trigger does to rows is for its owner to say.
+#[test]
+fn triggers_are_told_and_stand_in_nobody_s_way() {
+    let (_db, home) = second(
+        "CREATE TABLE journal_lignes (quand DATETIME, volume INT);
+         CREATE TRIGGER espion AFTER INSERT ON fact_diurnes FOR EACH ROW INSERT INTO journal_lignes VALUES (NOW(), NEW.volume);
+         CREATE TRIGGER portail BEFORE UPDATE ON users FOR EACH ROW SET NEW.username = LOWER(NEW.username)",
+    );
+    let json = adopt(&home, &["--apply"]).expect_code(0).json();
+    let note = found(&json, "notes", "trigger-acts");
+    assert_eq!(note["place"], "fact_diurnes");
+    assert!(note["action"].as_str().unwrap().contains("DROP TRIGGER espion"), "{note}");
+}
+
+/// Names get the room of the specification and keep what else their column says; rows that nothing numbers get numbers.
+#[test]
+fn short_names_get_room_and_rows_without_a_number_get_one() {
+    let (db, home) = second(
+        "ALTER TABLE dim_pays MODIFY nom_pays VARCHAR(25) NULL DEFAULT 'L''INCONNU', ROW_FORMAT=COMPACT;
+         ALTER TABLE dim_departements ADD nom_region_2 VARCHAR(9) NULL, MODIFY nom_region VARCHAR(20) NOT NULL;
+         ALTER TABLE dim_provenances MODIFY nom_provenance ENUM('LOCAL', 'NONLOCAL', 'ETRANGER') NULL;
+         ALTER TABLE fact_lieu_nuitee_soir MODIFY jour_semaine CHAR(5) NOT NULL;
+         ALTER TABLE fact_diurnes MODIFY id BIGINT NULL, DROP PRIMARY KEY;
+         INSERT INTO fact_diurnes (id, date, id_zone, id_provenance, id_categorie, volume) VALUES (NULL, '2024-07-01', 1, 1, 1, 11),
+           (7, '2024-07-02', 1, 1, 1, 12), (7, '2024-07-03', 1, 1, 1, 13), (NULL, '2024-07-04', 1, 1, 1, 14);
+         ALTER TABLE dim_durees_sejour MODIFY id_duree INT NULL, DROP PRIMARY KEY;
+         INSERT INTO dim_durees_sejour (id_duree, libelle, nb_nuits) VALUES (NULL, '9 NUITS', 9)",
+    );
+    let before = db.rows("SELECT date, volume FROM fact_diurnes ORDER BY date");
+    let stays = db.rows("SELECT id_duree, libelle FROM dim_durees_sejour WHERE id_duree IS NOT NULL ORDER BY 1");
+    adopt(&home, &["--apply"]).expect_code(0);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_pays WHERE nom_pays = 'SAINT-VINCENT-ET-LES-GRENADINES'"), "1");
+    let default = "SELECT column_default AS d FROM information_schema.columns WHERE table_schema = DATABASE() AND column_name = 'nom_pays'";
+    assert!(db.scalar(default).contains("INCONNU"), "{}", db.scalar(default));
+    assert_eq!(
+        db.rows("SELECT nom_region FROM dim_departements WHERE nom_departement = 'PYRÉNÉES-ATLANTIQUES'"),
+        [["AQUITAINE"]]
+    );
+    assert_eq!(
+        db.column("SELECT nom_provenance FROM dim_provenances ORDER BY id_provenance"),
+        ["LOCAL", "NONLOCAL", "ETRANGER"]
+    );
+    let key = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'dim_provenances' AND column_name = 'nom_provenance' AND non_unique = 0 AND sub_part IS NULL";
+    assert_eq!(db.scalar(key), "1");
+    let length = "SELECT character_maximum_length AS l FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'fact_lieu_nuitee_soir' AND column_name = 'jour_semaine'";
+    assert_eq!(db.scalar(length), "10");
+    assert_eq!(db.rows("SELECT date, volume FROM fact_diurnes ORDER BY date"), before);
+    assert_eq!(db.scalar("SELECT COUNT(DISTINCT id) FROM fact_diurnes WHERE id > 0"), "4");
+    assert!(is_counted(&db, "fact_diurnes", "id") && is_counted(&db, "dim_durees_sejour", "id_duree"));
+    for stay in stays {
+        assert_eq!(db.scalar(&format!("SELECT libelle FROM dim_durees_sejour WHERE id_duree = {}", stay[0])), stay[1]);
+    }
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_durees_sejour WHERE libelle = '9 NUITS'"), "1");
+}
+
+/// Two names of one number: nothing says of which the facts speak.
+#[test]
+fn a_number_that_two_names_share_is_told_with_the_command_that_parts_them() {
+    let (db, home) = second(
+        "ALTER TABLE dim_zones_observation MODIFY id_zone INT NOT NULL; ALTER TABLE dim_zones_observation DROP PRIMARY KEY;
+         INSERT INTO dim_zones_observation (id_zone, nom_zone) VALUES (2, 'ARTENSE')",
+    );
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["number-unfit"]);
+    let told = told(&json, "number-unfit");
+    assert_eq!(told[0].0, "dim_zones_observation.id_zone");
+    let command = told[0].1.split(" : ").nth(1).unwrap().split(" ; ").next().unwrap();
+    db.exec(&command.replace('…', "ARTENSE"));
+    adopt(&home, &["--apply"]).expect_code(0);
+    assert_eq!(nights(&db)[0], "2024-07-01 CABA 500 0");
+    assert!(is_counted(&db, "dim_zones_observation", "id_zone"));
+}
+
+/// The command leaves the first row of a day, and the facts that a foreign key ties to it.
+#[test]
+fn doubled_days_are_told_with_a_command_that_runs() {
+    let link = if flux_test::is_mysql() {
+        ""
+    } else {
+        "; ALTER TABLE dim_dates ADD KEY jour (date); ALTER TABLE fact_nuitees ADD CONSTRAINT jour FOREIGN KEY (date) REFERENCES dim_dates (date) ON DELETE CASCADE"
+    };
+    let (db, home) = second(&format!(
+        "INSERT IGNORE INTO dim_dates (date) SELECT date FROM fact_nuitees; ALTER TABLE dim_dates DROP PRIMARY KEY;
+         INSERT INTO dim_dates (date, jour_semaine) VALUES ('2024-07-01', 'mardi'), ('2025-06-01', NULL), ('2025-06-01', 'dimanche') {link}"
+    ));
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["duplicate-keys"]);
+    let told = told(&json, "duplicate-keys");
+    assert_eq!(told[0].0, "dim_dates");
+    let (first, command) = told[0].1.split_once(" : ").unwrap();
+    assert!(first.contains("backup-critical"), "{told:?}");
+    db.exec(command);
+    assert_eq!(
+        db.rows("SELECT date, jour_semaine FROM dim_dates WHERE date IN ('2024-07-01', '2025-06-01') ORDER BY 1"),
+        [["2024-07-01", "Lundi"], ["2025-06-01", "dimanche"]]
+    );
+    assert_eq!(db.count("fact_nuitees"), 5);
+    adopt(&home, &["--apply"]).expect_code(0);
+}
+
+/// A commune that only its name tells takes the code that it alone can have; of a name that several bear people say which.
+#[test]
+fn communes_without_code_or_departement_are_placed_or_told() {
+    let (db, home) = second(
+        "ALTER TABLE dim_communes MODIFY code_insee VARCHAR(10) NULL;
+         INSERT INTO dim_communes (id_commune, code_insee, nom_commune, id_departement) VALUES (50, NULL, 'Arpajon-sur-Cère', NULL),
+           (51, NULL, 'Murat', NULL), (52, NULL, 'RESTE DU MONDE', NULL), (53, '15119', 'MASSIAC', NULL), (54, NULL, 'Sainte-Colombe', NULL)",
+    );
+    let json = adopt(&home, &[]).expect_code(3).json();
+    let told: Vec<String> = told(&json, "commune-unplaced").into_iter().map(|(_, action)| action).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["commune-unplaced"]);
+    assert_eq!(found(&json, "findings", "commune-unplaced")["count"], 2);
+    assert_eq!(found(&json, "notes", "commune-unplaced")["count"], 1);
+    let cantal = db.scalar("SELECT id_departement FROM dim_departements WHERE nom_departement = 'CANTAL'");
+    assert_eq!(
+        db.rows(
+            "SELECT id_commune, code_insee, id_departement FROM dim_communes WHERE id_commune IN (50, 53) ORDER BY 1"
+        ),
+        [["50", "15012", &cantal], ["53", "15119", &cantal]]
+    );
+    db.exec("UPDATE dim_communes SET code_insee = '03191' WHERE id_commune = 51; UPDATE dim_communes SET code_insee = '33390' WHERE id_commune = 54");
+    let json = adopt(&home, &["--apply"]).expect_code(0).json();
+    assert_eq!(json["origin"], "adopted");
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    let murat = "SELECT c.id_commune, d.nom_departement FROM dim_communes c JOIN dim_departements d USING (id_departement) WHERE nom_commune = 'MURAT' ORDER BY 1";
+    assert_eq!(db.rows(murat), [["4", "CANTAL"], ["51", "ALLIER"]]);
+}
+
+/// A unique key that is neither the natural one nor wider forbids rows which the tools tell apart; so does one of beginnings of names.
+#[test]
+fn unique_keys_that_forbid_rows_of_ours_are_told_and_wider_ones_left() {
+    let (db, home) = second(
+        "ALTER TABLE fact_nuitees ADD UNIQUE KEY un_volume (date, volume), ADD UNIQUE KEY large (date, id_zone, id_provenance, id_categorie, volume);
+         ALTER TABLE dim_departements ADD UNIQUE KEY region (nom_region), ADD pays_iso CHAR(2) NULL, ADD UNIQUE KEY iso (pays_iso);
+         ALTER TABLE dim_pays DROP INDEX nom_pays, ADD UNIQUE KEY debut (nom_pays(4))",
+    );
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["key-refuses"]);
+    let commands: Vec<String> = told(&json, "key-refuses").into_iter().map(|(_, command)| command).collect();
+    let expected = [
+        "ALTER TABLE dim_departements DROP INDEX region",
+        "ALTER TABLE dim_pays DROP INDEX debut",
+        "ALTER TABLE fact_nuitees DROP INDEX un_volume",
+    ];
+    let mut sorted = commands.clone();
+    sorted.sort();
+    assert_eq!(sorted, expected);
+    commands.iter().for_each(|command| db.exec(command));
+    adopt(&home, &["--apply"]).expect_code(0);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_departements WHERE nom_region = 'AUVERGNE'"), "4");
+}
+
+/// A dimension behind a view, a list of names in an old character set, numbers that no INT holds, narrow numbers on both sides of a foreign
+/// key: each is told with SQL that runs, or mended, and none ends the look.
+#[test]
+fn odd_dimensions_are_told_with_sql_that_runs_or_mended() {
+    let (db, home) = second(
+        "RENAME TABLE dim_epci TO epci_du_portail; CREATE VIEW dim_epci AS SELECT id_epci, nom_epci FROM epci_du_portail;
+         ALTER TABLE dim_categories_visiteur DROP INDEX nom_categorie, CONVERT TO CHARACTER SET latin1, MODIFY nom_categorie
+           ENUM('TOURISTE', 'EXCURSIONNISTE', 'RESIDENT', 'Habituellement présent') CHARACTER SET latin1 NULL;
+         INSERT INTO dim_categories_visiteur (id_categorie, nom_categorie) VALUES (4, 'Habituellement présent');
+         ALTER TABLE dim_pays MODIFY id_pays BIGINT NOT NULL AUTO_INCREMENT; ALTER TABLE fact_nuitees_pays MODIFY id_pays BIGINT NOT NULL;
+         UPDATE dim_pays SET id_pays = 3000000000 WHERE id_pays = 2;
+         INSERT INTO fact_nuitees_pays (date, id_zone, id_provenance, id_categorie, id_pays, volume) VALUES ('2024-07-01', 1, 3, 4, 3000000000, 6);
+         ALTER TABLE fact_nuitees_pays ADD CONSTRAINT du_pays FOREIGN KEY (id_pays) REFERENCES dim_pays (id_pays) ON DELETE CASCADE;
+         ALTER TABLE dim_durees_sejour MODIFY id_duree SMALLINT NOT NULL AUTO_INCREMENT; ALTER TABLE fact_sejours_duree MODIFY id_duree SMALLINT NOT NULL;
+         ALTER TABLE fact_sejours_duree ADD CONSTRAINT de_la_duree FOREIGN KEY (id_duree) REFERENCES dim_durees_sejour (id_duree) ON DELETE CASCADE",
+    );
+    let stays = db.rows("SELECT date, id_duree, volume FROM fact_sejours_duree ORDER BY id");
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    assert_eq!(codes(&json["findings"]), ["column-unfit", "number-unfit", "table-unfit"]);
+    let number = told(&json, "number-unfit");
+    assert_eq!(number[0].0, "dim_pays");
+    db.exec(&number[0].1);
+    let types = told(&json, "column-unfit");
+    assert_eq!(types.len(), 2, "{types:?}");
+    assert_eq!(types[0].1, types[1].1, "one command for both sides");
+    db.exec(&types[0].1);
+    db.exec("DROP VIEW dim_epci; RENAME TABLE epci_du_portail TO dim_epci");
+    let json = adopt(&home, &["--apply"]).expect_code(0).json();
+    assert_eq!(json["origin"], "adopted");
+    let rows = "SELECT p.nom_pays, c.nom_categorie, f.volume FROM fact_nuitees_pays f JOIN dim_pays p USING (id_pays) JOIN dim_categories_visiteur c USING (id_categorie) WHERE f.date = '2024-07-01'";
+    assert_eq!(db.rows(rows), [["BELGIQUE", "Habituellement présent", "6"]]);
+    assert_eq!(db.rows("SELECT date, id_duree, volume FROM fact_sejours_duree ORDER BY id"), stays);
+    let rules = "SELECT constraint_name AS n, delete_rule AS r FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE() AND constraint_name IN ('du_pays', 'de_la_duree') ORDER BY 1";
+    assert_eq!(db.rows(rules), [["de_la_duree", "CASCADE"], ["du_pays", "CASCADE"]]);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    assert_eq!(
+        db.scalar("SELECT COUNT(*) FROM dim_categories_visiteur WHERE nom_categorie LIKE 'habituellement pr_sent'"),
+        "1"
+    );
+}
+
+/// Rows of one natural key that the table's own key tells apart are parts of one figure.
+#[test]
+fn rows_that_a_wider_key_tells_apart_are_to_be_added_up() {
+    let (db, home) = second(
+        "ALTER TABLE fact_diurnes ADD id_zone_detail INT NOT NULL DEFAULT 0, ADD UNIQUE KEY detail (date, id_zone, id_zone_detail, id_provenance, id_categorie);
+         ALTER TABLE fact_diurnes DROP INDEX unique_fact;
+         INSERT INTO fact_diurnes (date, id_zone, id_zone_detail, id_provenance, id_categorie, volume) VALUES ('2024-07-01', 1, 4, 1, 1, 30), ('2024-07-01', 1, 9, 1, 1, 12)",
+    );
+    let json = adopt(&home, &["--apply"]).expect_code(3).json();
+    let told = told(&json, "duplicate-keys");
+    assert!(
+        told[0].1.starts_with("ensure-schema --resolve-duplicates sum") && told[0].1.contains("id_zone_detail"),
+        "{told:?}"
+    );
+    run(&home, "ensure-schema", &["--resolve-duplicates", "sum"]).expect_code(0);
+    adopt(&home, &["--apply"]).expect_code(0);
+    assert_eq!(db.column("SELECT volume FROM fact_diurnes"), ["42"]);
 }

@@ -229,6 +229,10 @@ pub(crate) struct Shape {
     pub(crate) is_counted: bool,
     /// Whether a foreign key begins or ends here.
     pub(crate) is_linked: bool,
+    /// Whether the server works it out by itself: no statement may write it.
+    pub(crate) is_generated: bool,
+    /// The default of a text column, as DDL writes it.
+    text_default: Option<String>,
     /// Of a text column; `None` for every other type.
     pub(crate) collation: Option<String>,
 }
@@ -290,25 +294,28 @@ pub(crate) fn dates(session: &mut Session, table: &str, period: Option<(&str, &s
 /// [`Error::Sql`].
 pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing>> {
     let mut tables: HashMap<String, Existing> = HashMap::new();
-    type Column = (String, String, String, String, u8, u8, u8, u8, Option<String>);
+    type Column = (String, String, String, String, u8, u8, u8, String, Option<String>, Option<String>);
     let columns: Vec<Column> = session.rows(
         "lecture des colonnes",
         "SELECT table_name AS t, column_name AS c, CAST(column_type AS CHAR) AS ct, CAST(data_type AS CHAR) AS dt, \
-         is_nullable = 'YES' AS n, column_default IS NOT NULL OR extra LIKE '%auto_increment%' \
+         is_nullable = 'YES' AS n, COALESCE(column_default, 'NULL') <> 'NULL' OR extra LIKE '%auto_increment%' \
          OR LOWER(extra) LIKE '%generated%' AND LOWER(extra) NOT LIKE '%default_generated%' AS d, \
-         COALESCE(column_default, '') LIKE '%0000-00-00%' AS z, extra LIKE '%auto_increment%' AS ai, collation_name AS co \
+         COALESCE(column_default, '') LIKE '%0000-00-00%' AS z, LOWER(extra) AS ex, collation_name AS co, \
+         IF(collation_name IS NULL, NULL, column_default) AS de \
          FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position",
         (),
     )?;
-    for (table, column, column_type, data_type, nullable, has_default, zero, is_counted, collation) in columns {
+    for (table, column, column_type, data_type, nullable, has_default, zero, extra, collation, default) in columns {
         let shape = Shape {
             column_type,
             data_type: data_type.to_lowercase(),
             nullable: nullable != 0,
             has_default: has_default != 0,
             has_zero_default: zero != 0,
-            is_counted: is_counted != 0,
+            is_counted: extra.contains("auto_increment"),
             is_linked: false,
+            is_generated: extra.contains("generated") && !extra.contains("default_generated"),
+            text_default: default.and_then(|text| as_ddl(&text)),
             collation,
         };
         let entry = tables.entry(table).or_default();
@@ -317,7 +324,10 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
     }
     let indexes: Vec<(String, String, u8, String)> = session.rows(
         "lecture des index",
-        "SELECT table_name AS t, index_name AS i, non_unique AS n, column_name AS c FROM information_schema.statistics \
+        // What begins alike is one for a unique key that takes only the beginning.
+        "SELECT table_name AS t, index_name AS i, non_unique AS n, \
+         IF(non_unique = 0 AND sub_part IS NOT NULL, CONCAT(column_name, '(', sub_part, ')'), column_name) AS c \
+         FROM information_schema.statistics \
          WHERE table_schema = DATABASE() AND column_name IS NOT NULL ORDER BY table_name, index_name, seq_in_index",
         (),
     )?;
@@ -340,6 +350,15 @@ pub(crate) fn existing(session: &mut Session) -> Result<HashMap<String, Existing
         }
     }
     Ok(tables)
+}
+
+/// The default of a text column, of which MySQL tells the text and MariaDB what DDL says.
+fn as_ddl(default: &str) -> Option<String> {
+    match default {
+        "NULL" => None,
+        text if text.len() > 1 && text.starts_with('\'') && text.ends_with('\'') => Some(text.to_owned()),
+        text => Some(format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))),
+    }
 }
 
 /// What makes a table of `information_schema` one that holds rows: MariaDB tells those apart that keep their own history.
@@ -465,6 +484,8 @@ pub(crate) struct Obstacles {
     pub(crate) doubled: bool,
     /// Columns of the key that are NULL somewhere.
     pub(crate) empty: Vec<String>,
+    /// Rows of one number, or of none, that only people can tell apart: no primary key on it.
+    pub(crate) unnumbered: bool,
 }
 
 /// [`change`], less what the rows do not allow.
@@ -476,12 +497,16 @@ pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obsta
     let mut added = Vec::new();
     let other_primary =
         existing.indexes.contains_key("PRIMARY") && spec.indexes.first().is_some_and(|i| i.columns == ["id"]);
+    let widened = widened(spec, existing);
     for (column, action) in relaxed(spec, existing) {
+        // One statement changes a column once.
+        if !widened.iter().any(|(name, _)| *name == column) {
         added.push(format!("valeur par défaut de {column}"));
         actions.push(action);
     }
-    let uncounted = uncounted(spec, existing, obstacles.doubled);
-    for (column, action) in widened(spec, existing) {
+    }
+    let uncounted = uncounted(spec, existing, obstacles.doubled).filter(|_| !obstacles.unnumbered);
+    for (column, action) in widened {
         // These say it themselves.
         let is_id = uncounted.is_some() && spec.columns.first().is_some_and(|first| first.name == column);
         if !is_id && !unsure(spec, existing).contains(&column) {
@@ -518,6 +543,9 @@ pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obsta
     }
     for index in &spec.indexes {
         if existing.indexes.values().any(|(unique, columns)| index.is_served_by(*unique, columns)) {
+            continue;
+        }
+        if obstacles.unnumbered && index.name == "PRIMARY" {
             continue;
         }
         let primary_id = index.name == "PRIMARY" && index.columns == ["id"];
@@ -627,7 +655,7 @@ fn without_zeros(spec: &TableSpec, existing: &Existing, zeros: &[(String, String
     columns.into_iter().map(set).collect()
 }
 
-/// Whole numbers in a type that has no place for those that will come; with the action that makes room. A column that a foreign key
+/// Whole numbers and texts in a type that has no place for those that will come; with the action that makes room. A column that a foreign key
 /// leads to or comes from changes only together with its other end, which its owner does.
 fn widened(spec: &TableSpec, existing: &Existing) -> Vec<(&'static str, String)> {
     let narrow = |column: &&Column| {
@@ -637,8 +665,26 @@ fn widened(spec: &TableSpec, existing: &Existing) -> Vec<(&'static str, String)>
     let of = |column: &Column| {
         let shape = existing.shapes.get(column.name)?;
         let rest = column.ddl.split_once(' ').map_or("", |(_, rest)| rest);
+        let (name, wide) = (column.name, column.type_for(shape));
+        if column.text_length().is_some() {
+            let is_asked = !shape.nullable && (shape.has_default || column.is_always_given());
+            let null = if is_asked { "NOT NULL" } else { "NULL" };
+            let default = shape.text_default.as_ref().map_or_else(String::new, |text| format!(" DEFAULT {text}"));
+            // Older row formats have no place for the key of a longer name.
+            let mut action = format!("MODIFY COLUMN {name} {wide} {null}{default}, ROW_FORMAT=DYNAMIC");
+            // Of a list of names MySQL would keep the key as one of the first letter.
+            let mut keys: Vec<_> =
+                existing.indexes.iter().filter(|(_, (_, columns))| columns.iter().any(|own| own == name)).collect();
+            keys.retain(|(key, _)| ["enum", "set"].contains(&shape.data_type.as_str()) && *key != "PRIMARY");
+            keys.sort();
+            for (key, (unique, columns)) in keys {
+                let (key, kind) = (quote(key), if *unique { "UNIQUE KEY" } else { "KEY" });
+                action.push_str(&format!(", DROP INDEX {key}, ADD {kind} {key} ({})", columns.join(", ")));
+            }
+            return Some((name, action));
+        }
         let rest = if shape.nullable { "NULL" } else { rest };
-        Some((column.name, format!("MODIFY COLUMN {} {} {rest}", column.name, column.type_for(shape))))
+        Some((name, format!("MODIFY COLUMN {name} {wide} {rest}")))
     };
     spec.columns.iter().filter(narrow).filter_map(of).collect()
 }
@@ -689,8 +735,27 @@ impl Shape {
 }
 
 impl Column {
-    /// Whether the column is a number of a row or of visitors, in a type with no place for those that will come.
+    /// Characters that a text column has place for.
+    fn text_length(&self) -> Option<usize> {
+        self.ddl.strip_prefix("VARCHAR(")?.split_once(')')?.0.parse().ok()
+    }
+
+    /// Whether the column is a number of a row or of visitors, or a text, in a type with no place for those that will come.
     pub(crate) fn is_narrow(&self, shape: &Shape) -> bool {
+        if let Some(length) = self.text_length() {
+            // Of these it is known how long they get.
+            let needed = match self.name {
+                "code_insee" => 5,
+                "jour_semaine" => 8,
+                _ => length,
+            };
+            return match shape.data_type.as_str() {
+                "varchar" | "char" => length_of(&shape.column_type).is_some_and(|length| length < needed),
+                // A list of names takes no new one; a text without a length has no key.
+                "enum" | "set" | "tinytext" | "text" | "mediumtext" | "longtext" => true,
+                _ => false,
+            };
+        }
         let is_ours = self.name.starts_with("id") || self.name == "volume";
         let is_whole = self.ddl.starts_with("INT ") || self.ddl.starts_with("BIGINT ");
         let narrow: &[&str] =
@@ -699,9 +764,11 @@ impl Column {
     }
 
     /// The type for a MODIFY that narrows nothing.
-    fn type_for(&self, shape: &Shape) -> String {
+    pub(crate) fn type_for(&self, shape: &Shape) -> String {
         match self.ddl.split(' ').next() {
-            Some(kind) if self.is_narrow(shape) => kind.to_owned(),
+            Some(kind) if self.is_narrow(shape) => {
+                Shape { column_type: kind.to_owned(), collation: shape.collation.clone(), ..Shape::default() }.in_full()
+            }
             _ => shape.in_full(),
         }
     }
@@ -710,6 +777,11 @@ impl Column {
     fn is_always_given(&self) -> bool {
         self.ddl.contains("NOT NULL") && !self.ddl.contains("DEFAULT")
     }
+}
+
+/// The length in `varchar(25)`.
+fn length_of(column_type: &str) -> Option<usize> {
+    column_type.split_once('(')?.1.split_once(')')?.0.parse().ok()
 }
 
 fn finish(spec: &TableSpec, actions: Vec<String>, added: Vec<String>) -> Option<Change> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::adoption::{Found, Rank, capitals, marks, mend};
+use crate::adoption::{Found, Rank, capitals, marks, mend, refusals};
 use crate::db::{Database, Session};
 use crate::dims::{epci, numbers};
 use crate::domain::catalogue::{self, DIMS, Dim, Space};
@@ -33,15 +33,22 @@ pub(super) fn look(database: &Database, session: &mut Session, origin: Origin) -
         // What else there is can be told once the tables bear their names.
         return Ok(found);
     }
-    structure(database, &present, &mut found)?;
+    structure(database, session, &present, &mut found)?;
     let changes = found.iter().any(|found: &Found| found.blocking);
     rights(database, session, changes || origin == Origin::Foreign, &mut found)?;
     engines(session, &mut found)?;
     foreign_keys(session, &mut found)?;
+    found.extend(
+        refusals::checks(database, session, &present)?.into_iter().map(|finding| blocking(Rank::Keys, finding, 1)),
+    );
+    found.extend(refusals::triggers(session)?.into_iter().map(|finding| note(finding, 1)));
     breakdowns(session, &present, &mut found)?;
     for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
         crate::signals::check()?;
-        dimension(session, spec.dim, &mut found)?;
+        dimension(session, spec.dim, &present, &mut found)?;
+    }
+    if present.contains_key(Dim::Commune.spec().table) {
+        places(session, &mut found)?;
     }
     for orphans in numbers::orphans(session, &present, |_| true)? {
         orphaned(&orphans, &mut found);
@@ -80,7 +87,12 @@ impl Found {
 }
 
 /// Tables, columns and keys that lack, tried against the rows.
-fn structure(database: &Database, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
+fn structure(
+    database: &Database,
+    session: &mut Session,
+    present: &HashMap<String, Existing>,
+    found: &mut Vec<Found>,
+) -> Result<()> {
     let options = SetupOptions {
         action: SetupAction::Ensure,
         preset: Preset::All,
@@ -123,9 +135,12 @@ fn structure(database: &Database, present: &HashMap<String, Existing>, found: &m
         let finding = Finding::attention(Code::ColumnRefuses, "structure", message).action(mend::APPLY);
         found.push(blocking(Rank::Structure, finding, count).with(strict));
     }
-    let unfit = specs.iter().filter_map(|spec| Some(forms::unfit(spec, present.get(&spec.name)?))).flatten();
+    let links = forms::links(session)?;
+    let unfit = specs.iter().flat_map(|spec| forms::unfit(spec, present, &links));
     found.extend(unfit.map(|finding| blocking(Rank::Structure, finding, 1)));
-    for code in [Code::TableUnfit, Code::ColumnRefuses] {
+    let forbidding = specs.iter().filter_map(|spec| Some(forms::forbidding(spec, present.get(&spec.name)?))).flatten();
+    found.extend(forbidding.map(|finding| blocking(Rank::Keys, finding, 1)));
+    for code in [Code::TableUnfit, Code::ColumnRefuses, Code::NumberUnfit] {
         found.extend(report.findings_of(code).map(|finding| blocking(Rank::Keys, finding, 1)));
     }
     for doubles in report.duplicates {
@@ -212,9 +227,14 @@ fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found:
 }
 
 /// Names of one dimension: none, damaged, twice.
-fn dimension(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<()> {
+fn dimension(
+    session: &mut Session,
+    dim: Dim,
+    present: &HashMap<String, Existing>,
+    found: &mut Vec<Found>,
+) -> Result<()> {
     let spec = dim.spec();
-    numbered(session, dim, found)?;
+    numbered(session, dim, present, found)?;
     let stored = names::stored(session, dim)?;
     let nameless: Vec<String> = stored
         .iter()
@@ -265,32 +285,92 @@ fn dimension(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<
     splits(session, dim, &twins, found)
 }
 
-/// Rows under a number that the tools do not use: below 0, and 0 where that stands for a breakdown which was never stored.
-fn numbered(session: &mut Session, dim: Dim, found: &mut Vec<Found>) -> Result<()> {
+/// Communes without their INSEE code or their département: those that can have one code alone, those of which people have to say which,
+/// those that nobody knows.
+fn places(session: &mut Session, found: &mut Vec<Found>) -> Result<()> {
+    let table = Dim::Commune.spec().table;
+    let unplaced = names::unplaced(session)?;
+    let example = |one: &&names::Unplaced| format!("« {} » (id {})", one.name, one.id);
+    let mut tell = |which: &dyn Fn(&names::Unplaced) -> bool, what: &str, block: bool, action: String| {
+        let those: Vec<&names::Unplaced> = unplaced.iter().filter(|one| which(one)).collect();
+        if those.is_empty() {
+            return;
+        }
+        let count = those.len() as u64;
+        let message = format!("{} {what}", plural(count, "commune", "communes"));
+        let finding = Finding::attention(Code::CommuneUnplaced, table, message).action(action);
+        let told = if block { blocking(Rank::Names, finding, count) } else { note(finding, count) };
+        found.push(told.with(those.iter().map(example)));
+    };
+    tell(
+        &|one| one.missing.is_some(),
+        "sans code INSEE ou sans département, que le nom ou le code dit",
+        true,
+        mend::APPLY.into(),
+    );
+    let several = |one: &names::Unplaced| one.codes.len() > 1;
+    let command = |one: &names::Unplaced| {
+        let (code, codes) = (one.codes.first().copied().unwrap_or_default(), one.codes.join(", "));
+        let set = format!("UPDATE dim_communes SET code_insee = '{code}' WHERE id_commune = {}", one.id);
+        format!("dites laquelle est « {} » ({codes}) : {set}", one.name)
+    };
+    let action = unplaced.iter().find(|one| several(one)).map(command).unwrap_or_default();
+    tell(&several, "sans code INSEE, d'un nom que plusieurs portent", true, action);
+    let unknown = |one: &names::Unplaced| one.missing.is_none() && one.codes.len() < 2 && !one.is_twin;
+    let action =
+        "après l'adoption, `ensure-schema --seed` donne ce que la référence sait ; le reste garde son nom".to_owned();
+    tell(&unknown, "sans code INSEE ou sans département connu", false, action);
+    Ok(())
+}
+
+/// Rows under a number that the tools do not use: below 0, above what an INT holds, and 0 where that stands for a breakdown which was never
+/// stored.
+fn numbered(
+    session: &mut Session,
+    dim: Dim,
+    present: &HashMap<String, Existing>,
+    found: &mut Vec<Found>,
+) -> Result<()> {
     let spec = dim.spec();
-    let (id, table) = (spec.id, spec.table);
+    let (id, table, last) = (spec.id, spec.table, numbers::LAST);
     let zero = matches!(dim, Dim::Departement | Dim::Pays | Dim::Duree);
     let sql = format!(
-        "SELECT CAST({id} AS SIGNED), COALESCE({}, '') FROM {table} WHERE {id} {} 0 ORDER BY {id}",
+        "SELECT CAST({id} AS SIGNED), COALESCE({}, '') FROM {table} WHERE {id} {} 0 OR {id} > {last} ORDER BY {id}",
         spec.name,
         if zero { "<=" } else { "<" }
     );
-    let rows: Vec<(i64, String)> = session.rows(&format!("lecture de {table}"), &sql, ())?;
+    let doing = format!("lecture de {table}");
+    let rows: Vec<(i64, String)> = session.rows(&doing, &sql, ())?;
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = format!("SELECT CAST(COALESCE(MAX({id}), 0) AS SIGNED) + 1 FROM {table}");
-    let after: i64 = session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or(1);
-    let next = after.max(numbers::next_number(session, spec)?);
+    let sql = format!("SELECT CAST(COALESCE(MAX({id}), 0) AS SIGNED) + 1 FROM {table} WHERE {id} < {last}");
+    let after: i64 = session.first(&doing, &sql, ())?.unwrap_or(1);
+    let next = after.max(numbers::next_number(session, spec)?.filter(|next| *next < last).unwrap_or(1));
     for (at, (old, name)) in (0..).zip(rows) {
         let new = next + at;
         let message = format!("« {name} » porte le numéro {old}, que les outils n'emploient pas");
-        let facts = if old == 0 {
-            format!("merge-dimension --dim {} --from-id 0 --into-id {new} --yes, qui y rattache ses faits", spec.plural)
+        let own = format!("UPDATE {table} SET {id} = {new} WHERE {id} = {old}");
+        let action = if old == 0 {
+            let plural = spec.plural;
+            format!(
+                "{own}, puis merge-dimension --dim {plural} --from-id 0 --into-id {new} --yes, qui y rattache ses faits"
+            )
         } else {
-            format!("dans chaque table de faits UPDATE … SET {id} = {new}, updated_at = updated_at WHERE {id} = {old}")
+            // Foreign keys are not to stand between the two.
+            let mut sql = vec!["SET SESSION foreign_key_checks = 0".to_owned(), own];
+            for facts in numbers::users(spec, present) {
+                let some = format!("SELECT 1 FROM {facts} WHERE {id} = {old} LIMIT 1");
+                if session.first::<u8>(&format!("lecture de {facts}"), &some, ())?.is_some() {
+                    let dated = present.get(&facts).is_some_and(|existing| existing.has("updated_at"));
+                    let when = if dated { ", updated_at = updated_at" } else { "" };
+                    sql.push(format!("UPDATE {facts} SET {id} = {new}{when} WHERE {id} = {old}"));
+                }
+            }
+            sql.push("SET SESSION foreign_key_checks = 1".to_owned());
+            sql.push(format!("ALTER TABLE {table} AUTO_INCREMENT = {}", new + 1));
+            sql.join("; ")
         };
-        let action = format!("UPDATE {table} SET {id} = {new} WHERE {id} = {old}, puis {facts}");
         found.push(blocking(Rank::Numbers, Finding::attention(Code::NumberUnfit, table, message).action(action), 1));
     }
     Ok(())

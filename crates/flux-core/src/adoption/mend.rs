@@ -29,13 +29,16 @@ pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &Lock) -> R
     if origin == Origin::Foreign {
         adoption::begin(&mut session)?;
     }
-    character_sets(&mut session, &mut steps)?;
+    // A list of names (ENUM) is a text before its letters change, for a server may take one of them for none of the list.
     structure(database, &mut steps)?;
+    character_sets(&mut session, &mut steps)?;
     lock.ensure()?;
     let present = schema::existing(&mut session)?;
     if present.contains_key(Dim::Commune.spec().table) {
         let result = database.transaction(names::name_communes);
         push(&mut steps, Dim::Commune.spec().table, "noms donnés d'après le code INSEE", result)?;
+        let result = database.transaction(names::place_communes);
+        push(&mut steps, Dim::Commune.spec().table, "codes INSEE et départements donnés d'après le nom", result)?;
     }
     for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
         let result = database.transaction(|session| names::repair(session, spec.dim));

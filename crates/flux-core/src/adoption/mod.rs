@@ -5,6 +5,7 @@ mod capitals;
 mod look;
 mod marks;
 mod mend;
+mod refusals;
 
 use schemars::JsonSchema;
 use serde::Serialize;

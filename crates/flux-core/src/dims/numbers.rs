@@ -34,7 +34,7 @@ pub(crate) struct Orphan {
 }
 
 /// Which columns of the fact tables present lead to a dimension; test tables share the dimensions.
-fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
+pub(crate) fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
     let uses = |table: &String| present.get(table).is_some_and(|found| found.has(spec.id));
     fact_tables().map(|(table, _)| table).filter(uses).collect()
 }
@@ -43,11 +43,11 @@ fn users(spec: &DimSpec, present: &HashMap<String, Existing>) -> Vec<String> {
 type Ids = BTreeMap<i64, Orphan>;
 
 /// The highest number that a counter is raised above: that of an INT, which a script without strict mode leaves where one did not fit.
-const LAST: i64 = i32::MAX as i64;
+pub(crate) const LAST: i64 = i32::MAX as i64;
 
 /// The numbers of a dimension.
 fn stored(session: &mut Session, spec: &DimSpec) -> Result<HashSet<i64>> {
-    let sql = format!("SELECT CAST({} AS SIGNED) FROM {}", spec.id, spec.table);
+    let sql = format!("SELECT CAST({id} AS SIGNED) FROM {} WHERE {id} IS NOT NULL", spec.table, id = spec.id);
     Ok(session.rows::<i64>(&format!("lecture de {}", spec.table), &sql, ())?.into_iter().collect())
 }
 
@@ -84,7 +84,7 @@ fn of_ids(session: &mut Session, spec: &DimSpec, ids: Ids) -> Result<Option<Orph
         return Ok(None);
     }
     let next = next_number(session, spec)?;
-    let reusable = ids.keys().any(|id| *id >= next && *id < LAST);
+    let reusable = next.is_some_and(|next| ids.keys().any(|id| *id >= next && *id < LAST));
     Ok(Some(Orphans { table: spec.table, ids: ids.into_values().collect(), reusable }))
 }
 
@@ -211,14 +211,18 @@ impl Orphans {
     }
 }
 
-/// The number that a dimension gives to its next row, as the table itself says: the catalogue of the server may be a day old.
-pub(crate) fn next_number(session: &mut Session, spec: &DimSpec) -> Result<i64> {
+/// The number that a dimension gives to its next row, as the table itself says: the catalogue of the server may be a day old. None of a
+/// view, which gives none.
+pub(crate) fn next_number(session: &mut Session, spec: &DimSpec) -> Result<Option<i64>> {
     let sql = format!("SHOW CREATE TABLE {}", spec.table);
-    let row: Option<(String, String)> = session.first(&format!("lecture de {}", spec.table), &sql, ())?;
-    let text = row.map(|(_, text)| text).unwrap_or_default();
+    let row: Option<mysql::Row> = session.first(&format!("lecture de {}", spec.table), &sql, ())?;
+    let text = row.and_then(|row| row.get_opt::<String, _>(1)?.ok()).unwrap_or_default();
+    if !text.starts_with("CREATE TABLE") {
+        return Ok(None);
+    }
     let digits = text.rsplit_once("AUTO_INCREMENT=").map(|(_, rest)| rest);
     let digits = digits.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
-    Ok(digits.and_then(|digits| digits.parse().ok()).unwrap_or(1))
+    Ok(Some(digits.and_then(|digits| digits.parse().ok()).unwrap_or(1)))
 }
 
 /// Raises the counters of the dimensions above every number that facts use; gives the tables concerned with their new number.
@@ -264,7 +268,7 @@ pub(crate) fn raise(session: &mut Session, present: &HashMap<String, Existing>) 
         );
         let own: i64 = session.first(&format!("lecture de {}", spec.table), &sql, ())?.unwrap_or(0);
         let used = highest.get(&spec.dim).copied().unwrap_or(0).max(own);
-        if used > 0 && next_number(session, spec)? <= used {
+        if used > 0 && next_number(session, spec)?.is_some_and(|next| next <= used) {
             let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {}", spec.table, used + 1);
             schema::alter(session, spec.table, &[&sql], false)?;
             raised.push((spec.table, used + 1));

@@ -106,6 +106,11 @@ pub(crate) fn bearers(key: &str) -> &'static [&'static str] {
     BEARERS.get(key).map_or(&[], Vec::as_slice)
 }
 
+/// The INSEE codes that communes have or had.
+pub(crate) fn codes() -> impl Iterator<Item = &'static &'static str> {
+    NAMES.keys()
+}
+
 /// Whether a commune of that département bears or bore the name of that key.
 pub(crate) fn is_borne_in(key: &str, departement: &str) -> bool {
     bearers(key).iter().any(|code| reference::departement_of_insee(code) == departement)

@@ -8,7 +8,7 @@ use crate::db::Session;
 use crate::db::marks;
 use crate::error::{Error, Result};
 use crate::report::{Code, Finding, plural, some_of};
-use crate::schema::{Existing, TableSpec, is_optional};
+use crate::schema::{Existing, TableSpec, is_optional, quoted};
 
 /// Doubled keys shown for a table.
 const EXAMPLES: usize = 5;
@@ -42,6 +42,12 @@ pub(crate) struct Doubles {
     pub(crate) surplus: u64,
     /// The first of them: key, numbers of the rows, volumes.
     pub(crate) examples: Vec<String>,
+    /// The column in which the server counts the rows, where it does.
+    #[serde(skip)]
+    number: Option<String>,
+    /// What tells the rows of a key apart in the table's own key, and nowhere here.
+    #[serde(skip)]
+    apart: Vec<String>,
 }
 
 /// What of a table the statements need to know.
@@ -80,6 +86,18 @@ impl<'a> Shape<'a> {
             spec,
             existing,
         })
+    }
+
+    /// Columns of a unique key of the table that is wider than the natural one.
+    fn apart(&self) -> Vec<String> {
+        if !self.is_fact {
+            return Vec::new();
+        }
+        let is_wider = |columns: &&Vec<String>| self.key.iter().all(|column| columns.iter().any(|own| own == column));
+        let wider =
+            self.existing.indexes.values().filter(|(unique, _)| *unique).map(|(_, columns)| columns).find(is_wider);
+        let is_further = |column: &&String| !self.key.contains(&column.as_str()) && *column != self.id();
+        wider.map(|columns| columns.iter().filter(is_further).cloned().collect()).unwrap_or_default()
     }
 
     /// Name of the column with the number of a row.
@@ -170,6 +188,8 @@ pub(super) fn count(session: &mut Session, spec: &TableSpec, existing: &Existing
         different: keys - identical,
         surplus,
         examples: examples.into_iter().flatten().collect(),
+        apart: shape.apart(),
+        number: existing.shapes.iter().find(|(_, shape)| shape.is_counted).map(|(name, _)| name.clone()),
     }))
 }
 
@@ -197,14 +217,41 @@ impl Doubles {
 
     /// The command that settles it.
     pub(crate) fn mend(&self) -> String {
+        if !self.apart.is_empty() {
+            let columns = self.apart.join(", ");
+            return format!(
+                "ensure-schema --resolve-duplicates sum, après `backup-critical --all` : ces lignes diffèrent par {columns}"
+            );
+        }
         if self.table.starts_with("fact_") {
             return "ensure-schema --resolve-duplicates newest (ou oldest, sum, definitive), après `backup-critical --all`".into();
         }
         let dim = crate::domain::catalogue::DIMS.iter().find(|spec| spec.table == self.table);
         match dim {
             Some(spec) => format!("merge-dimension --dim {} montre et réunit ces lignes", spec.plural),
-            None => "gardez une ligne par clé, puis relancez".into(),
+            None => self.keep_first(),
         }
+    }
+
+    /// SQL that leaves the first row of each key, and with it whatever foreign keys lead there.
+    fn keep_first(&self) -> String {
+        let table = &self.table;
+        let (number, own) = match &self.number {
+            Some(number) => (quoted(number), false),
+            None => ("flux_numero".to_owned(), true),
+        };
+        let same: Vec<String> = self.key.iter().map(|column| format!("d.{column} = e.{column}")).collect();
+        let same = same.join(" AND ");
+        let mut sql = vec!["SET SESSION sql_mode = '', SESSION foreign_key_checks = 0".to_owned()];
+        if own {
+            sql.push(format!("ALTER TABLE {table} ADD COLUMN {number} BIGINT NOT NULL AUTO_INCREMENT UNIQUE"));
+        }
+        sql.push(format!("DELETE d FROM {table} d JOIN {table} e ON {same} AND d.{number} > e.{number}"));
+        if own {
+            sql.push(format!("ALTER TABLE {table} DROP COLUMN {number}"));
+        }
+        sql.push("SET SESSION sql_mode = DEFAULT, SESSION foreign_key_checks = 1".to_owned());
+        format!("après `backup-critical --all` : {}", sql.join("; "))
     }
 }
 

@@ -9,7 +9,7 @@ mod home;
 mod merge;
 pub(crate) mod names;
 mod partition;
-mod rows;
+pub(crate) mod rows;
 mod seed;
 
 use std::collections::HashMap;
@@ -224,7 +224,16 @@ fn bring(
 ) -> Result<()> {
     let mut obstacles = Obstacles::default();
     let mut fills = Vec::new();
+    let mut numbering = None;
     if let Some(existing) = existing {
+        match Numbers::read(session, spec, existing)? {
+            Numbers::Sound => {}
+            Numbers::Free(sql) => numbering = Some(sql),
+            Numbers::Shared(finding) => {
+                obstacles.unnumbered = true;
+                report.findings.push(finding);
+            }
+        }
         if let Some(cut) = forms.partition(spec, existing) {
             obstacles.doubled = true;
             report.findings.push(cut);
@@ -258,6 +267,9 @@ fn bring(
     }
     let Some(change) = schema::change_as_far(spec, existing, &obstacles) else { return Ok(()) };
     if report.done.really() {
+        for sql in numbering.iter().flatten() {
+            session.exec(&format!("numérotation de {}", spec.name), sql, ())?;
+        }
         for (column, value, rows) in &fills {
             // When a row was last changed tells a definitive row from a provisional one in older databases.
             let dated = existing.is_some_and(|table| table.shapes.contains_key("updated_at"));
@@ -270,6 +282,60 @@ fn bring(
     }
     report.changes.push(change);
     Ok(())
+}
+
+/// The numbers of the rows of a table that has no key on them.
+enum Numbers {
+    Sound,
+    /// Rows without a number, or with that of another one, to which nothing leads: these statements give them new ones.
+    Free(Vec<String>),
+    /// Rows of a dimension that share a number: only people know which of them the facts mean.
+    Shared(Finding),
+}
+
+impl Numbers {
+    fn read(session: &mut Session, spec: &TableSpec, existing: &Existing) -> Result<Self> {
+        let counted = spec.columns.first().filter(|column| column.ddl.ends_with("AUTO_INCREMENT"));
+        let Some((id, shape)) = counted.and_then(|column| Some((column.name, existing.shapes.get(column.name)?)))
+        else {
+            return Ok(Self::Sound);
+        };
+        let is_key = |(unique, columns): &(bool, Vec<String>)| *unique && columns.as_slice() == [id];
+        if !shape.nullable && existing.indexes.values().any(is_key) {
+            return Ok(Self::Sound);
+        }
+        let table = &spec.name;
+        let doing = format!("lecture de {table}");
+        let twice = format!("SELECT {id} FROM {table} WHERE {id} IS NOT NULL GROUP BY {id} HAVING COUNT(*) > 1");
+        let shared: Vec<i64> = session.rows(&doing, &format!("{twice} ORDER BY {id} LIMIT 100"), ())?;
+        let empty: Option<u8> =
+            session.first(&doing, &format!("SELECT 1 FROM {table} WHERE {id} IS NULL LIMIT 1"), ())?;
+        if let Some(number) = shared.first().filter(|_| !table.starts_with("fact_")) {
+            let sql = format!("SELECT GREATEST(COALESCE(MAX({id}), 0), 0) + 1 FROM {table}");
+            let next: i64 = session.first(&doing, &sql, ())?.unwrap_or(1);
+            let message = format!(
+                "{} porté par plusieurs lignes : rien ne dit de laquelle parlent les faits",
+                plural(shared.len() as u64, "numéro est", "numéros sont",)
+            );
+            let dim = DIMS.iter().find(|dim| dim.table == *table);
+            let name = dim.map_or(id, |dim| dim.name);
+            return Ok(Self::Shared(Finding::attention(Code::NumberUnfit, format!("{table}.{id}"), message).action(format!(
+                "donnez un autre numéro à celle qui ne doit pas garder le {number} : UPDATE {table} SET {id} = {next} \
+                 WHERE {id} = {number} AND {name} = '…' ; SELECT * FROM {table} WHERE {id} = {number} les montre"
+            ))));
+        }
+        if empty.is_none() && shared.is_empty() {
+            return Ok(Self::Sound);
+        }
+        let dated = if existing.has("updated_at") { ", updated_at = updated_at" } else { "" };
+        Ok(Self::Free(vec![
+            format!("SET @flux_numero = (SELECT GREATEST(COALESCE(MAX({id}), 0), 0) FROM {table})"),
+            format!(
+                "UPDATE {table} SET {id} = (@flux_numero := @flux_numero + 1){dated} \
+                 WHERE {id} IS NULL OR {id} IN (SELECT d.{id} FROM ({twice}) d)"
+            ),
+        ]))
+    }
 }
 
 /// Whether a foreign key keeps a column from being 0, "not known".

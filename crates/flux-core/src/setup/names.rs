@@ -7,6 +7,7 @@ use mysql::Value;
 use crate::db::Session;
 use crate::dims;
 use crate::domain::catalogue::Dim;
+use crate::domain::communes;
 use crate::domain::names::{Locality, Resolution, Resolver, Row, fold, is_damaged, normalise, saint};
 use crate::domain::reference;
 use crate::error::{Error, Result};
@@ -179,12 +180,16 @@ fn read_again(name: &str) -> Option<String> {
 pub(crate) fn repair(session: &mut Session, dim: Dim) -> Result<u64> {
     let spec = dim.spec();
     let found = damaged(session, dim)?;
-    let taken: HashSet<String> =
-        stored(session, dim)?.into_iter().map(|(_, name, _)| fold(&normalise(dim, &name))).collect();
+    // What is left of a damaged name may be, folded, what it was: its own row takes no name away.
+    let mut bearers: HashMap<String, Vec<u32>> = HashMap::new();
+    for (id, name, _) in stored(session, dim)? {
+        bearers.entry(fold(&normalise(dim, &name))).or_default().push(id);
+    }
+    let taken = |sound: &str, own: u32| bearers.get(&fold(sound)).is_some_and(|ids| ids.iter().any(|id| *id != own));
     let mut mended = 0;
     let mut given = HashSet::new();
     for (id, _, sound) in &found.known {
-        let free = dim == Dim::Commune || (!taken.contains(&fold(sound)) && given.insert(fold(sound)));
+        let free = dim == Dim::Commune || (!taken(sound, *id) && given.insert(fold(sound)));
         if free {
             let sql = format!("UPDATE {} SET {} = ? WHERE {} = ?", spec.table, spec.name, spec.id);
             let params: Vec<Value> = vec![sound.into(), (*id).into()];
@@ -221,6 +226,92 @@ pub(crate) fn name_communes(session: &mut Session) -> Result<u64> {
         session.exec("noms de dim_communes", sql, (name, id))?;
     }
     Ok(named.len() as u64)
+}
+
+/// A commune whose row lacks its INSEE code or its département.
+#[derive(Debug)]
+pub(crate) struct Unplaced {
+    pub(crate) id: u32,
+    pub(crate) name: String,
+    /// The INSEE codes that it can have.
+    pub(crate) codes: Vec<&'static str>,
+    /// What is to be written where it can have one alone: code, number of the département. None where nothing is.
+    pub(crate) missing: Option<(Option<&'static str>, Option<u32>)>,
+    /// Whether the one code that it can have is that of another row.
+    pub(crate) is_twin: bool,
+}
+
+/// Finds them; none in a table that does not know what they lack.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn unplaced(session: &mut Session) -> Result<Vec<Unplaced>> {
+    let sql = "SELECT id_commune, COALESCE(nom_commune, ''), NULLIF(TRIM(code_insee), ''), NULLIF(id_departement, 0) \
+               FROM dim_communes WHERE id_commune >= 0 AND (code_insee IS NULL OR TRIM(code_insee) = '' \
+               OR COALESCE(id_departement, 0) = 0) ORDER BY id_commune";
+    type Stored = (u32, String, Option<String>, Option<u32>);
+    let rows: Vec<Stored> = Error::or_nothing(session.rows("lecture de dim_communes", sql, ()))?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let mut places: HashMap<u32, &str> = HashMap::new();
+    let departements = Error::or_nothing(stored(session, Dim::Departement))?;
+    for (id, name, _) in departements {
+        if let Some(code) = reference::departement_code(&fold(&normalise(Dim::Departement, &name))) {
+            numbers.entry(code).or_insert(id);
+            places.insert(id, code);
+        }
+    }
+    let taken: HashSet<String> = stored(session, Dim::Commune)?.into_iter().filter_map(|(.., code)| code).collect();
+    let mut found = Vec::new();
+    for (id, name, code, departement) in rows {
+        let codes: Vec<&'static str> = match &code {
+            Some(code) => {
+                // A spreadsheet takes the leading zero of the first nine départements.
+                let code = format!("{:0>5}", code.to_ascii_uppercase());
+                communes::codes().filter(|known| **known == code).copied().collect()
+            }
+            None if name.trim().is_empty() => continue,
+            None => {
+                let place = departement.map(|id| places.get(&id).copied().unwrap_or_default());
+                let bears = |code: &&&str| place.is_none_or(|place| reference::departement_of_insee(code) == place);
+                communes::bearers(&communes::key(&name)).iter().filter(bears).copied().collect()
+            }
+        };
+        let only = if codes.len() == 1 { codes.first().copied() } else { None };
+        // Some islands are in no département.
+        let has_place = |only: &&str| {
+            let place = reference::departement_of_insee(only);
+            reference::departements().iter().any(|known| known.code == place)
+        };
+        if code.is_some() && only.as_ref().is_some_and(|only| !has_place(only)) {
+            continue;
+        }
+        let is_twin = code.is_none() && only.is_some_and(|only| taken.contains(only));
+        let number = only.and_then(|only| numbers.get(reference::departement_of_insee(only)).copied());
+        let missing = (only.filter(|_| code.is_none() && !is_twin), number.filter(|_| departement.is_none()));
+        let missing = Some(missing).filter(|missing| *missing != (None, None));
+        found.push(Unplaced { id, name, codes, missing, is_twin });
+    }
+    Ok(found)
+}
+
+/// Writes code and département of the communes that can have one alone, in the transaction of `session`; returns how many.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn place_communes(session: &mut Session) -> Result<u64> {
+    let (mut placed, mut given) = (0, HashSet::new());
+    for found in unplaced(session)? {
+        let Some((code, departement)) = found.missing else { continue };
+        // Of two rows of one name the second is a twin of the first from now on.
+        let code = code.filter(|code| given.insert(*code));
+        let sql = "UPDATE dim_communes SET code_insee = COALESCE(NULLIF(TRIM(code_insee), ''), ?), \
+                   id_departement = COALESCE(NULLIF(id_departement, 0), ?) WHERE id_commune = ?";
+        placed += session.exec("codes de dim_communes", sql, (code, departement, found.id))?;
+    }
+    Ok(placed)
 }
 
 /// Rows of one dimension that mean the same thing, the one to keep first: id and name.
@@ -314,11 +405,14 @@ fn commune_twins(session: &mut Session, damaged: &Damaged) -> Result<Vec<Twins>>
         let formed = formed.filter(|code| code != "00000");
         let rank = if formed.is_none() { 2 } else { u8::from(formed != code) };
         let code = formed;
-        let row = (rank, sound.contains_key(&id) || name.trim().is_empty(), id, name);
         let place = match &code {
             Some(code) => Some(reference::departement_of_insee(code).to_owned()),
-            None => departements.get(&id).cloned(),
+            None => departements.get(&id).cloned().or_else(|| {
+                let [only] = communes::bearers(&communes::key(&name)) else { return None };
+                Some(reference::departement_of_insee(only).to_owned())
+            }),
         };
+        let row = (rank, sound.contains_key(&id) || name.trim().is_empty(), id, name);
         let named = place.filter(|_| !plain.is_empty()).map(|place| by_name.entry((plain, place)).or_default());
         match (code, named) {
             (Some(code), named) => {

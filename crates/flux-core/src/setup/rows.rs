@@ -9,7 +9,7 @@ use crate::domain::names::{fold, normalise};
 use crate::domain::reference;
 
 /// Name and further columns of each reference row of a small dimension.
-pub(super) fn reference_rows(dim: Dim) -> Vec<(String, Vec<(&'static str, Value)>)> {
+pub(crate) fn reference_rows(dim: Dim) -> Vec<(String, Vec<(&'static str, Value)>)> {
     let plain = |name: &str| (normalise(dim, name), Vec::new());
     match dim {
         Dim::Zone => reference::zones().iter().filter(|zone| zone.visible).map(|zone| plain(zone.zone)).collect(),
