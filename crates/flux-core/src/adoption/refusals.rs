@@ -43,7 +43,7 @@ pub(super) fn checks(
             continue;
         };
         // MySQL writes texts as they stood between quotes.
-        let clause = if database.flavour() == Flavour::MySql { clause.replace("\\'", "'") } else { clause };
+        let clause = if database.flavour() == Flavour::MySql { unescaped(&clause) } else { clause };
         let refused = refused(session, spec, existing, &clause)?;
         if let Some(row) = refused {
             let message = format!("la contrainte {name} ({clause}) refuse des lignes que les outils écrivent : {row}");
@@ -57,6 +57,16 @@ pub(super) fn checks(
     Ok(found)
 }
 
+/// What backslashes stand before, as it is.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    plain
+}
+
 /// The first of our rows that a constraint refuses, in words; none where the server cannot be asked.
 fn refused(session: &mut Session, spec: &TableSpec, existing: &Existing, clause: &str) -> Result<Option<String>> {
     let samples = samples(session, spec, existing)?;
@@ -66,6 +76,16 @@ fn refused(session: &mut Session, spec: &TableSpec, existing: &Existing, clause:
             let value = |column: &&String| {
                 let value =
                     row.values.iter().find(|(name, _)| name == *column).map_or("NULL", |(_, value)| value.as_str());
+                let collation = existing.shapes.get(*column).and_then(|shape| shape.collation.as_deref());
+                let value = match collation {
+                    // A text compares as the column does.
+                    Some(collation) => {
+                        let charset = collation.split('_').next().unwrap_or_default();
+                        let charset = if charset == "uca1400" { "utf8mb4" } else { charset };
+                        format!("CONVERT({value} USING {charset}) COLLATE {collation}")
+                    }
+                    None => value.to_owned(),
+                };
                 format!("{value} AS {}", quoted(column))
             };
             let text = row.what.replace('\\', "").replace('\'', "’");
