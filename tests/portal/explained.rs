@@ -211,6 +211,26 @@ fn both_figures_of_a_row_are_explained_of_two_years_and_of_two_sides() {
     assert_eq!(values(&commands), both(day, ["a", "b"]));
 }
 
+/// Feasts, single days and means of the year before too: Easter of 2024 lies before the days that it is compared by.
+#[test]
+fn every_indicator_is_explained_of_both_its_years() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let query = "debut=2025-04-01&fin=2025-08-31&zone=CABA&compare_annee=2024";
+    let page = served.api(&format!("/tables?{query}")).expect(200).text();
+    let json = served.api(&format!("/api/infographie/infographie_indicateurs_cles?{query}")).expect(200).json();
+    let rows = json["bloc_a"].as_array().unwrap();
+    assert!(rows.len() == 24 && rows.iter().all(|row| !row["N_1"].is_null()));
+    for row in rows {
+        let commands = of_row(&page, "Indicateurs", row["indicateur"].as_str().unwrap());
+        let found: Vec<Value> =
+            commands.iter().map(|command| explained_by(&served, command)["figure"]["value"].clone()).collect();
+        assert_eq!(found, [row["N"].clone(), row["N_1"].clone()], "{commands:?}");
+    }
+    let easter = of_row(&page, "Indicateurs", "Nuitées du week-end de Pâques");
+    assert!(easter[1].contains(" --debut 2024-03-30 --fin 2024-04-01 "), "{easter:?}");
+}
+
 #[test]
 fn the_verdict_of_the_last_verification_is_shown() {
     let db = database();

@@ -153,6 +153,8 @@ struct Value {
     date: Option<NaiveDate>,
     /// Days with data, and days that the figure is of, of those that are not of the whole period.
     days: Option<(u64, u64)>,
+    /// The period that has this figure when it is asked for by itself.
+    asked: Option<Period>,
 }
 
 /// A key figure with its history.
@@ -164,6 +166,8 @@ pub struct Indicator {
     pub values: [Option<Figure>; YEARS],
     /// The day of each, of figures that are of one day.
     pub dates: [Option<NaiveDate>; YEARS],
+    /// First and last day of the interval that has the same figure: a feast of another year may lie outside that year's period.
+    pub asked: [Option<(NaiveDate, NaiveDate)>; YEARS],
     /// What is to be known before comparing.
     pub remarque: Option<String>,
 }
@@ -288,10 +292,15 @@ fn hold(session: &mut Session, scope: &Scope, year: &Year, feasts: &[(Feast, i32
 }
 
 fn value(definition: &Definition, held: &Held, feast_year: Option<i32>) -> Value {
-    value_of(definition, held, feast_year).unwrap_or_default()
+    let feast = match definition.rule {
+        Rule::On(feast) => feast_year.and_then(|year| feast.days(year)),
+        _ => None,
+    };
+    let asked = feast.clone().or_else(|| held.period.clone());
+    Value { asked, ..value_of(definition, held, feast).unwrap_or_default() }
 }
 
-fn value_of(definition: &Definition, held: &Held, feast_year: Option<i32>) -> Option<Value> {
+fn value_of(definition: &Definition, held: &Held, feast: Option<Period>) -> Option<Value> {
     let daily = match definition.visitors {
         Visitors::Touristes => &held.nights,
         Visitors::Excursionnistes => &held.presences,
@@ -301,17 +310,18 @@ fn value_of(definition: &Definition, held: &Held, feast_year: Option<i32>) -> Op
         figure: count(daily.sum(days, Origin::Total)),
         date: (days.days() == 1).then_some(days.debut),
         days: Some((daily.coverage(days).days, days.days())),
+        asked: None,
     };
     Some(match definition.rule {
         Rule::Sum(origin) => Value { figure: count(daily.sum(held.period.as_ref()?, origin)), ..Value::default() },
-        Rule::On(feast) => on(&feast.days(feast_year?)?),
+        Rule::On(_) => on(&feast?),
         Rule::Saturday(rank) => {
             let day = saturday(held.period.as_ref()?, rank)?;
             on(&Period::interval(day, day))
         }
         Rule::Peak => {
             let (day, volume) = daily.peak(held.period.as_ref()?, Origin::Total)?;
-            Value { figure: Some(Figure::Count(volume)), date: Some(day), days: None }
+            Value { figure: Some(Figure::Count(volume)), date: Some(day), ..Value::default() }
         }
         Rule::Largest(breakdown, most) => {
             let counted = if breakdown == Breakdown::Pays { &held.pays } else { &held.departements };
@@ -325,11 +335,13 @@ fn value_of(definition: &Definition, held: &Held, feast_year: Option<i32>) -> Op
 }
 
 fn indicator(definition: &'static Definition, values: Vec<Value>) -> Indicator {
-    let mut indicator = Indicator { definition, values: [None; YEARS], dates: [None; YEARS], remarque: None };
+    let mut indicator =
+        Indicator { definition, values: [None; YEARS], dates: [None; YEARS], asked: [None; YEARS], remarque: None };
     let mut partial = Vec::new();
     for (at, value) in values.iter().enumerate().take(YEARS) {
         indicator.values[at] = value.figure;
         indicator.dates[at] = value.date;
+        indicator.asked[at] = value.asked.as_ref().map(|asked| (asked.debut, asked.fin));
         if let Some((with_data, days)) = value.days.filter(|(with_data, days)| *with_data > 0 && with_data < days) {
             let name = if at == 0 { "N".to_owned() } else { format!("N−{at}") };
             partial.push(format!("{name} : {} avec données sur {days}", plural(with_data, "jour", "jours")));
@@ -379,6 +391,7 @@ mod tests {
             definition: &DEFINITIONS[11],
             values: values.map(|value| value.map(Figure::Count)),
             dates: [None; YEARS],
+            asked: [None; YEARS],
             remarque: None,
         };
         let json = serde_json::to_value(figures([Some(150), Some(100), Some(0), None, Some(300)])).unwrap();

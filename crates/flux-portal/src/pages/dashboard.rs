@@ -120,7 +120,7 @@ pub(super) fn keys(
                         p.valeur { (words::figure(row.values[0])) " " span.unite { (row.definition.unit()) } }
                         @if let Some(day) = row.dates[0] { p { "le " (words::date(day)) } }
                         p { span.evolution { (charts::figure_change(row, meta)) } " · " span.entier { (figures.annees[1]) " : " (words::figure(row.values[1])) } }
-                        (origin::disclosure(&origin::Spans::years(meta).indicator(row.definition.id, [true, false]), row.definition.indicateur))
+                        (origin::disclosure(&origin::indicator(meta, row), row.definition.indicateur))
                         (PreEscaped(charts::history(figures, row).inline(&format!("h-{}", row.definition.id))))
                     }
                 }

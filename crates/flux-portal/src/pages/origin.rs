@@ -54,6 +54,12 @@ impl Span {
         Self { of, days, zone: meta.zone.clone() }
     }
 
+    /// Days of the year that N is compared with.
+    fn before(meta: &Meta, (debut, fin): (NaiveDate, NaiveDate)) -> Self {
+        let days = interval(debut.to_string(), fin.to_string());
+        Self { of: meta.annee_n1.to_string(), days, zone: meta.zone.clone() }
+    }
+
     fn origin(&self, words: &[&str]) -> Origin {
         let days = self.days.iter().map(String::as_str);
         let words = words.iter().copied().chain(days).chain(["--zone", &self.zone]).map(quoted);
@@ -74,12 +80,8 @@ fn interval(debut: String, fin: String) -> [String; 4] {
 impl Spans {
     /// A period and the one that it is compared with.
     pub(super) fn years(meta: &Meta) -> Self {
-        let before = |(debut, fin): (NaiveDate, NaiveDate)| Span {
-            of: meta.annee_n1.to_string(),
-            days: interval(debut.to_string(), fin.to_string()),
-            zone: meta.zone.clone(),
-        };
-        Self { first: Span::of(meta, meta.annee.to_string()), second: meta.debut_n1.zip(meta.fin_n1).map(before) }
+        let second = meta.debut_n1.zip(meta.fin_n1).map(|days| Span::before(meta, days));
+        Self { first: Span::of(meta, meta.annee.to_string()), second }
     }
 
     /// Two questions face to face.
@@ -155,12 +157,17 @@ impl Spans {
     }
 }
 
-/// Those of the indicators that a table shows, row by row. A feast of the other year may lie outside its period.
+/// Those of an indicator, of both its years.
+pub(super) fn indicator(meta: &Meta, row: &Indicator) -> Vec<Origin> {
+    let second = row.asked[1].map(|days| Span::before(meta, days));
+    let spans = Spans { second, ..Spans::years(meta) };
+    spans.indicator(row.definition.id, [true, row.values[1].is_some()])
+}
+
+/// Those of the indicators that a table shows, row by row.
 pub(super) fn indicators(meta: &Meta, figures: &Indicators, visitors: Option<Visitors>) -> Vec<Vec<Origin>> {
-    let spans = Spans::years(meta);
     let shown = figures.rows.iter().filter(|row| visitors.is_none_or(|visitors| row.definition.visitors == visitors));
-    let before = |row: &Indicator| row.values[1].is_some() && row.definition.spans_the_period();
-    shown.map(|row| spans.indicator(row.definition.id, [true, before(row)])).collect()
+    shown.map(|row| indicator(meta, row)).collect()
 }
 
 /// The disclosure; what it is of is said to whoever does not see where it stands.
