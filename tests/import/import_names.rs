@@ -497,6 +497,32 @@ fn communes_answer_to_their_former_names_and_those_that_are_gone_are_rows_of_the
     );
 }
 
+/// Each has an INSEE code of its own: two of one city are two rows, not one key twice.
+#[test]
+fn arrondissements_are_communes_of_their_own() {
+    let world = World::seeded();
+    let names = [
+        ("Marseille 8e Arrondissement", "13208"),
+        ("MARSEILLE 01", "13201"),
+        ("Marseille", "13055"),
+        ("Lyon-9ème", "69389"),
+        ("Paris 17e  arrondissement", "75117"),
+        ("Aurillac", "15014"),
+    ];
+    let lines: Vec<String> =
+        names.iter().zip(1..).map(|((name, _), n)| format!("2025-07-07;Cantal;Local;Touriste;{name};{n}")).collect();
+    let further = ["2025-07-07;Cantal;Local;Touriste;Lyon 10e Arrondissement;7".to_owned()];
+    let lines: Vec<&str> = lines.iter().chain(&further).map(String::as_str).collect();
+    world.csv("export_mobilite.csv", MOBILITY, &lines);
+    let json = world.import("export_mobilite", &[]).expect_code(3).json();
+    let codes = "SELECT c.code_insee FROM fact_lieu_activite_soir_temp f JOIN dim_communes c USING (id_commune) ORDER BY volume";
+    assert_eq!(world.db.column(codes), names.map(|(_, code)| code));
+    let mobility = file(&json, "export_mobilite.csv");
+    assert_eq!((&mobility["stored"], &mobility["rejected"]), (&6.into(), &1.into()), "{json:#}");
+    assert_eq!(mobility["far_communes"].as_array().unwrap().len(), 5, "{json:#}");
+    assert_eq!(mobility["missed_names"][0]["name"], "Lyon 10e Arrondissement", "{json:#}");
+}
+
 /// legacy.md, 3.
 #[test]
 fn the_epci_of_a_weekly_row_is_the_one_of_the_newest_definitive_rows() {

@@ -31,9 +31,54 @@ static NAMES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
 fn named() -> impl Iterator<Item = (&'static str, &'static str)> {
     let living = reference::communes().iter().map(|commune| (commune.code_insee, commune.nom));
     let former = reference::former_communes().iter().map(|former| (former.code_insee, former.nom));
-    living.chain(former).chain(
+    let parts = ARRONDISSEMENTS.iter().flat_map(|(part, names)| {
+        std::iter::once(part.nom).chain(names.iter().map(String::as_str)).map(|name| (part.code_insee, name))
+    });
+    living.chain(former).chain(parts).chain(
         orange().iter().filter(|commune| !commune.nom.is_empty()).map(|commune| (commune.code_insee, commune.nom)),
     )
+}
+
+/// The cities whose arrondissements have INSEE codes of their own: the city's code, the code of the first one, how many there are.
+const DIVIDED: [(&str, u32, u32); 3] = [("13055", 13201, 16), ("69123", 69381, 9), ("75056", 75101, 20)];
+
+/// The arrondissements of these cities, which deliveries count like communes, with the other ways to write their names.
+static ARRONDISSEMENTS: LazyLock<Vec<(Commune, Vec<String>)>> = LazyLock::new(|| {
+    let divided = DIVIDED.iter().filter_map(|(code, first, count)| {
+        let city = reference::communes().iter().find(|commune| commune.code_insee == *code)?;
+        Some((city, *first, *count))
+    });
+    // They live as long as the program, as the communes of the files do.
+    let kept = |text: String| -> &'static str { &*text.leak() };
+    let of = |(city, first, count): (&Commune, u32, u32)| {
+        let city = city.clone();
+        (1..=count).map(move |number| {
+            let name = city.nom;
+            let rank = if number == 1 { "er" } else { "e" };
+            let part = Commune {
+                code_insee: kept((first + number - 1).to_string()),
+                nom: kept(format!("{name} {number}{rank} Arrondissement")),
+                ..city.clone()
+            };
+            let short = [format!("{number}{rank}"), format!("{number}ème"), format!("{number:02}"), number.to_string()];
+            let names = short.map(|short| format!("{name} {short}")).into_iter();
+            (part, names.chain([format!("{name} {number}ème Arrondissement")]).collect())
+        })
+    };
+    divided.flat_map(of).collect()
+});
+
+/// Every commune that a database is seeded with: today's, the arrondissements, those that are gone.
+pub(crate) fn all() -> impl Iterator<Item = &'static Commune> {
+    let parts = ARRONDISSEMENTS.iter().map(|(part, _)| part);
+    reference::communes().iter().chain(parts).chain(GONE.values())
+}
+
+/// The name under which [`all`] has a code.
+pub(crate) fn name_of(code: &str) -> Option<&'static str> {
+    static BY_CODE: LazyLock<HashMap<&str, &str>> =
+        LazyLock::new(|| all().map(|commune| (commune.code_insee, commune.nom)).collect());
+    BY_CODE.get(code).copied()
 }
 
 /// A commune as Orange's dictionary has it: under a name of its own, and perhaps standing for small ones around it.
@@ -107,8 +152,8 @@ pub(crate) fn bearers(key: &str) -> &'static [&'static str] {
 }
 
 /// The INSEE codes that communes have or had.
-pub(crate) fn codes() -> impl Iterator<Item = &'static &'static str> {
-    NAMES.keys()
+pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(code, _)| *code)
 }
 
 /// Whether a commune of that département bears or bore the name of that key.
@@ -137,10 +182,6 @@ static TODAY: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
 });
 
 /// The communes that are gone, by code, each under its last name; the EPCI is that of the commune that it went into.
-pub(crate) fn gone() -> impl Iterator<Item = Commune> {
-    GONE.values().cloned()
-}
-
 static GONE: LazyLock<BTreeMap<&str, Commune>> = LazyLock::new(|| {
     let living: HashMap<&str, &Commune> =
         reference::communes().iter().map(|commune| (commune.code_insee, commune)).collect();
@@ -180,14 +221,32 @@ mod tests {
         assert!(names_of("15141").eq(["Neussargues-Moissac", "Neussargues en Pinatelle"]));
         assert_eq!(bearers(&key("Mourjou")), ["15136"]);
         assert!(is_gone("15136") && !is_gone("15141") && !is_gone("15014") && !is_gone("99999"));
-        let mourjou = gone().find(|commune| commune.code_insee == "15136").unwrap();
+        let mourjou = &GONE["15136"];
         assert_eq!((mourjou.nom, mourjou.departement), ("Mourjou", "15"));
-        assert_eq!(gone().count(), 1831);
-        let conques = gone().find(|commune| commune.code_insee == "12076").unwrap();
-        assert_eq!(conques.nom, "Conques-en-Rouergue");
+        assert_eq!(GONE.len(), 1831);
+        assert_eq!(GONE["12076"].nom, "Conques-en-Rouergue");
         assert_eq!((today("15136"), today("15014"), today("99999")), ("15027", "15014", "99999"));
         // Gone in the Cantal, living elsewhere.
         assert!(is_borne_in(&key("St Just"), "15") && bearers(&key("Saint-Just")).len() > 3);
         assert!(!is_borne_in(&key("Mourjou"), "12"));
+    }
+
+    /// INSEE, code officiel géographique: 75101 to 75120, 69381 to 69389, 13201 to 13216.
+    #[test]
+    fn the_arrondissements_of_three_cities_are_communes_of_their_own() {
+        assert_eq!((ARRONDISSEMENTS.len(), all().count()), (45, 34_969 + 45 + 1831));
+        for (code, name, departement) in [
+            ("75120", "Paris 20e Arrondissement", "75"),
+            ("69381", "Lyon 1er Arrondissement", "69"),
+            ("13216", "Marseille 16e Arrondissement", "13"),
+        ] {
+            let part = all().find(|commune| commune.code_insee == code).unwrap();
+            assert_eq!((part.nom, part.departement, name_of(code)), (name, departement, Some(name)));
+        }
+        for name in ["LYON 07", "Lyon 7e", "lyon-7eme-arrondissement", "Lyon 7ème", "Lyon 7e arrondissement"] {
+            assert_eq!(bearers(&key(name)), ["69387"], "{name}");
+        }
+        assert_eq!((bearers(&key("Lyon")), bearers(&key("Lyon 10"))), (&["69123"][..], &[][..]));
+        assert_eq!((name_of("75056"), name_of("15136"), name_of("75121")), (Some("Paris"), Some("Mourjou"), None));
     }
 }

@@ -1,10 +1,10 @@
 //! The commune of a raw export: INSEE code, name and département together, for many communes share a name.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crate::csv::{Fields, Header, decode};
 use crate::domain::catalogue::{Dataset, Dim, INSEE_COLUMNS};
+use crate::domain::communes;
 use crate::domain::names::{Resolution, Row, fold, normalise};
 use crate::domain::reference;
 
@@ -59,7 +59,7 @@ pub(crate) fn resolve(
     if code.is_none() && name.trim().is_empty() {
         return Named::Blank;
     }
-    let known = code.as_deref().and_then(|code| COMMUNES.get(code).copied());
+    let known = code.as_deref().and_then(communes::name_of);
     let departement = match &code {
         Some(code) => Some(reference::departement_of_insee(code).to_owned()),
         None => pieces.next().and_then(|text| departement(&text)),
@@ -88,10 +88,6 @@ pub(crate) fn resolve(
         }
     }
 }
-
-/// Names of the reference by INSEE code.
-static COMMUNES: LazyLock<HashMap<&str, &str>> =
-    LazyLock::new(|| reference::communes().iter().map(|commune| (commune.code_insee, commune.nom)).collect());
 
 /// Code of a département by its name, or by itself.
 fn departement(text: &str) -> Option<String> {

@@ -110,7 +110,7 @@ impl Reference {
         let named = |names: Vec<String>| names.into_iter().zip(1..).map(|(name, id)| Row::new(id, name)).collect();
         let rows: Vec<Row> = match dim {
             Dim::Commune => (1..)
-                .zip(reference::communes())
+                .zip(communes::all())
                 .map(|(id, commune)| Row {
                     id: Some(id),
                     name: normalise(dim, commune.nom),
@@ -209,9 +209,9 @@ pub(crate) fn nameless_communes(session: &mut Session) -> Result<Vec<(u32, Strin
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let names: HashMap<&str, &str> = reference::communes().iter().map(|known| (known.code_insee, known.nom)).collect();
-    let named =
-        |(id, _, code): (u32, String, Option<String>)| Some((id, normalise(Dim::Commune, names.get(code?.trim())?)));
+    let named = |(id, _, code): (u32, String, Option<String>)| {
+        Some((id, normalise(Dim::Commune, communes::name_of(code?.trim())?)))
+    };
     Ok(rows.into_iter().filter_map(named).collect())
 }
 
@@ -270,7 +270,7 @@ pub(crate) fn unplaced(session: &mut Session) -> Result<Vec<Unplaced>> {
             Some(code) => {
                 // A spreadsheet takes the leading zero of the first nine départements.
                 let code = format!("{:0>5}", code.to_ascii_uppercase());
-                communes::codes().filter(|known| **known == code).copied().collect()
+                communes::codes().filter(|known| *known == code).collect()
             }
             None if name.trim().is_empty() => continue,
             None => {

@@ -19,7 +19,7 @@ use crate::setup::{Seeded, names};
 /// Rows that an empty dimension gets.
 pub(super) fn reference_count(dim: Dim) -> u64 {
     match dim {
-        Dim::Commune => (reference::communes().len() + communes::gone().count()) as u64,
+        Dim::Commune => communes::all().count() as u64,
         Dim::Epci => epcis().len() as u64,
         dim => reference_rows(dim).len() as u64,
     }
@@ -137,7 +137,7 @@ fn seed_communes(session: &mut Session, present: &HashMap<String, Existing>, dry
     }
     let mut completed = 0;
     let mut missing: Vec<[Value; 4]> = Vec::new();
-    for commune in reference::communes().iter().cloned().chain(communes::gone()) {
+    for commune in communes::all() {
         let id_departement = departements.get(commune.departement).copied().flatten();
         let of_reference = if commune.nom_epci.is_empty() { None } else { epci(commune.nom_epci) };
         let name = fold(commune.nom);
