@@ -321,6 +321,36 @@ fn a_proxy_is_not_told_what_stays_on_this_machine() {
     assert!(!seen.is_empty() && seen.iter().all(|request| header(request, "authorization").is_none()), "{seen:?}");
 }
 
+/// What cannot be used is not gone round in silence, and its password is not shown.
+#[test]
+fn a_proxy_that_cannot_be_used_is_refused_by_its_name() {
+    let home = Home::without_db();
+    let portal = Portal::new(|request, _| catalogue(request));
+    let away = || orange::tool(&home, &portal).env("FLUX_VISION_URL", "https://orange.invalid/v1").arg("--list");
+    for (name, value) in [
+        ("all_proxy", "socks5h://agent:s3cret-mandataire@mandataire.invalid:1080"),
+        ("ALL_PROXY", "socks4://mandataire.invalid"),
+        ("HTTPS_PROXY", "ftp://agent:s3cret-mandataire@mandataire.invalid"),
+        ("https_proxy", "http://"),
+    ] {
+        let outcome = away().env(name, value).run().expect_code(1);
+        let error = outcome.json()["error"].clone();
+        let said = error["message"].as_str().unwrap();
+        assert!(error["code"] == "config" && said.starts_with(name), "{outcome}");
+        assert!(!format!("{}{}", outcome.stdout, outcome.stderr).contains("s3cret-mandataire"), "{outcome}");
+        // The host is meant to be reached directly: it is asked for, and its name is unknown.
+        let direct = away().env(name, value).env("NO_PROXY", "intranet.exemple.fr, .invalid").run().expect_code(1);
+        assert_eq!(direct.json()["error"]["code"], "portal-unreachable", "{direct}");
+        let here = orange::tool(&home, &portal).arg("--list").env(name, value).run().expect_code(0);
+        assert_eq!(here.json()["listed"], 5);
+    }
+    // That of https comes before that of all.
+    let proxy = Portal::always(status(407, &[]));
+    let both = away().env("ALL_PROXY", "socks5://mandataire.invalid").env("HTTPS_PROXY", &proxy.base);
+    let _ = both.run().expect_code(1);
+    assert_ne!(proxy.requests().len(), 0);
+}
+
 /// One letter, two ways to write it: names look alike and are alike, patterns find both, and neither takes the other's place.
 #[test]
 fn accents_are_the_same_however_they_are_written() {

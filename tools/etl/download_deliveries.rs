@@ -25,7 +25,8 @@ reprend où il s'est arrêté, dans la même exécution ou à la suivante, si le
 changé ; une archive reçue en plusieurs fois est relue en entier. Ce qui est déjà là n'est pas rechargé, ni ce que
 `extract-only` a décompressé et que l'on a enlevé (--force recharge). Un fichier changé chez Orange arrive à côté de
 l'ancien, et c'est dit. Rien n'est jamais écrasé. Les images, cartes et PDF sont laissés, sauf --all-kinds.
-Un mandataire est pris dans l'environnement (HTTPS_PROXY, ALL_PROXY, NO_PROXY), jamais vers cette machine.
+Un mandataire HTTP est pris dans l'environnement (HTTPS_PROXY, sinon ALL_PROXY ; NO_PROXY : les exceptions), jamais vers cette
+machine. Un mandataire SOCKS ne peut être emprunté : il est refusé.
 Mémoire constante. Ne se connecte à aucune base. Ensuite : `extract-only`.
 Codes de sortie : 0 tout ce qui était à prendre est là (ou liste, essai à blanc), 1 échec (liste, identifiants, disque),
 2 mauvais usage, 3 quelque chose n'est pas arrivé en entier, ou a changé chez Orange, 4 un autre téléchargement est en cours.",

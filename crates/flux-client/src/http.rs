@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Proxy, http};
+use ureq::{Agent, Proxy, ProxyBuilder, ProxyProtocol, http};
 
 use flux_core::error::{Error, Result};
 use flux_core::settings::Settings;
@@ -134,7 +134,7 @@ impl Client {
         let session = secret(settings, options.session_file.as_deref(), "PORTAL_SESSION")?
             .map(|Token(text)| Token(if text.contains('=') { text } else { format!("{SESSION_COOKIE}={text}") }));
         let mut config = Agent::config_builder()
-            .proxy(proxy_to(host_of(&base)))
+            .proxy(proxy_to(host_of(&base))?)
             .timeout_global(Some(options.timeout))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -276,8 +276,49 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 }
 
 /// The proxy of the environment. None on the way to this machine: what is sent there in clear is not meant to leave it.
-pub(crate) fn proxy_to(host: &str) -> Option<Proxy> {
-    if is_loopback(host) { None } else { Proxy::try_from_env() }
+///
+/// # Errors
+/// [`Error::Config`] for a proxy that cannot be used: to go round it unasked is no better than to fail.
+pub(crate) fn proxy_to(host: &str) -> Result<Option<Proxy>> {
+    if is_loopback(host) {
+        return Ok(None);
+    }
+    let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    // What is meant for https before what is meant for all.
+    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
+    let Some((name, value)) = names.into_iter().find_map(|name| Some((name, set(&name)?))) else { return Ok(None) };
+    let without = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| set(&name)).unwrap_or_default();
+    proxy_of(name, value.trim(), &without, host)
+}
+
+/// The proxy that a variable names, `without` for the hosts that are reached directly. Its address may hold a password and is not shown.
+fn proxy_of(name: &str, value: &str, without: &str, host: &str) -> Result<Option<Proxy>> {
+    let unusable = |reason: &str| Error::Config {
+        message: format!("{name} {reason}"),
+        hint: format!(
+            "donnez un mandataire HTTP (http://mandataire:3128) dans HTTPS_PROXY, ou mettez {host} dans NO_PROXY"
+        ),
+    };
+    let unreadable = |_| unusable("n'est pas l'adresse d'un mandataire");
+    let exceptions =
+        |builder| without.split(',').map(str::trim).fold(builder, |builder: ProxyBuilder, host| builder.no_proxy(host));
+    let here: http::Uri =
+        format!("http://{host}/").parse().map_err(|_| unusable("ne se lit pas avec cette adresse"))?;
+    if exceptions(Proxy::builder(ProxyProtocol::Http)).build().is_ok_and(|proxy| proxy.is_no_proxy(&here)) {
+        return Ok(None);
+    }
+    let proxy = Proxy::new(value).map_err(unreadable)?;
+    if !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {
+        return Err(unusable("nomme un mandataire SOCKS, que cet outil ne sait pas emprunter"));
+    }
+    let mut builder = exceptions(Proxy::builder(proxy.protocol())).host(proxy.host()).port(proxy.port());
+    if let Some(user) = proxy.username() {
+        builder = builder.username(user);
+    }
+    if let Some(password) = proxy.password() {
+        builder = builder.password(password);
+    }
+    builder.build().map(Some).map_err(unreadable)
 }
 
 /// Why a call has no answer. `timeout` is the limit that was set for it.

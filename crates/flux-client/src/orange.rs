@@ -75,7 +75,7 @@ impl Orange {
             });
         }
         let mut config = Agent::config_builder()
-            .proxy(http::proxy_to(&base.host))
+            .proxy(http::proxy_to(&base.host)?)
             .timeout_connect(Some(silence))
             .timeout_recv_response(Some(silence))
             .timeout_per_read(Some(silence))
