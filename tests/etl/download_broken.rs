@@ -276,6 +276,46 @@ fn a_run_killed_before_a_whole_file_got_its_name_fetches_nothing_again() {
     holds(&home, "a.zip", &zip(70));
 }
 
+/// Names are given to many files at once: what a crash leaves in the middle of them is neither lost nor there twice.
+#[test]
+fn a_run_killed_among_many_files_leaves_each_once() {
+    // Each name in two deliveries.
+    let content = |n: usize| zip(20 + n);
+    let named = |n: usize| {
+        let delivery = n % 2;
+        let fields = serde_json::json!({"delivery_code_ref": format!("L{delivery}"), "delivery_name": format!("B{delivery} 2024")});
+        orange::entry_with(&format!("Fichier_{}.zip", n / 2), &format!("/f/{n}"), fields)
+    };
+    let entries: Vec<Value> = (0..100).map(named).collect();
+    let portal = Portal::new(move |request, _| match request.path.strip_prefix("/f/") {
+        None => orange::list(request, &entries),
+        Some(n) => served(&content(n.parse().unwrap())).whole(request),
+    });
+    let home = Home::without_db();
+    let outcome = orange::tool(&home, &portal).fail_at("file.publish:75", "kill").run();
+    assert_eq!(outcome.code, 137);
+    let memory: Value =
+        serde_json::from_slice(&fs::read(home.join("ftp_downloads/.telechargements.json")).unwrap()).unwrap();
+    let remembered: Vec<&Value> = memory.as_object().unwrap().values().collect();
+    assert!(!remembered.is_empty() && remembered.len() < 75, "{}", remembered.len());
+    for file in remembered {
+        let found = fs::metadata(home.join("ftp_downloads").join(file["file"].as_str().unwrap())).unwrap();
+        assert_eq!(Some(found.len()), file["bytes"].as_u64(), "{file}");
+    }
+    let json = orange::tool(&home, &portal).run().expect_code(0).json();
+    assert_eq!(json["totals"]["failed"], 0);
+    let mut expected: Vec<usize> = (0..100).map(|n| content(n).len()).collect();
+    let mut found: Vec<usize> = left(&home)
+        .iter()
+        .map(|name| fs::metadata(home.join("ftp_downloads").join(name)).unwrap().len() as usize)
+        .collect();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(files(&portal).len() < 150, "{}", files(&portal).len());
+    assert_eq!(orange::tool(&home, &portal).run().expect_code(0).json()["totals"]["known"], 100);
+}
+
 #[test]
 fn of_two_runs_at_once_the_second_one_goes_away() {
     let content = zip(600_000);

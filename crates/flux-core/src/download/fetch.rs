@@ -45,7 +45,7 @@ impl Missed {
     }
 }
 
-/// A file that is here whole, not yet under its name.
+/// A file that is here whole, not yet under its name, and perhaps not on the disk.
 pub(crate) struct Whole {
     pub(crate) part: PathBuf,
     pub(crate) bytes: u64,
@@ -274,16 +274,17 @@ impl Job<'_> {
             }
         };
         bar.finish_and_clear();
-        to.sync_all().map_err(Error::io("écriture de", &self.path))?;
         let short = response.total.is_some_and(|total| at < total);
-        match cut {
-            None if !short => Ok(Attempt::Done),
-            cut => Ok(Attempt::Again {
-                message: cut.unwrap_or_else(|| "la connexion a été coupée avant la fin du fichier".into()),
-                action: "relancez : le téléchargement reprend là où il s'est arrêté".into(),
-                wait: None,
-            }),
+        if cut.is_none() && !short {
+            return Ok(Attempt::Done);
         }
+        // What the next attempt, or the next run, goes on from.
+        to.sync_all().map_err(Error::io("écriture de", &self.path))?;
+        Ok(Attempt::Again {
+            message: cut.unwrap_or_else(|| "la connexion a été coupée avant la fin du fichier".into()),
+            action: "relancez : le téléchargement reprend là où il s'est arrêté".into(),
+            wait: None,
+        })
     }
 
     /// Nothing more can be written. The part goes: what fills the disk stands in everybody's way.

@@ -39,12 +39,14 @@ pub(crate) struct Half {
     pub(crate) total: Option<u64>,
 }
 
-/// Both, on disk as soon as they change.
+/// Both: the files on disk when [`Memory::save`] returns, the parts as soon as they change.
 #[derive(Debug)]
 pub(crate) struct Memory {
     folder: PathBuf,
     files: BTreeMap<String, Fetched>,
     parts: BTreeMap<String, Half>,
+    /// Keys of files that are not saved yet.
+    unsaved: Vec<String>,
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>> {
@@ -55,15 +57,15 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>> {
     }))
 }
 
-fn write<T: Serialize>(path: &Path, content: &BTreeMap<String, T>) -> Result<()> {
+fn write<T: Serialize>(path: &Path, content: &BTreeMap<String, T>, durability: Durability) -> Result<()> {
     let text = serde_json::to_vec_pretty(content).map_err(|error| Error::Invariant(error.to_string()))?;
-    files::replace(path, &text, Durability::Data)
+    files::replace(path, &text, durability)
 }
 
 impl Memory {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let (files, parts) = (read(&folder.join(FILES))?, read(&folder.join(PARTS))?);
-        Ok(Self { folder: folder.to_owned(), files, parts })
+        Ok(Self { folder: folder.to_owned(), files, parts, unsaved: Vec::new() })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -108,18 +110,27 @@ impl Memory {
         gone.iter().try_for_each(|key| self.drop_half(key))
     }
 
-    /// The file is here, whole.
-    pub(crate) fn set_fetched(&mut self, key: &str, file: Fetched) -> Result<()> {
+    /// The file is here, whole, once [`Memory::save`] has said so.
+    pub(crate) fn set_fetched(&mut self, key: &str, file: Fetched) {
         self.files.insert(key.to_owned(), file);
-        write(&self.folder.join(FILES), &self.files)?;
-        // Last: what a crash leaves in between is a part that is not there, which is fetched by nobody.
-        match self.parts.remove(key) {
-            Some(_) => self.write_parts(),
-            None => Ok(()),
-        }
+        self.unsaved.push(key.to_owned());
     }
 
+    pub(crate) fn save(&mut self) -> Result<()> {
+        if self.unsaved.is_empty() {
+            return Ok(());
+        }
+        write(&self.folder.join(FILES), &self.files, Durability::Data)?;
+        // Last: what a crash leaves in between is a part that is not there, which is fetched by nobody.
+        let known = self.parts.len();
+        for key in self.unsaved.drain(..) {
+            self.parts.remove(&key);
+        }
+        if self.parts.len() < known { self.write_parts() } else { Ok(()) }
+    }
+
+    /// Not waited for: a part that is lost with the machine's power is fetched anew.
     fn write_parts(&self) -> Result<()> {
-        write(&self.folder.join(PARTS), &self.parts)
+        write(&self.folder.join(PARTS), &self.parts, Durability::Cache)
     }
 }

@@ -7,6 +7,7 @@ mod fetch;
 mod list;
 mod memory;
 mod names;
+mod publish;
 mod remote;
 mod report;
 
@@ -15,18 +16,16 @@ use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-use chrono::Utc;
-
 pub use list::Choice;
 pub use remote::{Failure, Remote, Response, Resume};
 
-use crate::download::fetch::{Missed, Whole};
+use crate::download::fetch::Missed;
 use crate::download::list::Listed;
 use crate::download::memory::{Fetched, Memory};
+use crate::download::publish::Waiting;
 use crate::download::report::{DownloadReport, FileReport, Outcome};
 use crate::error::{Error, Result};
 use crate::extract;
-use crate::failpoint;
 use crate::files::{self, hash};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -103,16 +102,19 @@ pub fn download(
     report.listed = listed as u64;
     report.unusable = listing.unusable;
     report.other_kinds = other_kinds.iter().map(|file| file.file_name.clone()).collect();
-    for file in &chosen {
+    let mut waiting = Waiting::default();
+    let each = chosen.iter().try_for_each(|file| {
         signals::check()?;
-        let state = if options.force { forced(&memory, file) } else { state(&mut memory, file, &unpacked, writes)? };
-        let told = if writes {
-            one(remote, file, state, &mut memory, progress)?
-        } else {
-            FileReport::new(file, offered(&state, &memory, file))
-        };
-        report.files.push(told);
-    }
+        let state = if options.force { forced(&memory, file) } else { state(&mut memory, file, &unpacked)? };
+        if writes {
+            return one(remote, (file, state), &mut memory, &mut waiting, (progress, &mut report.files));
+        }
+        report.files.push(FileReport::new(file, offered(&state, &memory, file)));
+        Ok(())
+    });
+    // Whatever ended the run: what is here whole is not fetched again.
+    let settled = if writes { waiting.settle(&mut memory, &mut report.files) } else { Ok(()) };
+    each.and(settled)?;
     report.conclude();
     Ok(report)
 }
@@ -144,7 +146,7 @@ fn read_list(remote: &dyn Remote) -> Result<Vec<u8>> {
     Ok(body)
 }
 
-fn state(memory: &mut Memory, file: &Listed, unpacked: &HashSet<String>, writes: bool) -> Result<State> {
+fn state(memory: &mut Memory, file: &Listed, unpacked: &HashSet<String>) -> Result<State> {
     let Some(known) = memory.fetched(&file.key()).cloned() else { return Ok(State::New) };
     if known.modified != file.modified {
         return Ok(State::Older(known));
@@ -163,9 +165,7 @@ fn state(memory: &mut Memory, file: &Listed, unpacked: &HashSet<String>, writes:
         return Ok(State::New);
     }
     let known = Fetched { mtime: changed_at(&metadata), ..known };
-    if writes {
-        memory.set_fetched(&file.key(), known.clone())?;
-    }
+    memory.set_fetched(&file.key(), known.clone());
     Ok(State::Here(known))
 }
 
@@ -190,74 +190,32 @@ fn offered(state: &State, memory: &Memory, file: &Listed) -> Outcome {
     }
 }
 
-fn one(
+/// Fetches a file, unless it is here; a whole one waits for its name.
+fn one<'a>(
     remote: &dyn Remote,
-    file: &Listed,
-    state: State,
+    (file, state): (&'a Listed, State),
     memory: &mut Memory,
-    progress: &Progress,
-) -> Result<FileReport> {
+    waiting: &mut Waiting<'a>,
+    (progress, files): (&Progress, &mut Vec<FileReport>),
+) -> Result<()> {
     let older = match state {
         State::Here(known) | State::Unpacked(known) => {
-            return Ok(FileReport::new(file, Outcome::Known { file: known.file, bytes: known.bytes }));
+            files.push(FileReport::new(file, Outcome::Known { file: known.file, bytes: known.bytes }));
+            return Ok(());
         }
         State::Older(known) => Some(known),
         State::New => None,
     };
-    let outcome = match fetch::fetch(remote, file, memory, progress) {
-        Ok(whole) => publish(file, older, whole, memory)?,
+    match fetch::fetch(remote, file, memory, progress) {
+        Ok(whole) => {
+            waiting.add(file, older, whole, files);
+            if waiting.is_due() { waiting.settle(memory, files) } else { Ok(()) }
+        }
         Err(Missed::File { message, action }) => {
             log::info!("{} : {message}", file.file_name);
-            Outcome::Failed { message, action }
+            files.push(FileReport::new(file, Outcome::Failed { message, action }));
+            Ok(())
         }
-        Err(Missed::Run(error)) => return Err(error),
-    };
-    Ok(FileReport::new(file, outcome))
-}
-
-/// Gives a whole file its name. Where the same content is here already, that file stays and the new one goes.
-fn publish(file: &Listed, older: Option<Fetched>, whole: Whole, memory: &mut Memory) -> Result<Outcome> {
-    let key = file.key();
-    let blake3 = hash::blake3(&whole.part)?.to_hex().to_string();
-    let plain = names::harmless(&file.file_name);
-    let here = [older.as_ref().map(|older| older.file.clone()), Some(plain.clone())];
-    for name in here.into_iter().flatten().filter(|name| !memory.claims(name, &key)) {
-        let path = memory.folder().join(&name);
-        let same = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == whole.bytes);
-        if same && hash::blake3(&path)?.to_hex().as_str() == blake3 {
-            fs::remove_file(&whole.part).map_err(Error::io("suppression de", &whole.part))?;
-            remember(memory, file, &name, whole.bytes, blake3)?;
-            return Ok(Outcome::Known { file: name, bytes: whole.bytes });
-        }
+        Err(Missed::Run(error)) => Err(error),
     }
-    let replaces = older.map(|older| older.file).filter(|older| memory.folder().join(older).exists());
-    let name = free_name(memory, file, &plain, replaces.is_some());
-    let target = memory.folder().join(&name);
-    failpoint::hit("file.publish")?;
-    fs::rename(&whole.part, &target).map_err(Error::io("dépôt de", &target))?;
-    files::sync_dir(memory.folder())?;
-    remember(memory, file, &name, whole.bytes, blake3.clone())?;
-    Ok(Outcome::Fetched { file: name, bytes: whole.bytes, resumed: whole.resumed, blake3, replaces })
-}
-
-fn remember(memory: &mut Memory, file: &Listed, name: &str, bytes: u64, blake3: String) -> Result<()> {
-    let path = memory.folder().join(name);
-    let mtime = changed_at(&fs::metadata(&path).map_err(Error::io("lecture de", &path))?);
-    let at = Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let fetched = Fetched { file: name.to_owned(), modified: file.modified.clone(), bytes, blake3, at, mtime };
-    memory.set_fetched(&file.key(), fetched)
-}
-
-/// A name that nobody has here: the supplier's, else with the date of its version or the name of its delivery, else with a number.
-fn free_name(memory: &Memory, file: &Listed, plain: &str, is_newer: bool) -> String {
-    let (stem, ending) = names::split(plain);
-    let date = file.moment.map_or_else(|| "revise".to_owned(), |moment| moment.format("%Y%m%d-%H%M%S").to_string());
-    let delivery = if file.delivery.is_empty() { &file.delivery_code } else { &file.delivery };
-    let mark = if is_newer { date } else { names::harmless(delivery).replace(' ', "-") };
-    let with = |mark: &str| names::harmless(&format!("{stem}_{mark}{ending}"));
-    let candidates = (2..u32::MAX).map(|number| with(&format!("{mark}-{number}")));
-    let taken =
-        |name: &String| memory.claims(name, &file.key()) || fs::symlink_metadata(memory.folder().join(name)).is_ok();
-    let mut candidates = [plain.to_owned(), with(&mark)].into_iter().chain(candidates);
-    candidates.find(|name| !taken(name)).unwrap_or_else(|| plain.to_owned())
 }

@@ -22,4 +22,4 @@ pub(crate) use own::{hold, lock, read_own};
 pub(crate) use remove::remove_proved;
 pub(crate) use walk::{Entry, list, walk, walk_in};
 pub use write::{Durability, replace};
-pub(crate) use write::{create, create_private_dir, sync_dir};
+pub(crate) use write::{create, create_private_dir, sync_dir, sync_files};

@@ -4,6 +4,8 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use crate::error::{Error, Result};
 
@@ -102,6 +104,28 @@ pub(crate) fn create_private_file(path: &Path) -> Result<fs::File> {
 /// [`Error::Io`].
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
     fs::File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("écriture du dossier", path))
+}
+
+/// Makes the content of files durable, several at a time: the disk takes hardly longer for many that are asked for together than for one.
+///
+/// # Errors
+/// [`Error::Io`], of the first that fails.
+pub(crate) fn sync_files(paths: &[&Path]) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            fs::File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("écriture de", path))?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let others = paths.len().saturating_sub(1).min(15);
+        // Where no thread is to be had, this one does it all.
+        let others: Vec<_> = (0..others).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let own = work();
+        let lost = |_| Err(Error::Invariant("écriture sur le disque interrompue".into()));
+        others.into_iter().map(|other| other.join().unwrap_or_else(lost)).fold(own, Result::and)
+    })
 }
 
 #[cfg(test)]
