@@ -43,6 +43,43 @@ fn a_week_that_was_migrated_and_cleaned_since_the_backup_is_loaded_again() {
     assert_eq!(world.db.count("fact_nuitees"), 4);
 }
 
+/// Two weeks are gone: the newer one, loaded again, does not make good for the older one, and neither does what follows.
+#[test]
+fn each_week_that_a_restoration_took_is_told_until_it_is_loaded_again() {
+    let world = World::whole();
+    let archive = || world.tool("archive-csv").run().sane().expect_code(0);
+    day(&world, "2025-09-01");
+    archive();
+    world.tool("backup-critical").run().expect_code(0);
+    for date in ["2025-09-08", "2025-09-15"] {
+        day(&world, date);
+        archive();
+    }
+    let json = world.tool("restore-critical").args(["--yes", "--json"]).run().sane().expect_code(3).json();
+    assert!(json["findings"][0]["message"].as_str().unwrap().starts_with("2 chargements"), "{json}");
+    let told = |tool: &str, args: &[&str]| {
+        let json = world.tool(tool).args(args).arg("--json").run().sane().json();
+        let undone = json["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "load-undone");
+        undone.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let from_archive = ["--from-archive", "--only", "fact_nuitees"];
+    let days = |told: &[String]| ["09-08", "09-15", "09-22"].map(|day| told.iter().any(|text| text.contains(day)));
+    assert_eq!(days(&told("check-status", &[])), [true, true, false]);
+    assert_eq!(days(&told("verify-migration", &from_archive)), [true, true, false]);
+    for date in ["2025-09-15", "2025-09-22"] {
+        day(&world, date);
+        archive();
+        assert_eq!(days(&told("check-status", &[])), [true, false, false], "{date}");
+        assert_eq!(told("verify-migration", &from_archive).len(), 1, "{date}");
+    }
+    world.nights(&["2025-09-08;Cantal;Local;Touriste;5", "2025-09-08;Lioran;Local;Touriste;5"]);
+    // It lies before the last day of the base.
+    world.import_nights(&[]).expect_code(3);
+    world.tool("migrate-temp-to-main").run().sane().expect_code(0);
+    assert!(told("check-status", &[]).is_empty() && told("verify-migration", &from_archive).is_empty());
+    assert_eq!(world.db.count("fact_nuitees"), 8);
+}
+
 #[test]
 fn the_etl_loads_again_what_a_restoration_or_other_hands_took_away() {
     let world = World::whole();

@@ -302,6 +302,8 @@ struct Undone {
     mains: Vec<(String, String)>,
     /// Whether the database keeps the dates of its loads.
     dated: bool,
+    loads: u64,
+    /// Their files, each named once.
     files: Vec<String>,
 }
 
@@ -341,10 +343,11 @@ fn undone_again(session: &mut Session, kept: &[(String, String)]) -> Result<(Und
 impl Undone {
     fn of(session: &mut Session, live: &HashSet<String>, mut mains: Vec<(String, String)>) -> Result<Self> {
         mains.retain(|(table, _)| table.starts_with("fact_"));
-        let mut undone = Self { mains, dated: live.contains(dates::TABLE), files: Vec::new() };
+        let mut undone = Self { mains, dated: live.contains(dates::TABLE), ..Self::default() };
         for (main, since) in &undone.mains {
             undone.files.extend(history::loads_since(session, main, since, undone.dated)?);
         }
+        undone.loads = undone.files.len() as u64;
         undone.files.sort();
         undone.files.dedup();
         Ok(undone)
@@ -354,15 +357,15 @@ impl Undone {
         if self.files.is_empty() {
             return None;
         }
-        let count = self.files.len() as u64;
+        let count = self.loads;
         let files = plural(count, "chargement plus récent", "chargements plus récents");
         let undone = match count {
             1 => done.say("compte comme annulé", "compterait comme annulé"),
             _ => done.say("comptent comme annulés", "compteraient comme annulés"),
         };
         let message = format!("{files} que {what}, {undone} : {}", report::some_of(&self.files, 10));
-        let action =
-            "remettez ces fichiers en place (data/archive/ les garde) et relancez `update-temp-tables` ou l'ETL";
+        let action = "remettez ces fichiers en place (data/archive/ les garde ; `check-status` dit de quelles dates), la plus ancienne livraison \
+             d'abord, et relancez `update-temp-tables` ou l'ETL";
         Some(Finding::attention(Code::LoadUndone, "historique des imports", message).action(action))
     }
 

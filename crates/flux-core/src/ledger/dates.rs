@@ -90,6 +90,28 @@ pub(crate) fn gone_from(session: &mut Session, history: u64, main: &str) -> Resu
     known(session.rows(READING, &sql, (history,)))
 }
 
+/// Dates whose newest load into `table` a restoration made count as undone, so that `main` may not hold what it brought; none of those of
+/// which main has just that, or definitive rows. In order.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undone_of(session: &mut Session, table: &str, main: &str) -> Result<Vec<String>> {
+    let restored = "= 'undone' AND {}.message LIKE 'annulé par la restauration %'";
+    let sql = format!(
+        "SELECT CAST(d.date AS CHAR) FROM flux_import_dates d JOIN flux_import_history h ON h.id = d.history \
+         WHERE d.table_name = ? AND d.rows_stored > 0 AND h.status {} \
+         AND NOT EXISTS (SELECT 1 FROM flux_import_dates n JOIN flux_import_history l ON l.id = n.history \
+           WHERE n.table_name = d.table_name AND n.date = d.date AND n.rows_stored > 0 AND l.id > h.id \
+           AND (l.status = 'loaded' OR (l.status {}))) \
+         AND NOT EXISTS (SELECT 1 FROM {main} m WHERE m.date = d.date AND m.is_provisional = 0) \
+         AND NOT ((SELECT COUNT(*) FROM {main} m WHERE m.date = d.date) = d.rows_stored \
+           AND (SELECT SUM(m.volume) FROM {main} m WHERE m.date = d.date) = d.volume) ORDER BY d.date",
+        restored.replace("{}", "h"),
+        restored.replace("{}", "l")
+    );
+    known(session.rows(READING, &sql, (table,)))
+}
+
 /// Writes the dates of the load `history` of `table`, in its transaction.
 ///
 /// # Errors

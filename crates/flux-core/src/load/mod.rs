@@ -39,7 +39,7 @@ pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_
 pub(crate) use report::{FileReport, ImportReport};
 use run::Run;
 pub(crate) use run::scratch_folder;
-pub(crate) use weekly::{ONE_OF_A_NAME, gone};
+pub(crate) use weekly::{ONE_OF_A_NAME, gone, undone};
 
 use crate::db::Database;
 use crate::domain::catalogue::{self, Dataset};

@@ -71,6 +71,24 @@ pub(crate) fn gone(session: &mut Session, history: u64, main: &str, file: &str) 
     Ok(Some(Finding::attention(Code::TablesEmpty, main, message)))
 }
 
+/// That what loads of `file` brought was taken back by a restoration, and that nobody has loaded it again since. Each time it is asked
+/// for: a newer delivery does not bring it back.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn undone(session: &mut Session, (temp, main): (&str, &str), file: &str) -> Result<Option<Finding>> {
+    let dates = dates::undone_of(session, temp, main)?;
+    if dates.is_empty() {
+        return Ok(None);
+    }
+    let days = some_of(&ranges(dates.iter().filter_map(|date| date.parse().ok())), 5);
+    let message =
+        format!("ce que ce fichier avait apporté a été annulé par une restauration et n'a pas été rechargé ({days})");
+    let action = "remettez le CSV de ces dates dans data/data_temp/ (data/archive/ le garde), puis `update-temp-tables` et la suite de la \
+                  semaine ; la plus ancienne livraison d'abord";
+    Ok(Some(Finding::attention(Code::LoadUndone, file, message).action(action)))
+}
+
 /// Dates of which a zone is gone, by its name.
 type Vanished = BTreeMap<String, Vec<chrono::NaiveDate>>;
 
