@@ -183,3 +183,33 @@ fn one_content_under_two_names_is_found_beside_the_main_tables_too() {
     assert!(found[0].contains("frequentation_journee_fr.csv") && found[0].contains(&count), "{found:?}");
     assert_eq!(repeated(&nights), Vec::<String>::new());
 }
+
+/// Half of the files are of the week before: rows would be in the right place, and half of the new week missing without a word.
+#[test]
+fn files_of_two_deliveries_are_told_apart() {
+    let db = diag::database();
+    let home = Home::new(&db);
+    let crossed = ["duree_sejour_int", "frequentation_journee"];
+    deliver(&home, |name, line| {
+        Some(if crossed.contains(&name) { line.replace("2025-07-0", "2025-06-2") } else { line })
+    });
+    import(&home, 0);
+    let json = validate(&home, 3).json();
+    let of_two = |finding: &&Value| finding["code"] == "period-unexpected";
+    let told: Vec<&Value> = json["findings"].as_array().unwrap().iter().filter(of_two).collect();
+    let message = told[0]["message"].as_str().unwrap();
+    assert!(told.len() == 1 && crossed.iter().all(|name| message.contains(name)), "{json:#}");
+    assert!(
+        message.contains("2 fichiers") && message.contains("2025-06-29") && message.contains("2025-07-07"),
+        "{message}"
+    );
+    // A file that only ends earlier is of the same delivery, and its days are told as missing.
+    deliver(&home, |name, line| (name != crossed[0] || !line.starts_with("2025-07-09")).then_some(line));
+    import(&home, 0);
+    let json = validate(&home, 3).json();
+    let codes: Vec<&Value> = json["findings"].as_array().unwrap().iter().map(|finding| &finding["code"]).collect();
+    assert!(
+        codes.contains(&&json!("coverage-incomplete")) && !codes.contains(&&json!("period-unexpected")),
+        "{json:#}"
+    );
+}

@@ -277,7 +277,24 @@ pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings
         let finding = Finding::attention(Code::PeriodUnexpected, place, message);
         findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));
     }
+    findings.extend(crossed(delivered.scans));
     Ok(())
+}
+
+/// Files that end before others of the delivery begin: of two deliveries, a part of each.
+fn crossed(scans: &[FileScan]) -> Option<Finding> {
+    let span = |scan: &'_ FileScan| Some((*scan.dates.first_key_value()?.0, *scan.dates.last_key_value()?.0));
+    let (begin, end) = scans.iter().filter_map(span).max_by_key(|(first, last)| (*last, *first))?;
+    let early: Vec<&FileScan> = scans.iter().filter(|scan| span(scan).is_some_and(|(_, last)| last < begin)).collect();
+    let last = early.iter().filter_map(|scan| span(scan)).map(|(_, last)| last).max()?;
+    let count = plural(early.len() as u64, "fichier s'arrête", "fichiers s'arrêtent");
+    let names: Vec<String> = early.iter().map(|scan| scan.dataset.short_name().to_owned()).collect();
+    let message = format!(
+        "deux livraisons mêlées : {count} au {last} ou avant ({}), alors que d'autres vont du {begin} au {end}",
+        some_of(&names, 5)
+    );
+    let finding = Finding::attention(Code::PeriodUnexpected, "livraison", message);
+    Some(finding.action("déposez tous les fichiers d'une même livraison, la plus ancienne d'abord"))
 }
 
 /// Zones of which the main table holds provisional rows of a date to be migrated, and the temporary one none: a migration would leave or
