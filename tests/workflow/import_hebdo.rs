@@ -163,6 +163,27 @@ fn what_the_validation_finds_stops_before_the_migration_unless_told_to_go_on() {
     home.write("bin/validation-complete-import", answer(&["file-missing"]).replace("echo '{", advice));
     let run = chain(&home, &bin).arg("-q").run().expect_code(3);
     assert!(run.stdout.lines().nth(2).unwrap().contains("demandez ce fichier ; puis relancez"), "{run}");
+    // Half a file is not mended line by line, and nobody is told to run the same thing twice.
+    home.write("bin/validation-complete-import", answer(&["rejected-lines", "file-truncated"]));
+    let rejects = "#!/bin/sh\necho '  → corrigez ces lignes, puis relancez'\nexit 3\n";
+    home.write("bin/update-temp-tables", rejects);
+    let next = |home: &Home, bin: &Path| {
+        chain(home, bin).arg("-q").run().expect_code(3).stdout.lines().nth(2).unwrap().to_owned()
+    };
+    let truncated = next(&home, &bin);
+    assert!(
+        truncated.contains("coupée ; puis relancez import-hebdo") && !truncated.contains("corrigez"),
+        "{truncated}"
+    );
+    home.write("bin/validation-complete-import", answer(&["rejected-lines"]));
+    assert!(next(&home, &bin).contains("corrigez ces lignes ; puis relancez import-hebdo"));
+    // What was to be done before the migration is not what is left to do after it.
+    home.write(
+        "bin/validation-complete-import",
+        answer(&["conflicting-lines"]).replace("echo '{", "echo '  → migrez'\necho '{"),
+    );
+    let after = next(&home, &bin);
+    assert!(after.contains("lisez ce que disent") && !after.contains("migrez"), "{after}");
     // What a volume or a conflict asks for is no reason to stop.
     let (home, bin) = stand_ins(&[]);
     home.write("bin/validation-complete-import", answer(&["volume-unusual", "conflicting-lines"]));
@@ -286,7 +307,12 @@ fn two_starts_at_once_do_not_meet_and_a_stop_reaches_the_tool() {
     chain(&home, &bin).run().expect_code(4).expect_stderr("une autre exécution");
     first.signal("TERM");
     let stopped = first.wait().expect_code(1);
-    assert!(stopped.stdout.contains("annulé") && stopped.stdout.contains("arrêté"), "{stopped}");
+    assert!(
+        stopped.stdout.contains("annulé")
+            && stopped.stdout.contains("✗ interrompu")
+            && !stopped.stdout.contains("corrigez"),
+        "{stopped}"
+    );
     assert_eq!(home.read("appels"), "début\n");
 }
 
