@@ -179,7 +179,7 @@ fn one_content_under_two_names_is_found_beside_the_main_tables_too() {
     lines[1..].reverse();
     let found = repeated(&(lines.join("\r\n") + "\r\n"));
     assert!(found.len() == 1 && found[0].starts_with("\"frequentation_nuitee_fr.csv\""), "{found:?}");
-    let count = flux_core::report::number((days.lines().count() - 1) as u64);
+    let count = flux_report::number((days.lines().count() - 1) as u64);
     assert!(found[0].contains("frequentation_journee_fr.csv") && found[0].contains(&count), "{found:?}");
     assert_eq!(repeated(&nights), Vec::<String>::new());
 }

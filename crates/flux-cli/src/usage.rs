@@ -98,7 +98,7 @@ pub(super) fn finish(tool: &Tool, error: &clap::Error, json: bool, started: Inst
 /// The help of a narrow terminal, where its usage is too wide: clap wraps everything else.
 fn fitted(help: &str) -> Option<String> {
     let usage = help.lines().find(|line| line.starts_with("Utilisation :"))?;
-    let wrapped = flux_core::report::message(usage);
+    let wrapped = flux_report::message(usage);
     (io::stdout().is_terminal() && wrapped != usage).then(|| help.replacen(usage, &wrapped, 1))
 }
 

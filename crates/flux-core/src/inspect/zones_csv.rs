@@ -13,6 +13,7 @@ use crate::domain::reference;
 use crate::error::Result;
 use crate::inspect::scan::{self, FileScan};
 use crate::inspect::zone_names::resolver;
+use crate::load::missed;
 use crate::report::render_findings;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::task::{Context, Task};
@@ -115,13 +116,16 @@ pub(crate) fn findings(names: &[ZoneName]) -> Vec<Finding> {
         let (file, line) = name.first;
         let where_ = format!("{}, d'abord {file} ligne {line}", plural(name.lines, "ligne", "lignes"));
         if name.resolution == "ambiguous" {
-            return Finding::attention(Code::NameAmbiguous, place, format!("ambiguë entre {} ({where_})", name.near.join(", ")))
+            return Finding::attention(
+                Code::NameAmbiguous,
+                place,
+                format!("ambiguë entre {} ({where_})", name.near.join(", ")),
+            )
                 .action("corrigez le nom dans le CSV : l'import rejette ces lignes");
         }
         let near = if name.near.is_empty() { String::new() } else { format!(", proche de {}", name.near.join(", ")) };
-        Finding::attention(Code::NameUnknown, place, format!("ne mène à aucune zone{near} ({where_})")).action(
-            "corrigez le nom dans le CSV, ou s'il s'agit d'une zone nouvelle : `update-temp-tables --create-missing zones`",
-        )
+        Finding::attention(Code::NameUnknown, place, format!("ne mène à aucune zone{near} ({where_})"))
+            .action(missed::unknown_hint(Dim::Zone))
     })
     .collect()
 }

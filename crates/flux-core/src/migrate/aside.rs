@@ -60,7 +60,9 @@ fn spans(asides: &[&Aside]) -> String {
 
 fn suspended(pair: &Pair, asides: &[&Aside]) -> Option<Finding> {
     let first = asides.first()?;
-    let rows = plural(asides.iter().map(|aside| aside.rows).sum(), "ligne provisoire", "lignes provisoires");
+    let kept =
+        ["ligne provisoire que la livraison n'a plus reste", "lignes provisoires que la livraison n'a plus restent"];
+    let rows = plural(asides.iter().map(|aside| aside.rows).sum(), kept[0], kept[1]);
     let lines = asides.iter().map(|aside| aside.rejected + aside.held).max().unwrap_or(0);
     let why = if lines == 0 {
         "des lignes temporaires n'y ont pas de ventilation".to_owned()
@@ -70,8 +72,7 @@ fn suspended(pair: &Pair, asides: &[&Aside]) -> Option<Finding> {
             plural(lines, "ligne livrée", "lignes livrées")
         )
     };
-    let message =
-        format!("retrait suspendu : {rows} que la livraison n'a plus restent en place ({}), car {why}", spans(asides));
+    let message = format!("retrait suspendu : {rows} en place ({}), car {why}", spans(asides));
     let file = first
         .reject_file
         .as_deref()

@@ -155,9 +155,13 @@ fn to_withdraw(pair: &Pair, table: &CleanedTable, dates: &BTreeMap<String, u64>)
     if dates.is_empty() || table.missing + table.different > 0 || table.status == Status::Cleaned {
         return None;
     }
-    let rows = plural(dates.values().sum(), "ligne provisoire", "lignes provisoires");
+    let waits = [
+        "ligne provisoire que la livraison n'a plus attend son retrait",
+        "lignes provisoires que la livraison n'a plus attendent leur retrait",
+    ];
+    let rows = plural(dates.values().sum(), waits[0], waits[1]);
     let days = some_of(&ranges(dates.keys().filter_map(|date| date.parse().ok())), 5);
-    let message = format!("{rows} que la livraison n'a plus attendent leur retrait ({days})");
+    let message = format!("{rows} ({days})");
     let action = "lancez `migrate-temp-to-main`, puis de nouveau `cleanup-temp` (--keep-withdrawn les laisse en base)";
     Some(Finding::attention(Code::WithdrawalPending, &pair.main, message).action(action))
 }

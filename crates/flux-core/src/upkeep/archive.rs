@@ -192,7 +192,7 @@ fn prove(
     }
     if load.counts.rejected > 0 && !options.accept_rejects {
         let lines = plural(load.counts.rejected, "ligne rejetée", "lignes rejetées");
-        let action = "corrigez-les (logs/rejets/), ou --accept-rejects";
+        let action = "corrigez les lignes rejetées (logs/rejets/), ou `archive-csv --accept-rejects`";
         return Ok(Err(Kept(format!("{lines} au chargement"), action)));
     }
     let comparison = pair.compare(session)?;
