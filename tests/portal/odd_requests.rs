@@ -25,18 +25,21 @@ fn a_request_names_one_host_and_its_secret_stays_out_of_addresses_and_logs() {
     let home = raw(&served, "GET / HTTP/1.1\r\nHost: evil.example\r\n");
     assert_eq!((home.status, home.header("location").as_deref()), (303, Some("/dashboard")));
     // A token in an address lets nobody in, and goes no further.
-    for name in ["token", "api_key", "access_token"] {
+    for name in ["token", "api_key", "access_token", "jeton", "%74oken", "x"] {
         assert_eq!(served.get(&format!("{LIST}&{name}={TOKEN}")).status, 401, "{name}");
         let to = served.get(&format!("/dashboard?zone=CABA&{name}={ADMIN}")).expect(303).header("location").unwrap();
         assert_eq!(to, format!("/login?redirect={}", encoded("/dashboard?zone=CABA")), "{name}");
         let asked = encoded(&format!("/dashboard?{name}={ADMIN}"));
         let _ = served.get(&format!("/login?redirect={asked}")).expect(200);
     }
+    assert_eq!(served.get(&format!("/api/{TOKEN}/etat")).status, 404);
     served.running.signal("TERM");
     let _ = served.running.wait().expect_code(0);
     let written = served.home.read("logs/portail-acces.log") + &served.home.read("logs/portail-audit.log");
     assert!(written.contains("access_token=...") && written.contains("redirect=..."), "{written}");
     assert!(!written.contains(TOKEN) && !written.contains(ADMIN), "{written}");
+    // `{"status":"ok"}` has 15 bytes.
+    assert!(written.contains("\"GET /healthz HTTP/1.1\" 200 15 \""), "{written}");
 }
 
 #[test]
@@ -105,11 +108,12 @@ fn what_a_client_has_is_not_sent_again_however_it_says_so() {
 fn a_feature_that_is_not_served_is_closed_below_every_address_of_it() {
     let db = database();
     let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
-    for path in ["spaces", "members.php", "infographics", "router.php", "autre/encore"] {
+    for path in ["", "spaces", "members.php", "infographics", "router.php", "autre/encore"] {
         let path = format!("/api/shared-spaces/{path}");
         for method in ["GET", "POST"] {
             assert_eq!(served.send(method, &path, &[], "").status, 401, "{method} {path}");
             assert_eq!(served.send(method, &path, &[("X-Api-Key", ADMIN)], "").status, 403, "{method} {path}");
         }
     }
+    assert_eq!(served.get("/api/shared-spaces").status, 401);
 }

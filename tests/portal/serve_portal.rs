@@ -178,6 +178,9 @@ fn each_parameter_that_makes_no_sense_is_refused() {
     // An unknown year has periods of its own, none.
     error(ask("annee=2031&periode=vacances_ete&zone=CABA"), 404, "not-found");
     error(served.api("/api/infographie/infographie_periodes?action=drop"), 400, "bad-request");
+    for wrong in ["limit=0", "limit=1001", "offset=-1", "type=vue"] {
+        error(served.api(&format!("/api/database/tables_info?{wrong}")), 400, "bad-request");
+    }
     error(served.api("/api/infographie/infographie_periodes?action=year"), 400, "bad-request");
     error(served.api("/api/infographie/infographie_periodes?action=year&annee=2022"), 404, "not-found");
     error(
@@ -351,6 +354,13 @@ fn cookies_and_headers() {
         [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", cookie.as_str()), headers[0], headers[1]];
     let session = served.send("POST", "/login", &login, &body).expect(303).cookie("__Host-flux_portail").unwrap();
     assert!(session.contains("; Secure"), "{session}");
+    // A cookie of another host of the domain, which cannot bear the prefix, opens nothing and hides nothing.
+    let session = pair(&session);
+    let looks =
+        |cookie: &str| served.send("GET", "/dashboard", &[("Cookie", cookie), headers[0], headers[1]], "").status;
+    let tossed = session.trim_start_matches("__Host-");
+    let other = format!("flux_portail={}", "0".repeat(64));
+    assert_eq!((looks(&session), looks(tossed), looks(&format!("{session}; {other}"))), (200, 303, 200));
     logged(&served, "203.0.113.9 anne connexion");
 }
 
@@ -432,6 +442,30 @@ fn five_failures_and_the_door_is_shut() {
     let audit = logged(&served, "luc connexion refusée : trop d'essais");
     assert!(audit.contains("anne connexion refusée"), "{audit}");
     assert!(!audit.contains("faux") && !audit.contains(PASSWORD));
+}
+
+/// `users` compares without regard to capitals and accents: a guesser with many addresses has no more tries for all that.
+#[test]
+fn an_account_is_one_however_its_name_is_spelt() {
+    let db = empty();
+    let served = with_accounts(&db, &[("API_TRUST_PROXY", "127.0.0.0/8")], &[]);
+    let guess = |name: &str, from: u32| {
+        let from = format!("203.0.113.{from}");
+        let form = served.send("GET", "/login", &[("X-Forwarded-For", &from), ("X-Forwarded-Proto", "https")], "");
+        let cookie = pair(&form.cookie("__Host-flux_formulaire").unwrap());
+        let body = format!("csrf={}&username={}&password=faux", field(&form.text(), "csrf"), encoded(name));
+        let headers = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Cookie", &cookie),
+            ("X-Forwarded-For", &from),
+            ("X-Forwarded-Proto", "https"),
+        ];
+        served.send("POST", "/login", &headers, &body).status
+    };
+    let spelt = ["luc", "LUC", "lùc", "luç", "Lûc", "LÚC"];
+    let statuses: Vec<u16> = (1..).zip(spelt).map(|(from, name)| guess(name, from)).collect();
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+    assert_eq!(guess("anne", 99), 401);
 }
 
 #[test]
@@ -764,6 +798,27 @@ fn a_long_read_is_ended_by_the_server() {
     let answer =
         served.api("/api/infographie/infographie_pays_excursionnistes?annee=2025&periode=vacances_ete&zone=CABA");
     assert_eq!(answer.status, 200);
+}
+
+/// What takes too long in all is told as any other failure, with its headers and its line in the log.
+#[test]
+fn a_request_that_takes_too_long_is_told_so() {
+    let db = database();
+    let served = Served::new(&db, &[], &["--statement-limit", "120"]);
+    let list = "/api/infographie/infographie_departements_excursionnistes";
+    let mut holder = db.conn();
+    mysql_exec(&mut holder, "LOCK TABLES fact_diurnes_departements WRITE");
+    let answer = served.api(&format!("{list}?annee=2025&periode=vacances_ete&zone=CABA"));
+    mysql_exec(&mut holder, "UNLOCK TABLES");
+    assert!(answer.header("retry-after").is_some(), "{answer:?}");
+    assert_eq!(answer.header("x-content-type-options").as_deref(), Some("nosniff"));
+    error(answer, 503, "unavailable");
+    let until = Instant::now() + Duration::from_secs(10);
+    while !served.home.read("logs/portail-acces.log").lines().any(|line| line.contains(list) && line.contains(" 503 "))
+    {
+        assert!(Instant::now() < until, "it is not in the log");
+        sleep(Duration::from_millis(100));
+    }
 }
 
 fn mysql_exec(conn: &mut flux_test::mysql::Conn, sql: &str) {

@@ -77,9 +77,10 @@ impl App {
     /// When a log cannot be written.
     pub(crate) fn new(config: Config, pool: Pool) -> std::io::Result<Self> {
         let limiter = config.rate.and_then(quota).map(RateLimiter::keyed);
+        let secrets = || config.tokens.iter().map(|token| token.secret.clone());
         Ok(Self {
-            access: Journal::open(&config.access_log)?,
-            audit: Journal::open(&config.audit_log)?,
+            access: Journal::open(&config.access_log, secrets())?,
+            audit: Journal::open(&config.audit_log, secrets())?,
             kept: Cache::builder()
                 .max_capacity(KEPT)
                 .weigher(|key: &Key, kept: &Arc<Kept>| {
@@ -128,8 +129,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     for asset in assets::ALL {
         router = router.route(asset.path, get(|| async { asset.response() }));
     }
+    for path in CLOSED {
+        router = router.route(path, any(answers::closed));
+    }
     let inner = router
-        .route(CLOSED, any(answers::closed))
         .route("/", get(entry::home))
         .route("/login", get(entry::form).post(entry::login))
         .route("/login.php", get(entry::form).post(entry::login))
@@ -155,13 +158,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     outer
         .with_state(app.clone())
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(app.clone(), guard::dress))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
             log::error!("une demande a arrêté son traitement");
-            (Failure::Internal.status(), Failure::Internal.message()).into_response()
+            Failure::Internal.into_response()
         }))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME))
+        // Around all others: what they answer is worded, dressed and written down as well.
+        .layer(middleware::from_fn_with_state(app.clone(), guard::dress))
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Lines that wait to be written; when a disk does not keep up, further ones are lost and said to be.
 const WAITING: usize = 10_000;
 
+/// Bytes of a secret below which it is a word like others, that lines may hold.
+const SHORTEST: usize = 8;
+
 /// A file that lines are added to by a thread of its own: requests never wait for the disk. Opened for each batch, so that it can be
 /// rotated at any time.
 pub(crate) struct Journal {
@@ -20,16 +23,20 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// None of the `secrets` is ever written, wherever a line holds it.
+    ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+    pub(crate) fn open(path: &Path, secrets: impl Iterator<Item = String>) -> std::io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
         append(path, "")?;
         let (lines, waiting) = sync_channel(WAITING);
         let path = path.to_path_buf();
-        let writer = std::thread::Builder::new().name("journal".into()).spawn(move || write(&path, &waiting))?;
+        let secrets: Vec<String> = secrets.filter(|secret| secret.len() >= SHORTEST).collect();
+        let writer =
+            std::thread::Builder::new().name("journal".into()).spawn(move || write(&path, &waiting, &secrets))?;
         Ok(Self { lines: Some(lines), writer: Some(writer) })
     }
 
@@ -51,7 +58,7 @@ impl Drop for Journal {
     }
 }
 
-fn write(path: &Path, waiting: &Receiver<String>) {
+fn write(path: &Path, waiting: &Receiver<String>, secrets: &[String]) {
     loop {
         let mut batch = match waiting.recv_timeout(Duration::from_secs(1)) {
             Ok(line) => line,
@@ -64,6 +71,11 @@ fn write(path: &Path, waiting: &Receiver<String>) {
         {
             batch.push_str(&line);
             batch.push('\n');
+        }
+        for secret in secrets {
+            if batch.contains(secret) {
+                batch = batch.replace(secret, "...");
+            }
         }
         if let Err(error) = append(path, &batch) {
             log::warn!("journal {} : {error}", path.display());
@@ -84,14 +96,18 @@ pub(crate) fn tame(text: &str) -> String {
     text.chars().take(500).map(|c| if c.is_control() || c == '"' || c == '\\' { '.' } else { c }).collect()
 }
 
+/// What a name holds whose value is nobody's business.
+const SECRET: [&str; 8] = ["token", "jeton", "key", "pass", "mdp", "secret", "auth", "session"];
+
 /// A query as it may be kept: values that look like secrets are not.
 pub(crate) fn without_secrets(query: &str) -> String {
-    let is_secret =
-        |text: &str| ["token", "key", "pass", "secret"].iter().any(|word| text.to_lowercase().contains(word));
+    let is_secret = |text: &str| SECRET.iter().any(|word| text.to_lowercase().contains(word));
     // An address within the address may hold one as well.
     let is_address = |text: &str| text.contains('=') || text.to_lowercase().contains("%3d");
-    let pair = |pair: &str| match pair.split_once('=') {
-        Some((name, value)) if is_secret(name) || (is_address(value) && is_secret(value)) => format!("{name}=..."),
+    let pair = |pair: &str| match form_urlencoded::parse(pair.as_bytes()).next() {
+        Some((name, value)) if is_secret(&name) || (is_address(&value) && is_secret(&value)) => {
+            format!("{}=...", pair.split('=').next().unwrap_or_default())
+        }
         _ => pair.to_owned(),
     };
     query.split('&').map(pair).collect::<Vec<_>>().join("&")
@@ -107,16 +123,18 @@ mod tests {
         assert_eq!(without_secrets("zone=X&api_key=abc&Token=d"), "zone=X&api_key=...&Token=...");
         let inner = without_secrets("redirect=%2Fx%3Faccess_token%3Dabc&zone=PASSY");
         assert_eq!(inner, "redirect=...&zone=PASSY");
+        assert_eq!(without_secrets("%6Aeton=abc&zone=X%3D1"), "%6Aeton=...&zone=X%3D1");
     }
 
     #[test]
     fn lines_are_written_in_order_and_all_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b.log");
-        let journal = Journal::open(&path).unwrap();
+        let journal = Journal::open(&path, ["jeton-1234".to_owned(), "9".to_owned()].into_iter()).unwrap();
         (0..1000).for_each(|n| journal.line(n.to_string()));
+        journal.line("GET /x/jeton-1234?y=jeton-1234".to_owned());
         drop(journal);
         let expected: String = (0..1000).map(|n| format!("{n}\n")).collect();
-        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), format!("{expected}GET /x/...?y=...\n"));
     }
 }

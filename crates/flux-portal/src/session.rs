@@ -74,13 +74,18 @@ pub(crate) struct Cookies {
 }
 
 impl Cookies {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// Those that this client may have got from us: what another host of the domain has set does not count where ours bear [`HOST_ONLY`].
+    pub(crate) fn of(headers: &HeaderMap, config: &Config, client: Client) -> Self {
+        Self::named(headers, prefix(config, client))
+    }
+
+    fn named(headers: &HeaderMap, prefix: &str) -> Self {
         let mut cookies = Self::default();
         for pair in
             headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'))
         {
             let Some((name, value)) = pair.trim().split_once('=') else { continue };
-            match name.strip_prefix("__Host-").unwrap_or(name) {
+            match name.strip_prefix(prefix).unwrap_or_default() {
                 SESSION => cookies.session = Secret::from_cookie(value).or(cookies.session),
                 FORM => cookies.form = Secret::from_cookie(value).or(cookies.form),
                 _ => {}
@@ -96,11 +101,18 @@ pub(crate) enum Cookie {
     Form,
 }
 
+/// A browser takes a name with this prefix from this very host only, over TLS, for the whole of it.
+const HOST_ONLY: &str = "__Host-";
+
+/// What the names of our cookies begin with for this client.
+fn prefix(config: &Config, client: Client) -> &'static str {
+    let plain = Config::plain_cookie(client.address, client.https);
+    if !plain && config.base.is_empty() { HOST_ONLY } else { "" }
+}
+
 /// The header that sets a cookie, or removes it.
 pub(crate) fn set_cookie(config: &Config, client: Client, cookie: Cookie, secret: Option<&Secret>) -> String {
-    let plain = Config::plain_cookie(client.address, client.https);
-    // A browser takes a name with this prefix from this very host only, over TLS, for the whole of it.
-    let prefix = if !plain && config.base.is_empty() { "__Host-" } else { "" };
+    let (plain, prefix) = (Config::plain_cookie(client.address, client.https), prefix(config, client));
     let name = if cookie == Cookie::Session { SESSION } else { FORM };
     let (value, age) = match secret {
         Some(secret) => (secret.0.as_str(), flux_core::ledger::sessions::LONGEST_S),
@@ -115,10 +127,10 @@ pub(crate) fn set_cookie(config: &Config, client: Client, cookie: Cookie, secret
 mod tests {
     use super::*;
 
-    fn cookies(text: &str) -> Cookies {
+    fn cookies(text: &str, prefix: &str) -> Cookies {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, text.parse().unwrap());
-        Cookies::of(&headers)
+        Cookies::named(&headers, prefix)
     }
 
     #[test]
@@ -136,10 +148,18 @@ mod tests {
     #[test]
     fn only_a_secret_is_taken_from_a_cookie() {
         let secret = Secret::new().unwrap();
-        let found = cookies(&format!("a=b; flux_portail={}; __Host-flux_formulaire={}", secret.0, secret.0));
+        let found = cookies(&format!("a=b; flux_portail={}; flux_formulaire={}", secret.0, secret.0), "");
         assert!(found.session.is_some_and(|found| found == secret) && found.form.is_some());
         for wrong in ["flux_portail=", "flux_portail=abc", "flux_portail=' OR 1=1", "x"] {
-            assert!(cookies(wrong).session.is_none(), "{wrong}");
+            assert!(cookies(wrong, "").session.is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn another_host_of_the_domain_sets_no_cookie_of_ours() {
+        let (ours, theirs) = (Secret::new().unwrap(), Secret::new().unwrap());
+        let both = format!("__Host-flux_portail={}; flux_portail={}; flux_formulaire={}", ours.0, theirs.0, theirs.0);
+        let found = cookies(&both, HOST_ONLY);
+        assert!(found.session.is_some_and(|found| found == ours) && found.form.is_none());
     }
 }

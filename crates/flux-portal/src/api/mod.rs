@@ -75,7 +75,7 @@ const fn figures(path: &'static str, answer: fn(&mut Context<'_>) -> Result<Docu
 }
 
 /// A feature of the old portal that is not served, whatever it is asked.
-pub(crate) const CLOSED: &str = "/api/shared-spaces/{*function}";
+pub(crate) const CLOSED: [&str; 3] = ["/api/shared-spaces", "/api/shared-spaces/", "/api/shared-spaces/{*function}"];
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[

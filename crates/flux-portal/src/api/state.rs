@@ -17,13 +17,13 @@ pub(super) fn tables(context: &mut Context<'_>) -> Result<Document, Failure> {
                 .map_err(|_| Failure::BadRequest("type : all, dim, fact, temp ou system est attendu".into()))?,
         ],
     };
-    let number = |name: &str, usual: usize, most: usize| match parameters.text(name) {
+    let number = |name: &str, usual: usize, least: usize, most: usize| match parameters.text(name) {
         None => Ok(usual),
         Some(text) => ask::number::<usize>(text)
-            .filter(|number| *number <= most)
-            .ok_or_else(|| Failure::BadRequest(format!("{name} : un nombre jusqu'à {most} est attendu"))),
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| Failure::BadRequest(format!("{name} : un nombre de {least} à {most} est attendu"))),
     };
-    let (limit, offset) = (number("limit", 1_000, 1_000)?.max(1), number("offset", 0, 100_000)?);
+    let (limit, offset) = (number("limit", 1_000, 1, 1_000)?, number("offset", 0, 0, 100_000)?);
     let options = health::TableOptions { kinds, stats: false, structure: false };
     let inventory = json_of(&health::tables(context.database, &options)?)?;
     let mut all: Vec<Value> = inventory["tables"].as_array().cloned().unwrap_or_default();

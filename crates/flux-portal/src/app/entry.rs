@@ -117,14 +117,17 @@ pub(crate) async fn login(
             Some((StatusCode::BAD_REQUEST, "Donnez un identifiant et un mot de passe.")),
         );
     };
-    let attempt = match app.throttle.begin(name, who.client.address) {
+    let found = find(&app, name.to_owned()).await?;
+    // However its name is spelt, an account is one: the database knows it in other capitals and without its accents.
+    let guessed = found.account.as_ref().map_or(name, |account| &account.username);
+    let attempt = match app.throttle.begin(guessed, who.client.address) {
         Ok(attempt) => attempt,
         Err(wait) => {
             app.audit(who.client, name, "connexion refusée : trop d'essais");
             return Err(Failure::TooMany(wait));
         }
     };
-    match authenticate(&app, name.to_owned(), password.to_owned()).await {
+    match authenticate(&app, found, password.to_owned()).await {
         Err(failure) => {
             attempt.withdraw();
             Err(failure)
@@ -141,22 +144,30 @@ pub(crate) async fn login(
     }
 }
 
-/// The account, if the password is its. Takes the same time for one that there is not.
-async fn authenticate(app: &App, name: String, password: String) -> Result<Option<Account>, Failure> {
-    let asked = name.clone();
-    let (account, somebody) = app
-        .pool
+/// What a name leads to.
+struct Found {
+    account: Option<Account>,
+    /// The hash of another account, where there is none of that name.
+    somebody: Option<String>,
+}
+
+async fn find(app: &App, name: String) -> Result<Found, Failure> {
+    app.pool
         .run(move |session| {
             let accounts = Accounts::open(session)?;
-            let account = accounts.by_name(session, &asked)?;
-            let somebody = if account.is_none() { accounts.hash_of_somebody(session, &asked)? } else { None };
-            Ok((account, somebody))
+            let account = accounts.by_name(session, &name)?;
+            let somebody = if account.is_none() { accounts.hash_of_somebody(session, &name)? } else { None };
+            Ok(Found { account, somebody })
         })
-        .await?;
+        .await
+}
+
+/// The account, if the password is its. Takes the same time for one that there is not.
+async fn authenticate(app: &App, found: Found, password: String) -> Result<Option<Account>, Failure> {
     let _turn = app.passwords.acquire().await.map_err(|_| Failure::Internal)?;
     blocking(move || {
-        let Some(account) = account else {
-            password::verify_nobody(&password, somebody.as_deref());
+        let Some(account) = found.account else {
+            password::verify_nobody(&password, found.somebody.as_deref());
             return Ok(None);
         };
         let right = password::verify(&password, &account.hash);

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
@@ -74,7 +74,7 @@ pub(crate) async fn guard(
     let mut response = match refused {
         Some(failure) => failure.into_response(),
         None => {
-            let cookies = Cookies::of(request.headers());
+            let cookies = Cookies::of(request.headers(), &app.config, client);
             request.extensions_mut().insert(Who { client, caller: caller.clone(), cookies });
             next.run(request).await
         }
@@ -98,7 +98,7 @@ async fn admit(app: &App, client: Client, path: &str, headers: &HeaderMap) -> Re
     }
     match given {
         Ok(Some(caller)) => Ok(caller),
-        Ok(None) => account(app, headers).await.map_err(|failure| (Caller::Anonymous, failure)),
+        Ok(None) => account(app, client, headers).await.map_err(|failure| (Caller::Anonymous, failure)),
         Err(failure) => Err((Caller::Anonymous, failure)),
     }
 }
@@ -111,8 +111,8 @@ fn limit(app: &App, key: &str) -> Result<(), Failure> {
     })
 }
 
-async fn account(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
-    let Some(secret) = Cookies::of(headers).session else { return Ok(Caller::Anonymous) };
+async fn account(app: &App, client: Client, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let Some(secret) = Cookies::of(headers, &app.config, client).session else { return Ok(Caller::Anonymous) };
     let account = app.sessions.account(&app.pool, &secret).await?;
     Ok(account.map_or(Caller::Anonymous, Caller::Account))
 }
@@ -293,7 +293,8 @@ fn headers(app: &App, client: Client, asked: &Asked, response: &mut Response) {
 
 fn write_down(app: &App, client: Client, asked: &Asked, caller: &Caller, response: &Response, started: Instant) {
     let status = response.status();
-    let size = response.headers().get(header::CONTENT_LENGTH).and_then(|size| size.to_str().ok()).unwrap_or("-");
+    // Of what is compressed on its way nobody knows it yet.
+    let size = response.body().size_hint().exact().map_or_else(|| "-".to_owned(), |size| size.to_string());
     let target = match asked.uri.query() {
         Some(query) => format!("{}?{}", asked.uri.path(), without_secrets(query)),
         None => asked.uri.path().to_owned(),
