@@ -1,13 +1,16 @@
 //! Self-contained HTML pages: one file, no script, nothing from elsewhere, readable on a phone and printable, with the look of the portal.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, FixedOffset};
+use regex::Regex;
 
 use super::causes::by_cause;
 use super::chart::Drawing;
 use super::markup::escape;
-use super::{Finding, Verdict, look, plural};
+use super::{Finding, Verdict, date_in_words, look, plural};
 
 /// What only a report has.
 const STYLE: &str = "\
@@ -18,13 +21,33 @@ ul { padding-left: 1.1rem; margin: .3rem 0; } li { margin: .3rem 0; overflow-wra
   h2, h3 { break-after: avoid; } .ch, tr, li { break-inside: avoid; } .scroll { overflow: visible; } .figure { max-width: 14cm; } }
 ";
 
-/// Whose page it is, and of which day.
+/// Whose page it is, and when it was made by the clock of this machine.
 #[derive(Debug, Clone)]
 pub struct Edition<'a> {
     /// Name of the observatory.
     pub observatory: &'a str,
-    /// The day.
-    pub date: NaiveDate,
+    /// The moment.
+    pub at: DateTime<FixedOffset>,
+}
+
+/// Dates as reports and files write them, perhaps with a time.
+static DATE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\b(?:\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4})(?:[T \u{a0}]\d\d:\d\d(?::\d\d)?)?\b").ok());
+
+/// Text between tags: no date breaks over two lines, no line begins with a colon, and commands stand out.
+fn words(text: &str) -> String {
+    let safe = escape(text).replace(" : ", "\u{a0}: ").replace(" ; ", "\u{a0}; ");
+    let parts: Vec<&str> = safe.split('`').collect();
+    let safe = if parts.len() % 2 == 1 { commands(&parts) } else { safe };
+    let whole = DATE.as_ref().map(|date| date.replace_all(&safe, "<span class=\"entier\">$0</span>"));
+    whole.map(Cow::into_owned).unwrap_or(safe)
+}
+
+/// Every other part is a command.
+fn commands(parts: &[&str]) -> String {
+    let part =
+        |(at, text): (usize, &&str)| if at % 2 == 1 { format!("<code>{text}</code>") } else { (*text).to_owned() };
+    parts.iter().enumerate().map(part).collect()
 }
 
 /// A page under construction.
@@ -50,18 +73,20 @@ pub struct Grid<'a> {
 impl Document {
     /// A page with a title and a line under it.
     pub fn new(title: &str, subtitle: &str, edition: &Edition<'_>) -> Self {
-        let day = edition.date;
+        let (at, day) = (edition.at, date_in_words(edition.at.date_naive()));
         let head = format!(
-            "<header><p><strong>{}</strong></p><p>Édité le <time datetime=\"{day}\">{day}</time></p></header>",
-            escape(edition.observatory)
+            "<header><p><strong>{}</strong></p><p>Édité le <time class=\"entier\" datetime=\"{}\">{day} à {}</time></p></header>",
+            escape(edition.observatory),
+            at.format("%Y-%m-%dT%H:%M%:z"),
+            at.format("%-H h %M")
         );
-        let body = format!("<h1>{}</h1>\n<p class=\"doux\">{}</p>\n", escape(title), escape(subtitle));
+        let body = format!("<h1>{}</h1>\n<p class=\"doux\">{}</p>\n", words(title), words(subtitle));
         Self { title: title.to_owned(), head, body, charts: 0 }
     }
 
     /// A heading.
     pub fn heading(&mut self, text: &str) {
-        let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
+        let _ = writeln!(self.body, "<h2>{}</h2>", words(text));
     }
 
     /// A line with its sign.
@@ -71,13 +96,13 @@ impl Document {
             "<p class=\"apropos\" data-verdict=\"{}\"><strong>{} {}</strong></p>",
             verdict.name(),
             verdict.sign(),
-            escape(text)
+            words(text)
         );
     }
 
     /// A paragraph.
     pub fn text(&mut self, text: &str) {
-        let _ = writeln!(self.body, "<p>{}</p>", escape(text));
+        let _ = writeln!(self.body, "<p>{}</p>", words(text));
     }
 
     /// Findings by cause, the worst first; what to do is said once for those that have it in common.
@@ -95,16 +120,20 @@ impl Document {
             );
             let shared = cause.common_action().filter(|_| cause.findings.len() > 1);
             for finding in &cause.findings {
-                let _ =
-                    write!(self.body, "<li><strong>{}</strong> : {}", escape(&finding.place), escape(&finding.message));
+                let _ = write!(
+                    self.body,
+                    "<li><strong>{}</strong>\u{a0}: {}",
+                    words(&finding.place),
+                    words(&finding.message)
+                );
                 if let Some(action) = finding.action.as_ref().filter(|_| shared.is_none()) {
-                    let _ = write!(self.body, "<br><span class=\"doux\">→ {}</span>", escape(action));
+                    let _ = write!(self.body, "<br><span class=\"doux\">→ {}</span>", words(action));
                 }
                 self.body.push_str("</li>\n");
             }
             self.body.push_str("</ul>");
             if let Some(action) = shared {
-                let _ = write!(self.body, "<p class=\"doux\">→ {}</p>", escape(action));
+                let _ = write!(self.body, "<p class=\"doux\">→ {}</p>", words(action));
             }
             self.body.push_str("</section>\n");
         }
@@ -116,18 +145,19 @@ impl Document {
         let caption = escape(grid.caption);
         let _ = write!(
             self.body,
-            "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"{caption}\"><table><caption>{caption}</caption><thead><tr>"
+            "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"{caption}\"><table><caption>{}</caption><thead><tr>",
+            words(grid.caption)
         );
         for title in grid.titles {
             let _ =
-                write!(self.body, "<th scope=\"col\"{}>{}</th>", class(title), escape(title.trim_start_matches('>')));
+                write!(self.body, "<th scope=\"col\"{}>{}</th>", class(title), words(title.trim_start_matches('>')));
         }
         self.body.push_str("</tr></thead><tbody>\n");
         for row in grid.rows {
             self.body.push_str("<tr>");
             for (at, (cell, title)) in row.iter().zip(grid.titles).enumerate() {
                 let (open, close) = if at == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
-                let _ = write!(self.body, "<{open}{}>{}</{close}>", class(title), escape(cell));
+                let _ = write!(self.body, "<{open}{}>{}</{close}>", class(title), words(cell));
             }
             self.body.push_str("</tr>\n");
         }
@@ -173,8 +203,8 @@ mod tests {
     use crate::chart::{Bar, Legend, ranking};
 
     fn page() -> Document {
-        let date = NaiveDate::from_ymd_opt(2025, 7, 14).unwrap();
-        Document::new("<b>", "a & b", &Edition { observatory: "Tourisme <i>", date })
+        let at = DateTime::parse_from_rfc3339("2025-07-14T08:05:59+02:00").unwrap();
+        Document::new("<b>", "a & b", &Edition { observatory: "Tourisme <i>", at })
     }
 
     #[test]
@@ -194,7 +224,8 @@ mod tests {
             html.contains("<th scope=\"col\" class=\"n\">y</th>") && html.contains("<td class=\"n\">3</td>"),
             "{html}"
         );
-        assert!(html.contains("<time datetime=\"2025-07-14\">"), "{html}");
+        let edited = "datetime=\"2025-07-14T08:05+02:00\">14 juillet 2025 à 8 h 05</time>";
+        assert!(html.contains(edited), "{html}");
     }
 
     #[test]
@@ -210,6 +241,18 @@ mod tests {
             html.split("data-code=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         assert_eq!(causes, ["file-missing", "period-empty"]);
         assert_eq!((html.matches("→ importez").count(), html.matches("<li>").count()), (1, 3));
+    }
+
+    #[test]
+    fn lines_do_not_break_within_dates_and_before_colons() {
+        let whole = |date: &str| format!("<span class=\"entier\">{date}</span>");
+        let span = format!("du {} au {}.", whole("01/03/2024"), whole("2024-04-30"));
+        assert_eq!(words("du 01/03/2024 au 2024-04-30."), span);
+        assert_eq!(words("2024-04-30 06:07:08"), whole("2024-04-30\u{a0}06:07:08"));
+        assert_eq!(words("a : `b` ; c"), "a\u{a0}: <code>b</code>\u{a0}; c");
+        for other in ["`", "x_2024-04-30.csv", "12024-04-30", "1/3/2024", "2024-04-3"] {
+            assert_eq!(words(other), other);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{Datelike, NaiveDate};
 use serde::Serializer;
 
 /// `1 234 567`
@@ -24,6 +25,32 @@ pub fn number(value: impl TryInto<i128>) -> String {
 /// `1 ligne`, `2 lignes`; in French, zero is singular.
 pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count < 2 { one } else { many })
+}
+
+const MONTHS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+
+/// `14 juillet`, `1er mai`
+pub fn day_of_month(day: NaiveDate) -> String {
+    let number = if day.day() == 1 { "1er".to_owned() } else { day.day().to_string() };
+    format!("{number} {}", MONTHS[day.month0() as usize % 12])
+}
+
+/// `14 juillet 2025`, as it is read in a sentence.
+pub fn date_in_words(day: NaiveDate) -> String {
+    format!("{} {}", day_of_month(day), day.year())
 }
 
 /// An instant of the history, `2025-08-04 06:12:03` in UTC, as the clock of this machine shows it (`TZ`); any other text as it is.

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::domain::catalogue::Space;
-use crate::domain::values::today;
 use crate::error::{Error, Result};
 use crate::figures::beside::Beside;
 use crate::figures::change::Comparison;
@@ -361,7 +360,7 @@ impl MobilityReport {
     }
 
     fn page(&self, observatory: &str) -> Document {
-        let edition = Edition { observatory, date: today() };
+        let edition = Edition { observatory, at: chrono::Local::now().fixed_offset() };
         let mut page = Document::new(&self.title(), &format!("{}, {}", self.category, self.current.name), &edition);
         if !self.findings.is_empty() {
             page.heading("Constats, par cause");

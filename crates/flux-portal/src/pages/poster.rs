@@ -1,6 +1,6 @@
 //! The infographic: one A4 page to be given away, as a page, SVG, PNG and PDF of one drawing.
 
-use flux_core::figures::indicators::Indicators;
+use flux_core::figures::indicators::{Figure, Indicators};
 use flux_core::figures::lengths::Stays;
 use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::Mobility;
@@ -235,7 +235,10 @@ impl Poster {
                 (10.5, "ch-soft"),
                 &fitted(row.definition.indicateur, 10.5, wide - 8.0),
             );
-            pen.bold((x, y + 51.0), Anchor::Start, (22.0, "ch-ink"), &words::figure(row.values[0]));
+            let figure = words::figure(row.values[0]);
+            // The titles say of all others what is counted.
+            let figure = if let Some(Figure::Mean(_)) = row.values[0] { format!("{figure} nuits") } else { figure };
+            pen.bold((x, y + 51.0), Anchor::Start, (22.0, "ch-ink"), &figure);
             let before = format!(
                 "{} · {} : {}",
                 charts::figure_change(row, &self.meta),
@@ -275,15 +278,17 @@ fn heading(pen: &mut Pen, (x, y): (f64, f64), width: f64, text: &str) -> f64 {
 
 fn foot(pen: &mut Pen, meta: &Meta) {
     let lines = [
-        "Touristes : visiteurs qui passent la nuit dans la zone, comptés en nuitées. Excursionnistes : visiteurs d'un jour, comptés en présences. Les résidents ne comptent jamais.".to_owned(),
+        "Touristes : visiteurs qui passent la nuit dans la zone, comptés en nuitées. Les résidents ne comptent jamais."
+            .to_owned(),
+        "Excursionnistes : visiteurs d'un jour, comptés en présences.".to_owned(),
         format!(
             "Source : Orange Flux Vision. Données jusqu'au {}. Calculé le {} (version {}).",
             meta.donnees_jusqu_au.map_or_else(|| "–".into(), words::date),
-            meta.calcule_le.get(..10).and_then(|day| day.parse().ok()).map_or_else(|| "–".into(), words::date),
+            words::local_date(&meta.calcule_le),
             meta.version_des_donnees
         ),
     ];
     for (line, text) in lines.iter().enumerate() {
-        pen.text((MARGIN, PAGE.1 - 30.0 + 12.0 * line as f64), Anchor::Start, (8.8, "ch-soft"), text);
+        pen.text((MARGIN, PAGE.1 - 42.0 + 12.0 * line as f64), Anchor::Start, (8.8, "ch-soft"), text);
     }
 }

@@ -1,7 +1,9 @@
 //! Numbers, dates and names as readers of French expect them.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, Local, NaiveDate};
 use flux_core::figures::indicators::Figure;
+pub(super) use flux_report::date_in_words as date;
+use flux_report::day_of_month;
 
 /// The space that stands within numbers and before signs, and never breaks.
 const THIN: &str = "\u{202f}";
@@ -46,29 +48,10 @@ fn decimal(value: f64) -> String {
     format!("{},{tenths}", number(whole.parse().unwrap_or_default()))
 }
 
-const MONTHS: [&str; 12] = [
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-];
-
-fn day_of_month(day: NaiveDate) -> String {
-    let number = if day.day() == 1 { "1er".to_owned() } else { day.day().to_string() };
-    format!("{number} {}", MONTHS[day.month0() as usize % 12])
-}
-
-/// `14 juillet 2025`
-pub(super) fn date(day: NaiveDate) -> String {
-    format!("{} {}", day_of_month(day), day.year())
+/// The day of an instant (`2025-08-31T22:30:00Z`) by the clock of this machine.
+pub(super) fn local_date(instant: &str) -> String {
+    let local = DateTime::parse_from_rfc3339(instant).map(|instant| instant.with_timezone(&Local).date_naive());
+    local.map_or_else(|_| "–".into(), date)
 }
 
 /// `du 5 juillet au 31 août 2025`, `le 14 juillet 2025`

@@ -1,6 +1,5 @@
 //! The validation as one HTML page.
 
-use crate::domain::values::today;
 use crate::inspect::validation::Validation;
 use crate::inspect::validation::usual::Series;
 use crate::report::chart::{self, Bar, Held, Legend, UsualDay};
@@ -11,7 +10,7 @@ use crate::report::{percent, some_of};
 pub(crate) fn page(report: &Validation, observatory: &str) -> Document {
     let span =
         report.coverage.span.as_ref().map_or("aucune donnée".into(), |(first, last)| format!("{first} → {last}"));
-    let edition = Edition { observatory, date: today() };
+    let edition = Edition { observatory, at: chrono::Local::now().fixed_offset() };
     let mut page = Document::new("Validation de l'import Flux Vision", &span, &edition);
     page.verdict(report.verdict(), &format!("Conclusion : {}", report.conclusion));
     page.heading("Constats, par cause");
