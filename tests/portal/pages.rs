@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fantoccini::key::Key;
@@ -14,6 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::Value;
 use support::browser::{Driver, Look, axe};
 use support::served::{Served, TOKEN, database, encoded};
+use support::weekly::{Sane, World};
 
 pub(crate) const PASSWORD: &str = "un mot de passe assez long";
 /// The zone that has two rows, in summer.
@@ -233,6 +235,66 @@ fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
     }
 }
 
+#[test]
+fn a_zone_without_data_is_told_so_in_place_of_empty_charts() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let nowhere = "annee=2025&periode=vacances_ete&zone=CH%C3%82TAIGNERAIE";
+    let told = |path: &str| {
+        served.api(&format!("{path}{nowhere}")).expect(200).text().matches(">Aucune donnée</text>").count()
+    };
+    // Parts, days (wide and narrow), stays, départements, regions, countries, communes.
+    assert_eq!((told("/dashboard?"), told("/dashboard?onglet=excursionnistes&")), (8, 6));
+    // Days, départements, countries, communes, stays.
+    assert_eq!(told("/infographie.svg?"), 5);
+    for chart in ["jours", "departements", "regions", "pays", "communes", "sejours", "provenances"] {
+        assert_eq!(told(&format!("/graphiques/{chart}.svg?")), 1, "{chart}");
+    }
+    let page = served.api(&format!("/dashboard?{nowhere}")).expect(200).text();
+    assert!(page.contains("⚠ Aucune donnée de cette zone pour cette période.") && !page.contains("week-end</text>"));
+    let page = served.api(&format!("/dashboard?{SUMMER}")).expect(200).text();
+    assert!(!page.contains("Aucune donnée") && page.contains("week-end</text>"), "{page}");
+}
+
+/// The dates of the page that stand on more than one line.
+const BROKEN: &str = r"
+    for (const d of document.querySelectorAll('details')) d.open = true;
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), broken = [];
+    let dates = 0;
+    while (walk.nextNode()) {
+        if (walk.currentNode.parentElement.closest('svg')) continue;
+        for (const found of walk.currentNode.data.matchAll(/\d{4}-\d\d-\d\d|\d\d[/]\d\d[/]\d{4}/g)) {
+            const range = document.createRange();
+            range.setStart(walk.currentNode, found.index);
+            range.setEnd(walk.currentNode, found.index + found[0].length);
+            dates += 1;
+            if (new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1) broken.push(found[0]);
+        }
+    }
+    return [dates, broken, document.documentElement.scrollWidth - document.documentElement.clientWidth]";
+
+#[test]
+fn no_date_breaks_in_the_reports_that_are_files_and_they_fit_a_phone() {
+    let Some(driver) = driver() else { return };
+    let world = World::seeded();
+    let sample = ["--from", "2025-02-03", "--days", "7", "--scale", "0.2", "--dates", "fr"];
+    let defects = ["--defect", "30-fevrier:3@export_mobilite.csv,volume-textuel:3@frequentation_nuitee.csv"];
+    world.tool("generate-sample-data").args(sample).args(defects).run().sane().expect_code(0);
+    world.tool("update-temp-tables").run().sane().expect_code(3);
+    world.tool("validation-complete-import").args(["--html", "import.html"]).run().sane().expect_code(3);
+    let from = ["--from", "2025-02-03", "--to", "2025-02-09", "--html", "mobilite.html"];
+    world.tool("compare-mobility-2024-2023").args(from).run().sane().expect_code(3);
+    let pages = ["import.html", "mobilite.html"].map(|page| format!("file://{}", world.home.join(page).display()));
+    look(&driver, Look::wide(360), move |client| async move {
+        for page in pages {
+            client.goto(&page).await.unwrap();
+            let found = script(&client, BROKEN).await;
+            assert!(found[0].as_u64().unwrap() > 3, "{page}: {found}");
+            assert_eq!((&found[1], &found[2]), (&serde_json::json!([]), &serde_json::json!(0)), "{page}");
+        }
+    });
+}
+
 /// The address, once it holds this.
 pub(crate) async fn url_with(client: &Client, part: &str) {
     let until = Instant::now() + Duration::from_secs(20);
@@ -272,10 +334,14 @@ fn axe_finds_nothing_on_any_page_light_and_dark() {
     }
 }
 
+async fn pdf(client: &Client) -> Vec<u8> {
+    let asked = PrintConfiguration::builder().size(PrintSize::A4).background(true).build().unwrap();
+    client.print(asked).await.unwrap()
+}
+
 /// Pages of what a browser prints on A4, and their sizes in points.
 async fn printed(client: &Client) -> Vec<String> {
-    let asked = PrintConfiguration::builder().size(PrintSize::A4).background(true).build().unwrap();
-    let bytes = client.print(asked).await.unwrap();
+    let bytes = pdf(client).await;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     assert!(text.starts_with("%PDF"));
     let pages = text.split("/Type /Page").skip(1).filter(|rest| !rest.starts_with('s'));
@@ -304,6 +370,63 @@ fn the_infographic_prints_on_one_page_and_the_dashboard_in_light_colours_with_wh
         let said = script(&client, rules).await;
         assert_eq!(said[0], false);
         assert!(said[1].as_str().unwrap().contains("Aurillac"), "{said}");
+    });
+}
+
+/// How far down each sheet there is something, in percent of its height; none without poppler's `pdftoppm`.
+fn used(pdf: &[u8]) -> Option<Vec<usize>> {
+    let folder = tempfile_folder();
+    std::fs::write(folder.join("a.pdf"), pdf).unwrap();
+    let drawn = Command::new("pdftoppm").args(["-r", "20", "-gray", "a.pdf", "p"]).current_dir(&folder).status();
+    let mut sheets: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    sheets.retain(|path| path.extension().is_some_and(|kind| kind == "pgm"));
+    sheets.sort();
+    let percent = |path: &PathBuf| {
+        let bytes = std::fs::read(path).unwrap();
+        let head: Vec<&[u8]> = bytes.splitn(4, |byte| byte.is_ascii_whitespace()).collect();
+        let number = |at: usize| std::str::from_utf8(head[at]).unwrap().parse::<usize>().unwrap();
+        let (width, height) = (number(1), number(2));
+        let dots = &bytes[bytes.len() - width * height..];
+        let last = dots.chunks(width).rposition(|row| row.iter().any(|dot| *dot < 200)).unwrap_or(0);
+        last * 100 / height
+    };
+    let used = sheets.iter().map(percent).collect();
+    std::fs::remove_dir_all(folder).unwrap();
+    drawn.is_ok_and(|status| status.success()).then_some(used)
+}
+
+#[test]
+fn sheets_are_filled_before_the_next_one_begins_however_long_a_ranking_is() {
+    let Some(driver) = driver() else { return };
+    let db = database();
+    // Fifteen départements of each year that the other has not: a ranking of thirty.
+    for number in 100..130 {
+        let year = if number < 115 { 2025 } else { 2024 };
+        db.exec(&format!(
+            "INSERT INTO dim_departements (id_departement, nom_departement) VALUES ({number}, 'DEPARTEMENT {number}');
+             INSERT INTO fact_nuitees_departements (date, is_provisional, id_zone, id_provenance, id_categorie, id_departement, volume) \
+             VALUES ('{year}-07-10', 0, 2, 2, 1, {number}, {})",
+            900_000 - number
+        ));
+    }
+    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let base = served.base();
+    let a = "annee_a=2025&periode_a=vacances_ete&zone_a=CABA";
+    look(&driver, Look::wide(1_400), move |client| async move {
+        for question in [
+            format!("onglet=comparer&{a}&annee_b=2024&periode_b=vacances_ete&zone_b=CABA"),
+            format!("onglet=comparer&{a}&annee_b=2024&periode_b=annee_complete&zone_b=CABA"),
+            SUMMER.to_owned(),
+        ] {
+            client.goto(&format!("{base}/dashboard?{question}")).await.unwrap();
+            let page = client.source().await.unwrap();
+            assert!(page.contains("Departement 100") && page.contains("Departement 129"), "{page}");
+            let Some(used) = used(&pdf(&client).await) else {
+                return skip("pdftoppm (poppler-utils) is not installed");
+            };
+            let (_, full) = used.split_last().unwrap();
+            assert!(!full.is_empty() && full.iter().all(|percent| *percent >= 60), "{question}: {used:?}");
+        }
     });
 }
 

@@ -67,8 +67,8 @@ pub(super) struct Block<'a> {
     /// Unique on the page.
     pub(super) id: &'a str,
     pub(super) title: &'a str,
-    /// For wide screens and for all; a second one takes its place on narrow ones.
-    pub(super) charts: Vec<Drawing>,
+    /// Each with the class that says where it is shown: `large` and `etroit` by the width, `ecran` and `papier`, or none for everywhere.
+    pub(super) charts: Vec<(&'static str, Drawing)>,
     pub(super) tables: Vec<Table>,
     pub(super) links: Vec<Link>,
     /// What is to be known before the numbers.
@@ -78,13 +78,12 @@ pub(super) struct Block<'a> {
 impl Block<'_> {
     pub(super) fn render(&self, class: &str) -> Markup {
         let heading = format!("{}-titre", self.id);
-        let two = self.charts.len() > 1;
         html! {
             section class=(format!("bloc {class}")) id=(self.id) aria-labelledby=(heading) {
                 h2 id=(heading) { (self.title) }
                 @if let Some(note) = &self.note { p.note { (note) } }
-                @for (at, chart) in self.charts.iter().enumerate() {
-                    div class=[two.then_some(if at == 0 { "large" } else { "etroit" })] { (PreEscaped(chart.inline(&format!("{}-{at}", self.id)))) }
+                @for (at, (shown, chart)) in self.charts.iter().enumerate() {
+                    div class=[(!shown.is_empty()).then_some(shown)] { (PreEscaped(chart.inline(&format!("{}-{at}", self.id)))) }
                 }
                 details { summary { "Tableau" } @for table in &self.tables { (table.render()) } }
                 (links(&self.links, self.title))
@@ -155,6 +154,7 @@ pub(super) fn about(meta: &Meta) -> Markup {
                 }
                 @if let Some(day) = meta.donnees_jusqu_au { " · données jusqu'au " (words::date(day)) }
             }
+            @if meta.jours_avec_donnees == 0 { p.alerte { "⚠ Aucune donnée de cette zone pour cette période." } }
             @if provisional(meta) { p { span.hachure aria-hidden="true" {} " " strong { "Données provisoires" } " : " (words::percent(meta.provisoire_pct)) " du volume" } }
             @if let Some(why) = unequal(meta) { p.alerte { "⚠ " (why) } }
             @if meta.zones.len() > 1 { p.doux { "Zone enregistrée sous " (meta.zones.join(", ")) ", additionnés." } }

@@ -3,7 +3,7 @@
 use flux_core::figures::indicators::{Figure, Indicator, Indicators};
 use flux_core::figures::lengths::{Stay, Stays};
 use flux_core::figures::meta::Meta;
-use flux_core::figures::mobility::Mobility;
+use flux_core::figures::mobility::{Commune, Mobility};
 use flux_core::figures::rankings::{Breakdown, Rank};
 use flux_core::figures::scope::Visitors;
 use flux_core::figures::series::Series;
@@ -49,11 +49,33 @@ pub(super) fn days_title(visitors: Visitors) -> &'static str {
     }
 }
 
-/// Bars of names, of N and N−1 or of two questions.
-pub(super) fn ranks(title: &str, legend: &Legend, rows: &[&Rank]) -> Drawing {
+/// Rows above which a ranking stands in two columns on paper: one that is as high as the sheet leaves the one before it half empty.
+const HIGH: usize = 12;
+
+/// A ranking as a page holds it, with the classes that say where each drawing is shown.
+fn on_page(title: &str, legend: &Legend, bars: &[Bar]) -> Vec<(&'static str, Drawing)> {
+    let one = chart::ranking(title, legend, bars);
+    if bars.len() > HIGH {
+        vec![("ecran", one), ("papier", chart::ranking_in(2, title, legend, bars))]
+    } else {
+        vec![("", one)]
+    }
+}
+
+fn rank_bars(rows: &[&Rank]) -> Vec<Bar> {
     let bar =
         |rank: &&Rank| Bar { name: words::name(&rank.nom), now: rank.n, before: rank.n_1, note: note(rank.delta_pct) };
-    chart::ranking(title, legend, &rows.iter().map(bar).collect::<Vec<_>>())
+    rows.iter().map(bar).collect()
+}
+
+/// Bars of names, of N and N−1 or of two questions.
+pub(super) fn ranks(title: &str, legend: &Legend, rows: &[&Rank]) -> Drawing {
+    chart::ranking(title, legend, &rank_bars(rows))
+}
+
+/// The same on a page.
+pub(super) fn ranks_on_page(title: &str, legend: &Legend, rows: &[&Rank]) -> Vec<(&'static str, Drawing)> {
+    on_page(title, legend, &rank_bars(rows))
 }
 
 fn note(value: Option<f64>) -> String {
@@ -94,18 +116,24 @@ pub(super) fn communes(mobility: &Mobility, meta: &Meta, limit: usize, most: usi
 
 /// The communes of two series, whatever these are called.
 pub(super) fn communes_of(legend: &Legend, mobility: &Mobility, limit: usize, most: usize) -> Drawing {
-    let bars: Vec<Bar> = mobility
-        .ranked(limit)
-        .into_iter()
-        .take(most)
-        .map(|row| Bar {
+    let mut bars = commune_bars(mobility, limit);
+    bars.truncate(most);
+    chart::ranking(COMMUNES, legend, &bars)
+}
+
+/// The same on a page.
+pub(super) fn communes_on_page(legend: &Legend, mobility: &Mobility, limit: usize) -> Vec<(&'static str, Drawing)> {
+    on_page(COMMUNES, legend, &commune_bars(mobility, limit))
+}
+
+fn commune_bars(mobility: &Mobility, limit: usize) -> Vec<Bar> {
+    let bar = |row: &Commune| Bar {
             name: row.label(&words::name(&row.nom_commune)),
             now: row.total_visiteurs,
             before: row.total_visiteurs_n1,
             note: note(row.evolution_pct),
-        })
-        .collect();
-    chart::ranking(COMMUNES, legend, &bars)
+    };
+    mobility.ranked(limit).into_iter().map(bar).collect()
 }
 
 pub(super) fn communes_table(mobility: &Mobility, meta: &Meta, limit: usize) -> Table {
@@ -312,5 +340,9 @@ pub(super) fn figures_table(figures: &Indicators, visitors: Option<Visitors>, me
             ]
         })
         .collect();
+    if table.rows.iter().all(|row| row.last().is_some_and(String::is_empty)) {
+        table.columns.pop();
+        table.rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
     table
 }

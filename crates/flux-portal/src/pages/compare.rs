@@ -116,7 +116,7 @@ fn days_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_
     Ok(Block {
         id: "jours",
         title,
-        charts: vec![chart(980.0), chart(360.0)],
+        charts: vec![("large", chart(980.0)), ("etroit", chart(360.0))],
         tables: vec![table],
         links: files(context, filters, ("/api/analytics/comparison_series", "/graphiques/comparer_jours.svg")),
         note: (more > 0).then(|| format!("B dure {} de plus, sans jour de A en face.", words::days(more))),
@@ -146,7 +146,7 @@ fn origin_block<'a>(
     Ok(Block {
         id,
         title,
-        charts: vec![charts::ranks(title, &legend(&faced.a), &rows)],
+        charts: charts::ranks_on_page(title, &legend(&faced.a), &rows),
         tables: vec![table],
         links: files(context, filters, paths),
         note: said(&faced.a, &faced.b),
@@ -170,7 +170,7 @@ fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Side
     Ok(Block {
         id: "communes",
         title: charts::COMMUNES,
-        charts: vec![charts::communes_of(&legend(&faced.a), &faced.value, 10, usize::MAX)],
+        charts: charts::communes_on_page(&legend(&faced.a), &faced.value, 10),
         tables: vec![table],
         links: files(context, filters, ("/api/analytics/comparison_communes", "/graphiques/comparer_communes.svg")),
         note: said(&faced.a, &faced.b),

@@ -40,8 +40,8 @@ fn of_visitors(
             id: "jours",
             title: charts::days_title(visitors),
             charts: vec![
-                charts::days(&days.value, meta, visitors, 980.0),
-                charts::days(&days.value, meta, visitors, 360.0),
+                ("large", charts::days(&days.value, meta, visitors, 980.0)),
+                ("etroit", charts::days(&days.value, meta, visitors, 360.0)),
             ],
             tables: vec![
                 charts::days_table(&days.value, meta, visitors)
@@ -51,14 +51,12 @@ fn of_visitors(
             note: None,
         },
     )];
-    if visitors == Visitors::Touristes {
-        blocks.push(("", stays_block(context, &filters, &figures.value, &figures.meta)));
-    }
     for breakdown in [Breakdown::Departements, Breakdown::Regions, Breakdown::Pays] {
         blocks.push(("", origin_block(context, &filters, visitors, breakdown)?));
     }
     if visitors == Visitors::Touristes {
         blocks.push(("", communes_block(context, &filters)?));
+        blocks.push(("", stays_block(context, &filters, &figures.value, &figures.meta)));
     }
     let body = html! {
         (filters.tabs(context, name))
@@ -136,7 +134,7 @@ fn stays_block<'a>(context: &Context<'_>, filters: &Filters, figures: &Indicator
     Block {
         id: "sejours",
         title: charts::STAYS,
-        charts: vec![charts::stays(&figures.stays)],
+        charts: vec![("", charts::stays(&figures.stays))],
         tables: charts::stays_tables(&figures.stays, meta)
             .into_iter()
             .zip(origin::Spans::years(meta).stays(&figures.stays))
@@ -199,7 +197,7 @@ fn origin_block<'a>(
             Breakdown::Pays => "pays",
         },
         title,
-        charts: vec![charts::ranks(title, &legend(&answer.meta), &rows)],
+        charts: charts::ranks_on_page(title, &legend(&answer.meta), &rows),
         tables: vec![
             charts::ranking_table(title, breakdown, &answer.meta, &rows)
                 .explained(origin::Spans::years(&answer.meta).ranking((visitors, breakdown), &rows)),
@@ -224,7 +222,7 @@ fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters) -> Result<Bl
     Ok(Block {
         id: "communes",
         title: charts::COMMUNES,
-        charts: vec![charts::communes(&answer.value, &answer.meta, 10, usize::MAX)],
+        charts: charts::communes_on_page(&legend(&answer.meta), &answer.value, 10),
         tables: vec![
             charts::communes_table(&answer.value, &answer.meta, 10)
                 .explained(origin::Spans::years(&answer.meta).communes(&answer.value, 10)),

@@ -2,7 +2,7 @@
 
 use flux_core::figures::indicators::DEFINITIONS;
 use flux_core::health::freshness::{Verified, freshness};
-use maud::html;
+use maud::{Markup, html};
 
 use crate::api::Context;
 use crate::failure::Failure;
@@ -55,6 +55,11 @@ fn moment(text: Option<&str>) -> String {
     text.map_or_else(|| "–".into(), |text| text.get(..19).unwrap_or(text).replace('T', " "))
 }
 
+/// The same in a sentence.
+fn at(text: Option<&str>) -> Markup {
+    html! { span.entier { (moment(text)) } }
+}
+
 fn outcome(status: Option<&str>) -> String {
     match status {
         None => "–".into(),
@@ -65,8 +70,8 @@ fn outcome(status: Option<&str>) -> String {
     }
 }
 
-fn verification(last: Option<&Verified>) -> String {
-    let Some(last) = last else { return "aucune (`verify-migration`)".into() };
+fn verification(last: Option<&Verified>) -> Markup {
+    let Some(last) = last else { return html! { "aucune (" code { "verify-migration" } ")" } };
     let verdict = match last.verdict.as_str() {
         "ok" => "✓ conforme",
         "attention" => "⚠ à regarder",
@@ -75,7 +80,7 @@ fn verification(last: Option<&Verified>) -> String {
     let of = if last.archives { ", contre les archives" } else { "" };
     let part = if last.partielle { ", partielle" } else { "" };
     let run = last.execution.get(..8).unwrap_or(&last.execution);
-    format!("{verdict}, {} (UTC), {} (exécution {run}){of}{part}", moment(Some(&last.le)), last.outil)
+    html! { (verdict) ", " (at(Some(&last.le))) " (UTC), " (last.outil) " (exécution " (run) ")" (of) (part) }
 }
 
 pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
@@ -101,13 +106,13 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
     let body = html! {
         section.apropos aria-label="En bref" {
             p { "Données jusqu'au " strong { (freshness.donnees_jusqu_au.map_or_else(|| "–".into(), words::date)) } }
-            p { "Dernier import : " (moment(freshness.dernier_import.as_deref())) " · dernière migration : " (moment(freshness.derniere_migration.as_deref())) " · dernière modification : " (moment(freshness.derniere_modification.as_deref())) " (UTC)" }
+            p { "Dernier import : " (at(freshness.dernier_import.as_deref())) " · dernière migration : " (at(freshness.derniere_migration.as_deref())) " · dernière modification : " (at(freshness.derniere_modification.as_deref())) " (UTC)" }
             p { "Dernière vérification : " (verification(freshness.derniere_verification.as_ref())) }
             @match &freshness.en_cours {
                 None => p { "Aucune écriture en cours." },
                 Some(running) => p.alerte {
                     "⚠ En cours : " (running.outil.as_deref().unwrap_or("un autre programme"))
-                    @if let Some(since) = &running.depuis { ", depuis " (moment(Some(since))) }
+                    @if let Some(since) = &running.depuis { ", depuis " (at(Some(since))) }
                     @if let Some(percent) = running.avancement_pct { ", " (words::number(percent)) "\u{202f}%" }
                 },
             }

@@ -1,5 +1,6 @@
 //! Columns: a spread of two series, a few years; and one bar in parts.
 
+use crate::chart::nothing;
 use crate::chart::pen::{Anchor, Drawing, Pen, text_width};
 use crate::chart::ranking::value;
 
@@ -23,6 +24,9 @@ fn tenth(value: Option<f64>) -> String {
 /// Two series of shares by class, side by side; `axis` says what the classes are.
 pub fn columns(title: &str, (first, second): (&str, &str), axis: &str, classes: &[Column]) -> Drawing {
     let (width, height, top, bottom, left) = (380.0, 230.0, 30.0, 34.0, 34.0);
+    if classes.iter().all(|class| class.first.is_none() && class.second.is_none()) {
+        return nothing(title, width);
+    }
     let most = classes.iter().flat_map(|class| [class.first, class.second]).flatten().fold(0.0_f64, f64::max).max(1.0);
     let tick = if most > 50.0 {
         20.0
@@ -59,11 +63,7 @@ pub fn columns(title: &str, (first, second): (&str, &str), axis: &str, classes: 
         said.push(title);
     }
     pen.text(((width + left) / 2.0, height - 6.0), Anchor::Middle, (10.5, "ch-soft"), axis);
-    pen.finish(
-        (width, height),
-        title,
-        if said.is_empty() { "Aucune donnée.".into() } else { format!("{}.", said.join(" ; ")) },
-    )
+    pen.finish((width, height), title, format!("{}.", said.join(" ; ")))
 }
 
 /// The years of a figure, the oldest first; the last is the one that counts. Values with what is written for them.
@@ -107,6 +107,9 @@ pub struct Part {
 /// A whole of two parts.
 pub fn split(title: &str, parts: &[Part; 2]) -> Drawing {
     let (width, height) = (380.0, 62.0);
+    if parts.iter().all(|part| part.value.is_none()) {
+        return nothing(title, width);
+    }
     let whole: u64 = parts.iter().filter_map(|part| part.value).sum();
     let share = |part: &Part| part.value.filter(|_| whole > 0).map(|value| value as f64 * 100.0 / whole as f64);
     let mut pen = Pen::new();

@@ -2,6 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
+use crate::chart::nothing;
 use crate::chart::pen::{Anchor, Drawing, Pen, text_width};
 use crate::chart::ranking::Legend;
 use crate::{number, plural};
@@ -65,6 +66,9 @@ impl Plot {
 /// The curve, `width` wide. A day has its values for whoever points at it where there is room.
 pub fn daily(title: &str, legend: &Legend, unit: &str, days: &[Day], width: f64) -> Drawing {
     let height = if width > 600.0 { 280.0 } else { 250.0 };
+    if days.iter().all(|day| day.now.is_none() && day.before.is_none()) {
+        return nothing(title, width);
+    }
     let most = days.iter().flat_map(|day| [day.now, day.before]).flatten().max().unwrap_or(0).max(1) as f64;
     let tick = step(most, 4.0);
     let ticks = (most / tick).ceil();

@@ -14,7 +14,7 @@ pub use bars::{Column, Part, columns, history, split};
 pub use coverage::{Held, coverage};
 pub use daily::{Day, daily};
 pub use pen::{Anchor, Drawing, Pen, fitted};
-pub use ranking::{Bar, Legend, ranking};
+pub use ranking::{Bar, Legend, ranking, ranking_in};
 pub use usual::{UsualDay, usual};
 
 /// Rules for a page that holds charts. It must give values to the variables, which [`LIGHT`] and [`DARK`] do.
@@ -37,6 +37,13 @@ pub(crate) const LIGHT: &str = "--ink: #1b2430; --soft: #4d5a68; --line: #d3dae2
 /// Variables of a dark page.
 pub(crate) const DARK: &str = "--ink: #e7ecf2; --soft: #a9b6c4; --line: #36424f; --paper: #141a21; --band: #1e2731; \
     --now: #8ec1ff; --before: #2c598c; --before-edge: #6e9fd3; --other: #865000; --other-edge: #e8a33d; --other-ink: #ffffff;";
+
+/// What stands in the place of a chart of nothing: axes and a legend would only seem to show something.
+fn nothing(title: &str, width: f64) -> Drawing {
+    let mut pen = Pen::new();
+    pen.text((0.0, 16.0), Anchor::Start, (12.0, "ch-soft"), "Aucune donnée");
+    pen.finish((width, 26.0), title, "Aucune donnée.".into())
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Horizontal bars by name, the year above the one before.
 
+use crate::chart::nothing;
 use crate::chart::pen::{Anchor, Drawing, Pen, fitted, text_width};
 use crate::number;
 
@@ -55,9 +56,22 @@ const WIDTH: f64 = 380.0;
 /// Where the numbers end, and how much room they have.
 const NUMBERS: f64 = 116.0;
 const STEP: f64 = 36.0;
+/// Between two columns of bars.
+const GUTTER: f64 = 48.0;
 
 /// The bars, in the order given.
 pub fn ranking(title: &str, legend: &Legend, rows: &[Bar]) -> Drawing {
+    ranking_in(1, title, legend, rows)
+}
+
+/// The same in so many columns, one beside the other, each read from top to bottom.
+pub fn ranking_in(columns: usize, title: &str, legend: &Legend, rows: &[Bar]) -> Drawing {
+    let columns = columns.max(1);
+    let width = WIDTH * columns as f64 + GUTTER * (columns - 1) as f64;
+    if rows.is_empty() {
+        return nothing(title, width);
+    }
+    let high = rows.len().div_ceil(columns);
     let most = rows.iter().flat_map(|row| [row.now, row.before]).flatten().max().unwrap_or(0).max(1) as f64;
     let room = WIDTH - NUMBERS;
     let length = |value: Option<u64>| value.unwrap_or(0) as f64 / most * room;
@@ -65,26 +79,26 @@ pub fn ranking(title: &str, legend: &Legend, rows: &[Bar]) -> Drawing {
     legend.draw(&mut pen, (0.0, 12.0));
     let mut said = Vec::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
-        let y = 24.0 + STEP * index as f64;
+        let (column, line) = (index / high, index % high);
+        let (x, y) = ((WIDTH + GUTTER) * column as f64, 24.0 + STEP * line as f64);
         let now = value(row.now);
-        pen.text((0.0, y + 11.0), Anchor::Start, (12.0, "ch-ink"), &fitted(&row.name, 12.0, room));
-        pen.bold((WIDTH, y + 11.0), Anchor::End, (12.0, "ch-ink"), &now);
-        pen.rect((0.0, y + 16.0), (length(row.now), 9.0), "ch-now");
+        pen.text((x, y + 11.0), Anchor::Start, (12.0, "ch-ink"), &fitted(&row.name, 12.0, room));
+        pen.bold((x + WIDTH, y + 11.0), Anchor::End, (12.0, "ch-ink"), &now);
+        pen.rect((x, y + 16.0), (length(row.now), 9.0), "ch-now");
         if legend.provisional {
-            pen.hatch((0.0, y + 16.0), (length(row.now), 9.0));
+            pen.hatch((x, y + 16.0), (length(row.now), 9.0));
         }
         if !legend.before.is_empty() {
             // An edge is drawn around a shape: it stays within its length.
-            pen.rect((0.5, y + 26.5), (length(row.before) - 1.0, 4.0), "ch-before");
-            pen.text((WIDTH, y + 25.0), Anchor::End, (10.5, "ch-soft"), &note(row));
+            pen.rect((x + 0.5, y + 26.5), (length(row.before) - 1.0, 4.0), "ch-before");
+            pen.text((x + WIDTH, y + 25.0), Anchor::End, (10.5, "ch-soft"), &note(row));
         }
         let before =
             if legend.before.is_empty() { String::new() } else { format!(" ({} : {})", legend.before, note(row)) };
         said.push(format!("{} {now}{before}", row.name));
     }
-    let description =
-        format!("{} : {}.", legend.now, if said.is_empty() { "aucune donnée".into() } else { said.join(" ; ") });
-    pen.finish((WIDTH, 26.0 + STEP * rows.len() as f64), title, description)
+    let description = format!("{} : {}.", legend.now, said.join(" ; "));
+    pen.finish((width, 26.0 + STEP * high as f64), title, description)
 }
 
 fn note(row: &Bar) -> String {
@@ -109,8 +123,17 @@ mod tests {
             assert!(svg.contains(width), "{width}: {svg}");
         }
         assert!(svg.contains("(provisoire)") && svg.contains("url(#c-h)"));
+        // Two columns: the second begins where the first and the space between them end, on the same line.
+        let names = ["A", "B", "C"].map(|name| bar(name, Some(1), None));
+        let two = ranking_in(2, "t", &legend, &names);
+        assert_eq!((two.width, two.height), (808.0, 98.0));
+        let svg = two.standalone();
+        assert!(svg.contains("<text x=\"0.0\" y=\"71.0\"") && svg.contains("<text x=\"428.0\" y=\"35.0\""), "{svg}");
         let plain = Legend { now: "2025".into(), before: String::new(), provisional: false };
         let empty = ranking("t", &plain, &[]).standalone();
-        assert!(empty.contains("aucune donnée") && !empty.contains("NaN") && !empty.contains("url("), "{empty}");
+        assert!(
+            empty.contains(">Aucune donnée</text>") && !empty.contains("NaN") && !empty.contains("url("),
+            "{empty}"
+        );
     }
 }
