@@ -16,7 +16,8 @@ pub(crate) fn escape(text: &str) -> String {
             '&' => safe.push_str("&amp;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            c if is_hidden(c) && c != '\n' => {}
+            // No XML may hold the last two.
+            c if (is_hidden(c) && c != '\n') || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
             c => safe.push(c),
         }
     }
@@ -26,6 +27,11 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_drawing_can_hold_is_left_out() {
+        assert_eq!(escape("A\u{1}B\u{ffff}C\u{fffe}"), "ABC");
+    }
 
     #[test]
     fn numbers_stay_in_one_piece() {
