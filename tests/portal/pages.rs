@@ -199,6 +199,23 @@ fn somebody_logs_in_and_filters_by_keyboard_alone() {
     });
 }
 
+/// What begins a line with a mark that belongs to the one before.
+const ASTRAY: &str = r"
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), astray = [];
+    while (walk.nextNode()) {
+        const text = walk.currentNode, block = text.parentElement.closest('p, li, td, th, h1, h2, h3, summary, caption, legend');
+        if (!block || text.parentElement.closest('svg, select')) continue;
+        for (const found of text.data.matchAll(/[:;!?%]/g)) {
+            const range = document.createRange(), look = getComputedStyle(block);
+            range.setStart(text, found.index);
+            range.setEnd(text, found.index + 1);
+            const mark = range.getClientRects()[0];
+            const left = block.getBoundingClientRect().left + parseFloat(look.paddingLeft) + parseFloat(look.borderLeftWidth);
+            if (mark && mark.width && Math.abs(mark.left - left) < 2) astray.push(block.textContent);
+        }
+    }
+    return astray";
+
 #[test]
 fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
     let Some(driver) = driver() else { return };
@@ -216,6 +233,7 @@ fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
                     assert_eq!(sizes[2], width, "{page}");
                     assert!(sizes[0].as_u64() <= sizes[1].as_u64(), "{page} at {width}: {sizes} {more}");
                 }
+                assert_eq!(script(&client, ASTRAY).await, serde_json::json!([]), "{page} at {width}");
                 let heading = script(&client, "return document.querySelectorAll('main h1').length").await;
                 assert_eq!(heading, 1, "{page}");
             }

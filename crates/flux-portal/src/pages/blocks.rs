@@ -54,8 +54,9 @@ fn is_date(cell: &str) -> bool {
     cell.len() <= 20 && cell.get(..10).is_some_and(|day| day.parse::<NaiveDate>().is_ok())
 }
 
-/// A long identifier may break behind its underscores.
+/// A long identifier may break behind its underscores; no line begins with a colon.
 fn breakable(cell: &str) -> Markup {
+    let cell = cell.replace(" ; ", "\u{a0}; ").replace(" : ", "\u{a0}: ");
     html! { @for part in cell.split_inclusive('_') { (part) @if part.ends_with('_') { wbr; } } }
 }
 

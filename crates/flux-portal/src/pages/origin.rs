@@ -175,7 +175,7 @@ pub(super) fn disclosure(origins: &[Origin], of: &str) -> Markup {
     html! {
         @if !origins.is_empty() {
             details.origine {
-                summary { "D'où vient ce chiffre ?" span.cache { " " (of) } }
+                summary { "D'où vient ce chiffre\u{202f}?" span.cache { " " (of) } }
                 @for origin in origins { div { @if origins.len() > 1 { (origin.of) " : " } code { (origin.command) } } }
             }
         }
