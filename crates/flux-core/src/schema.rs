@@ -501,9 +501,9 @@ pub(crate) fn change_as_far(spec: &TableSpec, existing: Option<&Existing>, obsta
     for (column, action) in relaxed(spec, existing) {
         // One statement changes a column once.
         if !widened.iter().any(|(name, _)| *name == column) {
-        added.push(format!("valeur par défaut de {column}"));
-        actions.push(action);
-    }
+            added.push(format!("valeur par défaut de {column}"));
+            actions.push(action);
+        }
     }
     let uncounted = uncounted(spec, existing, obstacles.doubled).filter(|_| !obstacles.unnumbered);
     for (column, action) in widened {

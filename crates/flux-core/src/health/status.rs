@@ -113,10 +113,10 @@ impl Task for StatusOptions {
                 let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
                 findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
             }
-        let undone = load::undone(&mut session, (&pair.temp, &pair.main), file)?;
-        let told = look_at(&pair, (file, file_state), last.as_ref(), &comparison);
-        findings.extend(told.into_iter().filter(|told| undone.is_none() || told.code != Code::LoadUndone));
-        findings.extend(undone);
+            let undone = load::undone(&mut session, (&pair.temp, &pair.main), file)?;
+            let told = look_at(&pair, (file, file_state), last.as_ref(), &comparison);
+            findings.extend(told.into_iter().filter(|told| undone.is_none() || told.code != Code::LoadUndone));
+            findings.extend(undone);
             if last.as_ref().is_some_and(|last| last.status == "loaded" && last.cleaned_at.is_some()) {
                 findings.extend(gone(&mut session, &pair, file)?);
             }

@@ -121,7 +121,7 @@ pub(crate) fn findings(names: &[ZoneName]) -> Vec<Finding> {
                 place,
                 format!("ambiguë entre {} ({where_})", name.near.join(", ")),
             )
-                .action("corrigez le nom dans le CSV : l'import rejette ces lignes");
+            .action("corrigez le nom dans le CSV : l'import rejette ces lignes");
         }
         let near = if name.near.is_empty() { String::new() } else { format!(", proche de {}", name.near.join(", ")) };
         Finding::attention(Code::NameUnknown, place, format!("ne mène à aucune zone{near} ({where_})"))

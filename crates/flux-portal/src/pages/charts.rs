@@ -128,10 +128,10 @@ pub(super) fn communes_on_page(legend: &Legend, mobility: &Mobility, limit: usiz
 
 fn commune_bars(mobility: &Mobility, limit: usize) -> Vec<Bar> {
     let bar = |row: &Commune| Bar {
-            name: row.label(&words::name(&row.nom_commune)),
-            now: row.total_visiteurs,
-            before: row.total_visiteurs_n1,
-            note: note(row.evolution_pct),
+        name: row.label(&words::name(&row.nom_commune)),
+        now: row.total_visiteurs,
+        before: row.total_visiteurs_n1,
+        note: note(row.evolution_pct),
     };
     mobility.ranked(limit).into_iter().map(bar).collect()
 }
