@@ -145,18 +145,18 @@ pub(super) fn about(meta: &Meta) -> Markup {
         section.apropos aria-label="Ce que comptent ces chiffres" {
             p.sujet { strong { (words::name(&meta.zone)) } @if named { " · " (meta.periode_nom) } " · " (words::dates(meta.debut, meta.fin)) }
             @match (meta.debut_n1, meta.fin_n1) {
-                (Some(debut), Some(fin)) => p { "Comparé à " (meta.annee_n1) " : " (words::dates(debut, fin)) },
+                (Some(debut), Some(fin)) => p { "Comparé à " (meta.annee_n1) "\u{a0}: " (words::dates(debut, fin)) },
                 _ => p.alerte { "⚠ Rien à comparer en " (meta.annee_n1) @if let Some(why) = &meta.sans_reference { " : " (why) } },
             }
             p {
                 span.jours { (words::days_of(meta.jours_avec_donnees, meta.jours)) } " avec données"
                 @if let (Some(with), Some(days)) = (meta.jours_avec_donnees_n1, meta.jours_n1) {
-                    " ; " (meta.annee_n1) " : " (words::days_of(with, days))
+                    "\u{a0}; " (meta.annee_n1) "\u{a0}: " (words::days_of(with, days))
                 }
                 @if let Some(day) = meta.donnees_jusqu_au { " · données jusqu'au " (words::date(day)) }
             }
             @if meta.jours_avec_donnees == 0 { p.alerte { "⚠ Aucune donnée de cette zone pour cette période." } }
-            @if provisional(meta) { p { span.hachure aria-hidden="true" {} " " strong { "Données provisoires" } " : " (words::percent(meta.provisoire_pct)) " du volume" } }
+            @if provisional(meta) { p { span.hachure aria-hidden="true" {} " " strong { "Données provisoires" } "\u{a0}: " (words::percent(meta.provisoire_pct)) " du volume" } }
             @if let Some(why) = unequal(meta) { p.alerte { "⚠ " (why) } }
             @if meta.zones.len() > 1 { p.doux { "Zone enregistrée sous " (meta.zones.join(", ")) ", additionnés." } }
         }

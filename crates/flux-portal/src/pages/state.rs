@@ -106,12 +106,12 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
     let body = html! {
         section.apropos aria-label="En bref" {
             p { "Données jusqu'au " strong { (freshness.donnees_jusqu_au.map_or_else(|| "–".into(), words::date)) } }
-            p { "Dernier import : " (at(freshness.dernier_import.as_deref())) " · dernière migration : " (at(freshness.derniere_migration.as_deref())) " · dernière modification : " (at(freshness.derniere_modification.as_deref())) " (UTC)" }
-            p { "Dernière vérification : " (verification(freshness.derniere_verification.as_ref())) }
+            p { "Dernier import\u{a0}: " (at(freshness.dernier_import.as_deref())) " · dernière migration\u{a0}: " (at(freshness.derniere_migration.as_deref())) " · dernière modification\u{a0}: " (at(freshness.derniere_modification.as_deref())) " (UTC)" }
+            p { "Dernière vérification\u{a0}: " (verification(freshness.derniere_verification.as_ref())) }
             @match &freshness.en_cours {
                 None => p { "Aucune écriture en cours." },
                 Some(running) => p.alerte {
-                    "⚠ En cours : " (running.outil.as_deref().unwrap_or("un autre programme"))
+                    "⚠ En cours\u{a0}: " (running.outil.as_deref().unwrap_or("un autre programme"))
                     @if let Some(since) = &running.depuis { ", depuis " (at(Some(since))) }
                     @if let Some(percent) = running.avancement_pct { ", " (words::number(percent)) "\u{202f}%" }
                 },
