@@ -33,10 +33,9 @@ const ODD: &str = "CREATE TABLE dim_bizarre (
   `order` INT NULL COMMENT 'mot réservé, CONSTRAINT', calcul INT GENERATED ALWAYS AS (petit + 1) STORED,
   volume INT NULL, KEY `k étrange` (nom(20)), CONSTRAINT c_petit CHECK (petit < 120)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
 
-/// A dump of the whole database. Without TLS MariaDB's program, which may be the one that is here, is not let near a MySQL.
+/// A dump of the whole database.
 pub fn dump(home: &Home) -> Tool {
-    let tool = home.tool("backup-critical").arg("--dump");
-    if flux_test::is_mysql() { tool.env("DB_SSL_MODE", "REQUIRED") } else { tool }
+    home.tool("backup-critical").arg("--dump")
 }
 
 /// A database with so many facts, and its home.
