@@ -36,7 +36,12 @@ fn names(json: &Value) -> Vec<(String, String, bool, bool)> {
 #[test]
 fn accounts_from_the_first_to_the_last_step() {
     let (db, home) = home();
-    // Without the table there is nothing to list; the first account makes it.
+    // Without the table there is nothing to list; the first account makes it, a dry run does not.
+    let missing = run(&home, &["list"], "").expect_code(1).json();
+    assert_eq!(missing["error"]["code"], "table-missing");
+    assert!(missing["error"]["hint"].as_str().unwrap().contains("portal-users add"), "{missing}");
+    let would = run(&home, &["add", "eve", "--role", "admin", "--dry-run"], PASSWORD).expect_code(0).json();
+    assert_eq!((names(&would), &would["dry_run"]), (vec![("eve".into(), "admin".into(), true, true)], &json!(true)));
     assert_eq!(run(&home, &["list"], "").expect_code(1).json()["error"]["code"], "table-missing");
     let added = run(&home, &["add", "luc"], &format!("{PASSWORD}\n")).expect_code(3).json();
     assert_eq!(added["findings"][0]["code"], "no-administrator");
@@ -89,9 +94,16 @@ fn what_will_not_do_changes_nothing() {
     ] {
         run(&home, args, stdin).expect_code(2);
     }
-    run(&home, &["add", "luc", "--dry-run"], PASSWORD).expect_code(0);
+    // A dry run ends as the change would.
+    let would = run(&home, &["add", "luc", "--dry-run"], PASSWORD).expect_code(0).json();
+    let expected = [("anne".into(), "admin".into(), true, true), ("luc".into(), "user".into(), false, true)];
+    assert_eq!(names(&would), expected);
+    run(&home, &["add", "anne", "--dry-run"], PASSWORD).expect_code(2);
     run(&home, &["passwd", "anne", "--dry-run"], "un autre mot de passe").expect_code(0);
-    run(&home, &["disable", "anne", "--dry-run"], "").expect_code(0);
+    let would = run(&home, &["disable", "anne", "--dry-run"], "").expect_code(3).json();
+    assert_eq!(names(&would), [("anne".into(), "admin".into(), true, false)]);
+    let would = run(&home, &["role", "anne", "--role", "lecteur", "--dry-run"], "").expect_code(3).json();
+    assert_eq!(names(&would), [("anne".into(), "lecteur".into(), false, true)]);
     assert_eq!(db.rows("SELECT * FROM users"), before);
 }
 

@@ -52,6 +52,28 @@ pub struct Account {
     pub last_login: Option<String>,
 }
 
+impl Account {
+    /// As one that was just added would be, but for its number.
+    pub fn new(name: &str, role: &str) -> Self {
+        let mut account = Self {
+            id: 0,
+            username: name.into(),
+            hash: String::new(),
+            role: String::new(),
+            admin: false,
+            active: true,
+            last_login: None,
+        };
+        account.give_role(role);
+        account
+    }
+
+    /// As it would be with another role.
+    pub fn give_role(&mut self, role: &str) {
+        (self.role, self.admin) = (role.into(), is_admin("role", role));
+    }
+}
+
 /// The table, with the names that its columns have here.
 #[derive(Debug, Clone)]
 pub struct Accounts {
@@ -190,11 +212,11 @@ impl Accounts {
         Ok(rows.into_iter().map(account).collect())
     }
 
-    /// Adds an account that may log in.
+    /// Whether an account of this name can be added.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a name that is taken; [`Error::Config`] where the table wants more than is known here; [`Error::Sql`].
-    pub fn add(&self, session: &mut Session, name: &str, hash: &str, role: &str) -> Result<()> {
+    /// Those of [`Accounts::add`].
+    pub fn may_add(&self, session: &mut Session, name: &str) -> Result<()> {
         if self.by_name(session, name)?.is_some() {
             return Err(Error::Usage(format!("le compte {name} existe déjà")));
         }
@@ -206,6 +228,15 @@ impl Accounts {
                 ),
             });
         }
+        Ok(())
+    }
+
+    /// Adds an account that may log in.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that is taken; [`Error::Config`] where the table wants more than is known here; [`Error::Sql`].
+    pub fn add(&self, session: &mut Session, name: &str, hash: &str, role: &str) -> Result<()> {
+        self.may_add(session, name)?;
         let mut columns = vec![self.name, self.password];
         let mut params: Vec<Value> = vec![name.into(), hash.into()];
         if let Some(column) = self.role {

@@ -196,6 +196,10 @@ impl Error {
                 "lancez `ensure-schema --test`, qui crée les tables _test qui manquent sans rien effacer"
             }
             Error::TableBusy { connections, .. } => return Some(busy_hint(connections)),
+            Error::MissingTable { table } if table == "users" => {
+                "`portal-users add NOM --role admin` la crée avec le premier compte ; si elle existe, l'utilisateur de DB_USERNAME \
+                 n'y a aucun droit"
+            }
             Error::MissingTable { .. } => {
                 "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer ; si la table existe, l'utilisateur de \
                  DB_USERNAME n'y a aucun droit"

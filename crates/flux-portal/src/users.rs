@@ -4,7 +4,7 @@ use flux_core::accounts::{Account, Accounts};
 use flux_core::db::{Database, Session};
 use flux_core::error::{Error, Result};
 use flux_core::ledger::sessions;
-use flux_report::{Code, Finding, Page, Report, Table, Verdict, plural, verdict};
+use flux_report::{Code, Done, Finding, Page, Report, Table, Verdict, plural, verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -43,7 +43,8 @@ struct UsersReport {
     /// `add`, `list` …
     action: &'static str,
     username: Option<String>,
-    dry_run: bool,
+    #[serde(rename = "dry_run")]
+    done: Done,
     /// Sessions that were ended.
     sessions_ended: u64,
     accounts: Vec<Account>,
@@ -65,7 +66,7 @@ pub fn administer(
     let mut report = UsersReport {
         action: action_name(action),
         username: name.map(str::to_owned),
-        dry_run,
+        done: Done::unless(dry_run),
         sessions_ended: 0,
         accounts: Vec::new(),
         findings: Vec::new(),
@@ -75,12 +76,24 @@ pub fn administer(
     {
         Accounts::create(&mut session)?;
     }
-    let accounts = Accounts::open(&mut session)?;
+    let accounts = match Accounts::open(&mut session) {
+        // In a dry run: the first account would make the table.
+        Err(Error::MissingTable { .. }) if matches!(action, Action::Add { .. }) => None,
+        opened => Some(opened?),
+    };
+    let mut would = None;
     if *action != Action::List {
         let name = name.ok_or_else(|| Error::Usage("le nom du compte manque".into()))?;
-        change(&mut session, &accounts, action, (name, password), &mut report)?;
+        would = change(&mut session, accounts.as_ref(), action, (name, password), &mut report)?;
     }
-    report.accounts = accounts.all(&mut session)?;
+    if let Some(accounts) = &accounts {
+        report.accounts = accounts.all(&mut session)?;
+    }
+    if let Some(would) = would {
+        report.accounts.retain(|account| account.id != would.id);
+        let place = report.accounts.partition_point(|account| account.username < would.username);
+        report.accounts.insert(place, would);
+    }
     if !report.accounts.iter().any(|account| account.admin && account.active) {
         let finding = Finding::attention(Code::NoAdministrator, "users", "aucun administrateur actif");
         report.findings.push(finding.action("`portal-users role NOM --role admin`, ou `portal-users enable NOM`"));
@@ -99,35 +112,50 @@ fn action_name(action: &Action) -> &'static str {
     }
 }
 
+/// Changes the account; in a dry run nothing, but gives it as it would be.
 fn change(
     session: &mut Session,
-    accounts: &Accounts,
+    accounts: Option<&Accounts>,
     action: &Action,
     (name, password): (&str, Option<&str>),
     report: &mut UsersReport,
-) -> Result<()> {
+) -> Result<Option<Account>> {
     let hash = || password::hash(password.unwrap_or_default());
     if let Action::Add { role } = action {
         let role = checked_role(role.as_deref().unwrap_or("user"))?;
         let (name, hash) = (checked_name(name)?, hash()?);
-        if !report.dry_run {
-            accounts.add(session, name, &hash, role)?;
+        if let Some(accounts) = accounts {
+            if report.done.really() {
+                accounts.add(session, name, &hash, role)?;
+                return Ok(None);
+            }
+            accounts.may_add(session, name)?;
         }
-        return Ok(());
+        return Ok(Some(Account::new(name, role)));
     }
     let unknown = || Error::Usage(format!("le compte {name} n'existe pas (`portal-users list`)"));
-    let account = accounts.by_name(session, name)?.ok_or_else(unknown)?;
+    let Some(accounts) = accounts else { return Err(unknown()) };
+    let mut account = accounts.by_name(session, name)?.ok_or_else(unknown)?;
     let hash = if *action == Action::Password { hash()? } else { String::new() };
     if let Action::Role(role) = action {
         checked_role(role)?;
     }
-    if report.dry_run {
-        return Ok(());
+    if !report.done.really() {
+        match action {
+            Action::Disable => account.active = false,
+            Action::Enable => account.active = true,
+            Action::Role(role) => account.give_role(role),
+            Action::Password | Action::Add { .. } | Action::List => {}
+        }
+        return Ok(Some(account));
     }
     match action {
         Action::Password => accounts.set_hash(session, account.id, &hash)?,
         Action::Disable => accounts.set_active(session, account.id, false)?,
-        Action::Enable => return accounts.set_active(session, account.id, true),
+        Action::Enable => {
+            accounts.set_active(session, account.id, true)?;
+            return Ok(None);
+        }
         Action::Role(role) => accounts.set_role(session, account.id, role)?,
         Action::Add { .. } | Action::List => {}
     }
@@ -136,7 +164,7 @@ fn change(
         Err(Error::MissingTable { .. }) => 0,
         ended => ended?,
     };
-    Ok(())
+    Ok(None)
 }
 
 fn checked_name(name: &str) -> Result<&str> {
@@ -156,9 +184,6 @@ fn checked_role(role: &str) -> Result<&str> {
 
 impl Report for UsersReport {
     fn render(&self, page: &mut Page) {
-        if self.dry_run {
-            page.line("À blanc : rien n'a été écrit.");
-        }
         let mut table = Table::new(&["compte", "rôle", "actif", "dernière connexion"]);
         for account in &self.accounts {
             table.row([
@@ -181,7 +206,7 @@ impl Report for UsersReport {
                 Verdict::Ok,
                 match (self.action, self.sessions_ended) {
                     ("list", _) => plural(self.accounts.len() as u64, "compte", "comptes"),
-                    (_, 0) => "fait".into(),
+                    (_, 0) => self.done.say("fait", "rien ne s'y oppose").into(),
                     _ => format!("fait, {ended}"),
                 },
             );
@@ -190,6 +215,10 @@ impl Report for UsersReport {
 
     fn verdict(&self) -> Verdict {
         verdict(&self.findings)
+    }
+
+    fn done(&self) -> Done {
+        self.done
     }
 }
 
