@@ -427,6 +427,7 @@ fn a_region_is_the_sum_of_its_departements() {
         let json = ask(&[&["--region", name][..], &week].concat()).expect_code(0).json();
         // 4 + 6 + 7
         assert_eq!((&json["figure"]["value"], &json["rows_total"]), (&json!(17), &json!(3)), "{name}");
+        assert_eq!(json["figure"]["unit"], "nuitées");
     }
     let json = ask(&["--region", "Auvergne-Rhône-Alpes", "--date", "2025-07-07"]).expect_code(0).json();
     assert_eq!((&json["figure"]["value"], &json["rows"][0]["explained"]), (&json!(10), &json!(true)));

@@ -79,7 +79,11 @@ impl Answered {
             id: None,
             label: dataset.main.to_owned(),
             value: None,
-            unit: if period.days() == 1 { "visiteurs" } else { "journées-visiteurs" },
+            unit: match period.days() {
+                _ if dataset.family.starts_with("Nuitee") => "nuitées",
+                1 => "visiteurs",
+                _ => "journées-visiteurs",
+            },
             table: dataset.main,
             date: None,
             zone: scope.zone.name.clone(),

@@ -45,8 +45,9 @@ pub(crate) fn warned(value: Option<f64>, alike: bool) -> String {
 }
 
 /// A quotient, rounded to one decimal. The factor 10 comes before the division: an exact half stays one and is rounded away from 0.
+/// A negative zero is written with its sign: what is added makes it a plain one.
 fn tenths(part: f64, whole: f64) -> f64 {
-    (part * 10.0 / whole).round() / 10.0
+    (part * 10.0 / whole).round() / 10.0 + 0.0
 }
 
 #[cfg(test)]
@@ -64,6 +65,8 @@ mod tests {
         assert_eq!((change(4, 3), change(2, 3)), (Some(33.3), Some(-33.3)));
         assert_eq!((change(10_005, 10_000), change(9_995, 10_000)), (Some(0.1), Some(-0.1)));
         assert_eq!(change(0, 7), Some(-100.0));
+        // -4 / 18 486 is less than half a tenth of a percent: no sign is left
+        assert!(change(18_482, 18_486).is_some_and(|change| change == 0.0 && change.is_sign_positive()));
         assert_eq!((change(7, 0), change(0, 0), change(7, None), change(None, 7)), (None, None, None, None));
     }
 

@@ -215,7 +215,7 @@ pub(super) fn days(context: &mut Context<'_>) -> Result<Document, Failure> {
 fn against(a: Option<Figure>, b: Option<Figure>) -> (Option<f64>, Value) {
     let difference = match (a, b) {
         (Some(Figure::Count(a)), Some(Figure::Count(b))) => json!(i128::from(a) - i128::from(b)),
-        (Some(Figure::Mean(a)), Some(Figure::Mean(b))) => json!(((a - b) * 100.0).round() / 100.0),
+        (Some(Figure::Mean(a)), Some(Figure::Mean(b))) => json!(((a - b) * 100.0).round() / 100.0 + 0.0),
         _ => Value::Null,
     };
     (Figure::change(a, b), difference)
