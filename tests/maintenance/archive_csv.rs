@@ -89,7 +89,7 @@ fn emptied_by_hand_is_no_proof() {
     import(&home, 0);
     migrate(&home);
     db.exec("TRUNCATE TABLE fact_nuitees_temp");
-    kept(&home, "sans `cleanup-temp`");
+    kept(&home, "a été vidée sans que");
 }
 
 #[test]

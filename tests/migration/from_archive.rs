@@ -82,6 +82,7 @@ fn what_is_in_no_archive_is_not_proved() {
     let json = verify(&world, &[], 3);
     assert_eq!((&nights(&json)["unarchived"], &nights(&json)["rows"]), (&json!(["2025-05-07"]), &json!(3)));
     assert_eq!(json["findings"][0]["code"], "check-not-done");
+    assert!(json["findings"][0]["message"].as_str().unwrap().ends_with("(2025-05-07) : non prouvée"), "{json}");
     let json = verify(&world, &["--date", "2030-01-01", "--only", "fact_nuitees"], 3);
     assert_eq!(nights(&json)["unarchived"], json!(["2030-01-01"]));
     world.tool("verify-migration").args(["--date", "2025-05-07"]).run().sane().expect_code(2);

@@ -197,7 +197,7 @@ fn prove(
     }
     let comparison = pair.compare(session)?;
     if comparison.temp_rows == 0 && load.counts.stored > 0 && load.cleaned_at.is_none() {
-        return Ok(Err(Kept(format!("{} a été vidée sans `cleanup-temp`", pair.temp), IMPORT)));
+        return Ok(Err(Kept(format!("{} a été vidée sans que ses lignes soient prouvées migrées", pair.temp), IMPORT)));
     }
     if !comparison.is_migrated() {
         let rows = plural(comparison.missing + comparison.different, "ligne n'est pas", "lignes ne sont pas");

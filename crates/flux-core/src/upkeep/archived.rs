@@ -260,10 +260,12 @@ fn findings_of(pair: &Pair, table: &ProvedTable) -> Vec<Finding> {
         findings.push(Finding::attention(Code::WithdrawalSuspended, &pair.main, message));
     }
     if !table.unarchived.is_empty() {
-        let dates = plural(table.unarchived.len() as u64, "date n'est", "dates ne sont");
+        let count = table.unarchived.len() as u64;
+        let dates = plural(count, "date n'est", "dates ne sont");
+        let unproved = if count < 2 { "non prouvée" } else { "non prouvées" };
         let spans = some_of(&ranges(table.unarchived.iter().filter_map(|date| date.parse().ok())), 5);
         let message =
-            format!("{dates} dans aucune archive telle que le dernier import l'a apportée ({spans}) : non prouvées");
+            format!("{dates} dans aucune archive telle que le dernier import l'a apportée ({spans}) : {unproved}");
         let action = "`archive-csv` archive les CSV migrés ; sinon, `verify-migration` compare aux tables temporaires";
         findings.push(Finding::attention(Code::CheckNotDone, &pair.main, message).action(action));
     }
