@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal, Write};
+use std::net::AddrParseError;
 use std::num::{IntErrorKind, ParseFloatError, ParseIntError, TryFromIntError};
 use std::time::Instant;
 
@@ -161,6 +162,9 @@ fn expected(error: &clap::Error) -> String {
     if source.is::<chrono::ParseError>() {
         return "date attendue, AAAA-MM-JJ".into();
     }
+    if source.is::<AddrParseError>() {
+        return "adresse et port attendus, par exemple 127.0.0.1:8080".into();
+    }
     let reason = source.to_string();
     // clap builds this text itself and keeps the bounds to itself.
     let bounds = reason.split_once(" is not in ").and_then(|(_, bounds)| bounds.split_once(".."));
@@ -195,6 +199,7 @@ mod tests {
         assert!(refused(clap::value_parser!(u64), "99999999999999999999999").ends_with("nombre trop grand"));
         assert!(refused(clap::value_parser!(f64), "beaucoup").ends_with("nombre attendu"));
         assert!(refused(clap::value_parser!(chrono::NaiveDate), "hier").ends_with("date attendue, AAAA-MM-JJ"));
+        assert!(refused(clap::value_parser!(std::net::SocketAddr), "ici").ends_with("par exemple 127.0.0.1:8080"));
         assert!(refused(clap::value_parser!(bool), "oui").ends_with("(choix : true, false)"));
     }
 
