@@ -111,7 +111,9 @@ pub fn explain(error: &clap::Error) -> String {
         Some(other) => other.to_string(),
         None => String::new(),
     };
-    let argument = get(ContextKind::InvalidArg);
+    // clap marks options that may be repeated.
+    let option = |kind| get(kind).trim_end_matches("...").to_owned();
+    let argument = option(ContextKind::InvalidArg);
     let value = get(ContextKind::InvalidValue);
     let suggestion = match get(ContextKind::SuggestedArg) {
         text if text.is_empty() => String::new(),
@@ -129,7 +131,7 @@ pub fn explain(error: &clap::Error) -> String {
         }
         ErrorKind::MissingRequiredArgument => format!("il manque {argument}"),
         ErrorKind::ArgumentConflict => {
-            format!("{argument} ne va pas avec {}", get(ContextKind::PriorArg))
+            format!("{argument} ne va pas avec {}", option(ContextKind::PriorArg))
         }
         ErrorKind::NoEquals => format!("{argument} s'écrit avec ="),
         ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
@@ -201,6 +203,14 @@ mod tests {
         assert!(refused(clap::value_parser!(chrono::NaiveDate), "hier").ends_with("date attendue, AAAA-MM-JJ"));
         assert!(refused(clap::value_parser!(std::net::SocketAddr), "ici").ends_with("par exemple 127.0.0.1:8080"));
         assert!(refused(clap::value_parser!(bool), "oui").ends_with("(choix : true, false)"));
+    }
+
+    #[test]
+    fn options_are_named_as_they_are_typed() {
+        let quiet = Arg::new("q").long("quiet").action(ArgAction::SetTrue).conflicts_with("v");
+        let command = Command::new("essai").arg(quiet).arg(Arg::new("v").long("verbose").action(ArgAction::Count));
+        let error = command.try_get_matches_from(["essai", "--quiet", "--verbose"]).unwrap_err();
+        assert_eq!(explain(&error), "--quiet ne va pas avec --verbose");
     }
 
     #[test]
