@@ -243,3 +243,36 @@ fn what_waits_in_the_temporary_table_stays_loaded() {
     let json = world.import_nights(&["--max-shrink", "100"]).expect_code(0).json();
     assert_eq!(support::weekly::file(&json, "frequentation_nuitee.csv")["status"], "unchanged");
 }
+
+#[test]
+fn rows_that_a_held_zone_keeps_in_the_temporary_table_are_told_after_the_cleanup_too() {
+    let world = World::whole();
+    let held = ["Local", "NonLocal", "Etranger"].map(|from| format!("2025-04-01;Lioran;{from};Touriste;10"));
+    let other = [
+        "2025-04-01;Carlades;Local;Touriste;5",
+        "2025-04-01;Carlades;NonLocal;Touriste;6",
+        "2025-04-02;Carlades;Local;Touriste;7",
+    ];
+    deliver(&world, &held.iter().map(String::as_str).chain(other).collect::<Vec<_>>());
+    migrate(&world, &[], 0);
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    let before = main(&world);
+    // One of three rows of the Lioran is left: its day is held back and stays where it is, with the rows of the other zone.
+    deliver(
+        &world,
+        &[
+            &held[0],
+            "2025-04-01;Carlades;Local;Touriste;8",
+            "2025-04-01;Carlades;NonLocal;Touriste;6",
+            "2025-04-02;Carlades;Local;Touriste;9",
+        ],
+    );
+    let run = run_of(&migrate(&world, &[], 3));
+    world.tool("cleanup-temp").run().sane().expect_code(3);
+    assert_eq!(world.keys(TEMP, "date, id_zone").len(), 3, "{:?}", world.keys(TEMP, "date, id_zone"));
+    let plan = migrate(&world, &["--undo", &run], 0);
+    assert_eq!((&plan["tables"][0]["in_temp"], &plan["tables"][0]["status"]), (&json!(2), &json!("planned")), "{plan}");
+    let outcome = world.tool("migrate-temp-to-main").args(["--undo", &run, "--yes"]).run().sane().expect_code(0);
+    assert_eq!(main(&world), before);
+    assert!(outcome.stdout.contains("la prochaine migration les reprendrait"), "{outcome}");
+}

@@ -222,6 +222,18 @@ pub(crate) fn later(session: &mut Session, made: &Made) -> Result<Option<String>
     session.first(READING, sql, (&made.main, made.id, made.id))
 }
 
+/// Rows of the dates and zones of a migration that are still in its temporary table.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn in_temp(session: &mut Session, made: &Made) -> Result<u64> {
+    let sql = format!(
+        "SELECT COUNT(*) FROM flux_migration_cells c JOIN {} t ON t.date = c.date AND t.id_zone = c.id_zone WHERE c.migration = ?",
+        made.temp
+    );
+    Ok(session.first(READING, &sql, (made.id,))?.unwrap_or(0))
+}
+
 /// Remembers that a migration was undone, in the transaction that undoes it.
 ///
 /// # Errors

@@ -39,6 +39,8 @@ struct UndoneTable {
     restored: u64,
     /// Loads that were cleaned since: they count as undone, so that their files can be loaded again.
     forgotten: u64,
+    /// Rows of the same dates and zones that are still in the temporary table: the next migration would bring them again.
+    in_temp: u64,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -49,11 +51,12 @@ struct Judged {
     status: Status,
     reason: Option<String>,
     forgotten: u64,
+    in_temp: u64,
 }
 
 impl Judged {
     fn because(status: Status, reason: String) -> Self {
-        Self { status, reason: Some(reason), forgotten: 0 }
+        Self { status, reason: Some(reason), forgotten: 0, in_temp: 0 }
     }
 }
 
@@ -134,17 +137,18 @@ pub(crate) fn undo(database: &Database, run: &str, dry_run: bool, of: Of) -> Res
     let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for made in &made {
         crate::signals::check()?;
-        let Judged { status, reason, forgotten } = if !dry_run {
-            let mut last = 0;
+        let Judged { status, reason, forgotten, in_temp } = if !dry_run {
+            let mut last = (0, 0);
             let done = database.transaction(|session| {
                 if migrations::was_undone(session, made.id, &by)? {
-                    return Ok(Judged { status: Status::Undone, reason: None, forgotten: last });
+                    let (forgotten, in_temp) = last;
+                    return Ok(Judged { status: Status::Undone, reason: None, forgotten, in_temp });
                 }
                 let judged = judge(session, made, &existing, true)?;
                 if judged.status == Status::Undone {
                     migrations::mark_undone(session, made.id, &by)?;
                 }
-                last = judged.forgotten;
+                last = (judged.forgotten, judged.in_temp);
                 Ok(judged)
             });
             match done {
@@ -166,6 +170,7 @@ pub(crate) fn undo(database: &Database, run: &str, dry_run: bool, of: Of) -> Res
             reverted: made.updated,
             restored: made.removed,
             forgotten,
+            in_temp,
             status,
             reason,
         });
@@ -216,12 +221,13 @@ fn judge(session: &mut Session, made: &Made, tables: &HashMap<String, Existing>,
         return refused(obstacle);
     }
     let of = Of::made_by(made);
+    let in_temp = if tables.contains_key(&made.temp) { migrations::in_temp(session, made)? } else { 0 };
     if !act {
         let forgotten = match of {
             Of::Migrations => history::migrated_since(session, &made.temp, made.id)?,
             Of::Withdrawals => 0,
         };
-        return Ok(Judged { status: Status::Planned, reason: None, forgotten });
+        return Ok(Judged { status: Status::Planned, reason: None, forgotten, in_temp });
     }
     ledgered.undo(session, &planned)?;
     let forgotten = match of {
@@ -231,7 +237,7 @@ fn judge(session: &mut Session, made: &Made, tables: &HashMap<String, Existing>,
             0
         }
     };
-    Ok(Judged { status: Status::Undone, reason: None, forgotten })
+    Ok(Judged { status: Status::Undone, reason: None, forgotten, in_temp })
 }
 
 impl Report for UndoReport {
@@ -283,7 +289,7 @@ impl Report for UndoReport {
             return;
         }
         let undone = || self.tables.iter().filter(|row| row.status == Status::Undone);
-        if undone().any(|row| row.forgotten == 0) {
+        if undone().any(|row| row.in_temp > 0) {
             page.action(
                 "les lignes temporaires sont encore là : la prochaine migration les reprendrait ; si elles étaient l'erreur, ôtez leurs CSV \
                  de data/data_temp/, puis `cleanup-temp --force`",
