@@ -183,7 +183,7 @@ fn foreign_keys_point_to_the_restored_tables() {
     db.exec("INSERT INTO dim_saisons (id, annee, saison, date_debut, date_fin, duree_jours) VALUES (5, 2025, 'ete', '2025-06-21', '2025-09-22', 93)");
     db.exec("INSERT INTO dim_periodes (code_periode, nom_periode, annee, date_debut, date_fin, id_saison) VALUES ('x', 'X', 2025, '2025-07-01', '2025-07-02', 5)");
     home.tool("backup-critical").run().expect_code(0);
-    acting(&home).args(["--only", "dim_saisons"]).run().expect_code(1).expect_stderr("dim_periodes");
+    acting(&home).args(["--only", "dim_saisons"]).run().expect_code(1).expect_stderr("ajoutez dim_periodes à --only");
     acting(&home).run().expect_code(0);
     acting(&home).arg("--drop-old").run().expect_code(0);
     let parent = db.column(

@@ -203,7 +203,7 @@ fn run(
         load::verify(path, entry)?;
     }
     let names: HashSet<&str> = entries.iter().map(|entry| entry.table.as_str()).collect();
-    guard(&mut session, &names, &live, report)?;
+    guard(&mut session, manifest, &names, &live, report)?;
     let kept = under::kept(&mut session, path, &entries, &live)?;
     for kept in &kept {
         let what = format!(
@@ -410,6 +410,7 @@ fn select<'a>(
 /// What would make the swap lose something.
 fn guard(
     session: &mut Session,
+    manifest: &Manifest,
     names: &HashSet<&str>,
     live: &HashSet<String>,
     report: &mut RestoreReport,
@@ -421,14 +422,21 @@ fn guard(
                 .into(),
         });
     }
-    let sql = "SELECT table_name AS t, referenced_table_name AS r FROM information_schema.referential_constraints \
+    let sql = "SELECT table_name AS t, referenced_table_name AS r, constraint_name AS c FROM information_schema.referential_constraints \
                WHERE constraint_schema = DATABASE() ORDER BY table_name";
-    let links: Vec<(String, String)> = session.rows("lecture des clés étrangères", sql, ())?;
-    for (child, parent) in links {
+    let links: Vec<(String, String, String)> = session.rows("lecture des clés étrangères", sql, ())?;
+    for (child, parent, key) in links {
         if names.contains(parent.as_str()) && !names.contains(child.as_str()) && !ddl::is_beside(&child) {
             return Err(Error::Config {
                 message: format!("la table {child} renvoie à {parent} et n'est pas restaurée avec elle"),
-                hint: format!("ajoutez {child} à --only, ou retirez sa clé étrangère"),
+                hint: if manifest.tables.iter().any(|entry| entry.table == child) {
+                    format!("ajoutez {child} à --only")
+                } else {
+                    format!(
+                        "la sauvegarde n'a pas {child} : laissez {parent} hors de --only, ou ALTER TABLE `{child}` DROP FOREIGN KEY `{key}`, \
+                         que vous remettrez ensuite"
+                    )
+                },
             });
         }
     }
