@@ -130,6 +130,20 @@ fn rows_in_a_table_of_others_stop_the_merge() {
     let db = split();
     db.exec("CREATE TABLE objectifs (id_zone INT, cible INT); INSERT INTO objectifs VALUES (2, 100)");
     let home = Home::new(&db);
-    home.tool("merge-zones").args(["--yes", "--on-conflict", "sum"]).run().expect_code(3).expect_stdout("objectifs");
+    let merge = |code| {
+        home.tool("merge-zones").args(["--yes", "--json", "--on-conflict", "sum"]).run().expect_code(code).json()
+    };
+    let json = merge(3);
+    assert_eq!(
+        (&json["findings"][0]["code"], &json["findings"][0]["place"]),
+        (&"merge-blocked".into(), &"objectifs".into())
+    );
     assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE id_zone = 2"), "3");
+    // What is advised is SQL that runs, and then suffices.
+    let action = json["findings"][0]["action"].as_str().unwrap();
+    db.exec(&action[action.find("UPDATE").expect(action)..]);
+    assert_eq!(
+        (db.column("SELECT id_zone FROM objectifs"), merge(0)["findings"].as_array().map(Vec::len)),
+        (vec!["4".into()], Some(0))
+    );
 }

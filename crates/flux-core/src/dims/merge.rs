@@ -169,7 +169,7 @@ fn foreign_tables(
     )?;
     let mut findings = Vec::new();
     for (table, column) in columns.iter().filter(|(name, _)| !known.contains(name)) {
-        for (from, _) in pairs {
+        for (from, into) in pairs {
             let sql = format!("SELECT COUNT(*) FROM {} WHERE {} = ?", quote(table), quote(column));
             let rows: u64 = session.first(&format!("lecture de {table}"), &sql, (from.0,))?.unwrap_or(0);
             if rows > 0 {
@@ -183,7 +183,13 @@ fn foreign_tables(
                             from.1
                         ),
                     )
-                    .action("déplacez ou supprimez ces lignes vous-même, puis relancez"),
+                    .action(format!(
+                        "rattachez ces lignes ou supprimez-les, puis relancez : UPDATE {} SET {column} = {} WHERE {column} = {}",
+                        quote(table),
+                        into.0,
+                        from.0,
+                        column = quote(column)
+                    )),
                 );
             }
         }
