@@ -142,6 +142,12 @@ fn a_zone_that_loses_too_much_of_a_day_is_left_whole_and_force_takes_it() {
     assert_eq!(table(&verify(&world, 3), TEMP)["status"], "aside");
     let json = world.tool("cleanup-temp").arg("--json").run().sane().expect_code(3).json();
     assert_eq!((&table(&json, TEMP)["status"], world.db.count(TEMP)), (&json!("kept"), 17));
+    // A second migration would leave the same aside: nobody is sent round in a circle.
+    for (tool, step) in [("cleanup-temp", "--force"), ("archive-csv", "check-status")] {
+        let outcome = world.tool(tool).run().sane().expect_code(3);
+        let steps: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains('→')).collect();
+        assert!(steps[0].contains(step) && !outcome.stdout.contains("lancez `migrate-temp-to-main`"), "{outcome}");
+    }
     let json = migrate(&world, &["--force"]).expect_code(0).json();
     assert_eq!((&table(&json, TEMP)["updated"], &table(&json, TEMP)["removed"]), (&json!(2), &json!(3)));
     verify(&world, 0);

@@ -364,17 +364,17 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
         return "migrez : `migrate-temp-to-main`".into();
     }
     if any(|table| table.rows > 0 && !table.migrated) {
-        return "des lignes sont laissées de côté par la migration : suivez les constats ci-dessus".into();
+        return "des lignes sont laissées de côté par la migration : suivez les constats ci-dessous".into();
     }
     if any(|table| table.rows > 0) {
         return "tout est migré ; videz les tables temporaires : `cleanup-temp`".into();
     }
     if has(Code::TablesEmpty) {
-        return "rechargez ce qui a disparu des tables principales (ci-dessus)".into();
+        return "rechargez ce qui a disparu des tables principales (ci-dessous)".into();
     }
     if any(|table| table.file_state == FileState::Loaded) {
         if has(Code::NothingStored) {
-            return "corrigez les CSV dont rien n'est en base (ci-dessus), puis `update-temp-tables`".into();
+            return "corrigez les CSV dont rien n'est en base (ci-dessous), puis `update-temp-tables`".into();
         }
         if has(Code::RejectedLines) {
             return "corrigez les lignes rejetées, puis `update-temp-tables` ; ou archivez sans elles : `archive-csv --accept-rejects`".into();
@@ -382,11 +382,11 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
         return "tout est migré et nettoyé ; archivez les CSV : `archive-csv`".into();
     }
     if has(Code::LoadUndone) {
-        return "remettez en place les CSV dont le chargement ne compte plus (ci-dessus), puis `update-temp-tables`"
+        return "remettez en place les CSV dont le chargement ne compte plus (ci-dessous), puis `update-temp-tables`"
             .into();
     }
     if unexpected > 0 {
-        return "regardez les fichiers que l'import ne prend pas (ci-dessus)".into();
+        return "regardez les fichiers que l'import ne prend pas (ci-dessous)".into();
     }
     if any(|table| table.file_state == FileState::Unreadable) {
         return "rendez la livraison lisible, puis `update-temp-tables`".into();

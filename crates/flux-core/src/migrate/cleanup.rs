@@ -65,6 +65,9 @@ pub(super) struct CleanedTable {
     /// Rows of dates of which something is left aside.
     left: u64,
     status: Status,
+    /// Whether a migration would change main: else what main lacks is of dates that are left aside.
+    #[serde(skip)]
+    would_write: bool,
     /// Which kind of failure, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Code>,
@@ -137,6 +140,7 @@ impl CleanedTable {
             emptied,
             left: comparison.temp_rows - emptied,
             status,
+            would_write: false,
             code: None,
             error: None,
             hint: None,
@@ -207,7 +211,9 @@ fn judged(pair: &Pair, plan: Plan, force: bool) -> (CleanedTable, Left) {
         () if plan.total.is_migrated() && settled > 0 => (Status::Partial, settled),
         () => (Status::Kept, 0),
     };
-    (CleanedTable::new(pair, &plan.total, status, emptied), Left { aside: plan.aside, to_withdraw: plan.to_withdraw })
+    let table =
+        CleanedTable { would_write: plan.moves.writes(), ..CleanedTable::new(pair, &plan.total, status, emptied) };
+    (table, Left { aside: plan.aside, to_withdraw: plan.to_withdraw })
 }
 
 /// Deletes the rows of dates that are proved. What is deleted is what main has at that moment, whatever a snapshot says: that it is
@@ -261,7 +267,7 @@ impl Report for CleanupReport {
         page.gap();
         for row in &self.tables {
             match row.status {
-                Status::Kept if row.missing + row.different > 0 => {
+                Status::Kept if row.would_write && row.missing + row.different > 0 => {
                     let lines = plural(row.missing + row.different, "ligne n'est", "lignes ne sont");
                     let kept = self.done.verb(1, ["gardée", "gardées"]);
                     page.verdict(Verdict::Attention, format!("{} {kept} : {lines} pas dans {}", row.temp, row.main));
@@ -292,8 +298,11 @@ impl Report for CleanupReport {
                 plural(lines, "ligne", "lignes")
             ),
         );
-        if self.tables.iter().any(|row| row.status == Status::Kept && row.missing + row.different > 0) {
+        let kept = || self.tables.iter().filter(|row| row.status == Status::Kept && row.missing + row.different > 0);
+        if kept().any(|row| row.would_write) {
             page.action("lancez `migrate-temp-to-main`, puis de nouveau `cleanup-temp` (--force vide sans preuve)");
+        } else if kept().next().is_some() && self.findings.is_empty() {
+            page.action("voyez `check-status` : il dit ce que la migration laisse de côté, et que faire");
         }
     }
 

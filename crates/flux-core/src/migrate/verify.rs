@@ -326,7 +326,7 @@ impl Report for VerifyReport {
             }
             verdict => {
                 let what = plural(total, "ligne comparée", "lignes comparées");
-                page.conclude(verdict, format!("{what}, aucun écart hors de ce qui est laissé de côté (ci-dessus)"));
+                page.conclude(verdict, format!("{what}, aucun écart hors de ce qui est laissé de côté (ci-dessous)"));
             }
         }
     }

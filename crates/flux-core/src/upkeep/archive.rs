@@ -88,6 +88,8 @@ pub(super) struct Archived {
 const IMPORT: &str = "lancez `update-temp-tables`, puis `migrate-temp-to-main`";
 const AGAIN: &str = "lancez `update-temp-tables --force`, puis `migrate-temp-to-main`";
 const MIGRATE: &str = "lancez `migrate-temp-to-main`, puis `verify-migration`";
+/// A migration would change nothing: what main lacks is of dates that it leaves aside.
+const ASIDE: &str = "voyez `check-status` : il dit ce que la migration laisse de côté, et que faire";
 
 impl Task for ArchiveOptions {
     /// Archives what is proved; everything else stays where it is.
@@ -201,15 +203,21 @@ fn prove(
     }
     if !comparison.is_migrated() {
         let rows = plural(comparison.missing + comparison.different, "ligne n'est pas", "lignes ne sont pas");
-        return Ok(Err(Kept(format!("{rows} dans {}", pair.main), MIGRATE)));
+        return Ok(Err(Kept(format!("{rows} dans {}", pair.main), left_to_do(session, pair)?)));
     }
     let claim = proof::Claim { hash: &load.file_hash, options: &load.options, rejected: load.counts.rejected };
     Ok(match prover.prove(session, pair, path, &claim)? {
         // With an empty temporary table there is nothing to migrate.
         Err(reason) if comparison.temp_rows == 0 => Err(Kept(reason, AGAIN)),
-        Err(reason) => Err(Kept(reason, MIGRATE)),
+        Err(reason) => Err(Kept(reason, left_to_do(session, pair)?)),
         Ok(proof) => Ok((load, proof)),
     })
+}
+
+/// The next step for a file of which main does not hold everything.
+fn left_to_do(session: &mut Session, pair: &Pair) -> Result<&'static str> {
+    let standing = pair.standing(session)?;
+    Ok(if standing.would_write || standing.findings.is_empty() { MIGRATE } else { ASIDE })
 }
 
 /// Compresses, checks, then removes the original; the archive's path. What is put and removed is so in the folders as they were opened.
