@@ -203,6 +203,10 @@ fn files_of_two_deliveries_are_told_apart() {
         message.contains("2 fichiers") && message.contains("2025-06-29") && message.contains("2025-07-07"),
         "{message}"
     );
+    // Days are missing too, in each half; the first step is about what stops the week.
+    let text = &home.tool("validation-complete-import").run().expect_code(3).stdout;
+    let step = text.lines().find(|line| line.contains('→')).unwrap();
+    assert!(text.contains("manquent") && step.contains("d'une même livraison"), "{text}");
     // A file that only ends earlier is of the same delivery, and its days are told as missing.
     deliver(&home, |name, line| (name != crossed[0] || !line.starts_with("2025-07-09")).then_some(line));
     import(&home, 0);

@@ -177,6 +177,9 @@ fn what_the_validation_finds_stops_before_the_migration_unless_told_to_go_on() {
     );
     home.write("bin/validation-complete-import", answer(&["rejected-lines"]));
     assert!(next(&home, &bin).contains("corrigez ces lignes ; puis relancez import-hebdo"));
+    // However the terminal breaks it.
+    home.write("bin/update-temp-tables", rejects.replace("puis relancez", "puis\n    relancez"));
+    assert!(next(&home, &bin).contains("corrigez ces lignes ; puis relancez import-hebdo"));
     // What was to be done before the migration is not what is left to do after it.
     home.write(
         "bin/validation-complete-import",

@@ -124,6 +124,8 @@ impl Task for ValidationOptions {
         coverage::doubled(&mut session, &delivered, &mut findings)?;
         repeated::repeated(&mut session, &delivered, &mut findings)?;
         let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;
+        // What keeps the week from being migrated is told first, with its step: days that are missing do not.
+        findings.sort_by_key(|finding| finding.code == Code::CoverageIncomplete);
         let conclusion = match worst(&findings) {
             Verdict::Ok if all_cleaned => "déjà migré et nettoyé, rien à migrer",
             Verdict::Ok => "prêt à migrer",
