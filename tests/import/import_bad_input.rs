@@ -78,6 +78,16 @@ fn a_header_alone_does_not_empty_the_table() {
     let (outcome, _) = import(&world, BASE.as_bytes());
     assert_ne!(outcome.code, 0, "a delivery without a line is nothing to be silent about\n{outcome}");
     assert_eq!(world.stored(), [GOOD_ROW]);
+    let text = world
+        .tool("update-temp-tables")
+        .args(["--only", "frequentation_nuitee"])
+        .run()
+        .sane()
+        .expect_code(3)
+        .stdout
+        .clone();
+    let step = text.lines().find(|line| line.contains('→')).expect(&text);
+    assert!(step.contains("redemandez"), "{text}");
 }
 
 #[test]

@@ -276,6 +276,9 @@ fn a_reject_file_that_cannot_be_written_fails_its_file_and_no_other() {
     );
     assert_eq!(entry["code"], "io", "{entry}");
     assert_eq!((world.db.count("fact_nuitees_temp"), world.db.count("fact_diurnes_temp")), (0, 2));
+    let outcome = world.tool("update-temp-tables").args(["--only", both]).run().sane().expect_code(1);
+    let first = outcome.stdout.find('→').map(|at| &outcome.stdout[at..]).expect("a next step");
+    assert!(first.lines().next().unwrap().contains(NIGHTS), "{outcome}");
     std::fs::remove_file(world.home.join("logs/rejets")).unwrap();
     world.import(both, &[]).expect_code(3);
     assert_eq!(world.db.count("fact_nuitees_temp"), 1);
@@ -293,6 +296,12 @@ fn a_disk_that_is_full_for_the_reject_file_drops_no_line() {
     let entry = file(&json, NIGHTS);
     assert_eq!((&entry["status"], &entry["code"]), (&json!("failed"), &json!("io")), "{entry}");
     assert_eq!(world.db.count("fact_nuitees_temp"), 0, "nothing is loaded whose rejects are lost");
+    // Names are unknown in another file too, which is loaded: the first step is about what stopped the import.
+    let both = ["--only", "frequentation_nuitee,frequentation_journee"];
+    world.csv("frequentation_journee.csv", BASE, &["2025-07-07;Atlantide;Local;Touriste;1", LINES[0]]);
+    let outcome = on_a_full_disk(&world.home, "update-temp-tables").args(both).run().sane().expect_code(1);
+    let steps: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.trim_start().strip_prefix("→ ")).collect();
+    assert!(steps[0].contains("taille permise") && steps[1].contains("--create-missing zones"), "{outcome}");
     world.import_nights(&[]).expect_code(3);
     assert_eq!(world.db.count("fact_nuitees_temp"), 2);
 }

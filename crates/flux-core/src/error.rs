@@ -691,6 +691,7 @@ fn io_hint(error: &std::io::Error) -> Option<&'static str> {
     match error.kind() {
         K::PermissionDenied => Some("vérifiez les droits de l'utilisateur qui lance l'outil"),
         K::StorageFull | K::QuotaExceeded | K::WriteZero => Some("libérez de la place, puis relancez"),
+        K::FileTooLarge => Some("relevez la taille permise aux fichiers (ulimit -f, LimitFSIZE), puis relancez"),
         K::NotFound => Some("vérifiez le chemin, --home ou --data-dir"),
         _ => None,
     }

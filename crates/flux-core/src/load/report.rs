@@ -424,7 +424,11 @@ impl Report for ImportReport {
         } else {
             page.conclude(self.verdict(), self.header.summary(&self.totals));
         }
-        missed::advise(page, &missed);
+        advise(page, self.files.iter(), &missed);
+        // Where lines were rejected, their reasons have steps of their own.
+        if self.files.iter().any(|file| file.code == Some(Code::NothingStored) && file.rejects.is_empty()) {
+            page.action("corrigez, ou redemandez au fournisseur, ce dont rien n'est en base, puis relancez");
+        }
         if absent > 0 {
             page.action("déposez ce qui manque dans le dossier des livraisons ; `etat-csv-complet` dit ce qui est là");
         }
@@ -445,6 +449,18 @@ impl Report for ImportReport {
     fn done(&self) -> Done {
         self.header.done
     }
+}
+
+/// The next steps: what kept a file from being loaded comes first, unless it is the names themselves.
+pub(crate) fn advise<'a>(page: &mut Page, files: impl Iterator<Item = &'a FileReport>, missed: &[MissedName]) {
+    let stopped = files.filter(|file| file.code != Some(Code::TooManyRejects) || file.missed_names.is_empty());
+    let step = |file: &FileReport| {
+        let error = file.error.as_ref()?;
+        Some(file.hint.clone().unwrap_or_else(|| format!("voyez d'abord ce qui arrête {} : {error}", file.file)))
+    };
+    let steps: BTreeSet<String> = stopped.filter_map(step).collect();
+    steps.iter().for_each(|step| page.action(step));
+    missed::advise(page, missed);
 }
 
 /// What there is to look at in a file, by cause for people; `--json` has it as fields of the file.

@@ -11,7 +11,7 @@ use crate::domain::catalogue::DATASETS;
 use crate::ledger::history::Counts;
 use crate::load::missed;
 use crate::load::options::LoadMethod;
-use crate::load::report::{FileReport, Header, Status, columns, render_details};
+use crate::load::report::{FileReport, Header, Status, advise, columns, render_details};
 use crate::report::{Done, Page, Report, Table, Verdict, number, plural, some_of};
 
 use crate::load::raw::discover::{Ignored, RawFile};
@@ -161,7 +161,7 @@ impl Report for EtlReport {
         page.gap();
         let files = plural(self.totals.files, "fichier", "fichiers");
         page.conclude(self.verdict(), format!("{files}, {}", self.header.summary(&self.totals.counts)));
-        missed::advise(page, &missed);
+        advise(page, self.files.iter().map(|report| &report.file), &missed);
         if self.files.is_empty() {
             page.action(&format!(
                 "aucun export brut dans {} : voyez --data-path ou `extract-only`",
