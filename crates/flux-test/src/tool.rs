@@ -365,8 +365,14 @@ fn is_stopped(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
+/// 0 as long as the child still is in the memory of this process, which it leaves a moment after `spawn` has returned.
 fn peak_rss_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap_or_default();
+    let process = Path::new("/proc").join(pid.to_string());
+    let program = |process: &Path| fs::read_link(process.join("exe")).ok();
+    if program(&process) == program(Path::new("/proc/self")) {
+        return 0;
+    }
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
     line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
