@@ -482,7 +482,8 @@ fn communes_without_code_or_departement_are_placed_or_told() {
     let (db, home) = second(
         "ALTER TABLE dim_communes MODIFY code_insee VARCHAR(10) NULL;
          INSERT INTO dim_communes (id_commune, code_insee, nom_commune, id_departement) VALUES (50, NULL, 'Arpajon-sur-Cère', NULL),
-           (51, NULL, 'Murat', NULL), (52, NULL, 'RESTE DU MONDE', NULL), (53, '15119', 'MASSIAC', NULL), (54, NULL, 'Sainte-Colombe', NULL)",
+           (51, NULL, 'Murat', NULL), (52, NULL, 'RESTE DU MONDE', NULL), (53, '15119', 'MASSIAC', NULL), (54, NULL, 'Sainte-Colombe', NULL),
+           (55, '15141', 'Neussargues en Pinatelle', NULL)",
     );
     let json = adopt(&home, &[]).expect_code(3).json();
     let told: Vec<String> = told(&json, "commune-unplaced").into_iter().map(|(_, action)| action).collect();
@@ -494,9 +495,9 @@ fn communes_without_code_or_departement_are_placed_or_told() {
     let cantal = db.scalar("SELECT id_departement FROM dim_departements WHERE nom_departement = 'CANTAL'");
     assert_eq!(
         db.rows(
-            "SELECT id_commune, code_insee, id_departement FROM dim_communes WHERE id_commune IN (50, 53) ORDER BY 1"
+            "SELECT id_commune, code_insee, id_departement FROM dim_communes WHERE id_commune IN (50, 53, 55) ORDER BY 1"
         ),
-        [["50", "15012", &cantal], ["53", "15119", &cantal]]
+        [["50", "15012", &cantal], ["53", "15119", &cantal], ["55", "15141", &cantal]]
     );
     db.exec("UPDATE dim_communes SET code_insee = '03191' WHERE id_commune = 51; UPDATE dim_communes SET code_insee = '33390' WHERE id_commune = 54");
     let json = adopt(&home, &["--apply"]).expect_code(0).json();

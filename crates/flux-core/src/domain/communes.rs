@@ -151,9 +151,9 @@ pub(crate) fn bearers(key: &str) -> &'static [&'static str] {
     BEARERS.get(key).map_or(&[], Vec::as_slice)
 }
 
-/// The INSEE codes that communes have or had.
-pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
-    NAMES.iter().map(|(code, _)| *code)
+/// The INSEE code as the reference has it, where a commune has or had it.
+pub(crate) fn known(code: &str) -> Option<&'static str> {
+    with_names(code).next().map(|(code, _)| code)
 }
 
 /// Whether a commune of that département bears or bore the name of that key.
@@ -163,8 +163,13 @@ pub(crate) fn is_borne_in(key: &str, departement: &str) -> bool {
 
 /// The names that a code bears and bore, today's first; none for an unknown code.
 pub(crate) fn names_of(code: &str) -> impl Iterator<Item = &'static str> {
+    with_names(code).map(|(_, name)| name)
+}
+
+/// A code with each of its names.
+fn with_names(code: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let from = NAMES.partition_point(|(other, _)| *other < code);
-    NAMES[from..].iter().take_while(move |(other, _)| *other == code).map(|(_, name)| *name)
+    NAMES[from..].iter().copied().take_while(move |(other, _)| *other == code)
 }
 
 /// Whether the commune of that code went into another one.
@@ -219,6 +224,8 @@ mod tests {
     #[test]
     fn a_code_keeps_its_former_names_and_a_commune_that_is_gone_is_one_of_its_own() {
         assert!(names_of("15141").eq(["Neussargues-Moissac", "Neussargues en Pinatelle"]));
+        // Once, however many names it has had.
+        assert_eq!((known("15141"), known("15136"), known("99999")), (Some("15141"), Some("15136"), None));
         assert_eq!(bearers(&key("Mourjou")), ["15136"]);
         assert!(is_gone("15136") && !is_gone("15141") && !is_gone("15014") && !is_gone("99999"));
         let mourjou = &GONE["15136"];

@@ -270,7 +270,7 @@ pub(crate) fn unplaced(session: &mut Session) -> Result<Vec<Unplaced>> {
             Some(code) => {
                 // A spreadsheet takes the leading zero of the first nine départements.
                 let code = format!("{:0>5}", code.to_ascii_uppercase());
-                communes::codes().filter(|known| *known == code).collect()
+                communes::known(&code).into_iter().collect()
             }
             None if name.trim().is_empty() => continue,
             None => {
