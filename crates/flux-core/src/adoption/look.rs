@@ -13,7 +13,7 @@ use crate::ledger::history;
 use crate::report::{Code, Finding, Verdict, plural};
 use crate::saisons::{dates, store};
 use crate::schema::{self, Existing};
-use crate::setup::{self, Preset, SetupAction, SetupOptions, forms, names};
+use crate::setup::{self, Preset, SetupOptions, forms, names};
 
 /// Examples listed for a finding.
 const EXAMPLES: usize = 5;
@@ -93,15 +93,7 @@ fn structure(
     present: &HashMap<String, Existing>,
     found: &mut Vec<Found>,
 ) -> Result<()> {
-    let options = SetupOptions {
-        action: SetupAction::Ensure,
-        preset: Preset::All,
-        space: Space::Production,
-        seed: false,
-        resolve: None,
-        dry_run: true,
-    };
-    let report = setup::carry_out(database, options)?;
+    let report = setup::carry_out(database, SetupOptions::whole(true))?;
     let changes = report.changes.iter().filter(|change| !change.table.starts_with("flux_"));
     let (missing, older): (Vec<_>, Vec<_>) = changes.partition(|change| !present.contains_key(&change.table));
     if !missing.is_empty() {

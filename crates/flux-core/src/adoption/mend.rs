@@ -3,12 +3,12 @@
 
 use crate::adoption::{AdoptOptions, Step, capitals, marks};
 use crate::db::{Database, Session};
-use crate::domain::catalogue::{DIMS, Dim, Space};
+use crate::domain::catalogue::{DIMS, Dim};
 use crate::error::{Error, Result};
 use crate::ledger::adoption::Origin;
 use crate::ledger::{self, Lock, adoption};
 use crate::schema::{self, IS_TABLE};
-use crate::setup::{self, Preset, SetupAction, SetupOptions, names};
+use crate::setup::{self, SetupOptions, names};
 
 /// The command that does all this.
 pub(super) const APPLY: &str = "adopt-database --apply";
@@ -142,15 +142,7 @@ fn character_sets(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
 
 /// Tables, columns and keys, as far as the rows allow.
 fn structure(database: &Database, steps: &mut Vec<Step>) -> Result<()> {
-    let options = SetupOptions {
-        action: SetupAction::Ensure,
-        preset: Preset::All,
-        space: Space::Production,
-        seed: false,
-        resolve: None,
-        dry_run: false,
-    };
-    let report = setup::carry_out(database, options)?;
+    let report = setup::carry_out(database, SetupOptions::whole(false))?;
     for change in report.changes {
         steps.push(Step { what: change.what, place: change.table, rows: 0, error: None });
     }

@@ -36,22 +36,22 @@ pub(super) fn checks(
     let all: Vec<Check> = session.rows("contraintes CHECK", sql, ())?;
     let specs = setup::tables(Preset::All, Space::Production);
     let mut found = Vec::new();
-    for (table, name, clause, of_column) in all {
-        let Some((spec, existing)) =
-            specs.iter().find(|spec| spec.name == table).and_then(|spec| Some((spec, present.get(&table)?)))
-        else {
+    for checks in all.chunk_by(|one, other| one.0 == other.0) {
+        let Some(spec) = checks.first().and_then(|(table, ..)| specs.iter().find(|spec| spec.name == *table)) else {
             continue;
         };
-        // MySQL writes texts as they stood between quotes.
-        let clause = if database.flavour() == Flavour::MySql { unescaped(&clause) } else { clause };
-        let refused = refused(session, spec, existing, &clause)?;
-        if let Some(row) = refused {
+        let (table, Some(existing)) = (&spec.name, present.get(&spec.name)) else { continue };
+        let samples = samples(session, spec, existing)?;
+        for (_, name, clause, of_column) in checks {
+            // MySQL writes texts as they stood between quotes.
+            let clause = if database.flavour() == Flavour::MySql { unescaped(clause) } else { clause.clone() };
+            let Some(row) = refused(session, spec, (existing, &samples), &clause)? else { continue };
             let message = format!("la contrainte {name} ({clause}) refuse des lignes que les outils écrivent : {row}");
-            let action = match spec.columns.iter().find(|column| of_column != 0 && column.name == name) {
+            let action = match spec.columns.iter().find(|column| *of_column != 0 && column.name == name) {
                 Some(column) => format!("ALTER TABLE {table} MODIFY COLUMN {name} {}", column.ddl),
-                None => format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(&name)),
+                None => format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(name)),
             };
-            found.push(Finding::attention(Code::CheckRefuses, &table, message).action(action));
+            found.push(Finding::attention(Code::CheckRefuses, table, message).action(action));
         }
     }
     Ok(found)
@@ -68,8 +68,12 @@ fn unescaped(text: &str) -> String {
 }
 
 /// The first of our rows that a constraint refuses, in words; none where the server cannot be asked.
-fn refused(session: &mut Session, spec: &TableSpec, existing: &Existing, clause: &str) -> Result<Option<String>> {
-    let samples = samples(session, spec, existing)?;
+fn refused(
+    session: &mut Session,
+    spec: &TableSpec,
+    (existing, samples): (&Existing, &[Sample]),
+    clause: &str,
+) -> Result<Option<String>> {
     let columns: Vec<&String> = existing.columns.iter().collect();
     for chunk in samples.chunks(200) {
         let row = |row: &Sample| {
@@ -196,10 +200,10 @@ fn samples(session: &mut Session, spec: &TableSpec, existing: &Existing) -> Resu
         };
         others.extend(rows::reference_rows(dim.dim).into_iter().map(named));
     }
-    let mut samples = vec![Sample { what: "une ligne ordinaire".into(), values: base.clone() }];
-    if dim.is_some() {
-        // A dimension has no ordinary row.
-        samples.clear();
+    let mut samples = Vec::new();
+    // A dimension has no ordinary row.
+    if dim.is_none() {
+        samples.push(Sample { what: "une ligne ordinaire".into(), values: base.clone() });
     }
     for (what, changed) in others {
         let mut values = base.clone();

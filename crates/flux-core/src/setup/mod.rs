@@ -103,6 +103,20 @@ pub struct SetupOptions {
     pub dry_run: bool,
 }
 
+impl SetupOptions {
+    /// The structure of all production tables, without their rows.
+    pub(crate) fn whole(dry_run: bool) -> Self {
+        Self {
+            action: SetupAction::Ensure,
+            preset: Preset::All,
+            space: Space::Production,
+            seed: false,
+            resolve: None,
+            dry_run,
+        }
+    }
+}
+
 /// Rows added to a dimension.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Seeded {
