@@ -1,5 +1,6 @@
 //! What a tool does, and what it works with.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::db::{Database, Trail};
@@ -55,6 +56,11 @@ impl Context {
     /// The zone that was asked for, else that of the whole département.
     pub fn zone(&self, asked: Option<String>) -> String {
         asked.unwrap_or_else(|| reference::whole_zone(&self.settings.departement()).to_owned())
+    }
+
+    /// The folder of the delivery: the one that was asked for, else the usual one.
+    pub(crate) fn deliveries(&self, asked: Option<&Path>) -> PathBuf {
+        asked.map_or_else(|| self.settings.home.deliveries(), Path::to_path_buf)
     }
 
     /// The database for tasks that can do without: when it is not reachable, the reason why.

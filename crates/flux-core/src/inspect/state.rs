@@ -83,7 +83,7 @@ impl Task for DeliveryOptions {
     /// # Errors
     /// When the folder does not exist, or on a stop.
     fn run(self, context: &Context) -> Result<impl Report> {
-        let folder = self.data_dir.unwrap_or_else(|| context.settings.home.deliveries());
+        let folder = context.deliveries(self.data_dir.as_deref());
         let database = context.optional_database(self.no_db);
         let scans = scan::delivery(&folder, &context.progress)?;
         let (hashes, database) = match database {

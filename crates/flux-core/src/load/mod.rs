@@ -58,7 +58,7 @@ const SORT_MEMORY: usize = 20 << 20;
 pub(crate) fn run(context: &Context, database: &Database, options: &ImportOptions) -> Result<ImportReport> {
     let progress = &context.progress;
     let started = Instant::now();
-    let folder = options.data_dir.clone().unwrap_or_else(|| context.settings.home.deliveries());
+    let folder = context.deliveries(options.data_dir.as_deref());
     let found = find_files(&folder)?;
     let run = Run::begin(context, database, options, SORT_MEMORY)?;
 

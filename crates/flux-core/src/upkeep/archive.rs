@@ -100,7 +100,7 @@ impl Task for ArchiveOptions {
         let database = &context.database()?;
         let fence = Fence::new(context.settings.home.root())?;
         let root = fence.path(Path::new("data/archive"))?;
-        let folder = self.data_dir.clone().unwrap_or_else(|| context.settings.home.deliveries());
+        let folder = context.deliveries(self.data_dir.as_deref());
         let found = load::find_files(&folder)?;
         let _lock = if self.dry_run { None } else { Some(crate::ledger::lock(database)?) };
         let mut session = database.session()?;

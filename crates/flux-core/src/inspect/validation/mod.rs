@@ -77,7 +77,7 @@ impl Task for ValidationOptions {
     fn run(self, context: &Context) -> Result<impl Report> {
         let database = &context.database()?;
         let settings = &context.settings;
-        let folder = self.data_dir.clone().unwrap_or_else(|| settings.home.deliveries());
+        let folder = context.deliveries(self.data_dir.as_deref());
         let mut session = database.session()?;
         let tables = database.tables(&mut session)?;
         let mut findings = Vec::new();
