@@ -10,6 +10,7 @@ const LAYERS: &[&str] = &[
     "signals",
     "error",
     "failpoint",
+    "threads",
     "settings",
     "progress",
     "domain",

@@ -37,6 +37,9 @@ struct Args {
     only: Vec<String>,
     #[command(flatten)]
     migration: MigrationArgs,
+    /// Tables migrées en même temps (par défaut, une par processeur, au plus quatre)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=32))]
+    jobs: Option<u16>,
     /// Annule une migration : son exécution, telle que le rapport et l'historique la nomment (plan, --yes agit)
     #[arg(long, value_name = "EXÉCUTION", conflicts_with_all = ["only", "overwrite_definitive", "keep_withdrawn", "force", "include_unrecorded", "test"])]
     undo: Option<String>,
@@ -53,6 +56,6 @@ impl From<Args> for MigrateOptions {
     fn from(args: Args) -> Self {
         let options = args.migration.options(args.only);
         let dry_run = options.dry_run || (args.undo.is_some() && !args.yes);
-        Self { undo: args.undo, dry_run, ..options }
+        Self { undo: args.undo, dry_run, jobs: args.jobs.map(usize::from), ..options }
     }
 }

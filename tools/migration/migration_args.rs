@@ -40,6 +40,7 @@ impl MigrationArgs {
             space: self.space.space(),
             undo: None,
             dry_run: self.writer.dry_run,
+            jobs: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The shared library of the Flux Vision tools. Each module owns one noun; imports only go down this list, which
 //! `tests/house/architecture.rs` enforces.
 //!
-//! 1. [`signals`], [`error`], `failpoint`, [`settings`], [`progress`]
+//! 1. [`signals`], [`error`], `failpoint`, `threads`, [`settings`], [`progress`]
 //! 2. [`domain`], `csv`, [`files`]
 //! 3. [`db`], `schema`, [`task`], [`ledger`], `dims`, [`accounts`]
 //! 4. [`load`], [`saisons`], [`extract`], [`download`], [`migrate`], [`figures`]
@@ -34,6 +34,7 @@ pub mod settings;
 pub mod setup;
 pub mod signals;
 pub mod task;
+mod threads;
 pub mod upkeep;
 pub mod zones;
 

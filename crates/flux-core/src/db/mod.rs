@@ -28,6 +28,7 @@ pub(crate) use lock::{NamedLock, holder};
 use node::Nodes;
 pub(crate) use node::{Cluster, offers_tls};
 use retry::Budget;
+pub(crate) use retry::Reads;
 pub use session::{Kept, Memory, Session};
 
 /// Which of the two families of servers this is.

@@ -21,13 +21,36 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(5400);
 /// What a run may wait between tries in all: long enough for a server to be started again.
 const WAIT_BUDGET: Duration = Duration::from_secs(60);
 
+const BEGINNING: &str = "début de transaction";
+
+/// What a transaction sees of what others commit meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Nothing, from its first read on; what it changes is locked with its neighbours.
+    Snapshot,
+    /// All of it; only the rows that it changes are locked.
+    Committed,
+}
+
 impl Database {
     /// Runs `work` in one transaction on a connection of its own: committed when it returns `Ok` and the guard of the run lets it
     /// pass ([`Database::guard`]), else rolled back. Deadlocks, lock wait timeouts and lost connections are retried with a new connection, so `work` must not keep what a failed try gave it.
     ///
     /// # Errors
     /// Those of `work` and of the commit.
-    pub(crate) fn transaction<T>(&self, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
+    pub(crate) fn transaction<T>(&self, work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
+        self.transaction_that(Reads::Snapshot, work)
+    }
+
+    /// The same, of which one chooses what it sees.
+    ///
+    /// # Errors
+    /// Those of `work` and of the commit.
+    pub(crate) fn transaction_that<T>(
+        &self,
+        reads: Reads,
+        mut work: impl FnMut(&mut Session) -> Result<T>,
+    ) -> Result<T> {
         // What a commit stands for whose answer was lost. Rows that are there already may be its own, where no guard tells.
         let doubt: RefCell<Option<(T, Option<Passed>)>> = RefCell::default();
         let may_pass = |error: &Error| doubt.borrow().is_some() && error.is_conflict();
@@ -42,7 +65,10 @@ impl Database {
                 self.give_back(session);
                 return Ok(value);
             }
-            session.exec("début de transaction", "START TRANSACTION", ())?;
+            if let Reads::Committed = reads {
+                session.exec_aside(BEGINNING, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", ())?;
+            }
+            session.exec(BEGINNING, "START TRANSACTION", ())?;
             // Dropping the session closes the connection; the server rolls back.
             let value = work(&mut session)?;
             signals::check()?;

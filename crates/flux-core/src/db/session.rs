@@ -155,6 +155,15 @@ impl Session {
         Ok(self.conn.affected_rows())
     }
 
+    /// Whether the server's log keeps this session's statements rather than the rows that they change.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub(crate) fn logs_statements(&mut self) -> Result<bool> {
+        let sql = "SELECT @@SESSION.binlog_format FROM DUAL WHERE @@GLOBAL.log_bin = 1";
+        Ok(self.first::<String>("lecture des réglages", sql, ())?.is_some_and(|format| format == "STATEMENT"))
+    }
+
     /// What the last statement has handed to `LAST_INSERT_ID`, or the first id that it gave.
     pub(crate) fn last_id(&self) -> u64 {
         self.conn.last_insert_id()

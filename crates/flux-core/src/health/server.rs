@@ -118,7 +118,6 @@ const SETTINGS: [(&str, &str); 10] = [
 ];
 
 const BINLOG_FORMAT: &str = "binlog_format";
-const STATEMENT: &str = "STATEMENT";
 
 /// The settings of the server that matter to the tools.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -134,14 +133,9 @@ impl Settings {
             settings.push(Setting { name, value: row.map(|(_, value)| value), meaning });
         }
         // That of this session, which takes another one for itself where it may; nothing where no log is kept.
-        let sql = "SELECT @@SESSION.binlog_format FROM DUAL WHERE @@GLOBAL.log_bin = 1";
-        let format: Option<String> = session.first("lecture des réglages", sql, ())?;
-        if let Some(value) = format.filter(|format| format == STATEMENT) {
-            settings.push(Setting {
-                name: BINLOG_FORMAT,
-                value: Some(value),
-                meaning: "ce que le journal binaire retient",
-            });
+        if session.logs_statements()? {
+            let value = Some("STATEMENT".into());
+            settings.push(Setting { name: BINLOG_FORMAT, value, meaning: "ce que le journal binaire retient" });
         }
         Ok(Self(settings))
     }

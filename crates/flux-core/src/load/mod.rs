@@ -27,8 +27,6 @@ mod weekly;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 pub(crate) use kept::Kept;
@@ -36,7 +34,7 @@ pub(crate) use mapper::{Mapper, Outcome, Reading, required, required_raw};
 pub use measured::Measured;
 pub(crate) use naming::{Room, first_filled};
 pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_named};
-pub(crate) use report::{FileReport, ImportReport};
+pub(crate) use report::ImportReport;
 use run::Run;
 pub(crate) use run::scratch_folder;
 pub(crate) use weekly::{ONE_OF_A_NAME, gone, undone};
@@ -47,6 +45,7 @@ use crate::error::{Error, Result};
 use crate::files::{self, Entry};
 use crate::report::Report;
 use crate::task::Context;
+use crate::threads;
 
 /// Memory of the sorters of all files together, in bytes.
 const SORT_MEMORY: usize = 20 << 20;
@@ -75,24 +74,13 @@ pub(crate) fn run(context: &Context, database: &Database, options: &ImportOption
     } else {
         crate::ledger::progress::Watch::start(database, &run.tables, progress, context.tool, &run.id, total)
     };
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, FileReport)>> = Mutex::new(Vec::new());
-    let work = || {
-        while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let dataset = wanted[*index];
-            let paths = found.get(&key_of(dataset)).map(Vec::as_slice).unwrap_or_default();
-            let report = weekly::import(&run, dataset, paths);
-            progress.settle(&report.file, size(dataset));
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((*index, report));
-        }
-    };
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..options.jobs.max(1).min(wanted.len())).map(|_| scope.spawn(work)).collect();
-        work();
-        handles.into_iter().try_for_each(|handle| handle.join())
-    })
-    .map_err(|_| Error::Invariant("un fil de travail s'est arrêté".into()))?;
-    let mut files = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut files = threads::each(&order, options.jobs, |index| {
+        let dataset = wanted[*index];
+        let paths = found.get(&key_of(dataset)).map(Vec::as_slice).unwrap_or_default();
+        let report = weekly::import(&run, dataset, paths);
+        progress.settle(&report.file, size(dataset));
+        (*index, report)
+    })?;
     files.sort_by_key(|(index, _)| *index);
     crate::signals::check()?;
     let files = files.into_iter().map(|(_, file)| file).collect();

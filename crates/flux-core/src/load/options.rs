@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::domain::catalogue::{DIMS, Dataset, Dim, Space};
 use crate::error::{Error, Result};
+use crate::threads;
 
 /// Which volume counts where lines of one key disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -157,7 +158,7 @@ impl Default for ImportOptions {
             max_rejects: None,
             max_shrink: 50.0,
             allow_future: false,
-            jobs: default_jobs(),
+            jobs: threads::usual(),
             load_method: LoadMethod::Auto,
             batch_size: 2000,
             space: Space::Production,
@@ -186,11 +187,6 @@ pub fn dimensions_named(names: &[String]) -> Result<BTreeSet<Dim>> {
         named.extend(found);
     }
     Ok(named)
-}
-
-/// As many files at a time as there are processors, at most four.
-fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).min(4)
 }
 
 impl ImportOptions {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::{Database, MANY_DATES, Session, on_dates};
+use crate::db::{Database, MANY_DATES, Reads, Session, on_dates};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Result};
 use crate::ledger::dates::Evidence;
@@ -17,6 +17,7 @@ use crate::ledger::{Lock, dates};
 use crate::progress::Progress;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict};
 use crate::schema::{self, Existing};
+use crate::threads;
 
 use crate::migrate::align::{Lead, align};
 use crate::migrate::aside;
@@ -46,6 +47,8 @@ pub struct MigrateOptions {
     pub undo: Option<String>,
     /// Counts what would be done, writes nothing.
     pub dry_run: bool,
+    /// Tables at a time; as many as there are processors, at most four, when `None`.
+    pub jobs: Option<usize>,
 }
 
 impl MigrateOptions {
@@ -152,6 +155,8 @@ pub(super) struct Run<'a> {
     pub(super) id: String,
     /// The tables as the server has them.
     tables: &'a HashMap<String, Existing>,
+    /// What its transactions see of each other's work.
+    reads: Reads,
     _lock: Option<Lock>,
 }
 
@@ -168,7 +173,17 @@ impl<'a> Run<'a> {
         if !options.dry_run && !tables.contains_key(migrations::TABLE) {
             return Err(Error::MissingTable { table: migrations::TABLE.into() });
         }
-        Ok(Self { database, options, id: unique_id(), tables, _lock: lock })
+        // Of rows that were just written, reading what is committed locks no neighbours: those are another table's, in the ledger.
+        let reads = if database.session()?.logs_statements()? { Reads::Snapshot } else { Reads::Committed };
+        Ok(Self { database, options, id: unique_id(), tables, reads, _lock: lock })
+    }
+
+    /// Tables at a time.
+    fn jobs(&self) -> usize {
+        match self.reads {
+            Reads::Snapshot => 1,
+            Reads::Committed => self.options.jobs.unwrap_or_else(threads::usual),
+        }
     }
 }
 
@@ -179,21 +194,24 @@ pub(super) struct Taken {
     pub(super) aside: Vec<Aside>,
 }
 
-/// Migrates the temporary tables, each in its own transaction; one that fails does not stop the others.
+/// Migrates the temporary tables, some at a time, each in its own transaction; one that fails does not stop the others.
 ///
 /// # Errors
 /// Those that concern the run as a whole: connection, lock, unknown name.
 pub(crate) fn migrate(database: &Database, options: &MigrateOptions, progress: &Progress) -> Result<MigrateReport> {
     let pairs = pairs(options.space, &options.only)?;
     let existing = schema::existing(&mut database.session()?)?;
-    let mut run = Run::begin(database, options, &existing)?;
-    let mut tables = Vec::with_capacity(pairs.len());
-    let mut findings = Vec::new();
-    for pair in &pairs {
+    let run = Run::begin(database, options, &existing)?;
+    let results = threads::each(&pairs, run.jobs(), |pair| {
         crate::signals::check()?;
         let bar = progress.step(&pair.main);
-        let result = migrate_pair(&mut run, pair);
+        let result = migrate_pair(&run, pair);
         bar.finish_and_clear();
+        result
+    })?;
+    let mut tables = Vec::with_capacity(pairs.len());
+    let mut findings = Vec::new();
+    for (pair, result) in pairs.iter().zip(results) {
         match result {
             Ok(done) => {
                 findings.extend(aside::findings(pair, &done.aside, &done.moves));
@@ -207,7 +225,7 @@ pub(crate) fn migrate(database: &Database, options: &MigrateOptions, progress: &
     Ok(MigrateReport { done: Done::unless(options.dry_run), run: run.id, tables, findings })
 }
 
-fn migrate_pair(run: &mut Run<'_>, pair: &Pair) -> Result<Taken> {
+fn migrate_pair(run: &Run<'_>, pair: &Pair) -> Result<Taken> {
     pair.require(run.options.space, run.tables)?;
     let mut done = migrate_dates(run, pair, &Dates::All)?;
     aside::name_zones(&mut run.database.session()?, &mut done.aside)?;
@@ -265,7 +283,7 @@ pub(super) fn leave_unread(
 }
 
 /// Migrates some dates of a pair in one transaction, or plans it on a dry run.
-pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -> Result<Taken> {
+pub(super) fn migrate_dates(run: &Run<'_>, pair: &Pair, dates: &Dates<'_>) -> Result<Taken> {
     let (database, options) = (run.database, run.options);
     let rules = options.rules();
     if options.dry_run {
@@ -275,7 +293,7 @@ pub(super) fn migrate_dates(run: &mut Run<'_>, pair: &Pair, dates: &Dates<'_>) -
     let attempt = unique_id();
     let mut last = None;
     let (id, dated) = (&run.id, pair.is_dated(run.tables));
-    database.transaction(|session| {
+    database.transaction_that(run.reads, |session| {
         // A commit whose answer was lost went through all the same; `last` is that try's plan.
         if last.is_some() && migrations::was_committed(session, &attempt)? {
             return Ok(());

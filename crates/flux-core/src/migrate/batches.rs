@@ -69,7 +69,7 @@ impl Task for BatchOptions {
         let pair = pairs.first().ok_or_else(|| Error::Invariant(format!("{TABLE} n'est pas au catalogue")))?;
         let mut session = database.session()?;
         let existing = schema::existing(&mut session)?;
-        let mut run = Run::begin(database, &self.migration, &existing)?;
+        let run = Run::begin(database, &self.migration, &existing)?;
         pair.require(self.migration.space, &existing)?;
         let sql = format!("SELECT CAST(date AS CHAR), COUNT(*) FROM {} GROUP BY date ORDER BY date", pair.temp);
         let dates: Vec<(String, u64)> = session.rows(&format!("dates de {}", pair.temp), &sql, ())?;
@@ -80,7 +80,7 @@ impl Task for BatchOptions {
         let mut already_done = 0;
         for batch in &batches {
             signals::check()?;
-            let Taken { moves, aside: left } = migrate_dates(&mut run, pair, &Dates::These(batch))?;
+            let Taken { moves, aside: left } = migrate_dates(&run, pair, &Dates::These(batch))?;
             aside.extend(left);
             already_done += usize::from(!moves.writes());
             totals.add(&moves);
