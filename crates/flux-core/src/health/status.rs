@@ -22,6 +22,7 @@ use crate::report::{Code, Finding, Page, Report, Table, Verdict, local_time, num
 use crate::schema;
 use crate::settings::Settings;
 use crate::task::{Context, Task};
+use crate::threads;
 
 /// State of a file on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -85,57 +86,27 @@ impl Task for StatusOptions {
     fn run(self, context: &Context) -> Result<impl Report> {
         let database = &context.database()?;
         let space = self.space;
-        let mut session = database.session()?;
-        let existing = schema::existing(&mut session)?;
+        let existing = schema::existing(&mut database.session()?)?;
         if !existing.contains_key(history::TABLE) {
             return Err(Error::MissingTable { table: history::TABLE.into() });
         }
         let mut tables = Vec::new();
         let mut findings = Vec::new();
         let files = deliveries(&context.settings, &mut findings)?;
-        for pair in pairs(space, &[])? {
+        let pairs = pairs(space, &[])?;
+        let looks = threads::each(&pairs, threads::usual(), |pair| {
             crate::signals::check()?;
-            let file = pair.dataset.weekly_file.unwrap_or_default();
-            if let Err(error) = pair.require(space, &existing) {
-                findings.push(error.finding(&pair.temp));
-                continue;
+            match pair.require(space, &existing) {
+                Ok(()) => database.with_session(|session| look(session, pair, files.as_ref(), &context.progress)),
+                Err(error) => Ok((None, vec![error.finding(&pair.temp)])),
             }
-            let last = history::last_attempt(&mut session, &pair.temp)?;
-            let file_state = match &files {
-                Some(files) => {
-                    file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref(), &context.progress)
-                }
-                None => FileState::Unreadable,
-            };
-            let Standing { comparison, would_write, findings: aside } = pair.standing(&mut session)?;
-            let dates = schema::dates(&mut session, &pair.temp, None)?;
-            if file_state == FileState::Unreadable && files.is_some() {
-                let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
-                findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
-            }
-            let undone = load::undone(&mut session, (&pair.temp, &pair.main), file)?;
-            let told = look_at(&pair, (file, file_state), last.as_ref(), &comparison);
-            findings.extend(told.into_iter().filter(|told| undone.is_none() || told.code != Code::LoadUndone));
-            findings.extend(undone);
-            if last.as_ref().is_some_and(|last| last.status == "loaded" && last.cleaned_at.is_some()) {
-                findings.extend(gone(&mut session, &pair, file)?);
-            }
-            // Without any history that is said already.
-            findings.extend(aside.into_iter().filter(|finding| last.is_some() || finding.code != Code::RowsUnrecorded));
-            tables.push(TableStatus {
-                file,
-                file_state,
-                table: pair.temp.clone(),
-                rows: comparison.temp_rows,
-                dates: dates.len() as u64,
-                first_date: dates.first().cloned(),
-                last_date: dates.last().cloned(),
-                last_import: last,
-                to_migrate: comparison.missing + comparison.different,
-                migrated: comparison.invariant_holds(),
-                would_write,
-            });
+        })?;
+        for look in looks {
+            let (table, told) = look?;
+            tables.extend(table);
+            findings.extend(told);
         }
+        let mut session = database.session()?;
         findings.extend(twice(files.as_ref()));
         incomplete(&mut session, &tables, &mut findings)?;
         emptied(&tables, &mut findings);
@@ -153,6 +124,50 @@ impl Task for StatusOptions {
         let max_age_s = self.max_age.map(|age| age.as_secs());
         Ok(StatusReport { tables, facts, unexpected, watched, last_delivery, max_age_s, findings, next })
     }
+}
+
+/// A table, its file and its main table, and what there is to say of them.
+fn look(
+    session: &mut Session,
+    pair: &Pair,
+    files: Option<&Delivery>,
+    progress: &Progress,
+) -> Result<(Option<TableStatus>, Vec<Finding>)> {
+    let mut findings = Vec::new();
+    let file = pair.dataset.weekly_file.unwrap_or_default();
+    let last = history::last_attempt(session, &pair.temp)?;
+    let file_state = files.map_or(FileState::Unreadable, |files| {
+        file_state(files.get(file).and_then(|paths| paths.first()), last.as_ref(), progress)
+    });
+    let Standing { comparison, would_write, findings: aside } = pair.standing(session)?;
+    let dates = schema::dates(session, &pair.temp, None)?;
+    if file_state == FileState::Unreadable && files.is_some() {
+        let finding = Finding::attention(Code::FileUnreadable, file, "illisible");
+        findings.push(finding.action("vérifiez que c'est un fichier et ses droits"));
+    }
+    let undone = load::undone(session, (&pair.temp, &pair.main), file)?;
+    let told = look_at(pair, (file, file_state), last.as_ref(), &comparison);
+    findings.extend(told.into_iter().filter(|told| undone.is_none() || told.code != Code::LoadUndone));
+    findings.extend(undone);
+    if last.as_ref().is_some_and(|last| last.status == "loaded" && last.cleaned_at.is_some()) {
+        findings.extend(gone(session, pair, file)?);
+    }
+    // Without any history that is said already.
+    findings.extend(aside.into_iter().filter(|finding| last.is_some() || finding.code != Code::RowsUnrecorded));
+    let table = TableStatus {
+        file,
+        file_state,
+        table: pair.temp.clone(),
+        rows: comparison.temp_rows,
+        dates: dates.len() as u64,
+        first_date: dates.first().cloned(),
+        last_date: dates.last().cloned(),
+        last_import: last,
+        to_migrate: comparison.missing + comparison.different,
+        migrated: comparison.invariant_holds(),
+        would_write,
+    };
+    Ok((Some(table), findings))
 }
 
 /// The last delivery is older than `limit`.

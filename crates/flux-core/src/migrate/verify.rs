@@ -10,6 +10,7 @@ use crate::domain::catalogue::{DIMS, Dim, Space};
 use crate::error::{Error, Result};
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema;
+use crate::threads;
 
 use crate::migrate::apply::plan_of;
 use crate::migrate::compare::{Cells, Comparison, Dates, compare};
@@ -87,25 +88,27 @@ pub(crate) struct VerifyReport {
 /// # Errors
 /// Those that concern the run as a whole.
 pub(crate) fn verify(database: &Database, options: &VerifyOptions) -> Result<impl Report + use<>> {
-    let mut session = database.session()?;
-    let existing = schema::existing(&mut session)?;
-    let (mut tables, mut findings) = (Vec::new(), Vec::new());
-    for pair in pairs(options.space, &options.only)? {
+    let existing = schema::existing(&mut database.session()?)?;
+    let pairs = pairs(options.space, &options.only)?;
+    let results = threads::each(&pairs, threads::usual(), |pair| {
         crate::signals::check()?;
-        let result =
-            pair.require(options.space, &existing).and_then(|()| verify_pair(&mut session, &pair, options.limit));
+        pair.require(options.space, &existing)?;
+        database.with_session(|session| verify_pair(session, pair, options.limit))
+    })?;
+    let (mut tables, mut findings) = (Vec::new(), Vec::new());
+    for (pair, result) in pairs.iter().zip(results) {
         tables.push(match result {
             Ok(Proof { plan, offenders, doubled }) => {
-                findings.extend(aside::findings(&pair, &plan.aside, &plan.moves));
+                findings.extend(aside::findings(pair, &plan.aside, &plan.moves));
                 findings.extend(doubled.map(|doubled| doubled.finding()));
-                verified(&pair, plan, offenders)
+                verified(pair, plan, offenders)
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => VerifiedTable {
                 code: Some(Code::from(&error)),
                 error: Some(error.to_string()),
                 hint: error.hint(),
-                ..blank(&pair)
+                ..blank(pair)
             },
         });
     }
