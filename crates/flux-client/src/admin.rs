@@ -341,7 +341,7 @@ impl Report for AdminReport {
         }
         page.gap();
         if let Some(users) = &self.users {
-            page.line(format!("Comptes : {}", users.summary()));
+            page.line(format!("Comptes : {users}"));
             page.gap();
         }
         for finding in &self.findings {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::{Error, Result};
+use crate::ledger::sessions;
 
 /// Names that these columns have in the versions of the portal.
 const ROLE: &[&str] = &["role", "user_role", "is_admin", "type"];
@@ -54,7 +55,7 @@ pub struct Account {
 
 impl Account {
     /// As one that was just added would be, but for its number.
-    pub fn new(name: &str, role: &str) -> Self {
+    fn new(name: &str, role: &str) -> Self {
         let mut account = Self {
             id: 0,
             username: name.into(),
@@ -69,14 +70,129 @@ impl Account {
     }
 
     /// As it would be with another role.
-    pub fn give_role(&mut self, role: &str) {
+    fn give_role(&mut self, role: &str) {
         (self.role, self.admin) = (role.into(), is_admin("role", role));
     }
 }
 
+/// What is changed of an account.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// The hash of its password.
+    Hash(&'a str),
+    /// Whether it may log in.
+    Active(bool),
+    /// Its role, as the table will store it.
+    Role(&'a str),
+}
+
+/// All accounts, by name.
+///
+/// # Errors
+/// [`Error::MissingTable`]; [`Error::MissingColumn`] without an id, a name or a password; [`Error::Sql`].
+pub fn all(session: &mut Session) -> Result<Vec<Account>> {
+    let accounts = Accounts::open(session)?;
+    accounts.select(session, &format!("ORDER BY `{}`", accounts.name), Vec::new())
+}
+
+/// Who logs in under `name`: the account of that name, by the collation of the column, else the hash of an account that has nothing to
+/// do with it, always the same for one name, so that what is compared with it takes as long; neither without accounts.
+///
+/// # Errors
+/// As [`all`].
+pub fn named(session: &mut Session, name: &str) -> Result<(Option<Account>, Option<String>)> {
+    let accounts = Accounts::open(session)?;
+    let account = accounts.by_name(session, name)?;
+    let somebody = if account.is_none() { accounts.hash_of_somebody(session, name)? } else { None };
+    Ok((account, somebody))
+}
+
+/// Adds an account that may log in, and the table where there is none; gives it as it then is, but for its number. Unless `really`,
+/// nothing is written, and all that speaks against it is said.
+///
+/// # Errors
+/// [`Error::Usage`] for a name that is taken; [`Error::Config`] where the table wants more than is known here; those of [`all`].
+pub fn add(session: &mut Session, name: &str, hash: &str, role: &str, really: bool) -> Result<Account> {
+    let account = Account::new(name, role);
+    if really {
+        session.exec("création de users", DDL, ())?;
+    }
+    let accounts = match Accounts::open(session) {
+        // The first account would make the table.
+        Err(Error::MissingTable { .. }) if !really => return Ok(account),
+        opened => opened?,
+    };
+    accounts.may_add(session, name)?;
+    if really {
+        accounts.insert(session, name, hash, role)?;
+    }
+    Ok(account)
+}
+
+/// Changes the account `name`; gives it as it then is, and how many of its sessions were ended: what was opened with the old password or
+/// the old rights is closed. Unless `really`, nothing is written.
+///
+/// # Errors
+/// [`Error::Usage`] where there is no such account; [`Error::MissingColumn`] where the table knows no roles, or no states; those of [`all`].
+pub fn change(session: &mut Session, name: &str, change: Change<'_>, really: bool) -> Result<(Account, u64)> {
+    let accounts = Accounts::open(session)?;
+    let unknown = || Error::Usage(format!("le compte {name} n'existe pas (`portal-users list`)"));
+    let mut account = accounts.by_name(session, name)?.ok_or_else(unknown)?;
+    match change {
+        Change::Hash(hash) => hash.clone_into(&mut account.hash),
+        Change::Active(active) => account.active = active,
+        Change::Role(role) => account.give_role(role),
+    }
+    if !really {
+        return Ok((account, 0));
+    }
+    accounts.set(session, account.id, change)?;
+    if matches!(change, Change::Active(true)) {
+        return Ok((account, 0));
+    }
+    match sessions::end_all(session, account.id) {
+        Err(Error::MissingTable { .. }) => Ok((account, 0)),
+        ended => Ok((account, ended?)),
+    }
+}
+
+/// Begins a session of the account `id`, of whose secret `hash` is; `before` is that of the session that it takes the place of.
+///
+/// # Errors
+/// [`Error::MissingTable`], [`Error::Sql`].
+pub fn log_in(session: &mut Session, before: Option<&str>, hash: &str, id: u64) -> Result<()> {
+    if let Some(before) = before {
+        sessions::end(session, before)?;
+    }
+    sessions::begin(session, hash, id)?;
+    // Not a reason to keep somebody out.
+    if let Err(error) = Accounts::open(session).and_then(|accounts| accounts.logged_in(session, id)) {
+        log::warn!("dernière connexion non notée : {error}");
+    }
+    Ok(())
+}
+
+/// The account whose session this is, while the session lasts and the account may log in; the request counts as the session's last one.
+///
+/// # Errors
+/// Those of [`all`].
+pub fn of_session(session: &mut Session, hash: &str) -> Result<Option<Account>> {
+    let Some(user) = sessions::user_of(session, hash)? else { return Ok(None) };
+    let account = Accounts::open(session)?.by_id(session, user)?;
+    Ok(account.filter(|account| account.active))
+}
+
+/// Ends a session.
+///
+/// # Errors
+/// [`Error::MissingTable`], [`Error::Sql`].
+pub fn log_out(session: &mut Session, hash: &str) -> Result<()> {
+    sessions::end(session, hash)
+}
+
 /// The table, with the names that its columns have here.
 #[derive(Debug, Clone)]
-pub struct Accounts {
+struct Accounts {
     id: &'static str,
     name: &'static str,
     password: &'static str,
@@ -99,20 +215,11 @@ fn is_active(value: &str) -> bool {
 }
 
 impl Accounts {
-    /// Creates the table where there is none.
-    ///
-    /// # Errors
-    /// [`Error::Sql`].
-    pub fn create(session: &mut Session) -> Result<()> {
-        session.exec("création de users", DDL, ())?;
-        Ok(())
-    }
-
     /// Looks at the columns.
     ///
     /// # Errors
     /// [`Error::MissingTable`]; [`Error::MissingColumn`] without a name or a password; [`Error::Sql`].
-    pub fn open(session: &mut Session) -> Result<Self> {
+    fn open(session: &mut Session) -> Result<Self> {
         type Column = (String, Option<String>, String, String);
         let columns: Vec<Column> = session.rows(
             "structure de users",
@@ -141,20 +248,15 @@ impl Accounts {
         Ok(Self { id, name, password, role, active, last_login, others })
     }
 
-    /// The account of a name, by the collation of the column.
-    ///
-    /// # Errors
-    /// [`Error::Sql`].
-    pub fn by_name(&self, session: &mut Session, name: &str) -> Result<Option<Account>> {
+    fn by_name(&self, session: &mut Session, name: &str) -> Result<Option<Account>> {
         Ok(self.select(session, &format!("WHERE `{}` = ?", self.name), vec![name.into()])?.into_iter().next())
     }
 
-    /// The hash of an account that has nothing to do with `name`, always the same for one name: what is compared with it takes as long
-    /// as with an account that there is. `None` without accounts.
-    ///
-    /// # Errors
-    /// [`Error::Sql`].
-    pub fn hash_of_somebody(&self, session: &mut Session, name: &str) -> Result<Option<String>> {
+    fn by_id(&self, session: &mut Session, id: u64) -> Result<Option<Account>> {
+        Ok(self.select(session, &format!("WHERE `{}` = ?", self.id), vec![id.into()])?.into_iter().next())
+    }
+
+    fn hash_of_somebody(&self, session: &mut Session, name: &str) -> Result<Option<String>> {
         let count: u64 = session.first(READING, "SELECT COUNT(*) FROM users", ())?.unwrap_or_default();
         let number =
             blake3::hash(name.as_bytes()).as_bytes().iter().take(4).fold(0, |n, byte| n << 8 | u64::from(*byte));
@@ -164,22 +266,6 @@ impl Accounts {
             self.password, self.id
         );
         session.first(READING, &sql, ())
-    }
-
-    /// The account of an id.
-    ///
-    /// # Errors
-    /// [`Error::Sql`].
-    pub fn by_id(&self, session: &mut Session, id: u64) -> Result<Option<Account>> {
-        Ok(self.select(session, &format!("WHERE `{}` = ?", self.id), vec![id.into()])?.into_iter().next())
-    }
-
-    /// All accounts, by name.
-    ///
-    /// # Errors
-    /// [`Error::Sql`].
-    pub fn all(&self, session: &mut Session) -> Result<Vec<Account>> {
-        self.select(session, &format!("ORDER BY `{}`", self.name), Vec::new())
     }
 
     fn select(&self, session: &mut Session, rest: &str, params: Vec<Value>) -> Result<Vec<Account>> {
@@ -213,10 +299,7 @@ impl Accounts {
     }
 
     /// Whether an account of this name can be added.
-    ///
-    /// # Errors
-    /// Those of [`Accounts::add`].
-    pub fn may_add(&self, session: &mut Session, name: &str) -> Result<()> {
+    fn may_add(&self, session: &mut Session, name: &str) -> Result<()> {
         if self.by_name(session, name)?.is_some() {
             return Err(Error::Usage(format!("le compte {name} existe déjà")));
         }
@@ -231,12 +314,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Adds an account that may log in.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a name that is taken; [`Error::Config`] where the table wants more than is known here; [`Error::Sql`].
-    pub fn add(&self, session: &mut Session, name: &str, hash: &str, role: &str) -> Result<()> {
-        self.may_add(session, name)?;
+    fn insert(&self, session: &mut Session, name: &str, hash: &str, role: &str) -> Result<()> {
         let mut columns = vec![self.name, self.password];
         let mut params: Vec<Value> = vec![name.into(), hash.into()];
         if let Some(column) = self.role {
@@ -253,52 +331,31 @@ impl Accounts {
         Ok(())
     }
 
-    /// Replaces the hash of a password.
-    ///
-    /// # Errors
-    /// [`Error::Sql`].
-    pub fn set_hash(&self, session: &mut Session, id: u64, hash: &str) -> Result<()> {
-        self.set(session, id, self.password, hash.into())
-    }
-
-    /// Lets an account log in, or no longer.
-    ///
-    /// # Errors
-    /// [`Error::MissingColumn`] where the table knows no states; [`Error::Sql`].
-    pub fn set_active(&self, session: &mut Session, id: u64, active: bool) -> Result<()> {
-        let column = self.active.ok_or_else(|| missing("active"))?;
-        self.set(session, id, column, active_value(column, active))
-    }
-
-    /// Gives an account a role.
-    ///
-    /// # Errors
-    /// [`Error::MissingColumn`] where the table knows no roles; [`Error::Sql`].
-    pub fn set_role(&self, session: &mut Session, id: u64, role: &str) -> Result<()> {
-        let column = self.role.ok_or_else(|| missing("role"))?;
-        self.set(session, id, column, role_value(column, role))
-    }
-
-    /// Remembers a login.
-    ///
-    /// # Errors
-    /// [`Error::Sql`].
-    pub fn logged_in(&self, session: &mut Session, id: u64) -> Result<()> {
+    /// Remembers a login, where the table has a place for it.
+    fn logged_in(&self, session: &mut Session, id: u64) -> Result<()> {
         let Some(column) = self.last_login else { return Ok(()) };
         let sql = format!("UPDATE users SET `{column}` = UTC_TIMESTAMP() WHERE `{}` = ?", self.id);
         session.exec(WRITING, &sql, (id,))?;
         Ok(())
     }
 
-    fn set(&self, session: &mut Session, id: u64, column: &str, value: Value) -> Result<()> {
+    fn set(&self, session: &mut Session, id: u64, change: Change<'_>) -> Result<()> {
+        let missing = |column: &str| Error::MissingColumn { table: "users".into(), column: column.into() };
+        let (column, value) = match change {
+            Change::Hash(hash) => (self.password, hash.into()),
+            Change::Active(active) => {
+                let column = self.active.ok_or_else(|| missing("active"))?;
+                (column, active_value(column, active))
+            }
+            Change::Role(role) => {
+                let column = self.role.ok_or_else(|| missing("role"))?;
+                (column, role_value(column, role))
+            }
+        };
         let sql = format!("UPDATE users SET `{column}` = ? WHERE `{}` = ?", self.id);
         session.exec(WRITING, &sql, vec![value, id.into()])?;
         Ok(())
     }
-}
-
-fn missing(column: &str) -> Error {
-    Error::MissingColumn { table: "users".into(), column: column.into() }
 }
 
 fn role_value(column: &str, role: &str) -> Value {

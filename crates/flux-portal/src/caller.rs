@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use flux_core::accounts::{Account, Accounts};
-use flux_core::ledger::sessions;
+use flux_core::accounts::{self, Account};
 use moka::sync::Cache;
 use subtle::ConstantTimeEq;
 
@@ -88,13 +87,7 @@ impl Sessions {
             return Ok(account);
         }
         let asked = hash.clone();
-        let account = pool
-            .run(move |session| {
-                let Some(user) = sessions::user_of(session, &asked)? else { return Ok(None) };
-                let account = Accounts::open(session)?.by_id(session, user)?;
-                Ok(account.filter(|account| account.active))
-            })
-            .await?;
+        let account = pool.run(move |session| Ok(accounts::of_session(session, &asked)?)).await?;
         self.0.insert(hash, account.clone());
         Ok(account)
     }

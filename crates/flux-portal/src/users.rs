@@ -1,9 +1,8 @@
 //! `portal-users`: the accounts of the portal.
 
-use flux_core::accounts::{Account, Accounts};
+use flux_core::accounts::{self, Account, Change};
 use flux_core::db::{Database, Session};
 use flux_core::error::{Error, Result};
-use flux_core::ledger::sessions;
 use flux_report::{Code, Done, Finding, Page, Report, Table, Verdict, plural, verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -71,25 +70,13 @@ pub fn administer(
         accounts: Vec::new(),
         findings: Vec::new(),
     };
-    if let Action::Add { .. } = action
-        && !dry_run
-    {
-        Accounts::create(&mut session)?;
-    }
-    let accounts = match Accounts::open(&mut session) {
+    let would = change(&mut session, action, (name, password), &mut report)?;
+    report.accounts = match accounts::all(&mut session) {
         // In a dry run: the first account would make the table.
-        Err(Error::MissingTable { .. }) if matches!(action, Action::Add { .. }) => None,
-        opened => Some(opened?),
+        Err(Error::MissingTable { .. }) if matches!(action, Action::Add { .. }) => Vec::new(),
+        all => all?,
     };
-    let mut would = None;
-    if *action != Action::List {
-        let name = name.ok_or_else(|| Error::Usage("le nom du compte manque".into()))?;
-        would = change(&mut session, accounts.as_ref(), action, (name, password), &mut report)?;
-    }
-    if let Some(accounts) = &accounts {
-        report.accounts = accounts.all(&mut session)?;
-    }
-    if let Some(would) = would {
+    if let Some(would) = would.filter(|_| dry_run) {
         report.accounts.retain(|account| account.id != would.id);
         let place = report.accounts.partition_point(|account| account.username < would.username);
         report.accounts.insert(place, would);
@@ -112,59 +99,29 @@ fn action_name(action: &Action) -> &'static str {
     }
 }
 
-/// Changes the account; in a dry run nothing, but gives it as it would be.
+/// Changes the account, unless this is a dry run; gives it as it then is, or would be.
 fn change(
     session: &mut Session,
-    accounts: Option<&Accounts>,
     action: &Action,
-    (name, password): (&str, Option<&str>),
+    (name, password): (Option<&str>, Option<&str>),
     report: &mut UsersReport,
 ) -> Result<Option<Account>> {
+    let name = || name.ok_or_else(|| Error::Usage("le nom du compte manque".into()));
+    let really = report.done.really();
     let hash = || password::hash(password.unwrap_or_default());
-    if let Action::Add { role } = action {
-        let role = checked_role(role.as_deref().unwrap_or("user"))?;
-        let (name, hash) = (checked_name(name)?, hash()?);
-        if let Some(accounts) = accounts {
-            if report.done.really() {
-                accounts.add(session, name, &hash, role)?;
-                return Ok(None);
-            }
-            accounts.may_add(session, name)?;
+    let (account, ended) = match action {
+        Action::Add { role } => {
+            let role = checked_role(role.as_deref().unwrap_or("user"))?;
+            (accounts::add(session, checked_name(name()?)?, &hash()?, role, really)?, 0)
         }
-        return Ok(Some(Account::new(name, role)));
-    }
-    let unknown = || Error::Usage(format!("le compte {name} n'existe pas (`portal-users list`)"));
-    let Some(accounts) = accounts else { return Err(unknown()) };
-    let mut account = accounts.by_name(session, name)?.ok_or_else(unknown)?;
-    let hash = if *action == Action::Password { hash()? } else { String::new() };
-    if let Action::Role(role) = action {
-        checked_role(role)?;
-    }
-    if !report.done.really() {
-        match action {
-            Action::Disable => account.active = false,
-            Action::Enable => account.active = true,
-            Action::Role(role) => account.give_role(role),
-            Action::Password | Action::Add { .. } | Action::List => {}
-        }
-        return Ok(Some(account));
-    }
-    match action {
-        Action::Password => accounts.set_hash(session, account.id, &hash)?,
-        Action::Disable => accounts.set_active(session, account.id, false)?,
-        Action::Enable => {
-            accounts.set_active(session, account.id, true)?;
-            return Ok(None);
-        }
-        Action::Role(role) => accounts.set_role(session, account.id, role)?,
-        Action::Add { .. } | Action::List => {}
-    }
-    // What was opened with the old password or the old rights is closed.
-    report.sessions_ended = match sessions::end_all(session, account.id) {
-        Err(Error::MissingTable { .. }) => 0,
-        ended => ended?,
+        Action::Password => accounts::change(session, name()?, Change::Hash(&hash()?), really)?,
+        Action::Role(role) => accounts::change(session, name()?, Change::Role(checked_role(role)?), really)?,
+        Action::Disable => accounts::change(session, name()?, Change::Active(false), really)?,
+        Action::Enable => accounts::change(session, name()?, Change::Active(true), really)?,
+        Action::List => return Ok(None),
     };
-    Ok(None)
+    report.sessions_ended = ended;
+    Ok(Some(account))
 }
 
 fn checked_name(name: &str) -> Result<&str> {

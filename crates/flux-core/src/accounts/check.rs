@@ -1,5 +1,7 @@
 //! The portal's `users` table: is there an active administrator, and how are the passwords kept? No password is ever shown.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -107,10 +109,11 @@ pub fn check(database: &Database) -> Result<Survey> {
     Ok(accounts)
 }
 
-impl Survey {
-    /// One line for people.
-    pub fn summary(&self) -> String {
-        format!(
+/// One line for people.
+impl fmt::Display for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
             "{}, {} dont {}, {}",
             plural(self.users, "compte", "comptes"),
             plural(self.administrators, "administrateur", "administrateurs"),

@@ -36,7 +36,7 @@ pub(super) fn spec() -> TableSpec {
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn begin(session: &mut Session, hash: &str, user: u64) -> Result<()> {
+pub(crate) fn begin(session: &mut Session, hash: &str, user: u64) -> Result<()> {
     let sql = format!(
         "DELETE FROM flux_portal_sessions WHERE seen_at < UTC_TIMESTAMP(3) - INTERVAL {IDLE_S} SECOND \
          OR created_at < UTC_TIMESTAMP(3) - INTERVAL {LONGEST_S} SECOND"
@@ -52,7 +52,7 @@ pub fn begin(session: &mut Session, hash: &str, user: u64) -> Result<()> {
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn user_of(session: &mut Session, hash: &str) -> Result<Option<u64>> {
+pub(crate) fn user_of(session: &mut Session, hash: &str) -> Result<Option<u64>> {
     let sql = format!(
         "SELECT user_id, seen_at < UTC_TIMESTAMP(3) - INTERVAL {TOUCH_S} SECOND FROM flux_portal_sessions \
          WHERE token_hash = ? AND seen_at >= UTC_TIMESTAMP(3) - INTERVAL {IDLE_S} SECOND \
@@ -70,7 +70,7 @@ pub fn user_of(session: &mut Session, hash: &str) -> Result<Option<u64>> {
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn end(session: &mut Session, hash: &str) -> Result<()> {
+pub(crate) fn end(session: &mut Session, hash: &str) -> Result<()> {
     session.exec(WRITING, "DELETE FROM flux_portal_sessions WHERE token_hash = ?", (hash,))?;
     Ok(())
 }
@@ -79,6 +79,6 @@ pub fn end(session: &mut Session, hash: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn end_all(session: &mut Session, user: u64) -> Result<u64> {
+pub(crate) fn end_all(session: &mut Session, user: u64) -> Result<u64> {
     session.exec(WRITING, "DELETE FROM flux_portal_sessions WHERE user_id = ?", (user,))
 }

@@ -7,8 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use flux_core::accounts::{Account, Accounts};
-use flux_core::ledger::sessions;
+use flux_core::accounts::{self, Account};
 
 use crate::app::App;
 use crate::app::guard::Who;
@@ -154,9 +153,7 @@ struct Found {
 async fn find(app: &App, name: String) -> Result<Found, Failure> {
     app.pool
         .run(move |session| {
-            let accounts = Accounts::open(session)?;
-            let account = accounts.by_name(session, &name)?;
-            let somebody = if account.is_none() { accounts.hash_of_somebody(session, &name)? } else { None };
+            let (account, somebody) = accounts::named(session, &name)?;
             Ok(Found { account, somebody })
         })
         .await
@@ -180,19 +177,7 @@ async fn authenticate(app: &App, found: Found, password: String) -> Result<Optio
 async fn welcome(app: &App, who: &Who, account: Account, path: &str) -> Result<Response, Failure> {
     let secret = Secret::new()?;
     let (hash, before, id) = (secret.hash(), who.cookies.session.as_ref().map(Secret::hash), account.id);
-    app.pool
-        .run(move |session| {
-            if let Some(before) = before {
-                sessions::end(session, &before)?;
-            }
-            sessions::begin(session, &hash, id)?;
-            // Not a reason to keep somebody out.
-            if let Err(error) = Accounts::open(session).and_then(|accounts| accounts.logged_in(session, id)) {
-                log::warn!("dernière connexion non notée : {error}");
-            }
-            Ok(())
-        })
-        .await?;
+    app.pool.run(move |session| Ok(accounts::log_in(session, before.as_deref(), &hash, id)?)).await?;
     if let Some(before) = &who.cookies.session {
         app.sessions.forget(before);
     }
@@ -217,7 +202,7 @@ pub(crate) async fn logout(
     checked(secret.as_ref(), &headers, &form)?;
     if let Some(secret) = secret {
         let hash = secret.hash();
-        app.pool.run(move |session| Ok(sessions::end(session, &hash)?)).await?;
+        app.pool.run(move |session| Ok(accounts::log_out(session, &hash)?)).await?;
         app.sessions.forget(&secret);
         app.audit(who.client, &who.caller.name(), "déconnexion");
     }
