@@ -33,7 +33,7 @@ en cours.",
 #[derive(Debug, clap::Args)]
 struct Args {
     /// Dimension : zones, provenances, categories, departements, pays, durees, epci, communes
-    #[arg(long, value_name = "DIMENSION", value_parser = flux_core::setup::dimension)]
+    #[arg(long, value_name = "DIMENSION", value_parser = str::parse::<Dim>)]
     dim: Dim,
     /// Nom de la ligne qui part
     #[arg(long, value_name = "NOM", conflicts_with = "from_id")]

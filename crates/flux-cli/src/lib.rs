@@ -223,8 +223,7 @@ fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress
         password_file: connection.password_file,
         env_file: connection.env_file,
     };
-    let load = if tool.new_home { Settings::for_new_home } else { Settings::load };
-    let settings = load(output.home, options);
+    let settings = Settings::load(output.home, options, tool.new_home);
     let logs = settings.as_ref().ok().and_then(|settings| settings.home.journals());
     let log = tool.log.unwrap_or(tool.name);
     logging::install(tool.name, log, logs.as_deref(), output.quiet, output.verbose, progress);
@@ -234,8 +233,8 @@ fn prepare(tool: &Tool, output: OutputArgs, connection: ConnectionArgs, progress
     let settings = settings?;
     // Those that look at the settings tell it in their report.
     if !["flux", "flux-doctor", "flux-init", "simple-test", "security-cleanup-check"].contains(&tool.name) {
-        for doubt in settings.doubts() {
-            log::warn!(".env, ligne {} : {}", doubt.line, doubt.message);
+        for doubt in &settings.doubts {
+            log::warn!("{}, {}", doubt.place, doubt.message);
         }
     }
     flux_core::dims::use_own_reference(&settings)?;

@@ -202,7 +202,7 @@ impl AdminReport {
     }
 
     fn look_at_accounts(&mut self, settings: &Settings) {
-        let database = Database::connect(settings, "test-admin-restrictions");
+        let database = Database::connect(settings, "test-admin-restrictions", None);
         match database.and_then(|database| accounts::check(&database)) {
             Ok(mut users) => {
                 self.findings.append(&mut users.findings);

@@ -81,7 +81,7 @@ pub fn check(settings: &Settings, database: &Database, options: &ZoneOptions) ->
     let client = Client::new(settings, &options.client)?;
     let year = options
         .year
-        .or(mapping.last_year())
+        .or(mapping.last_year)
         .unwrap_or_else(|| chrono::Datelike::year(&flux_core::domain::calendar::civil_time(chrono::Utc::now())));
     let mut findings = clear_token(&client);
     let mut asking =
@@ -194,7 +194,7 @@ fn total(document: &Value) -> Option<u64> {
 
 impl Report for ZonesReport {
     fn render(&self, page: &mut Page) {
-        self.mapping.render_table(page);
+        self.mapping.render(page);
         if let Some(portal) = &self.portal {
             page.gap();
             page.line(format!("Portail {}, {} {}", portal.base_url, portal.period, portal.year));

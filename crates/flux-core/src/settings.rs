@@ -10,8 +10,7 @@ use std::time::Duration;
 use mysql::{Opts, OptsBuilder, SslOpts};
 
 use crate::error::{Error, Result};
-
-pub use env_file::Doubt;
+use crate::report::Finding;
 
 /// Connection options of the command line; they win over everything else.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +80,8 @@ pub struct Settings {
     pub home: Home,
     options: ConnectionOptions,
     variables: Variables,
-    doubts: Vec<Doubt>,
+    /// Lines and keys of `.env` that may not mean what they were meant to; no value is named.
+    pub doubts: Vec<Finding>,
 }
 
 /// The home folder and the paths under it.
@@ -143,16 +143,17 @@ impl Home {
 }
 
 impl Settings {
-    /// Finds the home folder and reads `.env`.
+    /// Finds the home folder and reads `.env`. A new home, for the one who makes it, is the folder that is named, there or not, else the
+    /// current one and none above it.
     ///
     /// # Errors
-    /// [`Error::Config`] when a folder or file that was named does not exist or cannot be parsed.
-    pub fn load(home: Option<PathBuf>, options: ConnectionOptions) -> Result<Self> {
+    /// [`Error::Config`] when a folder or file that was named does not exist or cannot be parsed; [`Error::Io`] without a current folder.
+    pub fn load(home: Option<PathBuf>, options: ConnectionOptions, new_home: bool) -> Result<Self> {
         let environment = environment();
         let named = named_home(home, &environment);
-        let by_chance = named.is_none();
+        let by_chance = new_home || named.is_none();
         let root = match named {
-            Some(dir) if dir.is_dir() => dir,
+            Some(dir) if new_home || dir.is_dir() => dir,
             Some(dir) => {
                 return Err(Error::Config {
                     message: format!("le dossier de travail {} n'existe pas", dir.display()),
@@ -161,23 +162,10 @@ impl Settings {
             }
             None => {
                 let current = env::current_dir().map_err(Error::io("lecture du dossier courant", "."))?;
-                unnamed_home(&current, Path::new(INSTALLED_HOME))
+                if new_home { current } else { unnamed_home(&current, Path::new(INSTALLED_HOME)) }
             }
         };
         Self::at(root, by_chance, options, environment)
-    }
-
-    /// For the one who makes a home: the folder that is named, there or not, else the current one and none above it.
-    ///
-    /// # Errors
-    /// [`Error::Io`] without a current folder, [`Error::Config`] for a `.env` that cannot be parsed.
-    pub fn for_new_home(home: Option<PathBuf>, options: ConnectionOptions) -> Result<Self> {
-        let environment = environment();
-        let root = match named_home(home, &environment) {
-            Some(root) => root,
-            None => env::current_dir().map_err(Error::io("lecture du dossier courant", "."))?,
-        };
-        Self::at(root, true, options, environment)
     }
 
     fn at(
@@ -208,11 +196,6 @@ impl Settings {
             Some(path) => read_password(path).map(Some),
             None => Ok(self.get(name)),
         }
-    }
-
-    /// Lines and keys of `.env` that may not mean what they were meant to.
-    pub fn doubts(&self) -> &[Doubt] {
-        &self.doubts
     }
 
     /// The environment (`APP_ENV`): `local`, or `production`.

@@ -43,7 +43,7 @@ impl Context {
     /// # Errors
     /// [`crate::error::Error::Config`], [`crate::error::Error::Connect`].
     pub fn database(&self) -> Result<Database> {
-        let database = Database::connect(&self.settings, self.tool)?;
+        let database = Database::connect(&self.settings, self.tool, None)?;
         self.trail.get_or_init(|| Arc::clone(database.trail()));
         Ok(database)
     }

@@ -56,7 +56,7 @@ pub fn serve(
     let config = Config::new(settings, options)?;
     signals::finish_first();
     let tls = options.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
-    let database = Database::connect_portal(settings, tool, options.statement_limit)?;
+    let database = Database::connect(settings, tool, Some(options.statement_limit))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(WAITING_THREADS)

@@ -117,15 +117,15 @@ fn departements(dataset: &Dataset, layout: Layout, two: bool) -> Axis {
 }
 
 fn pays(dataset: &Dataset, two: bool) -> Axis {
-    let members = reference::pays()
+    let members = reference::names(Dim::Pays)
         .iter()
         .enumerate()
-        .map(|(i, nom)| {
-            let rank = match PAYS_FIRST.iter().position(|first| *first == nom.nom) {
+        .map(|(i, names)| {
+            let rank = match PAYS_FIRST.iter().position(|first| *first == names[0]) {
                 Some(position) => (position as u64, 5),
                 None => (40 + i as u64, 60),
             };
-            Member { cells: vec![nom.nom.to_owned()], rank }
+            Member { cells: vec![names[0].to_owned()], rank }
         })
         .collect();
     let usual = match dataset.kind {
@@ -141,11 +141,12 @@ fn durees(layout: Layout) -> Axis {
     if layout == Layout::Raw {
         columns.push("DureeSejourNum");
     }
-    let members: Vec<_> = reference::durees()
-        .iter()
-        .map(|duree| Member {
-            cells: [duree.libelle.to_lowercase(), duree.nb_nuits.to_string()].into_iter().take(columns.len()).collect(),
-            rank: (u64::from(duree.ordre), 1),
+    // One name for each number of nights, from one on.
+    let members: Vec<_> = (1..)
+        .zip(reference::names(Dim::Duree))
+        .map(|(nights, names)| Member {
+            cells: [names[0].to_lowercase(), nights.to_string()].into_iter().take(columns.len()).collect(),
+            rank: (nights, 1),
         })
         .collect();
     let usual = members.len();

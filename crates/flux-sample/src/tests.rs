@@ -181,23 +181,10 @@ fn every_encoding_separator_and_spelling_carries_the_same_rows() {
 
 /// The names of a dimension that are no other's, folded, each with the number of its row.
 fn names(dim: Dim) -> HashMap<String, u32> {
-    let with = |name: &str, others: &[&str]| -> Vec<String> {
-        std::iter::once(name).chain(others.iter().copied()).map(fold).collect()
-    };
-    let rows: Vec<Vec<String>> = match dim {
-        Dim::Zone => reference::zones().iter().map(|zone| with(zone.zone, &zone.equivalents)).collect(),
-        Dim::Departement => reference::departements().iter().map(|d| with(d.nom, &[])).collect(),
-        Dim::Pays => reference::pays().iter().map(|nom| with(nom.nom, &[])).collect(),
-        Dim::Duree => reference::durees().iter().map(|duree| with(duree.libelle, &[])).collect(),
-        Dim::Commune => reference::communes().iter().map(|commune| with(commune.nom, &[])).collect(),
-        Dim::Provenance => reference::provenances().iter().map(|nom| with(nom.nom, &nom.equivalents)).collect(),
-        Dim::Categorie => reference::categories().iter().map(|nom| with(nom.nom, &nom.equivalents)).collect(),
-        Dim::Epci => Vec::new(),
-    };
     let mut found: HashMap<String, BTreeSet<u32>> = HashMap::new();
-    for (names, row) in rows.into_iter().zip(1..) {
+    for (names, row) in reference::names(dim).into_iter().zip(1..) {
         for name in names {
-            found.entry(name).or_default().insert(row);
+            found.entry(fold(name)).or_default().insert(row);
         }
     }
     found.into_iter().filter(|(_, rows)| rows.len() == 1).map(|(name, rows)| (name, *rows.first().unwrap())).collect()

@@ -7,7 +7,7 @@ use flux_cli::Tool;
 use flux_core::domain::reference::Departement;
 use flux_core::error::{Error, Result};
 use flux_core::settings::{ConnectionOptions, Settings};
-use flux_core::setup::{self, EnvValues, HomeOptions, HomeReport};
+use flux_core::setup::{self, EnvValues, HomeOptions};
 use flux_core::task::{Context, Task};
 use flux_report::{self as report, Done, Page, Report, Verdict};
 use schemars::JsonSchema;
@@ -49,13 +49,13 @@ struct Args {
 
 /// What was made, and what the doctor says of it.
 #[derive(Debug, Serialize, JsonSchema)]
-struct InitReport<D: Report> {
+struct InitReport<M: Report, D: Report> {
     #[serde(flatten)]
-    made: HomeReport,
+    made: M,
     doctor: Option<D>,
 }
 
-impl<D: Report> Report for InitReport<D> {
+impl<M: Report, D: Report> Report for InitReport<M, D> {
     fn render(&self, page: &mut Page) {
         self.made.render(page);
         if let Some(doctor) = &self.doctor {
@@ -92,7 +92,7 @@ impl Task for Args {
         let doctor = if self.dry_run {
             None
         } else {
-            Some(crate::doctor(&Settings::load(Some(root), ConnectionOptions::default())?))
+            Some(crate::doctor(&Settings::load(Some(root), ConnectionOptions::default(), false)?))
         };
         Ok(InitReport { made, doctor })
     }

@@ -107,22 +107,13 @@ const NETWORK: Duration = Duration::from_secs(5);
 impl Database {
     /// Connects once, to learn about the server and to fail early with a clear message.
     ///
-    /// # Errors
-    /// [`Error::Config`] for missing settings, [`Error::Connect`] when the server refuses or does not answer.
-    pub fn connect(settings: &Settings, tool: &'static str) -> Result<Self> {
-        Self::open(settings, tool, Account::Tools, None)
-    }
-
-    /// For a program that answers many others and must never hold the server up: under the portal's own account where there is one,
-    /// the server ends a read after `limit`, and an answer that never comes is not waited for.
+    /// `limit` is for a program that answers many others and must never hold the server up: under the portal's own account where there is
+    /// one, the server ends a read after that time, and an answer that never comes is not waited for.
     ///
     /// # Errors
-    /// As [`Database::connect`].
-    pub fn connect_portal(settings: &Settings, tool: &'static str, limit: Duration) -> Result<Self> {
-        Self::open(settings, tool, Account::Portal, Some(limit))
-    }
-
-    fn open(settings: &Settings, tool: &'static str, account: Account, limit: Option<Duration>) -> Result<Self> {
+    /// [`Error::Config`] for missing settings, [`Error::Connect`] when the server refuses or does not answer.
+    pub fn connect(settings: &Settings, tool: &'static str, limit: Option<Duration>) -> Result<Self> {
+        let account = if limit.is_some() { Account::Portal } else { Account::Tools };
         let connections = settings.connections(account)?;
         let name = connections.first().map(|connection| connection.database.clone()).unwrap_or_default();
         let nodes = Nodes::open(connections, limit)?;

@@ -4,6 +4,7 @@
 //! constants. A new family is one entry in [`DATASETS`]. Source: `domain.md` and `schema.md` of the specification.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A dimension that fact rows refer to by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -181,6 +182,20 @@ impl Dim {
     /// The dimension that a column of a fact table refers to.
     pub(crate) fn of_id(column: &str) -> Option<Self> {
         DIMS.iter().find(|spec| spec.id == column).map(|spec| spec.dim)
+    }
+}
+
+/// By its plural (`departements`, `pays`, …) or its table; the error names those that there are.
+impl FromStr for Dim {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = text.trim().to_lowercase();
+        let found = DIMS.iter().find(|spec| spec.plural == wanted || spec.table == wanted);
+        found.map(|spec| spec.dim).ok_or_else(|| {
+            let names: Vec<&str> = DIMS.iter().map(|spec| spec.plural).collect();
+            format!("dimensions possibles : {}", names.join(", "))
+        })
     }
 }
 

@@ -12,22 +12,22 @@ use crate::settings::DEPARTEMENT;
 
 /// A name with the other names under which deliveries write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nom {
+pub(crate) struct Nom {
     /// The name that is stored.
-    pub nom: &'static str,
+    pub(crate) nom: &'static str,
     /// Spellings in deliveries and older databases that mean the same row.
-    pub equivalents: Vec<&'static str>,
+    pub(crate) equivalents: Vec<&'static str>,
 }
 
 /// A zone of observation and its equivalents: one group, stored under whichever member the database holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ZoneGroup {
+pub(crate) struct ZoneGroup {
     /// First name of the group, the one that a new database gets.
-    pub zone: &'static str,
+    pub(crate) zone: &'static str,
     /// Spellings in deliveries and older databases that mean the same row.
-    pub equivalents: Vec<&'static str>,
+    pub(crate) equivalents: Vec<&'static str>,
     /// Whether the portal offers it in its filters; it can be asked for by name in any case.
-    pub visible: bool,
+    pub(crate) visible: bool,
 }
 
 /// A French département, of the official list.
@@ -80,15 +80,15 @@ impl FormerCommune {
 
 /// A length of stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duree {
+pub(crate) struct Duree {
     /// `1 NUIT`, `2 NUITS` … `13 NUITS ET PLUS`.
-    pub libelle: &'static str,
+    pub(crate) libelle: &'static str,
     /// Number of nights, the least one for the last entry.
-    pub nb_nuits: u32,
+    pub(crate) nb_nuits: u32,
     /// Rank in lists, from 1 for the shortest stay.
-    pub ordre: u32,
+    pub(crate) ordre: u32,
     /// Its other names (`1 NUITS`, `1N`).
-    pub equivalents: &'static [&'static str],
+    pub(crate) equivalents: &'static [&'static str],
 }
 
 static ZONES: LazyLock<Vec<ZoneGroup>> =
@@ -310,7 +310,7 @@ const fn duree(nb_nuits: u32, libelle: &'static str, equivalents: &'static [&'st
 }
 
 /// The zones of observation, in the order of their file: the observatory's own, else the built-in ones.
-pub fn zones() -> &'static [ZoneGroup] {
+pub(crate) fn zones() -> &'static [ZoneGroup] {
     OWN_ZONES.get().unwrap_or(&ZONES)
 }
 
@@ -335,23 +335,42 @@ pub(crate) fn former_communes() -> &'static [FormerCommune] {
 }
 
 /// The foreign countries, and the territories that the networks count as such, in French alphabetical order.
-pub fn pays() -> &'static [Nom] {
+pub(crate) fn pays() -> &'static [Nom] {
     &PAYS
 }
 
 /// The 13 lengths of stay.
-pub fn durees() -> &'static [Duree] {
+pub(crate) fn durees() -> &'static [Duree] {
     DUREES
 }
 
 /// The three provenances: local, non local, abroad.
-pub fn provenances() -> &'static [Nom] {
+pub(crate) fn provenances() -> &'static [Nom] {
     &PROVENANCES
 }
 
 /// The ten visitor categories.
-pub fn categories() -> &'static [Nom] {
+pub(crate) fn categories() -> &'static [Nom] {
     &CATEGORIES
+}
+
+/// The names of each row of a dimension: the one that is stored first, then those under which deliveries write it too. Communes have only
+/// their own, which several may share; EPCIs have none here.
+pub fn names(dim: Dim) -> Vec<Vec<&'static str>> {
+    let of_list = |list: &'static [Nom]| list.iter().map(|known| with(known.nom, &known.equivalents)).collect();
+    fn with(name: &'static str, others: &[&'static str]) -> Vec<&'static str> {
+        std::iter::once(name).chain(others.iter().copied()).collect()
+    }
+    match dim {
+        Dim::Zone => zones().iter().map(|group| with(group.zone, &group.equivalents)).collect(),
+        Dim::Departement => departements().iter().map(|known| vec![known.nom]).collect(),
+        Dim::Duree => durees().iter().map(|known| with(known.libelle, known.equivalents)).collect(),
+        Dim::Commune => communes().iter().map(|known| vec![known.nom]).collect(),
+        Dim::Pays => of_list(pays()),
+        Dim::Provenance => of_list(provenances()),
+        Dim::Categorie => of_list(categories()),
+        Dim::Epci => Vec::new(),
+    }
 }
 
 /// The code of the département in an INSEE code: `15014` → `15`, `2A004` → `2A`, `97105` → `971`.

@@ -11,15 +11,6 @@ use crate::db::{Database, Session};
 use crate::error::Result;
 use crate::report::{Code, Finding, Verdict};
 use crate::schema;
-use crate::settings::Settings;
-
-/// Lines and keys of `.env` that may not mean what they were meant to.
-pub(crate) fn env_doubts(settings: &Settings) -> impl Iterator<Item = Finding> {
-    settings.doubts().iter().map(|doubt| {
-        let message = format!("ligne {} : {}", doubt.line, doubt.message);
-        Finding::attention(Code::SettingDoubtful, ".env", message).action(&doubt.action)
-    })
-}
 
 /// A right, and which of the tools need it.
 #[derive(Debug, Clone, Copy)]

@@ -45,7 +45,7 @@ pub(crate) type Installed = (&'static str, Option<(Code, String)>);
 pub fn doctor(settings: &Settings, version: &str, installed: Vec<Installed>) -> impl Report + use<> {
     let mut checks =
         vec![environment(settings), tools(version, &installed), home(settings), env_file(settings), folders(settings)];
-    match Database::connect(settings, "flux") {
+    match Database::connect(settings, "flux", None) {
         Ok(database) => checks.extend(database_checks(&database)),
         Err(error) => {
             let target = settings.connection().map_or_else(|_| "non réglée".into(), |connection| connection.target);
@@ -132,7 +132,7 @@ fn env_file(settings: &Settings) -> Check {
             "absent".into()
         }
     };
-    findings.extend(checks::env_doubts(settings));
+    findings.extend_from_slice(&settings.doubts);
     Check { subject: ".env", state, findings }
 }
 

@@ -51,14 +51,13 @@ impl Task for ServerCheck {
         session.exec("essai", "DO 1", ())?;
         let latency_ms = (started.elapsed().as_secs_f64() * 1e5).round() / 100.0;
         let environment = context.settings.environment()?;
-        let doubts: Vec<Finding> = checks::env_doubts(&context.settings).collect();
         let settings = Settings::read(&mut session)?;
         let rights = Rights::read(database, &mut session)?;
         let cipher: Option<(String, String)> =
             session.first("lecture de TLS", "SHOW SESSION STATUS LIKE 'Ssl_cipher'", ())?;
         let existing = database.tables(&mut session)?;
         let mut findings = findings(database, &settings, existing.len());
-        findings.extend(doubts);
+        findings.extend_from_slice(&context.settings.doubts);
         findings.extend(rights.missing());
         findings.extend(checks::engines(&mut session, Verdict::Attention, &schema::is_ours)?);
         Ok(ServerReport {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::report::{Code, Finding};
 
 /// Every key that these tools or the portal know; database keys also with `_LOCAL`, `_PROD` and `_PORTAL` behind them.
 const KNOWN: &[&str] = &[
@@ -62,22 +63,12 @@ const KNOWN: &[&str] = &[
 /// Ends of the keys of one environment or one account.
 const SUFFIXES: [&str; 3] = ["_LOCAL", "_PROD", "_PORTAL"];
 
-/// Something in `.env` that may not mean what it was meant to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
-    /// Number of the line in the file, from 1.
-    pub line: usize,
-    /// What is odd about it, without any value.
-    pub message: String,
-    /// The next step, as an order to the operator.
-    pub action: String,
-}
-
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct EnvFile {
     pub(super) values: HashMap<String, String>,
-    pub(super) doubts: Vec<Doubt>,
+    /// What in it may not mean what it was meant to, by line from 1, without any value.
+    pub(super) doubts: Vec<Finding>,
 }
 
 /// Reads a file.
@@ -131,7 +122,8 @@ fn parse(text: &str) -> EnvFile {
 
 impl EnvFile {
     fn doubt(&mut self, line: usize, message: String, action: String) {
-        self.doubts.push(Doubt { line, message, action });
+        let message = format!("ligne {line} : {message}");
+        self.doubts.push(Finding::attention(Code::SettingDoubtful, ".env", message).action(action));
     }
 
     fn judge_key(&mut self, line: usize, key: &str) {
@@ -228,7 +220,7 @@ mod tests {
         for (key, value) in expected {
             assert_eq!(file.values.get(key).map(String::as_str), Some(value), "{key}");
         }
-        assert_eq!((file.values.len(), file.doubts), (expected.len(), vec![]));
+        assert_eq!((file.values.len(), file.doubts.len()), (expected.len(), 0));
     }
 
     #[test]
@@ -237,8 +229,9 @@ mod tests {
             "\u{feff}APP_ENV=production\nDB_HOST localhost\n# DB_X\nDB_PASWORD=s3cret\nDB PORT=1\nDB_USER='a' # note\nDB_USER=b\n",
         );
         assert_eq!(file.values["APP_ENV"], "production");
-        let lines: Vec<usize> = file.doubts.iter().map(|doubt| doubt.line).collect();
-        assert_eq!(lines, [1, 2, 4, 5, 6, 7]);
+        let line = |doubt: &Finding| doubt.message.split_once(" : ").unwrap().0.to_owned();
+        let lines: Vec<String> = file.doubts.iter().map(line).collect();
+        assert_eq!(lines, [1, 2, 4, 5, 6, 7].map(|number| format!("ligne {number}")));
         assert!(file.doubts[2].message.contains("proche de DB_PASSWORD"), "{:?}", file.doubts[2]);
         assert!(!format!("{:?}", file.doubts).contains("s3cret"));
     }

@@ -52,7 +52,7 @@ pub struct HomeOptions {
 
 /// Report of `flux init`, without what the doctor says.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct HomeReport {
+struct HomeReport {
     home: String,
     dry_run: bool,
     departement: &'static str,
@@ -83,7 +83,7 @@ pub fn departement(text: &str) -> Result<&'static Departement> {
 ///
 /// # Errors
 /// [`Error::Io`]; what was made until then stays, and the next run goes on. [`Error::Usage`] for a value that `.env` cannot hold.
-pub fn home(settings: &Settings, options: &HomeOptions) -> Result<HomeReport> {
+pub fn home(settings: &Settings, options: &HomeOptions) -> Result<impl Report + use<>> {
     let root = settings.home.root();
     // Refused before anything is made.
     if let Some(missing) = options.from.iter().find(|folder| !folder.is_dir()) {

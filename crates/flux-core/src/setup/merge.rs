@@ -3,7 +3,7 @@
 use crate::db::Session;
 use crate::dims::merge::{self, How, Pair, Row, Rule};
 use crate::dims::reunite::reunite;
-use crate::domain::catalogue::{DIMS, Dim};
+use crate::domain::catalogue::Dim;
 use crate::domain::names::normalise;
 use crate::error::{Error, Result};
 use crate::report::{OneOf, Report};
@@ -32,19 +32,6 @@ pub struct MergeOptions {
     pub rule: Rule,
     /// Only show the plan.
     pub dry_run: bool,
-}
-
-/// The dimension of that plural (`departements`, `pays`, …) or table.
-///
-/// # Errors
-/// Those that there are.
-pub fn dimension(text: &str) -> std::result::Result<Dim, String> {
-    let wanted = text.trim().to_lowercase();
-    let found = DIMS.iter().find(|spec| spec.plural == wanted || spec.table == wanted);
-    found.map(|spec| spec.dim).ok_or_else(|| {
-        let names: Vec<&str> = DIMS.iter().map(|spec| spec.plural).collect();
-        format!("dimensions possibles : {}", names.join(", "))
-    })
 }
 
 impl Task for MergeOptions {

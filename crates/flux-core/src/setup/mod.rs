@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use doubles::Doubles;
 pub use doubles::Keep;
 use forms::Forms;
-pub use home::{EnvValues, HomeOptions, HomeReport, departement, home};
-pub use merge::{MergeOptions, Which, dimension};
+pub use home::{EnvValues, HomeOptions, departement, home};
+pub use merge::{MergeOptions, Which};
 
 use crate::db::{Database, Session};
 use crate::dims;

@@ -10,7 +10,7 @@ use crate::domain::catalogue::{Dim, Space};
 use crate::domain::reference;
 use crate::error::{Error, Result};
 use crate::figures::zone::{Zone, Zones};
-use crate::report::{Code, Finding, Page, Table, number, plural};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 
 /// The tables that the dashboards read by zone.
 const TABLES: [&str; 4] = ["fact_nuitees", "fact_diurnes", "fact_sejours_duree", "fact_lieu_activite_soir"];
@@ -35,6 +35,9 @@ pub(crate) struct Mapping {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MappingReport {
     mappings: Vec<Mapping>,
+    /// Year of the last date behind any of the names; none without data.
+    #[serde(skip)]
+    pub last_year: Option<i32>,
     /// What was found; nothing where every name leads to data.
     pub findings: Vec<Finding>,
 }
@@ -44,15 +47,11 @@ impl MappingReport {
     pub fn names(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.mappings.iter().map(|mapping| (mapping.name.as_str(), mapping.stored_as.as_deref()))
     }
+}
 
-    /// Year of the last date behind any of the names.
-    pub fn last_year(&self) -> Option<i32> {
-        let last = self.mappings.iter().flat_map(|mapping| mapping.tables.values()).map(|behind| &behind.dates.1).max();
-        last.and_then(|date| date.get(..4)?.parse().ok())
-    }
-
-    /// The names and what is behind them.
-    pub fn render_table(&self, page: &mut Page) {
+/// The names and what is behind them; what was found is told by whoever asks the portal as well.
+impl Report for MappingReport {
+    fn render(&self, page: &mut Page) {
         let mut table = Table::new(&["nom du portail", "zone en base", ">?id", ">lignes", "dates"]);
         for mapping in &self.mappings {
             let first = mapping.tables.values().map(|behind| behind.dates.0.as_str()).min();
@@ -67,6 +66,10 @@ impl MappingReport {
         }
         page.table(&table);
         page.line(format!("  lignes et dates de {}", TABLES.join(", ")));
+    }
+
+    fn verdict(&self) -> Verdict {
+        verdict(&self.findings)
     }
 }
 
@@ -116,7 +119,9 @@ pub fn map(database: &Database, names: &[String], space: Space) -> Result<Mappin
         mappings.push(mapping);
     }
     findings.extend(zones.groups().iter().filter_map(|zone| split(zone, &behind)));
-    Ok(MappingReport { mappings, findings })
+    let last = mappings.iter().flat_map(|mapping| mapping.tables.values()).map(|behind| &behind.dates.1).max();
+    let last_year = last.and_then(|date| date.get(..4)?.parse().ok());
+    Ok(MappingReport { mappings, last_year, findings })
 }
 
 /// All stored rows of a zone together, as its figures count them.

@@ -108,10 +108,7 @@ impl Task for SecurityOptions {
         })?;
         if self.path.is_none() || root == home {
             environment(root, &mut found);
-            found.extend(context.settings.doubts().iter().map(|doubt| {
-                let message = format!("ligne {} : {}", doubt.line, doubt.message);
-                problem("env", Finding::attention(Code::SettingDoubtful, ".env", message).action(&doubt.action))
-            }));
+            found.extend(context.settings.doubts.iter().map(|doubt| problem("env", doubt.clone())));
         }
         for problem in found {
             if allow.covers(&problem.rule, &problem.finding.place) {
