@@ -1,29 +1,18 @@
 //! What an answer is made of, typed, whoever writes it: pages, JSON, CSV, exports.
 
 use flux_core::db::Session;
-use flux_core::domain::catalogue::Space;
+pub(crate) use flux_core::figures::answer::Answer;
 use flux_core::figures::choices::{Choices, choices};
-use flux_core::figures::indicators::{Indicators, indicators};
-use flux_core::figures::lengths::{Stays, stays};
+use flux_core::figures::indicators::Indicators;
+use flux_core::figures::lengths::Stays;
 use flux_core::figures::meta::Meta;
-use flux_core::figures::mobility::{self, Mobility};
-use flux_core::figures::rankings::{Breakdown, Ranking, ranking};
-use flux_core::figures::scope::{Question, Scope, Visitors};
-use flux_core::figures::series::{Series, series};
+use flux_core::figures::mobility::Mobility;
+use flux_core::figures::rankings::{Breakdown, Ranking};
+use flux_core::figures::scope::{Question, Visitors};
+use flux_core::figures::series::Series;
 use flux_core::figures::version::Version;
 
 use crate::failure::Failure;
-
-/// An answer of one kind, with what is to be known of it.
-#[derive(Debug)]
-pub(crate) struct Answer<T> {
-    pub(crate) value: T,
-    pub(crate) meta: Meta,
-}
-
-fn scope(session: &mut Session, question: &Question) -> Result<Scope, Failure> {
-    Ok(Scope::find(session, question)??)
-}
 
 /// The key figures, with the stays.
 ///
@@ -34,10 +23,7 @@ pub(crate) fn key_figures(
     question: &Question,
     version: &Version,
 ) -> Result<Answer<Indicators>, Failure> {
-    let scope = scope(session, question)?;
-    let value = indicators(session, &scope)?;
-    let meta = Meta::new(&scope, &value.sources, &value.further, &version.to_string());
-    Ok(Answer { value, meta })
+    Ok(question.answer(session, (), version)??)
 }
 
 /// A breakdown by origin.
@@ -45,12 +31,9 @@ pub(crate) fn origins(
     session: &mut Session,
     question: &Question,
     version: &Version,
-    (visitors, breakdown): (Visitors, Breakdown),
+    kind: (Visitors, Breakdown),
 ) -> Result<Answer<Ranking>, Failure> {
-    let scope = scope(session, question)?;
-    let value = ranking(session, &scope, visitors, breakdown)?;
-    let meta = Meta::new(&scope, std::slice::from_ref(&value.source), &[], &version.to_string());
-    Ok(Answer { value, meta })
+    Ok(question.answer(session, kind, version)??)
 }
 
 /// Where tourists go in the evening, commune by commune.
@@ -59,38 +42,22 @@ pub(crate) fn communes(
     question: &Question,
     version: &Version,
 ) -> Result<Answer<Mobility>, Failure> {
-    let scope = scope(session, question)?;
-    let asked = mobility::Asked {
-        period: question.period.clone(),
-        reference: question.reference(),
-        zone: question.zone.clone(),
-        category: "TOURISTE".into(),
-        space: Space::Production,
-    };
-    let value = mobility::between(session, &asked)??;
-    let source = value.source(session)?;
-    let meta = Meta::new(&scope, &[source], &[], &version.to_string());
-    Ok(Answer { value, meta })
+    Ok(question.answer(session, (), version)??)
 }
 
 /// How long tourists stay.
 pub(crate) fn lengths(session: &mut Session, question: &Question, version: &Version) -> Result<Answer<Stays>, Failure> {
-    let scope = scope(session, question)?;
-    let value = stays(session, &scope)?;
-    let meta = Meta::new(&scope, std::slice::from_ref(&value.source), &[], &version.to_string());
-    Ok(Answer { value, meta })
+    Ok(question.answer(session, (), version)??)
 }
 
+/// The volumes day by day.
 pub(crate) fn days(
     session: &mut Session,
     question: &Question,
     version: &Version,
     visitors: Visitors,
 ) -> Result<Answer<Series>, Failure> {
-    let scope = scope(session, question)?;
-    let value = series(session, &scope, visitors)?;
-    let meta = Meta::new(&scope, std::slice::from_ref(&value.source), &[], &version.to_string());
-    Ok(Answer { value, meta })
+    Ok(question.answer(session, visitors, version)??)
 }
 
 /// Two answers of one kind face to face; `value` is that of `a` with that of `b` in the place of N−1.

@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::explain::key::{self, Key, Names};
 use crate::explain::report::ExplainReport;
 use crate::explain::trace::traces;
+use crate::figures::answer::Figures;
 use crate::figures::behind::{Behind, Largest};
-use crate::figures::indicators::{DEFINITIONS, Figure, indicators};
+use crate::figures::indicators::{DEFINITIONS, Figure, Indicators};
 use crate::figures::rankings::departements_of;
 use crate::figures::scope::{Question, Scope};
 use crate::figures::version::Version;
@@ -104,7 +105,7 @@ fn read(
 ) -> Result<(Answered, Largest)> {
     match which {
         Which::Indicator(id) => {
-            let all = indicators(session, scope)?;
+            let (all, ..) = Indicators::work_out(session, scope, ())??;
             let Some(row) = all.rows.into_iter().find(|row| row.definition.id == id) else {
                 return Err(Error::Usage(format!("{id} n'existe pas pour cette période : son jour n'y est pas")));
             };
@@ -113,7 +114,7 @@ fn read(
                 id: Some(definition.id),
                 label: definition.indicateur.to_owned(),
                 value: row.values[0],
-                unit: definition.unit(),
+                unit: definition.unit,
                 date: row.dates[0].map(|day| day.to_string()),
                 ..Answered::new(session, scope, dataset)?
             };
@@ -160,7 +161,7 @@ pub(crate) fn explain(
     let dataset = match which {
         Which::Indicator(id) => {
             let definition = DEFINITIONS.iter().find(|definition| definition.id == id);
-            definition.ok_or_else(|| Error::Usage(format!("« {id} » n'est pas un indicateur")))?.table()
+            definition.ok_or_else(|| Error::Usage(format!("« {id} » n'est pas un indicateur")))?.table
         }
         Which::Table { table, .. } => table,
     };

@@ -13,7 +13,7 @@ use crate::figures::beside::Beside;
 use crate::figures::mobility::{self, Filter, StoredDays};
 use crate::figures::period::{self, Asked, Period};
 use crate::figures::unknown::{Named, Unknown};
-use crate::figures::zone::{Zone, Zones};
+use crate::figures::zone::{Zone, Zones, id_of};
 use crate::report::{Code, Finding, Page, Report, Verdict, number, plural};
 use crate::report::{render_findings, some_of};
 use crate::task::{Context, Task};
@@ -131,9 +131,9 @@ impl Task for CauseOptions {
             let rows: Vec<String> = zone.rows.iter().map(|(id, name)| format!("{name} (id {id})")).collect();
             format!("{asked_zone} → {}", rows.join(", "))
         });
-        let category = mobility::id_of(&mut session, Dim::Categorie, &self.category)?;
+        let category = id_of(&mut session, Dim::Categorie, &self.category)?;
         let category = report.named("catégorie", category, |_| self.category.clone());
-        let local = mobility::id_of(&mut session, Dim::Provenance, "LOCAL")?;
+        let local = id_of(&mut session, Dim::Provenance, "LOCAL")?;
         let local = report.named("provenance", local, |_| "LOCAL, qui est exclue".into());
         let (Some(period), Some(zone), Some(category), Some(local)) = (period, zone, category, local) else {
             return Ok(report);

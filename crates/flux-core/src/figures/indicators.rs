@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::db::Session;
 use crate::error::Result;
+use crate::figures::answer::{Figures, Worked};
 use crate::figures::change::{Comparison, change_of};
 use crate::figures::daily::{Daily, Origin};
 use crate::figures::feasts::{Feast, saturday};
@@ -19,6 +20,7 @@ use crate::figures::rankings::{Breakdown, Breakdowns, Counted};
 use crate::figures::scope::{Scope, Visitors, YEARS, Year};
 use crate::figures::source::{Coverage, Source};
 use crate::figures::stays::mean;
+use crate::figures::unknown::Named;
 use crate::report::plural;
 
 /// How a figure is worked out of what a year holds.
@@ -49,30 +51,15 @@ pub struct Definition {
     pub indicateur: &'static str,
     /// What exactly is counted, for people.
     pub definition: &'static str,
+    /// The fact table that it is worked out from.
+    pub table: &'static str,
+    /// Unit of its numbers: `nuitées`, `présences` or `nuits`.
+    pub unit: &'static str,
+    /// Whether it counts all days of the period, so that it hangs on how many of them have data.
+    pub spans_the_period: bool,
     /// Whose nights or presences it counts.
     pub visitors: Visitors,
     pub(crate) rule: Rule,
-}
-
-impl Definition {
-    /// The table that it is worked out from.
-    pub fn table(&self) -> &'static str {
-        match self.rule {
-            Rule::Largest(breakdown, _) => breakdown.table(self.visitors),
-            Rule::MeanStay(_) => lengths::TABLE,
-            _ => self.visitors.table(),
-        }
-    }
-
-    /// Whether it counts all days of the period, so that it hangs on how many of them have data.
-    pub fn spans_the_period(&self) -> bool {
-        matches!(self.rule, Rule::Sum(_) | Rule::Largest(..))
-    }
-
-    /// Unit of its numbers: nuitées, présences or nuits.
-    pub fn unit(&self) -> &'static str {
-        if matches!(self.rule, Rule::MeanStay(_)) { "nuits" } else { self.visitors.unit() }
-    }
 }
 
 const fn nights(
@@ -82,7 +69,7 @@ const fn nights(
     definition: &'static str,
     rule: Rule,
 ) -> Definition {
-    Definition { id, numero, indicateur, definition, visitors: Visitors::Touristes, rule }
+    defined((id, numero), indicateur, definition, Visitors::Touristes, rule)
 }
 
 const fn presences(
@@ -92,7 +79,23 @@ const fn presences(
     definition: &'static str,
     rule: Rule,
 ) -> Definition {
-    Definition { id, numero, indicateur, definition, visitors: Visitors::Excursionnistes, rule }
+    defined((id, numero), indicateur, definition, Visitors::Excursionnistes, rule)
+}
+
+const fn defined(
+    (id, numero): (&'static str, f64),
+    indicateur: &'static str,
+    definition: &'static str,
+    visitors: Visitors,
+    rule: Rule,
+) -> Definition {
+    let (table, unit) = match rule {
+        Rule::Largest(breakdown, _) => (breakdown.table(visitors), visitors.unit()),
+        Rule::MeanStay(_) => (lengths::TABLE, "nuits"),
+        _ => (visitors.table(), visitors.unit()),
+    };
+    let spans_the_period = matches!(rule, Rule::Sum(_) | Rule::Largest(..));
+    Definition { id, numero, indicateur, definition, table, unit, spans_the_period, visitors, rule }
 }
 
 /// All figures, by number.
@@ -199,7 +202,7 @@ impl Serialize for Indicator {
         {
             map.serialize_entry(name, &self.change(against))?;
         }
-        map.serialize_entry("unite", definition.unit())?;
+        map.serialize_entry("unite", definition.unit)?;
         map.serialize_entry("remarque", &self.remarque)?;
         if let Some(date) = self.dates[0] {
             map.serialize_entry("date", &date.to_string())?;
@@ -218,10 +221,6 @@ pub struct Indicators {
     pub rows: Vec<Indicator>,
     /// The stays, which the means are worked out of.
     pub stays: Stays,
-    /// The tables of nights and of presences.
-    pub sources: Vec<Source>,
-    /// The tables of the breakdowns and of the stays.
-    pub further: Vec<Source>,
 }
 
 /// What a year holds, as far as the figures need it.
@@ -234,32 +233,34 @@ struct Held {
     pays: Option<Counted>,
 }
 
-/// Works all figures out.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn indicators(session: &mut Session, scope: &Scope) -> Result<Indicators> {
-    let feasts = feasts_of(scope);
-    let mut held = Vec::with_capacity(YEARS);
-    for year in &scope.years {
-        held.push(hold(session, scope, year, &feasts)?);
+/// They stand on the tables of nights and of presences, in parts on those of the breakdowns and of the stays.
+impl Figures for Indicators {
+    type Of = ();
+
+    fn work_out(session: &mut Session, scope: &Scope, (): ()) -> Result<Named<Worked<Self>>> {
+        let feasts = feasts_of(scope);
+        let mut held = Vec::with_capacity(YEARS);
+        for year in &scope.years {
+            held.push(hold(session, scope, year, &feasts)?);
+        }
+        let mut rows = Vec::new();
+        for definition in DEFINITIONS {
+            let feast = match definition.rule {
+                Rule::On(feast) => match feasts.iter().find(|(found, _)| *found == feast) {
+                    Some((_, year)) => Some(*year),
+                    None => continue,
+                },
+                Rule::Saturday(rank) if saturday(scope.period(), rank).is_none() => continue,
+                _ => None,
+            };
+            let shift = feast.map(|year| year - scope.years[0].year);
+            let of_year = |(year, held): (&Year, &Held)| value(definition, held, shift.map(|shift| year.year + shift));
+            rows.push(indicator(definition, scope.years.iter().zip(&held).map(of_year).collect()));
+        }
+        let (stays, sources, further) = described(session, &held)?;
+        let annees = [0, 1, 2, 3, 4].map(|at| scope.years[at].year);
+        Ok(Ok((Self { annees, rows, stays }, sources, further)))
     }
-    let mut rows = Vec::new();
-    for definition in DEFINITIONS {
-        let feast = match definition.rule {
-            Rule::On(feast) => match feasts.iter().find(|(found, _)| *found == feast) {
-                Some((_, year)) => Some(*year),
-                None => continue,
-            },
-            Rule::Saturday(rank) if saturday(scope.period(), rank).is_none() => continue,
-            _ => None,
-        };
-        let shift = feast.map(|year| year - scope.years[0].year);
-        let of_year = |(year, held): (&Year, &Held)| value(definition, held, shift.map(|shift| year.year + shift));
-        rows.push(indicator(definition, scope.years.iter().zip(&held).map(of_year).collect()));
-    }
-    let (stays, sources, further) = described(session, &held)?;
-    Ok(Indicators { annees: [0, 1, 2, 3, 4].map(|at| scope.years[at].year), rows, stays, sources, further })
 }
 
 /// The feasts that lie in the period, each with the year that it lies in.

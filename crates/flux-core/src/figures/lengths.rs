@@ -10,14 +10,16 @@ use serde::Serialize;
 
 use crate::db::{Session, marks};
 use crate::error::Result;
+use crate::figures::answer::{Figures, Worked};
 use crate::figures::change::{Comparison, share};
 use crate::figures::daily::Origin;
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
 use crate::figures::source::{Coverage, Source, days_with_data};
+use crate::figures::unknown::Named;
 
 /// Table of the lengths of stay.
-pub const TABLE: &str = "fact_sejours_duree";
+pub(crate) const TABLE: &str = "fact_sejours_duree";
 
 /// A length of stay in both years.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -52,13 +54,16 @@ pub struct Stays {
 }
 
 /// The spreads of N and N−1.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn stays(session: &mut Session, scope: &Scope) -> Result<Stays> {
-    let now = Lengths::count(session, scope, scope.period())?;
-    let before = scope.before().map(|period| Lengths::count(session, scope, period)).transpose()?;
-    Stays::of(session, &now, before.as_deref())
+impl Figures for Stays {
+    type Of = ();
+
+    fn work_out(session: &mut Session, scope: &Scope, (): ()) -> Result<Named<Worked<Self>>> {
+        let now = Lengths::count(session, scope, scope.period())?;
+        let before = scope.before().map(|period| Lengths::count(session, scope, period)).transpose()?;
+        let stays = Self::of(session, &now, before.as_deref())?;
+        let source = stays.source.clone();
+        Ok(Ok((stays, vec![source], Vec::new())))
+    }
 }
 
 impl Stays {

@@ -66,7 +66,7 @@ pub struct Meta {
 impl Meta {
     /// Describes an answer that stands on `sources`, and in parts on `further` ones; `version` is the state of the data that it was read
     /// from.
-    pub fn new(scope: &Scope, sources: &[Source], further: &[Source], version: &str) -> Self {
+    pub(crate) fn new(scope: &Scope, sources: &[Source], further: &[Source], version: &str) -> Self {
         let (period, before) = (scope.period(), scope.before());
         let now: DateTime<Utc> = Utc::now();
         Self {

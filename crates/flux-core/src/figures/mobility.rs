@@ -14,16 +14,16 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::db::marks;
-use crate::dims;
 use crate::domain::catalogue::{Dim, Space};
 use crate::domain::communes;
-use crate::domain::names::{Locality, Resolution};
 use crate::error::Result;
+use crate::figures::answer::{Figures, Worked};
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::{self, Period};
+use crate::figures::scope::{Scope, Visitors};
 use crate::figures::source::{Coverage, Source};
-use crate::figures::unknown::{Named, Unknown};
-use crate::figures::zone::{Zone, Zones};
+use crate::figures::unknown::Named;
+use crate::figures::zone::{Zone, Zones, id_of};
 
 /// Which visits to count.
 #[derive(Debug, Clone)]
@@ -105,7 +105,8 @@ impl Side {
 /// The answer: every commune that N or N−1 knows, so that one that fell out is seen; largest of N first.
 #[derive(Debug)]
 pub struct Mobility {
-    pub(crate) filter: Filter,
+    /// What was counted.
+    pub filter: Filter,
     /// The period asked for.
     pub n: Side,
     /// The same in the reference year.
@@ -115,26 +116,7 @@ pub struct Mobility {
 }
 
 impl Mobility {
-    /// Stored name of the zone.
-    pub fn zone(&self) -> &str {
-        &self.filter.zone.name
-    }
-
-    /// The table that is counted.
-    pub fn table(&self) -> &'static str {
-        self.filter.table
-    }
-
-    /// All stored names of the zone.
-    pub fn zone_names(&self) -> impl Iterator<Item = &str> {
-        self.filter.zone.rows.iter().map(|(_, name)| name.as_str())
-    }
-
-    /// The table behind the answer.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-    pub fn source(&self, session: &mut Session) -> Result<Source> {
+    fn source(&self, session: &mut Session) -> Result<Source> {
         Source::new(session, self.filter.table, self.n.coverage(), self.n_1.as_ref().ok().map(Side::coverage))
     }
 
@@ -181,13 +163,25 @@ pub fn between(session: &mut Session, asked: &Asked) -> Result<Named<Mobility>> 
         (Ok(period), Ok(filter)) => (period, filter),
         (Err(unknown), _) | (_, Err(unknown)) => return Ok(Err(unknown)),
     };
-    let before = match period::in_year(session, &period, (asked.period.year(), asked.reference))? {
-        Ok(before) => Ok(filter.count(session, before)?),
-        Err(unknown) => Err(unknown),
-    };
-    let now = filter.count(session, period)?;
-    let communes = join(&now, before.as_ref().ok());
-    Ok(Ok(Mobility { filter, n: now.side, n_1: before.map(|counted| counted.side), communes }))
+    let before = period::in_year(session, &period, (asked.period.year(), asked.reference))?;
+    Ok(Ok(filter.compare(session, period, before)?))
+}
+
+/// Where tourists go in the evening.
+impl Figures for Mobility {
+    type Of = ();
+
+    fn work_out(session: &mut Session, scope: &Scope, (): ()) -> Result<Named<Worked<Self>>> {
+        let local = match id_of(session, Dim::Provenance, "LOCAL")? {
+            Ok(local) => local,
+            Err(unknown) => return Ok(Err(unknown)),
+        };
+        let (table, category) = (table(Space::Production), scope.ids.category(Visitors::Touristes));
+        let filter = Filter { table, zone: scope.zone.clone(), category, local };
+        let mobility = filter.compare(session, scope.period().clone(), scope.years[1].period.clone())?;
+        let source = mobility.source(session)?;
+        Ok(Ok((mobility, vec![source], Vec::new())))
+    }
 }
 
 /// The table of visitors by commune.
@@ -198,30 +192,13 @@ pub(crate) fn table(space: Space) -> &'static str {
     }
 }
 
-/// Id of the row of a small dimension.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`], [`crate::error::Error::EmptyDimension`], [`crate::error::Error::Sql`].
-pub(crate) fn id_of(session: &mut Session, dim: Dim, name: &str) -> Result<Named<u32>> {
-    let resolver = dims::load(session, dim, &Locality::default(), false)?;
-    let name = name.to_owned();
-    let near = |name: &str| resolver.nearest(name, 3).into_iter().map(str::to_owned).collect();
-    Ok(match resolver.resolve(&name) {
-        Resolution::Found(row) => match resolver.rows()[row as usize].id {
-            Some(id) => Ok(id),
-            None => Err(Unknown::Name { dim, near: Vec::new(), name }),
-        },
-        Resolution::Unknown => Err(Unknown::Name { dim, near: near(&name), name }),
-        Resolution::Ambiguous(names) => Err(Unknown::Ambiguous { dim, name, names }),
-    })
-}
-
 /// Whom the figure counts, in ids of the database.
 #[derive(Debug, Clone)]
-pub(crate) struct Filter {
-    pub(crate) table: &'static str,
+pub struct Filter {
+    /// Fact table whose rows count.
+    pub table: &'static str,
     /// The zone with all its rows.
-    pub(crate) zone: Zone,
+    pub zone: Zone,
     /// Id of the category.
     pub(crate) category: u32,
     /// Id of the provenance that never counts.
@@ -238,6 +215,18 @@ struct Counted {
 }
 
 impl Filter {
+    /// Counts a period and the one that it is compared with.
+    fn compare(self, session: &mut Session, period: Period, before: Named<Period>) -> Result<Mobility> {
+        let before = match before {
+            Ok(before) => Ok(self.count(session, before)?),
+            Err(unknown) => Err(unknown),
+        };
+        let now = self.count(session, period)?;
+        let communes = join(&now, before.as_ref().ok());
+        let n_1 = before.map(|counted| counted.side);
+        Ok(Mobility { filter: self, n: now.side, n_1, communes })
+    }
+
     fn find(session: &mut Session, asked: &Asked) -> Result<Named<Self>> {
         let zone = Zones::load(session)?.find(&asked.zone);
         let category = id_of(session, Dim::Categorie, &asked.category)?;

@@ -1,6 +1,7 @@
 //! What a number means: period, zone, category, comparison; mobility and stays. Each is defined here once, so that no two tools, nor
 //! a tool and the portal, answer one question with two numbers. Source: `portal.md` §1.
 
+pub mod answer;
 pub(crate) mod behind;
 mod beside;
 mod cause;

@@ -12,10 +12,12 @@ use crate::db::{Session, marks};
 use crate::domain::catalogue::Dim;
 use crate::domain::names::fold;
 use crate::error::{Error, Result};
+use crate::figures::answer::{Figures, Worked};
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
 use crate::figures::source::{Coverage, Source, days_with_data};
+use crate::figures::unknown::Named;
 
 /// What visitors are broken down by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum Breakdown {
 }
 
 impl Breakdown {
-    pub(crate) fn dim(self) -> Dim {
+    pub(crate) const fn dim(self) -> Dim {
         match self {
             Self::Departements | Self::Regions => Dim::Departement,
             Self::Pays => Dim::Pays,
@@ -37,7 +39,7 @@ impl Breakdown {
     }
 
     /// Table of the volumes by day.
-    pub fn table(self, visitors: Visitors) -> &'static str {
+    pub const fn table(self, visitors: Visitors) -> &'static str {
         match (visitors, self.dim()) {
             (Visitors::Touristes, Dim::Pays) => "fact_nuitees_pays",
             (Visitors::Touristes, _) => "fact_nuitees_departements",
@@ -77,8 +79,6 @@ pub struct Ranking {
     pub total: Option<u64>,
     /// The same in N−1.
     pub total_n1: Option<u64>,
-    /// The table behind it.
-    pub source: Source,
     now: Counted,
 }
 
@@ -89,7 +89,6 @@ impl Ranking {
             rows: join(&self.now, Some(&other.now)),
             total: self.total,
             total_n1: other.total,
-            source: self.source.clone(),
             now: self.now.clone(),
         }
     }
@@ -101,23 +100,24 @@ impl Ranking {
     }
 }
 
-/// The ranking of N and N−1.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn ranking(session: &mut Session, scope: &Scope, visitors: Visitors, breakdown: Breakdown) -> Result<Ranking> {
-    let question = Breakdowns { scope, visitors, breakdown };
-    let now = question.count(session, scope.period())?;
-    let before = scope.before().map(|period| question.count(session, period)).transpose()?;
-    let table = breakdown.table(visitors);
-    let source = Source::new(session, table, now.coverage, before.as_ref().map(|before| before.coverage))?;
-    Ok(Ranking {
-        rows: join(&now, before.as_ref()),
-        total: now.total(),
-        total_n1: before.as_ref().and_then(Counted::total),
-        source,
-        now,
-    })
+impl Figures for Ranking {
+    /// Whose visitors, and by what.
+    type Of = (Visitors, Breakdown);
+
+    fn work_out(session: &mut Session, scope: &Scope, (visitors, breakdown): Self::Of) -> Result<Named<Worked<Self>>> {
+        let question = Breakdowns { scope, visitors, breakdown };
+        let now = question.count(session, scope.period())?;
+        let before = scope.before().map(|period| question.count(session, period)).transpose()?;
+        let table = breakdown.table(visitors);
+        let source = Source::new(session, table, now.coverage, before.as_ref().map(|before| before.coverage))?;
+        let ranking = Self {
+            rows: join(&now, before.as_ref()),
+            total: now.total(),
+            total_n1: before.as_ref().and_then(Counted::total),
+            now,
+        };
+        Ok(Ok((ranking, vec![source], Vec::new())))
+    }
 }
 
 pub(crate) struct Breakdowns<'a> {

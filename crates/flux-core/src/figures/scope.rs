@@ -7,10 +7,9 @@ use serde::Serialize;
 use crate::db::Session;
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
-use crate::figures::mobility::id_of;
 use crate::figures::period::{self, Asked, Period};
 use crate::figures::unknown::{Named, Unknown};
-use crate::figures::zone::{Zone, Zones};
+use crate::figures::zone::{Zone, Zones, id_of};
 
 /// The year asked for, the one that it is compared with, and three more.
 pub(crate) const YEARS: usize = 5;
@@ -59,14 +58,14 @@ pub enum Visitors {
 
 impl Visitors {
     /// Table of the volumes by day.
-    pub(crate) fn table(self) -> &'static str {
+    pub(crate) const fn table(self) -> &'static str {
         match self {
             Self::Touristes => "fact_nuitees",
             Self::Excursionnistes => "fact_diurnes",
         }
     }
 
-    pub(crate) fn unit(self) -> &'static str {
+    pub(crate) const fn unit(self) -> &'static str {
         match self {
             Self::Touristes => "nuitées",
             Self::Excursionnistes => "présences",
@@ -130,7 +129,7 @@ impl Scope {
     ///
     /// # Errors
     /// Those of [`period::find`]; [`Error::Usage`] for a period of more than three years.
-    pub fn find(session: &mut Session, question: &Question) -> Result<Named<Self>> {
+    pub(crate) fn find(session: &mut Session, question: &Question) -> Result<Named<Self>> {
         let period = match period::find(session, &question.period)? {
             Ok(period) => period,
             Err(unknown) => return Ok(Err(unknown)),

@@ -11,10 +11,12 @@ use crate::db::Session;
 use crate::domain::calendar::days::{Day, weekday_name};
 use crate::domain::calendar::holidays::public_holidays;
 use crate::error::Result;
+use crate::figures::answer::{Figures, Worked};
 use crate::figures::daily::{Daily, Origin, Volume};
 use crate::figures::period::{Period, day_text, optional_day_text};
 use crate::figures::scope::{Scope, Visitors, same_date};
 use crate::figures::source::{Coverage, Source};
+use crate::figures::unknown::Named;
 
 /// A day of the period.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -52,8 +54,6 @@ pub struct Point {
 pub struct Series {
     /// Every day, with data or without.
     pub points: Vec<Point>,
-    /// The table behind them.
-    pub source: Source,
 }
 
 impl Series {
@@ -67,26 +67,28 @@ impl Series {
             let faced = date_n1.and_then(|day| other.points.iter().find(|other| other.date == day));
             Point { date_n1, n_1: faced.and_then(|faced| faced.n), ..point.clone() }
         };
-        Self { points: self.points.iter().enumerate().map(point).collect(), source: self.source.clone() }
+        Self { points: self.points.iter().enumerate().map(point).collect() }
     }
 }
 
 /// The volumes of N and N−1 by day.
-///
-/// # Errors
-/// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
-pub fn series(session: &mut Session, scope: &Scope, visitors: Visitors) -> Result<Series> {
-    let mut load = |period: &Period| -> Result<(Arc<Daily>, Coverage)> {
-        let days: BTreeSet<NaiveDate> = period.iter().collect();
-        let daily = Daily::load(session, scope, visitors, &days)?;
-        let coverage = daily.coverage(period);
-        Ok((daily, coverage))
-    };
-    let (now, coverage) = load(scope.period())?;
-    let before = scope.before().map(&mut load).transpose()?;
-    let points = points(scope, &now, before.as_ref().map(|(daily, _)| daily.as_ref()));
-    let source = Source::new(session, visitors.table(), coverage, before.map(|(_, coverage)| coverage))?;
-    Ok(Series { points, source })
+impl Figures for Series {
+    /// Whose days.
+    type Of = Visitors;
+
+    fn work_out(session: &mut Session, scope: &Scope, visitors: Visitors) -> Result<Named<Worked<Self>>> {
+        let mut load = |period: &Period| -> Result<(Arc<Daily>, Coverage)> {
+            let days: BTreeSet<NaiveDate> = period.iter().collect();
+            let daily = Daily::load(session, scope, visitors, &days)?;
+            let coverage = daily.coverage(period);
+            Ok((daily, coverage))
+        };
+        let (now, coverage) = load(scope.period())?;
+        let before = scope.before().map(&mut load).transpose()?;
+        let points = points(scope, &now, before.as_ref().map(|(daily, _)| daily.as_ref()));
+        let source = Source::new(session, visitors.table(), coverage, before.map(|(_, coverage)| coverage))?;
+        Ok(Ok((Self { points }, vec![source], Vec::new())))
+    }
 }
 
 fn points(scope: &Scope, now: &Daily, before: Option<&Daily>) -> Vec<Point> {

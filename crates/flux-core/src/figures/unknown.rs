@@ -77,4 +77,4 @@ impl From<Unknown> for Error {
 }
 
 /// What a name leads to, once the database has answered.
-pub type Named<T> = std::result::Result<T, Unknown>;
+pub(crate) type Named<T> = std::result::Result<T, Unknown>;

@@ -83,6 +83,24 @@ impl Zones {
     }
 }
 
+/// Id of the row of a small dimension.
+///
+/// # Errors
+/// [`crate::error::Error::MissingTable`], [`crate::error::Error::EmptyDimension`], [`crate::error::Error::Sql`].
+pub(crate) fn id_of(session: &mut Session, dim: Dim, name: &str) -> Result<Named<u32>> {
+    let resolver = dims::load(session, dim, &Locality::default(), false)?;
+    let name = name.to_owned();
+    let near = |name: &str| resolver.nearest(name, 3).into_iter().map(str::to_owned).collect();
+    Ok(match resolver.resolve(&name) {
+        Resolution::Found(row) => match resolver.rows()[row as usize].id {
+            Some(id) => Ok(id),
+            None => Err(Unknown::Name { dim, near: Vec::new(), name }),
+        },
+        Resolution::Unknown => Err(Unknown::Name { dim, near: near(&name), name }),
+        Resolution::Ambiguous(names) => Err(Unknown::Ambiguous { dim, name, names }),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

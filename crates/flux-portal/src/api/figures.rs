@@ -245,7 +245,7 @@ pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure>
             ("b".to_owned(), json_of(&in_b)?),
             ("difference".to_owned(), difference),
             ("evolution_pct".to_owned(), json!(change)),
-            ("unite".to_owned(), json!(definition.unit())),
+            ("unite".to_owned(), json!(definition.unit)),
         ]));
     }
     let mut body = head_of_two(&a.meta, &b.meta)?;

@@ -220,7 +220,7 @@ pub(super) fn origins(figures: &Indicators, visitors: Visitors) -> Drawing {
 
 /// The change of a figure, with its sign where it hangs on unequal spans.
 pub(super) fn figure_change(row: &Indicator, meta: &Meta) -> String {
-    if row.definition.spans_the_period() { change(row.change(1), meta) } else { words::change(row.change(1)) }
+    if row.definition.spans_the_period { change(row.change(1), meta) } else { words::change(row.change(1)) }
 }
 
 pub(super) fn figure<'a>(figures: &'a Indicators, id: &str) -> Option<&'a Indicator> {
@@ -335,7 +335,7 @@ pub(super) fn figures_table(figures: &Indicators, visitors: Option<Visitors>, me
                 value(2),
                 value(3),
                 value(4),
-                row.definition.unit().to_owned(),
+                row.definition.unit.to_owned(),
                 remark,
             ]
         })

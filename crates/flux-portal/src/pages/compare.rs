@@ -195,8 +195,8 @@ fn table(a: &Answer<Indicators>, b: &Answer<Indicators>) -> Table {
             definition.indicateur.to_owned(),
             words::figure(in_a),
             words::figure(in_b),
-            change_of(change, alike || !definition.spans_the_period()),
-            definition.unit().to_owned(),
+            change_of(change, alike || !definition.spans_the_period),
+            definition.unit.to_owned(),
         ]);
         table.origins.push(origins);
     }

@@ -115,7 +115,7 @@ pub(super) fn keys(
                 @for row in ids.iter().filter_map(|id| charts::figure(figures, id)) {
                     li.carte id=(row.definition.id) {
                         h3 { (row.definition.indicateur) }
-                        p.valeur { (words::figure(row.values[0])) " " span.unite { (row.definition.unit()) } }
+                        p.valeur { (words::figure(row.values[0])) " " span.unite { (row.definition.unit) } }
                         @if let Some(day) = row.dates[0] { p { "le " (words::date(day)) } }
                         p { span.evolution { (charts::figure_change(row, meta)) } " · " span.entier { (figures.annees[1]) " : " (words::figure(row.values[1])) } }
                         (origin::disclosure(&origin::indicator(meta, row), row.definition.indicateur))

@@ -139,7 +139,7 @@ impl Spans {
         let of = |commune: &Commune| {
             let name = commune.code_insee.as_deref().unwrap_or(&commune.nom_commune);
             let words =
-                ["--table", mobility.table(), "--categorie", "TOURISTE", "--provenance", BOTH, "--commune", name];
+                ["--table", mobility.filter.table, "--categorie", "TOURISTE", "--provenance", BOTH, "--commune", name];
             self.origins([true, commune.total_visiteurs_n1.is_some()], &words)
         };
         mobility.ranked(limit).into_iter().map(of).collect()
@@ -150,7 +150,7 @@ impl Spans {
         [(FRENCH, &stays.francais), (ABROAD, &stays.internationaux)].map(|(provenance, list)| {
             let of = |stay: &lengths::Stay| {
                 let words = ["--categorie", "TOURISTE", "--provenance", provenance, "--duree", &stay.duree];
-                self.origins([true, stay.volume_n1.is_some()], &[&["--table", lengths::TABLE], &words[..]].concat())
+                self.origins([true, stay.volume_n1.is_some()], &[&["--table", stays.source.table], &words[..]].concat())
             };
             list.iter().map(of).collect()
         })

@@ -257,7 +257,7 @@ impl Poster {
                 "{} : {} {} ({}, {} : {})",
                 row.definition.indicateur,
                 words::figure(row.values[0]),
-                row.definition.unit(),
+                row.definition.unit,
                 words::change(row.change(1)),
                 self.figures.annees[1],
                 words::figure(row.values[1])

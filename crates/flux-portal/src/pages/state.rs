@@ -41,7 +41,7 @@ pub(super) fn methodology(context: &mut Context<'_>) -> Result<Content, Failure>
     figures.rows = DEFINITIONS
         .iter()
         .map(|definition| {
-            [definition.indicateur, definition.definition, definition.unit(), definition.table(), definition.id]
+            [definition.indicateur, definition.definition, definition.unit, definition.table, definition.id]
                 .map(str::to_owned)
                 .into()
         })

@@ -84,7 +84,7 @@ fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
             json!(figure.values[1]),
             json!(figure.change(1)),
             json!(null),
-            json!(figure.definition.table()),
+            json!(figure.definition.table),
             json!(figure.remarque),
         ]));
     }
