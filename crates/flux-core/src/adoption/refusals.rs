@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::db::{Database, Flavour, Session};
+use crate::domain::calendar::days::weekday_in_sql;
 use crate::domain::catalogue::{Dim, Space};
 use crate::error::{Error, Result};
 use crate::report::{Code, Finding};
@@ -154,7 +155,7 @@ fn samples(session: &mut Session, spec: &TableSpec, existing: &Existing) -> Resu
                 vary("0".into(), "0");
                 "1".to_owned()
             }
-            "jour_semaine" => "ELT(WEEKDAY(CURRENT_DATE) + 1, 'lundi', 'mardi', 'mercredi', 'jeudi', 'vendredi', 'samedi', 'dimanche')".to_owned(),
+            "jour_semaine" => weekday_in_sql("CURRENT_DATE"),
             "code_insee" => {
                 ["01004", "2A004", "97411"].into_iter().for_each(|code| vary(text(code), code));
                 "'15014'".to_owned()

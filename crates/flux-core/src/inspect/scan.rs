@@ -15,7 +15,7 @@ use crate::domain::catalogue::{self, Dataset, Dim};
 use crate::domain::values::{DateOrder, DateOrders, Day, FUTURE, parse_date, parse_volume, shown, today};
 use crate::error::{Error, Result};
 use crate::files::{self, Entry};
-use crate::inspect::strangers::is_unfinished;
+use crate::inspect::strangers::{Stranger, is_unfinished};
 use crate::load;
 use crate::progress::Progress;
 use crate::report::{Code, Finding, Verdict, bytes, plural};
@@ -249,6 +249,12 @@ fn announce(path: &Path, size: u64) {
         String::new()
     };
     log::warn!("{} : {} à lire{holes} ; Ctrl-C arrête sans dommage", path.display(), bytes(size));
+}
+
+/// What is to be said of the strangers in a delivery; what a missing file may be is told with that file.
+pub(crate) fn told<'a>(strangers: &'a [Stranger], scans: &'a [FileScan]) -> impl Iterator<Item = Finding> + 'a {
+    let with_a_file = |stranger: &Stranger| scans.iter().any(|scan| scan.near.contains(&stranger.path));
+    strangers.iter().filter(move |stranger| !with_a_file(stranger)).map(Stranger::finding)
 }
 
 /// Files of the delivery's folders whose names are none of the ten, in the order of their names.

@@ -99,9 +99,7 @@ impl Task for DeliveryOptions {
         }
         compare_spans(&scans, &mut findings);
         let unexpected = strangers(&folder)?;
-        // What a missing file may be is told with it.
-        let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
-        findings.extend(unexpected.iter().filter(told).map(Stranger::finding));
+        findings.extend(scan::told(&unexpected, &scans));
         let files: Vec<FileState> = scans.into_iter().map(|scan| state(scan, hashes.as_ref())).collect();
         let lines = files.iter().map(|file| file.lines).sum();
         Ok(StateReport { folder: folder.display().to_string(), files, lines, unexpected, database, findings })

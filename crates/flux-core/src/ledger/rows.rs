@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{Session, marks};
+use crate::domain::calendar::days::weekday_in_sql;
 use crate::domain::catalogue::Dim;
 use crate::error::{Error, Result};
 use crate::ledger::to_second;
@@ -410,8 +411,7 @@ impl Ledgered<'_> {
         self.step(session, "retour des volumes", planned.updated, &changed)?;
         let known: Vec<&str> = KEY.iter().take(self.key.len()).copied().collect();
         let others = self.columns.len() - self.key.len() - 1;
-        let weekday =
-            ", ELT(DAYOFWEEK(h.date), 'dimanche', 'lundi', 'mardi', 'mercredi', 'jeudi', 'vendredi', 'samedi')";
+        let weekday = format!(", {}", weekday_in_sql("h.date"));
         let withdrawn = format!(
             "INSERT INTO {main} ({}, is_provisional) SELECT h.{}{}, h.volume_before, h.provisional_before \
              FROM flux_row_history h WHERE h.migration = ? AND h.kind = 'w'",

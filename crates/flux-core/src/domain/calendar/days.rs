@@ -50,17 +50,14 @@ impl Day {
     }
 }
 
+/// The French weekday name of a date, in SQL.
+pub(crate) fn weekday_in_sql(date: &str) -> String {
+    format!("ELT(WEEKDAY({date}) + 1, '{}')", WEEKDAYS.join("', '"))
+}
+
 /// The French weekday name of `date`.
 pub(crate) fn weekday_name(date: NaiveDate) -> &'static str {
-    match date.weekday() {
-        chrono::Weekday::Mon => WEEKDAYS[0],
-        chrono::Weekday::Tue => WEEKDAYS[1],
-        chrono::Weekday::Wed => WEEKDAYS[2],
-        chrono::Weekday::Thu => WEEKDAYS[3],
-        chrono::Weekday::Fri => WEEKDAYS[4],
-        chrono::Weekday::Sat => WEEKDAYS[5],
-        chrono::Weekday::Sun => WEEKDAYS[6],
-    }
+    WEEKDAYS[date.weekday().num_days_from_monday() as usize]
 }
 
 #[cfg(test)]

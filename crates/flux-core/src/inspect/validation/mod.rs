@@ -20,7 +20,7 @@ use crate::domain::catalogue::{self, Space};
 use crate::error::Result;
 use crate::files;
 use crate::inspect::scan;
-use crate::inspect::strangers::{Stranger, strangers};
+use crate::inspect::strangers::strangers;
 use crate::ledger::history::Counts;
 use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 use crate::report::{render_findings, some_of};
@@ -83,8 +83,7 @@ impl Task for ValidationOptions {
         let mut findings = Vec::new();
         let scans = if folder.is_dir() {
             let scans = scan::delivery(&folder, &context.progress)?;
-            let told = |stranger: &&Stranger| !scans.iter().any(|scan| scan.near.contains(&stranger.path));
-            findings.extend(strangers(&folder)?.iter().filter(told).map(Stranger::finding));
+            findings.extend(scan::told(&strangers(&folder)?, &scans));
             scans
         } else {
             findings.push(

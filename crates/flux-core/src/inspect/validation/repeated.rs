@@ -1,12 +1,13 @@
 //! One content under two names: files of the same columns, nights and days, that are taken for each other load without a rejected line.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
 use crate::db::Session;
 use crate::error::Result;
-use crate::inspect::validation::coverage::{Cells, Content, Delivered, cells};
+use crate::inspect::validation::coverage::{Content, Delivered, cells};
 use crate::report::{Code, Finding, number};
 
 /// Rows below which two files may well say the same.
@@ -23,20 +24,18 @@ pub(crate) fn repeated(session: &mut Session, delivered: &Delivered<'_>, finding
             let (Some(first), Some(last)) = (dates.first(), dates.last()) else { continue };
             let main = other.dataset.main_table(delivered.options.space);
             let known = if !other.cells.is_empty() {
-                other.cells.clone()
+                Cow::Borrowed(&other.cells)
             } else if delivered.tables.contains(&main) {
-                cells(session, &main, Some((*first, *last)))?
+                Cow::Owned(cells(session, &main, Some((*first, *last)))?)
             } else {
                 continue;
             };
             let shared: BTreeSet<NaiveDate> =
                 known.keys().map(|(date, ..)| *date).filter(|date| dates.contains(date)).collect();
-            let of = |cells: &Cells| -> Cells {
-                cells.iter().filter(|((date, ..), _)| shared.contains(date)).map(|(key, cell)| (*key, *cell)).collect()
-            };
-            let (here, there) = (of(&one.cells), of(&known));
-            let rows: u64 = here.values().map(|(rows, _)| rows).sum();
-            if rows >= FEWEST && here == there {
+            let here = || one.cells.iter().filter(|((date, ..), _)| shared.contains(date));
+            let there = known.iter().filter(|((date, ..), _)| shared.contains(date));
+            let rows: u64 = here().map(|(_, (rows, _))| rows).sum();
+            if rows >= FEWEST && here().eq(there) {
                 let name = |content: &Content| content.dataset.weekly_file.unwrap_or(content.dataset.main);
                 let (file, twin) = (name(one), name(other));
                 let what = format!("dit la même chose que {twin} : {} lignes, les mêmes volumes", number(rows));
