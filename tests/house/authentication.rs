@@ -147,17 +147,30 @@ fn an_ed25519_account_signs_and_gives_nothing_away() {
 }
 
 #[test]
-fn a_parsec_account_is_an_error_with_its_mend_and_one_without_a_password_too() {
-    // The answer is the salt, of which a password would be derived.
-    let script = Script { plugin: "parsec", challenge: NONCE, answers: &[b"P\0salt of 18 bytes.."] };
-    let outcome = Impostor::new(script).asked(PASSWORD);
-    assert_eq!(code(&outcome), "auth-unsupported");
-    let error = &outcome.json()["error"];
-    assert!(error["message"].as_str().unwrap().contains("parsec"), "{outcome}");
-    assert!(error["hint"].as_str().unwrap().contains("IDENTIFIED VIA ed25519"), "{outcome}");
-    for script in [script, Script { challenge: &NONCE[..7], ..script }, Script { answers: &[b"X\0"], ..script }] {
+fn a_parsec_account_signs_what_both_sides_have_thrown_in_and_gives_nothing_away() {
+    // The salt, and how often the password is to be stirred: 2048 times.
+    let script =
+        Script { plugin: "parsec", challenge: NONCE, answers: &[b"P\x01salt of 18 bytes..", b"\0\0\0\x02\0\0\0"] };
+    let server = Impostor::new(script);
+    let _ = server.asked(PASSWORD);
+    let heard = server.heard();
+    assert_eq!(heard[0], b"", "the salt is asked for");
+    let (own, signature) = heard[1].split_at(32);
+    // Worked out by another program: the public key of PBKDF2-HMAC-SHA512 of the password.
+    let key = "163e1b7e37baccb90d42eee26fa99f08f42f4674f99d8a6bc65a966c30fe2920";
+    let key: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let known = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let (_, ed25519) = known.mapping.iter().find(|(scheme, _)| *scheme == rustls::SignatureScheme::ED25519).unwrap();
+    ed25519[0].verify_signature(&key, &[NONCE, own].concat(), signature).unwrap();
+    // What is no such answer, and an account without a password, are errors.
+    let answers: [&'static [&'static [u8]]; 3] = [&[b"X\0"], &[b""], &[b"P\x63salt of 18 bytes.."]];
+    for script in answers.map(|answers| Script { answers, ..script }) {
+        assert_eq!(code(&Impostor::new(script).asked(PASSWORD)), "connect");
+    }
+    for script in [script, Script { challenge: &NONCE[..7], ..script }] {
         assert_eq!(code(&Impostor::new(script).asked("")), "connect");
     }
+    assert_eq!(code(&Impostor::new(Script { challenge: &NONCE[..7], ..script }).asked(PASSWORD)), "connect");
 }
 
 #[test]

@@ -38,12 +38,9 @@ fn unproved() -> mysql::Error {
 
 fn login(opts: Opts) -> mysql::Result<Conn> {
     let is_open_line = opts.get_ssl_opts().is_none();
-    // The driver takes for granted that a server keeps to the protocol, and panics over the kinds of accounts that it was built without.
-    let result = guarded(|| Conn::new(opts)).unwrap_or_else(|panic| {
-        let plugin = WITHOUT.iter().find(|plugin| panic.contains(**plugin));
-        let unknown = plugin.map(|plugin| DriverError::UnknownAuthPlugin((*plugin).to_owned()));
-        Err(mysql::Error::DriverError(unknown.unwrap_or(DriverError::UnexpectedPacket)))
-    });
+    // The driver takes for granted that a server keeps to the protocol.
+    let result =
+        guarded(|| Conn::new(opts)).unwrap_or_else(|_| Err(mysql::Error::DriverError(DriverError::UnexpectedPacket)));
     result.map_err(|error| {
         let (code, message) = match &error {
             // The key for an open line is read from no file but the one that was named (`Connection::opts`).
@@ -72,9 +69,6 @@ fn login(opts: Opts) -> mysql::Result<Conn> {
 pub(super) fn is_unproved(error: &mysql::Error) -> bool {
     matches!(error, mysql::Error::MySqlError(error) if error.code == codes::SERVER_UNPROVED)
 }
-
-/// Kinds of accounts that the driver knows and this program was built without.
-const WITHOUT: [&str; 1] = ["parsec"];
 
 thread_local! {
     /// Whether this thread is in [`guarded`].
