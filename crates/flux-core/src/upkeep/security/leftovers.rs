@@ -9,8 +9,10 @@ const EXPLORERS: &[&str] =
     &["adminer", "phpminiadmin", "phpmyadmin", "phpliteadmin", "sqlbuddy", "dbkiss", "mysqldumper", "bigdump"];
 /// Scripts that help whoever mends the site, and whoever attacks it.
 const DEBUG: &[&str] = &[
-    "phpinfo.php",
     "info.php",
+    "pi.php",
+    "test.php",
+    "phptest.php",
     "test_db.php",
     "db_test.php",
     "testdb.php",
@@ -30,6 +32,10 @@ struct Patterns {
     explorer: Regex,
     /// `debug.php`, `debug_env.php`, `comparison_debug.php`.
     debug: Regex,
+    /// `php_info.php`, `phpinfo2.php`.
+    info: Regex,
+    /// A whole site: `www.tar.gz`, `sauvegarde-portail_2024.zip`.
+    archive: Regex,
     /// `index.php.backup.2024-01-15`, `app.js.old2`, `config.php.20240115`, `config.bak.php`, `auth_old.php`.
     copy: Regex,
 }
@@ -41,6 +47,10 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
             r"(?:^|[._-])(?:db|sql|database|bdd|base|mysql|table)s?[._-]?(?:explorer|explorateur|browser|viewer|admin)[a-z0-9._-]*\.php$|(?:^|[._-])explorateur[a-z0-9._-]*\.php$",
         )?,
         debug: compile(r"^(?:debug|dump)(?:[._-][a-z0-9._-]*)?\.php$|[._-]debug\.php$")?,
+        info: compile(r"^php[._-]?(?:info|version)[0-9]*\.php$")?,
+        archive: compile(
+            r"(?:^|[._-])(?:backup|sauvegarde|save|site|www|web|htdocs|public_html|portail|dump|bdd|database)s?(?:[._-].*)?\.(?:zip|rar|7z|tar|tgz|tar\.(?:gz|bz2|xz|zst))$",
+        )?,
         copy: compile(
             r"\.(?:php|inc|phtml|js|css|html?|json|sql|py|sh|ini|ya?ml|env|htaccess)(?:[._-](?:backup|bak|bck|old|orig|save|sauvegarde|copy|copie|avant|prev|new)[._-]?[0-9]*(?:[._t-][0-9]+)*|[._-]?[0-9]{6,}(?:[._t-][0-9]+)*|\.[0-9]{1,2}|[._-][0-9]{4}-[0-9]{2}-[0-9]{2}(?:[._t-][0-9]+)*)$|\.(?:backup|bak|old|orig|copie|copy)[._-]?[0-9]*\.php$|_(?:bak|old|orig|copie)[._-]?[0-9]*\.php$| ?\((?:copie|[0-9])\)\.php$",
         )?,
@@ -65,8 +75,16 @@ pub(super) fn of(relative: &str, size: u64) -> Option<(&'static str, &'static st
     if explorer || matches(|patterns| &patterns.explorer) {
         return Some(("explorateur de base de données accessible par le web", "supprimez-le"));
     }
-    if DEBUG.contains(&name.as_str()) || matches(|patterns| &patterns.debug) {
+    if DEBUG.contains(&name.as_str()) || matches(|patterns| &patterns.debug) || matches(|patterns| &patterns.info) {
         return Some(("page de débogage laissée en place", "supprimez-la"));
+    }
+    // PHP writes there what goes wrong, with paths and at times what it was asked.
+    if name == "error_log" {
+        return Some(("journal d'erreurs de PHP dans le site", "fixez error_log hors du site, puis supprimez-le"));
+    }
+    // Deliveries have their folders.
+    if size > 0 && matches(|patterns| &patterns.archive) && !relative.starts_with("data/") {
+        return Some(("archive qui peut contenir tout le site", "déplacez-la hors du dossier du site"));
     }
     if size > 0 && ends(EXPORTS) && !relative.starts_with("data/backups/") {
         return Some(("export de base de données hors de data/backups/", "déplacez-le ou supprimez-le"));

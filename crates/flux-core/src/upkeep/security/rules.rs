@@ -141,11 +141,11 @@ impl Rules {
             plain: compile(&format!(r"(?i)^\s*(?:export\s+|-\s+)?({NAME})\s*[=:]\s*([^\s'\x22#;].*?)\s*$"))?,
             strings: compile(r#"['"]([A-Za-z0-9+/=_-]{24,120})['"]"#)?,
             harmless: compile(
-                r"(?ix)^(?: | [x*.•_-]+ | .*\*{3,}.* | .*(?:masqu|redact|caché|hidden|omis).* | null | none | nil | true | false | undefined | .*(?:change|remplac).{0,8}(?:me|moi|it|z)?\b.*
-                   | .*\b(?:votre|your|my|mon|ma|some|un|le)[_-].* | .*(?:example|exemple|placeholder|dummy|fake|sample|a_definir|a_remplir|todo|xxxx).*
+                r"(?ix)^(?: | [x*.•_-]+ | .*\*{3,}.* | .*(?:masqu|redact|caché|hidden|omis).* | null | none | nil | true | false | undefined | (?:.*[^a-z])?(?:change|remplace)[rz]?(?:[\s_-]?(?:me|moi|it|this|ceci))?(?:[^a-z0-9].*)?
+                   | [^0-9]*\b(?:votre|your|my|mon|ma|some|un|le)[_-][^0-9]* | .*(?:example|exemple|placeholder|a_definir|a_remplir|xxxx).* | .*\b(?:dummy|fake|sample|todo)\b.*
                    | (?:password|passwd|pwd|secret|token|jeton|mdp|mot_?de_?passe|api_?key|text|hidden|string|required|optional|bearer|basic|csrf|bcrypt|argon2id?|sha256|admin_token)
                    | [<\[{(].*[>\]})] | .*\$\{.* | \$[A-Za-z_].* | .*\{\{.* | %\(?[A-Za-z_]*\)?s? | \?+ | :[a-z_]+
-                   | (?:https?:/)?/.* | .*\b(?:getenv|environ|process\.env|env|config|secrets?)\s*[.(\[].* | .*\brequired\b.*[|].* | !.* )$",
+                   | (?:https?:/)?/.* | .*\b(?:getenv|environ|process\.env|env|config|secrets?)\s*[.(\[].* | .*\brequired\b.*[|].* | ![a-z_:]*(?:\s.*)? )$",
             )?,
             keys: compile(r"(?i)crypt|hmac|\bkey|[_a-z]key\b|secret|token|jeton|sign|auth|\bcl[eé]\b|passw|mdp")?,
             checksum: compile(
