@@ -275,11 +275,15 @@ enum StandIn {
     Error(String),
 }
 
+/// How the portal begins what it says in the place of data: that there are none, that it failed.
+const NOTHING: [&str; 4] = ["aucune donnée", "pas de donnée", "données indisponibles", "no data"];
+const FAILURE: [&str; 4] = ["erreur", "sqlstate", "error:", "exception"];
+
 /// The portal stands in for nothing, and for a failure, with a row of such a name.
 fn stand_in(row: &Value) -> Option<StandIn> {
     row.as_object()?.values().filter_map(Value::as_str).find_map(|text| match text.trim().to_lowercase() {
-        folded if folded == "aucune donnée" => Some(StandIn::Nothing),
-        folded if folded.starts_with("erreur") => Some(StandIn::Error(text.trim().to_owned())),
+        folded if NOTHING.iter().any(|words| folded.starts_with(words)) => Some(StandIn::Nothing),
+        folded if FAILURE.iter().any(|words| folded.starts_with(words)) => Some(StandIn::Error(text.trim().to_owned())),
         _ => None,
     })
 }
@@ -406,6 +410,23 @@ mod tests {
         assert!(found.iter().any(|p| p.starts_with("destinations[0].total_visiteurs : un nombre entier")), "{found:?}");
         assert!(found.iter().any(|p| p.starts_with("fin_periode : une date")), "{found:?}");
         assert_eq!(problems(&PERIODES, json!({"periode": 3})), ["periode : un objet est attendu, pas 3"]);
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_data_is_none() {
+        let rows = |name: &str| {
+            let mut problems = Problems::default();
+            let row = json!({"nom_commune": name, "total_visiteurs": 0});
+            let data = each_row(&[row], &[Field { name: "nom_commune", kind: Kind::Text }], "", &mut problems);
+            (data, problems.errors.len())
+        };
+        for nothing in ["Aucune donnée disponible", "Pas de données pour cette période", " aucune donnée "] {
+            assert_eq!(rows(nothing), (0, 0), "{nothing}");
+        }
+        for failure in ["Erreur de connexion", "SQLSTATE[42S02]: Base table or view not found", "Exception : timeout"] {
+            assert_eq!(rows(failure), (0, 1), "{failure}");
+        }
+        assert_eq!(rows("AUCUN"), (1, 0), "the name of a commune may begin like that");
     }
 
     #[test]
