@@ -60,6 +60,15 @@ fn facts_whose_row_is_gone_are_attached_to_one_that_is_there() {
     home.tool("merge-zones").args(["--from-id", "77", "--into", "CABA", "--yes"]).run().sane().expect_code(0);
     assert_eq!(db.rows("SELECT id_zone, volume FROM fact_nuitees"), [["2", "6"]]);
     home.tool("merge-zones").args(["--from-id", "1", "--into", "CABA", "--yes"]).run().sane().expect_code(2);
+    // Once more there is nothing to attach, and nothing is told as done.
+    let again = |tool: &str, args: &[&str]| {
+        let json = home.tool(tool).args(args).args(["--yes", "--json"]).run().sane().expect_code(0).json();
+        (json["applied"].as_bool().unwrap(), json["merges"].as_array().unwrap().len())
+    };
+    assert_eq!(again("merge-zones", &["--from-id", "77", "--into", "CABA"]), (false, 0));
+    assert_eq!(again("merge-dimension", &["--dim", "departements", "--from-id", "50", "--into", "Paris"]), (false, 0));
+    let args = ["--from-id", "77", "--into", "CABA", "--yes"];
+    home.tool("merge-zones").args(args).run().sane().expect_code(0).expect_stdout("numéro 77");
 }
 
 #[test]

@@ -73,6 +73,9 @@ pub(crate) struct MergeReport {
     rule: Rule,
     merges: Vec<Merge>,
     findings: Vec<Finding>,
+    /// A number that was asked for, and that nothing bears.
+    #[serde(skip)]
+    unused: Option<u32>,
 }
 
 /// Id and name of a stored row; the name of one that is gone says so.
@@ -120,8 +123,8 @@ pub(crate) fn merge(
                     Code::MergeBlocked,
                     format!("{} → {}", merge.from.1, merge.into.1),
                     format!(
-                        "{} existent des deux côtés : rien n'est réuni sans règle",
-                        plural(conflicts, "clé", "clés")
+                        "{} des deux côtés : rien n'est réuni sans règle",
+                        plural(conflicts, "clé existe", "clés existent")
                     ),
                 )
                 .action("choisissez --on-conflict sum (ajouter), target (garder la ligne qui reste) ou source"),
@@ -133,7 +136,8 @@ pub(crate) fn merge(
         apply(database, &merges, how, &existing)?;
     }
     let dimension = how.dim.spec().table;
-    Ok(MergeReport { done: Done::unless(how.dry_run), dimension, applied, rule: how.rule, merges, findings })
+    let unused = pairs.first().filter(|_| merges.is_empty()).map(|(from, _)| from.0);
+    Ok(MergeReport { done: Done::unless(how.dry_run), dimension, applied, rule: how.rule, merges, findings, unused })
 }
 
 /// Dimensions that refer to this one.
@@ -221,9 +225,25 @@ fn plan(session: &mut Session, how: How, pairs: &[Pair], existing: &HashMap<Stri
                 tables.push(found);
             }
         }
-        merges.push(Merge { from: from.clone(), into: into.clone(), tables });
+        if !tables.is_empty() || is_there(session, how.dim, from.0, existing)? {
+            merges.push(Merge { from: from.clone(), into: into.clone(), tables });
+        }
     }
     Ok(merges)
+}
+
+/// Whether a row of a dimension is there, or a dimension or the memory of the ETL speaks of it: without that and without facts there is
+/// nothing to be done.
+fn is_there(session: &mut Session, dim: Dim, row: u32, existing: &HashMap<String, Existing>) -> Result<bool> {
+    let spec = dim.spec();
+    let remembered = (dim == Dim::Zone && existing.contains_key(ownership::PROGRESS)).then_some(ownership::PROGRESS);
+    for table in [Some(spec.table), referring(dim, existing), remembered].into_iter().flatten() {
+        let sql = format!("SELECT 1 FROM {table} WHERE {} = ? LIMIT 1", spec.id);
+        if session.first::<u8>(&format!("lecture de {table}"), &sql, (row,))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// [`db::on_dates`] of the rows `a`, its values after others. Few indexes of a fact table lead with a dimension, all others with the date: a
@@ -485,7 +505,9 @@ impl Report for MergeReport {
             }
         }
         let nothing = self.merges.is_empty();
-        let line = if nothing && self.dimension == Dim::Zone.spec().table {
+        let line = if let Some(number) = self.unused {
+            format!("rien ne porte le numéro {number} : rien à réunir")
+        } else if nothing && self.dimension == Dim::Zone.spec().table {
             "aucune zone n'est en plusieurs lignes".to_owned()
         } else if nothing {
             "rien n'est en plusieurs lignes".to_owned()
