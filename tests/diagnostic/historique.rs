@@ -5,6 +5,34 @@ use support::weekly::World;
 
 const TOOL: &str = "historique";
 
+/// A cleanup that is no load has no line of its own: who did it is known all the same, also where several runs wrote within a second.
+#[test]
+fn a_cleanup_names_its_run_and_its_tool() {
+    let world = World::whole();
+    let mut runs = Vec::new();
+    for day in ["2025-05-05", "2025-05-06"] {
+        world.nights(&[&format!("{day};Lioran;LOCAL;TOURISTE;4")]);
+        world.import_nights(&[]).expect_code(0);
+        world.tool("migrate-temp-to-main").run().expect_code(0);
+        world.tool("cleanup-temp").run().expect_code(0);
+        runs.push(world.db.scalar("SELECT run FROM flux_lease ORDER BY number DESC LIMIT 1"));
+    }
+    let cleanups = || {
+        let json = world.tool(TOOL).arg("--json").run().expect_code(0).json();
+        let all = json["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "cleanup").cloned();
+        all.collect::<Vec<Value>>()
+    };
+    let told = cleanups();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    for (event, run) in told.iter().rev().zip(&runs) {
+        assert_eq!((event["tool"].as_str(), event["run"].as_str()), (Some("cleanup-temp"), Some(run.as_str())));
+    }
+    world.tool(TOOL).run().expect_code(0).expect_stdout(&runs[0][..8]);
+    // Leases are not kept for ever.
+    world.db.exec("DROP TABLE flux_lease");
+    assert!(cleanups().iter().all(|event| event["run"].is_null()));
+}
+
 /// An import with a rejected line, its migration and cleanup, a file that failed, a restoration.
 fn eventful() -> World {
     let world = World::whole();

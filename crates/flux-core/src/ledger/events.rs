@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::db::Session;
 use crate::error::{Error, Result, codes};
-use crate::ledger::dates;
+use crate::ledger::{dates, lease};
 use crate::schema;
 
 /// What kind of thing happened.
@@ -122,10 +122,25 @@ pub(crate) fn read(session: &mut Session, filter: &Filter) -> Result<Vec<Event>>
             Err(error) => return Err(error),
         }
     }
+    name_cleanups(session, &mut events)?;
     events.sort_by(|one, other| other.at.cmp(&one.at));
     // Milliseconds are for the order.
     events.iter_mut().for_each(|event| event.at.truncate(19));
     Ok(events)
+}
+
+/// What was cleaned says when; who did it is whoever held the lease then, as long as leases are kept.
+fn name_cleanups(session: &mut Session, events: &mut [Event]) -> Result<()> {
+    let mut nameless: Vec<&mut Event> =
+        events.iter_mut().filter(|event| event.kind == Kind::Cleanup && event.run.is_none()).collect();
+    let Some(first) = nameless.iter().map(|event| event.at.clone()).min() else { return Ok(()) };
+    let writers = lease::written_since(session, &first)?;
+    for event in &mut nameless {
+        if let Some(writer) = writers.iter().find(|writer| writer.wrote_at(&event.at)) {
+            (event.tool, event.run) = (Some(writer.tool.clone()), Some(writer.run.clone()));
+        }
+    }
+    Ok(())
 }
 
 fn from(session: &mut Session, source: &str, filter: &Filter) -> Result<Vec<Event>> {

@@ -308,6 +308,39 @@ pub(super) fn break_pledge(session: &mut Session, number: u64) -> Result<()> {
     Ok(())
 }
 
+/// A run that has written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) run: String,
+    pub(crate) tool: String,
+    /// From when to when it held the lease, in UTC with milliseconds.
+    from: String,
+    to: String,
+}
+
+impl Writer {
+    /// Whether it held the lease at this moment: no other did.
+    pub(crate) fn wrote_at(&self, at: &str) -> bool {
+        (self.from.as_str()..=self.to.as_str()).contains(&at)
+    }
+}
+
+/// The runs that have written since the moment `since`; none on an older schema, or where the table is not to be seen.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn written_since(session: &mut Session, since: &str) -> Result<Vec<Writer>> {
+    // One that was killed gave its last sign of life with its last commit.
+    let sql = "SELECT run, tool, CAST(taken_at AS CHAR), CAST(IF(ended = 'released', ended_at, beat_at) AS CHAR) FROM flux_lease \
+               WHERE commits > 0 AND beat_at >= ?";
+    let writer = |(run, tool, from, to)| Writer { run, tool, from, to };
+    match session.rows(READING, sql, (since,)) {
+        Err(Error::MissingTable { .. }) => Ok(Vec::new()),
+        Err(error) if error.has_code(codes::ACCESS_DENIED) => Ok(Vec::new()),
+        rows => Ok(rows?.into_iter().map(writer).collect()),
+    }
+}
+
 /// Machines that have written within so many days, and through which servers, the newest first.
 ///
 /// # Errors
