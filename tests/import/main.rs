@@ -15,3 +15,4 @@ mod import_sejours_duree;
 mod import_spreadsheets;
 mod supplier_page;
 mod update_temp_tables;
+mod wrong_delivery;

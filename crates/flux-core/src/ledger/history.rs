@@ -463,6 +463,8 @@ pub(crate) struct Last {
     pub(crate) day: String,
     /// When the temporary table was emptied after migration, in UTC.
     pub(crate) cleaned_at: Option<String>,
+    /// First and last date that it stored.
+    pub(crate) dates: Option<(String, String)>,
 }
 
 /// The last successful load of `table`.
@@ -471,7 +473,8 @@ pub(crate) struct Last {
 /// [`Error::Sql`].
 pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
     let sql = "SELECT id, file_hash, options, dims_hash, encoding, lines_read, rows_stored, duplicates, conflicts, rejected, filtered, \
-               reject_file, CAST(DATE(finished_at) AS CHAR) AS day, CAST(cleaned_at AS CHAR) AS cleaned \
+               reject_file, CAST(DATE(finished_at) AS CHAR) AS day, CAST(cleaned_at AS CHAR) AS cleaned, \
+               CAST(first_date AS CHAR) AS first, CAST(last_date AS CHAR) AS last \
                FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id DESC LIMIT 1";
     let Some(mut row) = session.first::<Row>(READING, sql, (table,))? else { return Ok(None) };
     let counts = Counts {
@@ -483,7 +486,9 @@ pub(crate) fn last(session: &mut Session, table: &str) -> Result<Option<Last>> {
         rejected: take(&mut row, "rejected")?,
         filtered: take(&mut row, "filtered")?,
     };
+    let (first, last): (Option<String>, Option<String>) = (take(&mut row, "first")?, take(&mut row, "last")?);
     Ok(Some(Last {
+        dates: first.zip(last),
         id: take(&mut row, "id")?,
         file_hash: take(&mut row, "file_hash")?,
         options: take(&mut row, "options")?,
@@ -561,6 +566,15 @@ pub(crate) fn contents(session: &mut Session, table: &str) -> Result<HashMap<u64
     let sql = "SELECT id, file_hash, options FROM flux_import_history WHERE table_name = ? AND status = 'loaded'";
     let rows: Vec<(u64, String, String)> = session.rows(READING, sql, (table,))?;
     Ok(rows.into_iter().map(|(id, hash, options)| (id, (hash, options))).collect())
+}
+
+/// Size and hash of each file whose load into `table` was taken back.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undone(session: &mut Session, table: &str) -> Result<Vec<(u64, String)>> {
+    let sql = "SELECT file_size, file_hash FROM flux_import_history WHERE table_name = ? AND status = 'undone'";
+    session.rows(READING, sql, (table,))
 }
 
 /// The newest line of `table`, 0 where there is none.

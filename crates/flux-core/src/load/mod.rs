@@ -15,6 +15,7 @@ mod place;
 pub mod raw;
 mod read;
 pub(crate) mod rejects;
+pub(crate) mod repeated;
 pub(crate) mod report;
 mod run;
 pub(crate) mod send;
@@ -84,7 +85,8 @@ pub(crate) fn run(context: &Context, database: &Database, options: &ImportOption
     files.sort_by_key(|(index, _)| *index);
     crate::signals::check()?;
     let files = files.into_iter().map(|(_, file)| file).collect();
-    let report = ImportReport::new(folder, options, run.method, files, started.elapsed());
+    let mut report = ImportReport::new(folder, options, run.method, files, started.elapsed());
+    report.tell(repeated::look(&run, &report.files)?);
     if let Some(watch) = watch {
         watch.finish(report.verdict());
     }

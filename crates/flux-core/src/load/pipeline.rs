@@ -69,6 +69,7 @@ fn find<T: Target>(job: &Job<'_>, target: &T, report: &mut FileReport) -> Result
     // Opened before it is hashed, for the messages about folders and devices.
     let source = Source::open(job.path, &target.required())?;
     let content = Content { hash: hash::blake3(job.path)?, options: target.options() };
+    report.content = Some(content.hash);
     schema::require(&target.table(), &job.run.tables)?;
     let known = target.known(&content)?;
     if let Some(earlier) = known.as_ref().filter(|earlier| earlier.rejected == 0) {

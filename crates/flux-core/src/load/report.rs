@@ -78,6 +78,8 @@ pub(crate) struct Earlier {
     pub(crate) is_empty: bool,
     pub(crate) encoding: String,
     pub(crate) reject_file: Option<String>,
+    /// First and last date that it stored, where they are known.
+    pub(crate) dates: Option<(String, String)>,
     /// A remark of the target.
     pub(crate) note: Option<&'static str>,
 }
@@ -111,6 +113,11 @@ pub(crate) struct FileReport {
     /// First and last date stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dates: Option<(String, String)>,
+    /// Hash of its bytes, and the dates of the load that made this one needless: what it is held against the others with.
+    #[serde(skip)]
+    pub(crate) content: Option<blake3::Hash>,
+    #[serde(skip)]
+    pub(crate) known_dates: Option<(String, String)>,
     /// Why lines were rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejects: Vec<Motive>,
@@ -168,6 +175,8 @@ impl FileReport {
             duration_s: Duration::ZERO,
             path: None,
             dates: None,
+            content: None,
+            known_dates: None,
             rejects: Vec::new(),
             conflict_examples: Vec::new(),
             shrunk_dates: Vec::new(),
@@ -197,6 +206,7 @@ impl FileReport {
     pub(crate) fn unchanged(&mut self, earlier: &Earlier) {
         self.status = Status::Unchanged;
         self.encoding = Some(earlier.encoding.clone());
+        self.known_dates.clone_from(&earlier.dates);
         let mut notes = Vec::new();
         if earlier.rejected > 0 {
             let place = earlier.reject_file.as_deref().map_or_else(String::new, |path| format!(", voir {path}"));
@@ -346,6 +356,11 @@ impl ImportReport {
     /// Folder that was searched.
     pub(crate) fn folder(&self) -> &Path {
         &self.header.folder
+    }
+
+    /// Adds what the files say together.
+    pub(crate) fn tell(&mut self, findings: Vec<Finding>) {
+        self.findings.extend(findings);
     }
 
     /// Adds what lay beside the delivery: each file and what there is to say of it.

@@ -153,6 +153,7 @@ impl Target for Weekly<'_> {
             is_empty: last.counts.stored == 0,
             encoding: last.encoding,
             reject_file: last.reject_file,
+            dates: last.dates,
             note: last.cleaned_at.map(|_| "déjà chargé, migré et nettoyé (--force pour le recharger)"),
         }))
     }

@@ -15,19 +15,17 @@ use crate::error::{Error, Result};
 use crate::inspect::scan::FileScan;
 use crate::inspect::validation::{ValidationOptions, day};
 use crate::load::guards;
+use crate::load::repeated::{Cells, Span, cells, crossed};
 use crate::report::{Code, Finding, number, plural};
 use crate::report::{ranges, some_of};
 
 /// What one temporary table holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) dataset: &'static Dataset,
     pub table: String,
     pub(crate) cells: Cells,
 }
-
-/// Rows and volume by date, zone and category.
-pub(crate) type Cells = BTreeMap<(NaiveDate, u32, u32), (u64, u64)>;
 
 /// Names of zones and categories by id.
 #[derive(Debug)]
@@ -95,22 +93,8 @@ pub(crate) fn content(session: &mut Session, dataset: &'static Dataset, table: S
     Ok(Content { dataset, table, cells })
 }
 
-/// Those of a table, or of a span of it.
-pub(crate) fn cells(session: &mut Session, table: &str, span: Option<Span>) -> Result<Cells> {
-    let within = span.map_or_else(String::new, |(first, last)| format!("WHERE date BETWEEN '{first}' AND '{last}'"));
-    let sql = format!(
-        "SELECT CAST(date AS CHAR), id_zone, id_categorie, COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {table} {within} \
-         GROUP BY date, id_zone, id_categorie"
-    );
-    let rows: Vec<(String, u32, u32, u64, u64)> = session.rows(&format!("couverture de {table}"), &sql, ())?;
-    let cell = |(date, zone, category, rows, volume): (String, u32, u32, u64, u64)| {
-        Some(((day(&date)?, zone, category), (rows, volume)))
-    };
-    Ok(rows.into_iter().filter_map(cell).collect())
-}
-
 impl Content {
-    fn span(&self) -> Option<Span> {
+    pub(crate) fn span(&self) -> Option<Span> {
         span(std::slice::from_ref(self))
     }
 }
@@ -145,8 +129,27 @@ impl Delivered<'_> {
     }
 }
 
-/// First and last date.
-type Span = (NaiveDate, NaiveDate);
+/// What is to be covered: of the days that the files are about, where they are there. A date of an earlier week that waits in a table says
+/// nothing of the days between the two.
+fn about(contents: &[Content], scans: &[FileScan]) -> Vec<Content> {
+    let days = || scans.iter().flat_map(|scan| scan.dates.keys().map(|day| day.date()));
+    let span = days().min().zip(days().max());
+    let is_about = |date: NaiveDate| span.is_none_or(|(first, last)| first <= date && date <= last);
+    let of = |content: &Content| Content {
+        dataset: content.dataset,
+        table: content.table.clone(),
+        cells: content
+            .cells
+            .iter()
+            .filter(|((date, ..), _)| is_about(*date))
+            .map(|(key, cell)| (*key, *cell))
+            .collect(),
+    };
+    let covered: Vec<Content> = contents.iter().map(of).collect();
+    // Of files that were not imported yet, the tables hold nothing.
+    let any = covered.iter().any(|content| !content.cells.is_empty());
+    if any { covered } else { contents.to_vec() }
+}
 
 fn span(contents: &[Content]) -> Option<Span> {
     let dates = || contents.iter().flat_map(|content| content.cells.keys().map(|(date, ..)| *date));
@@ -157,8 +160,11 @@ fn days_of((first, last): Span) -> Vec<NaiveDate> {
     first.iter_days().take_while(|day| *day <= last).collect()
 }
 
-pub(crate) fn cover(contents: &[Content], names: &Names, findings: &mut Vec<Finding>) -> Coverage {
-    let Some(span) = span(contents) else {
+pub(crate) fn cover(contents: &[Content], scans: &[FileScan], names: &Names, findings: &mut Vec<Finding>) -> Coverage {
+    let is_filled: HashSet<&str> =
+        contents.iter().filter(|content| !content.cells.is_empty()).map(|content| content.table.as_str()).collect();
+    let contents = about(contents, scans);
+    let Some(span) = span(&contents) else {
         findings.push(
             Finding::attention(Code::TablesEmpty, "tables temporaires", "toutes sont vides : rien à valider")
                 .action("lancez `update-temp-tables`"),
@@ -169,8 +175,12 @@ pub(crate) fn cover(contents: &[Content], names: &Names, findings: &mut Vec<Find
     let zones: BTreeSet<u32> =
         contents.iter().flat_map(|content| content.cells.keys().map(|(_, zone, _)| *zone)).collect();
     let mut tables = Vec::new();
-    for content in contents {
+    for content in &contents {
         if content.cells.is_empty() {
+            // What holds nothing of these days but other ones is told where its file is.
+            if is_filled.contains(content.table.as_str()) {
+                continue;
+            }
             findings.push(
                 Finding::attention(
                     Code::TablesEmpty,
@@ -277,24 +287,13 @@ pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings
         let finding = Finding::attention(Code::PeriodUnexpected, place, message);
         findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));
     }
-    findings.extend(crossed(delivered.scans));
-    Ok(())
-}
-
-/// Files that end before others of the delivery begin: of two deliveries, a part of each.
-fn crossed(scans: &[FileScan]) -> Option<Finding> {
     let span = |scan: &'_ FileScan| Some((*scan.dates.first_key_value()?.0, *scan.dates.last_key_value()?.0));
-    let (begin, end) = scans.iter().filter_map(span).max_by_key(|(first, last)| (*last, *first))?;
-    let early: Vec<&FileScan> = scans.iter().filter(|scan| span(scan).is_some_and(|(_, last)| last < begin)).collect();
-    let last = early.iter().filter_map(|scan| span(scan)).map(|(_, last)| last).max()?;
-    let count = plural(early.len() as u64, "fichier s'arrête", "fichiers s'arrêtent");
-    let names: Vec<String> = early.iter().map(|scan| scan.dataset.short_name().to_owned()).collect();
-    let message = format!(
-        "deux livraisons mêlées : {count} au {last} ou avant ({}), alors que d'autres vont du {begin} au {end}",
-        some_of(&names, 5)
-    );
-    let finding = Finding::attention(Code::PeriodUnexpected, "livraison", message);
-    Some(finding.action("déposez tous les fichiers d'une même livraison, la plus ancienne d'abord"))
+    let spans = delivered
+        .scans
+        .iter()
+        .filter_map(|scan| span(scan).map(|(first, last)| (scan.dataset.short_name(), first, last)));
+    findings.extend(crossed(spans));
+    Ok(())
 }
 
 /// Zones of which the main table holds provisional rows of a date to be migrated, and the temporary one none: a migration would leave or

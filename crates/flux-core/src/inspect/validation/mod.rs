@@ -111,7 +111,7 @@ impl Task for ValidationOptions {
             }
         }
         let names = coverage::Names::load(&mut session)?;
-        let coverage = coverage::cover(&contents, &names, &mut findings);
+        let coverage = coverage::cover(&contents, &scans, &names, &mut findings);
         // A table whose delivery was migrated, proved and then cleaned has nothing to hold.
         let is_cleaned = |table: &str| files.iter().any(|file| file.table == table && file.state == delivery::CLEANED);
         let all_cleaned = !contents.is_empty() && contents.iter().all(|content| is_cleaned(&content.table));

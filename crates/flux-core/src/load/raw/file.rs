@@ -89,6 +89,7 @@ impl Target for Raw<'_> {
             }
         }
         Ok(Some(Earlier {
+            dates: None,
             options: load.options,
             dims_hash: load.dims_hash,
             rejected: load.rejected,
