@@ -66,6 +66,16 @@ fn each_week_that_a_restoration_took_is_told_until_it_is_loaded_again() {
     let days = |told: &[String]| ["09-08", "09-15", "09-22"].map(|day| told.iter().any(|text| text.contains(day)));
     assert_eq!(days(&told("check-status", &[])), [true, true, false]);
     assert_eq!(days(&told("verify-migration", &from_archive)), [true, true, false]);
+    // What waits is of a newer week, or one of those.
+    let status = |date: &str| {
+        let lines = ["Cantal", "Lioran"].map(|zone| format!("{date};{zone};Local;Touriste;5"));
+        world.nights(&[&lines[0], &lines[1]]);
+        let json = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+        assert_eq!(json["findings"][0]["code"], "load-undone", "what is lost comes first: {json}");
+        json["next"].as_str().unwrap().to_owned()
+    };
+    assert!(status("2025-09-22").contains("de côté"));
+    assert!(status("2025-09-08").starts_with("importez"));
     for date in ["2025-09-15", "2025-09-22"] {
         day(&world, date);
         archive();

@@ -52,6 +52,9 @@ pub(crate) struct TableStatus {
     /// Whether a migration would write.
     #[serde(skip)]
     would_write: bool,
+    /// Whether a restoration took back what an older file had brought, and that file is not there again.
+    #[serde(skip)]
+    waits_for_older: bool,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -120,6 +123,8 @@ impl Task for StatusOptions {
         findings.extend(watched.iter().filter_map(Watched::finding));
         let Facts { looked: facts, findings: of_facts } = facts::look(&mut session, &existing, space)?;
         findings.extend(of_facts);
+        // What the main tables have lost comes before what is new.
+        findings.sort_by_key(|finding| (finding.severity != Verdict::Error, finding.code != Code::LoadUndone));
         let last_delivery = delivery.map(|(came, _)| came);
         let max_age_s = self.max_age.map(|age| age.as_secs());
         Ok(StatusReport { tables, facts, unexpected, watched, last_delivery, max_age_s, findings, next })
@@ -148,6 +153,8 @@ fn look(
     let undone = load::undone(session, (&pair.temp, &pair.main), file)?;
     let told = look_at(pair, (file, file_state), last.as_ref(), &comparison);
     findings.extend(told.into_iter().filter(|told| undone.is_none() || told.code != Code::LoadUndone));
+    let there = files.and_then(|files| files.get(file)?.first());
+    let waits_for_older = undone.is_some() && !is_back(session, &pair.temp, there)?;
     findings.extend(undone);
     if last.as_ref().is_some_and(|last| last.status == "loaded" && last.cleaned_at.is_some()) {
         findings.extend(gone(session, pair, file)?);
@@ -166,6 +173,7 @@ fn look(
         to_migrate: comparison.missing + comparison.different,
         migrated: comparison.invariant_holds(),
         would_write,
+        waits_for_older,
     };
     Ok((Some(table), findings))
 }
@@ -281,6 +289,18 @@ fn deliveries(settings: &Settings, findings: &mut Vec<Finding>) -> Result<Option
 /// Files by name, with their sizes.
 type Delivery = HashMap<String, Vec<(PathBuf, u64)>>;
 
+/// Whether the file that is there is one whose load was taken back.
+fn is_back(session: &mut Session, table: &str, file: Option<&(PathBuf, u64)>) -> Result<bool> {
+    let Some((path, size)) = file else { return Ok(false) };
+    let undone = history::undone(session, table)?;
+    // Another size is another content.
+    if !undone.iter().any(|(of, _)| of == size) {
+        return Ok(false);
+    }
+    let hash = hash::blake3(path).map(|hash| hash.to_hex());
+    Ok(undone.iter().any(|(_, of)| hash.as_ref().is_ok_and(|hash| of == hash.as_str())))
+}
+
 fn file_state(file: Option<&(PathBuf, u64)>, last: Option<&Attempt>, progress: &Progress) -> FileState {
     let Some((path, size)) = file else { return FileState::Absent };
     // Another size is another content, of however many gigabytes.
@@ -366,7 +386,11 @@ fn next_step(tables: &[TableStatus], findings: &[Finding], unexpected: usize) ->
     if has(Code::FileUnusable) {
         return load::ONE_OF_A_NAME.into();
     }
-    if any(|table| table.file_state == FileState::New) {
+    let is_new = |table: &TableStatus| table.file_state == FileState::New;
+    if any(|table| table.waits_for_older) && any(is_new) {
+        return "mettez de côté les fichiers nouveaux : ceux dont le chargement ne compte plus (ci-dessous) viennent d'abord".into();
+    }
+    if any(is_new) {
         return "importez les fichiers nouveaux : `update-temp-tables`".into();
     }
     if any(|table| table.would_write) {
