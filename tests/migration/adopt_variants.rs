@@ -90,6 +90,95 @@ fn numbers_that_the_server_does_not_count_are_counted_from_now_on() {
     assert_eq!(nights(&db), expected);
 }
 
+/// Older, shorter columns cut names off: what each was is known as long as its column is that short, and stays known.
+#[test]
+fn names_that_a_short_column_cut_off_are_completed_and_get_no_twin() {
+    let (db, home) = second(
+        "ALTER TABLE dim_departements MODIFY nom_departement VARCHAR(14) NULL; ALTER TABLE dim_communes MODIFY nom_commune VARCHAR(12) NOT NULL;
+         ALTER TABLE dim_pays MODIFY nom_pays VARCHAR(9) NULL;
+         INSERT INTO dim_departements (id_departement, nom_departement) VALUES (20, 'LOIRE-ATLANTIQ'), (21, 'INDRE-ET-LOIRE'), (22, 'PYRÉNÉES-ORIEN');
+         INSERT INTO dim_communes (id_commune, code_insee, nom_commune, id_departement) VALUES (20, '15141', 'NEUSSARGUES-', 1), (21, '15258', 'VIC-SUR-CERE', 1);
+         INSERT INTO dim_pays (id_pays, nom_pays) VALUES (20, 'REPUBLIQU'), (21, 'LUXEMBOUR')",
+    );
+    let json = adopt(&home, &[]).expect_code(3).json();
+    let damaged: Vec<(&str, &str)> = ["findings", "notes"]
+        .iter()
+        .flat_map(|list| json[*list].as_array().unwrap())
+        .filter(|found| found["code"] == "name-damaged")
+        .map(|found| (found["place"].as_str().unwrap(), found["message"].as_str().unwrap()))
+        .collect();
+    let has = |place: &str, words: &[&str]| {
+        damaged.iter().any(|(at, message)| *at == place && words.iter().all(|word| message.contains(word)))
+    };
+    assert!(
+        has("dim_departements", &["2 noms", "(id 20) → LOIRE-ATLANTIQUE", "(id 22) → PYRÉNÉES-ORIENTALES"]),
+        "{damaged:?}"
+    );
+    assert!(has("dim_communes", &["1 nom ", "(id 20) → NEUSSARGUES-MOISSAC"]), "{damaged:?}");
+    assert!(has("dim_pays", &["1 nom ", "(id 21) → LUXEMBOURG"]), "{damaged:?}");
+    // Of several republics nothing says which.
+    assert!(has("dim_pays", &["1 nom ", "« REPUBLIQU » (id 20)"]), "{damaged:?}");
+    let json = adopt(&home, &["--apply"]).expect_code(0).json();
+    assert_eq!(json["origin"], "adopted", "{json:#}");
+    // The one that nothing explains is told.
+    run(&home, "ensure-schema", &["--seed"]).expect_code(3);
+    let named = |table: &str, id: &str, name: &str| {
+        db.column(&format!("SELECT {name} FROM {table} WHERE {id} IN (20, 21, 22) ORDER BY {id}"))
+    };
+    let of_departements = named("dim_departements", "id_departement", "nom_departement");
+    assert_eq!(of_departements, ["LOIRE-ATLANTIQUE", "INDRE-ET-LOIRE", "PYRÉNÉES-ORIENTALES"]);
+    assert_eq!(named("dim_communes", "id_commune", "nom_commune")[..2], ["NEUSSARGUES-MOISSAC", "VIC-SUR-CERE"]);
+    assert_eq!(named("dim_pays", "id_pays", "nom_pays")[..2], ["REPUBLIQU", "LUXEMBOURG"]);
+    let once = "SELECT COUNT(*) FROM dim_departements WHERE nom_departement LIKE 'LOIRE-ATLANTIQ%' OR nom_departement LIKE 'PYRÉNÉES-ORIEN%'";
+    assert_eq!(db.scalar(once), "2");
+    home.write_csv(
+        "frequentation_nuitee_fr.csv",
+        text(
+            FR,
+            &[
+                "2025-07-14;Cantal;NonLocal;Touriste;Loire-Atlantique;7",
+                "2025-07-14;Cantal;NonLocal;Touriste;Indre-et-Loire;8",
+            ],
+        ),
+    );
+    run(&home, "update-temp-tables", &["--only", "frequentation_nuitee_fr"]).expect_code(0);
+    let stored = "SELECT CONCAT_WS(' ', id_departement, volume) FROM fact_nuitees_departements_temp WHERE date = '2025-07-14' ORDER BY 1";
+    assert_eq!(db.column(stored), ["20 7", "21 8"]);
+}
+
+/// A spreadsheet took a zero, somebody wrote a small letter: the code is that of one commune all the same, and the seed adds it no twin.
+#[test]
+fn codes_that_are_written_otherwise_are_put_right() {
+    let (db, home) = second(
+        "INSERT INTO dim_communes (id_commune, code_insee, nom_commune, id_departement) VALUES (30, '4070', 'DIGNE-LES-BAINS', NULL),
+         (31, '2b033', 'BASTIA', NULL), (32, ' 15215', 'SAINT-SIMON', 1), (33, '3185', 'MONTLUCON', 3), (34, '03185', 'MONTLUÇON', 3)",
+    );
+    let json = adopt(&home, &[]).expect_code(3).json();
+    let placed = found(&json, "findings", "commune-unplaced");
+    // Two communes of the fixture lack their département too.
+    assert_eq!(placed["count"], 5, "{placed}");
+    // The two rows of Montluçon are for people to unite.
+    let twins = told(&json, "dimension-twins");
+    assert_eq!(
+        twins,
+        [(
+            "dim_communes".to_owned(),
+            "merge-dimension --dim communes --from-id 33 --into-id 34, puis --yes".to_owned()
+        )]
+    );
+    adopt(&home, &["--apply"]).expect_code(3);
+    run(&home, "merge-dimension", &["--dim", "communes", "--yes"]).expect_code(0);
+    adopt(&home, &["--apply"]).expect_code(0);
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    let sql = "SELECT CONCAT_WS(' ', id_commune, code_insee) FROM dim_communes WHERE nom_commune IN ('DIGNE-LES-BAINS', 'BASTIA', 'MONTLUÇON')
+               OR code_insee = '15215' ORDER BY id_commune";
+    assert_eq!(db.column(sql), ["30 04070", "31 2B033", "32 15215", "34 03185"]);
+    // In a base that is ours a code may come to be written so as well.
+    db.exec("UPDATE dim_communes SET code_insee = '4070' WHERE id_commune = 30");
+    run(&home, "ensure-schema", &["--seed"]).expect_code(0);
+    assert_eq!(db.column(sql), ["30 04070", "31 2B033", "32 15215", "34 03185"]);
+}
+
 /// Where capitals tell tables apart, an empty `fact_nuitees` beside `FACT_NUITEES` would hide the history.
 #[test]
 fn tables_in_capitals_are_told_and_nothing_is_made_beside_them() {

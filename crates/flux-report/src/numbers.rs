@@ -118,9 +118,14 @@ pub fn percent(part: f64, whole: f64) -> String {
 
 /// The first `most` of `items`, and how many more there are.
 pub fn some_of(items: &[String], most: usize) -> String {
-    let more = items.len().saturating_sub(most);
+    first_of(items, most, items.len() as u64)
+}
+
+/// The first `most` of `items`, and how many more there are of `all` that these are examples of.
+pub fn first_of(items: &[String], most: usize, all: u64) -> String {
+    let more = all.saturating_sub(items.len().min(most) as u64);
     let list = items.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
-    if more == 0 { list } else { format!("{list} … et {more} de plus") }
+    if more == 0 { list } else { format!("{list} … et {} de plus", number(more)) }
 }
 
 /// Days as ranges: `2025-07-07 → 2025-07-09, 2025-07-12`.

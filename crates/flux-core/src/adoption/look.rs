@@ -50,7 +50,9 @@ pub(super) fn look(database: &Database, session: &mut Session, origin: Origin) -
     if present.contains_key(Dim::Commune.spec().table) {
         places(session, &mut found)?;
     }
-    for orphans in numbers::orphans(session, &present, |_| true)? {
+    // A breakdown that was never stored is told of its temporary table.
+    let bare = |dim, table: &str, id| id == 0 && is_broken_down(dim) && table.ends_with("_temp");
+    for orphans in numbers::orphans(session, &present, |_| true, bare)? {
         orphaned(&orphans, &mut found);
     }
     under_two_epcis(session, &present, &mut found)?;
@@ -197,7 +199,13 @@ fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found:
         let table = dataset.temp_table(Space::Production);
         let Some(existing) = present.get(&table) else { continue };
         for dim in dataset.breakdown.iter().filter(|dim| !dim.spec().optional) {
-            let column = dim.spec().id;
+            let (column, of) = (dim.spec().id, dim.spec().table);
+            let nought = format!("SELECT 1 FROM {of} WHERE {column} = 0");
+            let numbered = Error::or_nothing(session.rows::<u8>(&format!("lecture de {of}"), &nought, ()))?;
+            // That row is told with its facts.
+            if !numbered.is_empty() && existing.has(column) {
+                continue;
+            }
             let condition =
                 if existing.has(column) { format!("WHERE {column} = 0 OR {column} IS NULL") } else { String::new() };
             let sql = format!("SELECT COUNT(*) FROM {table} {condition}");
@@ -216,6 +224,11 @@ fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found:
         }
     }
     Ok(())
+}
+
+/// Dimensions of which 0 stands for what was never stored.
+fn is_broken_down(dim: Dim) -> bool {
+    matches!(dim, Dim::Departement | Dim::Pays | Dim::Duree)
 }
 
 /// Names of one dimension: none, damaged, twice.
@@ -244,17 +257,15 @@ fn dimension(
             found.push(note(finding.action("donnez-leur un nom à la main, ou laissez-les"), count).with(nameless));
         }
     }
-    let damaged = names::damaged(session, dim)?;
+    let mut damaged = names::damaged(session, dim)?;
     let twins = names::twins(session, &damaged)?;
-    let twin = |id: u32| twins.iter().any(|rows| rows.iter().any(|(other, _)| *other == id));
-    let alone = damaged.known.iter().filter(|(id, ..)| !twin(*id)).count() as u64;
-    if let Some(finding) = damaged.finding() {
-        // A damaged name beside its sound twin is told as a twin.
-        if alone > 0 {
-            found.push(blocking(Rank::Names, finding.action(mend::APPLY), alone));
-        } else if damaged.known.is_empty() {
-            found.push(note(finding, damaged.unknown.len() as u64));
-        }
+    // A damaged name beside its sound twin is told as a twin.
+    damaged.known.retain(|(id, ..)| !twins.iter().flatten().any(|(twin, _)| twin == id));
+    if let Some(finding) = damaged.repairable() {
+        found.push(blocking(Rank::Names, finding.action(mend::APPLY), damaged.known.len() as u64));
+    }
+    if let Some(finding) = damaged.unreadable() {
+        found.push(note(finding, damaged.unknown.len() as u64));
     }
     for rows in &twins {
         let named: Vec<String> = rows.iter().map(|(id, name)| format!("« {name} » (id {id})")).collect();
@@ -282,7 +293,10 @@ fn dimension(
 fn places(session: &mut Session, found: &mut Vec<Found>) -> Result<()> {
     let table = Dim::Commune.spec().table;
     let unplaced = names::unplaced(session)?;
-    let example = |one: &&names::Unplaced| format!("« {} » (id {})", one.name, one.id);
+    let example = |one: &&names::Unplaced| match one.codes.first() {
+        Some(code) if one.name.trim().is_empty() => format!("code {code} (id {})", one.id),
+        _ => format!("« {} » (id {})", one.name, one.id),
+    };
     let mut tell = |which: &dyn Fn(&names::Unplaced) -> bool, what: &str, block: bool, action: String| {
         let those: Vec<&names::Unplaced> = unplaced.iter().filter(|one| which(one)).collect();
         if those.is_empty() {
@@ -296,7 +310,7 @@ fn places(session: &mut Session, found: &mut Vec<Found>) -> Result<()> {
     };
     tell(
         &|one| one.missing.is_some(),
-        "sans code INSEE ou sans département, que le nom ou le code dit",
+        "dont le code INSEE ou le département manque ou est mal écrit, et que nom ou code disent",
         true,
         mend::APPLY.into(),
     );
@@ -325,7 +339,7 @@ fn numbered(
 ) -> Result<()> {
     let spec = dim.spec();
     let (id, table, last) = (spec.id, spec.table, numbers::LAST);
-    let zero = matches!(dim, Dim::Departement | Dim::Pays | Dim::Duree);
+    let zero = is_broken_down(dim);
     let sql = format!(
         "SELECT CAST({id} AS SIGNED), COALESCE({}, '') FROM {table} WHERE {id} {} 0 OR {id} > {last} ORDER BY {id}",
         spec.name,
@@ -412,8 +426,12 @@ fn marked(session: &mut Session, present: &HashMap<String, Existing>, found: &mu
     let rows: u64 = marked.iter().map(|table| table.rows).sum();
     if rows > 0 {
         let message = format!(
-            "{} provisoires et pourtant mises à jour : des volumes définitifs, que la prochaine migration remplacerait",
-            plural(rows, "ligne marquée", "lignes marquées")
+            "{}, que la prochaine migration remplacerait",
+            plural(
+                rows,
+                "ligne marquée provisoire et pourtant mise à jour : un volume définitif",
+                "lignes marquées provisoires et pourtant mises à jour : des volumes définitifs"
+            )
         );
         let finding = Finding::attention(Code::DefinitiveMarked, "is_provisional", message).action(
             "adopt-database --apply --definitive-marks flag (elles sont définitives) ou keep (elles restent provisoires)",

@@ -29,6 +29,7 @@ pub(super) fn mend(database: &Database, options: AdoptOptions, lock: &Lock) -> R
     if origin == Origin::Foreign {
         adoption::begin(&mut session)?;
     }
+    names::remember_cut(&mut session)?;
     // A list of names (ENUM) is a text before its letters change, for a server may take one of them for none of the list.
     structure(database, &mut steps)?;
     character_sets(&mut session, &mut steps)?;

@@ -160,7 +160,8 @@ impl Known {
     }
 }
 
-/// Looks for orphans of the dimensions that are `wanted` and there. Reads each fact table once per dimension.
+/// Looks for orphans of the dimensions that are `wanted` and there, those aside of which a number of a table is `told` otherwise. Reads each
+/// fact table once per dimension.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
@@ -168,6 +169,7 @@ pub(crate) fn orphans(
     session: &mut Session,
     present: &HashMap<String, Existing>,
     wanted: impl Fn(Dim) -> bool,
+    told: impl Fn(Dim, &str, i64) -> bool,
 ) -> Result<Vec<Orphans>> {
     let mut found = Vec::new();
     for spec in DIMS.iter().filter(|spec| wanted(spec.dim) && present.contains_key(spec.table)) {
@@ -175,7 +177,8 @@ pub(crate) fn orphans(
         let mut ids = Ids::new();
         for table in users(spec, present) {
             crate::signals::check()?;
-            add(session, spec, &table, ("IS NOT NULL", None), |id| known.contains(&id), &mut ids)?;
+            let is_settled = |id| known.contains(&id) || told(spec.dim, &table, id);
+            add(session, spec, &table, ("IS NOT NULL", None), is_settled, &mut ids)?;
         }
         found.extend(of_ids(session, spec, ids)?);
     }

@@ -161,6 +161,11 @@ pub(crate) fn is_borne_in(key: &str, departement: &str) -> bool {
     bearers(key).iter().any(|code| reference::departement_of_insee(code) == departement)
 }
 
+/// A code as INSEE writes it: a spreadsheet takes the leading zero of the first nine départements.
+pub(crate) fn formed(code: &str) -> String {
+    format!("{:0>5}", code.trim().to_ascii_uppercase())
+}
+
 /// The names that a code bears and bore, today's first; none for an unknown code.
 pub(crate) fn names_of(code: &str) -> impl Iterator<Item = &'static str> {
     with_names(code).map(|(_, name)| name)

@@ -19,6 +19,8 @@ const FIRST_TO_ADOPT: u32 = 3;
 /// Steps that say how far an adoption is; others say what was done.
 const BEGUN: &str = "begun";
 const ADOPTED: &str = "adopted";
+/// A name that was cut off: its table, the name, its number for a count of rows.
+const CUT_OFF: &str = "cut-off";
 
 /// Where a database comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -182,6 +184,26 @@ pub(crate) fn record(session: &mut Session, step: &str, place: &str, detail: &st
     let sql = format!("INSERT INTO {TABLE} (step, place, detail, changed_rows) VALUES (?, ?, ?, ?)");
     session.exec("écriture de l'adoption", &sql, (step, place, detail, rows))?;
     Ok(())
+}
+
+/// Remembers a name that its column had no place for, by its number.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn record_cut_off(session: &mut Session, table: &str, id: u32, name: &str) -> Result<()> {
+    if cut_off(session, table)?.iter().any(|(known, cut)| *known == id && cut == name) {
+        return Ok(());
+    }
+    record(session, CUT_OFF, table, name, u64::from(id))
+}
+
+/// The names that a table had no place for, by their numbers.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn cut_off(session: &mut Session, table: &str) -> Result<Vec<(u32, String)>> {
+    let sql = format!("SELECT changed_rows, detail FROM {TABLE} WHERE step = ? AND place = ?");
+    Error::or_nothing(session.rows("lecture de l'adoption", &sql, (CUT_OFF, table)))
 }
 
 /// Whether a step was recorded.

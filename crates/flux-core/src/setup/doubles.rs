@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::db::Session;
 use crate::db::marks;
 use crate::error::{Error, Result};
-use crate::report::{Code, Finding, plural, some_of};
+use crate::report::{Code, Finding, first_of, plural};
 use crate::schema::{Existing, TableSpec, is_optional, quoted};
 
 /// Doubled keys shown for a table.
@@ -210,7 +210,7 @@ impl Doubles {
             plural(self.keys, "clé est là", "clés sont là"),
             plural(self.surplus, "ligne", "lignes"),
             self.key.join(", "),
-            some_of(&self.examples, 3)
+            first_of(&self.examples, 3, self.keys)
         );
         Finding::attention(Code::DuplicateKeys, &self.table, message).action(self.mend())
     }

@@ -441,7 +441,8 @@ fn sow(
     }
     let mut session = database.session()?;
     for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
-        report.findings.extend(names::damaged(&mut session, spec.dim)?.finding());
+        let damaged = names::damaged(&mut session, spec.dim)?;
+        report.findings.extend(damaged.repairable().into_iter().chain(damaged.unreadable()));
     }
     Ok(())
 }

@@ -6,11 +6,12 @@ use mysql::Value;
 
 use crate::db::Session;
 use crate::dims;
-use crate::domain::catalogue::Dim;
+use crate::domain::catalogue::{DIMS, Dim};
 use crate::domain::communes;
 use crate::domain::names::{Locality, Resolution, Resolver, Row, fold, is_damaged, normalise, saint};
 use crate::domain::reference;
 use crate::error::{Error, Result};
+use crate::ledger::adoption;
 use crate::report::{Code, Finding, plural, some_of};
 use crate::setup::rows;
 
@@ -53,21 +54,42 @@ pub(crate) fn stored(session: &mut Session, dim: Dim) -> Result<Vec<(u32, String
 /// # Errors
 /// [`crate::error::Error::MissingTable`], [`crate::error::Error::Sql`].
 pub(crate) fn damaged(session: &mut Session, dim: Dim) -> Result<Damaged> {
+    let width = narrow_width(session, dim)?;
+    let remembered = adoption::cut_off(session, dim.spec().table)?;
+    let is_full = |id: u32, name: &str| {
+        width == Some(name.chars().count() as u64) || remembered.iter().any(|(known, cut)| *known == id && cut == name)
+    };
+    let is_lossy = |name: &str| is_damaged(name) || misread(name).is_some();
     let rows: Vec<_> =
-        stored(session, dim)?.into_iter().filter(|(_, name, _)| is_damaged(name) || misread(name).is_some()).collect();
+        stored(session, dim)?.into_iter().filter(|(id, name, _)| is_lossy(name) || is_full(*id, name)).collect();
     let mut found = Damaged { dim, known: Vec::new(), unknown: Vec::new(), folded: HashSet::new() };
     if rows.is_empty() {
         return Ok(found);
     }
     let reference = Reference::of(dim);
     for (id, name, code) in rows {
-        match reference.meaning(&name, code.as_deref()) {
-            Some(sound) => found.known.push((id, name, sound)),
-            None => found.unknown.push((id, name)),
+        let meaning = reference.meaning(&name, code.as_deref());
+        match meaning
+            .filter(|_| is_lossy(&name))
+            .map_or_else(|| reference.beginning(&name, code.as_deref()), Begun::One)
+        {
+            Begun::One(sound) => found.known.push((id, name, sound)),
+            Begun::None if !is_lossy(&name) => {}
+            Begun::None | Begun::Several => found.unknown.push((id, name)),
         }
     }
     found.folded = found.known.iter().map(|(_, _, sound)| fold(sound)).collect();
     Ok(found)
+}
+
+/// Characters that the column of the names has place for, where that is less than the tools give it.
+fn narrow_width(session: &mut Session, dim: Dim) -> Result<Option<u64>> {
+    let spec = dim.spec();
+    let sql = "SELECT CAST(character_maximum_length AS UNSIGNED) FROM information_schema.columns \
+               WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ? AND data_type IN ('char', 'varchar')";
+    let width: Option<u64> = session.first(&format!("lecture de {}", spec.table), sql, (spec.table, spec.name))?;
+    let given = spec.name_type.split(['(', ')']).nth(1).and_then(|digits| digits.parse().ok());
+    Ok(width.filter(|width| given.is_some_and(|given: u64| *width < given)))
 }
 
 impl Damaged {
@@ -76,27 +98,33 @@ impl Damaged {
         self.folded.contains(&fold(&normalise(self.dim, name)))
     }
 
-    /// What was found, and what mends it.
-    pub(crate) fn finding(&self) -> Option<Finding> {
-        let table = self.dim.spec().table;
-        let known: Vec<String> =
-            self.known.iter().map(|(id, name, sound)| format!("« {name} » (id {id}) → {sound}")).collect();
-        let unknown: Vec<String> = self.unknown.iter().map(|(id, name)| format!("« {name} » (id {id})")).collect();
-        let finding = |message: String| Finding::attention(Code::NameDamaged, table, message);
-        if !known.is_empty() {
-            let count = plural(known.len() as u64, "nom abîmé", "noms abîmés");
-            return Some(
-                finding(format!("{count} dans la base : {}", some_of(&known, 5)))
-                    .action("adopt-database --apply les répare"),
-            );
-        }
-        if unknown.is_empty() {
-            return None;
-        }
-        let count = plural(unknown.len() as u64, "nom abîmé", "noms abîmés");
-        let message = format!("{count} dont rien ne dit le sens : {}", some_of(&unknown, 5));
-        Some(finding(message).action("corrigez-les à la main d'après les fichiers d'Orange"))
+    /// What stands for one thing alone, and what mends it.
+    pub(crate) fn repairable(&self) -> Option<Finding> {
+        let known = self.known.iter().map(|(id, name, sound)| format!("« {name} » (id {id}) → {sound}"));
+        let finding = self.finding("dans la base", &known.collect::<Vec<_>>());
+        finding.map(|finding| finding.action("adopt-database --apply les répare"))
     }
+
+    /// What may be several things, or none.
+    pub(crate) fn unreadable(&self) -> Option<Finding> {
+        let unknown = self.unknown.iter().map(|(id, name)| format!("« {name} » (id {id})"));
+        let finding = self.finding("dont rien ne dit le sens", &unknown.collect::<Vec<_>>());
+        finding.map(|finding| finding.action("corrigez-les à la main d'après les fichiers d'Orange"))
+    }
+
+    fn finding(&self, what: &str, names: &[String]) -> Option<Finding> {
+        let count = plural(names.len() as u64, "nom abîmé", "noms abîmés");
+        let message = format!("{count} {what} : {}", some_of(names, 5));
+        let finding = Finding::attention(Code::NameDamaged, self.dim.spec().table, message);
+        (!names.is_empty()).then_some(finding)
+    }
+}
+
+/// What a name is the beginning of.
+enum Begun {
+    None,
+    One(String),
+    Several,
 }
 
 /// The sound names, to be asked what a damaged one means.
@@ -129,6 +157,26 @@ impl Reference {
             }
         };
         Self { dim, resolver: Resolver::new(dim, rows, &[], Locality::default()) }
+    }
+
+    /// What a name can have been that fills its column and may be cut off there.
+    fn beginning(&self, name: &str, code: Option<&str>) -> Begun {
+        let begun = fold(&normalise(self.dim, name));
+        let folded = |name: &str| fold(&normalise(self.dim, name));
+        if let Some((code, today)) = code.and_then(|code| Some((code, communes::name_of(code.trim())?))) {
+            let names: Vec<String> = communes::names_of(code.trim()).map(folded).collect();
+            let is_cut = names.iter().any(|name| name.starts_with(&begun)) && !names.contains(&begun);
+            return if is_cut && !begun.is_empty() { Begun::One(normalise(self.dim, today)) } else { Begun::None };
+        }
+        let rows = self.resolver.rows().iter().map(|row| (folded(&row.name), &row.name));
+        let longer: Vec<(String, &String)> = rows.filter(|(plain, _)| plain.starts_with(&begun)).collect();
+        // What is a name by itself was not cut.
+        match longer.as_slice() {
+            [] => Begun::None,
+            some if begun.is_empty() || some.iter().any(|(plain, _)| *plain == begun) => Begun::None,
+            [(first, sound), rest @ ..] if rest.iter().all(|(plain, _)| plain == first) => Begun::One((*sound).clone()),
+            _ => Begun::Several,
+        }
     }
 
     /// The sound name that this one was.
@@ -199,6 +247,27 @@ pub(crate) fn repair(session: &mut Session, dim: Dim) -> Result<u64> {
     Ok(mended)
 }
 
+/// Remembers the names that their columns cut off, while these are as short as that: of a wider one nothing tells it.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn remember_cut(session: &mut Session) -> Result<()> {
+    for dim in DIMS.iter().map(|spec| spec.dim) {
+        let found = match damaged(session, dim) {
+            Err(Error::MissingTable { .. }) => continue,
+            found => found?,
+        };
+        let Some(width) = narrow_width(session, dim)? else { continue };
+        let known = found.known.iter().map(|(id, name, _)| (id, name));
+        for (id, name) in known.chain(found.unknown.iter().map(|(id, name)| (id, name))) {
+            if name.chars().count() as u64 == width {
+                adoption::record_cut_off(session, dim.spec().table, *id, name)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Names of the communes that lack theirs, from their INSEE code: id and name.
 ///
 /// # Errors
@@ -228,7 +297,7 @@ pub(crate) fn name_communes(session: &mut Session) -> Result<u64> {
     Ok(named.len() as u64)
 }
 
-/// A commune whose row lacks its INSEE code or its département.
+/// A commune whose row lacks its INSEE code or its département, or whose code is not as INSEE writes it.
 #[derive(Debug)]
 pub(crate) struct Unplaced {
     pub(crate) id: u32,
@@ -246,8 +315,9 @@ pub(crate) struct Unplaced {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn unplaced(session: &mut Session) -> Result<Vec<Unplaced>> {
-    let sql = "SELECT id_commune, COALESCE(nom_commune, ''), NULLIF(TRIM(code_insee), ''), NULLIF(id_departement, 0) \
+    let sql = "SELECT id_commune, COALESCE(nom_commune, ''), code_insee, NULLIF(id_departement, 0) \
                FROM dim_communes WHERE id_commune >= 0 AND (code_insee IS NULL OR TRIM(code_insee) = '' \
+               OR CHAR_LENGTH(code_insee) <> 5 OR CAST(code_insee AS BINARY) <> CAST(UPPER(code_insee) AS BINARY) \
                OR COALESCE(id_departement, 0) = 0) ORDER BY id_commune";
     type Stored = (u32, String, Option<String>, Option<u32>);
     let rows: Vec<Stored> = Error::or_nothing(session.rows("lecture de dim_communes", sql, ()))?;
@@ -265,13 +335,10 @@ pub(crate) fn unplaced(session: &mut Session) -> Result<Vec<Unplaced>> {
     }
     let taken: HashSet<String> = stored(session, Dim::Commune)?.into_iter().filter_map(|(.., code)| code).collect();
     let mut found = Vec::new();
-    for (id, name, code, departement) in rows {
-        let codes: Vec<&'static str> = match &code {
-            Some(code) => {
-                // A spreadsheet takes the leading zero of the first nine départements.
-                let code = format!("{:0>5}", code.to_ascii_uppercase());
-                communes::known(&code).into_iter().collect()
-            }
+    for (id, name, written, departement) in rows {
+        let code = written.as_deref().map(str::trim).filter(|code| !code.is_empty());
+        let codes: Vec<&'static str> = match code {
+            Some(code) => communes::known(&communes::formed(code)).into_iter().collect(),
             None if name.trim().is_empty() => continue,
             None => {
                 let place = departement.map(|id| places.get(&id).copied().unwrap_or_default());
@@ -288,9 +355,11 @@ pub(crate) fn unplaced(session: &mut Session) -> Result<Vec<Unplaced>> {
         if code.is_some() && only.as_ref().is_some_and(|only| !has_place(only)) {
             continue;
         }
-        let is_twin = code.is_none() && only.is_some_and(|only| taken.contains(only));
+        // What bears it already is another row, unless it is this one.
+        let is_own = |only: &str| written.as_deref() == Some(only);
+        let is_twin = only.is_some_and(|only| !is_own(only) && taken.contains(only));
         let number = only.and_then(|only| numbers.get(reference::departement_of_insee(only)).copied());
-        let missing = (only.filter(|_| code.is_none() && !is_twin), number.filter(|_| departement.is_none()));
+        let missing = (only.filter(|only| !is_own(only) && !is_twin), number.filter(|_| departement.is_none()));
         let missing = Some(missing).filter(|missing| *missing != (None, None));
         found.push(Unplaced { id, name, codes, missing, is_twin });
     }
@@ -307,7 +376,7 @@ pub(crate) fn place_communes(session: &mut Session) -> Result<u64> {
         let Some((code, departement)) = found.missing else { continue };
         // Of two rows of one name the second is a twin of the first from now on.
         let code = code.filter(|code| given.insert(*code));
-        let sql = "UPDATE dim_communes SET code_insee = COALESCE(NULLIF(TRIM(code_insee), ''), ?), \
+        let sql = "UPDATE dim_communes SET code_insee = COALESCE(?, code_insee), \
                    id_departement = COALESCE(NULLIF(id_departement, 0), ?) WHERE id_commune = ?";
         placed += session.exec("codes de dim_communes", sql, (code, departement, found.id))?;
     }
@@ -400,15 +469,16 @@ fn commune_twins(session: &mut Session, damaged: &Damaged) -> Result<Vec<Twins>>
     for (id, name, code) in stored(session, Dim::Commune)? {
         let plain = normalise(Dim::Commune, sound.get(&id).copied().unwrap_or(&name));
         let plain = fold(&saint(&plain).unwrap_or(plain));
-        // A spreadsheet takes the leading zero of the first nine départements.
-        let formed = code.as_deref().map(|code| format!("{:0>5}", code.trim().to_ascii_uppercase()));
+        let formed = code.as_deref().map(communes::formed);
         let formed = formed.filter(|code| code != "00000");
         let rank = if formed.is_none() { 2 } else { u8::from(formed != code) };
         let code = formed;
         let place = match &code {
             Some(code) => Some(reference::departement_of_insee(code).to_owned()),
             None => departements.get(&id).cloned().or_else(|| {
-                let [only] = communes::bearers(&communes::key(&name)) else { return None };
+                let [only] = communes::bearers(&communes::key(sound.get(&id).copied().unwrap_or(&name))) else {
+                    return None;
+                };
                 Some(reference::departement_of_insee(only).to_owned())
             }),
         };

@@ -130,7 +130,11 @@ fn seed_communes(session: &mut Session, present: &HashMap<String, Existing>, dry
     let stored = stored_communes(session, present)?;
     let of_facts =
         if stored.iter().any(|row| row.4.is_none()) { epcis_of_facts(session, present)? } else { HashMap::new() };
-    let by_code: HashMap<&str, &Stored> = stored.iter().filter_map(|row| Some((row.2.as_deref()?, row))).collect();
+    // Of two rows of one code the one that writes it as INSEE does counts: it comes last.
+    let mut coded: Vec<(String, &Stored)> =
+        stored.iter().filter_map(|row| Some((communes::formed(row.2.as_deref()?), row))).collect();
+    coded.sort_by_key(|(code, row)| row.2.as_deref() == Some(code.as_str()));
+    let by_code: HashMap<String, &Stored> = coded.into_iter().collect();
     let mut nameless: HashMap<String, Vec<&Stored>> = HashMap::new();
     for row in stored.iter().filter(|row| row.2.is_none()) {
         nameless.entry(fold(&row.1)).or_default().push(row);
@@ -151,7 +155,7 @@ fn seed_communes(session: &mut Session, present: &HashMap<String, Existing>, dry
         let id_epci = known.and_then(|row| of_facts.get(&row.0).copied()).or(of_reference);
         match known {
             Some(row)
-                if row.2.is_none()
+                if row.2.as_deref() != Some(commune.code_insee)
                     || row.1.trim().is_empty()
                     || (row.3.is_none() && id_departement.is_some())
                     || (row.4.is_none() && id_epci.is_some()) =>

@@ -100,8 +100,12 @@ impl Task for CheckOptions {
         }
         orphans(&zones, &mut findings);
         // Zones stand above, with their tables and years.
-        let others =
-            numbers::orphans(&mut session, &schema::existing(&mut database.session()?)?, |dim| dim != Dim::Zone)?;
+        let others = numbers::orphans(
+            &mut session,
+            &schema::existing(&mut database.session()?)?,
+            |dim| dim != Dim::Zone,
+            |_, _, _| false,
+        )?;
         findings.extend(others.iter().map(|orphans| orphans.finding(None)));
         splits(&zones, &stored, &mut findings);
         unused(&zones, &stored, &mut findings);
