@@ -14,6 +14,7 @@ use crate::domain::values::{DateOrder, DateOrders, Day, ORDERS, parse_date};
 use crate::error::{Error, Result};
 use crate::explain::key::{Key, Names};
 use crate::load::{Mapper, OnConflict, Outcome, Reading, Room, first_filled, required, required_raw};
+use crate::report::plural;
 
 /// Lines of a file that are kept, of each kind.
 const KEPT: usize = 20;
@@ -318,7 +319,7 @@ fn found_in(
     };
     let fields = match record.shape {
         Shape::Broken(reason) => return refused(reason, "", String::new()),
-        Shape::Count(count) => return refused(OTHER_COUNT, "", format!("{count} champs")),
+        Shape::Count(count) => return refused(OTHER_COUNT, "", plural(count as u64, "champ", "champs")),
         Shape::TooLong => return refused(TOO_LONG, "", String::new()),
         Shape::Fields(fields) => fields,
     };

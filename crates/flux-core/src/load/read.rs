@@ -12,6 +12,7 @@ use crate::load::mapper::{Mapper, Outcome};
 use crate::load::options::OnConflict;
 use crate::load::rejects::{Rejection, Rejects};
 use crate::load::sorter::{Record, Sorted, Sorter};
+use crate::report::plural;
 
 /// What was read of a file.
 #[derive(Debug)]
@@ -65,7 +66,10 @@ pub(crate) fn sort_unhashed(
                 Outcome::Filtered | Outcome::NotPositive => counts.filtered += 1,
                 Outcome::Rejected { reason, column, value, day } => reject(reason, column, &value, day)?,
             },
-            Shape::Count(count) => reject(OTHER_COUNT, "", &format!("{count} champs au lieu de {columns}"), None)?,
+            Shape::Count(count) => {
+                let fields = plural(count as u64, "champ", "champs");
+                reject(OTHER_COUNT, "", &format!("{fields} au lieu de {columns}"), None)?;
+            }
             Shape::Broken(reason) => reject(reason, "", "", None)?,
             Shape::TooLong => {
                 *rejected.entry(None).or_default() += 1;
