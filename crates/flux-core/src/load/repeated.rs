@@ -83,11 +83,16 @@ pub(crate) fn crossed<'a>(files: impl Iterator<Item = (&'a str, Day, Day)>) -> O
 /// [`crate::error::Error::Sql`].
 pub(crate) fn look(run: &Run<'_>, files: &[FileReport]) -> Result<Vec<Finding>> {
     let span = |file: &FileReport| Some((file.file.trim_end_matches(".csv").to_owned(), span_of(file)?));
-    let spans: Vec<_> = files.iter().filter(|file| is_taken(file)).filter_map(span).collect();
-    let any_new = files.iter().any(|file| file.status == Status::Loaded);
+    let of = |status: Status| files.iter().filter(|file| file.status == status).count();
+    // One new file beside those of a week that is done comes alone; one old file among new ones is in the place of a new one.
+    let is_held = |file: &&FileReport| match file.status {
+        Status::Unchanged => of(Status::Unchanged) < of(Status::Loaded),
+        status => status == Status::Loaded,
+    };
+    let spans: Vec<_> = files.iter().filter(is_held).filter_map(span).collect();
     let day = |date: NaiveDate| Day::from_date(date);
     let days = spans.iter().filter_map(|(name, (first, last))| Some((name.as_str(), day(*first)?, day(*last)?)));
-    let mut found: Vec<Finding> = crossed(days).filter(|_| any_new).into_iter().collect();
+    let mut found: Vec<Finding> = crossed(days).into_iter().collect();
     for (at, one) in weekly().enumerate() {
         for other in weekly().skip(at + 1).filter(|other| other.breakdown == one.breakdown) {
             let of = |dataset: &Dataset| {
