@@ -11,7 +11,7 @@ use crate::domain::communes;
 pub(crate) use crate::domain::spelling::saint;
 
 pub use crate::domain::spelling::fold;
-pub(crate) use crate::domain::spelling::{nights, normalise, without_accents};
+pub(crate) use crate::domain::spelling::{alphabetical, nights, normalise, without_accents};
 
 /// Names longer than the column of any dimension are unknown without a further look.
 const MAX_NAME: usize = 255;

@@ -84,6 +84,11 @@ pub fn fold(name: &str) -> String {
     folded
 }
 
+/// What names are sorted by, as a French dictionary does: ARDÈCHE before ARDENNES, whatever the accents, hyphens and spaces.
+pub(crate) fn alphabetical(name: &str) -> (String, String) {
+    (fold(name), name.to_owned())
+}
+
 /// A name without its accents, otherwise as it is.
 pub(crate) fn without_accents(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());

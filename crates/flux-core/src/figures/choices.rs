@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
-use crate::domain::names::fold;
+use crate::domain::names::{alphabetical, fold};
 use crate::domain::reference;
 use crate::error::Result;
 use crate::figures::period::{self, Period, optional_day_text};
@@ -78,7 +78,7 @@ fn read(session: &mut Session) -> Result<Choices> {
     let hidden = reference::hidden_zones();
     let mut zones = Zones::load(session)?.groups();
     zones.retain(|zone| !zone.rows.iter().any(|(_, name)| hidden.contains(&fold(name))));
-    zones.sort_by(|a, b| a.name.cmp(&b.name));
+    zones.sort_by_cached_key(|zone| alphabetical(&zone.name));
     Ok(Choices { annees, periodes, zones, dates })
 }
 

@@ -16,6 +16,7 @@ use crate::db::Session;
 use crate::db::marks;
 use crate::domain::catalogue::{Dim, Space};
 use crate::domain::communes;
+use crate::domain::names::alphabetical;
 use crate::error::Result;
 use crate::figures::answer::{Figures, Worked};
 use crate::figures::change::{Comparison, share};
@@ -364,8 +365,8 @@ fn join(now: &Counted, before: Option<&Counted>) -> Vec<Commune> {
         }
     };
     let mut communes: Vec<Commune> = known.into_iter().map(commune).collect();
-    // The sort is stable: equal communes keep the order of their ids.
-    communes.sort_by_key(|commune| Reverse(commune.volumes()));
+    // The sort is stable: communes of the same name keep the order of their ids.
+    communes.sort_by_cached_key(|commune| (Reverse(commune.volumes()), alphabetical(&commune.nom_commune)));
     communes
 }
 
@@ -430,6 +431,16 @@ mod tests {
             (3, Some(0), Some(7), Some(-100.0), 0.0),
         ];
         assert_eq!(shown(&communes), expected);
+    }
+
+    #[test]
+    fn equals_stand_as_in_a_french_dictionary() {
+        let mut now = counted(&[(1, 5), (2, 5), (3, 5), (4, 9)]);
+        for (id, name) in [(1, "YTRAC"), (2, "ÉCHANDELYS"), (3, "EYGURANDE"), (4, "ZONZA")] {
+            now.volumes.get_mut(&id).unwrap().0 = name.to_owned();
+        }
+        let ids: Vec<u32> = join(&now, None).iter().map(|commune| commune.id_commune).collect();
+        assert_eq!(ids, [4, 2, 3, 1]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::db::{Session, marks};
 use crate::domain::catalogue::Dim;
-use crate::domain::names::fold;
+use crate::domain::names::{alphabetical, fold};
 use crate::error::{Error, Result};
 use crate::figures::answer::{Figures, Worked};
 use crate::figures::change::{Comparison, share};
@@ -143,10 +143,10 @@ impl Counted {
         (self.coverage.days > 0).then_some(self.coverage.volume)
     }
 
-    /// The `count` largest names with their volumes; equals in the order of their names.
+    /// The `count` largest names with their volumes; equals by the alphabet.
     pub(crate) fn top(&self, count: usize) -> Vec<(&str, u64)> {
         let mut names: Vec<(&str, u64)> = self.volumes.iter().map(|(name, volume)| (name.as_str(), *volume)).collect();
-        names.sort_by_key(|(_, volume)| Reverse(*volume));
+        names.sort_by_cached_key(|(name, volume)| (Reverse(*volume), alphabetical(name)));
         names.truncate(count);
         names
     }
@@ -274,6 +274,7 @@ fn join(now: &Counted, before: Option<&Counted>) -> Vec<Rank> {
     let mut names: Vec<&String> = names.collect();
     names.sort_unstable();
     names.dedup();
+    names.sort_by_cached_key(|name| alphabetical(name));
     // Without any data a side says nothing of a name; with data, a name that it lacks had no visitors.
     let of = |side: Option<&Counted>, name: &str| -> Option<u64> {
         let side = side.filter(|side| side.total().is_some())?;
@@ -294,15 +295,15 @@ fn join(now: &Counted, before: Option<&Counted>) -> Vec<Rank> {
         }
     };
     let mut rows: Vec<Rank> = names.into_iter().map(rank).collect();
-    // The sort is stable: equals stay in the order of their names.
+    // The sort is stable: equals stay in the order of the alphabet.
     rows.sort_by_key(|row| Reverse((row.n, row.n_1)));
     rows
 }
 
-/// Place of each name, the largest first; equals in the order of their names.
+/// Place of each name, the largest first; equals by the alphabet.
 fn places(volumes: &BTreeMap<String, u64>) -> BTreeMap<&str, usize> {
     let mut order: Vec<(&str, u64)> = volumes.iter().map(|(name, volume)| (name.as_str(), *volume)).collect();
-    order.sort_by_key(|(_, volume)| Reverse(*volume));
+    order.sort_by_cached_key(|(name, volume)| (Reverse(*volume), alphabetical(name)));
     order.into_iter().zip(1..).map(|((name, _), place)| (name, place)).collect()
 }
 
@@ -333,6 +334,19 @@ mod tests {
         let places: Vec<_> = rows.iter().map(|row| (row.rang, row.rang_n1)).collect();
         assert_eq!(places, [(Some(1), None), (Some(2), Some(2)), (Some(3), None), (None, Some(1))]);
         assert_eq!((now.largest(2), now.largest(9), counted(&[], 0).largest(2)), (Some(90), Some(120), None));
+    }
+
+    /// By code point, « É » comes after « Z ».
+    #[test]
+    fn equals_stand_as_in_a_french_dictionary() {
+        let names = ["ÎLE-DE-FRANCE", "ISÈRE", "ESSONNE", "EURE", "ÉTATS", "HAUT-RHIN", "HAUTE-LOIRE"];
+        let counted = counted(&names.map(|name| (name, 7)), 0);
+        let sorted = ["ESSONNE", "ÉTATS", "EURE", "HAUTE-LOIRE", "HAUT-RHIN", "ÎLE-DE-FRANCE", "ISÈRE"];
+        assert_eq!(counted.top(7).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), sorted);
+        let rows = join(&counted, Some(&counted));
+        assert_eq!(rows.iter().map(|row| row.nom.as_str()).collect::<Vec<_>>(), sorted);
+        let places: Vec<_> = rows.iter().map(|row| (row.rang, row.rang_n1)).collect();
+        assert_eq!(places, (1..=7).map(|place| (Some(place), Some(place))).collect::<Vec<_>>());
     }
 
     #[test]
