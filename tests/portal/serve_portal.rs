@@ -444,6 +444,51 @@ fn five_failures_and_the_door_is_shut() {
     assert!(!audit.contains("faux") && !audit.contains(PASSWORD));
 }
 
+/// Somebody types their password where the name belongs, and later the name of an account in other letters.
+#[test]
+fn what_is_typed_for_a_name_is_written_down_only_where_it_is_one() {
+    let db = empty();
+    let served = with_accounts(&db, &[], &[]);
+    let typed = "Sésame9-ouvre!toi";
+    for _ in 0..2 {
+        assert_eq!(served.try_login(typed, "x").status, 401);
+    }
+    assert_eq!(served.try_login("ANNÉ", "x").status, 401);
+    let audit = logged(&served, " anne connexion refusée");
+    assert_eq!(audit.matches(" compte inconnu connexion refusée\n").count(), 2, "{audit}");
+    for _ in 0..2 {
+        let _ = served.try_login(typed, "x");
+    }
+    assert_eq!(served.try_login(typed, "x").status, 429);
+    let audit = logged(&served, " compte inconnu connexion refusée : trop d'essais\n");
+    let access = served.home.read("logs/portail-acces.log");
+    for part in ["same9", "ouvre", "ANN"] {
+        assert!(!audit.contains(part) && !access.contains(part), "{part}:\n{audit}\n{access}");
+    }
+}
+
+/// The clock of the machine is an hour ahead of UTC in winter, two in summer.
+#[test]
+fn the_state_is_told_by_the_clock_of_the_machine() {
+    let db = TestDb::new();
+    diag::fill(&db, |_| true);
+    db.exec(
+        "INSERT INTO flux_import_history (attempt, run, tool, table_name, file_name, file_path, file_size, file_hash, options, dims_hash, \
+         status, encoding, lines_read, rows_stored, rows_deleted, duplicates, conflicts, rejected, filtered, started_at, finished_at) VALUES \
+         ('1', '', 'update-temp-tables', 'fact_nuitees_temp', 'x', 'x', 1, '1', '', '', 'loaded', 'UTF-8', 1, 1, 0, 0, 0, 0, 0, \
+         '2025-01-05 23:29:00', '2025-01-05 23:30:00')",
+    );
+    for (zone, told, clock) in [
+        ("Europe/Paris", "2025-01-06 00:30:00", "Instants en heure locale."),
+        ("UTC", "2025-01-05 23:30:00", "Instants en UTC."),
+    ] {
+        let served = Served::new(&db, &[("TZ", zone)], &[]);
+        let page = served.api("/etat").expect(200).text();
+        assert!(page.contains(told) && page.contains(clock), "{zone}: {page}");
+        assert_eq!(served.api("/api/etat").expect(200).json()["dernier_import"], "2025-01-05 23:30:00");
+    }
+}
+
 /// `users` compares without regard to capitals and accents: a guesser with many addresses has no more tries for all that.
 #[test]
 fn an_account_is_one_however_its_name_is_spelt() {

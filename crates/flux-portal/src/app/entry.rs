@@ -119,10 +119,12 @@ pub(crate) async fn login(
     let found = find(&app, name.to_owned()).await?;
     // However its name is spelt, an account is one: the database knows it in other capitals and without its accents.
     let guessed = found.account.as_ref().map_or(name, |account| &account.username);
+    // What somebody types where the name belongs may be their password: only names of accounts are written down.
+    let told = found.account.as_ref().map_or_else(|| "compte inconnu".to_owned(), |account| account.username.clone());
     let attempt = match app.throttle.begin(guessed, who.client.address) {
         Ok(attempt) => attempt,
         Err(wait) => {
-            app.audit(who.client, name, "connexion refusée : trop d'essais");
+            app.audit(who.client, &told, "connexion refusée : trop d'essais");
             return Err(Failure::TooMany(wait));
         }
     };
@@ -132,7 +134,7 @@ pub(crate) async fn login(
             Err(failure)
         }
         Ok(None) => {
-            app.audit(who.client, name, "connexion refusée");
+            app.audit(who.client, &told, "connexion refusée");
             let problem = (StatusCode::UNAUTHORIZED, "Identifiant ou mot de passe incorrect.");
             shown(&app, &who, redirect, Some(problem))
         }

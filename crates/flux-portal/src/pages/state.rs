@@ -2,6 +2,7 @@
 
 use flux_core::figures::indicators::DEFINITIONS;
 use flux_core::health::freshness::{Verified, freshness};
+use flux_report::local_time;
 use maud::{Markup, html};
 
 use crate::api::Context;
@@ -50,9 +51,14 @@ pub(super) fn methodology(context: &mut Context<'_>) -> Result<Content, Failure>
     Ok(Content::page(context, "Méthodologie", frame::Place::Methodology, body, String::new()))
 }
 
-/// `2025-08-31T06:00:00.123Z` as `2025-08-31 06:00:00`.
+/// `2025-08-31T06:00:00.123Z` as `2025-08-31 08:00:00`, by the clock of this machine.
 fn moment(text: Option<&str>) -> String {
-    text.map_or_else(|| "–".into(), |text| text.get(..19).unwrap_or(text).replace('T', " "))
+    text.map_or_else(|| "–".into(), |text| local_time(&text.replace('T', " ")))
+}
+
+/// What that clock shows.
+fn clock() -> &'static str {
+    if chrono::Local::now().offset().local_minus_utc() == 0 { "UTC" } else { "heure locale" }
 }
 
 /// The same in a sentence.
@@ -80,14 +86,14 @@ fn verification(last: Option<&Verified>) -> Markup {
     let of = if last.archives { ", contre les archives" } else { "" };
     let part = if last.partielle { ", partielle" } else { "" };
     let run = last.execution.get(..8).unwrap_or(&last.execution);
-    html! { (verdict) ", " (at(Some(&last.le))) " (UTC), " (last.outil) " (exécution " (run) ")" (of) (part) }
+    html! { (verdict) ", " (at(Some(&last.le))) ", " (last.outil) " (exécution " (run) ")" (of) (part) }
 }
 
 pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
     let freshness = freshness(context.database)?;
     let mut tables = Table::new(
         "Tables de la livraison hebdomadaire",
-        &["Table", "Données jusqu'au", "Modifiée (UTC)", "Dernier import (UTC)", "Résultat", ">Lignes rejetées"],
+        &["Table", "Données jusqu'au", "Modifiée", "Dernier import", "Résultat", ">Lignes rejetées"],
     );
     tables.rows = freshness
         .tables
@@ -106,7 +112,7 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
     let body = html! {
         section.apropos aria-label="En bref" {
             p { "Données jusqu'au " strong { (freshness.donnees_jusqu_au.map_or_else(|| "–".into(), words::date)) } }
-            p { "Dernier import\u{a0}: " (at(freshness.dernier_import.as_deref())) " · dernière migration\u{a0}: " (at(freshness.derniere_migration.as_deref())) " · dernière modification\u{a0}: " (at(freshness.derniere_modification.as_deref())) " (UTC)" }
+            p { "Dernier import\u{a0}: " (at(freshness.dernier_import.as_deref())) " · dernière migration\u{a0}: " (at(freshness.derniere_migration.as_deref())) " · dernière modification\u{a0}: " (at(freshness.derniere_modification.as_deref())) }
             p { "Dernière vérification\u{a0}: " (verification(freshness.derniere_verification.as_ref())) }
             @match &freshness.en_cours {
                 None => p { "Aucune écriture en cours." },
@@ -116,6 +122,7 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
                     @if let Some(percent) = running.avancement_pct { ", " (words::number(percent)) "\u{202f}%" }
                 },
             }
+            p.doux { "Instants en " (clock()) "." }
             p.doux { "Version des données " code { (context.version) } }
         }
         (tables.render())
