@@ -157,27 +157,29 @@ fn curves(pen: &mut Pen, plot: &Plot, days: &[Day]) {
     pen.curve(&unsure, (2.0, "ch-now-line"), "5 3");
 }
 
-/// Firsts of months where there are several, else every so many days.
+/// Firsts of months where there are several, else every so many days; none where it would touch the one before.
 fn dates(pen: &mut Pen, plot: &Plot, days: &[Day], height: f64) {
-    let room = (46.0 / plot.day).ceil() as usize;
+    const SIZE: f64 = 10.5;
     let firsts = days.iter().filter(|day| day.date.day() == 1).count() > 2;
-    let mut free = 0;
+    let label = |day: &Day| if firsts { MONTHS[day.date.month0() as usize % 12].to_owned() } else { short(day.date) };
+    let widest = days.iter().map(|day| text_width(&label(day), SIZE)).fold(0.0, f64::max);
+    let step = (((widest + 8.0) / plot.day).ceil() as usize).max(if firsts { 1 } else { 7 });
+    let right = plot.left + plot.day * days.len() as f64;
+    let (mut next, mut end) = (0, f64::NEG_INFINITY);
     for (index, day) in days.iter().enumerate() {
-        if index < free || (firsts && day.date.day() != 1) {
+        if index < next || (firsts && day.date.day() != 1) {
             continue;
         }
-        let label = if firsts { MONTHS[day.date.month0() as usize % 12].to_owned() } else { short(day.date) };
+        let label = label(day);
+        let half = text_width(&label, SIZE) / 2.0;
+        // Beneath its day, and within the drawing.
+        let x = plot.x(index).min(right - half).max(half);
+        if x - half < end + 4.0 {
+            continue;
+        }
         pen.line((plot.x(index), plot.foot), (plot.x(index), plot.foot + 4.0), (1.0, "ch-axis"));
-        let anchor = if index == 0 {
-            Anchor::Start
-        } else if index + room > days.len() {
-            Anchor::End
-        } else {
-            Anchor::Middle
-        };
-        let x = if index == 0 { plot.left } else { plot.x(index) };
-        pen.text((x, height - 6.0), anchor, (10.5, "ch-soft"), &label);
-        free = index + room.max(if firsts { 1 } else { 7 });
+        pen.text((x, height - 6.0), Anchor::Middle, (SIZE, "ch-soft"), &label);
+        (next, end) = (index + step, x + half);
     }
 }
 
@@ -239,6 +241,33 @@ mod tests {
     #[test]
     fn steps_are_round() {
         assert_eq!((step(100.0, 4.0), step(99_000.0, 4.0), step(3.0, 4.0), step(1.0, 4.0)), (25.0, 25_000.0, 1.0, 1.0));
+    }
+
+    /// Left and right end of each text on the axis of dates.
+    fn dates_of(svg: &str, height: f64) -> Vec<(f64, f64)> {
+        let foot = format!("y=\"{:.1}\"", height - 6.0);
+        let ends = |text: &str| {
+            let x: f64 = text.strip_prefix("x=\"")?.split('"').next()?.parse().ok()?;
+            let label = text.split('>').nth(1)?.split('<').next()?;
+            let half = text_width(label, 10.5) / 2.0;
+            (text.contains(&foot) && text.contains("\"middle\"")).then_some((x - half, x + half))
+        };
+        svg.split("<text ").skip(1).filter_map(ends).collect()
+    }
+
+    #[test]
+    fn no_date_of_the_axis_touches_the_next_one_or_leaves_the_drawing() {
+        let legend = Legend { now: "2025".into(), before: "2024".into(), provisional: false };
+        let first: NaiveDate = "2025-07-05".parse().unwrap();
+        for (width, height) in [(345.0, 250.0), (960.0, 280.0)] {
+            for count in 1..200 {
+                let days: Vec<Day> =
+                    first.iter_days().take(count).map(|day| self::day(&day.to_string(), Some(80_000), None)).collect();
+                let ends = dates_of(&daily("t", &legend, "Nuitées", &days, width).standalone(), height);
+                assert!(!ends.is_empty() && ends[0].0 >= 0.0 && ends.last().unwrap().1 <= width, "{count}: {ends:?}");
+                assert!(ends.windows(2).all(|pair| pair[0].1 < pair[1].0), "{count} days, {width} wide: {ends:?}");
+            }
+        }
     }
 
     #[test]
