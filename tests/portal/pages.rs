@@ -216,6 +216,14 @@ const ASTRAY: &str = r"
     }
     return astray";
 
+/// Captions that one must scroll their table to read.
+const WIDE: &str = "return [...document.querySelectorAll('caption')].filter(caption => {
+    if (getComputedStyle(caption).position === 'absolute') return false;
+    const range = document.createRange();
+    range.selectNodeContents(caption);
+    return [...range.getClientRects()].some(box => box.right > document.documentElement.clientWidth);
+}).map(caption => caption.textContent)";
+
 #[test]
 fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
     let Some(driver) = driver() else { return };
@@ -234,6 +242,7 @@ fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
                     assert!(sizes[0].as_u64() <= sizes[1].as_u64(), "{page} at {width}: {sizes} {more}");
                 }
                 assert_eq!(script(&client, ASTRAY).await, serde_json::json!([]), "{page} at {width}");
+                assert_eq!(script(&client, WIDE).await, serde_json::json!([]), "{page} at {width}");
                 let heading = script(&client, "return document.querySelectorAll('main h1').length").await;
                 assert_eq!(heading, 1, "{page}");
             }
@@ -290,6 +299,21 @@ const BROKEN: &str = r"
         }
     }
     return [dates, broken, document.documentElement.scrollWidth - document.documentElement.clientWidth]";
+
+/// Submitting a form as it stands asks the same question again: a year without data, a zone under another of its names.
+#[test]
+fn a_form_shows_what_the_address_asks() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let page = served.api("/dashboard?annee=2025&periode=vacances_ete&compare_annee=2022&zone=caba").expect(200).text();
+    let chosen = |id: &str| {
+        let select = page.split(&format!("<select id=\"{id}\"")).nth(1).unwrap().split("</select>").next().unwrap();
+        let options = select.split("<option value=\"").filter(|option| option.contains(" selected"));
+        options.map(|option| option.split('"').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(chosen("compare_annee"), ["2022"]);
+    assert_eq!(chosen("zone"), ["PAYS D'AURILLAC"]);
+}
 
 #[test]
 fn no_date_breaks_in_the_reports_that_are_files_and_they_fit_a_phone() {
@@ -542,6 +566,12 @@ fn the_infographic_is_one_drawing_in_three_formats_and_frames_only_where_it_may(
         "{svg}"
     );
     assert!(!svg.contains("<script"), "{svg}");
+    let peak = db.scalar(
+        "SELECT CONCAT(DAY(date), IF(MONTH(date) = 7, ' juillet', ' août')) FROM fact_diurnes WHERE date BETWEEN '2025-07-05' AND \
+         '2025-08-31' AND id_zone IN (2, 4) AND id_categorie = 2 AND id_provenance IN (2, 3) GROUP BY date \
+         ORDER BY SUM(volume) DESC, date LIMIT 1",
+    );
+    assert!(svg.contains(&format!("Pic d&#39;excursionnistes, {peak}<")), "{peak}: {svg}");
     let png = served.api(&format!("/infographie.png?{SUMMER}")).expect(200);
     let side = |at: usize| u32::from_be_bytes(png.body[at..at + 4].try_into().unwrap());
     // 794 by 1 123 at two dots each

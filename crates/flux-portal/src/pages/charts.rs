@@ -185,7 +185,8 @@ pub(super) fn stays_tables(stays: &Stays, meta: &Meta) -> Vec<Table> {
             .iter()
             .map(|stay| {
                 vec![
-                    words::name(&stay.duree),
+                    // No line between the number and what it counts.
+                    words::name(&stay.duree).replacen(' ', "\u{a0}", 1),
                     words::count(stay.volume),
                     words::count(stay.volume_n1),
                     change(stay.delta_pct, meta),

@@ -1,7 +1,9 @@
 //! The question of a page: what its address asks, what stands where it asks nothing, and the form to ask something else.
 
+use flux_core::domain::names::fold;
 use flux_core::figures::choices::Choices;
 use flux_core::figures::scope::Visitors;
+use flux_core::figures::zone::Zone;
 use maud::{Markup, html};
 
 use crate::api::Context;
@@ -140,6 +142,7 @@ impl Filters {
                 p { label for="compare_annee" { "Comparée à" } select id="compare_annee" name="compare_annee" {
                     option value="" { "la précédente" }
                     @for known in &self.choices.annees { option value=(known) selected[known.to_string() == reference_year] { (known) } }
+                    @if !reference_year.is_empty() && !self.choices.annees.iter().any(|known| known.to_string() == reference_year) { option value=(reference_year) selected { (reference_year) } }
                 } }
             }
             p { label for=(name("periode")) { "Période" } select id=(name("periode")) name=(name("periode")) { (self.periods(period)) } }
@@ -149,10 +152,12 @@ impl Filters {
     }
 
     fn zones(&self, asked: &str) -> Markup {
-        let known = self.choices.zones.iter().any(|zone| zone.name == asked);
+        // However it is spelt, and under any name that the zone is stored as.
+        let is_asked = |zone: &Zone| zone.rows.iter().any(|(_, name)| fold(name) == fold(asked));
+        let known = self.choices.zones.iter().any(is_asked);
         html! {
-            @for zone in &self.choices.zones { option value=(zone.name) selected[zone.name == asked] { (words::name(&zone.name)) } }
-            @if !known && !asked.is_empty() { option value=(asked) selected { (asked) } }
+            @for zone in &self.choices.zones { option value=(zone.name) selected[is_asked(zone)] { (words::name(&zone.name)) } }
+            @if !known && !asked.is_empty() { option value=(asked) selected { (words::name(asked)) } }
         }
     }
 

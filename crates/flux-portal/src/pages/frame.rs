@@ -108,9 +108,21 @@ pub(crate) fn failure(config: &Config, failure: &Failure) -> Markup {
     frame(&Frame { config, account: None, form_token: None, bare: false }, &content)
 }
 
-/// With a capital and a full stop.
+/// With a capital and a full stop; no line begins with a sign that belongs to the one before.
 fn sentence(text: &str) -> String {
+    let text = text.replace(" ;", "\u{a0};").replace(" :", "\u{a0}:").replace("« ", "«\u{a0}").replace(" »", "\u{a0}»");
     let mut characters = text.chars();
     let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{first}{}.", characters.as_str().trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_a_sentence_begins_with_its_punctuation() {
+        let told = sentence("la période « noël » n'existe pas ; connues : ete");
+        assert_eq!(told, "La période «\u{a0}noël\u{a0}» n'existe pas\u{a0}; connues\u{a0}: ete.");
+    }
 }

@@ -8,6 +8,7 @@ use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::Visitors;
 use flux_core::figures::series::Series;
 use flux_report::chart::{Anchor, Drawing, Pen, fitted};
+use flux_report::day_of_month;
 use maud::{PreEscaped, html};
 
 use crate::api::Context;
@@ -229,12 +230,9 @@ impl Poster {
         let present = ids.iter().filter_map(|id| charts::figure(&self.figures, id));
         for (place, row) in present.enumerate() {
             let x = MARGIN + wide * place as f64;
-            pen.text(
-                (x, y + 27.0),
-                Anchor::Start,
-                (10.5, "ch-soft"),
-                &fitted(row.definition.indicateur, 10.5, wide - 8.0),
-            );
+            let day = row.dates[0].map(|day| format!(", {}", day_of_month(day))).unwrap_or_default();
+            let name = format!("{}{day}", row.definition.indicateur);
+            pen.text((x, y + 27.0), Anchor::Start, (10.5, "ch-soft"), &fitted(&name, 10.5, wide - 8.0));
             let figure = words::figure(row.values[0]);
             // The titles say of all others what is counted.
             let figure = if let Some(Figure::Mean(_)) = row.values[0] { format!("{figure} nuits") } else { figure };
