@@ -186,10 +186,14 @@ impl Error {
     /// What the operator can do next.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Error::Usage(_) | Error::Invariant(_) => return None,
+            Error::Usage(_) => return None,
+            Error::Invariant(_) => {
+                "relancez une fois : d'autres mains ont pu écrire entre-temps ; si cela reste, envoyez le journal de l'outil \
+                 (dossier logs/) à qui l'entretient"
+            }
             Error::Config { hint, .. } | Error::Remote { hint, .. } => return Some(hint.clone()),
             Error::Connect { source, .. } => connect_hint(source),
-            Error::Sql { source, .. } => return sql_hint(source).map(str::to_owned),
+            Error::Sql { source, .. } => sql_hint(source),
             Error::MissingTable { table } | Error::MissingColumn { table, .. } | Error::WrongKey { table, .. }
                 if table.ends_with("_test") =>
             {
@@ -199,6 +203,10 @@ impl Error {
             Error::MissingTable { table } if table == "users" => {
                 "`portal-users add NOM --role admin` la crée avec le premier compte ; si elle existe, l'utilisateur de DB_USERNAME \
                  n'y a aucun droit"
+            }
+            Error::MissingTable { table } if table.starts_with("dim_") => {
+                "lancez `ensure-schema --seed`, qui crée et remplit ce qui manque sans rien effacer ; si la table existe, \
+                 l'utilisateur de DB_USERNAME n'y a aucun droit"
             }
             Error::MissingTable { .. } => {
                 "lancez `ensure-schema`, qui crée ce qui manque sans rien effacer ; si la table existe, l'utilisateur de \
@@ -588,45 +596,47 @@ fn is_packet_too_large(error: &mysql::Error) -> bool {
     matches!(error, mysql::Error::CodecError(codec) if codec.to_string().contains("max_allowed_packet"))
 }
 
-fn sql_hint(error: &mysql::Error) -> Option<&'static str> {
+/// What is left to do about an error of the server that has no remedy of its own.
+const UNKNOWN_HINT: &str =
+    "essayez `simple-test`, puis relancez ; si cela reste, montrez ce message à l'administrateur de la base";
+
+fn sql_hint(error: &mysql::Error) -> &'static str {
     if is_packet_too_large(error) {
-        return Some("relevez max_allowed_packet sur le serveur ou baissez --batch-size");
+        return "relevez max_allowed_packet sur le serveur ou baissez --batch-size";
     }
     let mysql::Error::MySqlError(server) = error else {
-        return Some("la connexion au serveur a été perdue : relancez, la reprise est sans risque");
+        return "la connexion au serveur a été perdue : relancez, la reprise est sans risque";
     };
     match server.code {
         code if codes::ACCESS_DENIED.contains(&code) => {
-            Some("demandez à l'administrateur ce droit pour l'utilisateur de DB_USERNAME")
+            "demandez à l'administrateur ce droit pour l'utilisateur de DB_USERNAME"
         }
-        1054 => Some("lancez `ensure-schema`, qui ajoute les colonnes manquantes"),
-        1153 => Some("relevez max_allowed_packet sur le serveur ou baissez --batch-size"),
+        1054 => "lancez `ensure-schema`, qui ajoute les colonnes manquantes",
+        1153 => "relevez max_allowed_packet sur le serveur ou baissez --batch-size",
         // What a value does not fit, a key, a CHECK (3819 on MySQL, 4025 on MariaDB), a foreign key or a trigger refuses.
-        1048 | 1062 | 1071 | 1264 | 1265 | 1364 | 1366 | 1406 | 1442 | 1451 | 1452 | 1644 | 3819 | 4025 => Some(
+        1048 | 1062 | 1071 | 1264 | 1265 | 1364 | 1366 | 1406 | 1442 | 1451 | 1452 | 1644 | 3819 | 4025 => {
             "une colonne, une clé, une contrainte ou un déclencheur de la base refuse cette écriture : `adopt-database` dit lesquels, \
-             et la commande qui y remédie",
-        ),
-        1114 | 1021 | 1030 => Some("libérez de la place sur le serveur, puis relancez"),
-        code if codes::NOT_REPLICATED.contains(&code) => Some(
-            "le groupe n'a pas pris la transaction, trop grande peut-être : `flux doctor` montre sa limite \
-             (wsrep_max_ws_size, group_replication_transaction_size_limit), que l'administrateur peut relever",
-        ),
-        codes::NOT_REPLICABLE => Some(
-            "le groupe ne réplique que des tables InnoDB qui ont une clé primaire : lancez `ensure-schema`, puis `flux doctor`",
-        ),
-        codes::OFFLINE => Some(OFFLINE_HINT),
-        code if codes::NOT_WRITABLE.contains(&code) => Some(
-            "le serveur est en lecture seule : visez le serveur principal, ou nommez tous les nœuds dans DB_HOST (a,b,c)",
-        ),
-        code if codes::is_gone(code) => {
-            Some("la connexion au serveur a été perdue : relancez, la reprise est sans risque")
+             et la commande qui y remédie"
         }
-        code if codes::pass(code) => Some("relancez : le serveur était occupé"),
-        code if codes::OUT_OF_TIME.contains(&code) => Some(
+        1114 | 1021 | 1030 => "libérez de la place sur le serveur, puis relancez",
+        code if codes::NOT_REPLICATED.contains(&code) => {
+            "le groupe n'a pas pris la transaction, trop grande peut-être : `flux doctor` montre sa limite \
+             (wsrep_max_ws_size, group_replication_transaction_size_limit), que l'administrateur peut relever"
+        }
+        codes::NOT_REPLICABLE => {
+            "le groupe ne réplique que des tables InnoDB qui ont une clé primaire : lancez `ensure-schema`, puis `flux doctor`"
+        }
+        codes::OFFLINE => OFFLINE_HINT,
+        code if codes::NOT_WRITABLE.contains(&code) => {
+            "le serveur est en lecture seule : visez le serveur principal, ou nommez tous les nœuds dans DB_HOST (a,b,c)"
+        }
+        code if codes::is_gone(code) => "la connexion au serveur a été perdue : relancez, la reprise est sans risque",
+        code if codes::pass(code) => "relancez : le serveur était occupé",
+        code if codes::OUT_OF_TIME.contains(&code) => {
             "la requête a été arrêtée par un administrateur, ou par une limite de temps du serveur (max_statement_time, \
-             max_execution_time) : relancez, la reprise est sans risque",
-        ),
-        _ => HostLimit::of(error).map(HostLimit::hint),
+             max_execution_time) : relancez, la reprise est sans risque"
+        }
+        _ => HostLimit::of(error).map_or(UNKNOWN_HINT, HostLimit::hint),
     }
 }
 
@@ -794,6 +804,20 @@ mod tests {
         assert!(error.is_transient() && error.is_of_node() && error.is_lost_connection() && error.leaves_doubt());
         let error = Error::Connect { target: "x".into(), source: Box::new(server(3032, "offline mode")) };
         assert!(error.is_of_node() && error.hint().is_some_and(|hint| hint.contains("DB_HOST")));
+    }
+
+    /// Nobody is left alone with an error, whatever its number; that of a usage stands in its sentence.
+    #[test]
+    fn every_error_says_what_to_do_next() {
+        let errors = [
+            Error::sql("lecture")(server(1064, "You have an error in your SQL syntax")),
+            Error::sql("lecture")(server(4711, "no such number")),
+            Error::Invariant("{ 3 lignes }".into()),
+            Error::MissingTable { table: "dim_pays".into() },
+        ];
+        for error in errors {
+            assert!(error.hint().is_some_and(|hint| hint.contains("lancez")), "{error}");
+        }
     }
 
     #[test]
