@@ -1,6 +1,6 @@
 //! `analyse-zones-csv`: counts each name and says where it leads, with and without a database.
 
-use flux_test::Home;
+use flux_test::{Home, TestDb};
 use serde_json::{Value, json};
 use support::diag;
 use support::diag::NUITEE;
@@ -51,6 +51,32 @@ fn without_a_database_the_reference_serves() {
     assert_eq!(name(&json, "Pays d'Aurillac")["zone"], "PAYS D'AURILLAC");
     let text = home.tool("analyse-zones-csv").run().expect_code(3);
     assert!(text.stdout.contains("CABBA") && text.stdout.contains("--create-missing"), "{text}");
+}
+
+/// The first day: what is missing is said first, once, and what to do about names is what makes the observatory's file.
+#[test]
+fn a_database_without_zones_is_no_remark() {
+    let empty = TestDb::new();
+    let home = Home::new(&empty);
+    delivery(&home);
+    let json = home.tool("analyse-zones-csv").arg("--json").run().expect_code(3).json();
+    let first = &json["findings"][0];
+    assert_eq!((&first["code"], &json["resolved_against"]), (&json!("table-missing"), &json!("reference")));
+    assert!(first["action"].as_str().unwrap().contains("ensure-schema --seed"), "{first}");
+    let db = diag::with_tables(|table| table == "dim_zones_observation");
+    db.exec("DELETE FROM dim_zones_observation");
+    let home = Home::new(&db);
+    delivery(&home);
+    let json = home.tool("analyse-zones-csv").arg("--json").run().expect_code(3).json();
+    assert_eq!(json["findings"][0]["code"], "dimension-empty");
+    let text = home.tool("analyse-zones-csv").run().expect_code(3).stdout.clone();
+    assert_eq!(text.matches("dim_zones_observation est vide").count(), 1, "{text}");
+    let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("`ensure-schema --seed`") && told.contains("`flux init` commence"), "{text}");
+    // With a file of its own, a new name goes into that file.
+    home.write("reference/zones.csv", "zone;noms_equivalents;visible\nCABA;PAYS D'AURILLAC;oui\nCHÂTAIGNERAIE;;oui\n");
+    let text = home.tool("analyse-zones-csv").run().expect_code(3).stdout.clone();
+    assert!(text.contains("zone renommée") && !text.contains("flux init"), "{text}");
 }
 
 #[test]

@@ -97,6 +97,9 @@ static ZONES: LazyLock<Vec<ZoneGroup>> =
 /// The zones of the observatory itself, once [`use_zones`] has read them.
 static OWN_ZONES: OnceLock<Vec<ZoneGroup>> = OnceLock::new();
 
+/// Set once [`use_zones`] has read the observatory's file.
+static HAS_ZONES_FILE: OnceLock<()> = OnceLock::new();
+
 /// Takes the zones of an observatory in place of the built-in ones, for the rest of the process. `file` is a `zones.csv`: zone;
 /// equivalents with a bar between them; `non` for a zone that is not offered in filters. UTF-8, or Windows-1252 as spreadsheets write it.
 ///
@@ -106,7 +109,13 @@ pub(crate) fn use_zones(file: &[u8]) -> Result<(), String> {
     let zones = own_zones(file)?;
     // A second call in one process, as a test may make it, changes nothing.
     let _ = OWN_ZONES.set(zones);
+    let _ = HAS_ZONES_FILE.set(());
     Ok(())
+}
+
+/// Whether the observatory has a `zones.csv`. One that is begun by hand stands in place of the built-in zones and would lose them.
+pub(crate) fn has_zones_file() -> bool {
+    HAS_ZONES_FILE.get().is_some()
 }
 
 /// Without a `zones.csv` of its own: the built-in zones are those of one département; any other has the zone of its own name, until its

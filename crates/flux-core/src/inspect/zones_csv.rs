@@ -173,18 +173,23 @@ impl Task for ZonesCsvOptions {
         let folder = context.deliveries(self.data_dir.as_deref());
         let database = context.optional_database(self.no_db);
         let scans = scan::delivery(&folder, &context.progress)?;
+        // A database that answers and has no zones is no place to import into: that is more than a remark.
+        let mut unread = None;
         let stored = database.and_then(|database| {
             let loaded = database
                 .session()
                 .and_then(|mut session| dims::load(&mut session, Dim::Zone, &Locality::default(), false));
-            loaded.map_err(|error| format!("zones de la base non lues : {error}"))
+            loaded.map_err(|error| {
+                unread = Some(error.finding("zones de la base"));
+                "zones de la base non lues".to_owned()
+            })
         });
         let (resolver, resolved_against, database) = match stored {
             Ok(resolver) => (resolver, "database", None),
             Err(reason) => (resolver(reference::zones()), "reference", Some(reason)),
         };
         let names = names(&scans, &resolver, resolved_against == "database");
-        let mut findings = findings(&names);
+        let mut findings: Vec<Finding> = unread.into_iter().chain(findings(&names)).collect();
         look(&scans, &folder, &mut findings);
         // A row of a split group is named when the group is.
         let present = |row: &Row| match resolver.resolve(&row.name) {
@@ -239,7 +244,9 @@ impl Report for ZonesReport {
                 }
             }
         }
-        page.table(&table);
+        if !self.names.is_empty() {
+            page.table(&table);
+        }
         if !self.absent.is_empty() {
             page.line(format!("  zones qu'aucun fichier ne nomme : {}", self.absent.join(", ")));
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::domain::catalogue::{DIMS, Dim};
 use crate::domain::names::Resolver;
+use crate::domain::reference;
 use crate::report::{Code, Page, Verdict, plural};
 
 /// Different names kept of one dimension of a file; a hostile file cannot make it grow further.
@@ -158,6 +159,11 @@ pub(crate) fn ambiguous_hint(dim: Dim) -> String {
 /// What to do about unknown names. Creation is offered only where the list is open.
 pub(crate) fn unknown_hint(dim: Dim) -> String {
     match dim {
+        Dim::Zone if !reference::has_zones_file() => {
+            "`flux init` commence reference/zones.csv d'après les CSV : relisez-le (un nouveau nom va aux équivalents de sa zone), puis \
+             `ensure-schema --seed` ; ou, si la zone est nouvelle : `update-temp-tables --create-missing zones`"
+                .into()
+        }
         Dim::Zone => "zone renommée : ajoutez le nom à reference/zones.csv du dossier de travail ; zone nouvelle : \
                       `update-temp-tables --create-missing zones`"
             .into(),
