@@ -107,6 +107,13 @@ fn gaps_unknown_names_bad_lines_and_unusual_volumes_are_found() {
         reasons.contains(&"nom inconnu : départements") && reasons.contains(&"Volume : volume négatif"),
         "{reasons:?}"
     );
+    // A file is as bad as the worst that is told of it, an unknown name as well as an unreadable volume.
+    let text = home.tool("validation-complete-import").run().expect_code(3).stdout.clone();
+    let sign = |file: &str| {
+        text.lines().find(|line| line.contains(&format!(" {file} "))).map(|line| line.trim_start().chars().next())
+    };
+    let signs = ["frequentation_journee_fr", "duree_sejour", "frequentation_nuitee"].map(sign);
+    assert_eq!(signs, [Some(Some('⚠')), Some(Some('⚠')), Some(Some('✓'))], "{text}");
 }
 
 #[test]

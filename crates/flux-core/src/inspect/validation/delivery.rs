@@ -27,7 +27,7 @@ pub(crate) struct FileCheck {
     pub table: String,
     /// Records of the file.
     pub(crate) lines: u64,
-    /// Whether the file itself is sound.
+    /// The worst that is told of it, in the file or of its import.
     #[serde(skip)]
     pub(crate) sign: Verdict,
     /// Whether this content is what was loaded last.
@@ -68,6 +68,7 @@ pub(crate) fn files(
     let mut checks = Vec::new();
     let mut totals = Counts::default();
     for dataset in catalogue::weekly() {
+        let told = findings.len();
         let scan = scans.iter().find(|scan| scan.dataset.main == dataset.main);
         let table = dataset.temp_table(space);
         let file = dataset.weekly_file.unwrap_or_default();
@@ -85,6 +86,7 @@ pub(crate) fn files(
         if with_history && tables.contains(&check.table) {
             conserve(session, (&mut check, &dataset.main_table(space)), scan, findings)?;
         }
+        check.sign = check.sign.max(crate::report::verdict(&findings[told..]));
         if let Some(counts) = &check.imported {
             totals.add(counts);
         }
@@ -181,11 +183,14 @@ fn conserve(
         );
     }
     if !counts.balance() {
-        findings.push(Finding::error(
-            Code::LinesUnaccounted,
-            check.file.as_str(),
-            format!("lignes lues {} ≠ enregistrées + doublons + conflits + rejets + filtrées", number(lines_read)),
-        ));
+        findings.push(
+            Finding::error(
+                Code::LinesUnaccounted,
+                check.file.as_str(),
+                format!("lignes lues {} ≠ enregistrées + doublons + conflits + rejets + filtrées", number(lines_read)),
+            )
+            .action("rechargez le fichier : `update-temp-tables --force`"),
+        );
     }
     let place = reject_file.map_or_else(String::new, |path| format!(", voir {path}"));
     if rejected > 0 {
@@ -201,7 +206,7 @@ fn conserve(
             Code::ConflictingLines,
             check.file.as_str(),
             format!("{lines} à une autre de même clé"),
-        ));
+        ).action("demandez au fournisseur quel volume est juste ; `update-temp-tables --force --on-conflict last` (ou sum, reject) choisit"));
     }
     if let Some(finding) = load::gone(session, id, main, &check.file)?.filter(|_| same == Some(true)) {
         check.state = "chargé, puis disparu";
