@@ -5,6 +5,8 @@
 PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf '%s\n' "$*" >&2; }
+# What takes its time is told to whoever looks on.
+doing() { [[ ! -t 2 ]] || say "$*…"; }
 die() { say "$(basename "$0") : $*"; exit 1; }
 
 as_root() {
