@@ -13,7 +13,7 @@ Lit : dim_zones_observation, un index de chaque table de faits, et les CSV de la
 Signale : identifiant orphelin dans les faits (✗), groupe d'équivalents réparti sur plusieurs lignes, zone sans
 donnée, année absente pour une zone alors que d'autres l'ont, zone de la référence absente, nom de CSV qui ne
 mène à rien (avec les noms proches). Chaque constat nomme la commande qui le corrige.
-Coût : un parcours d'index par table, quelques secondes pour 10 millions de lignes. Relançable à volonté.
+Coût : un parcours d'index par table, quelques secondes pour 10 millions de lignes. Peut être relancé à volonté.
 Codes de sortie : 0 rien à signaler, 1 échec, 2 mauvais usage, 3 à regarder.",
     ..Tool::of::<Args, CheckOptions>()
 };

@@ -13,7 +13,7 @@ Lit : fact_lieu_activite_soir, sa table temporaire, dim_periodes et les dimensio
 Refait la requête du portail pas à pas ; le premier pas qui ne laisse rien est la cause. Montre alors ce qui est
 présent à la place (années, zones, catégories) et la commande qui corrige ; dit aussi si les lignes attendent dans
 la table temporaire.
-Coût : un parcours d'index de la table, quelques secondes pour 10 millions de lignes. Relançable à volonté.
+Coût : un parcours d'index de la table, quelques secondes pour 10 millions de lignes. Peut être relancé à volonté.
 Codes de sortie : 0 la requête a des résultats, 1 échec, 2 mauvais usage, 3 cause trouvée.",
     ..Tool::of::<Args, CauseOptions>()
 };

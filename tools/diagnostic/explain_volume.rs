@@ -17,6 +17,7 @@ pub(crate) const TOOL: Tool = Tool {
     name: "explain-volume",
     about: "D'où vient ce chiffre ? Les lignes, les livraisons et les chargements derrière une valeur",
     details: "\
+Façons de demander :
   explain-volume --table fact_nuitees --date 2025-08-15 --zone \"Haute Vallée\" --categorie Touriste --provenance NonLocal
   explain-volume --table fact_nuitees_departements --date 2025-08-15 --zone \"Haute Vallée\" --categorie Touriste \\
                  --provenance NonLocal --departement Rhône

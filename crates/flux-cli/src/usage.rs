@@ -63,11 +63,11 @@ pub(super) fn localise(command: Command) -> Command {
 }
 
 /// The paragraphs of a help text: its source is wrapped for whoever edits it, the terminal and the man page wrap it anew. A line begins
-/// a paragraph where a sentence begins after a full stop, and on both sides of an indent.
+/// a paragraph where a sentence or an option begins after a full stop, and on both sides of an indent.
 pub fn paragraphs(details: &str) -> Vec<String> {
     let mut paragraphs: Vec<String> = Vec::new();
     for line in details.trim().lines() {
-        let sentence = line.starts_with(char::is_uppercase);
+        let sentence = line.starts_with(char::is_uppercase) || line.starts_with("--");
         match paragraphs.last_mut() {
             Some(last) if !(line.starts_with(' ') || last.starts_with(' ') || sentence && last.ends_with('.')) => {
                 last.push(' ');
@@ -215,10 +215,11 @@ mod tests {
 
     #[test]
     fn a_help_text_is_wrapped_by_whoever_shows_it() {
-        let text = "Lit : la table\net les fichiers. Rien d'autre.\nÉcrit : rien.\n  un    deux\n  trois  quatre\nCodes : 0, 1.";
+        let text = "Lit : la table\net les fichiers. Rien d'autre.\nÉcrit : rien, sans\n--yes.\n--force : tout.\n  un    deux\n  trois  quatre\nCodes : 0, 1.";
         let expected = [
             "Lit : la table et les fichiers. Rien d'autre.",
-            "Écrit : rien.",
+            "Écrit : rien, sans --yes.",
+            "--force : tout.",
             "  un    deux",
             "  trois  quatre",
             "Codes : 0, 1.",

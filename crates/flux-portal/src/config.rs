@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use flux_core::error::{Error, Result};
 use flux_core::settings::Settings;
+use flux_report::plural;
 
 use crate::image::Logo;
 use crate::net::Networks;
@@ -177,7 +178,10 @@ fn tokens(ordinary: &[String], admin: &[String]) -> Vec<Token> {
     let tokens: Vec<Token> = ordinary.iter().map(token(false)).chain(admin.iter().map(token(true))).collect();
     let short = tokens.iter().filter(|token| token.secret.len() < 16).count();
     if short > 0 {
-        log::warn!("{short} jeton(s) de API_TOKENS ou ADMIN_API_TOKENS de moins de 16 caractères : faciles à deviner");
+        let count = plural(short as u64, "jeton", "jetons");
+        log::warn!(
+            "{count} de API_TOKENS ou ADMIN_API_TOKENS de moins de 16 caractères, à remplacer (`openssl rand -hex 32`)"
+        );
     }
     tokens
 }

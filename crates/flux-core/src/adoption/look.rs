@@ -211,10 +211,8 @@ fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found:
             let sql = format!("SELECT COUNT(*) FROM {table} {condition}");
             let rows: u64 = session.first(&format!("lecture de {table}"), &sql, ())?.unwrap_or(0);
             if rows > 0 {
-                let message = format!(
-                    "{} sans {column} : ce qu'elles disent ne se retrouve pas",
-                    plural(rows, "ligne", "lignes")
-                );
+                let message =
+                    format!("{} sans {column} : ce qui y manque ne se retrouve pas", plural(rows, "ligne", "lignes"));
                 let finding = Finding::attention(Code::BreakdownMissing, &table, message).action(format!(
                     "après l'adoption, réimportez leurs fichiers, ou videz la table : cleanup-temp --force --only {}",
                     dataset.main

@@ -112,7 +112,7 @@ impl Anomaly {
                     None => "aucun calendrier n'est connu".to_owned(),
                 };
                 Finding::attention(Code::SchoolCalendarShort, "vacances scolaires", message).action(
-                    "ajoutez les années que le ministère a publiées à reference/vacances_scolaires.csv et recompilez",
+                    "installez une version des outils qui a les années que le ministère a publiées (elles sont dans le programme)",
                 )
             }
             Self::DatesFausses { nombre, exemple } => {

@@ -42,7 +42,7 @@ impl Content {
 
 /// A page where there are no data at all.
 fn empty(context: &Context<'_>, title: &str) -> Content {
-    let body = html! { p { "Aucune donnée : rien n'a été importé encore." } };
+    let body = html! { p { "Aucune donnée : rien n'a encore été importé." } };
     Content::page(context, title, frame::Place::Dashboard, body, String::new())
 }
 
