@@ -10,19 +10,27 @@ fn tools() -> Vec<String> {
     names.stdout.lines().map(str::to_owned).collect()
 }
 
-/// What is wrong with what a run shows at this width, held against what the same command says in a pipe, and wrote into its log.
+/// What a run shows at this width.
 #[track_caller]
-fn judge(home: &Home, columns: usize, words: &[&str]) -> Vec<String> {
+fn shown(home: &Home, columns: usize, words: &[&str]) -> String {
     let outcome = terminal::on(home, columns, words).run();
     assert!((0..=4).contains(&outcome.code), "{outcome}");
-    let text = terminal::shown(&outcome);
-    let told =
-        |what: &str, of: Vec<&str>| of.iter().map(|part| format!("{words:?}: {what}: {part}")).collect::<Vec<_>>();
+    terminal::shown(&outcome)
+}
+
+/// What the same command says in a pipe, and wrote into its log.
+fn said(home: &Home, words: &[&str]) -> String {
     let piped = home.tool(words[0]).args(&words[1..]).run();
     // What counts the examples that are left out is for people only.
     let left_out = "tout -v --json journal";
-    let known = format!("{}\n{}\n{}\n{left_out}", piped.stdout, piped.stderr, home.logs());
-    [told("too wide", terminal::too_wide(&text, columns)), told("cut", terminal::cut(&text, &known))].concat()
+    format!("{}\n{}\n{}\n{left_out}", piped.stdout, piped.stderr, home.logs())
+}
+
+/// What is wrong with what a run shows, held against what it says elsewhere.
+fn judge(text: &str, known: &str, columns: usize, words: &[&str]) -> Vec<String> {
+    let told =
+        |what: &str, of: Vec<&str>| of.iter().map(|part| format!("{words:?}: {what}: {part}")).collect::<Vec<_>>();
+    [told("too wide", terminal::too_wide(text, columns)), told("cut", terminal::cut(text, known))].concat()
 }
 
 #[test]
@@ -37,7 +45,12 @@ fn helps_and_usage_errors_keep_to_the_width() {
         let tool: Vec<&str> = name.split(' ').collect();
         for option in ["--help", "-h", "--nimporte"] {
             let words: Vec<&str> = tool.iter().copied().chain([option]).collect();
-            problems.extend([40, 60, 80].iter().flat_map(|columns| judge(&home, *columns, &words)));
+            let known = said(&home, &words);
+            problems.extend(
+                [40, 60, 80]
+                    .into_iter()
+                    .flat_map(|columns| judge(&shown(&home, columns, &words), &known, columns, &words)),
+            );
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
@@ -148,7 +161,8 @@ fn reports_keep_to(columns: usize) {
     let mut problems = Vec::new();
     for run in RUNS {
         let words: Vec<&str> = run.split(' ').collect();
-        problems.extend(judge(&home, columns, &words));
+        let text = shown(&home, columns, &words);
+        problems.extend(judge(&text, &said(&home, &words), columns, &words));
     }
     let run: BTreeSet<&str> = RUNS.iter().filter_map(|run| run.split(' ').next()).collect();
     let names = tools();
