@@ -170,6 +170,81 @@ fn a_file_that_changes_meanwhile_is_never_a_mixture() {
     holds(&home, "a.csv", "2\n".repeat(900).as_bytes());
 }
 
+/// A table has no checksums, and a server may say one place and send another: what it sends must begin as what is here ends.
+#[test]
+fn bytes_from_another_place_than_the_server_says_are_not_joined() {
+    let content: String = (0..2000).map(|n| format!("2025-07-07;{}\n", n * 7919 % 100_000)).collect();
+    let sent = content.clone().into_bytes();
+    let portal = offering("a.csv", move |request, number| match number {
+        1 => served(&sent).cut(request, 7000),
+        // As long as it ought to be, and a hundred bytes too early.
+        2 => {
+            let (head, body) = served(&sent).answer(request);
+            let from = range_from(request).unwrap() - 100;
+            Reply::Raw([head.as_bytes(), &sent[from..from + body.len()]].concat())
+        }
+        _ => served(&sent).whole(request),
+    });
+    let home = Home::without_db();
+    orange::tool(&home, &portal).run().expect_code(0);
+    let from: Vec<Option<usize>> = files(&portal).iter().map(range_from).collect();
+    assert_eq!(from, [None, Some(7000 - 256), None]);
+    holds(&home, "a.csv", content.as_bytes());
+    // An honest one is gone on with.
+    let sent = content.clone().into_bytes();
+    let portal =
+        offering(
+            "a.csv",
+            move |request, number| {
+                if number == 1 { served(&sent).cut(request, 7000) } else { served(&sent).whole(request) }
+            },
+        );
+    let home = Home::without_db();
+    orange::tool(&home, &portal).run().expect_code(0);
+    assert_eq!(files(&portal).len(), 2);
+    holds(&home, "a.csv", content.as_bytes());
+}
+
+/// A server that answers a range with all of the file, and says so, has sent the file.
+#[test]
+fn all_of_the_file_sent_as_a_part_of_itself_is_the_file() {
+    let content = zip(3000);
+    let sent = content.clone();
+    let portal = offering("a.zip", move |request, number| {
+        if number == 1 {
+            return served(&sent).cut(request, 1000);
+        }
+        let head = format!(
+            "HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-{}/{1}\r\nContent-Length: {1}\r\n\r\n",
+            sent.len() - 1,
+            sent.len()
+        );
+        Reply::Raw([head.as_bytes(), &sent].concat())
+    });
+    let home = Home::without_db();
+    orange::tool(&home, &portal).run().expect_code(0);
+    assert_eq!(files(&portal).len(), 2);
+    holds(&home, "a.zip", &content);
+}
+
+/// The list is short: cut, it is asked for again as a file is.
+#[test]
+fn a_list_that_breaks_off_is_asked_for_again() {
+    let listed = serde_json::json!([entry("a.zip", "/f/1", DATE)]).to_string();
+    let portal = Portal::new(move |request, number| {
+        if request.path != LIST {
+            return served(&zip(70)).whole(request);
+        }
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", listed.len());
+        let cut = if number < 3 { number * 20 } else { listed.len() };
+        Reply::Raw([head.as_bytes(), &listed.as_bytes()[..cut]].concat())
+    });
+    let home = Home::without_db();
+    orange::tool(&home, &portal).run().expect_code(0);
+    assert_eq!(portal.requests().iter().filter(|request| request.path == LIST).count(), 3);
+    holds(&home, "a.zip", &zip(70));
+}
+
 #[test]
 fn answers_that_are_not_the_file_are_not_kept() {
     let content = zip(500);
@@ -342,6 +417,65 @@ fn silence_is_taken_for_a_cut() {
     let outcome = orange::tool(&home, &portal).args(["--timeout", "1"]).run().expect_code(0);
     assert!(outcome.duration < Duration::from_secs(20));
     holds(&home, "a.zip", &content);
+}
+
+/// What drips never falls silent, and never ends: it is a line that breaks, for the list as for a file.
+#[test]
+fn a_drip_is_taken_for_a_cut() {
+    let content = zip(600);
+    let sent = content.clone();
+    let portal = offering("a.zip", move |request, number| {
+        if number > 1 {
+            return served(&sent).whole(request);
+        }
+        let (head, body) = served(&sent).answer(request);
+        Reply::Drip([head.as_bytes(), &body].concat(), head.len() + 100, Duration::from_millis(200))
+    });
+    let home = Home::without_db();
+    let outcome = orange::tool(&home, &portal).args(["--timeout", "1"]).run().expect_code(0);
+    assert!(outcome.duration < Duration::from_secs(20), "{outcome}");
+    let from = range_from(&files(&portal)[1]);
+    assert!(from.is_some_and(|from| (101..content.len()).contains(&from)), "{from:?} of {}", content.len());
+    holds(&home, "a.zip", &content);
+}
+
+/// RFC 9110 lets a server that answers a range keep the length of the whole to itself.
+#[test]
+fn a_range_without_the_length_of_the_whole_is_gone_on_with() {
+    let content = zip(9000);
+    let (length, sent) = (content.len(), content.clone());
+    let portal = offering("a.zip", move |request, number| {
+        let (head, body) = served(&sent).answer(request);
+        let head = head.replace(&format!("/{length}\r\n"), "/*\r\n");
+        let most = if number < 4 { 2000 } else { body.len() };
+        Reply::Raw([head.as_bytes(), &body[..most]].concat())
+    });
+    let home = Home::without_db();
+    orange::tool(&home, &portal).run().expect_code(0);
+    let from: Vec<Option<usize>> = files(&portal).iter().map(range_from).collect();
+    assert_eq!(from, [None, Some(2000), Some(4000), Some(6000)]);
+    holds(&home, "a.zip", &content);
+}
+
+/// A server that calls all that it sends a page: an archive proves itself, a page is one by what it says.
+#[test]
+fn an_archive_under_the_type_of_a_page_is_taken() {
+    let content = zip(300);
+    let typed = |body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n", body.len());
+        Reply::Raw([head.as_bytes(), body].concat())
+    };
+    let (home, whole) = (Home::without_db(), typed(&content));
+    let portal = offering("a.zip", move |_, _| whole.clone());
+    orange::tool(&home, &portal).run().expect_code(0);
+    holds(&home, "a.zip", &content);
+    for (name, body) in [("b.zip", "\u{feff}<html>Connectez-vous</html>"), ("b.csv", "Session expirée\n")] {
+        let page = typed(body.as_bytes());
+        let (home, portal) = (Home::without_db(), offering(name, move |_, _| page.clone()));
+        let json = orange::tool(&home, &portal).run().expect_code(3).json();
+        assert!(json["findings"][0]["action"].as_str().unwrap().contains("FLUX_VISION_PASSWORD"), "{json:#}");
+        assert_eq!(left(&home), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -96,6 +96,42 @@ fn files_are_chosen_by_study_year_name_and_age() {
     assert!(portal.requests().iter().all(|request| request.path == LIST));
 }
 
+/// What an operator asked for and will never get is told, on every kind of run; a year that has not come yet is not.
+#[test]
+fn what_is_not_offered_at_all_is_told() {
+    let portal = Portal::new(|request, _| catalogue(request));
+    let home = Home::without_db();
+    let run = |arguments: &[&str], code| orange::tool(&home, &portal).args(arguments).run().expect_code(code).json();
+    for arguments in [&["--study", "Aveyron"][..], &["--study", "E3", "--list"], &["--study", "E7", "--dry-run"]] {
+        let json = run(arguments, 3);
+        assert_eq!((codes(&json), json["files"].as_array().unwrap().len()), (vec!["nothing-offered"], 0), "{json:#}");
+        let action = json["findings"][0]["action"].as_str().unwrap();
+        assert!(action.contains("E1 (Cantal tourisme)") && action.contains("E2 (Puy-de-Dôme été)"), "{action}");
+    }
+    // Of this study there are only pictures.
+    let atlas = || entry_with("Atlas.pdf", "/f/6", json!({"study_code_ref": "E9", "study_name": "Atlas"}));
+    let pictures = Portal::new(move |request, _| orange::list(request, &[atlas()]));
+    let of_pictures = |arguments: &[&str], code| {
+        orange::tool(&home, &pictures)
+            .args(["--study", "atlas", "--list"])
+            .args(arguments)
+            .run()
+            .expect_code(code)
+            .json()
+    };
+    assert_eq!(codes(&of_pictures(&[], 3)), ["nothing-offered"]);
+    assert_eq!(of_pictures(&["--all-kinds"], 0)["findings"], json!([]));
+    assert_eq!(run(&["--study", "e2", "--list"], 0)["files"].as_array().unwrap().len(), 1);
+    assert_eq!(run(&["--study", "E2", "--year", "2031"], 0)["findings"], json!([]));
+    // A word of nothing but signs would be a part of every name.
+    for bad in [&["--study", ""][..], &["--study", " - "], &["--only", ""], &["--only", "*.zip,"]] {
+        orange::tool(&home, &portal).args(bad).run().expect_code(2);
+    }
+    let empty = Portal::always(support::portal::json("[]"));
+    let json = orange::tool(&home, &empty).arg("--quiet").run().expect_code(3).json();
+    assert_eq!((codes(&json), &json["listed"]), (vec!["nothing-offered"], &json!(0)));
+}
+
 #[test]
 fn names_of_strangers_lead_nowhere_and_twins_keep_apart() {
     let portal = Portal::new(|request, _| match request.path.as_str() {
@@ -133,6 +169,29 @@ fn names_of_strangers_lead_nowhere_and_twins_keep_apart() {
     assert!(outside.into_iter().all(|entry| !entry.file_name().to_string_lossy().contains("evil")));
     let again = orange::tool(&home, &portal).run().expect_code(3).json();
     assert_eq!(again["totals"]["known"], 6);
+}
+
+/// Entries that only their addresses tell apart are files of their own; an entry that stands twice is one, an older version none.
+#[test]
+fn what_only_its_address_tells_apart_is_another_file() {
+    let portal = Portal::new(|request, _| match request.path.as_str() {
+        LIST => {
+            let named = |url: &str| entry("Semaine.csv", url, "2025-08-15T10:30:00Z");
+            let older = entry("Semaine.csv", "/f/9", "2025-08-01T10:30:00Z");
+            orange::list(request, &[named("/f/1"), named("/f/2"), named("/f/1"), named("/f/3"), older])
+        }
+        path => served(format!("{path}\n").as_bytes()).whole(request),
+    });
+    let home = Home::without_db();
+    let json = orange::tool(&home, &portal).run().expect_code(0).json();
+    assert_eq!((&json["listed"], &json["totals"]["fetched"]), (&json!(3), &json!(3)));
+    let mut content: Vec<String> =
+        visible(&home).iter().map(|name| home.read(format!("ftp_downloads/{name}"))).collect();
+    content.sort();
+    assert_eq!(content, ["/f/1\n", "/f/2\n", "/f/3\n"]);
+    let before = portal.requests().len();
+    assert_eq!(orange::tool(&home, &portal).run().expect_code(0).json()["totals"]["known"], 3);
+    assert_eq!(portal.requests().len(), before + 1);
 }
 
 #[test]

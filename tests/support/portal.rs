@@ -37,6 +37,8 @@ pub enum Reply {
     Silence(Duration),
     /// These bytes, then nothing for so long.
     Stall(Vec<u8>, Duration),
+    /// So many bytes of these at once, the others one by one, each after so long.
+    Drip(Vec<u8>, usize, Duration),
 }
 
 /// `application/json` with status 200.
@@ -146,6 +148,13 @@ fn serve(mut stream: impl Read + Write, answer: &Answering, log: &Mutex<Vec<Requ
         Reply::Stall(bytes, time) => {
             let _ = stream.write_all(&bytes).and_then(|()| stream.flush());
             thread::sleep(time);
+        }
+        Reply::Drip(bytes, at_once, time) => {
+            let pieces = std::iter::once(&bytes[..at_once]).chain(bytes[at_once..].chunks(1));
+            let _ = pieces.into_iter().try_for_each(|piece| {
+                thread::sleep(time);
+                stream.write_all(piece).and_then(|()| stream.flush())
+            });
         }
     }
 }

@@ -227,7 +227,7 @@ impl Client {
             self.without_token(content_type.split(';').next().unwrap_or_default()).trim().to_ascii_lowercase();
         let location = header(http::header::LOCATION)
             .map(|location| self.without_token(location.split(['?', '#']).next().unwrap_or_default()));
-        let retry_after = header(http::header::RETRY_AFTER).and_then(|text| wait_of(&text));
+        let retry_after = wait_of(response.headers());
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(fail)?;
         Ok(Answer { status, content_type, location, retry_after, body })
@@ -490,13 +490,16 @@ fn tls_reason(text: &str) -> String {
         .map_or_else(|| text.to_owned(), |(_, reason)| (*reason).to_owned())
 }
 
-/// `Retry-After`: seconds, or a date.
-pub(crate) fn wait_of(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.parse::<u64>() {
+/// `Retry-After`: seconds, or a date, which counts from the `Date` of the answer, for the clock here may be wrong.
+pub(crate) fn wait_of(headers: &http::HeaderMap) -> Option<Duration> {
+    let text = |name: http::HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let wait = text(http::header::RETRY_AFTER)?;
+    if let Ok(seconds) = wait.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-    let seconds = (date.to_utc() - chrono::Utc::now()).num_seconds();
+    let moment = |text| chrono::DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc());
+    let sent = text(http::header::DATE).and_then(moment).unwrap_or_else(chrono::Utc::now);
+    let seconds = (moment(wait)? - sent).num_seconds();
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
@@ -538,8 +541,16 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(wait_of("120"), Some(Duration::from_secs(120)));
-        assert_eq!(wait_of("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait_of("bientôt"), None);
+        let wait = |headers: &[(http::HeaderName, &str)]| {
+            wait_of(&headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect())
+        };
+        let after = |text: &str| wait(&[(http::header::RETRY_AFTER, text)]);
+        assert_eq!(after("120"), Some(Duration::from_secs(120)));
+        assert_eq!(after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert_eq!((after("soon"), after("-5"), wait(&[])), (None, None, None));
+        // By the server's clock: it is 2015 there.
+        let sent = (http::header::DATE, "Wed, 21 Oct 2015 07:27:15 GMT");
+        let waits = [sent, (http::header::RETRY_AFTER, "Wed, 21 Oct 2015 07:28:00 GMT")];
+        assert_eq!(wait(&waits), Some(Duration::from_secs(45)));
     }
 }

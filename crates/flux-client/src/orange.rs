@@ -24,6 +24,9 @@ const HOPS: u32 = 5;
 /// Pieces of a file that wait in memory between the network and the disk, and their size.
 const PIECES: usize = 8;
 const PIECE: usize = 64 * 1024;
+/// What a connection must bring each second, over [`DRIP_SPAN`] silences, not to be taken for one that is broken.
+const LEAST_RATE: u64 = 64;
+const DRIP_SPAN: u32 = 5;
 
 /// Orange's portal, with its credentials.
 pub struct Orange {
@@ -120,7 +123,7 @@ impl Orange {
         if let Err(error) = spawned {
             return Err(unanswered(error.to_string(), "relancez"));
         }
-        let mut pieces = Pieces { from, silence: self.silence, rest: Vec::new(), at: 0, ended: false };
+        let mut pieces = Pieces::new(from, self.silence);
         match pieces.next() {
             Ok(Piece::Head(head)) => Ok((head, pieces)),
             Ok(Piece::Failed(failure)) => Err(no_answer(failure)),
@@ -199,8 +202,11 @@ impl Remote for Orange {
                 address = address.follow(to).map_err(stay)?;
                 continue;
             }
-            let partial = head.status == StatusCode::PARTIAL_CONTENT;
-            if head.status != StatusCode::OK && !(partial && resume.is_some()) {
+            // All of it, sent as a part of itself, is all of it.
+            let whole = head.length.is_some_and(|length| head.range == Some((0, Some(length))));
+            let partial = head.status == StatusCode::PARTIAL_CONTENT && !whole;
+            let fine = head.status == StatusCode::OK || head.status == StatusCode::PARTIAL_CONTENT && whole;
+            if !(fine || partial && resume.is_some()) {
                 return Err(self.refused(&address, &head));
             }
             if head.packed {
@@ -304,7 +310,7 @@ impl Head {
             validator: tag.or_else(|| text(header::LAST_MODIFIED)),
             content_type: content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase(),
             location: text(header::LOCATION),
-            wait: text(header::RETRY_AFTER).and_then(|text| http::wait_of(&text)),
+            wait: http::wait_of(headers),
             packed: text(header::CONTENT_ENCODING).is_some_and(|packed| !packed.eq_ignore_ascii_case("identity")),
         }
     }
@@ -357,9 +363,33 @@ struct Pieces {
     rest: Vec<u8>,
     at: usize,
     ended: bool,
+    /// Time that was waited for bytes, and the bytes that came, since the rate was looked at.
+    waited: Duration,
+    came: u64,
 }
 
 impl Pieces {
+    fn new(from: Receiver<Piece>, silence: Duration) -> Self {
+        Self { from, silence, rest: Vec::new(), at: 0, ended: false, waited: Duration::ZERO, came: 0 }
+    }
+
+    /// The next piece of the body. Bytes that come one by one are no silence, and never end.
+    fn more(&mut self) -> io::Result<Piece> {
+        let asked = Instant::now();
+        let piece = self.next()?;
+        self.waited += asked.elapsed();
+        if let Piece::Bytes(bytes) = &piece {
+            self.came += bytes.len() as u64;
+        }
+        if self.waited >= self.silence * DRIP_SPAN {
+            if self.came < self.waited.as_secs() * LEAST_RATE && matches!(piece, Piece::Bytes(_)) {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "le serveur n'envoie presque plus rien"));
+            }
+            (self.waited, self.came) = (Duration::ZERO, 0);
+        }
+        Ok(piece)
+    }
+
     fn next(&mut self) -> io::Result<Piece> {
         // The connection has limits of its own; this one is for what they do not see.
         let limit = Instant::now() + self.silence * 3;
@@ -382,7 +412,7 @@ impl Pieces {
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.rest.len() && !self.ended {
-            match self.next()? {
+            match self.more()? {
                 Piece::Bytes(bytes) => (self.rest, self.at) = (bytes, 0),
                 Piece::Head(_) => {}
                 Piece::End => self.ended = true,

@@ -108,6 +108,7 @@ codes! {
     ToolMissing = "tool-missing": "un outil n'est pas installé",
     ToolForeign = "tool-foreign": "le nom d'un outil est celui d'un autre programme",
     LinkNotFollowed = "link-not-followed": "un lien ou fichier spécial n'a pas été suivi",
+    NothingOffered = "nothing-offered": "le fournisseur ne propose rien, ou rien de l'étude demandée",
     DeliveryNotFetched = "delivery-not-fetched": "un fichier proposé par le fournisseur n'a pas été téléchargé en entier",
     DeliveryChanged = "delivery-changed": "un fichier déjà téléchargé a changé chez le fournisseur",
     CacheDamaged = "cache-damaged": "un fichier de cache n'est pas du JSON entier",

@@ -15,9 +15,11 @@ use crate::report::bytes;
 use crate::signals;
 
 /// Attempts in a row that bring nothing worth speaking of.
-const ATTEMPTS: u32 = 4;
+pub(crate) const ATTEMPTS: u32 = 4;
 /// What an attempt must bring to be worth another one.
 const WORTH: u64 = 1 << 20;
+/// The last bytes of a part of a table are asked for again: that they come alike shows that the rest is of the same file.
+const OVERLAP: u64 = 256;
 /// Longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(90);
 
@@ -35,6 +37,15 @@ impl From<Error> for Missed {
         match error {
             Error::BadFile(message) => Missed::file(message, "relancez plus tard, ou signalez-le à Orange"),
             error => Missed::Run(error),
+        }
+    }
+}
+
+impl From<Missed> for Error {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Run(error) => error,
+            Missed::File { message, action } => Error::Remote { answered: true, message, hint: action },
         }
     }
 }
@@ -86,9 +97,10 @@ fn within(wait: Option<Duration>) -> bool {
     wait.is_none_or(|wait| wait <= LONGEST_WAIT)
 }
 
-fn pause(attempt: u32, wait: Option<Duration>) -> std::result::Result<(), Missed> {
+pub(crate) fn pause(attempt: u32, wait: Option<Duration>) -> std::result::Result<(), Missed> {
     let growing = Duration::from_millis(100 << attempt.min(7));
-    signals::sleep(wait.unwrap_or(growing)).map_err(|error| Missed::Run(error.into()))
+    // A moment that is past is no leave to ask at once.
+    signals::sleep(wait.unwrap_or_default().max(growing)).map_err(|error| Missed::Run(error.into()))
 }
 
 /// A failure that concerns every file.
@@ -192,11 +204,13 @@ impl Job<'_> {
         let validator = half.as_ref().and_then(|half| half.validator.clone());
         let total = half.as_ref().and_then(|half| half.total);
         // A table has no checksum that would show two versions in one: without a name for its version it is fetched anew.
-        let can_resume = here > 0 && (validator.is_some() || is_zip(&self.file.file_name));
+        let overlap = if is_zip(&self.file.file_name) { 0 } else { OVERLAP };
+        let can_resume = here > overlap && (validator.is_some() || overlap == 0);
         if can_resume && total == Some(here) {
             return Ok(Attempt::Done);
         }
-        let resume = can_resume.then(|| Resume { from: here, validator: validator.clone() });
+        let from = here.saturating_sub(overlap);
+        let resume = can_resume.then(|| Resume { from, validator: validator.clone() });
         let response = match self.remote.get(&self.file.url, resume.as_ref()) {
             Ok(response) => response,
             Err(failure) if failure.beyond => {
@@ -207,25 +221,18 @@ impl Job<'_> {
             Err(failure) if failure.transient => return Ok(again(failure)),
             Err(failure) => return Err(Missed::file(failure.message, failure.action)),
         };
-        if response.content_type == "text/html" && !is_html(&self.file.file_name) {
-            return Err(Missed::file(
-                "le serveur a envoyé une page HTML au lieu du fichier",
-                "ouvrez l'adresse dans un navigateur ; si elle demande de s'identifier, vérifiez FLUX_VISION_USER et FLUX_VISION_PASSWORD",
-            ));
+        // An archive proves itself; some servers call everything a page.
+        let proves_itself = is_zip(&self.file.file_name) || is_html(&self.file.file_name);
+        if response.content_type == "text/html" && !proves_itself {
+            return Err(a_page());
         }
         let same =
             |ours: &Option<String>, theirs: &Option<String>| ours.is_none() || theirs.is_none() || ours == theirs;
-        let fits = response.from == here
-            && (total.is_none() || response.total == total)
+        let fits = response.from == from
+            && (total.is_none() || response.total.is_none() || response.total == total)
             && same(&validator, &response.validator);
         if response.partial && !fits {
-            // A part of something else: of another version, or not the part that was asked for.
-            self.start_over(None, None)?;
-            return Ok(Attempt::Again {
-                message: "le serveur a envoyé une partie d'un autre fichier que celui commencé".into(),
-                action: "relancez".into(),
-                wait: None,
-            });
+            return self.not_ours();
         }
         if !response.partial {
             self.start_over(response.validator.clone(), response.total)?;
@@ -239,12 +246,36 @@ impl Job<'_> {
             self.memory.set_half(&self.key, half)?;
         }
         self.pieces |= response.partial;
-        self.receive(response, progress)
+        let total = response.total.or(total.filter(|_| response.partial));
+        self.receive(Response { total, ..response }, progress)
+    }
+
+    /// A part of something else: of another version, or not the part that was asked for.
+    fn not_ours(&mut self) -> std::result::Result<Attempt, Missed> {
+        self.start_over(None, None)?;
+        Ok(Attempt::Again {
+            message: "le serveur a envoyé une partie d'un autre fichier que celui commencé".into(),
+            action: "relancez".into(),
+            wait: None,
+        })
+    }
+
+    /// Whether the answer begins with the bytes that the part ends with, which are then read; an answer that ends before is none.
+    fn goes_on(&self, response: &mut Response, here: u64) -> Result<bool> {
+        use std::os::unix::fs::FileExt;
+        let length = here.saturating_sub(response.from).min(OVERLAP) as usize;
+        let (mut ours, mut theirs) = (vec![0; length], vec![0; length]);
+        let file = File::open(&self.path).map_err(Error::io("lecture de", &self.path))?;
+        file.read_exact_at(&mut ours, response.from).map_err(Error::io("lecture de", &self.path))?;
+        Ok(response.body.read_exact(&mut theirs).is_err() || ours == theirs)
     }
 
     fn receive(&mut self, mut response: Response, progress: &Progress) -> std::result::Result<Attempt, Missed> {
-        let mut to = File::options().append(true).open(&self.path).map_err(Error::io("écriture de", &self.path))?;
         let mut at = length(&self.path)?;
+        if response.partial && !self.goes_on(&mut response, at)? {
+            return self.not_ours();
+        }
+        let mut to = File::options().append(true).open(&self.path).map_err(Error::io("écriture de", &self.path))?;
         let bar = progress.bytes(&self.file.file_name, response.total.unwrap_or(0));
         bar.set_position(at);
         bar.reset_eta();
@@ -299,11 +330,15 @@ impl Job<'_> {
 
     /// Whether what is here is the file. A part that is not goes, or the next run would go on with it.
     fn prove(&mut self) -> std::result::Result<(), Missed> {
-        let judged = self.judge();
-        if let Err(Error::BadFile(_)) = &judged {
+        let judged = if self.is_a_page()? { Err(a_page()) } else { self.judge().map_err(Missed::from) };
+        if let Err(Missed::File { .. }) = &judged {
             self.memory.drop_half(&self.key)?;
         }
-        judged.map_err(Missed::from)
+        judged
+    }
+
+    fn is_a_page(&self) -> Result<bool> {
+        Ok(ends(&self.path)?.0 == Some(b'<') && !is_html(&self.file.file_name))
     }
 
     fn judge(&self) -> Result<()> {
@@ -312,23 +347,26 @@ impl Job<'_> {
         if let Some(total) = total.filter(|total| *total != size) {
             return Err(Error::BadFile(format!("{size} octets reçus au lieu de {total}")));
         }
-        let (first, last) = ends(&self.path)?;
-        if first == Some(b'<') && !is_html(&self.file.file_name) {
-            return Err(Error::BadFile("ce qui est arrivé est une page HTML, pas le fichier".into()));
-        }
         if is_zip(&self.file.file_name) {
             return whole::check(&self.path, self.pieces);
         }
         if size == 0 {
             return Err(Error::BadFile("le fichier est vide".into()));
         }
-        if total.is_none() && last != Some(b'\n') {
+        if total.is_none() && ends(&self.path)?.1 != Some(b'\n') {
             return Err(Error::BadFile(
                 "longueur non annoncée et dernière ligne sans fin : rien ne prouve que le fichier est entier".into(),
             ));
         }
         Ok(())
     }
+}
+
+fn a_page() -> Missed {
+    Missed::file(
+        "le serveur a envoyé une page HTML au lieu du fichier",
+        "ouvrez l'adresse dans un navigateur ; si elle demande de s'identifier, vérifiez FLUX_VISION_USER et FLUX_VISION_PASSWORD",
+    )
 }
 
 fn again(failure: Failure) -> Attempt {
@@ -343,7 +381,7 @@ fn length(path: &Path) -> Result<u64> {
     fs::metadata(path).map(|metadata| metadata.len()).map_err(Error::io("lecture de", path))
 }
 
-/// The first byte that is no blank, and the very last one.
+/// The first byte that is no blank and no mark of the encoding, and the very last one.
 fn ends(path: &Path) -> Result<(Option<u8>, Option<u8>)> {
     use std::os::unix::fs::FileExt;
     let wrap = || Error::io("lecture de", path);
@@ -351,7 +389,8 @@ fn ends(path: &Path) -> Result<(Option<u8>, Option<u8>)> {
     let size = file.metadata().map_err(wrap())?.len();
     let mut head = [0; 64];
     let read = file.read_at(&mut head, 0).map_err(wrap())?;
-    let first = head[..read].iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    let head = head[..read].strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head[..read]);
+    let first = head.iter().copied().find(|byte| !byte.is_ascii_whitespace());
     let mut last = [0];
     let some = size > 0 && file.read_at(&mut last, size - 1).map_err(wrap())? == 1;
     Ok((first, some.then_some(last[0])))

@@ -1,6 +1,6 @@
 //! The list that the supplier serves: one entry a file, and which of them are wanted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
@@ -9,6 +9,10 @@ use crate::domain::names::fold;
 use crate::download::names::{fits, split};
 use crate::error::{Error, Result};
 use crate::files::is_heavy_json;
+use crate::report::{Code, Finding, some_of};
+
+/// Files of one name that are told apart.
+const MOST_TWINS: u32 = 100;
 
 /// A file that can be had.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub(crate) struct Listed {
     pub(crate) modified: String,
     pub(crate) moment: Option<DateTime<Utc>>,
     pub(crate) url: String,
+    /// Which one it is of those that nothing but their addresses tells apart.
+    twin: u32,
 }
 
 /// Which files are wanted.
@@ -49,7 +55,8 @@ pub(crate) struct Listing {
 impl Listed {
     /// What names the file for good: its name alone is not unique.
     pub(crate) fn key(&self) -> String {
-        format!("{}/{}/{}", self.study_code, self.delivery_code, self.file_name)
+        let twin = if self.twin == 0 { String::new() } else { format!("#{}", self.twin) };
+        format!("{}/{}/{}{twin}", self.study_code, self.delivery_code, self.file_name)
     }
 
     /// The year of the delivery's name, else that of the date.
@@ -58,6 +65,11 @@ impl Listed {
         let words = self.delivery.split(|c: char| !c.is_ascii_digit());
         let mut named = words.filter(|word| digits(word)).filter_map(|word| word.parse().ok());
         named.rfind(|year| (2000..2100).contains(year)).or_else(|| Some(self.moment?.year()))
+    }
+
+    /// Whether it is of a study, by its folded code or a part of its folded name.
+    fn is_of(&self, study: &str) -> bool {
+        fold(&self.study_code) == study || fold(&self.study).contains(study)
     }
 
     /// Whether it is data: an archive or a table.
@@ -87,29 +99,71 @@ pub(crate) fn parse(body: &[u8]) -> Result<Listing> {
     if text.trim_start().starts_with('<') {
         return Err(bad("c'est une page HTML".into()));
     }
-    // A control character in a name would make the whole list unreadable.
-    let text = text.replace(|c: char| c.is_ascii_control(), " ");
+    // A control character or half a letter in a name would make the whole list unreadable.
+    let text = whole_letters(&text.replace(|c: char| c.is_ascii_control(), " "));
     let value: Value = serde_json::from_str(&text).map_err(|error| bad(format!("JSON illisible ({error})")))?;
     let Value::Array(entries) = value else { return Err(bad("ce n'est pas une liste JSON".into())) };
     let mut unusable = 0;
-    let mut newest: HashMap<String, usize> = HashMap::new();
-    let mut files: Vec<Listed> = Vec::new();
+    let mut offered = Offered::default();
     for entry in &entries {
-        let Some(file) = entry.as_object().and_then(file) else {
-            unusable += 1;
-            continue;
-        };
-        match newest.get(&file.key()) {
-            // Named twice: the newest one counts.
-            Some(at) if files[*at].moment >= file.moment => {}
-            Some(at) => files[*at] = file,
-            None => {
-                newest.insert(file.key(), files.len());
-                files.push(file);
-            }
-        }
+        let taken = entry.as_object().and_then(file).is_some_and(|file| offered.take(file));
+        unusable += u64::from(!taken);
     }
-    Ok(Listing { files, unusable })
+    Ok(Listing { files: offered.files, unusable })
+}
+
+/// The files of a list, each once.
+#[derive(Default)]
+struct Offered {
+    files: Vec<Listed>,
+    by_key: HashMap<String, usize>,
+}
+
+impl Offered {
+    /// Of versions the newest counts; what has the same date and another address is another file. Whether it is kept or known.
+    fn take(&mut self, mut file: Listed) -> bool {
+        while file.twin < MOST_TWINS {
+            let Some(at) = self.by_key.get(&file.key()) else {
+                self.by_key.insert(file.key(), self.files.len());
+                self.files.push(file);
+                return true;
+            };
+            let known = &mut self.files[*at];
+            if known.moment != file.moment || known.url == file.url {
+                if known.moment < file.moment {
+                    *known = Listed { twin: known.twin, ..file };
+                }
+                return true;
+            }
+            file.twin += 1;
+        }
+        false
+    }
+}
+
+/// JSON in which no escape stands for half a letter: so write some servers the bytes of a damaged name.
+fn whole_letters(json: &str) -> String {
+    let unit = |text: &str| u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let mut sound = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        sound.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let pair = unit(rest).zip(rest.get(6..).and_then(unit));
+        let (written, length) = match unit(rest) {
+            Some(0xd800..=0xdbff) if pair.is_some_and(|(_, low)| (0xdc00..=0xdfff).contains(&low)) => (&rest[..12], 12),
+            Some(0xd800..=0xdfff) => ("\u{fffd}", 6),
+            Some(_) => (&rest[..6], 6),
+            // With the sign that it is of.
+            None => {
+                let length = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+                (&rest[..length], length)
+            }
+        };
+        sound.push_str(written);
+        rest = &rest[length..];
+    }
+    sound + rest
 }
 
 fn file(entry: &Map<String, Value>) -> Option<Listed> {
@@ -135,6 +189,7 @@ fn file(entry: &Map<String, Value>) -> Option<Listed> {
         modified,
         moment,
         url,
+        twin: 0,
     })
 }
 
@@ -152,11 +207,44 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
     plain.map(|moment| moment.and_utc())
 }
 
+/// What no run will ever find in this list: it is empty, or has nothing of the study that is asked for. A year may be yet to come.
+pub(crate) fn nothing_offered(files: &[Listed], choice: &Choice) -> Option<Finding> {
+    let finding = |place: String, message: &str| Finding::attention(Code::NothingOffered, place, message);
+    if files.is_empty() {
+        return Some(
+            finding("liste".into(), "le fournisseur ne propose aucun fichier")
+                .action("vérifiez FLUX_VISION_ORGA, et sur le portail d'Orange les droits de ce compte"),
+        );
+    }
+    let asked = choice.study.as_deref()?;
+    let study = fold(asked);
+    let of_study: Vec<&Listed> = files.iter().filter(|file| file.is_of(&study)).collect();
+    if of_study.iter().any(|file| choice.all_kinds || file.is_data()) {
+        return None;
+    }
+    let place = format!("étude « {asked} »");
+    if !of_study.is_empty() {
+        return Some(
+            finding(place, "elle n'a que des fichiers d'un autre genre que zip et csv").action("--all-kinds les prend"),
+        );
+    }
+    let named = |file: &Listed| match file.study.as_str() {
+        "" => file.study_code.clone(),
+        name => format!("{} ({name})", file.study_code),
+    };
+    let offered: BTreeSet<String> = files.iter().map(named).collect();
+    let offered: Vec<String> = offered.into_iter().collect();
+    Some(
+        finding(place, "aucun fichier de la liste n'en est")
+            .action(format!("corrigez --study ; études proposées : {}", some_of(&offered, 8))),
+    )
+}
+
 /// The files that are wanted, the newest first, and how many of another kind were left out.
 pub(crate) fn choose(files: Vec<Listed>, choice: &Choice) -> (Vec<Listed>, Vec<Listed>) {
     let study = choice.study.as_deref().map(fold);
     let wanted = |file: &Listed| {
-        study.as_ref().is_none_or(|study| fold(&file.study_code) == *study || fold(&file.study).contains(study))
+        study.as_ref().is_none_or(|study| file.is_of(study))
             && choice.year.is_none_or(|year| file.year() == Some(year))
             && (choice.only.is_empty() || choice.only.iter().any(|pattern| fits(pattern, &file.file_name)))
     };
@@ -214,7 +302,14 @@ mod tests {
         let listing = parse(b"[{\"file_name\":\"Ch\xe2t\n.zip\",\"url\":\"/x\"},{\"file_name\":\"a\"},12]").unwrap();
         assert_eq!((listing.files.len(), listing.unusable), (1, 2));
         assert_eq!(listing.files[0].file_name, "Chât .zip");
-        for bad in [&b"<html>"[..], b"{}", b"", b"[{]"] {
+        // Half a letter, as Python writes a byte that it cannot read; a whole one of two halves; a sign that only looks like one.
+        let listing = parse(
+            br#"[{"file_name":"Ch\udce9t\ud83d\ude00.zip","url":"/x"},{"file_name":"\\ud800\ud83d","url":"/y"}]"#,
+        )
+        .unwrap();
+        let names: Vec<&str> = listing.files.iter().map(|file| file.file_name.as_str()).collect();
+        assert_eq!(names, ["Ch\u{fffd}t\u{1f600}.zip", "\\ud800\u{fffd}"]);
+        for bad in [&b"<html>"[..], b"{}", b"", b"[{]", b"[\"\\", b"[\"\\u12"] {
             assert!(parse(bad).is_err());
         }
     }

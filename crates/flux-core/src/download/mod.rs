@@ -96,11 +96,13 @@ pub fn download(
         memory.drop_orphans(&|key| offered.contains(key))?;
     }
     let listed = listing.files.len();
+    let nothing = list::nothing_offered(&listing.files, &options.choice);
     let (chosen, other_kinds) = list::choose(listing.files, &options.choice);
     let unpacked = extract::unpacked_hashes(settings)?;
     let mut report = DownloadReport::new(remote.list_url(), folder, options.mode);
     report.listed = listed as u64;
     report.unusable = listing.unusable;
+    report.findings.extend(nothing);
     report.other_kinds = other_kinds.iter().map(|file| file.file_name.clone()).collect();
     let mut waiting = Waiting::default();
     let each = chosen.iter().try_for_each(|file| {
@@ -119,31 +121,38 @@ pub fn download(
     Ok(report)
 }
 
+/// The list, asked for again where it breaks off: it is short, and nothing is known of it that could be gone on with.
 fn read_list(remote: &dyn Remote) -> Result<Vec<u8>> {
-    let response = match fetch::get_patiently(remote, remote.list_url()) {
-        Ok(response) => response,
-        Err(Missed::Run(error)) => return Err(error),
-        Err(Missed::File { message, action }) => {
-            return Err(Error::Remote { answered: true, message, hint: action });
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match read_list_once(remote)? {
+            Ok(body) => return Ok(body),
+            Err(_) if attempt < fetch::ATTEMPTS => fetch::pause(attempt, None).map_err(Error::from)?,
+            Err(message) => return Err(broken(message)),
         }
-    };
+    }
+}
+
+fn broken(message: String) -> Error {
+    Error::Remote { answered: true, message, hint: "réessayez ; si cela dure, signalez-le à Orange".into() }
+}
+
+/// The list, or how it broke off.
+fn read_list_once(remote: &dyn Remote) -> Result<std::result::Result<Vec<u8>, String>> {
+    let response = fetch::get_patiently(remote, remote.list_url())?;
     let mut body = Vec::new();
-    let broken = |message: String| Error::Remote {
-        answered: true,
-        message,
-        hint: "réessayez ; si cela dure, signalez-le à Orange".into(),
-    };
-    response.body.take(LARGEST_LIST + 1).read_to_end(&mut body).map_err(|error| match signals::check() {
-        Err(stop) => stop.into(),
-        Ok(()) => broken(format!("la liste n'est pas arrivée en entier : {error}")),
-    })?;
+    if let Err(error) = response.body.take(LARGEST_LIST + 1).read_to_end(&mut body) {
+        signals::check()?;
+        return Ok(Err(format!("la liste n'est pas arrivée en entier : {error}")));
+    }
     if body.len() as u64 > LARGEST_LIST {
         return Err(broken("la liste est démesurée, elle n'est pas lue".into()));
     }
     if response.total.is_some_and(|total| total != body.len() as u64) {
-        return Err(broken("la liste n'est pas arrivée en entier".into()));
+        return Ok(Err("la liste n'est pas arrivée en entier".into()));
     }
-    Ok(body)
+    Ok(Ok(body))
 }
 
 fn state(memory: &mut Memory, file: &Listed, unpacked: &HashSet<String>) -> Result<State> {

@@ -123,7 +123,7 @@ pub(crate) struct DownloadReport {
     pub(crate) other_kinds: Vec<String>,
     pub(crate) files: Vec<FileReport>,
     totals: Totals,
-    findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -237,16 +237,17 @@ impl Report for DownloadReport {
             )
         } else {
             format!(
-                "{} ({}), {} déjà là, {} non téléchargés, dans {}",
+                "{} ({}), {} déjà là, {}, dans {}",
                 plural(totals.fetched, "fichier téléchargé", "fichiers téléchargés"),
                 bytes(totals.fetched_bytes),
                 number(totals.known),
-                number(totals.failed),
+                plural(totals.failed, "non téléchargé", "non téléchargés"),
                 self.folder.display()
             )
         };
         page.conclude(self.verdict(), line);
-        if totals.fetched > 0 {
+        // Where something asks for a look, that comes first.
+        if totals.fetched > 0 && self.findings.is_empty() {
             page.action("`extract-only` décompresse les archives");
         }
     }
