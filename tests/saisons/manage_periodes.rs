@@ -124,6 +124,33 @@ fn days_without_a_season_are_told() {
     assert_eq!(row(&db, "fete", 2035)[0], "Fête");
 }
 
+/// The portal finds a period by its code or its name, whatever the case, accents and signs: two of one name are none.
+#[test]
+fn a_period_that_bears_the_name_of_another_is_told() {
+    let (db, home) = ready();
+    let add = |code: &str, name: &str, expected: i32| {
+        let days = ["--from", "2025-09-20", "--to", "2025-09-21"];
+        let json =
+            run(&home, &[&["add", "--code", code, "--name", name][..], &days].concat()).expect_code(expected).json();
+        let findings = json["findings"].as_array().unwrap().clone();
+        findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(add("patrimoine", "Journées du patrimoine", 0), [""; 0]);
+    assert_eq!(add("patrimoine_bis", "JOURNEES-DU PATRIMOINE", 3), ["name-ambiguous"]);
+    assert_eq!(add("journees_du_patrimoine", "Autre", 3), ["name-ambiguous"; 2]);
+    assert_eq!(add("automne", "Fête de la pomme", 3), ["name-ambiguous"]);
+    assert_eq!(add("neige", "Hiver", 3), ["name-ambiguous"]);
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_periodes WHERE date_debut = '2025-09-20'"), "5");
+    // Days alone name nothing; in another year the name is free.
+    run(&home, &["change", "--code", "neige", "--year", "2025", "--to", "2025-09-22"]).expect_code(0);
+    run(&home, &["copy", "--code", "patrimoine", "--year", "2025", "--to-year", "2024"]).expect_code(0);
+    // By its new name it is another's.
+    let renamed = run(&home, &["change", "--code", "neige", "--year", "2025", "--name", "fête de la pomme"])
+        .expect_code(3)
+        .json();
+    assert_eq!(renamed["findings"][0]["code"], "name-ambiguous");
+}
+
 #[test]
 fn what_makes_no_sense_is_bad_usage_and_writes_nothing() {
     let (db, home) = ready();

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::db::{Database, Session};
 use crate::domain::calendar::periodes::{PeriodeKind, season_of};
-use crate::domain::calendar::saisons::YEARS;
+use crate::domain::calendar::saisons::{Saison, YEARS};
 use crate::domain::names::fold;
 use crate::error::{Error, Result};
 use crate::ledger::periodes;
@@ -207,6 +207,20 @@ impl State {
             season: season.map(|saison| text_of(saison.key)),
             computed: PeriodeKind::from_code(&row.code).is_some(),
         }
+    }
+
+    /// What else of its year bears the code or the name of a period, as the portal finds them: it shows one of them, or none.
+    fn namesakes(&self, wanted: &Wanted, own: Option<u32>) -> Vec<String> {
+        let spelt = |name: &str| fold(name.trim()).replace('_', "");
+        let mine = [spelt(&wanted.code), spelt(&wanted.name)];
+        let bears = |row: &&PeriodeRow| {
+            let name = self.names.get(&row.id).map_or("", String::as_str);
+            mine.contains(&spelt(&row.code)) || mine.contains(&spelt(name))
+        };
+        let others = self.stored.periodes.iter().filter(|row| row.annee == wanted.from.year() && Some(row.id) != own);
+        let periods = others.filter(bears).map(|row| format!("la période {}", row.code));
+        let seasons = Saison::ALL.into_iter().filter(|saison| mine.contains(&spelt(saison.code())));
+        periods.chain(seasons.map(|saison| format!("la saison {}", saison.code()))).collect()
     }
 
     /// The season that holds most days of a period.
@@ -432,6 +446,13 @@ impl Step {
                     let message = "aucune saison de dim_saisons ne couvre ces jours";
                     let finding = Finding::attention(Code::PeriodLink, &wanted.code, message);
                     report.findings.push(finding.action("lancez `update-saisons`, qui remplit le lien"));
+                }
+                if !matches!(action, PeriodeAction::Change { name: None, .. }) {
+                    report.findings.extend(self.state.namesakes(wanted, own).iter().map(|other| {
+                        let message = format!("{other} porte aussi ce nom ou ce code : le portail montrera l'une, ou aucune");
+                        Finding::attention(Code::NameAmbiguous, &wanted.code, message)
+                            .action("donnez-lui un autre nom (`manage-periodes change --name`), ou retirez-la et prenez un autre --code")
+                    }));
                 }
             }
         }
