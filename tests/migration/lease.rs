@@ -65,6 +65,64 @@ fn the_lease_of_a_dead_writer_ends_by_itself_and_is_told() {
     assert_eq!(leases, ["1 released 1", "2 expired 0", "3 released 1"]);
 }
 
+/// Another server's clock may be behind this one's, by more than a lease lives.
+#[test]
+fn a_writer_whose_clock_is_late_is_alive_while_it_gives_signs() {
+    let world = imported();
+    elsewhere(&world);
+    let late = "UPDATE flux_lease SET beat_at = UTC_TIMESTAMP(3) - INTERVAL 90 SECOND WHERE ended_at IS NULL";
+    world.db.exec(late);
+    let ended = Arc::new(AtomicBool::new(false));
+    let (mut conn, stop) = (world.db.conn(), Arc::clone(&ended));
+    let beats = std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1500));
+            conn.query_drop(late).unwrap();
+        }
+    });
+    let json = world.tool("migrate-temp-to-main").arg("--json").run().sane().expect_code(4).json();
+    ended.store(true, Ordering::Relaxed);
+    beats.join().unwrap();
+    assert_eq!(json["error"]["code"], "locked", "{json}");
+    assert_eq!(world.db.column("SELECT tool FROM flux_lease WHERE ended_at IS NULL"), ["cleanup-temp"]);
+}
+
+/// Whoever looks on may itself have stood still.
+#[test]
+fn who_was_frozen_while_watching_takes_no_living_lease() {
+    let world = imported();
+    elsewhere(&world);
+    let mut watching = world.tool("migrate-temp-to-main").arg("--json").spawn();
+    std::thread::sleep(Duration::from_secs(3));
+    watching.signal("STOP");
+    let stopped = Instant::now();
+    while stopped.elapsed() < Duration::from_secs(16) {
+        world.db.exec("UPDATE flux_lease SET beat_at = UTC_TIMESTAMP(3) WHERE ended_at IS NULL");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    watching.signal("CONT");
+    watching.wait().sane().expect_code(4);
+    assert_eq!(world.db.column("SELECT tool FROM flux_lease WHERE ended_at IS NULL"), ["cleanup-temp"]);
+}
+
+/// Its transaction has passed the fence, and may still be committed: nobody can take its lease, and nobody waits for ever.
+#[test]
+fn a_writer_frozen_before_its_commit_keeps_the_lease_and_commits() {
+    let world = imported();
+    let mut frozen = world.tool("migrate-temp-to-main").arg("--json").fail_at("db.commit", "pause").spawn();
+    frozen.wait_paused();
+    std::thread::sleep(Duration::from_secs(16));
+    let started = Instant::now();
+    let json = world.tool("cleanup-temp").arg("--json").run().sane().expect_code(4).json();
+    let waited = started.elapsed();
+    assert!(waited < Duration::from_secs(30), "{waited:?}");
+    assert_eq!(json["error"]["code"], "locked", "{json}");
+    assert!(json["error"]["message"].as_str().unwrap().contains("migrate-temp-to-main"), "{json}");
+    frozen.resume();
+    frozen.wait().sane().expect_code(0);
+    assert_eq!((world.db.count("fact_nuitees"), world.db.count("flux_migrations")), (1, 1));
+}
+
 #[test]
 fn who_has_lost_the_lease_commits_nothing() {
     let world = imported();

@@ -19,6 +19,8 @@ pub(crate) const TABLE: &str = "flux_lease";
 pub(super) const BEAT: Duration = Duration::from_secs(2);
 /// Seconds without a sign of life after which a lease has ended.
 pub(super) const LIFE: u64 = 15;
+/// How long one on another server is watched that is silent by this server's clock: two clocks need not agree.
+const WATCH: Duration = Duration::from_secs(6);
 /// Days for which leases that have ended are told.
 const KEPT: u32 = 90;
 /// Tries where two take the lease at one moment.
@@ -134,6 +136,28 @@ pub(super) struct Taker<'a> {
     pub(super) pid: u32,
 }
 
+/// A lease on another server, and since when it was seen to give no sign of life.
+struct Watched {
+    lease: Lease,
+    since: Instant,
+}
+
+impl Watched {
+    fn from_now(lease: Lease) -> Self {
+        Self { lease, since: Instant::now() }
+    }
+
+    fn is_unchanged(&self, now: &Lease) -> bool {
+        (self.lease.number, &self.lease.beat_at) == (now.number, &now.beat_at)
+    }
+
+    /// Whether it has given no sign for so long that there will be none.
+    fn is_dead(&self, now: &Lease) -> bool {
+        let patience = if now.is_live() { Duration::from_secs(LIFE) } else { WATCH };
+        self.is_unchanged(now) && self.since.elapsed() >= patience
+    }
+}
+
 /// What became of a try.
 enum Tried {
     /// Ours, by this number; the one that was taken away for it.
@@ -147,12 +171,10 @@ enum Tried {
 /// # Errors
 /// [`Error::LockLost`] for a run that had a lease and lost it, [`Error::MissingTable`], [`Error::Sql`].
 pub(super) fn take(session: &mut Session, taker: &Taker<'_>) -> Result<std::result::Result<u64, Lease>> {
-    let begun = Instant::now();
-    let mut seen: Option<Lease> = None;
+    let mut watched: Option<Watched> = None;
     let mut conflicts = 0;
     loop {
-        let patience = begun.elapsed() >= Duration::from_secs(LIFE);
-        match attempt(session, taker, patience) {
+        match attempt(session, taker, watched.as_ref()) {
             Ok(Tried::Taken(number, taken)) => {
                 if let Some(lease) = taken {
                     let silent = lease.silent_s.max(0.0).round();
@@ -166,12 +188,10 @@ pub(super) fn take(session: &mut Session, taker: &Taker<'_>) -> Result<std::resu
                 return Ok(Ok(number));
             }
             Ok(Tried::Held(lease)) => {
-                let lives =
-                    seen.as_ref().is_some_and(|seen| (seen.number, &seen.beat_at) != (lease.number, &lease.beat_at));
-                if lives {
+                if watched.as_ref().is_some_and(|watched| !watched.is_unchanged(&lease)) {
                     return Ok(Err(lease));
                 }
-                seen = Some(lease);
+                watched.get_or_insert_with(|| Watched::from_now(lease));
                 signals::sleep(Duration::from_secs(1))?;
             }
             Err(error) if error.is_conflict() && conflicts < TRIES => {
@@ -182,14 +202,17 @@ pub(super) fn take(session: &mut Session, taker: &Taker<'_>) -> Result<std::resu
             Err(error) => {
                 // The connection may be gone; what was begun is then rolled back all the same.
                 let _ = session.exec_aside(TAKING, "ROLLBACK", ());
-                return Err(error);
+                // A transaction of its holder has the row: one that stands still before its COMMIT is still able to commit.
+                return match newest(session) {
+                    Ok(Some(held)) if error.is_conflict() && !held.ended => Ok(Err(held)),
+                    _ => Err(error),
+                };
             }
         }
     }
 }
 
-/// `patience`: the holder was watched for as long as a lease lives, and gave no sign.
-fn attempt(session: &mut Session, taker: &Taker<'_>, patience: bool) -> Result<Tried> {
+fn attempt(session: &mut Session, taker: &Taker<'_>, watched: Option<&Watched>) -> Result<Tried> {
     session.exec_aside(TAKING, "START TRANSACTION", ())?;
     let last = read(session, "FOR UPDATE")?;
     let number = last.as_ref().map_or(1, |last| last.number + 1);
@@ -207,7 +230,7 @@ fn attempt(session: &mut Session, taker: &Taker<'_>, patience: bool) -> Result<T
     }
     let held = last.filter(|last| !last.ended);
     if let Some(held) = &held {
-        if held.server != session.server() && held.is_live() && !patience {
+        if held.server != session.server() && !watched.is_some_and(|watched| watched.is_dead(held)) {
             session.exec_aside(TAKING, "ROLLBACK", ())?;
             return Ok(Tried::Held(held.clone()));
         }

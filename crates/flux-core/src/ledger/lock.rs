@@ -157,6 +157,8 @@ impl Held {
         let session = named.session();
         super::refuse_later_version(session)?;
         adoption::require(database, session)?;
+        // Nobody waits here for a row behind a long commit, which is a sign of life.
+        session.exec_aside("réglage du verrou", "SET SESSION innodb_lock_wait_timeout = 1", ())?;
         let taker = Taker { run, tool: database.tool(), host: lease::host(), pid: std::process::id() };
         let number = match lease::take(session, &taker) {
             Ok(Ok(number)) => Some(number),
@@ -171,8 +173,6 @@ impl Held {
             }
             Err(error) => return Err(error),
         };
-        // Signs of life do not wait behind a long commit, which is one.
-        session.exec_aside("réglage du verrou", "SET SESSION innodb_lock_wait_timeout = 1", ())?;
         if let Some(sql) = database.behind() {
             session.exec_aside("réglage du verrou", sql, ())?;
         }
