@@ -11,6 +11,7 @@ mod diagnostic_migration;
 mod diagnostic_mobility;
 mod etat_csv_complet;
 mod explain_volume;
+mod failover;
 mod historique;
 mod tables_info;
 mod validation_complete_import;

@@ -6,6 +6,7 @@
 //!
 //! | name | place |
 //! |---|---|
+//! | `db.read` | before a query that reads |
 //! | `db.statement` | before a statement that changes something |
 //! | `db.commit` | before a COMMIT |
 //! | `db.committed` | after a COMMIT, before its answer is believed |

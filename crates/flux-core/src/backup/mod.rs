@@ -295,6 +295,8 @@ fn write(
             dump::take(settings, database, partial, progress, empty)
         } else {
             let mut session = database.session()?;
+            // The files that were begun go with the snapshot.
+            session.stay();
             snapshot::take(&mut session, database.flavour(), tables, partial, progress, empty)
         };
         match result {

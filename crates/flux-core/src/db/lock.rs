@@ -19,6 +19,7 @@ impl NamedLock {
     /// [`crate::error::Error::Connect`], [`crate::error::Error::Sql`].
     pub(crate) fn take(database: &Database, name: String) -> Result<Option<Self>> {
         let mut session = database.session()?;
+        session.stay();
         let sql = "SELECT COALESCE(GET_LOCK(?, 1), 0), CONNECTION_ID()";
         let got: Option<(i64, u64)> = session.first("prise du verrou", sql, (&name,))?;
         Ok(match got {

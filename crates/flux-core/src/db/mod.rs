@@ -166,13 +166,15 @@ impl Database {
     /// [`Error::Connect`].
     pub fn session(&self) -> Result<Session> {
         let at = self.node();
-        match self.link() {
+        let session = match self.link() {
             Err(error) if error.is_passing() && self.leave(at) => {
                 log::debug!("{error}");
                 self.link()
             }
             result => result,
-        }
+        }?;
+        // Whoever answers others says so at once instead.
+        Ok(if self.nodes.is_limited() { session } else { session.roam(self) })
     }
 
     /// A connection that was given back, else a new one.

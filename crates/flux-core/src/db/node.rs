@@ -221,6 +221,11 @@ impl Nodes {
         }
     }
 
+    /// Whether an answer may take only so long.
+    pub(super) fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
     pub(super) fn current(&self) -> Arc<Node> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }

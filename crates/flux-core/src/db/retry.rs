@@ -103,6 +103,20 @@ impl Database {
         })
     }
 
+    /// Runs `again` what has failed with `error` on the node `at`, as often as [`Database::retried`] does; within work that is itself
+    /// retried, not at all.
+    ///
+    /// # Errors
+    /// The last one.
+    pub(super) fn read_again<T>(&self, at: usize, error: Error, mut again: impl FnMut() -> Result<T>) -> Result<T> {
+        if TRYING.get() {
+            return Err(error);
+        }
+        // Where the node was left meanwhile, it is not the next one that has failed.
+        let mut first = Some(error).filter(|_| at == self.node());
+        self.retried(|| first.take().map_or_else(&mut again, Err))
+    }
+
     /// Runs `work` again while it fails for a passing reason, with a growing pause. Within work that is itself retried it runs once:
     /// it is the whole that is tried again, and tries are not multiplied.
     ///

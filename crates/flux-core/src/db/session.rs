@@ -11,7 +11,7 @@ use mysql::{Conn, FromRowError, Params, Row};
 
 use crate::db::node::Node;
 use crate::db::watch::{self, Busy, Known};
-use crate::db::{Linked, exclusive, identity};
+use crate::db::{Database, Linked, exclusive, identity};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::progress;
@@ -41,6 +41,8 @@ pub struct Session {
     packet: usize,
     /// Which of the nodes it leads to.
     node: usize,
+    /// Where a read goes on when this node fails; `None` where it must fail with it.
+    home: Option<Database>,
     /// Statements of the snapshot with their rows, where they are remembered.
     read: Option<HashMap<String, Vec<Row>>>,
     /// What was worked out of the state that is read here, where it is remembered.
@@ -81,7 +83,36 @@ impl Session {
         signals::on_stop(cancel_statements);
         let Linked { conn, server } = linked;
         let known = Known::new((server, conn.connection_id()), &node.opts, node.flavour, conn.as_raw_fd());
-        Self { known, conn, packet: node.packet, node: node.at, read: None, memory: None }
+        Self { known, conn, packet: node.packet, node: node.at, home: None, read: None, memory: None }
+    }
+
+    /// From now on what only reads goes on through the next node when this one fails.
+    pub(super) fn roam(mut self, home: &Database) -> Self {
+        self.home = Some(home.clone());
+        self
+    }
+
+    /// What this connection holds is lost with it, and is not to be missed unawares.
+    pub(crate) fn stay(&mut self) {
+        self.home = None;
+    }
+
+    /// Runs what reads and stands for itself, a statement or a snapshot; where the node fails, again on the next one. Within work that is
+    /// itself retried, such as a transaction, it is the whole that is tried again.
+    fn moving<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let home = self.home.take();
+        let at = self.node;
+        let result = read(self);
+        let result = match (&home, result) {
+            (Some(database), Err(error)) if error.is_of_node() => database.read_again(at, error, || {
+                *self = database.session()?;
+                self.stay();
+                read(self)
+            }),
+            (_, result) => result,
+        };
+        self.home = home;
+        result
     }
 
     pub(super) fn node(&self) -> usize {
@@ -206,13 +237,16 @@ impl Session {
         sql: &str,
         params: Params,
     ) -> Result<Vec<std::result::Result<T, FromRowError>>> {
-        progress::doing(doing);
-        let rows = match params {
-            // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
-            Params::Empty => self.watched(|conn| conn.query_opt(sql)),
-            params => self.watched(|conn| conn.exec_opt(sql, params)),
-        };
-        rows.map_err(Error::sql(doing))
+        self.moving(|session| {
+            failpoint::hit("db.read")?;
+            progress::doing(doing);
+            let rows = match params.clone() {
+                // The text protocol gives every value as bytes, which `FromRow` of numbers reads as well.
+                Params::Empty => session.watched(|conn| conn.query_opt(sql)),
+                params => session.watched(|conn| conn.exec_opt(sql, params)),
+            };
+            rows.map_err(Error::sql(doing))
+        })
     }
 
     /// The first row of a query.
@@ -258,16 +292,19 @@ impl Session {
         Ok(value)
     }
 
-    /// Runs `read` in one snapshot that nothing can write to: all its statements see the rows of one moment.
+    /// Runs `read` in one snapshot that nothing can write to: all its statements see the rows of one moment. It is run again, from its
+    /// beginning, where the node fails and another takes over.
     ///
     /// # Errors
     /// That of `read`, even where it has cost the connection, so that the snapshot cannot be ended in order either; else
     /// [`Error::Sql`].
-    pub fn snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.exec("début de l'instantané", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", ())?;
-        let result = read(self);
-        let ended = self.exec("fin de l'instantané", "ROLLBACK", ());
-        result.and_then(|value| ended.map(|_| value))
+    pub fn snapshot<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        self.moving(|session| {
+            session.exec("début de l'instantané", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", ())?;
+            let result = read(session);
+            let ended = session.exec("fin de l'instantané", "ROLLBACK", ());
+            result.and_then(|value| ended.map(|_| value))
+        })
     }
 }
 
