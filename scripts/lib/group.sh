@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Three private members of MySQL Group Replication with one primary, for scripts/test-cluster, which sources this: `place`, `base` and
-# `as_account` are its own.
+# Three private members of MySQL Group Replication, for scripts/test-cluster, which sources this: `place`, `base`, `engine` and `as_account`
+# are its own. With `group` one member is the primary, with `multi` each of them takes writes.
 #
 # FLUX_TEST_MYSQLD names the server, a program and its first arguments (.ci/run shows how); its plugins lie in `lib/mysql/plugin` beside it,
 # or where FLUX_CLUSTER_PLUGINS says.
@@ -12,6 +12,8 @@ plugins=${FLUX_CLUSTER_PLUGINS:-$(dirname "${mysqld[-1]}")/../lib/mysql/plugin}
 # What the doctor says of the primary, and of the limit.
 member='ONLINE, PRIMARY'
 limit=group_replication_transaction_size_limit
+primaries=()
+[[ $engine != multi ]] || primaries=(--loose-group-replication-single-primary-mode=OFF --loose-group-replication-enforce-update-everywhere-checks=ON)
 # The account asks for its password; all members have the key of the first.
 further="DB_SERVER_PUBLIC_KEY=$place/n1/public_key.pem"
 
@@ -33,7 +35,7 @@ start_node() {
     --log-bin-trust-function-creators=ON --plugin-dir="$plugins" --plugin-load-add=group_replication.so \
     --loose-group-replication-group-name=6f3f1a52-0d55-4b8c-9a53-000000000001 --loose-group-replication-start-on-boot=OFF \
     --loose-group-replication-local-address=127.0.0.1:$((base + 10 + n)) --loose-group-replication-group-seeds="$group" \
-    --loose-group-replication-recovery-get-public-key=ON --loose-group-replication-member-expel-timeout=0 >"$place/n$n.out" 2>&1 &
+    --loose-group-replication-recovery-get-public-key=ON --loose-group-replication-member-expel-timeout=0 "${primaries[@]}" >"$place/n$n.out" 2>&1 &
   echo $! >"$place/n$n.id"
   disown
   for ((turn = 0; turn < 300; turn++)); do
@@ -89,12 +91,17 @@ start_nodes() {
   sql n1 "CREATE DATABASE flux"
 }
 
-# Tools at two places work through the one primary.
-through() { local n=$1; echo "127.0.0.1:$((base + n)),127.0.0.1:$((base + n % 3 + 1)),127.0.0.1:$((base + (n + 1) % 3 + 1))"; }
+# Tools at two places work through the one primary; where each member is one, through their own.
+through() {
+  local n=$1
+  if [[ $engine == multi ]]; then echo "127.0.0.1:$((base + n))"; return; fi
+  echo "127.0.0.1:$((base + n)),127.0.0.1:$((base + n % 3 + 1)),127.0.0.1:$((base + (n + 1) % 3 + 1))"
+}
 
-# The primary, as a member sees it.
+# The primary, as a member sees it; where each is one, the first that the tools ask.
 writer() {
   local n port
+  if [[ $engine == multi ]]; then echo 1; return; fi
   for n in 1 2 3; do
     port=$(sql "n$n" "SELECT member_port FROM performance_schema.replication_group_members WHERE member_role = 'PRIMARY'" 2>/dev/null)
     [[ -z $port ]] || { echo $((port - base)); return; }
