@@ -295,8 +295,8 @@ fn join(now: &Counted, before: Option<&Counted>) -> Vec<Rank> {
         }
     };
     let mut rows: Vec<Rank> = names.into_iter().map(rank).collect();
-    // The sort is stable: equals stay in the order of the alphabet.
-    rows.sort_by_key(|row| Reverse((row.n, row.n_1)));
+    // As their places say; who has none after them. The sort is stable: equals stay in the order of the alphabet.
+    rows.sort_by_key(|row| (row.rang.is_none(), row.rang, Reverse(row.n_1)));
     rows
 }
 
@@ -347,6 +347,15 @@ mod tests {
         assert_eq!(rows.iter().map(|row| row.nom.as_str()).collect::<Vec<_>>(), sorted);
         let places: Vec<_> = rows.iter().map(|row| (row.rang, row.rang_n1)).collect();
         assert_eq!(places, (1..=7).map(|place| (Some(place), Some(place))).collect::<Vec<_>>());
+    }
+
+    /// Whatever the year before was.
+    #[test]
+    fn rows_stand_as_their_places_say() {
+        let rows =
+            join(&counted(&[("A", 5), ("B", 5)], 0), Some(&counted(&[("B", 9), ("A", 1), ("C", 2), ("D", 3)], 0)));
+        let shown: Vec<_> = rows.iter().map(|row| (row.nom.as_str(), row.rang)).collect();
+        assert_eq!(shown, [("A", Some(1)), ("B", Some(2)), ("D", None), ("C", None)]);
     }
 
     #[test]
