@@ -86,7 +86,8 @@ pub(crate) fn run(context: &Context, database: &Database, options: &ImportOption
     crate::signals::check()?;
     let files = files.into_iter().map(|(_, file)| file).collect();
     let mut report = ImportReport::new(folder, options, run.method, files, started.elapsed());
-    report.tell(repeated::look(&run, &report.files)?);
+    // What is stored is told, whatever became of the server since.
+    report.tell(repeated::look(&run, &report.files).unwrap_or_else(|error| vec![error.finding("livraison")]));
     if let Some(watch) = watch {
         watch.finish(report.verdict());
     }
