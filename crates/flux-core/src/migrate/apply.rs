@@ -168,13 +168,13 @@ impl<'a> Run<'a> {
         options: &'a MigrateOptions,
         tables: &'a HashMap<String, Existing>,
     ) -> Result<Self> {
+        // Of rows that were just written, reading what is committed locks no neighbours: those are another table's, in the ledger.
+        let reads = if database.session()?.logs_statements()? { Reads::Snapshot } else { Reads::Committed };
         // The lock first: where older scripts made the database, `adopt-database` is what to run, not `ensure-schema`.
         let lock = if options.dry_run { None } else { Some(crate::ledger::lock(database)?) };
         if !options.dry_run && !tables.contains_key(migrations::TABLE) {
             return Err(Error::MissingTable { table: migrations::TABLE.into() });
         }
-        // Of rows that were just written, reading what is committed locks no neighbours: those are another table's, in the ledger.
-        let reads = if database.session()?.logs_statements()? { Reads::Snapshot } else { Reads::Committed };
         Ok(Self { database, options, id: unique_id(), tables, reads, _lock: lock })
     }
 
