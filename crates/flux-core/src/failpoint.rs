@@ -6,6 +6,7 @@
 //!
 //! | name | place |
 //! |---|---|
+//! | `db.dress` | between a login and the first words on its connection |
 //! | `db.read` | before a query that reads |
 //! | `db.statement` | before a statement that changes something |
 //! | `db.commit` | before a COMMIT |

@@ -13,6 +13,7 @@ mod watch;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, Value};
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::settings::{Account, Settings};
 
 use guard::Guarded;
@@ -188,9 +190,14 @@ impl Database {
         };
         let open = || {
             let mut conn = watch::connect(node.opts.clone())?;
-            node.dress(&mut conn)?;
-            let mut linked = Linked::new(conn, self.flavour)?;
-            watch::end_cut_off(&mut linked.conn, &linked.server)?;
+            let (dresser, flavour) = (Arc::clone(&node), self.flavour);
+            let linked = watch::first_words(&node.opts, move || {
+                failpoint::hit("db.dress").map_err(|_| mysql::Error::IoError(ErrorKind::ConnectionAborted.into()))?;
+                dresser.dress(&mut conn)?;
+                let mut linked = Linked::new(conn, flavour)?;
+                watch::end_cut_off(&mut linked.conn, &linked.server)?;
+                Ok(linked)
+            })?;
             Ok(Session::new(linked, &node))
         };
         self.nodes.room.connect(idle, open).map_err(wrap)

@@ -172,16 +172,39 @@ pub(super) fn is_own(conn: &mut Conn, id: u32) -> mysql::Result<bool> {
 /// Those of the driver; a time-out.
 pub(super) fn connect(opts: Opts) -> mysql::Result<Conn> {
     let limit = patience(&opts);
-    let (made, wait) = mpsc::channel();
-    let make = move || {
-        let _ = made.send(handshake::connect(opts));
+    aside(move || handshake::connect(opts), limit, || false)
+}
+
+/// The first words on a new connection, which is not known to the watch yet: as long as they take, while the server greets others.
+///
+/// # Errors
+/// Those of the driver; a time-out.
+pub(super) fn first_words<T: Send + 'static>(
+    opts: &Opts,
+    words: impl FnOnce() -> mysql::Result<T> + Send + 'static,
+) -> mysql::Result<T> {
+    aside(words, patience(opts), || greets(opts))
+}
+
+/// Does `work` in a thread of its own, and gives up after `limit` unless there is reason to go on.
+fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> mysql::Result<T> + Send + 'static,
+    limit: Duration,
+    goes_on: impl Fn() -> bool,
+) -> mysql::Result<T> {
+    let (done, wait) = mpsc::channel();
+    let work = move || {
+        let _ = done.send(work());
     };
     // A thread that waits for ever ends with the process.
-    std::thread::Builder::new().name("connexion".into()).spawn(make)?;
-    match wait.recv_timeout(limit + Duration::from_secs(1)) {
-        Ok(result) => result,
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            Err(mysql::Error::IoError(std::io::ErrorKind::TimedOut.into()))
+    std::thread::Builder::new().name("connexion".into()).spawn(work)?;
+    loop {
+        match wait.recv_timeout(limit + Duration::from_secs(1)) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) if goes_on() => {}
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                return Err(mysql::Error::IoError(std::io::ErrorKind::TimedOut.into()));
+            }
         }
     }
 }
