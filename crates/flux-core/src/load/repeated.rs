@@ -46,13 +46,11 @@ pub(crate) fn cells(session: &mut Session, table: &str, span: Option<Span>) -> R
 pub(crate) fn repeats(one: &Dataset, twin: &Dataset, here: &Cells, there: &Cells) -> Option<Finding> {
     let days = |cells: &Cells| cells.keys().map(|(date, ..)| *date).collect::<BTreeSet<NaiveDate>>();
     let shared: BTreeSet<NaiveDate> = days(here).intersection(&days(there)).copied().collect();
-    let of = |cells: &Cells| -> Cells {
-        cells.iter().filter(|((date, ..), _)| shared.contains(date)).map(|(key, cell)| (*key, *cell)).collect()
-    };
-    let (here, there) = (of(here), of(there));
-    let rows: u64 = here.values().map(|(rows, _)| rows).sum();
-    let volumes: BTreeSet<u64> = here.values().map(|(_, volume)| *volume).collect();
-    if rows < FEWEST || volumes.len() < FEWEST_VOLUMES || here != there {
+    let is_shared = |((date, ..), _): &(&(NaiveDate, u32, u32), &(u64, u64))| shared.contains(date);
+    let here = || here.iter().filter(is_shared);
+    let rows: u64 = here().map(|(_, (rows, _))| rows).sum();
+    let volumes: BTreeSet<u64> = here().map(|(_, (_, volume))| *volume).collect();
+    if rows < FEWEST || volumes.len() < FEWEST_VOLUMES || !here().eq(there.iter().filter(is_shared)) {
         return None;
     }
     let name = |dataset: &Dataset| dataset.weekly_file.unwrap_or(dataset.main);
