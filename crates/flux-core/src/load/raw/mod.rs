@@ -14,7 +14,6 @@ mod report;
 mod shares;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 pub(crate) use discover::{RawFile, recognise, search};
@@ -27,6 +26,7 @@ use crate::load::run::Run;
 use crate::report::{Report, plural};
 use crate::settings::Settings;
 use crate::task::{Context, Task};
+use crate::threads;
 use checkpoint::Checkpoint;
 use etl::Etl;
 use known::Known;
@@ -108,9 +108,9 @@ fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<
         .run
         .progress
         .bytes(&plural(files.len() as u64, "fichier", "fichiers"), files.iter().map(|file| file.size).sum());
-    let done: Mutex<Vec<(usize, RawReport)>> = Mutex::new(Vec::new());
-    let work = || {
-        let mut last = None;
+    let workers = vec![(); etl.run.options.jobs.min(files.len())];
+    let done = threads::each(&workers, workers.len(), |()| {
+        let (mut last, mut done) = (None, Vec::new());
         while let Some(turn) = turns.next(last) {
             if crate::signals::requested() {
                 break;
@@ -122,20 +122,15 @@ fn load_all(etl: &Etl<'_>, settings: &Settings, files: &[RawFile], lanes: &[Vec<
             if let Some(checkpoint) = &checkpoint {
                 checkpoint.add(&report);
             }
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
+            done.push((index, report));
         }
-    };
-    let joined = std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..etl.run.options.jobs.min(files.len())).map(|_| scope.spawn(work)).collect();
-        work();
-        handles.into_iter().try_for_each(std::thread::ScopedJoinHandle::join)
+        done
     });
     bar.finish_and_clear();
     if let Some(checkpoint) = &checkpoint {
         checkpoint.finish(crate::signals::requested());
     }
-    joined.map_err(|_| Error::Invariant("un fil de travail s'est arrêté".into()))?;
-    let mut reports = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut reports: Vec<(usize, RawReport)> = done?.into_iter().flatten().collect();
     reports.sort_by_key(|(index, _)| *index);
     Ok(reports.into_iter().map(|(_, report)| report).collect())
 }
