@@ -15,6 +15,7 @@ use mysql::Value;
 
 use crate::db::Session;
 use crate::db::marks;
+use crate::dims::epci::StoredEpcis;
 use crate::domain::calendar::days;
 use crate::domain::catalogue::Dim;
 use crate::domain::communes;
@@ -77,11 +78,12 @@ pub(crate) fn load_weekly(
     session: &mut Session,
     dim: Dim,
     locality: &Locality,
+    epcis: &StoredEpcis,
     may_be_empty: bool,
 ) -> Result<Resolver> {
     let mut resolver = load(session, dim, locality, may_be_empty)?;
     if dim == Dim::Commune {
-        resolver.set_epcis(&epci::stored(session)?);
+        resolver.set_epcis(&*epcis.get(session)?);
     }
     Ok(resolver)
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::db::Database;
+use crate::dims::epci::StoredEpcis;
 use crate::domain::names::Locality;
 use crate::error::Result;
 use crate::ledger::history::unique_id;
@@ -25,6 +26,7 @@ pub(crate) struct Run<'a> {
     pub(crate) tool: &'static str,
     pub(crate) id: String,
     pub(crate) locality: Locality,
+    pub(crate) epcis: StoredEpcis,
     pub(crate) tables: HashMap<String, schema::Existing>,
     /// `None` on a dry run.
     _lock: Option<Lock>,
@@ -55,6 +57,7 @@ impl<'a> Run<'a> {
             tool: context.tool,
             id: lock.as_ref().map_or_else(unique_id, |lock| lock.run().to_owned()),
             locality: crate::dims::locality(&settings.departement()),
+            epcis: StoredEpcis::default(),
             tables,
             _lock: lock,
             method,

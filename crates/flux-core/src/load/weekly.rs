@@ -169,10 +169,10 @@ impl Target for Weekly<'_> {
             strip_accents: false,
             room: &self.room,
         };
-        let database = self.run.database;
+        let Run { database, locality, epcis, .. } = self.run;
         Mapper::new(self.dataset, header, reading, |dim, may_be_empty| {
             database
-                .with_session(|session| dims::load_weekly(session, dim, &self.run.locality, may_be_empty))
+                .with_session(|session| dims::load_weekly(session, dim, locality, epcis, may_be_empty))
                 .map(Arc::new)
         })
     }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::Session;
-use crate::dims;
+use crate::dims::{self, epci::StoredEpcis};
 use crate::domain::catalogue::Dataset;
 use crate::domain::names::Locality;
 use crate::domain::values::Day;
@@ -59,6 +59,7 @@ impl Proof {
 #[derive(Debug)]
 pub(crate) struct Prover {
     locality: Locality,
+    epcis: StoredEpcis,
     scratch: PathBuf,
 }
 
@@ -72,7 +73,11 @@ pub(super) struct Stored {
 
 impl Prover {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { locality: dims::locality(&settings.departement()), scratch: load::scratch_folder(settings) }
+        Self {
+            locality: dims::locality(&settings.departement()),
+            epcis: StoredEpcis::default(),
+            scratch: load::scratch_folder(settings),
+        }
     }
 
     /// The rows of a file, with the names as they are now.
@@ -81,7 +86,7 @@ impl Prover {
     /// Those of the file and of the dimensions.
     pub(super) fn read(&self, session: &mut Session, dataset: &'static Dataset, path: &Path) -> Result<Kept> {
         Kept::read(path, dataset, &self.scratch, |dim, may_be_empty| {
-            dims::load_weekly(session, dim, &self.locality, may_be_empty).map(Arc::new)
+            dims::load_weekly(session, dim, &self.locality, &self.epcis, may_be_empty).map(Arc::new)
         })
     }
 
