@@ -97,6 +97,14 @@ pub(crate) fn gone_from(session: &mut Session, history: u64, main: &str) -> Resu
 /// [`crate::error::Error::Sql`].
 pub(crate) fn undone_of(session: &mut Session, table: &str, main: &str) -> Result<Vec<String>> {
     let restored = "= 'undone' AND {}.message LIKE 'annulé par la restauration %'";
+    // Nearly never: servers would look each date up in the main table first.
+    let any = format!(
+        "SELECT 1 FROM flux_import_history h WHERE h.table_name = ? AND h.status {} LIMIT 1",
+        restored.replace("{}", "h")
+    );
+    if known(session.rows::<u8>(READING, &any, (table,)))?.is_empty() {
+        return Ok(Vec::new());
+    }
     let sql = format!(
         "SELECT CAST(d.date AS CHAR) FROM flux_import_dates d JOIN flux_import_history h ON h.id = d.history \
          WHERE d.table_name = ? AND d.rows_stored > 0 AND h.status {} \
