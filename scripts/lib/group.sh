@@ -17,6 +17,51 @@ primaries=()
 # The account asks for its password; all members have the key of the first.
 further="DB_SERVER_PUBLIC_KEY=$place/n1/public_key.pem"
 
+# Where this account may make networks (root), each member is a host of its own, with one network that the group talks over, which can be
+# cut, and one that the tools come by; else all are on this machine's 127.0.0.1.
+can_cut() { [[ $EUID -eq 0 ]] && command -v ip >/dev/null; }
+network=flux$base
+within() { if can_cut; then echo ip netns exec "$network-$1"; fi; }
+# host NODE, peer NODE: as the tools, and as the other members, know it.
+host() { if can_cut; then echo "10.87.$1.2"; else echo 127.0.0.1; fi; }
+peer() { if can_cut; then echo "10.87.0.$1"; else echo 127.0.0.1; fi; }
+
+bound() { if can_cut; then echo '*'; else echo 127.0.0.1; fi; }
+
+# link_member NODE ADDRESS NAME [MORE…]: a cable from this machine to the member, whose end there is NAME.
+link_member() {
+  local n=$1 address=$2 name=$3
+  shift 3
+  ip link add "$network$name$n" type veth peer name "$name" netns "$network-$n"
+  ip -n "$network-$n" addr add "$address" dev "$name"
+  ip -n "$network-$n" link set dev "$name" up
+  ip link set dev "$network$name$n" up "$@"
+}
+
+make_networks() {
+  local n
+  ip link add "$network" type bridge
+  ip link set "$network" up
+  for n in 1 2 3; do
+    ip netns add "$network-$n"
+    ip -n "$network-$n" link set lo up
+    link_member "$n" "$(peer "$n")/24" peers master "$network"
+    link_member "$n" "$(host "$n")/30" tools
+    ip addr add "10.87.$n.1/30" dev "${network}tools$n"
+  done
+}
+
+stop_engine() {
+  local n
+  can_cut || return 0
+  for n in 1 2 3; do ip netns del "$network-$n" 2>/dev/null || true; done
+  ip link del "$network" 2>/dev/null || true
+}
+
+# cut_off NODE, mend NODE: the network between it and the others.
+cut_off() { ip link set dev "${network}peers$1" down; }
+mend() { ip link set dev "${network}peers$1" up; }
+
 install_engine() {
   scripts/dev-db install
   "${mysqld[@]}" --no-defaults --version >/dev/null 2>&1 || die "FLUX_TEST_MYSQLD ne nomme pas de mysqld"
@@ -26,15 +71,16 @@ sql() { local node=$1; shift; mariadb --no-defaults -uroot -S "$place/$node.sock
 
 # start_node NUMBER: returns once it answers; it takes part after `join`.
 start_node() {
-  local n=$1 turn group
-  group=127.0.0.1:$((base + 11)),127.0.0.1:$((base + 12)),127.0.0.1:$((base + 13))
-  "${mysqld[@]}" --no-defaults "${as_account[@]}" --datadir="$place/n$n" --port=$((base + n)) --bind-address=127.0.0.1 \
+  local n=$1 turn group inside
+  group=$(peer 1):$((base + 11)),$(peer 2):$((base + 12)),$(peer 3):$((base + 13))
+  read -ra inside <<<"$(within "$n")"
+  "${inside[@]}" "${mysqld[@]}" --no-defaults "${as_account[@]}" --datadir="$place/n$n" --port=$((base + n)) --bind-address="$(bound)" \
     --socket="$place/n$n.sock" --pid-file="$place/n$n.pid" --log-error="$place/n$n.err" --mysqlx=OFF --secure-file-priv=NULL --local-infile=ON \
     --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 --innodb-buffer-pool-size=128M --innodb-redo-log-capacity=96M --server-id="$n" \
-    --gtid-mode=ON --enforce-gtid-consistency=ON --log-bin=journal --report-host=127.0.0.1 --report-port=$((base + n)) \
+    --gtid-mode=ON --enforce-gtid-consistency=ON --log-bin=journal --report-host="$(peer "$n")" --report-port=$((base + n)) \
     --log-bin-trust-function-creators=ON --plugin-dir="$plugins" --plugin-load-add=group_replication.so \
     --loose-group-replication-group-name=6f3f1a52-0d55-4b8c-9a53-000000000001 --loose-group-replication-start-on-boot=OFF \
-    --loose-group-replication-local-address=127.0.0.1:$((base + 10 + n)) --loose-group-replication-group-seeds="$group" \
+    --loose-group-replication-local-address="$(peer "$n"):$((base + 10 + n))" --loose-group-replication-group-seeds="$group" \
     --loose-group-replication-recovery-get-public-key=ON --loose-group-replication-member-expel-timeout=0 "${primaries[@]}" >"$place/n$n.out" 2>&1 &
   echo $! >"$place/n$n.id"
   disown
@@ -74,6 +120,7 @@ reached() {
 start_nodes() {
   local n
   rm -rf "$place"/n[123]
+  ! can_cut || make_networks
   "${mysqld[@]}" --no-defaults "${as_account[@]}" --initialize-insecure --datadir="$place/n1" --log-error="$place/install.log"
   start_node 1
   sql n1 "SET SESSION sql_log_bin = 0; CREATE USER flux@'%' IDENTIFIED BY 'flux'; GRANT ALL ON flux.* TO flux@'%';
@@ -94,8 +141,8 @@ start_nodes() {
 # Tools at two places work through the one primary; where each member is one, through their own.
 through() {
   local n=$1
-  if [[ $engine == multi ]]; then echo "127.0.0.1:$((base + n))"; return; fi
-  echo "127.0.0.1:$((base + n)),127.0.0.1:$((base + n % 3 + 1)),127.0.0.1:$((base + (n + 1) % 3 + 1))"
+  if [[ $engine == multi ]]; then named "$n"; return; fi
+  echo "$(named "$n"),$(named $((n % 3 + 1))),$(named $(((n + 1) % 3 + 1)))"
 }
 
 # The primary, as a member sees it; where each is one, the first that the tools ask.

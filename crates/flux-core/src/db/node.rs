@@ -117,8 +117,9 @@ impl State {
             return;
         }
         self.cluster = Some(Cluster::Group);
-        self.state = format!("{state}, {role}");
-        self.ready = state == "ONLINE";
+        let outvoted = watch::is_outvoted(conn);
+        self.state = format!("{state}, {role}{}", if outvoted { ", sans majorité" } else { "" });
+        self.ready = state == "ONLINE" && !outvoted;
         self.size = members.iter().filter(|(state, ..)| state == "ONLINE").count() as u64;
     }
 

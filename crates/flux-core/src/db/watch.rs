@@ -1,8 +1,8 @@
 //! Servers that answer no more: a statement may take its time, a server that greets nobody is frozen.
 //!
 //! Where a statement has been running for longer than a connection may take to be made (`DB_TIMEOUT`), a new connection to the same server is
-//! tried. Two tries in a row without a greeting, and the connections to that server are cut: what was waiting fails and is tried again, on
-//! another node where there is one.
+//! tried. Two tries in a row without a greeting, or from a member that was cut off from its group, and the connections to that server are
+//! cut: what was waiting fails and is tried again, on another node where there is one.
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -116,10 +116,23 @@ fn patience(opts: &Opts) -> Duration {
     opts.get_tcp_connect_timeout().unwrap_or(PATIENCE)
 }
 
-/// Whether the server answers a new connection, be it with a refusal.
+/// Whether the server answers a new connection, be it with a refusal, and can bring what it is asked to an end.
 fn greets(opts: &Opts) -> bool {
-    let opts = OptsBuilder::from_opts(opts.clone()).init(Vec::<String>::new());
-    !matches!(connect(opts.into()), Err(mysql::Error::IoError(_) | mysql::Error::CodecError(_)))
+    let opts: Opts = OptsBuilder::from_opts(opts.clone()).init(Vec::<String>::new()).into();
+    let limit = patience(&opts);
+    let answer = aside(move || handshake::connect(opts).map(|mut conn| !is_outvoted(&mut conn)), limit, || false);
+    match answer {
+        Ok(greets) => greets,
+        Err(error) => !matches!(error, mysql::Error::IoError(_) | mysql::Error::CodecError(_)),
+    }
+}
+
+/// Whether a member of a MySQL group sees no majority of it: it greets and lets itself be asked, and keeps each COMMIT and each consistent
+/// read waiting for as long as that lasts. Not, where the account may not see the members.
+pub(super) fn is_outvoted(conn: &mut Conn) -> bool {
+    let sql =
+        "SELECT SUM(member_state = 'UNREACHABLE') * 2 >= COUNT(*) FROM performance_schema.replication_group_members";
+    matches!(conn.query_first::<Option<bool>, _>(sql), Ok(Some(Some(true))))
 }
 
 fn cut(server: &str) {
