@@ -20,7 +20,6 @@ mod image;
 mod journal;
 mod list;
 mod memory;
-mod model;
 mod net;
 mod pages;
 pub mod password;

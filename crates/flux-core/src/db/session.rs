@@ -204,7 +204,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Sql`] that says what was being done.
-    pub fn rows<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Vec<T>> {
+    pub(crate) fn rows<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Vec<T>> {
         let params = params.into();
         let rows: std::result::Result<Vec<T>, _> = if self.read.is_some() {
             self.recalled(doing, sql, params)?.into_iter().map(T::from_row_opt).collect()
@@ -253,7 +253,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Sql`] that says what was being done.
-    pub fn first<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
+    pub(crate) fn first<T: FromRow>(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
         Ok(self.rows(doing, sql, params)?.into_iter().next())
     }
 

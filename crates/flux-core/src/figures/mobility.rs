@@ -18,7 +18,7 @@ use crate::domain::catalogue::{Dim, Space};
 use crate::domain::communes;
 use crate::domain::names::alphabetical;
 use crate::error::Result;
-use crate::figures::answer::{Figures, Worked};
+use crate::figures::answer::{Against, Figures, Worked};
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::{self, Period};
 use crate::figures::scope::{Scope, Visitors};
@@ -126,12 +126,6 @@ impl Mobility {
         Comparison { n: self.n.total, n_1: self.n_1.as_ref().ok().and_then(|side| side.total) }.change()
     }
 
-    /// The same communes beside those of another answer, whose N stands in the place of N−1.
-    pub fn against(&self, other: &Self) -> Self {
-        let communes = join(&self.counted(), Some(&other.counted()));
-        Self { filter: self.filter.clone(), n: self.n.clone(), n_1: Ok(other.n.clone()), communes }
-    }
-
     /// What the period holds.
     fn counted(&self) -> Counted {
         let visited = |commune: &Commune| {
@@ -166,6 +160,13 @@ pub fn between(session: &mut Session, asked: &Asked) -> Result<Named<Mobility>> 
     };
     let before = period::in_year(session, &period, (asked.period.year(), asked.reference))?;
     Ok(Ok(filter.compare(session, period, before)?))
+}
+
+impl Against for Mobility {
+    fn against(&self, other: &Self) -> Self {
+        let communes = join(&self.counted(), Some(&other.counted()));
+        Self { filter: self.filter.clone(), n: self.n.clone(), n_1: Ok(other.n.clone()), communes }
+    }
 }
 
 /// Where tourists go in the evening.

@@ -12,7 +12,7 @@ use crate::db::{Session, marks};
 use crate::domain::catalogue::Dim;
 use crate::domain::names::{alphabetical, fold};
 use crate::error::{Error, Result};
-use crate::figures::answer::{Figures, Worked};
+use crate::figures::answer::{Against, Figures, Worked};
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::Period;
 use crate::figures::scope::{Scope, Visitors};
@@ -83,20 +83,22 @@ pub struct Ranking {
 }
 
 impl Ranking {
+    /// The names that are among the `limit` first of N or of N−1, so that one that fell out is seen.
+    pub fn ranked(&self, limit: usize) -> Vec<&Rank> {
+        let among = |rank: Option<usize>| rank.is_some_and(|rank| rank <= limit);
+        self.rows.iter().filter(|row| among(row.rang) || among(row.rang_n1)).collect()
+    }
+}
+
+impl Against for Ranking {
     /// The same names beside those of another period or zone, which stands in the place of N−1.
-    pub fn against(&self, other: &Self) -> Self {
+    fn against(&self, other: &Self) -> Self {
         Self {
             rows: join(&self.now, Some(&other.now)),
             total: self.total,
             total_n1: other.total,
             now: self.now.clone(),
         }
-    }
-
-    /// The names that are among the `limit` first of N or of N−1, so that one that fell out is seen.
-    pub fn ranked(&self, limit: usize) -> Vec<&Rank> {
-        let among = |rank: Option<usize>| rank.is_some_and(|rank| rank <= limit);
-        self.rows.iter().filter(|row| among(row.rang) || among(row.rang_n1)).collect()
     }
 }
 

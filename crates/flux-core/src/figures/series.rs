@@ -11,7 +11,7 @@ use crate::db::Session;
 use crate::domain::calendar::days::{Day, weekday_name};
 use crate::domain::calendar::holidays::public_holidays;
 use crate::error::Result;
-use crate::figures::answer::{Figures, Worked};
+use crate::figures::answer::{Against, Figures, Worked};
 use crate::figures::daily::{Daily, Origin, Volume};
 use crate::figures::period::{Period, day_text, optional_day_text};
 use crate::figures::scope::{Scope, Visitors, same_date};
@@ -56,10 +56,10 @@ pub struct Series {
     pub points: Vec<Point>,
 }
 
-impl Series {
+impl Against for Series {
     /// The same days before those of another series, which stand in the place of N−1: the same date where both begin on one, else the day
     /// of the same place. Days that the other one has beyond these are left out.
-    pub fn against(&self, other: &Self) -> Self {
+    fn against(&self, other: &Self) -> Self {
         let period = |series: &Self| Some(Period::interval(series.points.first()?.date, series.points.last()?.date));
         let behind = period(self).zip(period(other)).map(|(now, before)| Behind::new(&now, &before));
         let point = |(place, point): (usize, &Point)| {

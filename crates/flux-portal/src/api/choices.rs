@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use crate::api::{Context, Document, json_of};
 use crate::failure::Failure;
 use crate::list::Row;
-use crate::model;
 
 /// A period as the forms of the old portal want it.
 fn choice(year: i32, period: &Period) -> Row {
@@ -32,7 +31,7 @@ fn all(choices: &Choices) -> Vec<Row> {
 pub(super) fn periods(context: &mut Context<'_>) -> Result<Document, Failure> {
     let year = context.parameters.year("annee")?;
     let action = context.parameters.text("action").unwrap_or("all");
-    let choices = model::filters(context.session)?;
+    let choices = context.choices()?;
     match action {
         "all" => {
             let mut names: BTreeMap<&str, Row> = BTreeMap::new();
@@ -82,7 +81,7 @@ fn french(day: chrono::NaiveDate) -> String {
 }
 
 pub(super) fn filters(context: &mut Context<'_>) -> Result<Document, Failure> {
-    let choices = model::filters(context.session)?;
+    let choices = context.choices()?;
     let rows = all(&choices);
     let zones: Vec<&str> = choices.zones.iter().map(|zone| zone.name.as_str()).collect();
     let mut metadata = json_of(&choices.dates)?;

@@ -3,14 +3,15 @@
 use flux_core::figures::indicators::{Figure, Indicator, Indicators};
 use flux_core::figures::lengths::{Stay, Stays};
 use flux_core::figures::meta::Meta;
-use flux_core::figures::rankings::{Breakdown, Rank};
+use flux_core::figures::mobility::Mobility;
+use flux_core::figures::rankings::{Breakdown, Rank, Ranking};
 use flux_core::figures::scope::Visitors;
+use flux_core::figures::series::Series;
 use serde_json::{Map, Value, json};
 
 use crate::api::{Context, Document, json_of, row};
 use crate::failure::Failure;
 use crate::list::Row;
-use crate::model;
 
 /// The figures of `bloc_a`, by their numbers.
 const BLOC_A: [f64; 12] = [1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 16.0, 17.0, 18.0, 25.0, 26.0, 27.0];
@@ -52,7 +53,7 @@ fn figures_of(
     with_stays: bool,
 ) -> Result<Document, Failure> {
     let question = context.parameters.question()?;
-    let answer = model::key_figures(context.session, &question, context.version)?;
+    let answer = context.answer::<Indicators>(&question, ())?;
     let Indicators { annees, rows, stays, .. } = answer.value;
     let rows: Vec<Indicator> = rows.into_iter().filter(wanted).collect();
     let mut body = head(&answer.meta);
@@ -77,7 +78,7 @@ fn insert_stays(body: &mut Row, stays: &Stays) -> Result<(), Failure> {
 
 pub(super) fn lengths(context: &mut Context<'_>) -> Result<Document, Failure> {
     let question = context.parameters.question()?;
-    let answer = model::lengths(context.session, &question, context.version)?;
+    let answer = context.answer::<Stays>(&question, ())?;
     let mut body = head(&answer.meta);
     insert_stays(&mut body, &answer.value)?;
     let mut rows: Vec<Row> = Vec::new();
@@ -119,7 +120,7 @@ fn ranking(context: &mut Context<'_>, visitors: Visitors, breakdown: Breakdown) 
         context.parameters.question()?,
         context.parameters.limit(if breakdown == Breakdown::Departements { 15 } else { 10 })?,
     );
-    let answer = model::origins(context.session, &question, context.version, (visitors, breakdown))?;
+    let answer = context.answer::<Ranking>(&question, (visitors, breakdown))?;
     let name = match breakdown {
         Breakdown::Departements => "nom_departement",
         Breakdown::Regions => "nom_region",
@@ -163,7 +164,7 @@ pub(super) fn pays_excursionnistes(context: &mut Context<'_>) -> Result<Document
 
 pub(super) fn communes(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (question, limit) = (context.parameters.question()?, context.parameters.limit(10)?);
-    let answer = model::communes(context.session, &question, context.version)?;
+    let answer = context.answer::<Mobility>(&question, ())?;
     let meta = &answer.meta;
     let ranked = answer.value.ranked(limit);
     let mut body = head(meta);
@@ -204,7 +205,7 @@ fn visitors(context: &Context<'_>) -> Result<Visitors, Failure> {
 
 pub(super) fn days(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context)?);
-    let answer = model::days(context.session, &question, context.version, visitors)?;
+    let answer = context.answer::<Series>(&question, visitors)?;
     let mut body = head(&answer.meta);
     body.insert("visiteurs".into(), json_of(&visitors)?);
     body.insert("jours".into(), json_of(&answer.value.points)?);
@@ -223,8 +224,8 @@ fn against(a: Option<Figure>, b: Option<Figure>) -> (Option<f64>, Value) {
 
 pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (a, b) = context.parameters.two_questions()?;
-    let a = model::key_figures(context.session, &a, context.version)?;
-    let b = model::key_figures(context.session, &b, context.version)?;
+    let a = context.answer::<Indicators>(&a, ())?;
+    let b = context.answer::<Indicators>(&b, ())?;
     let mut rows: Vec<Row> = Vec::new();
     let ids = flux_core::figures::indicators::DEFINITIONS.iter();
     for definition in ids {
@@ -269,7 +270,7 @@ fn comparison_of(
 ) -> Result<Document, Failure> {
     let (a, b) = context.parameters.two_questions()?;
     let (visitors, limit) = (visitors(context)?, context.parameters.limit(usual)?);
-    let faced = model::faced_origins(context.session, (&a, &b), context.version, (visitors, breakdown))?;
+    let faced = context.faced::<Ranking>((&a, &b), (visitors, breakdown))?;
     let row = |rank: &Rank| {
         Map::from_iter([
             (name.to_owned(), json!(rank.nom)),
@@ -307,7 +308,7 @@ pub(super) fn comparison_pays(context: &mut Context<'_>) -> Result<Document, Fai
 pub(super) fn comparison_communes(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (a, b) = context.parameters.two_questions()?;
     let limit = context.parameters.limit(10)?;
-    let faced = model::faced_communes(context.session, (&a, &b), context.version)?;
+    let faced = context.faced::<Mobility>((&a, &b), ())?;
     let row = |commune: &flux_core::figures::mobility::Commune| {
         Map::from_iter([
             ("nom_commune".to_owned(), json!(commune.nom_commune)),
@@ -327,7 +328,7 @@ pub(super) fn comparison_communes(context: &mut Context<'_>) -> Result<Document,
 pub(super) fn comparison_series(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (a, b) = context.parameters.two_questions()?;
     let visitors = visitors(context)?;
-    let faced = model::faced_days(context.session, (&a, &b), context.version, visitors)?;
+    let faced = context.faced::<Series>((&a, &b), visitors)?;
     let row = |point: &flux_core::figures::series::Point| {
         Map::from_iter([
             ("date_a".to_owned(), json!(point.date.to_string())),

@@ -4,7 +4,11 @@ mod choices;
 mod figures;
 mod state;
 
-use flux_core::db::Session;
+use flux_core::db::{Database, Session};
+use flux_core::figures::answer::{Against, Answer, Figures};
+use flux_core::figures::choices::{Choices, choices};
+use flux_core::figures::meta::Meta;
+use flux_core::figures::scope::Question;
 use flux_core::figures::version::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,7 +17,6 @@ use crate::ask::Parameters;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::list::Row;
-use flux_core::db::Database;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -30,6 +33,41 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) parameters: &'a Parameters,
     pub(crate) version: &'a Version,
+}
+
+impl Context<'_> {
+    /// Figures of one kind.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] for a zone or a period, [`Failure::BadRequest`], those of the database.
+    pub(crate) fn answer<T: Figures>(&mut self, question: &Question, of: T::Of) -> Result<Answer<T>, Failure> {
+        Ok(T::answer(self.session, question, of, self.version)??)
+    }
+
+    /// Those of two questions face to face.
+    ///
+    /// # Errors
+    /// As [`Context::answer`].
+    pub(crate) fn faced<T: Against>(&mut self, (a, b): (&Question, &Question), of: T::Of) -> Result<Faced<T>, Failure> {
+        let (a, b) = (self.answer::<T>(a, of)?, self.answer::<T>(b, of)?);
+        Ok(Faced { value: a.value.against(&b.value), a: a.meta, b: b.meta })
+    }
+
+    /// What can be asked for.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn choices(&mut self) -> Result<Choices, Failure> {
+        Ok(choices(self.session)?)
+    }
+}
+
+/// Two answers of one kind face to face; `value` is that of `a` with that of `b` in the place of N−1.
+#[derive(Debug)]
+pub(crate) struct Faced<T> {
+    pub(crate) value: T,
+    pub(crate) a: Meta,
+    pub(crate) b: Meta,
 }
 
 #[derive(Debug)]

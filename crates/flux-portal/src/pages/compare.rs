@@ -3,27 +3,27 @@
 use flux_core::figures::choices::Choices;
 use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicators};
 use flux_core::figures::meta::Meta;
-use flux_core::figures::mobility::Commune;
-use flux_core::figures::rankings::Breakdown;
+use flux_core::figures::mobility::{Commune, Mobility};
+use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::{Question, Visitors};
-use flux_core::figures::series::Point;
+use flux_core::figures::series::{Point, Series};
 use flux_report::chart::Legend;
 use maud::html;
 
 use crate::api::Context;
 use crate::failure::Failure;
-use crate::model::{self, Answer};
 use crate::pages::blocks::{Block, Link, Table, change_of, links, provisional};
 use crate::pages::filters::{Filters, visitors, visitors_name};
 use crate::pages::origin::Spans;
 use crate::pages::{Content, charts, empty, frame, words};
+use flux_core::figures::answer::Answer;
 
 pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Content, Failure> {
     let Some(filters) = Filters::of_two(context, choices) else { return Ok(empty(context, "Tableau de bord")) };
     let visitors = visitors(&filters.parameters)?;
     let (first, second) = filters.parameters.two_questions()?;
-    let a = model::key_figures(context.session, &first, context.version)?;
-    let b = model::key_figures(context.session, &second, context.version)?;
+    let a = context.answer::<Indicators>(&first, ())?;
+    let b = context.answer::<Indicators>(&second, ())?;
     let alike = alike(&a.meta, &b.meta);
     let sides = Sides { questions: (&first, &second), visitors };
     let mut blocks = vec![("plein", days_block(context, &filters, &sides)?)];
@@ -98,7 +98,7 @@ fn said(a: &Meta, b: &Meta) -> Option<String> {
 
 fn days_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_>) -> Result<Block<'a>, Failure> {
     let visitors = sides.visitors;
-    let faced = model::faced_days(context.session, sides.questions, context.version, visitors)?;
+    let faced = context.faced::<Series>(sides.questions, visitors)?;
     let title = charts::days_title(visitors);
     let chart = |width| charts::days_of(&legend(&faced.a), &faced.value, visitors, width);
     let mut table = Table::new(title, &["Jour de A", ">A", "Jour de B", ">B"]);
@@ -129,7 +129,7 @@ fn origin_block<'a>(
     sides: &Sides<'_>,
     breakdown: Breakdown,
 ) -> Result<Block<'a>, Failure> {
-    let faced = model::faced_origins(context.session, sides.questions, context.version, (sides.visitors, breakdown))?;
+    let faced = context.faced::<Ranking>(sides.questions, (sides.visitors, breakdown))?;
     let alike = alike(&faced.a, &faced.b);
     let rows = faced.value.ranked(charts::shown(breakdown));
     let title = charts::title(sides.visitors, breakdown);
@@ -154,7 +154,7 @@ fn origin_block<'a>(
 }
 
 fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_>) -> Result<Block<'a>, Failure> {
-    let faced = model::faced_communes(context.session, sides.questions, context.version)?;
+    let faced = context.faced::<Mobility>(sides.questions, ())?;
     let alike = alike(&faced.a, &faced.b);
     let mut table = Table::new(charts::COMMUNES, &["Commune", ">A", ">B", ">Évolution"]);
     let row = |commune: &Commune| {

@@ -2,19 +2,20 @@
 
 use flux_core::figures::indicators::Indicators;
 use flux_core::figures::meta::Meta;
-use flux_core::figures::rankings::Breakdown;
+use flux_core::figures::mobility::Mobility;
+use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::Visitors;
+use flux_core::figures::series::Series;
 use maud::{Markup, PreEscaped, html};
 
 use crate::api::Context;
 use crate::failure::Failure;
-use crate::model;
 use crate::pages::blocks::{Block, Link, about, legend, links, unequal};
 use crate::pages::filters::{Filters, visitors_name};
 use crate::pages::{Content, charts, compare, empty, frame, origin, words};
 
 pub(super) fn dashboard(context: &mut Context<'_>) -> Result<Content, Failure> {
-    let choices = model::filters(context.session)?;
+    let choices = context.choices()?;
     match context.parameters.text("onglet") {
         None | Some("touristes") => of_visitors(context, choices, Visitors::Touristes),
         Some("excursionnistes") => of_visitors(context, choices, Visitors::Excursionnistes),
@@ -30,8 +31,8 @@ fn of_visitors(
 ) -> Result<Content, Failure> {
     let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Tableau de bord")) };
     let question = filters.parameters.question()?;
-    let figures = model::key_figures(context.session, &question, context.version)?;
-    let days = model::days(context.session, &question, context.version, visitors)?;
+    let figures = context.answer::<Indicators>(&question, ())?;
+    let days = context.answer::<Series>(&question, visitors)?;
     let meta = &days.meta;
     let name = visitors_name(visitors);
     let mut blocks = vec![(
@@ -186,7 +187,7 @@ fn origin_block<'a>(
     breakdown: Breakdown,
 ) -> Result<Block<'a>, Failure> {
     let question = filters.parameters.question()?;
-    let answer = model::origins(context.session, &question, context.version, (visitors, breakdown))?;
+    let answer = context.answer::<Ranking>(&question, (visitors, breakdown))?;
     let rows = answer.value.ranked(charts::shown(breakdown));
     let title = charts::title(visitors, breakdown);
     let (list, drawing) = paths(visitors, breakdown);
@@ -217,7 +218,7 @@ fn said(meta: &Meta) -> Option<String> {
 
 fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters) -> Result<Block<'a>, Failure> {
     let question = filters.parameters.question()?;
-    let answer = model::communes(context.session, &question, context.version)?;
+    let answer = context.answer::<Mobility>(&question, ())?;
     let list = "/api/infographie/infographie_communes_excursion";
     Ok(Block {
         id: "communes",

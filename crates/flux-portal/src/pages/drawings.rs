@@ -1,13 +1,16 @@
 //! The charts of the dashboard as files of their own.
 
+use flux_core::figures::indicators::Indicators;
+use flux_core::figures::lengths::Stays;
 use flux_core::figures::meta::Meta;
-use flux_core::figures::rankings::Breakdown;
+use flux_core::figures::mobility::Mobility;
+use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::{Question, Visitors};
+use flux_core::figures::series::Series;
 use flux_report::chart::Legend;
 
 use crate::api::Context;
 use crate::failure::Failure;
-use crate::model;
 use crate::pages::blocks::{legend, provisional, unequal};
 use crate::pages::filters::visitors;
 use crate::pages::{charts, words};
@@ -30,14 +33,14 @@ fn caption_of_two(a: &Meta, b: &Meta) -> Vec<String> {
 
 pub(super) fn days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
-    let answer = model::days(context.session, &question, context.version, visitors)?;
+    let answer = context.answer::<Series>(&question, visitors)?;
     Ok(charts::days(&answer.value, &answer.meta, visitors, 980.0).captioned(&caption(&answer.meta)).into_bytes())
 }
 
 fn ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
     let limit = context.parameters.limit(charts::shown(breakdown))?;
-    let answer = model::origins(context.session, &question, context.version, (visitors, breakdown))?;
+    let answer = context.answer::<Ranking>(&question, (visitors, breakdown))?;
     let rows = answer.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &legend(&answer.meta), &rows);
     Ok(drawing.captioned(&caption(&answer.meta)).into_bytes())
@@ -57,19 +60,19 @@ pub(super) fn pays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
 
 pub(super) fn communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, limit) = (context.parameters.question()?, context.parameters.limit(10)?);
-    let answer = model::communes(context.session, &question, context.version)?;
+    let answer = context.answer::<Mobility>(&question, ())?;
     Ok(charts::communes(&answer.value, &answer.meta, limit, usize::MAX).captioned(&caption(&answer.meta)).into_bytes())
 }
 
 pub(super) fn origins(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
-    let answer = model::key_figures(context.session, &question, context.version)?;
+    let answer = context.answer::<Indicators>(&question, ())?;
     Ok(charts::origins(&answer.value, visitors).captioned(&caption(&answer.meta)).into_bytes())
 }
 
 pub(super) fn stays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let question = context.parameters.question()?;
-    let answer = model::lengths(context.session, &question, context.version)?;
+    let answer = context.answer::<Stays>(&question, ())?;
     Ok(charts::stays(&answer.value).captioned(&caption(&answer.meta)).into_bytes())
 }
 
@@ -86,7 +89,7 @@ fn of_sides(a: &Meta, b: &Meta) -> Legend {
 
 pub(super) fn faced_days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (a, b, visitors) = of_two(context)?;
-    let faced = model::faced_days(context.session, (&a, &b), context.version, visitors)?;
+    let faced = context.faced::<Series>((&a, &b), visitors)?;
     let drawing = charts::days_of(&of_sides(&faced.a, &faced.b), &faced.value, visitors, 980.0);
     Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
 }
@@ -94,7 +97,7 @@ pub(super) fn faced_days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> 
 fn faced_ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
     let (a, b, visitors) = of_two(context)?;
     let limit = context.parameters.limit(charts::shown(breakdown))?;
-    let faced = model::faced_origins(context.session, (&a, &b), context.version, (visitors, breakdown))?;
+    let faced = context.faced::<Ranking>((&a, &b), (visitors, breakdown))?;
     let rows = faced.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &of_sides(&faced.a, &faced.b), &rows);
     Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
@@ -115,7 +118,7 @@ pub(super) fn faced_pays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> 
 pub(super) fn faced_communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (a, b, _) = of_two(context)?;
     let limit = context.parameters.limit(10)?;
-    let faced = model::faced_communes(context.session, (&a, &b), context.version)?;
+    let faced = context.faced::<Mobility>((&a, &b), ())?;
     let drawing = charts::communes_of(&of_sides(&faced.a, &faced.b), &faced.value, limit, usize::MAX);
     Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
 }

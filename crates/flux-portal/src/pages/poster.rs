@@ -15,7 +15,6 @@ use crate::api::Context;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::image;
-use crate::model;
 use crate::pages::blocks::{Link, about, legend, links, provisional, unequal};
 use crate::pages::dashboard::keys;
 use crate::pages::filters::Filters;
@@ -40,14 +39,13 @@ struct Poster {
 
 fn gather(context: &mut Context<'_>, filters: &Filters) -> Result<Poster, Failure> {
     let question = filters.parameters.question()?;
-    let figures = model::key_figures(context.session, &question, context.version)?;
-    let days = model::days(context.session, &question, context.version, Visitors::Touristes)?;
-    let origins = |context: &mut Context<'_>, breakdown| {
-        model::origins(context.session, &question, context.version, (Visitors::Touristes, breakdown))
-    };
+    let figures = context.answer::<Indicators>(&question, ())?;
+    let days = context.answer::<Series>(&question, Visitors::Touristes)?;
+    let origins =
+        |context: &mut Context<'_>, breakdown| context.answer::<Ranking>(&question, (Visitors::Touristes, breakdown));
     let departements = origins(context, Breakdown::Departements)?.value;
     let pays = origins(context, Breakdown::Pays)?.value;
-    let communes = model::communes(context.session, &question, context.version)?.value;
+    let communes = context.answer::<Mobility>(&question, ())?.value;
     Ok(Poster {
         stays: figures.value.stays.clone(),
         figures: figures.value,
@@ -60,7 +58,7 @@ fn gather(context: &mut Context<'_>, filters: &Filters) -> Result<Poster, Failur
 }
 
 fn drawing(context: &mut Context<'_>) -> Result<Drawing, Failure> {
-    let choices = model::filters(context.session)?;
+    let choices = context.choices()?;
     let Some(filters) = Filters::of(context, choices) else { return Err(Failure::NotFound("aucune donnée".into())) };
     let poster = gather(context, &filters)?;
     Ok(poster.draw(context.config))
@@ -87,7 +85,7 @@ pub(super) fn pdf(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
 
 /// The page: the drawing for wide screens and paper, its numbers as text below and on narrow ones.
 pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
-    let choices = model::filters(context.session)?;
+    let choices = context.choices()?;
     let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Infographie")) };
     let poster = gather(context, &filters)?;
     let drawing = poster.draw(context.config);

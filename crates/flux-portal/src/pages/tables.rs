@@ -1,5 +1,7 @@
 //! All figures and rankings as tables, and as one list for spreadsheets.
 
+use flux_core::figures::indicators::Indicators;
+use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::Visitors;
 use maud::html;
@@ -8,10 +10,10 @@ use serde_json::{Map, json};
 use crate::api::Context;
 use crate::failure::Failure;
 use crate::list::{self, Row};
-use crate::model::{self, Answer};
 use crate::pages::blocks::{Link, Table, about, links};
 use crate::pages::filters::Filters;
 use crate::pages::{Content, charts, empty, frame, origin, words};
+use flux_core::figures::answer::Answer;
 
 const ALL: [(Visitors, Breakdown); 6] = [
     (Visitors::Touristes, Breakdown::Departements),
@@ -24,16 +26,16 @@ const ALL: [(Visitors, Breakdown); 6] = [
 
 fn rankings(context: &mut Context<'_>, filters: &Filters) -> Result<Vec<Answer<Ranking>>, Failure> {
     let question = filters.parameters.question()?;
-    ALL.iter().map(|kind| model::origins(context.session, &question, context.version, *kind)).collect()
+    ALL.iter().map(|kind| context.answer::<Ranking>(&question, *kind)).collect()
 }
 
 pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
-    let choices = model::filters(context.session)?;
+    let choices = context.choices()?;
     let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Tables")) };
     let question = filters.parameters.question()?;
-    let figures = model::key_figures(context.session, &question, context.version)?;
+    let figures = context.answer::<Indicators>(&question, ())?;
     let rankings = rankings(context, &filters)?;
-    let communes = model::communes(context.session, &question, context.version)?;
+    let communes = context.answer::<Mobility>(&question, ())?;
     let source = |table: &str, with: u64, days: u64| html! { p.doux { "Source : " code { (table) } ", " (words::days_of(with, days)) "." } };
     let of_meta = |meta: &flux_core::figures::meta::Meta| {
         html! { @for one in &meta.sources { (source(one.table, one.jours_avec_donnees, meta.jours)) } }
@@ -66,10 +68,10 @@ pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
 
 /// One list of everything on the page.
 fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
-    let choices = model::filters(context.session)?;
+    let choices = context.choices()?;
     let Some(filters) = Filters::of(context, choices) else { return Err(Failure::NotFound("aucune donnée".into())) };
     let question = filters.parameters.question()?;
-    let figures = model::key_figures(context.session, &question, context.version)?;
+    let figures = context.answer::<Indicators>(&question, ())?;
     let (n, before) = (figures.meta.annee, figures.meta.annee_n1);
     let row = |cells: [serde_json::Value; 8]| -> Row {
         let names = ["tableau", "nom", "n", "n_1", "evolution_pct", "part_pct", "source", "remarque"];
@@ -102,7 +104,7 @@ fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
             ]));
         }
     }
-    let communes = model::communes(context.session, &question, context.version)?;
+    let communes = context.answer::<Mobility>(&question, ())?;
     for commune in communes.value.ranked(10) {
         rows.push(row([
             json!(charts::COMMUNES),
