@@ -186,12 +186,12 @@ fn a_link_out_of_the_home_is_not_followed() {
 
 #[test]
 fn a_second_backup_at_the_same_time_is_refused() {
-    let (db, home) = prepared(1);
-    let mut conn = db.admin();
-    let name = flux_core::backup::lock_name(db.name());
-    let got: Option<i64> = conn.exec_first("SELECT GET_LOCK(?, 0)", (name,)).unwrap();
-    assert_eq!(got, Some(1));
+    let (_db, home) = prepared(1);
+    let mut first = home.tool(TOOL).fail_at("db.statement", "pause").spawn();
+    first.wait_paused();
     home.tool(TOOL).run().expect_code(4);
+    first.resume();
+    first.wait().expect_code(0);
 }
 
 #[test]

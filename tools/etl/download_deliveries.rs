@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flux_cli::{Tool, WriterArgs};
 use flux_client::orange::Orange;
-use flux_core::download::{self, Choice, DownloadOptions, Mode};
+use flux_core::download::{self, DownloadOptions, Mode};
 use flux_core::error::Result;
 use flux_core::task::{Context, Task};
 use flux_report::Report;
@@ -78,23 +78,20 @@ fn main() -> ExitCode {
 impl Task for Args {
     fn run(self, context: &Context) -> Result<impl Report> {
         let orange = Orange::new(&context.settings, Duration::from_secs(self.timeout))?;
-        let choice = Choice {
-            study: self.study,
-            year: self.year,
-            latest: self.latest.map(|count| count as usize),
-            only: self.only,
-            all_kinds: self.all_kinds,
-        };
         let mode = match (self.list, self.writer.dry_run) {
             (true, _) => Mode::List,
             (_, true) => Mode::DryRun,
             _ => Mode::Fetch,
         };
-        download::download(
-            &context.settings,
-            &orange,
-            &DownloadOptions { choice, mode, force: self.force },
-            &context.progress,
-        )
+        let options = DownloadOptions {
+            study: self.study,
+            year: self.year,
+            latest: self.latest.map(|count| count as usize),
+            only: self.only,
+            all_kinds: self.all_kinds,
+            mode,
+            force: self.force,
+        };
+        download::download(&context.settings, &orange, &options, &context.progress)
     }
 }

@@ -14,8 +14,9 @@ use flux_core::db::{Database, Session};
 use flux_core::domain::catalogue::Space;
 use flux_core::domain::names::fold;
 use flux_core::error::Result;
-use flux_core::figures::mobility::{self, Asked, Commune, Mobility};
-use flux_core::figures::period::{self, Period};
+use flux_core::figures::mobility::{self, Commune, Mobility};
+use flux_core::figures::period::{Asked, Period};
+use flux_core::figures::scope::Question;
 use flux_core::settings::Settings;
 use flux_report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
 
@@ -119,14 +120,9 @@ pub fn check(settings: &Settings, database: &Database, options: &CheckOptions) -
 /// The same question to the database; `None`, with a finding, where it does not know the period or the zone.
 fn figures(session: &mut Session, options: &CheckOptions, report: &mut MobilityReport) -> Result<Option<Mobility>> {
     let query = &options.query;
-    let asked = Asked {
-        period: period::Asked::Named { name: query.period.clone(), year: query.year },
-        reference: query.year - 1,
-        zone: query.zone.clone(),
-        category: "TOURISTE".into(),
-        space: Space::Production,
-    };
-    let mobility = match mobility::between(session, &asked)? {
+    let period = Asked::Named { name: query.period.clone(), year: query.year };
+    let question = Question { period, compare: None, zone: query.zone.clone() };
+    let mobility = match mobility::between(session, &question, "TOURISTE", Space::Production)? {
         Ok(mobility) => mobility,
         Err(unknown) => {
             report

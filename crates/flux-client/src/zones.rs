@@ -12,8 +12,9 @@ use crate::{Call, Query, clear_token, judge};
 use flux_core::db::{Database, Session};
 use flux_core::domain::catalogue::Space;
 use flux_core::error::Result;
-use flux_core::figures::mobility::{self, Asked};
-use flux_core::figures::period;
+use flux_core::figures::mobility;
+use flux_core::figures::period::Asked;
+use flux_core::figures::scope::Question;
 use flux_core::settings::Settings;
 use flux_core::signals;
 use flux_core::zones::{self, MappingReport};
@@ -110,18 +111,14 @@ impl Stored {
         if let Some(total) = self.totals.get(zone) {
             return Ok(*total);
         }
-        let asked = Asked {
-            period: period::Asked::Named { name: period.to_owned(), year },
-            reference: year - 1,
-            zone: zone.to_owned(),
-            category: "TOURISTE".into(),
-            space: self.space,
-        };
-        let total = mobility::between(&mut self.session, &asked)?.ok().and_then(|mobility| {
-            mobility.n.total?;
-            let volumes = mobility.communes.iter().filter_map(|commune| commune.total_visiteurs).collect();
-            Some(first(volumes))
-        });
+        let period = Asked::Named { name: period.to_owned(), year };
+        let question = Question { period, compare: None, zone: zone.to_owned() };
+        let total =
+            mobility::between(&mut self.session, &question, "TOURISTE", self.space)?.ok().and_then(|mobility| {
+                mobility.n.total?;
+                let volumes = mobility.communes.iter().filter_map(|commune| commune.total_visiteurs).collect();
+                Some(first(volumes))
+            });
         self.totals.insert(zone.to_owned(), total);
         Ok(total)
     }

@@ -206,7 +206,7 @@ fn sweep_old(
 }
 
 /// Name of the server lock that one backup of a database holds.
-pub fn lock_name(database: &str) -> String {
+fn lock_name(database: &str) -> String {
     format!("flux-backup:{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
 }
 

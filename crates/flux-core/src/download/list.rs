@@ -6,6 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::domain::names::fold;
+use crate::download::DownloadOptions;
 use crate::download::names::{fits, split};
 use crate::error::{Error, Result};
 use crate::files::is_heavy_json;
@@ -29,21 +30,6 @@ pub(crate) struct Listed {
     pub(crate) url: String,
     /// Which one it is of those that nothing but their addresses tells apart.
     twin: u32,
-}
-
-/// Which files are wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Choice {
-    /// Code or part of the name of a study.
-    pub study: Option<String>,
-    /// Year of the delivery's name, else of the file's date.
-    pub year: Option<i32>,
-    /// So many deliveries, the newest.
-    pub latest: Option<usize>,
-    /// Patterns of file names.
-    pub only: Vec<String>,
-    /// Pictures, maps and documents too.
-    pub all_kinds: bool,
 }
 
 /// The list, and how many entries of it are no files.
@@ -208,7 +194,7 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// What no run will ever find in this list: it is empty, or has nothing of the study that is asked for. A year may be yet to come.
-pub(crate) fn nothing_offered(files: &[Listed], choice: &Choice) -> Option<Finding> {
+pub(crate) fn nothing_offered(files: &[Listed], options: &DownloadOptions) -> Option<Finding> {
     let finding = |place: String, message: &str| Finding::attention(Code::NothingOffered, place, message);
     if files.is_empty() {
         return Some(
@@ -216,10 +202,10 @@ pub(crate) fn nothing_offered(files: &[Listed], choice: &Choice) -> Option<Findi
                 .action("vérifiez FLUX_VISION_ORGA, et sur le portail d'Orange les droits de ce compte"),
         );
     }
-    let asked = choice.study.as_deref()?;
+    let asked = options.study.as_deref()?;
     let study = fold(asked);
     let of_study: Vec<&Listed> = files.iter().filter(|file| file.is_of(&study)).collect();
-    if of_study.iter().any(|file| choice.all_kinds || file.is_data()) {
+    if of_study.iter().any(|file| options.all_kinds || file.is_data()) {
         return None;
     }
     let place = format!("étude « {asked} »");
@@ -241,17 +227,17 @@ pub(crate) fn nothing_offered(files: &[Listed], choice: &Choice) -> Option<Findi
 }
 
 /// The files that are wanted, the newest first, and how many of another kind were left out.
-pub(crate) fn choose(files: Vec<Listed>, choice: &Choice) -> (Vec<Listed>, Vec<Listed>) {
-    let study = choice.study.as_deref().map(fold);
+pub(crate) fn choose(files: Vec<Listed>, options: &DownloadOptions) -> (Vec<Listed>, Vec<Listed>) {
+    let study = options.study.as_deref().map(fold);
     let wanted = |file: &Listed| {
         study.as_ref().is_none_or(|study| file.is_of(study))
-            && choice.year.is_none_or(|year| file.year() == Some(year))
-            && (choice.only.is_empty() || choice.only.iter().any(|pattern| fits(pattern, &file.file_name)))
+            && options.year.is_none_or(|year| file.year() == Some(year))
+            && (options.only.is_empty() || options.only.iter().any(|pattern| fits(pattern, &file.file_name)))
     };
     let (mut chosen, mut others): (Vec<Listed>, Vec<Listed>) =
-        files.into_iter().filter(wanted).partition(|file| choice.all_kinds || file.is_data());
+        files.into_iter().filter(wanted).partition(|file| options.all_kinds || file.is_data());
     chosen.sort_by(|a, b| b.moment.cmp(&a.moment).then_with(|| a.key().cmp(&b.key())));
-    if let Some(count) = choice.latest {
+    if let Some(count) = options.latest {
         let mut deliveries: Vec<(&str, &str)> = Vec::new();
         for file in &chosen {
             let delivery = (file.study_code.as_str(), file.delivery_code.as_str());

@@ -16,7 +16,6 @@ use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-pub use list::Choice;
 pub use remote::{Failure, Remote, Response, Resume};
 
 use crate::download::fetch::Missed;
@@ -51,8 +50,16 @@ pub enum Mode {
 /// Which files, and what to do with them.
 #[derive(Debug, Clone)]
 pub struct DownloadOptions {
-    /// Which files of the supplier's list are meant.
-    pub choice: Choice,
+    /// Code or part of the name of a study.
+    pub study: Option<String>,
+    /// Year of the delivery's name, else of the file's date.
+    pub year: Option<i32>,
+    /// So many deliveries, the newest.
+    pub latest: Option<usize>,
+    /// Patterns of file names.
+    pub only: Vec<String>,
+    /// Pictures, maps and documents too.
+    pub all_kinds: bool,
     /// What is done with the files that are chosen.
     pub mode: Mode,
     /// Fetches what was fetched before, too.
@@ -96,8 +103,8 @@ pub fn download(
         memory.drop_orphans(&|key| offered.contains(key))?;
     }
     let listed = listing.files.len();
-    let nothing = list::nothing_offered(&listing.files, &options.choice);
-    let (chosen, other_kinds) = list::choose(listing.files, &options.choice);
+    let nothing = list::nothing_offered(&listing.files, options);
+    let (chosen, other_kinds) = list::choose(listing.files, options);
     let unpacked = extract::unpacked_hashes(settings)?;
     let mut report = DownloadReport::new(remote.list_url(), folder, options.mode);
     report.listed = listed as u64;

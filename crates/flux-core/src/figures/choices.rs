@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::db::Session;
 use crate::domain::names::{alphabetical, fold};
 use crate::domain::reference;
 use crate::error::Result;
-use crate::figures::period::{self, Period, optional_day_text};
+use crate::figures::period::{self, Period};
 use crate::figures::scope::Visitors;
 use crate::figures::zone::{Zone, Zones};
 use crate::schema;
@@ -25,21 +23,8 @@ pub struct Choices {
     pub periodes: Vec<(i32, Vec<Period>)>,
     /// Zones, by name; those that `zones.csv` hides are not offered, and can be asked for all the same.
     pub zones: Vec<Zone>,
-    /// First and last date of the data.
-    pub dates: Dates,
-}
-
-/// First and last date of the data.
-#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
-pub struct Dates {
-    /// First day with data; `None` without any.
-    #[serde(serialize_with = "optional_day_text")]
-    #[schemars(with = "Option<String>")]
-    pub date_min: Option<NaiveDate>,
-    /// Last day with data; `None` without any.
-    #[serde(serialize_with = "optional_day_text")]
-    #[schemars(with = "Option<String>")]
-    pub date_max: Option<NaiveDate>,
+    /// First and last date of the data, where there are any.
+    pub dates: Option<(NaiveDate, NaiveDate)>,
 }
 
 /// Reads what can be asked for.
@@ -59,13 +44,13 @@ impl Choices {
 }
 
 fn read(session: &mut Session) -> Result<Choices> {
-    let (mut annees, mut dates) = (BTreeSet::new(), Dates::default());
+    let (mut annees, mut dates) = (BTreeSet::new(), None);
     for table in [Visitors::Touristes, Visitors::Excursionnistes].map(Visitors::table) {
         let doing = format!("dates de {table}");
         let Some((first, last)) = schema::span(session, &doing, table)? else { continue };
         let (Ok(first), Ok(last)) = (first.parse::<NaiveDate>(), last.parse::<NaiveDate>()) else { continue };
-        dates.date_min = Some(dates.date_min.map_or(first, |known| known.min(first)));
-        dates.date_max = Some(dates.date_max.map_or(last, |known| known.max(last)));
+        let (earliest, latest) = dates.unwrap_or((first, last));
+        dates = Some((first.min(earliest), last.max(latest)));
         // From day to day in the index: the table itself is not read.
         let sql = format!("SELECT DISTINCT YEAR(date) FROM (SELECT DISTINCT date FROM {table}) d");
         annees.extend(session.rows::<i32>(&doing, &sql, ())?);

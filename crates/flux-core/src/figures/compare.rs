@@ -13,8 +13,9 @@ use crate::error::{Error, Result};
 use crate::figures::beside::Beside;
 use crate::figures::change::Comparison;
 use crate::figures::change::{percent, warned};
-use crate::figures::mobility::{self, Asked, Commune, Filter, Mobility};
-use crate::figures::period::{self, Period, day_text};
+use crate::figures::mobility::{self, Commune, Filter, Mobility};
+use crate::figures::period::{Asked, Period, day_text};
+use crate::figures::scope::Question;
 use crate::figures::zone::Zone;
 use crate::files;
 use crate::report::chart::{self, Bar, Legend};
@@ -130,17 +131,11 @@ impl Task for CompareOptions {
         let zone = context.zone(self.zone);
         let mut session = database.session()?;
         let period = match self.days {
-            Some((debut, fin)) => period::Asked::Days(debut, fin),
-            None => period::Asked::Named { name: self.period.clone(), year: self.year },
+            Some((debut, fin)) => Asked::Days(debut, fin),
+            None => Asked::Named { name: self.period.clone(), year: self.year },
         };
-        let asked = Asked {
-            period,
-            reference: self.reference,
-            zone: zone.clone(),
-            category: self.category.clone(),
-            space: self.space,
-        };
-        let mobility = mobility::between(&mut session, &asked)??;
+        let question = Question { period, compare: Some(self.reference), zone: zone.clone() };
+        let mobility = mobility::between(&mut session, &question, &self.category, self.space)??;
         // Two years are to be compared: here a reference year without that period is as wrong as a year without it.
         let before = mobility.n_1.clone()?;
         let current = Side::new(self.year, &mobility.n);

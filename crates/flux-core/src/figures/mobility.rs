@@ -21,25 +21,10 @@ use crate::error::Result;
 use crate::figures::answer::{Against, Figures, Worked};
 use crate::figures::change::{Comparison, share};
 use crate::figures::period::{self, Period};
-use crate::figures::scope::{Scope, Visitors};
+use crate::figures::scope::{Question, Scope, Visitors};
 use crate::figures::source::{Coverage, Source};
 use crate::figures::unknown::Named;
 use crate::figures::zone::{Zone, Zones, id_of};
-
-/// Which visits to count.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// The period, with its year.
-    pub period: period::Asked,
-    /// The year that it is compared with.
-    pub reference: i32,
-    /// Zone of observation, under any of its names.
-    pub zone: String,
-    /// Visitor category, by any of its names.
-    pub category: String,
-    /// Production tables (`fact_nuitees`) or those for tests (`fact_nuitees_test`).
-    pub space: Space,
-}
 
 /// A commune in both years.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -148,17 +133,18 @@ impl Mobility {
     }
 }
 
-/// Counts a period and the same one of the reference year.
+/// Counts the visitors of a category, by any of its names, in a period and in the same one of the reference year.
 ///
 /// # Errors
 /// Those of `period::find`; [`crate::error::Error::MissingTable`], [`crate::error::Error::EmptyDimension`],
 /// [`crate::error::Error::Sql`].
-pub fn between(session: &mut Session, asked: &Asked) -> Result<Named<Mobility>> {
-    let (period, filter) = match (period::find(session, &asked.period)?, Filter::find(session, asked)?) {
+pub fn between(session: &mut Session, question: &Question, category: &str, space: Space) -> Result<Named<Mobility>> {
+    let period = period::find(session, &question.period)?;
+    let (period, filter) = match (period, Filter::find(session, &question.zone, category, space)?) {
         (Ok(period), Ok(filter)) => (period, filter),
         (Err(unknown), _) | (_, Err(unknown)) => return Ok(Err(unknown)),
     };
-    let before = period::in_year(session, &period, (asked.period.year(), asked.reference))?;
+    let before = period::in_year(session, &period, (question.year(), question.reference()))?;
     Ok(Ok(filter.compare(session, period, before)?))
 }
 
@@ -229,11 +215,11 @@ impl Filter {
         Ok(Mobility { filter: self, n: now.side, n_1, communes })
     }
 
-    fn find(session: &mut Session, asked: &Asked) -> Result<Named<Self>> {
-        let zone = Zones::load(session)?.find(&asked.zone);
-        let category = id_of(session, Dim::Categorie, &asked.category)?;
+    fn find(session: &mut Session, zone: &str, category: &str, space: Space) -> Result<Named<Self>> {
+        let zone = Zones::load(session)?.find(zone);
+        let category = id_of(session, Dim::Categorie, category)?;
         let local = id_of(session, Dim::Provenance, "LOCAL")?;
-        let table = table(asked.space);
+        let table = table(space);
         Ok(zone.and_then(|zone| Ok(Self { table, zone, category: category?, local: local? })))
     }
 

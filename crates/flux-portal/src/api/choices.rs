@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use flux_core::figures::choices::Choices;
 use flux_core::figures::period::Period;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
-use crate::api::{Context, Document, json_of};
+use crate::api::{Context, Document};
 use crate::failure::Failure;
 use crate::list::Row;
 
@@ -84,8 +84,11 @@ pub(super) fn filters(context: &mut Context<'_>) -> Result<Document, Failure> {
     let choices = context.choices()?;
     let rows = all(&choices);
     let zones: Vec<&str> = choices.zones.iter().map(|zone| zone.name.as_str()).collect();
-    let mut metadata = json_of(&choices.dates)?;
-    metadata["version_des_donnees"] = Value::String(context.version.to_string());
+    let (first, last) = choices.dates.unzip();
+    let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
+    let metadata = json!({
+        "date_min": day(first), "date_max": day(last), "version_des_donnees": context.version.to_string(),
+    });
     let body = json!({"annees": choices.annees, "periodes": rows, "zones": zones, "metadata": metadata});
     Ok(Document { body, rows })
 }
