@@ -14,6 +14,9 @@
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::report::{Code, Finding};
 
 /// Shorthand for results of this crate.
@@ -171,6 +174,33 @@ pub enum Error {
     /// SIGINT or SIGTERM came; what was open is rolled back.
     #[error("interrompu à la demande, rien n'est resté à moitié fait")]
     Interrupted,
+}
+
+/// The failure of one thing among several, as a document holds it beside the others; blank for what has not failed.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub(crate) struct Failed {
+    /// Which kind of failure, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+impl From<&Error> for Failed {
+    fn from(error: &Error) -> Self {
+        Self { code: Some(Code::from(error)), error: Some(error.to_string()), hint: error.hint() }
+    }
+}
+
+impl Failed {
+    /// The same for people.
+    pub(crate) fn finding(&self, place: &str) -> Option<Finding> {
+        let failed = Finding::error(self.code.unwrap_or(Code::Invariant), place, self.error.as_deref()?);
+        Some(self.hint.iter().fold(failed, Finding::action))
+    }
 }
 
 impl Error {

@@ -74,12 +74,6 @@ impl Finding {
         Self { severity: Verdict::Error, ..Self::attention(code, place, message) }
     }
 
-    /// The failure of one thing among several, told beside the others.
-    pub fn failed(code: Option<Code>, place: impl Into<String>, error: &str, hint: Option<&str>) -> Self {
-        let failed = Self::error(code.unwrap_or(Code::Invariant), place, error);
-        hint.into_iter().fold(failed, Finding::action)
-    }
-
     /// With what to do about it.
     pub fn action(mut self, action: impl Into<String>) -> Self {
         self.action = Some(action.into());

@@ -214,7 +214,7 @@ mod tests {
         let grid = Grid { caption: "<u>", titles: &["x", ">y"], rows: &rows };
         let bar = Bar { name: "<i>\"'".into(), now: Some(3), before: None, note: String::new() };
         let legend = Legend { now: "n".into(), before: String::new(), provisional: false };
-        page.chart(&ranking("<u>", &legend, &[bar]), &grid);
+        page.chart(&ranking(1, "<u>", &legend, &[bar]), &grid);
         let html = page.finish();
         for tag in ["<script", "<i>", "<b>", "<u>"] {
             assert!(!html.contains(tag), "{tag}: {html}");

@@ -376,7 +376,11 @@ impl Report for ExtractReport {
         }
         for archive in &self.archives {
             if let Some(error) = &archive.error {
-                page.finding(&Finding::failed(archive.code, archive.archive.display().to_string(), error, None));
+                page.finding(&Finding::error(
+                    archive.code.unwrap_or(Code::Invariant),
+                    archive.archive.display().to_string(),
+                    error,
+                ));
             }
         }
         for archive in &self.archives {

@@ -388,7 +388,7 @@ impl MobilityReport {
         page.heading(caption);
         let bars: Vec<Bar> = self.ranked.iter().map(bar).collect();
         let grid = Grid { caption, titles: &titles, rows: &rows(&self.ranked) };
-        page.chart(&chart::ranking(caption, &legend, &bars), &grid);
+        page.chart(&chart::ranking(1, caption, &legend, &bars), &grid);
         for (title, communes) in self.lists() {
             if !communes.is_empty() {
                 page.heading(title);

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::domain::catalogue::Dataset;
-use crate::error::Error;
+use crate::error::{Error, Failed};
 use crate::ledger::history::Counts;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, duration, number, plural, some_of};
 
@@ -143,14 +143,8 @@ pub(crate) struct FileReport {
     /// A remark for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
-    /// Which kind of failure, for programs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) code: Option<Code>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hint: Option<String>,
+    #[serde(flatten)]
+    pub(crate) failed: Failed,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -186,18 +180,14 @@ impl FileReport {
             findings: Vec::new(),
             created: Vec::new(),
             note: None,
-            code: None,
-            error: None,
-            hint: None,
+            failed: Failed::default(),
         }
     }
 
     pub(crate) fn fail(&mut self, error: &Error) {
         log::info!("{} : {error}", self.file);
         self.status = Status::Failed;
-        self.code = Some(Code::from(error));
-        self.error = Some(error.to_string());
-        self.hint = error.hint();
+        self.failed = Failed::from(error);
         self.counts.stored = 0;
         self.counts.deleted = 0;
     }
@@ -218,7 +208,7 @@ impl FileReport {
         notes.extend(earlier.note.map(str::to_owned));
         if earlier.is_empty {
             notes.push("déjà lu : aucune de ses lignes n'est en base".to_owned());
-            self.code = Some(Code::NothingStored);
+            self.failed.code = Some(Code::NothingStored);
         }
         self.note = (!notes.is_empty()).then(|| notes.join(" ; "));
     }
@@ -226,7 +216,7 @@ impl FileReport {
     /// The file was read to its end, and no row of it is stored.
     pub(crate) fn nothing_stored(&mut self) {
         self.status = Status::Empty;
-        self.code = Some(Code::NothingStored);
+        self.failed.code = Some(Code::NothingStored);
         let counts = &self.counts;
         if counts.lines_read > 0 {
             let lines = plural(counts.lines_read, "ligne lue", "lignes lues");
@@ -258,7 +248,7 @@ impl FileReport {
             || self.counts.conflicts > 0
             || !self.shrunk_dates.is_empty()
             || !self.findings.is_empty()
-            || self.code == Some(Code::NothingStored);
+            || self.failed.code == Some(Code::NothingStored);
         match self.status {
             Status::Failed => Verdict::Error,
             Status::Missing | Status::Empty => Verdict::Attention,
@@ -441,7 +431,7 @@ impl Report for ImportReport {
         }
         advise(page, self.files.iter(), &missed);
         // Where lines were rejected, their reasons have steps of their own.
-        if self.files.iter().any(|file| file.code == Some(Code::NothingStored) && file.rejects.is_empty()) {
+        if self.files.iter().any(|file| file.failed.code == Some(Code::NothingStored) && file.rejects.is_empty()) {
             page.action("corrigez, ou redemandez au fournisseur, ce dont rien n'est en base, puis relancez");
         }
         if absent > 0 {
@@ -468,10 +458,10 @@ impl Report for ImportReport {
 
 /// The next steps: what kept a file from being loaded comes first, unless it is the names themselves.
 pub(crate) fn advise<'a>(page: &mut Page, files: impl Iterator<Item = &'a FileReport>, missed: &[MissedName]) {
-    let stopped = files.filter(|file| file.code != Some(Code::TooManyRejects) || file.missed_names.is_empty());
+    let stopped = files.filter(|file| file.failed.code != Some(Code::TooManyRejects) || file.missed_names.is_empty());
     let step = |file: &FileReport| {
-        let error = file.error.as_ref()?;
-        Some(file.hint.clone().unwrap_or_else(|| format!("voyez d'abord ce qui arrête {} : {error}", file.file)))
+        let error = file.failed.error.as_ref()?;
+        Some(file.failed.hint.clone().unwrap_or_else(|| format!("voyez d'abord ce qui arrête {} : {error}", file.file)))
     };
     let steps: BTreeSet<String> = stopped.filter_map(step).collect();
     steps.iter().for_each(|step| page.action(step));
@@ -489,10 +479,7 @@ pub(crate) fn render_details(page: &mut Page, file: &FileReport, done: Done) {
 
 impl FileReport {
     fn told(&self, done: Done) -> Vec<Finding> {
-        let mut told = Vec::new();
-        if let Some(error) = &self.error {
-            told.push(Finding::failed(self.code, &self.file, error, self.hint.as_deref()));
-        }
+        let mut told = Vec::from_iter(self.failed.finding(&self.file));
         for motive in &self.rejects {
             let column = if motive.column.is_empty() { String::new() } else { format!(" ({})", motive.column) };
             let lines = plural(motive.lines, "ligne rejetée", "lignes rejetées");

@@ -37,7 +37,7 @@ pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf
             let list: Vec<String> = several.iter().map(|(path, _)| path.display().to_string()).collect();
             let list = list.join(", ");
             report.fail(&Error::BadFile(format!("plusieurs fichiers portent ce nom : {list}")));
-            report.hint = Some(ONE_OF_A_NAME.to_owned());
+            report.failed.hint = Some(ONE_OF_A_NAME.to_owned());
             return report;
         }
     };

@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::db::{Database, MANY_DATES, Reads, Session, on_dates};
 use crate::domain::catalogue::Space;
-use crate::error::{Error, Result};
+use crate::error::{Error, Failed, Result};
 use crate::ledger::dates::Evidence;
 use crate::ledger::history::unique_id;
 use crate::ledger::migrations::{self, Migration};
 use crate::ledger::rows::{Ledgered, Planned};
 use crate::ledger::{Lock, dates};
 use crate::progress::Progress;
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict};
+use crate::report::{Done, Finding, Page, Report, Table, Verdict};
 use crate::schema::{self, Existing};
 use crate::threads;
 
@@ -90,14 +90,8 @@ pub(crate) struct MigratedTable {
     /// Dates, and dates of zones, that were left aside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) aside: Vec<Aside>,
-    /// Which kind of failure, for programs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) code: Option<Code>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hint: Option<String>,
+    #[serde(flatten)]
+    pub(crate) failed: Failed,
 }
 
 impl MigratedTable {
@@ -111,27 +105,12 @@ impl MigratedTable {
         } else {
             Status::Held
         };
-        Self {
-            temp: pair.temp.clone(),
-            main: pair.main.clone(),
-            moves,
-            status,
-            aside,
-            code: None,
-            error: None,
-            hint: None,
-        }
+        Self { temp: pair.temp.clone(), main: pair.main.clone(), moves, status, aside, failed: Failed::default() }
     }
 
     fn failed(pair: &Pair, error: &Error) -> Self {
         log::info!("{} : {error}", pair.main);
-        Self {
-            status: Status::Failed,
-            code: Some(Code::from(error)),
-            error: Some(error.to_string()),
-            hint: error.hint(),
-            ..Self::done(pair, Taken::default())
-        }
+        Self { status: Status::Failed, failed: Failed::from(error), ..Self::done(pair, Taken::default()) }
     }
 }
 
@@ -357,9 +336,7 @@ impl Report for MigrateReport {
         page.table(&table);
         page.gap();
         for row in &self.tables {
-            if let Some(error) = &row.error {
-                page.finding(&Finding::failed(row.code, &row.main, error, row.hint.as_deref()));
-            }
+            row.failed.finding(&row.main).iter().for_each(|finding| page.finding(finding));
             if row.moves.kept_withdrawn > 0 {
                 let noun = ["ligne retirée par Orange", "lignes retirées par Orange"];
                 let lines = self.done.count(row.moves.kept_withdrawn, noun, ["gardée", "gardées"]);

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::db::{Database, MANY_DATES, Session, on_dates};
 use crate::domain::catalogue::Space;
-use crate::error::{Error, Result};
+use crate::error::{Error, Failed, Result};
 use crate::ledger::{history, migrations};
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, ranges, some_of};
 use crate::schema::{self, Existing};
@@ -68,13 +68,8 @@ pub(super) struct CleanedTable {
     /// Whether a migration would change main: else what main lacks is of dates that are left aside.
     #[serde(skip)]
     would_write: bool,
-    /// Which kind of failure, for programs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<Code>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+    #[serde(flatten)]
+    failed: Failed,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -115,9 +110,7 @@ impl Task for CleanupOptions {
                 Err(error) => {
                     log::info!("{} : {error}", pair.temp);
                     tables.push(CleanedTable {
-                        code: Some(Code::from(&error)),
-                        error: Some(error.to_string()),
-                        hint: error.hint(),
+                        failed: Failed::from(&error),
                         ..CleanedTable::new(pair, &Comparison::default(), Status::Failed, 0)
                     });
                 }
@@ -141,9 +134,7 @@ impl CleanedTable {
             left: comparison.temp_rows - emptied,
             status,
             would_write: false,
-            code: None,
-            error: None,
-            hint: None,
+            failed: Failed::default(),
         }
     }
 }
@@ -276,10 +267,7 @@ impl Report for CleanupReport {
                     let lines = plural(row.left, "ligne reste", "lignes restent");
                     page.verdict(Verdict::Attention, format!("{} : {lines}, de dates laissées de côté", row.temp));
                 }
-                Status::Failed => {
-                    let error = row.error.as_deref().unwrap_or_default();
-                    page.finding(&Finding::failed(row.code, &row.temp, error, row.hint.as_deref()));
-                }
+                Status::Failed => row.failed.finding(&row.temp).iter().for_each(|finding| page.finding(finding)),
                 Status::Cleaned | Status::Empty => {}
             }
         }

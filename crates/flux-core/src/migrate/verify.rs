@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::db::{Database, MANY_DATES, Session, on_dates};
 use crate::dims::epci::{self, Doubled};
 use crate::domain::catalogue::{DIMS, Dim, Space};
-use crate::error::{Error, Result};
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural};
+use crate::error::{Error, Failed, Result};
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural};
 use crate::schema;
 use crate::threads;
 
@@ -66,13 +66,8 @@ pub(super) struct VerifiedTable {
     aside: Vec<Aside>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     offenders: Vec<Offender>,
-    /// Which kind of failure, for programs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<Code>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+    #[serde(flatten)]
+    failed: Failed,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -104,12 +99,7 @@ pub(crate) fn verify(database: &Database, options: &VerifyOptions) -> Result<imp
                 verified(pair, plan, offenders)
             }
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => VerifiedTable {
-                code: Some(Code::from(&error)),
-                error: Some(error.to_string()),
-                hint: error.hint(),
-                ..blank(pair)
-            },
+            Err(error) => VerifiedTable { failed: Failed::from(&error), ..blank(pair) },
         });
     }
     Ok(VerifyReport { tables, limit: options.limit, findings })
@@ -139,9 +129,7 @@ fn blank(pair: &Pair) -> VerifiedTable {
         unrecorded: 0,
         aside: Vec::new(),
         offenders: Vec::new(),
-        code: None,
-        error: None,
-        hint: None,
+        failed: Failed::default(),
     }
 }
 
@@ -308,9 +296,9 @@ impl Report for VerifyReport {
             page.table(&split);
         }
         for row in &self.tables {
-            if let Some(error) = &row.error {
+            if let Some(finding) = row.failed.finding(&row.main) {
                 page.gap();
-                page.finding(&Finding::failed(row.code, &row.main, error, row.hint.as_deref()));
+                page.finding(&finding);
             }
             render_offenders(page, row, self.limit);
         }

@@ -54,9 +54,9 @@ const HIGH: usize = 12;
 
 /// A ranking as a page holds it, with the classes that say where each drawing is shown.
 fn on_page(title: &str, legend: &Legend, bars: &[Bar]) -> Vec<(&'static str, Drawing)> {
-    let one = chart::ranking(title, legend, bars);
+    let one = chart::ranking(1, title, legend, bars);
     if bars.len() > HIGH {
-        vec![("ecran", one), ("papier", chart::ranking_in(2, title, legend, bars))]
+        vec![("ecran", one), ("papier", chart::ranking(2, title, legend, bars))]
     } else {
         vec![("", one)]
     }
@@ -70,7 +70,7 @@ fn rank_bars(rows: &[&Rank]) -> Vec<Bar> {
 
 /// Bars of names, of N and N−1 or of two questions.
 pub(super) fn ranks(title: &str, legend: &Legend, rows: &[&Rank]) -> Drawing {
-    chart::ranking(title, legend, &rank_bars(rows))
+    chart::ranking(1, title, legend, &rank_bars(rows))
 }
 
 /// The same on a page.
@@ -118,7 +118,7 @@ pub(super) fn communes(mobility: &Mobility, meta: &Meta, limit: usize, most: usi
 pub(super) fn communes_of(legend: &Legend, mobility: &Mobility, limit: usize, most: usize) -> Drawing {
     let mut bars = commune_bars(mobility, limit);
     bars.truncate(most);
-    chart::ranking(COMMUNES, legend, &bars)
+    chart::ranking(1, COMMUNES, legend, &bars)
 }
 
 /// The same on a page.

@@ -14,7 +14,7 @@ pub use bars::{Column, Part, columns, history, split};
 pub use coverage::{Held, coverage};
 pub use daily::{Day, daily};
 pub use pen::{Anchor, Drawing, Pen, fitted};
-pub use ranking::{Bar, Legend, ranking, ranking_in};
+pub use ranking::{Bar, Legend, ranking};
 pub use usual::{UsualDay, usual};
 
 /// Rules for a page that holds charts. It must give values to the variables, which [`LIGHT`] and [`DARK`] do.

@@ -59,13 +59,8 @@ const STEP: f64 = 36.0;
 /// Between two columns of bars.
 const GUTTER: f64 = 48.0;
 
-/// The bars, in the order given.
-pub fn ranking(title: &str, legend: &Legend, rows: &[Bar]) -> Drawing {
-    ranking_in(1, title, legend, rows)
-}
-
-/// The same in so many columns, one beside the other, each read from top to bottom.
-pub fn ranking_in(columns: usize, title: &str, legend: &Legend, rows: &[Bar]) -> Drawing {
+/// The bars, in the order given, in so many columns, one beside the other, each read from top to bottom.
+pub fn ranking(columns: usize, title: &str, legend: &Legend, rows: &[Bar]) -> Drawing {
     let columns = columns.max(1);
     let width = WIDTH * columns as f64 + GUTTER * (columns - 1) as f64;
     if rows.is_empty() {
@@ -113,7 +108,7 @@ mod tests {
     fn every_value_is_said_and_drawn_to_scale() {
         let bar = |name: &str, now, before| Bar { name: name.into(), now, before, note: "+1 %".into() };
         let legend = Legend { now: "2025".into(), before: "2024".into(), provisional: true };
-        let drawing = ranking("t", &legend, &[bar("A", Some(2_000), Some(1_000)), bar("B", Some(500), None)]);
+        let drawing = ranking(1, "t", &legend, &[bar("A", Some(2_000), Some(1_000)), bar("B", Some(500), None)]);
         assert_eq!(drawing.description, "2025 : A 2 000 (2024 : 1 000 · +1 %) ; B 500 (2024 : – · +1 %).");
         let svg = drawing.standalone();
         // the whole room is 264 wide: 2 000 takes it, 500 a quarter; 1 000 half, less its edge
@@ -125,12 +120,12 @@ mod tests {
         assert!(svg.contains("(provisoire)") && svg.contains("url(#c-h)"));
         // Two columns: the second begins where the first and the space between them end, on the same line.
         let names = ["A", "B", "C"].map(|name| bar(name, Some(1), None));
-        let two = ranking_in(2, "t", &legend, &names);
+        let two = ranking(2, "t", &legend, &names);
         assert_eq!((two.width, two.height), (808.0, 98.0));
         let svg = two.standalone();
         assert!(svg.contains("<text x=\"0.0\" y=\"71.0\"") && svg.contains("<text x=\"428.0\" y=\"35.0\""), "{svg}");
         let plain = Legend { now: "2025".into(), before: String::new(), provisional: false };
-        let empty = ranking("t", &plain, &[]).standalone();
+        let empty = ranking(1, "t", &plain, &[]).standalone();
         assert!(
             empty.contains(">Aucune donnée</text>") && !empty.contains("NaN") && !empty.contains("url("),
             "{empty}"

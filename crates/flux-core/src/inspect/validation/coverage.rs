@@ -20,7 +20,7 @@ use crate::report::{Code, Finding, number, plural};
 use crate::report::{ranges, some_of};
 
 /// What one temporary table holds.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) dataset: &'static Dataset,
     pub table: String,
@@ -95,7 +95,8 @@ pub(crate) fn content(session: &mut Session, dataset: &'static Dataset, table: S
 
 impl Content {
     pub(crate) fn span(&self) -> Option<Span> {
-        span(std::slice::from_ref(self))
+        let (((first, ..), _), ((last, ..), _)) = self.cells.first_key_value().zip(self.cells.last_key_value())?;
+        Some((*first, *last))
     }
 }
 
@@ -129,31 +130,24 @@ impl Delivered<'_> {
     }
 }
 
+/// Date, zone, category.
+type Key = (NaiveDate, u32, u32);
+
+/// What a table holds, and of it what is to be covered.
+type About<'a> = (&'a Content, Vec<&'a Key>);
+
 /// What is to be covered: of the days that the files are about, where they are there. A date of an earlier week that waits in a table says
 /// nothing of the days between the two.
-fn about(contents: &[Content], scans: &[FileScan]) -> Vec<Content> {
+fn about<'a>(contents: &'a [Content], scans: &[FileScan]) -> Vec<About<'a>> {
     let days = || scans.iter().flat_map(|scan| scan.dates.keys().map(|day| day.date()));
     let span = days().min().zip(days().max());
-    let is_about = |date: NaiveDate| span.is_none_or(|(first, last)| first <= date && date <= last);
-    let of = |content: &Content| Content {
-        dataset: content.dataset,
-        table: content.table.clone(),
-        cells: content
-            .cells
-            .iter()
-            .filter(|((date, ..), _)| is_about(*date))
-            .map(|(key, cell)| (*key, *cell))
-            .collect(),
+    let of = |is_about: &dyn Fn(NaiveDate) -> bool| -> Vec<About<'a>> {
+        let keys = |content: &'a Content| content.cells.keys().filter(|(date, ..)| is_about(*date)).collect();
+        contents.iter().map(|content| (content, keys(content))).collect()
     };
-    let covered: Vec<Content> = contents.iter().map(of).collect();
+    let covered = of(&|date| span.is_none_or(|(first, last)| first <= date && date <= last));
     // Of files that were not imported yet, the tables hold nothing.
-    let any = covered.iter().any(|content| !content.cells.is_empty());
-    if any { covered } else { contents.to_vec() }
-}
-
-fn span(contents: &[Content]) -> Option<Span> {
-    let dates = || contents.iter().flat_map(|content| content.cells.keys().map(|(date, ..)| *date));
-    dates().min().zip(dates().max())
+    if covered.iter().any(|(_, keys)| !keys.is_empty()) { covered } else { of(&|_| true) }
 }
 
 fn days_of((first, last): Span) -> Vec<NaiveDate> {
@@ -164,7 +158,9 @@ pub(crate) fn cover(contents: &[Content], scans: &[FileScan], names: &Names, fin
     let is_filled: HashSet<&str> =
         contents.iter().filter(|content| !content.cells.is_empty()).map(|content| content.table.as_str()).collect();
     let contents = about(contents, scans);
-    let Some(span) = span(&contents) else {
+    let keys = || contents.iter().flat_map(|(_, keys)| keys.iter().copied());
+    let dates = || keys().map(|(date, ..)| *date);
+    let Some(span) = dates().min().zip(dates().max()) else {
         findings.push(
             Finding::attention(Code::TablesEmpty, "tables temporaires", "toutes sont vides : rien à valider")
                 .action("lancez `update-temp-tables`"),
@@ -172,11 +168,10 @@ pub(crate) fn cover(contents: &[Content], scans: &[FileScan], names: &Names, fin
         return Coverage::default();
     };
     let days = days_of(span);
-    let zones: BTreeSet<u32> =
-        contents.iter().flat_map(|content| content.cells.keys().map(|(_, zone, _)| *zone)).collect();
+    let zones: BTreeSet<u32> = keys().map(|(_, zone, _)| *zone).collect();
     let mut tables = Vec::new();
-    for content in &contents {
-        if content.cells.is_empty() {
+    for about @ (content, keys) in &contents {
+        if keys.is_empty() {
             // What holds nothing of these days but other ones is told where its file is.
             if is_filled.contains(content.table.as_str()) {
                 continue;
@@ -191,7 +186,7 @@ pub(crate) fn cover(contents: &[Content], scans: &[FileScan], names: &Names, fin
             );
             continue;
         }
-        let covered = cover_table(content, &days, &zones, names);
+        let covered = cover_table(about, &days, &zones, names);
         if !covered.missing.is_empty() {
             let count = plural(covered.expected - covered.present, "combinaison absente", "combinaisons absentes");
             findings.push(
@@ -207,8 +202,8 @@ pub(crate) fn cover(contents: &[Content], scans: &[FileScan], names: &Names, fin
     }
     let filled: Vec<HashSet<(NaiveDate, u32)>> = contents
         .iter()
-        .filter(|content| !content.cells.is_empty())
-        .map(|content| content.cells.keys().map(|(date, zone, _)| (*date, *zone)).collect())
+        .filter(|(_, keys)| !keys.is_empty())
+        .map(|(_, keys)| keys.iter().map(|(date, zone, _)| (*date, *zone)).collect())
         .collect();
     let calendar = zones
         .iter()
@@ -229,10 +224,10 @@ pub(crate) fn cover(contents: &[Content], scans: &[FileScan], names: &Names, fin
 }
 
 /// Sparse breakdowns lack categories by nature: those tables are held to their zones and days only.
-fn cover_table(content: &Content, days: &[NaiveDate], zones: &BTreeSet<u32>, names: &Names) -> TableCoverage {
+fn cover_table((content, keys): &About<'_>, days: &[NaiveDate], zones: &BTreeSet<u32>, names: &Names) -> TableCoverage {
     let by_category = content.dataset.breakdown.is_empty();
-    let key = |(date, zone, category): &(NaiveDate, u32, u32)| (*date, *zone, if by_category { *category } else { 0 });
-    let present: HashSet<(NaiveDate, u32, u32)> = content.cells.keys().map(key).collect();
+    let key = |(date, zone, category): &&Key| (*date, *zone, if by_category { *category } else { 0 });
+    let present: HashSet<Key> = keys.iter().map(key).collect();
     let categories: BTreeSet<u32> = present.iter().map(|(_, _, category)| *category).collect();
     let mut covered = TableCoverage {
         table: content.table.clone(),

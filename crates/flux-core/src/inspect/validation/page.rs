@@ -120,7 +120,7 @@ fn rejects(page: &mut Document, report: &Validation) {
     let caption = "Lignes à rejeter par motif";
     let legend = Legend { now: "lignes".into(), before: String::new(), provisional: false };
     let grid = Grid { caption, titles: &["Motif", ">Lignes"], rows: &rows };
-    page.chart(&chart::ranking(caption, &legend, &bars), &grid);
+    page.chart(&chart::ranking(1, caption, &legend, &bars), &grid);
 }
 
 fn resolution(page: &mut Document, report: &Validation) {
