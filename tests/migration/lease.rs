@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use flux_test::Running;
 use flux_test::mysql::prelude::Queryable;
 use support::trouble::quiet;
 use support::weekly::{Sane, World};
@@ -24,18 +26,32 @@ fn imported() -> World {
     world
 }
 
-#[test]
-fn a_writer_on_another_server_keeps_all_others_out_while_it_lives() {
-    let world = imported();
-    elsewhere(&world);
+/// A migration that stands still at a named place.
+fn migration_paused_at(world: &World, place: &str) -> Running {
+    let mut paused = world.tool("migrate-temp-to-main").arg("--json").fail_at(place, "pause").spawn();
+    paused.wait_paused();
+    paused
+}
+
+/// Signs of life of whoever holds the lease, each by this statement; ends when the flag is set.
+fn beating(world: &World, beat: &'static str, pause: Duration) -> (Arc<AtomicBool>, JoinHandle<()>) {
     let ended = Arc::new(AtomicBool::new(false));
     let (mut conn, stop) = (world.db.conn(), Arc::clone(&ended));
     let beats = std::thread::spawn(move || {
         while !stop.load(Ordering::Relaxed) {
-            conn.query_drop("UPDATE flux_lease SET beat_at = UTC_TIMESTAMP(3) WHERE ended_at IS NULL").unwrap();
-            std::thread::sleep(Duration::from_millis(300));
+            conn.query_drop(beat).unwrap();
+            std::thread::sleep(pause);
         }
     });
+    (ended, beats)
+}
+
+#[test]
+fn a_writer_on_another_server_keeps_all_others_out_while_it_lives() {
+    let world = imported();
+    elsewhere(&world);
+    let beat = "UPDATE flux_lease SET beat_at = UTC_TIMESTAMP(3) WHERE ended_at IS NULL";
+    let (ended, beats) = beating(&world, beat, Duration::from_millis(300));
     let started = Instant::now();
     let json = world.tool("migrate-temp-to-main").arg("--json").run().sane().expect_code(4).json();
     let waited = started.elapsed();
@@ -72,14 +88,7 @@ fn a_writer_whose_clock_is_late_is_alive_while_it_gives_signs() {
     elsewhere(&world);
     let late = "UPDATE flux_lease SET beat_at = UTC_TIMESTAMP(3) - INTERVAL 90 SECOND WHERE ended_at IS NULL";
     world.db.exec(late);
-    let ended = Arc::new(AtomicBool::new(false));
-    let (mut conn, stop) = (world.db.conn(), Arc::clone(&ended));
-    let beats = std::thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(1500));
-            conn.query_drop(late).unwrap();
-        }
-    });
+    let (ended, beats) = beating(&world, late, Duration::from_millis(1500));
     let json = world.tool("migrate-temp-to-main").arg("--json").run().sane().expect_code(4).json();
     ended.store(true, Ordering::Relaxed);
     beats.join().unwrap();
@@ -109,8 +118,7 @@ fn who_was_frozen_while_watching_takes_no_living_lease() {
 #[test]
 fn a_writer_frozen_before_its_commit_keeps_the_lease_and_commits() {
     let world = imported();
-    let mut frozen = world.tool("migrate-temp-to-main").arg("--json").fail_at("db.commit", "pause").spawn();
-    frozen.wait_paused();
+    let mut frozen = migration_paused_at(&world, "db.commit");
     std::thread::sleep(Duration::from_secs(16));
     let started = Instant::now();
     let json = world.tool("cleanup-temp").arg("--json").run().sane().expect_code(4).json();
@@ -126,8 +134,7 @@ fn a_writer_frozen_before_its_commit_keeps_the_lease_and_commits() {
 #[test]
 fn who_has_lost_the_lease_commits_nothing() {
     let world = imported();
-    let mut running = world.tool("migrate-temp-to-main").arg("--json").fail_at("db.statement:2", "pause").spawn();
-    running.wait_paused();
+    let mut running = migration_paused_at(&world, "db.statement:2");
     world.db.exec("UPDATE flux_lease SET ended_at = UTC_TIMESTAMP(3), ended = 'expired' WHERE ended_at IS NULL");
     elsewhere(&world);
     running.resume();
@@ -142,8 +149,7 @@ fn who_has_lost_the_lease_commits_nothing() {
 #[test]
 fn a_frozen_writer_gives_way_and_wakes_up_to_nothing() {
     let world = imported();
-    let mut frozen = world.tool("migrate-temp-to-main").arg("--json").fail_at("db.statement:2", "pause").spawn();
-    frozen.wait_paused();
+    let mut frozen = migration_paused_at(&world, "db.statement:2");
     // It lives, as far as one can see.
     world.tool("cleanup-temp").run().sane().expect_code(4);
     std::thread::sleep(Duration::from_secs(16));

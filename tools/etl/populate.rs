@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use flux_cli::{LoadArgs, Tool, WriterArgs};
-use flux_core::domain::catalogue::Space;
+use flux_cli::{LoadArgs, SpaceArgs, Tool, WriterArgs};
 use flux_core::load::raw::EtlOptions;
 
 const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
@@ -81,7 +80,7 @@ impl From<Args> for EtlOptions {
             on_conflict: args.load.on_conflict,
             max_rejects: args.load.max_rejects,
             load_method: args.load.load_method,
-            space: Space::from_flag(args.test),
+            space: SpaceArgs { test: args.test }.space(),
             dry_run: args.writer.dry_run,
         }
     }

@@ -124,7 +124,7 @@ pub struct SpaceArgs {
 impl SpaceArgs {
     /// The set of tables to work on.
     pub fn space(self) -> Space {
-        Space::from_flag(self.test)
+        if self.test { Space::Test } else { Space::Production }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is answered when a request cannot be: a status, one sentence in French, never SQL, paths or traces.
 
+use std::fmt::Display;
+
 use axum::http::StatusCode;
 use flux_core::error::Error;
 use flux_core::figures::unknown::Unknown;
@@ -31,6 +33,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Writes down what went wrong within, which nobody who asked is to know.
+    pub(crate) fn within<E: Display>(doing: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| {
+            log::error!("{doing} : {error}");
+            Self::Internal
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,

@@ -161,11 +161,5 @@ async fn turn(turns: &Arc<Semaphore>, count: u32) -> Result<OwnedSemaphorePermit
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => {
-            log::error!("une tâche s'est arrêtée : {error}");
-            Err(Failure::Internal)
-        }
-    }
+    tokio::task::spawn_blocking(work).await.map_err(Failure::within("une tâche s'est arrêtée"))?
 }

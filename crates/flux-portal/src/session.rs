@@ -22,10 +22,7 @@ impl Secret {
     /// [`Failure::Internal`] without random numbers.
     pub(crate) fn new() -> Result<Self, Failure> {
         let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            log::error!("nombres aléatoires : {error}");
-            Failure::Internal
-        })?;
+        getrandom::fill(&mut bytes).map_err(Failure::within("nombres aléatoires"))?;
         Ok(Self(hexadecimal(&bytes)))
     }
 

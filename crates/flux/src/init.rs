@@ -7,7 +7,7 @@ use flux_cli::Tool;
 use flux_core::domain::reference::Departement;
 use flux_core::error::{Error, Result};
 use flux_core::settings::{ConnectionOptions, Settings};
-use flux_core::setup::{self, EnvValues, HomeOptions};
+use flux_core::setup::{self, HomeOptions};
 use flux_core::task::{Context, Task};
 use flux_report::{self as report, Done, Page, Report, Verdict};
 use schemars::JsonSchema;
@@ -98,6 +98,9 @@ impl Task for Args {
     }
 }
 
+/// What `.env` is to say, by key.
+type Values = Vec<(&'static str, Option<String>)>;
+
 /// Asks on a terminal; elsewhere only gathers what is missing.
 struct Questions {
     terminal: bool,
@@ -114,8 +117,8 @@ impl Questions {
         settings: &Settings,
         departement: Option<String>,
         name: Option<String>,
-    ) -> Result<(&'static Departement, EnvValues)> {
-        let mut values: EnvValues = settings.database_settings().into();
+    ) -> Result<(&'static Departement, Values)> {
+        let mut values = settings.database_settings().to_vec();
         let given = |key: &str| values.iter().any(|(known, value)| *known == key && value.is_some());
         let socket = given("DB_SOCKET");
         if !self.terminal {

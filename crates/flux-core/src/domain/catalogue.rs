@@ -290,11 +290,6 @@ pub enum Space {
 }
 
 impl Space {
-    /// [`Space::Test`] when `--test` was given.
-    pub fn from_flag(test: bool) -> Self {
-        if test { Space::Test } else { Space::Production }
-    }
-
     fn suffix(self) -> &'static str {
         match self {
             Space::Production => "",

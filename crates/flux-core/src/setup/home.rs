@@ -34,16 +34,13 @@ const FOLDERS: &[&str] = &[
 /// The settings that operators know, each explained.
 const TEMPLATE: &str = include_str!("../../../../.env.example");
 
-/// What a new `.env` says, by key; a key without a value stays a comment.
-pub type EnvValues = Vec<(&'static str, Option<String>)>;
-
 /// What `flux init` is asked for.
 #[derive(Debug)]
 pub struct HomeOptions {
     /// The observatory's own département.
     pub departement: &'static Departement,
-    /// For a home that has no `.env` yet.
-    pub env: Option<EnvValues>,
+    /// What `.env` is to say, by key, of a home that has none yet; a key without a value stays a comment.
+    pub env: Option<Vec<(&'static str, Option<String>)>>,
     /// Folders whose CSVs name the zones; the home's own deliveries where there are none.
     pub from: Vec<PathBuf>,
     /// Only tell what would be made.
@@ -286,7 +283,7 @@ mod tests {
             "OBSERVATOIRE_DEPARTEMENT",
             "OBSERVATOIRE_NOM",
         ];
-        let values: EnvValues = keys.map(|key| (key, Some(format!("valeur de #{key} l'$\\ été")))).into();
+        let values: Vec<_> = keys.map(|key| (key, Some(format!("valeur de #{key} l'$\\ été")))).into();
         let text = env_text(&values).unwrap();
         for (key, value) in &values {
             let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(&format!("{key}="))).collect();

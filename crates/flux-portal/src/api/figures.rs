@@ -115,17 +115,23 @@ impl Names {
     }
 }
 
-fn ranking(context: &mut Context<'_>, visitors: Visitors, breakdown: Breakdown) -> Result<Document, Failure> {
-    let (question, limit) = (
-        context.parameters.question()?,
-        context.parameters.limit(if breakdown == Breakdown::Departements { 15 } else { 10 })?,
-    );
+/// How a list names what it breaks down, and how many rows it has where nobody asks for another number.
+fn list_of(breakdown: Breakdown) -> (&'static str, usize) {
+    match breakdown {
+        Breakdown::Departements => ("nom_departement", 15),
+        Breakdown::Regions => ("nom_region", 10),
+        Breakdown::Pays => ("nom_pays", 10),
+    }
+}
+
+pub(super) fn ranking(
+    context: &mut Context<'_>,
+    visitors: Visitors,
+    breakdown: Breakdown,
+) -> Result<Document, Failure> {
+    let (name, usual) = list_of(breakdown);
+    let (question, limit) = (context.parameters.question()?, context.parameters.limit(usual)?);
     let answer = context.answer::<Ranking>(&question, (visitors, breakdown))?;
-    let name = match breakdown {
-        Breakdown::Departements => "nom_departement",
-        Breakdown::Regions => "nom_region",
-        Breakdown::Pays => "nom_pays",
-    };
     let names = match visitors {
         Visitors::Touristes => Names { name, volume: "n_nuitees", before: "n_nuitees_n1" },
         Visitors::Excursionnistes => Names { name, volume: "n_presences", before: "n_presences_n1" },
@@ -136,30 +142,6 @@ fn ranking(context: &mut Context<'_>, visitors: Visitors, breakdown: Breakdown) 
     body.insert("total_n1".into(), json!(answer.value.total_n1));
     body.insert("data".into(), json!(rows));
     Ok(Document { body: finish(body, &answer.meta)?, rows })
-}
-
-pub(super) fn departements_touristes(context: &mut Context<'_>) -> Result<Document, Failure> {
-    ranking(context, Visitors::Touristes, Breakdown::Departements)
-}
-
-pub(super) fn departements_excursionnistes(context: &mut Context<'_>) -> Result<Document, Failure> {
-    ranking(context, Visitors::Excursionnistes, Breakdown::Departements)
-}
-
-pub(super) fn regions_touristes(context: &mut Context<'_>) -> Result<Document, Failure> {
-    ranking(context, Visitors::Touristes, Breakdown::Regions)
-}
-
-pub(super) fn regions_excursionnistes(context: &mut Context<'_>) -> Result<Document, Failure> {
-    ranking(context, Visitors::Excursionnistes, Breakdown::Regions)
-}
-
-pub(super) fn pays_touristes(context: &mut Context<'_>) -> Result<Document, Failure> {
-    ranking(context, Visitors::Touristes, Breakdown::Pays)
-}
-
-pub(super) fn pays_excursionnistes(context: &mut Context<'_>) -> Result<Document, Failure> {
-    ranking(context, Visitors::Excursionnistes, Breakdown::Pays)
 }
 
 pub(super) fn communes(context: &mut Context<'_>) -> Result<Document, Failure> {
@@ -262,12 +244,8 @@ fn head_of_two(a: &Meta, b: &Meta) -> Result<Row, Failure> {
     Ok(body)
 }
 
-fn comparison_of(
-    context: &mut Context<'_>,
-    breakdown: Breakdown,
-    name: &str,
-    usual: usize,
-) -> Result<Document, Failure> {
+pub(super) fn comparison_of(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Document, Failure> {
+    let (name, usual) = list_of(breakdown);
     let (a, b) = context.parameters.two_questions()?;
     let (visitors, limit) = (visitors(context)?, context.parameters.limit(usual)?);
     let faced = context.faced::<Ranking>((&a, &b), (visitors, breakdown))?;
@@ -291,18 +269,6 @@ fn comparison_of(
     }
     body.insert("data".into(), json!(rows));
     Ok(Document { body: finish(body, &faced.a)?, rows })
-}
-
-pub(super) fn comparison_departements(context: &mut Context<'_>) -> Result<Document, Failure> {
-    comparison_of(context, Breakdown::Departements, "nom_departement", 15)
-}
-
-pub(super) fn comparison_regions(context: &mut Context<'_>) -> Result<Document, Failure> {
-    comparison_of(context, Breakdown::Regions, "nom_region", 10)
-}
-
-pub(super) fn comparison_pays(context: &mut Context<'_>) -> Result<Document, Failure> {
-    comparison_of(context, Breakdown::Pays, "nom_pays", 10)
 }
 
 pub(super) fn comparison_communes(context: &mut Context<'_>) -> Result<Document, Failure> {

@@ -8,7 +8,8 @@ use flux_core::db::{Database, Session};
 use flux_core::figures::answer::{Against, Answer, Figures};
 use flux_core::figures::choices::{Choices, choices};
 use flux_core::figures::meta::Meta;
-use flux_core::figures::scope::Question;
+use flux_core::figures::rankings::Breakdown;
+use flux_core::figures::scope::{Question, Visitors};
 use flux_core::figures::version::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -86,10 +87,7 @@ impl Document {
 }
 
 fn json_of(value: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(value).map_err(|error| {
-        log::error!("JSON : {error}");
-        Failure::Internal
-    })
+    serde_json::to_value(value).map_err(Failure::within("JSON"))
 }
 
 fn row(value: &impl Serialize) -> Result<Row, Failure> {
@@ -118,12 +116,12 @@ pub(crate) const CLOSED: [&str; 3] = ["/api/shared-spaces", "/api/shared-spaces/
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     figures("/api/infographie/infographie_indicateurs_cles", figures::key_figures),
-    figures("/api/infographie/infographie_departements_touristes", figures::departements_touristes),
-    figures("/api/infographie/infographie_departements_excursionnistes", figures::departements_excursionnistes),
-    figures("/api/infographie/infographie_regions_touristes", figures::regions_touristes),
-    figures("/api/infographie/infographie_regions_excursionnistes", figures::regions_excursionnistes),
-    figures("/api/infographie/infographie_pays_touristes", figures::pays_touristes),
-    figures("/api/infographie/infographie_pays_excursionnistes", figures::pays_excursionnistes),
+    figures("/api/infographie/infographie_departements_touristes", |context| figures::ranking(context, Visitors::Touristes, Breakdown::Departements)),
+    figures("/api/infographie/infographie_departements_excursionnistes", |context| figures::ranking(context, Visitors::Excursionnistes, Breakdown::Departements)),
+    figures("/api/infographie/infographie_regions_touristes", |context| figures::ranking(context, Visitors::Touristes, Breakdown::Regions)),
+    figures("/api/infographie/infographie_regions_excursionnistes", |context| figures::ranking(context, Visitors::Excursionnistes, Breakdown::Regions)),
+    figures("/api/infographie/infographie_pays_touristes", |context| figures::ranking(context, Visitors::Touristes, Breakdown::Pays)),
+    figures("/api/infographie/infographie_pays_excursionnistes", |context| figures::ranking(context, Visitors::Excursionnistes, Breakdown::Pays)),
     figures("/api/infographie/infographie_communes_excursion", figures::communes),
     figures("/api/infographie/infographie_duree_sejour", figures::lengths),
     figures("/api/infographie/infographie_series", figures::days),
@@ -133,9 +131,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     figures("/api/legacy/blocks/bloc_a", figures::bloc_a),
     figures("/api/analytics/communes_excursion", figures::communes),
     figures("/api/analytics/comparison_detailed", figures::comparison),
-    figures("/api/analytics/comparison_departements", figures::comparison_departements),
-    figures("/api/analytics/comparison_regions", figures::comparison_regions),
-    figures("/api/analytics/comparison_pays", figures::comparison_pays),
+    figures("/api/analytics/comparison_departements", |context| figures::comparison_of(context, Breakdown::Departements)),
+    figures("/api/analytics/comparison_regions", |context| figures::comparison_of(context, Breakdown::Regions)),
+    figures("/api/analytics/comparison_pays", |context| figures::comparison_of(context, Breakdown::Pays)),
     figures("/api/analytics/comparison_communes", figures::comparison_communes),
     figures("/api/analytics/comparison_series", figures::comparison_series),
     Endpoint { path: "/api/database/tables_info", access: Access::Known, live: true, answer: state::tables },

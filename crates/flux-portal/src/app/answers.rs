@@ -44,17 +44,11 @@ pub(crate) async fn api(
         let name = endpoint.path.rsplit('/').next().unwrap_or_default();
         match format {
             Format::Csv => {
-                let bytes = list::csv(&document.rows).map_err(|error| {
-                    log::error!("CSV : {error}");
-                    Failure::Internal
-                })?;
+                let bytes = list::csv(&document.rows).map_err(Failure::within("CSV"))?;
                 Ok(Made { content_type: CSV, file: Some(format!("{name}.csv")), title: None, bytes })
             }
             Format::Xlsx => {
-                let bytes = list::xlsx(&document.rows).map_err(|error| {
-                    log::error!("XLSX : {error}");
-                    Failure::Internal
-                })?;
+                let bytes = list::xlsx(&document.rows).map_err(Failure::within("XLSX"))?;
                 Ok(Made { content_type: list::XLSX, file: Some(format!("{name}.xlsx")), title: None, bytes })
             }
             Format::Json => {

@@ -37,25 +37,13 @@ pub(super) fn days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     Ok(charts::days(&answer.value, &answer.meta, visitors, 980.0).captioned(&caption(&answer.meta)).into_bytes())
 }
 
-fn ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
+pub(super) fn ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
     let limit = context.parameters.limit(charts::shown(breakdown))?;
     let answer = context.answer::<Ranking>(&question, (visitors, breakdown))?;
     let rows = answer.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &legend(&answer.meta), &rows);
     Ok(drawing.captioned(&caption(&answer.meta)).into_bytes())
-}
-
-pub(super) fn departements(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    ranking(context, Breakdown::Departements)
-}
-
-pub(super) fn regions(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    ranking(context, Breakdown::Regions)
-}
-
-pub(super) fn pays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    ranking(context, Breakdown::Pays)
 }
 
 pub(super) fn communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
@@ -94,25 +82,13 @@ pub(super) fn faced_days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> 
     Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
 }
 
-fn faced_ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
+pub(super) fn faced_ranking(context: &mut Context<'_>, breakdown: Breakdown) -> Result<Vec<u8>, Failure> {
     let (a, b, visitors) = of_two(context)?;
     let limit = context.parameters.limit(charts::shown(breakdown))?;
     let faced = context.faced::<Ranking>((&a, &b), (visitors, breakdown))?;
     let rows = faced.value.ranked(limit);
     let drawing = charts::ranks(charts::title(visitors, breakdown), &of_sides(&faced.a, &faced.b), &rows);
     Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
-}
-
-pub(super) fn faced_departements(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    faced_ranking(context, Breakdown::Departements)
-}
-
-pub(super) fn faced_regions(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    faced_ranking(context, Breakdown::Regions)
-}
-
-pub(super) fn faced_pays(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    faced_ranking(context, Breakdown::Pays)
 }
 
 pub(super) fn faced_communes(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {

@@ -19,6 +19,7 @@ use maud::{Markup, html};
 
 use crate::api::Context;
 use crate::failure::Failure;
+use flux_core::figures::rankings::Breakdown;
 
 pub(crate) use frame::{Frame, failure, frame};
 pub(crate) use login::login;
@@ -81,16 +82,18 @@ const fn drawing(path: &'static str, bytes: fn(&mut Context<'_>) -> Result<Vec<u
 
 pub(crate) const FILES: &[File] = &[
     drawing("/graphiques/jours.svg", drawings::days),
-    drawing("/graphiques/departements.svg", drawings::departements),
-    drawing("/graphiques/regions.svg", drawings::regions),
-    drawing("/graphiques/pays.svg", drawings::pays),
+    drawing("/graphiques/departements.svg", |context| drawings::ranking(context, Breakdown::Departements)),
+    drawing("/graphiques/regions.svg", |context| drawings::ranking(context, Breakdown::Regions)),
+    drawing("/graphiques/pays.svg", |context| drawings::ranking(context, Breakdown::Pays)),
     drawing("/graphiques/communes.svg", drawings::communes),
     drawing("/graphiques/sejours.svg", drawings::stays),
     drawing("/graphiques/provenances.svg", drawings::origins),
     drawing("/graphiques/comparer_jours.svg", drawings::faced_days),
-    drawing("/graphiques/comparer_departements.svg", drawings::faced_departements),
-    drawing("/graphiques/comparer_regions.svg", drawings::faced_regions),
-    drawing("/graphiques/comparer_pays.svg", drawings::faced_pays),
+    drawing("/graphiques/comparer_departements.svg", |context| {
+        drawings::faced_ranking(context, Breakdown::Departements)
+    }),
+    drawing("/graphiques/comparer_regions.svg", |context| drawings::faced_ranking(context, Breakdown::Regions)),
+    drawing("/graphiques/comparer_pays.svg", |context| drawings::faced_ranking(context, Breakdown::Pays)),
     drawing("/graphiques/comparer_communes.svg", drawings::faced_communes),
     drawing("/infographie.svg", poster::svg),
     File { path: "/infographie.png", content_type: "image/png", saved: false, bytes: poster::png },

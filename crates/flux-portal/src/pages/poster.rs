@@ -68,19 +68,12 @@ pub(super) fn svg(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     Ok(drawing(context)?.standalone().into_bytes())
 }
 
-fn drawn(result: Result<Vec<u8>, String>) -> Result<Vec<u8>, Failure> {
-    result.map_err(|error| {
-        log::error!("infographie : {error}");
-        Failure::Internal
-    })
-}
-
 pub(super) fn png(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    drawn(image::png(&drawing(context)?.standalone(), SCALE))
+    image::png(&drawing(context)?.standalone(), SCALE).map_err(Failure::within("infographie"))
 }
 
 pub(super) fn pdf(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    drawn(image::pdf(&drawing(context)?.standalone()))
+    image::pdf(&drawing(context)?.standalone()).map_err(Failure::within("infographie"))
 }
 
 /// The page: the drawing for wide screens and paper, its numbers as text below and on narrow ones.

@@ -144,17 +144,10 @@ fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
     Ok(rows)
 }
 
-fn written<E: std::fmt::Display>(result: Result<Vec<u8>, E>) -> Result<Vec<u8>, Failure> {
-    result.map_err(|error| {
-        log::error!("tableaux : {error}");
-        Failure::Internal
-    })
-}
-
 pub(super) fn csv(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    written(list::csv(&rows(context)?))
+    list::csv(&rows(context)?).map_err(Failure::within("tableaux"))
 }
 
 pub(super) fn xlsx(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    written(list::xlsx(&rows(context)?))
+    list::xlsx(&rows(context)?).map_err(Failure::within("tableaux"))
 }
