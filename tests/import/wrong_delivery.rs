@@ -49,10 +49,6 @@ fn one_content_under_two_names_is_told_by_the_import() {
     assert_eq!(db.count("fact_diurnes_pays_temp") as usize, nights.lines().count() - 1);
     let again = import(&home, &[], 3);
     assert!(is_told(&again) && again["files"].as_array().unwrap().iter().all(|file| file["status"] == "unchanged"));
-    // Nothing is stored before: the bytes alone tell.
-    wrong_under("journee", &nights);
-    let dry = import(&home, &["--dry-run", "--force"], 3);
-    assert_eq!(codes(&dry), ["file-repeated"], "{dry:#}");
     wrong_under("journee", &days);
     assert!(codes(&import(&home, &["--force"], 0)).is_empty());
     // Its twin is in the main table by now, and a file is sent alone.
@@ -67,6 +63,58 @@ fn one_content_under_two_names_is_told_by_the_import() {
     wrong_under("nuitee", &nights);
     let json = import(&home, &["--only", "frequentation_nuitee_int", "--force"], 0);
     assert!(told(&json, "file-repeated").is_empty(), "{json:#}");
+}
+
+/// The departments of the days are those of the nights, written otherwise: another order of columns and lines, another separator and other
+/// forms of dates and numbers. A dry run says what the import would, before anything is stored and beside what is.
+#[test]
+fn a_dry_run_sees_the_content_and_not_the_bytes() {
+    let World { home, db } = World::seeded();
+    generate(&home, "2025-09-01");
+    let [nights, days] = ["nuitee", "journee"].map(|name| format!("frequentation_{name}_fr.csv"));
+    let right = home.read(format!("data/data_temp/{days}"));
+    let sent = home.read(format!("data/data_temp/{nights}"));
+    let mut lines = sent.trim_start_matches('\u{feff}').lines();
+    let header: Vec<&str> = lines.next().unwrap().split(';').collect();
+    let at = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let names = ["Volume", "NomDepartement", "CategorieVisiteur", "Date", "Provenance", "ZoneObservation"];
+    let mut other: Vec<String> = lines
+        .map(|line| {
+            let fields: Vec<&str> = line.split(';').collect();
+            let field = |name: &&str| match (*name, fields[at(name)]) {
+                ("Volume", volume) => format!("{volume}.0"),
+                ("Date", date) => format!("{}/{}/{}", &date[8..], &date[5..7], &date[..4]),
+                (_, text) => text.to_uppercase(),
+            };
+            names.iter().map(field).collect::<Vec<_>>().join("\t")
+        })
+        .collect();
+    let count = other.len();
+    other.reverse();
+    home.write_csv(&days, format!("{}\n{}\n", names.join("\t"), other.join("\n")));
+    let repeated = |args: &[&str], code: i32| told(&import(&home, args, code), "file-repeated");
+    let expected = repeated(&["--dry-run"], 3);
+    assert!(expected.len() == 1 && expected[0].1.contains(&flux_report::number(count as u64)), "{expected:?}");
+    assert_eq!(db.count("fact_nuitees_departements_temp"), 0);
+    assert_eq!(repeated(&[], 3), expected);
+    // Both are there, one of them is, or its twin is in the main table.
+    assert_eq!(repeated(&["--dry-run"], 3), expected);
+    home.write_csv(&days, &right);
+    assert!(repeated(&["--dry-run"], 0).is_empty());
+    import(&home, &[], 0);
+    for tool in ["migrate-temp-to-main", "cleanup-temp", "archive-csv"] {
+        home.tool(tool).run().sane().expect_code(0);
+    }
+    home.write_csv(&nights, &right);
+    let only = |more: &[&'static str]| repeated(&[&["--only", "frequentation_nuitee_fr", "--force"], more].concat(), 3);
+    let expected = only(&["--dry-run"]);
+    assert_eq!((expected.len(), only(&[])), (1, expected.clone()), "{expected:?}");
+    // A name that only the import would create is one name in both files.
+    home.write_csv(&days, right.replace("Cantal;", "Cantal Neuf;"));
+    home.write_csv(&nights, right.replace("Cantal;", "Cantal Neuf;"));
+    let both = ["--only", "frequentation_nuitee_fr,frequentation_journee_fr", "--create-missing", "--force"];
+    let expected = repeated(&[&both[..], &["--dry-run"]].concat(), 3);
+    assert_eq!((expected.len(), repeated(&both, 3)), (1, expected.clone()), "{expected:?}");
 }
 
 /// Two files of one week may well say the same where they say little, or one thing throughout.

@@ -17,6 +17,7 @@ use crate::load::mapper::Mapper;
 use crate::load::options::OnConflict;
 use crate::load::read::{self, LateRules};
 use crate::load::rejects::Rejects;
+use crate::load::repeated;
 use crate::load::report::{FileReport, Status};
 use crate::load::sorter::{Sorted, Sorter};
 use crate::load::store::Store;
@@ -52,6 +53,9 @@ fn try_load<T: Target>(job: &Job<'_>, target: &mut T, report: &mut FileReport) -
     report.created = found.mapper.names_to_create();
     if job.run.options.dry_run {
         report.counts.deleted = target.would_replace(&found, &plan)?;
+        if !T::DEFINITIVE {
+            report.read = repeated::cells_of(&found, &guarded, job.run.options.on_conflict)?;
+        }
     } else {
         let (deleted, dims_hash) = Store::new(job, target, &found, &guarded, report).run(&plan)?;
         report.counts.deleted = deleted;
@@ -69,7 +73,6 @@ fn find<T: Target>(job: &Job<'_>, target: &T, report: &mut FileReport) -> Result
     // Opened before it is hashed, for the messages about folders and devices.
     let source = Source::open(job.path, &target.required())?;
     let content = Content { hash: hash::blake3(job.path)?, options: target.options() };
-    report.content = Some(content.hash);
     schema::require(&target.table(), &job.run.tables)?;
     let known = target.known(&content)?;
     if let Some(earlier) = known.as_ref().filter(|earlier| earlier.rejected == 0) {

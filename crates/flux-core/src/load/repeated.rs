@@ -7,12 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::db::Session;
-use crate::domain::catalogue::{Dataset, weekly};
+use crate::domain::catalogue::{Dataset, Dim, weekly};
+use crate::domain::names::Row;
 use crate::domain::values::Day;
 use crate::error::Result;
-use crate::ledger::dates;
+use crate::ledger::dates::{self, Evidence};
+use crate::load::options::OnConflict;
 use crate::load::report::{FileReport, Status};
 use crate::load::run::Run;
+use crate::load::tally::{ALL, for_each_group};
+use crate::load::target::{Created, Found, Guarded};
 use crate::report::{Code, Finding, number, plural, some_of};
 
 /// Rows below which two files may well say the same, and different volumes.
@@ -99,10 +103,8 @@ pub(crate) fn look(run: &Run<'_>, files: &[FileReport]) -> Result<Vec<Finding>> 
             };
             // The one that was just delivered is the doubtful one.
             found.extend(match (of(one), of(other)) {
-                (Some(file), None) => beside_stored(run, file, (one, other))?,
-                (None, Some(file)) => beside_stored(run, file, (other, one))?,
-                (Some(file), Some(twin)) if run.options.dry_run => same_bytes(file, twin, (one, other)),
-                (Some(file), Some(_)) => beside_stored(run, file, (one, other))?,
+                (Some(file), twin) => compare(run, (file, twin), (one, other))?,
+                (None, Some(file)) => compare(run, (file, None), (other, one))?,
                 (None, None) => None,
             });
         }
@@ -119,37 +121,85 @@ fn span_of(file: &FileReport) -> Option<Span> {
     first.parse().ok().zip(last.parse().ok())
 }
 
-/// Before anything is stored, the bytes alone tell.
-fn same_bytes(file: &FileReport, twin: &FileReport, (one, other): (&Dataset, &Dataset)) -> Option<Finding> {
-    let same = file.content.is_some() && file.content == twin.content && file.counts.stored >= FEWEST;
-    let name = other.weekly_file.unwrap_or(other.main);
-    let message = format!("a le même contenu que {name} : {} lignes", number(file.counts.stored));
-    let finding = Finding::attention(Code::FileRepeated, one.weekly_file.unwrap_or(one.main), message);
-    same.then(|| finding.action("demandez au fournisseur lequel des deux est faux, et déposez le bon avant de migrer"))
+/// The cells of a file that was read and is not stored. A name that would be created has no number yet: its letters give it one, the same
+/// in each file.
+///
+/// # Errors
+/// [`crate::error::Error::Io`] of the sorter, [`crate::error::Error::BadFile`] of a sum that is too large.
+pub(crate) fn cells_of(found: &Found, guarded: &Guarded, policy: OnConflict) -> Result<Cells> {
+    let number =
+        |row: &Row| u32::from_le_bytes(*blake3::hash(row.name.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 4]));
+    let created = found.mapper.new_rows();
+    let created: Created = created.into_iter().map(|(dim, rows, _)| (dim, rows.iter().map(number).collect())).collect();
+    let [zones, categories] =
+        [Dim::Zone, Dim::Categorie].map(|dim| found.mapper.ids_of(dim, &created).unwrap_or_default());
+    let (layout, kept_back) = (found.mapper.layout(), guarded.not_sent());
+    let mut parts = found.mapper.ids(&[]).iter().map(|_| 0).collect::<Vec<u32>>();
+    let mut cells = Cells::new();
+    for_each_group(&found.sorted, ALL, |group| {
+        let Some(volume) = group.volume(policy)?.filter(|_| !kept_back.contains(&layout.slice(group.key))) else {
+            return Ok(());
+        };
+        let day = layout.unpack(group.key, &mut parts);
+        let [zone, _, category] = [parts[0], parts[1], parts[2]];
+        let cell = cells.entry((day.date(), zones[zone as usize], categories[category as usize])).or_default();
+        *cell = (cell.0 + 1, cell.1 + u64::from(volume));
+        Ok(())
+    })?;
+    Ok(cells)
 }
 
-/// Compares what the temporary table holds of a file with what is stored of its twin. What the history keeps of each date tells nearly
-/// always that they differ, and no row is read.
-fn beside_stored(run: &Run<'_>, file: &FileReport, (one, twin): (&Dataset, &Dataset)) -> Result<Option<Finding>> {
-    let Some((first, last)) = span_of(file).filter(|_| !run.options.dry_run) else { return Ok(None) };
+/// Rows and volume by date.
+fn by_date(cells: &Cells) -> BTreeMap<NaiveDate, (u64, i64)> {
+    let mut dates: BTreeMap<NaiveDate, (u64, i64)> = BTreeMap::new();
+    for ((date, ..), (rows, volume)) in cells {
+        let of_date = dates.entry(*date).or_default();
+        *of_date = (of_date.0 + rows, of_date.1.saturating_add_unsigned(*volume));
+    }
+    dates
+}
+
+/// What a table holds, once a file that was read and not stored has replaced its dates.
+fn once_stored(session: &mut Session, table: &str, (first, last): Span, read: &Cells) -> Result<Cells> {
+    let mut held = cells(session, table, Some((first, last)))?;
+    let replaced: BTreeSet<NaiveDate> = read.keys().map(|(date, ..)| *date).collect();
+    held.retain(|(date, ..), _| !replaced.contains(date));
+    held.extend(read.iter().filter(|((date, ..), _)| (first..=last).contains(date)).map(|(cell, what)| (*cell, *what)));
+    Ok(held)
+}
+
+/// Compares what the temporary table holds of a file with what is stored of its twin; on a dry run what both would hold. What the history
+/// keeps of each date tells nearly always that they differ, and no row is read.
+fn compare(
+    run: &Run<'_>,
+    files: (&FileReport, Option<&FileReport>),
+    (one, twin): (&Dataset, &Dataset),
+) -> Result<Option<Finding>> {
+    let Some((first, last)) = span_of(files.0) else { return Ok(None) };
+    let nothing = Cells::new();
+    let (read, read_of_twin) = (&files.0.read, files.1.map_or(&nothing, |file| &file.read));
     let [temp, of_twin] = [one, twin].map(|dataset| dataset.temp_table(run.options.space));
     let main = Some(twin.main_table(run.options.space)).filter(|main| run.tables.contains_key(main));
     run.database.with_session(|session| {
-        let there = dates::all(session, &of_twin)?;
+        let stored = |known: BTreeMap<String, Evidence>, read: &Cells| {
+            let known = known.into_iter().filter_map(|(date, known)| Some((date.parse().ok()?, known.stored?)));
+            let mut stored: BTreeMap<NaiveDate, (u64, i64)> = known.collect();
+            stored.extend(by_date(read));
+            stored
+        };
+        let there = stored(dates::all(session, &of_twin)?, read_of_twin);
         let (mut rows, mut differs) = (0, false);
-        for (date, known) in dates::evidence(session, &temp)? {
-            let is_of_file = date.parse().is_ok_and(|date: NaiveDate| first <= date && date <= last);
-            let Some(stored) = known.stored.filter(|_| is_of_file) else { continue };
-            if let Some(other) = there.get(&date).and_then(|other| other.stored) {
-                differs |= stored != other;
-                rows += stored.0;
+        for (date, known) in stored(dates::evidence(session, &temp)?, read).range(first..=last) {
+            if let Some(other) = there.get(date) {
+                differs |= known != other;
+                rows += known.0;
             }
         }
         if differs || rows < FEWEST {
             return Ok(None);
         }
-        let here = cells(session, &temp, Some((first, last)))?;
-        let mut known = cells(session, &of_twin, Some((first, last)))?;
+        let here = once_stored(session, &temp, (first, last), read)?;
+        let mut known = once_stored(session, &of_twin, (first, last), read_of_twin)?;
         if known.is_empty()
             && let Some(main) = &main
         {

@@ -15,6 +15,7 @@ use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, duration,
 use crate::load::missed::{self, MissedName};
 use crate::load::options::{ImportOptions, LoadMethod};
 use crate::load::rejects::{Motive, Rejects};
+use crate::load::repeated::Cells;
 use crate::load::sorter::Record;
 
 /// What became of a file.
@@ -113,9 +114,9 @@ pub(crate) struct FileReport {
     /// First and last date stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dates: Option<(String, String)>,
-    /// Hash of its bytes, and the dates of the load that made this one needless: what it is held against the others with.
+    /// What a dry run has read of it, and the dates of the load that made this one needless: what it is held against the others with.
     #[serde(skip)]
-    pub(crate) content: Option<blake3::Hash>,
+    pub(crate) read: Cells,
     #[serde(skip)]
     pub(crate) known_dates: Option<(String, String)>,
     /// Why lines were rejected.
@@ -169,7 +170,7 @@ impl FileReport {
             duration_s: Duration::ZERO,
             path: None,
             dates: None,
-            content: None,
+            read: Cells::new(),
             known_dates: None,
             rejects: Vec::new(),
             conflict_examples: Vec::new(),
