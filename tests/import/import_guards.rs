@@ -112,6 +112,29 @@ fn a_file_of_which_nothing_is_stored_is_not_loaded_however_often_it_is_looked_at
     assert_eq!(file(&json, NIGHTS)["status"], "loaded");
 }
 
+/// What is missing in the base is as missing the second time.
+#[test]
+fn rejected_lines_are_told_as_long_as_their_file_is_there() {
+    let world = World::whole();
+    let lines = |volume: &str| {
+        world.nights(&["2025-05-12;Carlades;Local;Touriste;7", &format!("2025-05-12;Lioran;Local;Touriste;{volume}")]);
+    };
+    lines("12,7");
+    for (status, code) in [("loaded", json!(null)), ("unchanged", json!("rejected-lines"))] {
+        let json = world.import_nights(&[]).expect_code(3).json();
+        let nights = file(&json, NIGHTS);
+        assert_eq!((&nights["status"], &nights["code"], &json["status"]), (&json!(status), &code, &json!("attention")));
+        assert_eq!(world.db.count("fact_nuitees_temp"), 1);
+    }
+    let told = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).run().sane().expect_code(3);
+    assert!(told.stdout.contains("1 ligne rejetée, voir") && told.stdout.contains("→ corrigez"), "{told}");
+    lines("127");
+    for status in ["loaded", "unchanged"] {
+        assert_eq!(file(&world.import_nights(&[]).expect_code(0).json(), NIGHTS)["status"], status);
+    }
+    assert_eq!(world.db.count("fact_nuitees_temp"), 2);
+}
+
 /// legacy.md, 15.
 #[test]
 fn a_table_that_other_hands_have_changed_is_loaded_again() {

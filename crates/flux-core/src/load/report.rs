@@ -207,6 +207,8 @@ impl FileReport {
             ));
         }
         notes.extend(earlier.note.map(str::to_owned));
+        // What is missing in the base is missing however often one looks.
+        self.failed.code = (earlier.rejected > 0).then_some(Code::RejectedLines);
         if earlier.is_empty {
             notes.push("déjà lu : aucune de ses lignes n'est en base".to_owned());
             self.failed.code = Some(Code::NothingStored);
@@ -249,7 +251,7 @@ impl FileReport {
             || self.counts.conflicts > 0
             || !self.shrunk_dates.is_empty()
             || !self.findings.is_empty()
-            || self.failed.code == Some(Code::NothingStored);
+            || matches!(self.failed.code, Some(Code::NothingStored | Code::RejectedLines));
         match self.status {
             Status::Failed => Verdict::Error,
             Status::Missing | Status::Empty => Verdict::Attention,
@@ -434,6 +436,9 @@ impl Report for ImportReport {
         // Where lines were rejected, their reasons have steps of their own.
         if self.files.iter().any(|file| file.failed.code == Some(Code::NothingStored) && file.rejects.is_empty()) {
             page.action("corrigez, ou redemandez au fournisseur, ce dont rien n'est en base, puis relancez");
+        }
+        if self.files.iter().any(|file| file.failed.code == Some(Code::RejectedLines)) {
+            page.action("corrigez dans les CSV les lignes rejetées au chargement précédent, puis relancez");
         }
         if absent > 0 {
             page.action("déposez ce qui manque dans le dossier des livraisons ; `etat-csv-complet` dit ce qui est là");
