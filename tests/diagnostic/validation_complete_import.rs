@@ -191,6 +191,61 @@ fn one_content_under_two_names_is_found_beside_the_main_tables_too() {
     assert_eq!(repeated(&nights, 0), Vec::<String>::new());
 }
 
+/// A redelivery has lost all excursionists, or whoever comes from abroad: too little of each date and zone for the migration's guards. What
+/// is rare comes and goes, and what a zone or a date takes along is told with it.
+#[test]
+fn a_category_or_a_provenance_that_a_redelivery_has_lost_is_told() {
+    let world = World::whole();
+    let zones = ["Cantal", "Lioran", "Carlades"];
+    let days = ["2025-04-08", "2025-04-09"];
+    let mut lines: Vec<String> = Vec::new();
+    for day in days {
+        for zone in zones {
+            for (at, who) in [
+                "Local;Resident",
+                "Local;Touriste",
+                "NonLocal;Touriste",
+                "NonLocal;Excursionniste",
+                "Etranger;Touriste",
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                lines.push(format!("{day};{zone};{who};{}", 20 + at));
+                lines.push(format!("{day};{zone};{};{}", who.replace("Touriste", "Excursionniste recurrent"), 30 + at));
+            }
+        }
+    }
+    lines.sort();
+    lines.dedup_by_key(|line| line.rsplit_once(';').unwrap().0.to_owned());
+    lines.push("2025-04-08;Cantal;Local;Habituellement present;3".to_owned());
+    let deliver = |lines: &[&str]| {
+        world.nights(lines);
+        let _ = world.import_nights(&["--force"]);
+        let json = world.tool("validation-complete-import").arg("--json").run().expect_code(3).json();
+        let told = json["findings"].as_array().unwrap().iter().filter(|one| one["code"] == "category-vanished");
+        told.map(|one| one["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let whole: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert!(deliver(&whole).is_empty());
+    world.tool("migrate-temp-to-main").run().expect_code(0);
+    assert!(deliver(&whole).is_empty());
+    let without = |word: &str| whole.iter().copied().filter(|line| !line.contains(word)).collect::<Vec<_>>();
+    let count = |word: &str| whole.iter().filter(|line| line.contains(word)).count();
+    for (word, name) in [("Etranger", "provenance ETRANGER"), ("recurrent", "catégorie EXCURSIONNISTE RECURRENT")] {
+        let told = deliver(&without(word));
+        assert!(told.len() == 1 && told[0].contains(name), "{word}: {told:?}");
+        assert!(told[0].contains(&format!("({} lignes en base)", count(word))), "{told:?}");
+        assert!(told[0].contains("2025-04-08") && told[0].contains("2025-04-09"), "{told:?}");
+    }
+    // Rare, of one date only, or gone with its zone.
+    assert!(deliver(&without("Habituellement")).is_empty());
+    let one_day: Vec<&str> =
+        whole.iter().copied().filter(|line| !(line.contains("Etranger") && line.starts_with(days[0]))).collect();
+    assert!(deliver(&one_day).is_empty());
+    assert!(deliver(&without("Lioran")).is_empty());
+}
+
 /// A date that a migration held back waits in its table while a later week comes: the days between the two are nobody's.
 #[test]
 fn rows_that_wait_from_an_earlier_week_make_no_day_missing() {

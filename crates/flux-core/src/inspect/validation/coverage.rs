@@ -11,7 +11,7 @@ use crate::dims::{self, epci};
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
 use crate::domain::values::Day;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inspect::scan::FileScan;
 use crate::inspect::validation::{ValidationOptions, day};
 use crate::load::guards;
@@ -32,6 +32,7 @@ pub(crate) struct Content {
 pub(crate) struct Names {
     zones: HashMap<u32, String>,
     categories: HashMap<u32, String>,
+    provenances: HashMap<u32, String>,
 }
 
 impl Names {
@@ -40,15 +41,19 @@ impl Names {
             let resolver = dims::load(session, dim, &Locality::default(), true)?;
             Ok(resolver.rows().iter().filter_map(|row| Some((row.id?, row.name.clone()))).collect())
         };
-        Ok(Self { zones: names(Dim::Zone)?, categories: names(Dim::Categorie)? })
+        Ok(Self { zones: names(Dim::Zone)?, categories: names(Dim::Categorie)?, provenances: names(Dim::Provenance)? })
     }
 
     pub(crate) fn zone(&self, id: u32) -> String {
         self.zones.get(&id).cloned().unwrap_or_else(|| format!("id_zone {id}"))
     }
 
-    fn category(&self, id: u32) -> String {
+    pub(crate) fn category(&self, id: u32) -> String {
         self.categories.get(&id).cloned().unwrap_or_else(|| format!("id_categorie {id}"))
+    }
+
+    pub(crate) fn provenance(&self, id: u32) -> String {
+        self.provenances.get(&id).cloned().unwrap_or_else(|| format!("id_provenance {id}"))
     }
 }
 
@@ -120,7 +125,7 @@ impl Delivered<'_> {
     }
 
     /// Days of what is to be migrated: those of the file where it is there, for the table may hold dates that wait for something else.
-    fn days(&self, content: &Content) -> Vec<Day> {
+    pub(crate) fn days(&self, content: &Content) -> Vec<Day> {
         let scan = self.scans.iter().find(|scan| scan.dataset.main == content.dataset.main);
         if let Some(scan) = scan.filter(|scan| !scan.dates.is_empty()) {
             return scan.dates.keys().copied().collect();
@@ -288,51 +293,6 @@ pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings
         .iter()
         .filter_map(|scan| span(scan).map(|(first, last)| (scan.dataset.short_name(), first, last)));
     findings.extend(crossed(spans));
-    Ok(())
-}
-
-/// Zones of which the main table holds provisional rows of a date to be migrated, and the temporary one none: a migration would leave or
-/// withdraw them. The import tells it too, but only once.
-pub(crate) fn vanished(
-    session: &mut Session,
-    delivered: &Delivered<'_>,
-    names: &Names,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
-    for (content, main, _) in delivered.beside_main() {
-        let known: HashSet<NaiveDate> = delivered.days(content).into_iter().map(Day::date).collect();
-        let here: HashSet<(NaiveDate, u32)> = content.cells.keys().map(|(date, zone, _)| (*date, *zone)).collect();
-        let dates: HashSet<NaiveDate> =
-            here.iter().map(|(date, _)| *date).filter(|date| known.contains(date)).collect();
-        let Some((first, last)) = dates.iter().min().zip(dates.iter().max()) else { continue };
-        let sql = format!(
-            "SELECT CAST(date AS CHAR), id_zone, COUNT(*) FROM {main} WHERE date BETWEEN ? AND ? AND is_provisional <> 0 \
-             GROUP BY date, id_zone"
-        );
-        let period = (first.to_string(), last.to_string());
-        let held: Vec<(String, u32, u64)> = match session.rows(&format!("comptage de {main}"), &sql, period) {
-            // An older table knows no provisional rows.
-            Err(Error::MissingColumn { .. }) => continue,
-            held => held?,
-        };
-        let (mut gone, mut rows) = (BTreeMap::<String, BTreeSet<NaiveDate>>::new(), 0);
-        for (date, zone, count) in held {
-            let Some(date) = day(&date).filter(|date| dates.contains(date) && !here.contains(&(*date, zone))) else {
-                continue;
-            };
-            gone.entry(names.zone(zone)).or_default().insert(date);
-            rows += count;
-        }
-        if gone.is_empty() {
-            continue;
-        }
-        let list: Vec<String> =
-            gone.into_iter().map(|(zone, days)| format!("{zone} ({})", some_of(&ranges(days), 3))).collect();
-        let rows = plural(rows, "ligne en base", "lignes en base");
-        let message = format!("des zones ont disparu de dates déjà en base ({rows}) : {}", some_of(&list, 5));
-        let finding = Finding::attention(Code::ZoneVanished, content.table.as_str(), message);
-        findings.push(finding.action("vérifiez auprès du fournisseur avant de migrer"));
-    }
     Ok(())
 }
 

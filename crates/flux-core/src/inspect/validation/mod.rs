@@ -5,6 +5,7 @@ mod delivery;
 mod page;
 mod repeated;
 mod usual;
+mod vanished;
 
 use std::path::PathBuf;
 
@@ -118,7 +119,7 @@ impl Task for ValidationOptions {
         findings.retain(|finding| finding.code != Code::TablesEmpty || !(all_cleaned || is_cleaned(&finding.place)));
         let delivered = coverage::Delivered { tables: &tables, contents: &contents, scans: &scans, options: &self };
         coverage::periods(&mut session, &delivered, &mut findings)?;
-        coverage::vanished(&mut session, &delivered, &names, &mut findings)?;
+        vanished::vanished(&mut session, &delivered, &names, &mut findings)?;
         let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
         coverage::doubled(&mut session, &delivered, &mut findings)?;
         repeated::repeated(&mut session, &delivered, &mut findings)?;
