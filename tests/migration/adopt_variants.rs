@@ -48,6 +48,35 @@ fn nights(db: &TestDb) -> Vec<String> {
     )
 }
 
+/// A day, a month or all of a date is zero: no delivery and no period holds such a row, and none is touched. Until the base is adopted,
+/// `check-status` sends nobody to a tool that refuses it.
+#[test]
+fn dates_that_are_no_day_are_told_and_the_status_leads_to_the_adoption() {
+    let (db, home) = second(
+        "INSERT INTO fact_sejours_duree (date, id_zone, id_provenance, id_categorie, id_duree, volume) VALUES
+           ('2024-11-00', 2, 2, 1, 1, 21), ('0000-00-00', 2, 2, 1, 1, 30), ('2024-00-30', 2, 2, 1, 2, 4)",
+    );
+    let status = |code: i32| home.tool("check-status").arg("--json").run().sane().expect_code(code).json();
+    refused(home.tool("check-status").arg("--json").run().sane());
+    let json = adopt(&home, &[]).expect_code(3).json();
+    let note = found(&json, "notes", "date-impossible");
+    assert_eq!((note["place"].as_str(), note["count"].as_u64()), (Some("fact_sejours_duree"), Some(3)), "{note}");
+    assert!(note["message"].as_str().unwrap().contains("0000-00-00, volume 55"), "{note}");
+    let shows = note["action"].as_str().unwrap().split_once(" : ").unwrap().1.replace("SELECT *", "SELECT volume");
+    let mut volumes = db.column(&shows);
+    volumes.sort();
+    assert_eq!(volumes, ["21", "30", "4"]);
+    // As it stands while something waits for a decision.
+    db.exec("UPDATE fact_nuitees SET is_provisional = 1 WHERE id = 2");
+    adopt(&home, &["--apply"]).expect_code(3);
+    let json = status(3);
+    assert!(json["next"].as_str().unwrap().contains("adopt-database"), "{json}");
+    assert!(codes(&json["findings"]).contains(&"not-adopted".to_owned()), "{json}");
+    adopt(&home, &["--apply", "--definitive-marks", "flag"]).expect_code(0);
+    assert!(!codes(&status(3)["findings"]).contains(&"not-adopted".to_owned()));
+    assert_eq!(db.scalar("SELECT SUM(volume) FROM fact_sejours_duree"), "88");
+}
+
 /// Without AUTO_INCREMENT no second new name and no second new fact would go in. Zone 7 is number 0, which stays; a table of the portal
 /// leads to the zones.
 #[test]

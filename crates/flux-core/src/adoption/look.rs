@@ -43,6 +43,7 @@ pub(super) fn look(database: &Database, session: &mut Session, origin: Origin) -
     );
     found.extend(refusals::triggers(session)?.into_iter().map(|finding| note(finding, 1)));
     breakdowns(session, &present, &mut found)?;
+    impossible_dates(session, &present, &mut found)?;
     for spec in DIMS.iter().filter(|spec| present.contains_key(spec.table)) {
         crate::signals::check()?;
         dimension(session, spec.dim, &present, &mut found)?;
@@ -220,6 +221,26 @@ fn breakdowns(session: &mut Session, present: &HashMap<String, Existing>, found:
                 found.push(note(finding, rows));
             }
         }
+    }
+    Ok(())
+}
+
+/// Rows of a date of zeros, whole or in part: no period that anybody asks for holds them.
+fn impossible_dates(session: &mut Session, present: &HashMap<String, Existing>, found: &mut Vec<Found>) -> Result<()> {
+    for spec in setup::tables(Preset::All, Space::Production).iter().filter(|spec| spec.name.starts_with("fact_")) {
+        let Some(existing) = present.get(&spec.name).filter(|existing| existing.has("date")) else { continue };
+        let table = &spec.name;
+        let none = "DAYOFMONTH(date) = 0 OR MONTH(date) = 0";
+        let volume = if existing.has("volume") { "CAST(SUM(volume) AS CHAR)" } else { "NULL" };
+        let sql = format!("SELECT COUNT(*), {volume}, MIN(CAST(date AS CHAR)) FROM {table} WHERE {none}");
+        let row: Option<(u64, Option<String>, Option<String>)> =
+            session.first(&format!("lecture de {table}"), &sql, ())?;
+        let Some((rows, volume, Some(first))) = row else { continue };
+        let volume = volume.map_or_else(String::new, |volume| format!(", volume {volume}"));
+        let message = format!("{} d'une date qui n'est aucun jour ({first}{volume})", plural(rows, "ligne", "lignes"));
+        let finding = Finding::attention(Code::DateImpossible, table, message);
+        let action = format!("retrouvez leur date ou retirez-les : SELECT * FROM {table} WHERE {none}");
+        found.push(note(finding.action(action), rows));
     }
     Ok(())
 }

@@ -220,12 +220,7 @@ fn of_origin(database: &Database, origin: Origin) -> (String, Vec<Finding>) {
         Origin::Begun => "base d'anciens scripts, adoption commencée",
         Origin::Foreign => "base d'anciens scripts",
     };
-    let error = match origin {
-        Origin::Foreign | Origin::Begun => {
-            Some(Error::NotAdopted { database: database.name().to_owned(), begun: origin == Origin::Begun })
-        }
-        Origin::Empty | Origin::Own | Origin::Adopted => None,
-    };
+    let error = adoption::refusal(database, origin);
     (state.to_owned(), error.iter().map(|error| error.finding("origine")).collect())
 }
 

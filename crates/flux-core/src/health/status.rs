@@ -14,6 +14,7 @@ use crate::files::{self, hash};
 use crate::health::facts::{self, Facts, Looked};
 use crate::health::watch::{self, Watched};
 use crate::inspect::{Stranger, strangers};
+use crate::ledger::adoption;
 use crate::ledger::history::{self, Attempt};
 use crate::load;
 use crate::migrate::{Comparison, Pair, Standing, pairs};
@@ -90,8 +91,9 @@ impl Task for StatusOptions {
         let database = &context.database()?;
         let space = self.space;
         let existing = schema::existing(&mut database.session()?)?;
+        let refusal = adoption::refusal(database, adoption::origin(&mut database.session()?)?);
         if !existing.contains_key(history::TABLE) {
-            return Err(Error::MissingTable { table: history::TABLE.into() });
+            return Err(refusal.unwrap_or(Error::MissingTable { table: history::TABLE.into() }));
         }
         let mut tables = Vec::new();
         let mut findings = Vec::new();
@@ -117,7 +119,11 @@ impl Task for StatusOptions {
         let delivery = history::last_delivery(&mut session, &names)?;
         findings.extend(self.max_age.and_then(|limit| overdue(delivery.as_ref(), limit, &tables)));
         let unexpected = strangers(&context.settings.home.deliveries())?;
-        let next = next_step(&tables, &findings, unexpected.len());
+        // Before it is adopted no other step is taken.
+        let adopt = refusal.as_ref().and_then(Error::hint);
+        let next = adopt.unwrap_or_else(|| next_step(&tables, &findings, unexpected.len()));
+        let told = |error: Error| Finding { severity: Verdict::Attention, ..error.finding("origine") };
+        findings.extend(refusal.map(told));
         findings.extend(unexpected.iter().map(Stranger::finding));
         let watched = watch::watch(&context.settings)?;
         findings.extend(watched.iter().filter_map(Watched::finding));

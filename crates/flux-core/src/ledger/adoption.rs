@@ -135,20 +135,26 @@ pub(super) fn is_mender(database: &Database) -> bool {
     MENDERS.contains(&database.tool())
 }
 
+/// Why nobody but the mending tools writes to a database of this origin.
+pub(crate) fn refusal(database: &Database, origin: Origin) -> Option<Error> {
+    let begun = match origin {
+        Origin::Foreign => false,
+        Origin::Begun => true,
+        Origin::Empty | Origin::Own | Origin::Adopted => return None,
+    };
+    Some(Error::NotAdopted { database: database.name().to_owned(), begun })
+}
+
 /// Refuses a database that nobody has adopted, and tables that no transaction protects.
 ///
 /// # Errors
 /// [`Error::NotAdopted`], [`Error::UnsafeEngine`], [`Error::Sql`].
 pub(super) fn require(database: &Database, session: &mut Session) -> Result<()> {
     let mender = is_mender(database);
-    match origin(session)? {
-        Origin::Foreign if database.tool() != "adopt-database" => {
-            return Err(Error::NotAdopted { database: database.name().to_owned(), begun: false });
-        }
-        Origin::Begun if !mender => {
-            return Err(Error::NotAdopted { database: database.name().to_owned(), begun: true });
-        }
-        _ => {}
+    let origin = origin(session)?;
+    let is_borne = if origin == Origin::Begun { mender } else { database.tool() == "adopt-database" };
+    if let Some(error) = refusal(database, origin).filter(|_| !is_borne) {
+        return Err(error);
     }
     if mender {
         return Ok(());
