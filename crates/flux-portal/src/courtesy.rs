@@ -1,7 +1,7 @@
 //! Manners beside a run that writes to the database: one answer at a time, and after each look at the rows a rest, so that the run keeps
 //! the server nearly to itself and readers wait a little.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,11 @@ use flux_core::ledger;
 const REST: u32 = 4;
 /// The most that it rests in all: whoever reads is served in the end, however busy the machine is.
 const MOST: Duration = Duration::from_secs(8);
+/// How long after it was asked for an answer may still rest before it is given: what is left to rest comes after it, so that whoever asks
+/// waits for the work and not for the manners.
+const BEFORE: Duration = Duration::from_secs(2);
+/// How long a single visitor waits while the answer before theirs rests. A crowd waits for all of it.
+const BEHIND: Duration = Duration::from_secs(2);
 /// How long it rests before it looks whether the run still writes.
 const STEP: Duration = Duration::from_millis(250);
 /// How long it is taken for known whether a run writes.
@@ -55,28 +60,35 @@ impl Courtesy {
 /// The pace of an answer.
 pub(crate) struct Pace {
     courtesy: Arc<Courtesy>,
+    asked: Instant,
     begun: Instant,
     rested: Mutex<Duration>,
 }
 
 impl Pace {
-    pub(crate) fn new(courtesy: Arc<Courtesy>) -> Self {
-        Self { courtesy, begun: Instant::now(), rested: Mutex::default() }
+    /// Of an answer that begins now and was asked for at `asked`.
+    pub(crate) fn new(courtesy: Arc<Courtesy>, asked: Instant) -> Self {
+        Self { courtesy, asked, begun: Instant::now(), rested: Mutex::default() }
     }
 
-    /// Rests as long as courtesy is due; for a thread that may wait.
+    /// Rests as long as courtesy is due and whoever asked has not waited for long; for a thread that may wait.
     pub(crate) fn give_way(&self, session: &mut Session) {
-        while self.courtesy.look(session)
+        while self.asked.elapsed() < BEFORE
+            && self.courtesy.look(session)
             && let Some(step) = self.step()
         {
             std::thread::sleep(step);
         }
     }
 
-    /// The same without a connection, for a task.
-    pub(crate) async fn rest(&self) {
-        while let Some(step) = self.step() {
+    /// The rest that is left, for a task; `waiting` are those who want their turn.
+    pub(crate) async fn rest(&self, waiting: &AtomicUsize) {
+        let mut alone = Duration::ZERO;
+        while alone < BEHIND
+            && let Some(step) = self.step()
+        {
             tokio::time::sleep(step).await;
+            alone = if waiting.load(Ordering::Relaxed) == 1 { alone + step } else { Duration::ZERO };
         }
     }
 

@@ -1,5 +1,6 @@
 //! A bounded way to the database for many visitors: the driver waits, so that its work is done on threads of its own, a few at a time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub(crate) struct Pool {
     /// Turns of what takes no time, sessions and accounts, so that it never waits behind an answer.
     brief: Arc<Semaphore>,
     courtesy: Arc<Courtesy>,
+    /// Those who wait for the turn of an answer.
+    waiting: Arc<AtomicUsize>,
     stamp: RwLock<Option<(Instant, Stamp)>>,
     known: Arc<Mutex<Known>>,
 }
@@ -52,7 +55,16 @@ impl Pool {
         let answers = Arc::new(Semaphore::new(all as usize));
         let brief = if connections > 1 { Arc::new(Semaphore::new(1)) } else { answers.clone() };
         let courtesy = Arc::new(Courtesy::new(database.clone()));
-        Self { database, answers, all, brief, courtesy, stamp: RwLock::default(), known: Arc::default() }
+        Self {
+            database,
+            answers,
+            all,
+            brief,
+            courtesy,
+            waiting: Arc::default(),
+            stamp: RwLock::default(),
+            known: Arc::default(),
+        }
     }
 
     /// Runs `work`, which takes no time, on a connection, when its turn comes.
@@ -79,13 +91,18 @@ impl Pool {
         &self,
         work: impl FnOnce(&mut Session, &Arc<Pace>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let turn = turn(&self.answers, if self.courtesy.is_due() { self.all } else { 1 }).await?;
-        let (database, pace) = (self.database.clone(), Arc::new(Pace::new(self.courtesy.clone())));
+        let asked = Instant::now();
+        let turn = {
+            let _waits = Waits::new(&self.waiting);
+            turn(&self.answers, if self.courtesy.is_due() { self.all } else { 1 }).await?
+        };
+        let (database, waiting) = (self.database.clone(), self.waiting.clone());
+        let pace = Arc::new(Pace::new(self.courtesy.clone(), asked));
         // The turn lasts until the work is done, whether or not somebody still waits for it, and until the rest after it is over.
         blocking(move || {
             let result = on(&database, |session| work(session, &pace));
             tokio::spawn(async move {
-                pace.rest().await;
+                pace.rest(&waiting).await;
                 drop(turn);
             });
             result
@@ -134,6 +151,22 @@ impl Pool {
     fn fresh(&self) -> Option<Stamp> {
         let stamp = self.stamp.read().unwrap_or_else(PoisonError::into_inner);
         stamp.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, stamp)| stamp.clone())
+    }
+}
+
+/// One of those who wait, until it is dropped: by its turn, or by a visitor who has gone.
+struct Waits(Arc<AtomicUsize>);
+
+impl Waits {
+    fn new(all: &Arc<AtomicUsize>) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all.clone())
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
