@@ -117,3 +117,42 @@ fn a_feature_that_is_not_served_is_closed_below_every_address_of_it() {
     }
     assert_eq!(served.get("/api/shared-spaces").status, 401);
 }
+
+/// What never becomes a request is answered as any other: in words, with the same headers, once.
+#[test]
+fn what_is_no_request_is_answered_in_words_too() {
+    let db = database();
+    let served = Served::new(&db, &[], &[]);
+    let usual = served.get("/api/nulle-part");
+    let long = "x".repeat(70_000);
+    let many = (0..101).map(|at| format!("X-{at}: y\r\n")).collect::<String>();
+    for (head, status, code) in [
+        ("FOO\r\n\r\n".to_owned(), 400, "bad-request"),
+        ("GET / HTTP/9.9\r\nHost: x\r\n\r\n".to_owned(), 400, "bad-request"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n".to_owned(), 400, "bad-request"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nA: \u{0}\r\n\r\n".to_owned(), 400, "bad-request"),
+        (format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431, "too-large"),
+        (format!("GET / HTTP/1.1\r\nHost: x\r\nA: {long}\r\n\r\n"), 431, "too-large"),
+        // After a good one on the same connection.
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nFOO\r\n\r\n".to_owned(), 200, ""),
+    ] {
+        let answer = served.raw(head.as_bytes());
+        let shown = head.get(..40).unwrap_or(&head);
+        assert_eq!(answer.status, status, "{shown}");
+        let (text, second) = (answer.text(), answer.text().matches("HTTP/1.1 400").count());
+        if status == 200 {
+            assert!(second == 1 && text.contains("\"bad-request\""), "{text}");
+            continue;
+        }
+        let body = answer.json();
+        assert_eq!((&body["code"], second), (&code.into(), 0), "{shown}");
+        assert!(body["message"].as_str().is_some_and(|words| words.starts_with("la demande")), "{body}");
+        for header in
+            ["content-type", "content-security-policy", "x-content-type-options", "referrer-policy", "cache-control"]
+        {
+            assert_eq!(answer.header(header), usual.header(header), "{shown}: {header}");
+        }
+        assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string()), "{shown}");
+        assert!(answer.header("date").is_some(), "{}", answer.head);
+    }
+}

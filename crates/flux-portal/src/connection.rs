@@ -5,12 +5,12 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +21,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
+
+use crate::app::unread;
 
 /// Connections at the same time; further ones wait to be accepted.
 const CONNECTIONS: usize = 2_048;
@@ -75,9 +77,9 @@ pub(crate) async fn accept(
         tokio::spawn(async move {
             let _place = place;
             let served = match tls {
-                None => serve(Patient::new(stream), peer, router, watcher).await,
+                None => serve(Patient::new(stream, peer), peer, router, watcher).await,
                 Some(tls) => match timeout(HEAD, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(Patient::new(stream), peer, router, watcher).await,
+                    Ok(Ok(stream)) => serve(Patient::new(stream, peer), peer, router, watcher).await,
                     Ok(Err(error)) => Err(error.to_string()),
                     Err(_) => Err("TLS trop lent".into()),
                 },
@@ -114,16 +116,36 @@ where
     watcher.watch(connection).await.map_err(|error| error.to_string())
 }
 
-/// A stream that fails when its client takes nothing for too long.
+/// A stream that fails when its client takes nothing for too long, and on which every answer has our headers and words.
 struct Patient<S> {
     stream: S,
+    peer: Peer,
     write: Option<Pin<Box<Sleep>>>,
+    /// What is written in place of a bare answer, and how much of it is.
+    instead: Option<(Vec<u8>, usize)>,
 }
 
 impl<S> Patient<S> {
-    fn new(stream: S) -> Self {
-        Self { stream, write: None }
+    fn new(stream: S, peer: Peer) -> Self {
+        Self { stream, peer, write: None, instead: None }
     }
+}
+
+/// What is answered to a request that hyper cannot read: it writes a head of its own, without words, and asks no service. Its head is told
+/// from ours by [`unread::MARK`], which all of ours have; it is the last one on a connection, and comes at once and alone.
+fn in_words(bytes: &[u8], peer: Peer) -> Option<Vec<u8>> {
+    let head = std::str::from_utf8(bytes.strip_suffix(b"\r\n\r\n")?).ok()?;
+    let (status, lines) = head.strip_prefix("HTTP/1.1 ")?.split_once("\r\n")?;
+    let code = StatusCode::from_bytes(status.get(..3)?.as_bytes()).ok().filter(StatusCode::is_client_error)?;
+    let name = |line: &str| line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let mut kept = lines.split("\r\n").filter(|line| name(line) != "content-length");
+    if lines.contains("\r\n\r\n") || lines.split("\r\n").any(|line| name(line) == unread::MARK) {
+        return None;
+    }
+    let date = kept.find(|line| name(line) == "date").map(|line| format!("{line}\r\n")).unwrap_or_default();
+    log::debug!("demande illisible de {} : {status}", peer.address);
+    let (headers, body) = unread::answer(code, peer.tls);
+    Some(format!("HTTP/1.1 {status}\r\n{date}{headers}\r\n{body}").into_bytes())
 }
 
 /// What became of a wait: over when something moved, or for too long.
@@ -157,6 +179,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.instead.is_none() {
+            this.instead = in_words(bytes, this.peer).map(|own| (own, 0));
+        }
+        while let Some((own, sent)) = &mut this.instead {
+            let poll = Pin::new(&mut this.stream).poll_write(context, &own[*sent..]);
+            match ready!(waited(&mut this.write, context, poll))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                more => *sent += more,
+            }
+            if *sent == own.len() {
+                this.instead = None;
+                return Poll::Ready(Ok(bytes.len()));
+            }
+        }
         let poll = Pin::new(&mut this.stream).poll_write(context, bytes);
         waited(&mut this.write, context, poll)
     }

@@ -104,6 +104,11 @@ impl Failure {
         }
     }
 
+    /// For programs.
+    pub(crate) fn document(&self) -> String {
+        serde_json::json!({"error": self.title(), "message": self.message(), "code": self.code()}).to_string()
+    }
+
     /// Seconds after which to ask again.
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {

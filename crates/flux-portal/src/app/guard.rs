@@ -231,8 +231,7 @@ fn worded(app: &App, asked: &Asked, response: Response) -> Response {
     };
     let (old, _) = response.into_parts();
     let body = if is_api(&asked.path) || !asked.uri.path().starts_with(&app.config.base) {
-        let body = serde_json::json!({"error": failure.title(), "message": failure.message(), "code": failure.code()});
-        ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
+        ([(header::CONTENT_TYPE, JSON)], failure.document()).into_response()
     } else {
         let page = pages::failure(&app.config, &failure).into_string();
         ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
@@ -256,7 +255,19 @@ fn worded(app: &App, asked: &Asked, response: Response) -> Response {
     response
 }
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+pub(super) const JSON: &str = "application/json; charset=utf-8";
+
+pub(super) const ONLY_TLS: &str = "max-age=31536000";
+
+/// What every answer carries, whatever it is.
+pub(super) const ALWAYS: [(&str, &str); 4] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+];
+
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors ";
 
 fn headers(app: &App, client: Client, asked: &Asked, response: &mut Response) {
@@ -270,15 +281,14 @@ fn headers(app: &App, client: Client, asked: &Asked, response: &mut Response) {
         }
     };
     set(header::CONTENT_SECURITY_POLICY, &format!("{POLICY}{ancestors}"));
-    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::REFERRER_POLICY, "same-origin");
-    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    for (name, value) in ALWAYS {
+        set(HeaderName::from_static(name), value);
+    }
     if !framed {
         set(header::X_FRAME_OPTIONS, "DENY");
     }
     if client.https {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        set(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
     }
     if !map.contains_key(header::CACHE_CONTROL) {
         map.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
