@@ -179,6 +179,18 @@ fn saturdays_and_the_peak_are_days_of_their_own_year() {
     let expected = YEARS.map(|year| peak(year).map_or(Value::Null, |row| row[1].parse::<u64>().unwrap().into()));
     assert_row(&answer, "pic_excursionnistes", 10.0, expected);
     assert_eq!(indicator(&answer, "pic_excursionnistes")["date"], peak(2025).unwrap()[0]);
+    // Face to face, each side says its own day.
+    let asked = |side: &str, year: i32| format!("debut_{side}={year}-04-01&fin_{side}={year}-08-31&zone_{side}=CABA");
+    let question = format!("{}&{}", asked("a", 2024), asked("b", 2021));
+    let faced = ask("analytics/comparison_detailed", &question);
+    let row = |id: &str| faced["comparaison"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone();
+    let row_of_peak = row("pic_excursionnistes");
+    let days = [2024, 2021].map(|year| peak(year).unwrap()[0].clone());
+    assert_eq!([&row_of_peak["date_a"], &row_of_peak["date_b"]], [&json!(days[0]), &json!(days[1])]);
+    assert_eq!(row("nuitees_total")["date_a"], Value::Null);
+    // 14 July of each year, as the page writes it.
+    let page = portal().1.api(&format!("/dashboard?onglet=comparer&{question}")).expect(200).text();
+    assert!(page.replace('\u{a0}', " ").contains("A : le 14 juillet 2024 ; B : le 14 juillet 2021"), "{page}");
 }
 
 #[test]

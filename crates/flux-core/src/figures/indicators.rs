@@ -223,6 +223,13 @@ pub struct Indicators {
     pub stays: Stays,
 }
 
+impl Indicators {
+    /// The figure of this id, where the period has it.
+    pub fn of(&self, id: &str) -> Option<&Indicator> {
+        self.rows.iter().find(|row| row.definition.id == id)
+    }
+}
+
 /// What a year holds, as far as the figures need it.
 struct Held {
     period: Option<Period>,

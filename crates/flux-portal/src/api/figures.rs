@@ -211,15 +211,14 @@ pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure>
     let mut rows: Vec<Row> = Vec::new();
     let ids = flux_core::figures::indicators::DEFINITIONS.iter();
     for definition in ids {
-        let of = |side: &Indicators| {
-            side.rows.iter().find(|row| row.definition.id == definition.id).map(|row| row.values[0])
-        };
         // A feast that only one of the two periods has is compared with nothing.
-        let (in_a, in_b) = (of(&a.value), of(&b.value));
+        let (in_a, in_b) = (a.value.of(definition.id), b.value.of(definition.id));
         if in_a.is_none() && in_b.is_none() {
             continue;
         }
-        let (in_a, in_b) = (in_a.flatten(), in_b.flatten());
+        let day = |row: Option<&Indicator>| json!(row.and_then(|row| row.dates[0]).map(|day| day.to_string()));
+        let days = (day(in_a), day(in_b));
+        let (in_a, in_b) = (in_a.and_then(|row| row.values[0]), in_b.and_then(|row| row.values[0]));
         let (change, difference) = against(in_a, in_b);
         rows.push(Map::from_iter([
             ("id".to_owned(), json!(definition.id)),
@@ -229,6 +228,8 @@ pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure>
             ("difference".to_owned(), difference),
             ("evolution_pct".to_owned(), json!(change)),
             ("unite".to_owned(), json!(definition.unit)),
+            ("date_a".to_owned(), days.0),
+            ("date_b".to_owned(), days.1),
         ]));
     }
     let mut body = head_of_two(&a.meta, &b.meta)?;

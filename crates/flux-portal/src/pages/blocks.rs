@@ -29,6 +29,15 @@ impl Table {
         Self { origins, ..self }
     }
 
+    /// Without its last column, where that says nothing.
+    pub(super) fn without_empty_last(mut self) -> Self {
+        if self.rows.iter().all(|row| row.last().is_some_and(String::is_empty)) {
+            self.columns.pop();
+            self.rows.iter_mut().for_each(|row| drop(row.pop()));
+        }
+        self
+    }
+
     pub(super) fn render(&self) -> Markup {
         let class = |at: usize| self.columns.get(at).is_some_and(|title| title.starts_with('>')).then_some("n");
         let of_cell = |at: usize, cell: &str| class(at).or(is_date(cell).then_some("entier"));

@@ -341,9 +341,5 @@ pub(super) fn figures_table(figures: &Indicators, visitors: Option<Visitors>, me
             ]
         })
         .collect();
-    if table.rows.iter().all(|row| row.last().is_some_and(String::is_empty)) {
-        table.columns.pop();
-        table.rows.iter_mut().for_each(|row| drop(row.pop()));
-    }
-    table
+    table.without_empty_last()
 }

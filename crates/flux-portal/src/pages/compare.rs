@@ -1,7 +1,7 @@
 //! Two questions face to face: periods, zones, or both.
 
 use flux_core::figures::choices::Choices;
-use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicators};
+use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicator, Indicators};
 use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::{Commune, Mobility};
 use flux_core::figures::rankings::{Breakdown, Ranking};
@@ -179,17 +179,16 @@ fn communes_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Side
 
 fn table(a: &Answer<Indicators>, b: &Answer<Indicators>) -> Table {
     let (alike, spans) = (alike(&a.meta, &b.meta), Spans::sides(&a.meta, &b.meta));
-    let mut table = Table::new("A et B face à face", &["Indicateur", ">A", ">B", ">Évolution de B à A", "Unité"]);
+    let mut table =
+        Table::new("A et B face à face", &["Indicateur", ">A", ">B", ">Évolution de B à A", "Unité", "Remarque"]);
     for definition in DEFINITIONS {
-        let of = |side: &Answer<Indicators>| {
-            side.value.rows.iter().find(|row| row.definition.id == definition.id).map(|row| row.values[0])
-        };
-        let (in_a, in_b) = (of(a), of(b));
+        let (in_a, in_b) = (a.value.of(definition.id), b.value.of(definition.id));
         let origins = spans.indicator(definition.id, [in_a.is_some(), in_b.is_some()]);
         if in_a.is_none() && in_b.is_none() {
             continue;
         }
-        let (in_a, in_b) = (in_a.flatten(), in_b.flatten());
+        let remark = days_of_figure(in_a, in_b);
+        let (in_a, in_b) = (in_a.and_then(|row| row.values[0]), in_b.and_then(|row| row.values[0]));
         let change = Figure::change(in_a, in_b);
         table.rows.push(vec![
             definition.indicateur.to_owned(),
@@ -197,8 +196,15 @@ fn table(a: &Answer<Indicators>, b: &Answer<Indicators>) -> Table {
             words::figure(in_b),
             change_of(change, alike || !definition.spans_the_period),
             definition.unit.to_owned(),
+            remark,
         ]);
         table.origins.push(origins);
     }
-    table
+    table.without_empty_last()
+}
+
+/// The days of a figure that is of one day: without them nobody knows which two days are compared.
+fn days_of_figure(a: Option<&Indicator>, b: Option<&Indicator>) -> String {
+    let day = |side: &str, row: Option<&Indicator>| Some(format!("{side} : le {}", words::date(row?.dates[0]?)));
+    [day("A", a), day("B", b)].into_iter().flatten().collect::<Vec<_>>().join(" ; ")
 }
