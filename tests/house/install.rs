@@ -243,6 +243,16 @@ fn a_failed_unit_sends_what_it_wrote() {
     assert!(
         head.contains(&format!("Subject: =?utf-8?B?{subject}?=")) && head.starts_with("To: exploitation@example.org\n")
     );
-    assert!(body.starts_with("fluxvision-import sur serveur : à regarder\n"), "{body}");
+    let lines: Vec<&str> = body.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "fluxvision-import sur serveur",
+            "⚠ fait, mais à regarder",
+            "  → lisez la suite ; relancer : systemctl start fluxvision-import.service",
+            ""
+        ],
+        "{body}"
+    );
     assert!(body.contains("12 lignes rejetées (--no-pager --output=cat _SYSTEMD_INVOCATION_ID=abc)"), "{body}");
 }
