@@ -38,22 +38,32 @@ fn helps_and_usage_errors_keep_to_the_width() {
     if !terminal::is_there() {
         return flux_test::skip("script (util-linux)");
     }
+    let names = tools();
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(["flux", "flux doctor", "flux init"]).collect();
+    // Hundreds of short processes, which wait more than they work.
+    let problems: Vec<String> = std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            names.chunks(names.len().div_ceil(4)).map(|part| scope.spawn(|| badly_helped(part))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("a part of the tools")).collect()
+    });
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+/// What is wrong with the helps and usage errors of these tools.
+fn badly_helped(names: &[&str]) -> Vec<String> {
     let home = Home::without_db();
     let mut problems = Vec::new();
-    let names = tools();
-    for name in names.iter().map(String::as_str).chain(["flux", "flux doctor", "flux init"]) {
+    for name in names {
         let tool: Vec<&str> = name.split(' ').collect();
         for option in ["--help", "-h", "--nimporte"] {
             let words: Vec<&str> = tool.iter().copied().chain([option]).collect();
             let known = said(&home, &words);
-            problems.extend(
-                [40, 60, 80]
-                    .into_iter()
-                    .flat_map(|columns| judge(&shown(&home, columns, &words), &known, columns, &words)),
-            );
+            for columns in [40, 60, 80] {
+                problems.extend(judge(&shown(&home, columns, &words), &known, columns, &words));
+            }
         }
     }
-    assert!(problems.is_empty(), "{problems:#?}");
+    problems
 }
 
 /// A week with defects, one command after the other; every tool is there.
