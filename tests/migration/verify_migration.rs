@@ -94,6 +94,17 @@ fn each_defect_alone_is_found_and_mended_by_a_migration() {
 }
 
 #[test]
+fn the_index_of_the_dashboards_may_be_hidden_or_gone() {
+    let world = database();
+    let with = table(&verify(&world, &[], 3), TEMP).clone();
+    let hidden = if world.db.scalar("SELECT VERSION()").contains("MariaDB") { "IGNORED" } else { "INVISIBLE" };
+    for change in [format!("ALTER INDEX k_zone_categorie {hidden}"), "DROP INDEX k_zone_categorie".to_owned()] {
+        world.db.exec(&format!("ALTER TABLE fact_nuitees {change}"));
+        assert_eq!(*table(&verify(&world, &[], 3), TEMP), with, "{change}");
+    }
+}
+
+#[test]
 fn limit_bounds_the_list_and_not_the_counts() {
     let world = World::whole();
     world.db.exec(
