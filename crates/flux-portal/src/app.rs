@@ -3,7 +3,6 @@
 mod answers;
 mod entry;
 mod guard;
-pub(crate) mod unread;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

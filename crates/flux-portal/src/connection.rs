@@ -22,7 +22,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::app::unread;
+use crate::unread;
 
 /// Connections at the same time; further ones wait to be accepted.
 const CONNECTIONS: usize = 2_048;

@@ -27,6 +27,7 @@ mod pool;
 mod serve;
 mod session;
 mod throttle;
+mod unread;
 pub mod users;
 
 pub use config::Options;

@@ -15,16 +15,13 @@ use crate::ledger::dates::{self, Evidence};
 use crate::load::options::OnConflict;
 use crate::load::report::{FileReport, Status};
 use crate::load::run::Run;
-use crate::load::tally::{ALL, for_each_group};
+use crate::load::tally::{ALL, Cells, for_each_group};
 use crate::load::target::{Created, Found, Guarded};
 use crate::report::{Code, Finding, number, plural, some_of};
 
 /// Rows below which two files may well say the same, and different volumes.
 const FEWEST: u64 = 50;
 const FEWEST_VOLUMES: usize = 10;
-
-/// Rows and volume by date, zone and category.
-pub(crate) type Cells = BTreeMap<(NaiveDate, u32, u32), (u64, u64)>;
 
 /// First and last date.
 pub(crate) type Span = (NaiveDate, NaiveDate);

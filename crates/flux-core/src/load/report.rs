@@ -15,8 +15,8 @@ use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, duration,
 use crate::load::missed::{self, MissedName};
 use crate::load::options::{ImportOptions, LoadMethod};
 use crate::load::rejects::{Motive, Rejects};
-use crate::load::repeated::Cells;
 use crate::load::sorter::Record;
+use crate::load::tally::Cells;
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

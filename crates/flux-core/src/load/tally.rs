@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use chrono::NaiveDate;
+
 use crate::error::{Error, Result};
 use crate::load::sorter::{Record, Sorted};
 
@@ -102,6 +104,9 @@ pub(crate) fn for_each_group(
         None => Ok(()),
     }
 }
+
+/// Rows and volume by date, zone and category.
+pub(crate) type Cells = BTreeMap<(NaiveDate, u32, u32), (u64, u64)>;
 
 /// What one slice holds.
 #[derive(Debug, Clone, Copy, Default)]

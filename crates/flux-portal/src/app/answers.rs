@@ -17,8 +17,8 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::list;
 use crate::pages::{Content, File, Frame, Page, frame};
+use crate::unread::JSON;
 
-const JSON: &str = "application/json; charset=utf-8";
 const CSV: &str = "text/csv; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 

@@ -23,6 +23,7 @@ use crate::net::Client;
 use crate::pages;
 use crate::session::Cookies;
 use crate::throttle::block;
+use crate::unread::{ALWAYS, JSON, ONLY_TLS, POLICY};
 
 /// How long a form may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(15);
@@ -254,21 +255,6 @@ fn worded(app: &App, asked: &Asked, response: Response) -> Response {
     }
     response
 }
-
-pub(super) const JSON: &str = "application/json; charset=utf-8";
-
-pub(super) const ONLY_TLS: &str = "max-age=31536000";
-
-/// What every answer carries, whatever it is.
-pub(super) const ALWAYS: [(&str, &str); 4] = [
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "same-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
-];
-
-pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors ";
 
 fn headers(app: &App, client: Client, asked: &Asked, response: &mut Response) {
     let framed = response.extensions().get::<Framed>().is_some() && !app.config.frames.is_empty();

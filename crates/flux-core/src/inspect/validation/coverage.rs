@@ -15,7 +15,8 @@ use crate::error::Result;
 use crate::inspect::scan::FileScan;
 use crate::inspect::validation::{ValidationOptions, day};
 use crate::load::guards;
-use crate::load::repeated::{Cells, Span, cells, crossed};
+use crate::load::repeated::{Span, cells, crossed};
+use crate::load::tally::Cells;
 use crate::report::{Code, Finding, number, plural};
 use crate::report::{ranges, some_of};
 

@@ -1,14 +1,29 @@
-//! The answer to what is no request, or too long a one: it never reached the router, and has the same headers and words as any other.
+//! What every answer bears, also that to what is no request, or too long a one: it never reached the router.
 
 use axum::http::StatusCode;
 
-use crate::app::guard::{ALWAYS, JSON, ONLY_TLS, POLICY};
 use crate::failure::Failure;
+
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
+
+/// Once met over TLS, the portal is asked for that way only, for a year.
+pub(crate) const ONLY_TLS: &str = "max-age=31536000";
+
+/// What every answer carries, whatever it is.
+pub(crate) const ALWAYS: [(&str, &str); 4] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+];
+
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors ";
 
 /// A header of [`ALWAYS`], by which answers of ours are known.
 pub(crate) const MARK: &str = "x-content-type-options";
 
-/// Its headers, each with its line end, and its body.
+/// The answer to what was not read: its headers, each with its line end, and its body.
 pub(crate) fn answer(status: StatusCode, tls: bool) -> (String, String) {
     let failure = match status {
         StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Failure::TooLarge,
