@@ -489,12 +489,23 @@ fn describe(error: &mysql::Error) -> String {
             if known == std::io::Error::from(*kind).to_string() { text.clone() } else { known }
         }
         mysql::Error::DriverError(mysql::DriverError::ConnectTimeout) => "délai de connexion dépassé".into(),
+        mysql::Error::DriverError(mysql::DriverError::TlsNotSupported) => {
+            "le serveur ne propose pas TLS, que DB_SSL_MODE ou DB_SSL_CA exige : rien ne lui a été donné".into()
+        }
+        mysql::Error::DriverError(
+            mysql::DriverError::SetupError
+            | mysql::DriverError::UnexpectedPacket
+            | mysql::DriverError::UnsupportedProtocol(_),
+        ) => NO_SERVER.into(),
         mysql::Error::IoError(io) => io_reason(io),
         mysql::Error::CodecError(error) => {
             let text = error.to_string();
             // EAGAIN, which a time limit for reading gives.
             if text.contains("os error 11)") {
                 return io_reason(&std::io::ErrorKind::TimedOut.into());
+            }
+            if text.contains(TOO_LARGE) {
+                return "un message dépasse la taille permise (max_allowed_packet)".into();
             }
             text.trim_start_matches("IO error: ").trim_matches('`').to_owned()
         }
@@ -527,11 +538,23 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             "vérifiez DB_SSL_MODE et DB_SSL_CA : le certificat du serveur n'est pas reconnu"
         }
         mysql::Error::TlsError(_) => "vérifiez DB_SSL_MODE et DB_SSL_CA",
+        mysql::Error::DriverError(mysql::DriverError::TlsNotSupported) => {
+            "demandez à l'administrateur d'y mettre TLS en route ; s'il l'est déjà, quelqu'un répond peut-être à sa place : ne relâchez \
+             pas DB_SSL_MODE"
+        }
+        mysql::Error::DriverError(_) if describe(error) == NO_SERVER => NO_SERVER_HINT,
+        // A login of ours is never that large: what came first was no greeting of a server.
+        mysql::Error::CodecError(codec) if codec.to_string().contains(TOO_LARGE) => NO_SERVER_HINT,
         _ => {
             "vérifiez que le serveur tourne et que DB_HOST, DB_PORT ou DB_SOCKET sont justes, puis essayez `simple-test`"
         }
     }
 }
+
+/// What the driver says of a message larger than may be; the first bytes of another protocol read as one.
+const TOO_LARGE: &str = "larger than max_allowed_packet";
+const NO_SERVER: &str = "la réponse n'est pas celle d'un serveur MySQL ou MariaDB";
+const NO_SERVER_HINT: &str = "vérifiez DB_HOST et DB_PORT : est-ce bien un serveur MySQL ou MariaDB qui y répond ?";
 
 const OFFLINE_HINT: &str = "le serveur est hors service pour les comptes ordinaires (offline_mode), comme un membre exclu de son groupe : \
      nommez tous les nœuds dans DB_HOST (a,b,c), ou attendez qu'il revienne";
@@ -797,6 +820,40 @@ mod tests {
 
     fn server(code: u16, message: &str) -> mysql::Error {
         mysql::Error::MySqlError(mysql::MySqlError { state: "42S02".into(), message: message.into(), code })
+    }
+
+    #[test]
+    fn a_server_that_took_tls_away_is_not_taken_for_a_server_that_is_down() {
+        let error = Error::Connect {
+            target: "u@h:3306/d".into(),
+            source: Box::new(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)),
+        };
+        assert!(error.to_string().contains("ne propose pas TLS"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("DB_SSL_MODE") && !hint.contains("tourne")));
+    }
+
+    #[test]
+    fn what_answers_in_another_protocol_is_no_server() {
+        use std::io::{Read, Write};
+        for greeting in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"\x05\0\0\0\x09vieux", b"\x03\0\0\0\x0a\0\0"] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let peer = std::thread::spawn(move || {
+                let (mut peer, _) = listener.accept().unwrap();
+                peer.write_all(greeting).unwrap();
+                _ = peer.read(&mut [0; 1]);
+            });
+            let options = mysql::OptsBuilder::new()
+                .ip_or_hostname(Some("127.0.0.1"))
+                .tcp_port(port)
+                .prefer_socket(false)
+                .read_timeout(Some(std::time::Duration::from_secs(5)));
+            let source = Box::new(mysql::Conn::new(options).map(drop).unwrap_err());
+            peer.join().unwrap();
+            let error = Error::Connect { target: "u@h:21/d".into(), source };
+            let text = format!("{error} {}", error.hint().unwrap_or_default());
+            assert!(text.contains("DB_PORT") && !text.contains("DriverError") && !text.contains("larger"), "{text}");
+        }
     }
 
     #[test]

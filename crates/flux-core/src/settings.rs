@@ -4,6 +4,7 @@ mod env_file;
 
 use std::collections::HashMap;
 use std::env;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -175,6 +176,13 @@ impl Settings {
         environment: HashMap<String, String>,
     ) -> Result<Self> {
         let own = root.join(".env");
+        // What has the name and is no file holds settings that somebody counts on: without them the base would be another one.
+        if options.env_file.is_none() && own.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(Error::Config {
+                message: format!("{} n'est pas un fichier ordinaire : ses réglages ne sont pas lus", own.display()),
+                hint: "remplacez-le par un fichier (modèle : .env.example), ou nommez-en un par --env-file".into(),
+            });
+        }
         let path = options.env_file.as_deref().or_else(|| own.is_file().then_some(own.as_path()));
         let file = path.map(env_file::read).transpose()?.unwrap_or_default();
         let variables = Variables { file: file.values, environment };
@@ -455,9 +463,23 @@ fn usual_socket() -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Longest password that is read from a file, in bytes; servers take far shorter ones.
+const MAX_PASSWORD: u64 = 4096;
+
+/// The first line of a file, or of a pipe that a keeper of passwords writes; a device without end is not read to its end.
 fn read_password(path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path).map_err(Error::io("lecture du mot de passe dans", path))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_PASSWORD + 1).read_to_string(&mut text))
+        .map_err(Error::io("lecture du mot de passe dans", path))?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.len() as u64 > MAX_PASSWORD || line.contains('\0') {
+        return Err(Error::Config {
+            message: format!("la première ligne de {} n'est pas un mot de passe", path.display()),
+            hint: "donnez à --password-file un fichier de texte dont la première ligne est le mot de passe".into(),
+        });
+    }
+    Ok(line.to_owned())
 }
 
 /// A file that holds a public key in PEM, as servers write theirs.
@@ -525,6 +547,31 @@ mod tests {
         ("DB_DATABASE", "d"),
         ("DB_PORT", "3307"),
     ];
+
+    #[test]
+    fn a_password_is_one_line_of_text_and_a_device_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "s3 cr;et\r\nde trop\n").unwrap();
+        assert_eq!(read_password(&file).unwrap(), "s3 cr;et");
+        let error = read_password(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("/dev/zero") && error.hint().is_some(), "{error}");
+        std::fs::write(&file, "x".repeat(1 << 20)).unwrap();
+        assert!(!read_password(&file).unwrap_err().to_string().contains("xx"));
+    }
+
+    #[test]
+    fn settings_that_are_no_file_are_an_error_and_not_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = || {
+            let environment = HashMap::from([("DB_DATABASE".to_owned(), "autre".to_owned())]);
+            Settings::at(folder.path().to_path_buf(), false, ConnectionOptions::default(), environment)
+        };
+        assert!(load().is_ok());
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join(".env")).unwrap();
+        let error = load().map(drop).unwrap_err();
+        assert!(error.to_string().contains(".env") && error.hint().is_some(), "{error}");
+    }
 
     #[test]
     fn app_env_picks_the_suffix_and_the_plain_name_serves_otherwise() {
