@@ -215,6 +215,9 @@ pub(crate) fn bad(error: &ZipError) -> Error {
 /// Why an entry cannot be read. Whether its compression is known shows only when it is.
 fn why(error: &std::io::Error) -> String {
     let text = error.to_string();
+    if text.contains("declared uncompressed size") {
+        return "plus longue que la taille annoncée : archive abîmée ou trafiquée, redemandez-la".into();
+    }
     let method = text.split_once("method not supported: ").and_then(|(_, method)| method.parse().ok());
     method.map_or(text, unknown_method)
 }
@@ -254,6 +257,25 @@ mod tests {
         let target = folder.path().join("cible");
         fs::create_dir(&target).unwrap();
         unpack(&path, Some(&target), limits).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_size_that_lies_is_told_in_words_of_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        let mut writer = zip::ZipWriter::new(File::create(&path).unwrap());
+        writer.start_file("duree_sejour.csv", SimpleFileOptions::default()).unwrap();
+        writer.write_all(&[b'0'; 4096]).unwrap();
+        writer.finish().unwrap();
+        // The uncompressed size stands at byte 22 of an entry's own header and at byte 24 of its record in the directory.
+        let mut content = fs::read(&path).unwrap();
+        let record = content.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+        for place in [22, record + 24] {
+            content[place..place + 4].copy_from_slice(&7_u32.to_le_bytes());
+        }
+        fs::write(&path, content).unwrap();
+        let refused = unpack(&path, None, Limits::default()).err().unwrap().to_string();
+        assert!(refused.contains("plus longue que la taille annoncée"), "{refused}");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Workbook,
     /// A download that has not ended.
     Unfinished,
+    /// A link, a pipe, a device: nothing that a transfer delivers.
+    Special,
     Other,
 }
 
@@ -56,15 +58,24 @@ pub(crate) fn strangers(folder: &Path) -> Result<Vec<Stranger>> {
     let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let mut found = Vec::new();
     files::walk(folder, &|path| !hidden(path), &mut |entry| {
-        let Entry::File(path, metadata) = entry else { return Ok(()) };
+        let (path, size) = match entry {
+            Entry::File(path, metadata) => (path, Some(metadata.len())),
+            Entry::Other(path) => (path, None),
+            _ => return Ok(()),
+        };
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let expected = weekly.contains(&name.as_str());
-        if hidden(&path) || name == "manifest.json" || (expected && !is_workbook(&path)) {
+        // What is no regular file is not opened: a pipe would keep us waiting.
+        if hidden(&path) || name == "manifest.json" || (expected && (size.is_none() || !is_workbook(&path))) {
             return Ok(());
         }
-        let kind = if expected { Kind::Workbook } else { kind_of(&path, &name, &weekly) };
+        let kind = match size {
+            None => Kind::Special,
+            Some(_) if expected => Kind::Workbook,
+            Some(_) => kind_of(&path, &name, &weekly),
+        };
         let file = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-        found.push(Stranger { file, kind, bytes: metadata.len(), path });
+        found.push(Stranger { file, kind, bytes: size.unwrap_or_default(), path });
         Ok(())
     })?;
     Ok(found)
@@ -138,19 +149,37 @@ impl Stranger {
                 "téléchargement inachevé".into(),
                 "attendez sa fin ; ne le renommez pas : ce qui manque serait pris pour retiré".into(),
             ),
+            Kind::Special => (
+                "lien, tube ou périphérique, pas un fichier : il n'est pas importé".into(),
+                "mettez le fichier lui-même à sa place, sous le nom attendu, ou enlevez-le".into(),
+            ),
             Kind::Other => (
                 "fichier d'un genre inconnu : il n'est pas importé".into(),
                 "enlevez-le s'il n'a rien à faire ici".into(),
             ),
         };
-        Finding::attention(Code::FileUnexpected, &self.file, format!("{message} ({})", bytes(self.bytes)))
-            .action(action)
+        let size = if self.kind == Kind::Special { String::new() } else { format!(" ({})", bytes(self.bytes)) };
+        Finding::attention(Code::FileUnexpected, &self.file, format!("{message}{size}")).action(action)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_and_a_socket_are_told_and_the_link_of_an_expected_name_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("notes.md"), "x").unwrap();
+        for name in ["semaine 28.csv", "duree_sejour.csv", ".cache"] {
+            std::os::unix::fs::symlink(at("notes.md"), at(name)).unwrap();
+        }
+        let _socket = std::os::unix::net::UnixListener::bind(at("prise.csv")).unwrap();
+        let found = strangers(folder.path()).unwrap();
+        let told: Vec<_> = found.iter().map(|stranger| (stranger.file.as_str(), stranger.kind)).collect();
+        assert_eq!(told, [("notes.md", Kind::Other), ("prise.csv", Kind::Special), ("semaine 28.csv", Kind::Special)]);
+    }
 
     #[test]
     fn second_copies_are_told_from_other_files() {
