@@ -18,7 +18,7 @@ header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: spac
 header p { margin: 0; } main { padding: 0 1rem 2rem; max-width: 62rem; margin: 0 auto; } main > h2 { margin-top: 1.6rem; } h3 { margin-top: .8rem; }
 ul { padding-left: 1.1rem; margin: .3rem 0; } li { margin: .3rem 0; overflow-wrap: anywhere; } .figure { max-width: 40rem; }
 @media print { @page { size: A4; margin: 12mm; } body { font-size: 10pt; } header, main { padding-left: 0; padding-right: 0; } main { max-width: none; }
-  h2, h3 { break-after: avoid; } .ch, tr, li { break-inside: avoid; } .scroll { overflow: visible; } .figure { max-width: 14cm; } }
+  h2, h3 { break-after: avoid; } .ch, tr, li { break-inside: avoid; } .scroll { overflow: visible; } .figure { max-width: 14cm; } details:not([open]), summary { display: none; } }
 ";
 
 /// Whose page it is, and when it was made by the clock of this machine.
@@ -31,8 +31,9 @@ pub struct Edition<'a> {
 }
 
 /// Dates as reports and files write them, perhaps with a time.
-static DATE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\b(?:\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4})(?:[T \u{a0}]\d\d:\d\d(?::\d\d)?)?\b").ok());
+static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"\b(?:\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4})(?:[T \u{a0}]\d\d:\d\d(?::\d\d)?)?\b(?: →)?").ok()
+});
 
 /// Text between tags: no date breaks over two lines, no line begins with a colon, and commands stand out.
 fn words(text: &str) -> String {
@@ -250,6 +251,8 @@ mod tests {
         assert_eq!(words("du 01/03/2024 au 2024-04-30."), span);
         assert_eq!(words("2024-04-30 06:07:08"), whole("2024-04-30\u{a0}06:07:08"));
         assert_eq!(words("a : `b` ; c"), "a\u{a0}: <code>b</code>\u{a0}; c");
+        let arrow = format!("{} {}", whole("2024-07-06 →"), whole("2024-09-01"));
+        assert_eq!(words("2024-07-06 → 2024-09-01"), arrow);
         for other in ["`", "x_2024-04-30.csv", "12024-04-30", "1/3/2024", "2024-04-3"] {
             assert_eq!(words(other), other);
         }

@@ -15,7 +15,8 @@ pub enum Held {
 }
 
 const WIDTH: f64 = 380.0;
-const LEFT: f64 = 118.0;
+// Room for `PAYS SAINT FLOUR`.
+const LEFT: f64 = 132.0;
 const ROW: f64 = 16.0;
 
 fn cell(pen: &mut Pen, at: (f64, f64), size: (f64, f64), held: Held) {
@@ -72,5 +73,13 @@ mod tests {
         // One of the row and one of the legend.
         assert_eq!((svg.matches("url(#c-h)").count(), svg.matches("class=\"ch-other\"").count()), (2, 2), "{svg}");
         assert!(!coverage("t", &[], &[]).standalone().contains("NaN"));
+    }
+
+    #[test]
+    fn the_names_of_the_usual_zones_are_not_cut() {
+        for name in ["PAYS SAINT FLOUR", "PAYS DE MAURIAC", "PAYS D'AURILLAC"] {
+            let drawing = coverage("t", &["2025-07-01".into()], &[(name.to_owned(), vec![Held::All])]);
+            assert!(!drawing.standalone().contains('…'), "{name}");
+        }
     }
 }
