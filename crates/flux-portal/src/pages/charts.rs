@@ -85,9 +85,10 @@ fn note(value: Option<f64>) -> String {
 pub(super) fn ranking_table(caption: &str, breakdown: Breakdown, meta: &Meta, rows: &[&Rank]) -> Table {
     let (n, before) = (format!(">{}", meta.annee), format!(">{}", meta.annee_n1));
     let (share, share_before) = (format!(">Part {}", meta.annee), format!(">Part {}", meta.annee_n1));
+    let rank_before = format!(">Rang {}", meta.annee_n1);
     let mut table = Table::new(
         caption,
-        &[column(breakdown), &n, &before, ">Évolution", &share, &share_before, ">Rang", ">Rang N−1"],
+        &[column(breakdown), &n, &before, ">Évolution", &share, &share_before, ">Rang", &rank_before],
     );
     let place = |rank: Option<usize>| rank.map_or_else(|| "–".into(), |rank| rank.to_string());
     let alike = unequal(meta).is_none();
@@ -176,11 +177,10 @@ pub(super) fn stays(stays: &Stays) -> Drawing {
 }
 
 pub(super) fn stays_tables(stays: &Stays, meta: &Meta) -> Vec<Table> {
+    let (n, before) = (format!(">{}", meta.annee), format!(">{}", meta.annee_n1));
+    let (share, share_before) = (format!(">Part {}", meta.annee), format!(">Part {}", meta.annee_n1));
     let table = |caption: &str, list: &[Stay]| {
-        let mut table = Table::new(
-            caption,
-            &["Durée", &format!(">{}", meta.annee), &format!(">{}", meta.annee_n1), ">Évolution", ">Part", ">Part N−1"],
-        );
+        let mut table = Table::new(caption, &["Durée", &n, &before, ">Évolution", &share, &share_before]);
         table.rows = list
             .iter()
             .map(|stay| {
