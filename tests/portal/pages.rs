@@ -306,13 +306,47 @@ fn a_form_shows_what_the_address_asks() {
     let db = database();
     let served = Served::new(&db, &[], &[]);
     let page = served.api("/dashboard?annee=2025&periode=vacances_ete&compare_annee=2022&zone=caba").expect(200).text();
-    let chosen = |id: &str| {
+    let chosen = |page: &str, id: &str| {
         let select = page.split(&format!("<select id=\"{id}\"")).nth(1).unwrap().split("</select>").next().unwrap();
         let options = select.split("<option value=\"").filter(|option| option.contains(" selected"));
         options.map(|option| option.split('"').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(chosen("compare_annee"), ["2022"]);
-    assert_eq!(chosen("zone"), ["PAYS D'AURILLAC"]);
+    assert_eq!(chosen(&page, "compare_annee"), ["2022"]);
+    assert_eq!(chosen(&page, "zone"), ["PAYS D'AURILLAC"]);
+    // Dates win: their year is shown, and no period beside them.
+    let both = "debut_a=2025-06-01&fin_a=2025-06-30&zone_a=CANTAL&debut_b=2023-06-01&fin_b=2023-06-30&zone_b=CABA";
+    let page = served.api(&format!("/dashboard?onglet=comparer&{both}")).expect(200).text();
+    assert_eq!(
+        ["annee_a", "periode_a", "annee_b", "periode_b"].map(|id| chosen(&page, id).concat()),
+        ["2025", "", "2023", ""]
+    );
+    let page = served
+        .api("/tables?annee=2025&periode=vacances_ete&debut=2024-05-01&fin=2024-05-31&zone=CABA")
+        .expect(200)
+        .text();
+    assert_eq!(["annee", "periode"].map(|id| chosen(&page, id).concat()), ["2024", ""]);
+    // What such a form sends.
+    let sent = "annee=2024&compare_annee=&periode=&debut=2024-05-01&fin=2024-05-31&zone=CABA";
+    assert!(served.api(&format!("/dashboard?{sent}")).expect(200).text().contains("du 1er mai au 31 mai 2024"));
+}
+
+/// A database that nothing was ever imported into.
+#[test]
+fn a_page_without_any_data_says_what_to_do_and_where_one_is() {
+    let db = TestDb::new();
+    Home::new(&db).tool("ensure-schema").run().expect_code(0);
+    let served = Served::new(&db, &[], &[]);
+    for path in ["/dashboard", "/dashboard?onglet=comparer", "/infographie", "/tables"] {
+        let page = served.api(path).expect(200).text();
+        assert!(page.contains("Aucune donnée") && page.contains("<code>update-temp-tables</code>"), "{path}: {page}");
+        let here = page.split(" aria-current=\"page\"").next().unwrap().rsplit("href=\"").next().unwrap();
+        assert_eq!(here.trim_end_matches('"'), path.split('?').next().unwrap());
+    }
+    for path in ["/infographie.pdf", "/tables.csv", "/api/infographie/infographie_indicateurs_cles"] {
+        served.api(&format!("{path}?annee=2025&periode=annee_complete&zone=CANTAL")).expect(404);
+    }
+    let page = served.api("/etat").expect(200).text();
+    assert!(page.contains("<strong>Aucune donnée</strong>") && !page.contains("Données jusqu'au <strong>"), "{page}");
 }
 
 #[test]

@@ -201,14 +201,14 @@ impl Parameters {
         let year = self.year(&name("annee"))?;
         let period = match (self.day(&name("debut"))?, self.day(&name("fin"))?) {
             (Some(debut), Some(fin)) if debut > fin => {
-                return Err(Failure::BadRequest(format!("debut ({debut}) est après fin ({fin})")));
+                return Err(Failure::BadRequest(format!("le début ({debut}) est après la fin ({fin})")));
             }
             (Some(debut), Some(fin)) => Asked::Days(debut, fin),
             (None, None) => {
                 let year = year.ok_or_else(|| Failure::BadRequest(format!("le paramètre {} manque", name("annee"))))?;
                 Asked::Named { name: self.needed(&name("periode"))?.to_owned(), year }
             }
-            _ => return Err(bad("debut et fin vont ensemble")),
+            _ => return Err(bad("le début (debut) et la fin (fin) vont ensemble")),
         };
         let compare = self.year(&name("compare_annee"))?;
         let question = Question { period, compare, zone: self.needed(&name("zone"))?.to_owned() };

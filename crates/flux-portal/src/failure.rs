@@ -99,6 +99,9 @@ impl Failure {
             Self::TooSlow => "la demande n'est pas arrivée à temps".into(),
             Self::TooLarge => "la demande est trop grande".into(),
             Self::TooMany(1) => "attendez une seconde avant de recommencer".into(),
+            Self::TooMany(seconds) if *seconds > 120 => {
+                format!("attendez {} minutes avant de recommencer", seconds.div_ceil(60))
+            }
             Self::TooMany(seconds) => format!("attendez {seconds} secondes avant de recommencer"),
             Self::Internal => "l'erreur est dans les journaux du portail".into(),
         }
@@ -142,6 +145,11 @@ impl From<Error> for Failure {
         match error {
             Error::Usage(message) => Self::BadRequest(message),
             Error::Interrupted => Self::Unavailable("le portail s'arrête".into()),
+            // A database that was never filled is no failure of the portal.
+            Error::EmptyDimension { .. } => {
+                log::warn!("{error} : lancez `ensure-schema --seed`");
+                Self::NotFound("aucune donnée : rien n'a encore été importé".into())
+            }
             error if error.is_passing() => {
                 log::warn!("{error}");
                 Self::Unavailable("la base de données ne répond pas, ou pas à temps".into())
@@ -169,5 +177,19 @@ impl From<Unknown> for Failure {
             Unknown::Name { dim, name, near } => format!("{dim} « {name} » inconnue ; proches : {}", list(&near)),
             Unknown::Ambiguous { dim, name, names } => format!("{dim} « {name} » ambiguë entre {}", list(&names)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_wait_is_told_in_minutes() {
+        let told = |seconds| Failure::TooMany(seconds).message();
+        assert_eq!(told(1), "attendez une seconde avant de recommencer");
+        assert_eq!(told(120), "attendez 120 secondes avant de recommencer");
+        assert_eq!(told(121), "attendez 3 minutes avant de recommencer");
+        assert_eq!(told(899), "attendez 15 minutes avant de recommencer");
     }
 }

@@ -14,7 +14,7 @@ for (const form of document.querySelectorAll("form.filtres")) {
       }
       if (period.selectedOptions[0] && period.selectedOptions[0].disabled) period.value = "annee_complete";
     };
-    year.addEventListener("change", () => { offer(); for (const date of dates) date.value = ""; });
+    year.addEventListener("change", () => { offer(); for (const date of dates) date.value = ""; period.value ||= "annee_complete"; });
     // Dates win over a period: whoever chooses a period wants no dates any more.
     period.addEventListener("change", () => { for (const date of dates) date.value = ""; });
     offer();

@@ -19,7 +19,9 @@ use crate::pages::{Content, charts, empty, frame, words};
 use flux_core::figures::answer::Answer;
 
 pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Content, Failure> {
-    let Some(filters) = Filters::of_two(context, choices) else { return Ok(empty(context, "Tableau de bord")) };
+    let Some(filters) = Filters::of_two(context, choices) else {
+        return Ok(empty(context, "Tableau de bord", frame::Place::Dashboard));
+    };
     let visitors = visitors(&filters.parameters)?;
     let (first, second) = filters.parameters.two_questions()?;
     let a = context.answer::<Indicators>(&first, ())?;

@@ -29,7 +29,9 @@ fn of_visitors(
     choices: flux_core::figures::choices::Choices,
     visitors: Visitors,
 ) -> Result<Content, Failure> {
-    let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Tableau de bord")) };
+    let Some(filters) = Filters::of(context, choices) else {
+        return Ok(empty(context, "Tableau de bord", frame::Place::Dashboard));
+    };
     let question = filters.parameters.question()?;
     let figures = context.answer::<Indicators>(&question, ())?;
     let days = context.answer::<Series>(&question, visitors)?;
@@ -149,7 +151,7 @@ fn stays_block<'a>(context: &Context<'_>, filters: &Filters, figures: &Indicator
             Visitors::Touristes,
         ),
         note: Some(format!(
-            "Part des séjours de chaque durée ; source : {}, {}.",
+            "Part des séjours de chaque durée\u{a0}; source\u{a0}: {}, {}.",
             figures.stays.source.table,
             words::days_of(figures.stays.source.jours_avec_donnees, meta.jours)
         )),

@@ -130,7 +130,12 @@ impl Filters {
 
     fn fields(&self, suffix: &str, reference: bool) -> Markup {
         let name = |field: &str| format!("{field}{suffix}");
-        let (year, period) = (self.value(&name("annee")), self.value(&name("periode")));
+        // Dates win over a year and a period: the form shows theirs, and no period.
+        let first = self.value(&name("debut"));
+        let (year, period) = match first.get(..4) {
+            Some(year) => (year, None),
+            None => (self.value(&name("annee")), Some(self.value(&name("periode")))),
+        };
         let reference_year = self.value("compare_annee");
         html! {
             p { label for=(name("zone")) { "Zone" } select id=(name("zone")) name=(name("zone")) { (self.zones(self.value(&name("zone")))) } }
@@ -146,8 +151,10 @@ impl Filters {
                 } }
             }
             p { label for=(name("periode")) { "Période" } select id=(name("periode")) name=(name("periode")) { (self.periods(period)) } }
-            p.date { label for=(name("debut")) { "ou du" } input type="date" id=(name("debut")) name=(name("debut")) value=(self.value(&name("debut"))) min="2000-01-01" max="2100-12-31"; }
-            p.date { label for=(name("fin")) { "au" } input type="date" id=(name("fin")) name=(name("fin")) value=(self.value(&name("fin"))) min="2000-01-01" max="2100-12-31"; }
+            div.dates {
+                p { label for=(name("debut")) { "ou du" } input type="date" id=(name("debut")) name=(name("debut")) value=(first) min="2000-01-01" max="2100-12-31"; }
+                p { label for=(name("fin")) { "au" } input type="date" id=(name("fin")) name=(name("fin")) value=(self.value(&name("fin"))) min="2000-01-01" max="2100-12-31"; }
+            }
         }
     }
 
@@ -161,8 +168,8 @@ impl Filters {
         }
     }
 
-    /// Every code once, with the years that have it where not all do.
-    fn periods(&self, asked: &str) -> Markup {
+    /// Every code once, with the years that have it where not all do; none is chosen where dates are asked for.
+    fn periods(&self, asked: Option<&str>) -> Markup {
         let mut codes: Vec<(&str, &str, Vec<i32>)> = Vec::new();
         for (year, period) in self.choices.periodes.iter().flat_map(|(year, list)| list.iter().map(move |p| (*year, p)))
         {
@@ -187,12 +194,13 @@ impl Filters {
                 name.to_owned()
             }
         };
-        let known = codes.iter().any(|(code, ..)| *code == asked);
+        let unknown = asked.filter(|asked| !asked.is_empty() && !codes.iter().any(|(code, ..)| code == asked));
         html! {
+            @if asked.is_none() { option value="" selected { "dates choisies" } }
             @for (code, name, years) in &codes {
-                option value=(code) selected[*code == asked] data-annees=(years.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")) { (label(code, name, years)) }
+                option value=(code) selected[asked == Some(code)] data-annees=(years.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")) { (label(code, name, years)) }
             }
-            @if !known && !asked.is_empty() { option value=(asked) selected { (asked) } }
+            @if let Some(asked) = unknown { option value=(asked) selected { (asked) } }
         }
     }
 }

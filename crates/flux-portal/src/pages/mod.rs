@@ -42,9 +42,11 @@ impl Content {
 }
 
 /// A page where there are no data at all.
-fn empty(context: &Context<'_>, title: &str) -> Content {
-    let body = html! { p { "Aucune donnée : rien n'a encore été importé." } };
-    Content::page(context, title, frame::Place::Dashboard, body, String::new())
+fn empty(context: &Context<'_>, title: &str, place: frame::Place) -> Content {
+    let body = html! {
+        p { "Aucune donnée\u{a0}: rien n'a encore été importé (" code { "update-temp-tables" } ", puis " code { "migrate-temp-to-main" } ")." }
+    };
+    Content::page(context, title, place, body, String::new())
 }
 
 /// A page that is worked out from the database, and kept while the data do not change.

@@ -79,7 +79,9 @@ pub(super) fn pdf(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
 /// The page: the drawing for wide screens and paper, its numbers as text below and on narrow ones.
 pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
     let choices = context.choices()?;
-    let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Infographie")) };
+    let Some(filters) = Filters::of(context, choices) else {
+        return Ok(empty(context, "Infographie", frame::Place::Poster));
+    };
     let poster = gather(context, &filters)?;
     let drawing = poster.draw(context.config);
     let shown = html! { div.affiche { (PreEscaped(drawing.inline("affiche"))) } };

@@ -93,7 +93,7 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
     let freshness = freshness(context.database)?;
     let mut tables = Table::new(
         "Tables de la livraison hebdomadaire",
-        &["Table", "Données jusqu'au", "Modifiée", "Dernier import", "Résultat", ">Lignes rejetées"],
+        &["Table", "Données jusqu'au", "Modifiée", "Dernier import", "Résultat", ">Rejets"],
     );
     tables.rows = freshness
         .tables
@@ -111,7 +111,10 @@ pub(super) fn state(context: &mut Context<'_>) -> Result<Content, Failure> {
         .collect();
     let body = html! {
         section.apropos aria-label="En bref" {
-            p { "Données jusqu'au " strong { (freshness.donnees_jusqu_au.map_or_else(|| "–".into(), words::date)) } }
+            @match freshness.donnees_jusqu_au {
+                Some(day) => p { "Données jusqu'au " strong { (words::date(day)) } },
+                None => p { strong { "Aucune donnée" } },
+            }
             p { "Dernier import\u{a0}: " (at(freshness.dernier_import.as_deref())) " · dernière migration\u{a0}: " (at(freshness.derniere_migration.as_deref())) " · dernière modification\u{a0}: " (at(freshness.derniere_modification.as_deref())) }
             p { "Dernière vérification\u{a0}: " (verification(freshness.derniere_verification.as_ref())) }
             @match &freshness.en_cours {

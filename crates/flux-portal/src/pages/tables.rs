@@ -31,7 +31,9 @@ fn rankings(context: &mut Context<'_>, filters: &Filters) -> Result<Vec<Answer<R
 
 pub(super) fn page(context: &mut Context<'_>) -> Result<Content, Failure> {
     let choices = context.choices()?;
-    let Some(filters) = Filters::of(context, choices) else { return Ok(empty(context, "Tables")) };
+    let Some(filters) = Filters::of(context, choices) else {
+        return Ok(empty(context, "Tables", frame::Place::Tables));
+    };
     let question = filters.parameters.question()?;
     let figures = context.answer::<Indicators>(&question, ())?;
     let rankings = rankings(context, &filters)?;
