@@ -15,7 +15,7 @@ pub enum Held {
 }
 
 const WIDTH: f64 = 380.0;
-// Room for `PAYS SAINT FLOUR`.
+// Room for a zone of sixteen capitals.
 const LEFT: f64 = 132.0;
 const ROW: f64 = 16.0;
 
