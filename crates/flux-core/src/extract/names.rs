@@ -36,6 +36,8 @@ pub(crate) fn place(name: &str) -> Result<Option<PathBuf>, String> {
             "" | "." => continue,
             ".." => return refuse("remonte hors du dossier"),
             part if part.trim_end_matches([' ', '.']).is_empty() => return refuse("nom fait de points et d'espaces"),
+            // Whoever starts a tool in that folder would work with them.
+            part if part.eq_ignore_ascii_case(".env") => return refuse("des réglages (.env) ne se livrent pas"),
             part if part.len() > MAX_NAME => return refuse("nom trop long"),
             part => path.push(part),
         }
@@ -86,6 +88,8 @@ mod tests {
             "a\nb.csv",
             "",
             "a/ ../x",
+            "2024B1/.env",
+            ".ENV/x.csv",
         ] {
             assert!(place(name).is_err(), "{name:?}");
         }
