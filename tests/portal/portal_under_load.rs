@@ -216,7 +216,7 @@ fn injection_in_every_parameter_of_every_address() {
                 let answer = served.api(&format!("{address}{mark}{}", query.join("&")));
                 let told = format!("{address} {poisoned}={poison:?}: {}\n{}", answer.head, answer.text());
                 assert!([400, 404].contains(&answer.status), "{told}");
-                assert!(begun.elapsed() < Duration::from_secs(4), "{told}");
+                assert!(begun.elapsed() < Duration::from_secs(20), "{told}");
                 assert!(answer.header("set-cookie").is_none(), "{told}");
                 // A message may say the name that leads nowhere: as JSON, or escaped in a page, whose spaces before signs do not break.
                 let text = answer.text().replace(['\u{a0}', '\u{202f}'], " ").replace(poison, "");
