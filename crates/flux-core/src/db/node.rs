@@ -117,7 +117,7 @@ impl State {
             return;
         }
         self.cluster = Some(Cluster::Group);
-        let outvoted = watch::is_outvoted(conn);
+        let outvoted = watch::are_outvoted(members.iter().map(|(state, ..)| state.as_str()));
         self.state = format!("{state}, {role}{}", if outvoted { ", sans majorité" } else { "" });
         self.ready = state == "ONLINE" && !outvoted;
         self.size = members.iter().filter(|(state, ..)| state == "ONLINE").count() as u64;

@@ -129,10 +129,19 @@ fn greets(opts: &Opts) -> bool {
 
 /// Whether a member of a MySQL group sees no majority of it: it greets and lets itself be asked, and keeps each COMMIT and each consistent
 /// read waiting for as long as that lasts. Not, where the account may not see the members.
-pub(super) fn is_outvoted(conn: &mut Conn) -> bool {
-    let sql =
-        "SELECT SUM(member_state = 'UNREACHABLE') * 2 >= COUNT(*) FROM performance_schema.replication_group_members";
-    matches!(conn.query_first::<Option<bool>, _>(sql), Ok(Some(Some(true))))
+fn is_outvoted(conn: &mut Conn) -> bool {
+    let states = conn.query::<String, _>("SELECT member_state FROM performance_schema.replication_group_members");
+    states.is_ok_and(|states| are_outvoted(states.iter().map(String::as_str)))
+}
+
+/// Whether of a group, seen by one of its members, that one reaches no majority.
+pub(super) fn are_outvoted<'a>(states: impl Iterator<Item = &'a str>) -> bool {
+    let (mut members, mut unreachable) = (0, 0);
+    for state in states {
+        members += 1;
+        unreachable += u32::from(state == "UNREACHABLE");
+    }
+    members > 0 && unreachable * 2 >= members
 }
 
 fn cut(server: &str) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::db::Session;
-use crate::domain::catalogue::{Dataset, Dim, weekly};
+use crate::domain::catalogue::{Dataset, weekly};
 use crate::domain::names::Row;
 use crate::domain::values::Day;
 use crate::error::Result;
@@ -15,7 +15,8 @@ use crate::ledger::dates::{self, Evidence};
 use crate::load::options::OnConflict;
 use crate::load::report::{FileReport, Status};
 use crate::load::run::Run;
-use crate::load::tally::{ALL, Cells, for_each_group};
+use crate::load::store;
+use crate::load::tally::Cells;
 use crate::load::target::{Created, Found, Guarded};
 use crate::report::{Code, Finding, number, plural, some_of};
 
@@ -128,18 +129,9 @@ pub(crate) fn cells_of(found: &Found, guarded: &Guarded, policy: OnConflict) -> 
         |row: &Row| u32::from_le_bytes(*blake3::hash(row.name.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 4]));
     let created = found.mapper.new_rows();
     let created: Created = created.into_iter().map(|(dim, rows, _)| (dim, rows.iter().map(number).collect())).collect();
-    let [zones, categories] =
-        [Dim::Zone, Dim::Categorie].map(|dim| found.mapper.ids_of(dim, &created).unwrap_or_default());
-    let (layout, kept_back) = (found.mapper.layout(), guarded.not_sent());
-    let mut parts = found.mapper.ids(&[]).iter().map(|_| 0).collect::<Vec<u32>>();
     let mut cells = Cells::new();
-    for_each_group(&found.sorted, ALL, |group| {
-        let Some(volume) = group.volume(policy)?.filter(|_| !kept_back.contains(&layout.slice(group.key))) else {
-            return Ok(());
-        };
-        let day = layout.unpack(group.key, &mut parts);
-        let [zone, _, category] = [parts[0], parts[1], parts[2]];
-        let cell = cells.entry((day.date(), zones[zone as usize], categories[category as usize])).or_default();
+    store::rows(found, guarded, policy, found.mapper.ids(&created)).for_each(|day, ids, volume| {
+        let cell = cells.entry((day.date(), ids[0], ids[2])).or_default();
         *cell = (cell.0 + 1, cell.1 + u64::from(volume));
         Ok(())
     })?;

@@ -42,7 +42,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Gives day, ids and volume of every row to store.
-    fn for_each(&self, mut take: impl FnMut(Day, &[u32], u32) -> Result<()>) -> Result<()> {
+    pub(crate) fn for_each(&self, mut take: impl FnMut(Day, &[u32], u32) -> Result<()>) -> Result<()> {
         let mut values = vec![0u32; self.ids.len()];
         let mut rows = 0u64;
         for_each_group(&self.sorted, self.keys.clone(), |group| {

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::ledger::dates::DateCounts;
 use crate::ledger::history::{self, Counts};
 use crate::load::layout::Slice;
+use crate::load::options::OnConflict;
 use crate::load::report::FileReport;
 use crate::load::send::{self, Rows};
 use crate::load::tally::{ALL, Tally};
@@ -44,15 +45,10 @@ impl<'a, T: Target> Store<'a, T> {
     ) -> Self {
         let bar = job.run.progress.count(&format!("{} → base", job.dataset.short_name()), report.counts.stored);
         let rows = Rows {
-            sorted: found.sorted.clone(),
-            layout: found.mapper.layout().clone(),
-            policy: job.run.options.on_conflict,
-            kept_back: Arc::new(guarded.not_sent()),
-            keys: ALL,
             definitive: T::DEFINITIVE,
-            ids: Arc::default(),
             with_weekday: job.dataset.has_weekday(),
             bar: bar.clone(),
+            ..rows(found, guarded, job.run.options.on_conflict, Vec::new())
         };
         Self { job, target, found, report, rows, bar }
     }
@@ -172,6 +168,21 @@ impl<'a, T: Target> Store<'a, T> {
             return Err(Error::Invariant(format!("{table} : lignes attendues {expected}, enregistrées {stored}")));
         }
         Ok(())
+    }
+}
+
+/// The rows of a file, with the ids behind the packed values of its key.
+pub(crate) fn rows(found: &Found, guarded: &Guarded, policy: OnConflict, ids: Vec<Option<Vec<u32>>>) -> Rows {
+    Rows {
+        sorted: found.sorted.clone(),
+        layout: found.mapper.layout().clone(),
+        policy,
+        kept_back: Arc::new(guarded.not_sent()),
+        keys: ALL,
+        definitive: false,
+        ids: Arc::new(ids),
+        with_weekday: false,
+        bar: ProgressBar::hidden(),
     }
 }
 
