@@ -1,5 +1,6 @@
 //! Two questions face to face: periods, zones, or both.
 
+use flux_core::figures::answer::Answer;
 use flux_core::figures::choices::Choices;
 use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicator, Indicators};
 use flux_core::figures::meta::Meta;
@@ -16,7 +17,6 @@ use crate::pages::blocks::{Block, Link, Table, change_of, links, provisional};
 use crate::pages::filters::{Filters, visitors, visitors_name};
 use crate::pages::origin::Spans;
 use crate::pages::{Content, charts, empty, frame, words};
-use flux_core::figures::answer::Answer;
 
 pub(super) fn compare(context: &mut Context<'_>, choices: Choices) -> Result<Content, Failure> {
     let Some(filters) = Filters::of_two(context, choices) else {

@@ -15,11 +15,11 @@ mod state;
 mod tables;
 mod words;
 
+use flux_core::figures::rankings::Breakdown;
 use maud::{Markup, html};
 
 use crate::api::Context;
 use crate::failure::Failure;
-use flux_core::figures::rankings::Breakdown;
 
 pub(crate) use frame::{Frame, failure, frame};
 pub(crate) use login::login;

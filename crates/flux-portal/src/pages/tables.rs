@@ -1,5 +1,6 @@
 //! All figures and rankings as tables, and as one list for spreadsheets.
 
+use flux_core::figures::answer::Answer;
 use flux_core::figures::indicators::Indicators;
 use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Ranking};
@@ -13,7 +14,6 @@ use crate::list::{self, Row};
 use crate::pages::blocks::{Link, Table, about, links};
 use crate::pages::filters::Filters;
 use crate::pages::{Content, charts, empty, frame, origin, words};
-use flux_core::figures::answer::Answer;
 
 const ALL: [(Visitors, Breakdown); 6] = [
     (Visitors::Touristes, Breakdown::Departements),
