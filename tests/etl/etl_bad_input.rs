@@ -287,7 +287,7 @@ fn a_file_that_grows_while_it_is_read_is_not_loaded_and_the_next_run_takes_it() 
     let mut conn = world.db.conn();
     conn.query_drop("LOCK TABLES dim_zones_observation WRITE").unwrap();
     let running = world.tool("populate-facts-full-production").arg("--json").spawn();
-    trouble::wait_for_statement(&mut world.db.admin(), world.db.name(), "dim_zones_observation");
+    trouble::wait_for_blocked(&mut world.db.admin(), world.db.name(), "dim_zones_observation");
     let both = ["2024-07-08;Cantal;Local;Touriste;2", "2024-07-08;Lioran;Local;Touriste;3"];
     world.raw("Nuitee_2024B1_X.csv", PLAIN, &both);
     conn.query_drop("UNLOCK TABLES").unwrap();

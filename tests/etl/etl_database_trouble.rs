@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use support::raw::{PLAIN, raw_counts};
-use support::trouble::{heavy, kill_sessions, on_a_full_disk, quiet, wait_for_statement};
+use support::trouble::{heavy, kill_sessions, on_a_full_disk, quiet, wait_for_blocked, wait_for_statement};
 use support::weekly::{Sane, World, file};
 
 const ETL: &str = "populate-facts-full-production";
@@ -97,7 +97,7 @@ fn a_connection_that_is_killed_in_any_statement_is_taken_up_again() {
         deliver(&world, 3, volume);
         holder.query_drop(format!("LOCK TABLES {table} WRITE")).unwrap();
         let running = tool(&world).spawn();
-        wait_for_statement(&mut world.db.admin(), world.db.name(), table);
+        wait_for_blocked(&mut world.db.admin(), world.db.name(), table);
         assert!(kill_sessions(&world, mine) > 0);
         holder.query_drop("UNLOCK TABLES").unwrap();
         running.wait().sane().expect_code(0).expect_stderr("nouvel essai");
@@ -127,7 +127,7 @@ fn a_transaction_that_is_killed_is_done_again_from_its_beginning() {
         let running = tool(&world).spawn();
         let table = rows.split(' ').nth(3).unwrap();
         for _ in 0..2 {
-            wait_for_statement(&mut world.db.admin(), world.db.name(), table);
+            wait_for_blocked(&mut world.db.admin(), world.db.name(), table);
             kill_sessions(&world, holder.connection_id());
         }
         holder.query_drop("COMMIT").unwrap();
@@ -322,7 +322,7 @@ fn a_lock_wait_timeout_is_tried_again_and_in_the_end_is_a_failure_that_leaves_al
         };
         hold(&mut holder);
         let running = tool(&world).spawn();
-        wait_for_statement(&mut world.db.admin(), world.db.name(), table);
+        wait_for_blocked(&mut world.db.admin(), world.db.name(), table);
         // Longer than one wait, shorter than all of them.
         std::thread::sleep(Duration::from_millis(1500));
         holder.query_drop("COMMIT").unwrap();

@@ -6,7 +6,7 @@ use flux_test::{Home, Outcome, Server, TestDb, Tool};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
-use support::trouble::{heavy, kill_sessions, on_a_full_disk, wait_for_statement};
+use support::trouble::{heavy, kill_sessions, on_a_full_disk, wait_for_blocked, wait_for_statement};
 use support::weekly;
 use support::weekly::{BASE, FILES, Sane, World, file, table};
 
@@ -473,7 +473,7 @@ fn a_connection_that_is_killed_in_any_statement_is_taken_up_again() {
         world.nights(&[&format!("2025-07-{:02};Cantal;Local;Touriste;{number}", number + 7)]);
         holder.query_drop(format!("LOCK TABLES {table} WRITE")).unwrap();
         let running = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).spawn();
-        wait_for_statement(&mut world.db.admin(), world.db.name(), table);
+        wait_for_blocked(&mut world.db.admin(), world.db.name(), table);
         assert!(kill_sessions(&world, holder.connection_id()) > 0);
         holder.query_drop("UNLOCK TABLES").unwrap();
         running.wait().sane().expect_code(0).expect_stderr("nouvel essai");

@@ -9,14 +9,34 @@ use crate::weekly::World;
 
 /// Waits until a connection other than this one is in a statement on `word`.
 pub fn wait_for_statement(conn: &mut Conn, db: &str, word: &str) {
-    let sql = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{db}' AND info LIKE '%{word}%' AND id <> CONNECTION_ID() AND command <> 'Sleep'"
-    );
     let started = Instant::now();
-    while conn.query_first::<u64, _>(&sql).unwrap() == Some(0) {
+    while in_statement(conn, db, word).is_none() {
         assert!(started.elapsed() < Duration::from_secs(30), "nobody comes to {word}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Waits until a connection other than this one stays in a statement on `word`: somebody's lock holds it. A statement that only names the
+/// table (a question to information_schema, say) would be over when its session is killed, which then nobody need notice.
+pub fn wait_for_blocked(conn: &mut Conn, db: &str, word: &str) {
+    let started = Instant::now();
+    let mut seen = (None, started);
+    while seen.0.is_none() || seen.1.elapsed() < Duration::from_millis(200) {
+        assert!(started.elapsed() < Duration::from_secs(30), "nobody waits in {word}");
+        std::thread::sleep(Duration::from_millis(10));
+        let now = in_statement(conn, db, word);
+        if now != seen.0 {
+            seen = (now, Instant::now());
+        }
+    }
+}
+
+/// The first session, by number, that is in a statement on `word`, with the statement.
+fn in_statement(conn: &mut Conn, db: &str, word: &str) -> Option<(u64, String)> {
+    let sql = format!(
+        "SELECT id, info FROM information_schema.processlist WHERE db = '{db}' AND info LIKE '%{word}%' AND id <> CONNECTION_ID() AND command <> 'Sleep' ORDER BY id LIMIT 1"
+    );
+    conn.query_first(sql).unwrap()
 }
 
 /// Kills every session of the tools, the one that holds their lock included; `mine` stays. Returns how many there were.
