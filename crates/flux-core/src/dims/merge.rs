@@ -246,30 +246,39 @@ fn is_there(session: &mut Session, dim: Dim, row: u32, existing: &HashMap<String
     Ok(false)
 }
 
-/// [`db::on_dates`] of the rows `a`, its values after others. Few indexes of a fact table lead with a dimension, all others with the date: a
-/// condition on some dates is read by index, one on a dimension alone reads the whole table.
+/// [`db::on_dates`] of the rows `a`, its values after others.
 fn on_dates(others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
     let (of_dates, dates) = db::on_dates("a", dates);
     (of_dates, others.iter().map(Value::from).chain(dates).collect())
 }
 
-/// Rows and volume of one row of a dimension, by date. The dashboards' index leads with the zone: its rows are read in one go.
+/// The dates of one reading: all rows of a zone are read in one go, for the dashboards' index leads with it. Few other indexes of a fact table
+/// lead with a dimension, all others with the date: rows of another dimension are read some dates at a time, or it were the whole table.
+fn readings(dim: Dim, dates: &[String]) -> Vec<Option<&[String]>> {
+    if dim == Dim::Zone { vec![None] } else { dates.chunks(MANY_DATES).map(Some).collect() }
+}
+
+/// ` AND …` for the dates of a reading, its values after others.
+fn and_dates(others: &[u32], dates: Option<&[String]>) -> (String, Vec<Value>) {
+    let Some(dates) = dates else { return (String::new(), others.iter().map(Value::from).collect()) };
+    let (of_dates, values) = on_dates(others, dates);
+    (format!(" AND {of_dates}"), values)
+}
+
+/// Rows and volume of one row of a dimension, by date.
 fn held(session: &mut Session, table: &str, dim: Dim, row: u32) -> Result<Vec<(String, u64, u64)>> {
     let id = dim.spec().id;
     let doing = format!("lecture de {table}");
-    let rows = |condition: &str| {
-        format!(
-            "SELECT CAST(a.date AS CHAR), COUNT(*), CAST(COALESCE(SUM(a.volume), 0) AS UNSIGNED) FROM {table} a \
-             WHERE a.{id} = ?{condition} GROUP BY a.date ORDER BY a.date"
-        )
-    };
-    if dim == Dim::Zone {
-        return session.rows(&doing, &rows(""), (row,));
-    }
+    // Only rows of another dimension are read by dates.
+    let dates = if dim == Dim::Zone { Vec::new() } else { schema::dates(session, table, None)? };
     let mut held = Vec::new();
-    for dates in schema::dates(session, table, None)?.chunks(MANY_DATES) {
-        let (of_dates, values) = on_dates(&[row], dates);
-        held.extend(session.rows::<(String, u64, u64)>(&doing, &rows(&format!(" AND {of_dates}")), values)?);
+    for dates in readings(dim, &dates) {
+        let (of_dates, values) = and_dates(&[row], dates);
+        let sql = format!(
+            "SELECT CAST(a.date AS CHAR), COUNT(*), CAST(COALESCE(SUM(a.volume), 0) AS UNSIGNED) FROM {table} a \
+             WHERE a.{id} = ?{of_dates} GROUP BY a.date ORDER BY a.date"
+        );
+        held.extend(session.rows::<(String, u64, u64)>(&doing, &sql, values)?);
     }
     Ok(held)
 }
@@ -294,10 +303,10 @@ fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u
         .map(|dim| format!(", ' {} ', a.{}", dim.spec().id, dim.spec().id))
         .collect();
     let mut examples: Vec<(u8, String)> = Vec::new();
-    for dates in found.dates.chunks(MANY_DATES) {
-        let (of_dates, values) = on_dates(&[from, into], dates);
+    for dates in readings(how.dim, &found.dates) {
+        let (of_dates, values) = and_dates(&[from, into], dates);
         let join = format!(
-            "FROM {table} a STRAIGHT_JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ? AND {of_dates}",
+            "FROM {table} a STRAIGHT_JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ?{of_dates}",
             same_key(dataset, how.dim)
         );
         let sql = format!(
@@ -362,13 +371,7 @@ pub(super) fn totals(
     ids: &[u32],
     dates: Option<&[String]>,
 ) -> Result<Totals> {
-    let (of_dates, values) = match dates {
-        Some(dates) => {
-            let (of_dates, values) = on_dates(&[], dates);
-            (format!(" AND {of_dates}"), values)
-        }
-        None => (String::new(), Vec::new()),
-    };
+    let (of_dates, values) = and_dates(&[], dates);
     let sql = format!(
         "SELECT CAST(a.date AS CHAR), CAST(SUM(a.volume) AS SIGNED) FROM {table} a WHERE a.{id} IN ({}){of_dates} GROUP BY a.date",
         list(ids)
@@ -377,7 +380,7 @@ pub(super) fn totals(
     Ok(rows.into_iter().collect())
 }
 
-/// Moves the facts of a table, some dates at a time; other dates than those of the row that goes cannot change.
+/// Moves the facts of a table, some dates at a time, and proves the volumes of each reading.
 fn move_facts(
     session: &mut Session,
     dataset: &Dataset,
@@ -388,9 +391,14 @@ fn move_facts(
     // When a row was last changed tells a definitive row from a provisional one in older databases: it stays.
     let dated = existing.has("updated_at");
     let (table, id) = (&found.table, how.dim.spec().id);
-    for dates in found.dates.chunks(MANY_DATES) {
-        crate::signals::check()?;
-        move_dates(session, (dataset, dated), pair, (table, how), dates)?;
+    for reading in readings(how.dim, &found.dates) {
+        let mut expected = totals(session, table, id, &[pair.0, pair.1], reading)?;
+        // Other dates than those of the row that goes cannot change.
+        for dates in reading.unwrap_or(&found.dates).chunks(MANY_DATES) {
+            crate::signals::check()?;
+            move_dates(session, (dataset, dated), pair, (table, how), (dates, &mut expected))?;
+        }
+        prove(&expected, &totals(session, table, id, &[pair.0, pair.1], reading)?, table)?;
     }
     let left = format!("SELECT 1 FROM {table} WHERE {id} = ? LIMIT 1");
     if session.first::<u8>(&format!("lecture de {table}"), &left, (pair.0,))?.is_none() {
@@ -399,19 +407,18 @@ fn move_facts(
     Err(Error::Invariant(format!("{table} : des lignes de celle qui part sont restées")))
 }
 
+/// What the rule drops is taken from the expected volumes.
 fn move_dates(
     session: &mut Session,
     (dataset, dated): (&Dataset, bool),
-    pair: (u32, u32),
+    (from, into): (u32, u32),
     (table, how): (&str, How),
-    dates: &[String],
+    (dates, expected): (&[String], &mut Totals),
 ) -> Result<()> {
-    let (from, into) = pair;
     let (id, rule) = (how.dim.spec().id, how.rule);
     let (when_b, when) =
         if dated { (", b.updated_at = b.updated_at", ", a.updated_at = a.updated_at") } else { ("", "") };
     let doing = format!("réunion dans {table}");
-    let mut expected = totals(session, table, id, &[from, into], Some(dates))?;
     let (of_dates, values) = on_dates(&[], dates);
     // a: the row that goes, b: the one that stays.
     let both = format!(
@@ -444,7 +451,7 @@ fn move_dates(
     }
     let (of_dates, values) = on_dates(&[into, from], dates);
     session.exec(&doing, &format!("UPDATE {table} a SET a.{id} = ?{when} WHERE a.{id} = ? AND {of_dates}"), values)?;
-    prove(&expected, &totals(session, table, id, &[from, into], Some(dates))?, table)
+    Ok(())
 }
 
 /// # Errors
