@@ -16,6 +16,7 @@ mod never_on_doubt;
 mod partition_by_year;
 mod partitioned;
 mod schema_version;
+mod structure_lost;
 mod table_busy;
 mod undo;
 mod verify_migration;

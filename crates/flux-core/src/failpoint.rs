@@ -9,6 +9,7 @@
 //! | `db.dress` | between a login and the first words on its connection |
 //! | `db.read` | before a query that reads |
 //! | `db.statement` | before a statement that changes something |
+//! | `db.changed` | after a change of structure, before its answer is believed |
 //! | `db.commit` | before a COMMIT |
 //! | `db.committed` | after a COMMIT, before its answer is believed |
 //! | `load.rows` | before a piece of the rows goes to the server |

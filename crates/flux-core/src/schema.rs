@@ -444,22 +444,27 @@ impl Change {
         Self { table, what, ddl, counts: false, after: Vec::new() }
     }
 
-    /// Does it.
+    /// Does it; `is_done` says whether a connection that was lost has done it.
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::TableBusy`]; the table is then as it was.
-    pub(crate) fn apply(&self, session: &mut Session) -> Result<()> {
+    pub(crate) fn apply(&self, session: &mut Session, is_done: impl FnMut(&mut Session) -> Result<bool>) -> Result<()> {
         let statements: Vec<&str> = std::iter::once(&self.ddl).chain(&self.after).map(String::as_str).collect();
-        alter(session, &self.table, &statements, self.counts)
+        session.restructure(is_done, |session| alter_once(session, &self.table, &statements, self.counts))
     }
 }
 
-/// Changes a table of older scripts without a change to what its rows say: days of zeros, dates that are none and the number 0 stay. With
-/// `counts` foreign keys are not looked at, which neither begin nor end otherwise than before.
+/// Changes a table of older scripts without a change to what its rows say, by a statement that may as well be said twice.
 ///
 /// # Errors
 /// [`Error::Sql`], [`Error::TableBusy`]; the table is then as it was.
-pub(crate) fn alter(session: &mut Session, table: &str, statements: &[&str], counts: bool) -> Result<()> {
+pub(crate) fn alter(session: &mut Session, table: &str, sql: &str) -> Result<()> {
+    session.restructure(|_| Ok(false), |session| alter_once(session, table, &[sql], false))
+}
+
+/// Days of zeros, dates that are none and the number 0 stay. With `counts` foreign keys are not looked at, which neither begin nor end
+/// otherwise than before.
+fn alter_once(session: &mut Session, table: &str, statements: &[&str], counts: bool) -> Result<()> {
     let doing = format!("changement de {table}");
     let mode: String = session.first(&doing, "SELECT @@SESSION.sql_mode", ())?.unwrap_or_default();
     let keys = if counts { ", SESSION foreign_key_checks = 0" } else { "" };

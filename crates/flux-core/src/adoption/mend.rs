@@ -83,7 +83,7 @@ fn push(steps: &mut Vec<Step>, place: &str, what: &str, result: Result<u64>) -> 
 fn alter(session: &mut Session, steps: &mut Vec<Step>, table: &str, what: &str, ddl: &str) -> Result<()> {
     crate::signals::check()?;
     log::info!("{ddl}");
-    match schema::alter(session, table, &[ddl], false) {
+    match schema::alter(session, table, ddl) {
         Ok(()) => {
             steps.push(Step { what: what.to_owned(), place: table.to_owned(), rows: 0, error: None });
             Ok(())
@@ -106,7 +106,9 @@ fn ledger_tables(session: &mut Session, steps: &mut Vec<Step>) -> Result<()> {
     let present = schema::existing(session)?;
     for spec in ledger::tables() {
         if let Some(change) = schema::change(&spec, present.get(&spec.name)) {
-            session.exec(&format!("création de {}", spec.name), &change.ddl, ())?;
+            change.apply(session, |session| {
+                Ok(schema::change(&spec, schema::existing(session)?.get(&spec.name)).is_none())
+            })?;
             steps.push(Step { what: change.what, place: change.table, rows: 0, error: None });
         }
     }

@@ -115,6 +115,26 @@ impl Session {
         result
     }
 
+    /// Changes the structure of tables, which no transaction holds; where the node fails, on the next one, unless `is_done` finds there that
+    /// the lost connection has done it.
+    ///
+    /// # Errors
+    /// The last one of `change`, those of `is_done`.
+    pub(crate) fn restructure(
+        &mut self,
+        mut is_done: impl FnMut(&mut Self) -> Result<bool>,
+        mut change: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let mut again = false;
+        self.moving(|session| {
+            if std::mem::replace(&mut again, true) && is_done(session)? {
+                return Ok(());
+            }
+            change(session)?;
+            failpoint::hit("db.changed")
+        })
+    }
+
     pub(super) fn node(&self) -> usize {
         self.node
     }

@@ -273,7 +273,7 @@ pub(crate) fn raise(session: &mut Session, present: &HashMap<String, Existing>) 
         let used = highest.get(&spec.dim).copied().unwrap_or(0).max(own);
         if used > 0 && next_number(session, spec)?.is_some_and(|next| next <= used) {
             let sql = format!("ALTER TABLE {} AUTO_INCREMENT = {}", spec.table, used + 1);
-            schema::alter(session, spec.table, &[&sql], false)?;
+            schema::alter(session, spec.table, &sql)?;
             raised.push((spec.table, used + 1));
         }
     }

@@ -43,8 +43,8 @@ const VERSIONS: &str = "flux_schema_version";
 pub(crate) fn record_version(session: &mut Session) -> Result<()> {
     let sql =
         format!("INSERT INTO {VERSIONS} (version) VALUES (?) ON DUPLICATE KEY UPDATE version = {VERSIONS}.version");
-    session.exec("écriture de la version du schéma", &sql, (VERSION,))?;
-    Ok(())
+    let write = |session: &mut Session| session.exec("écriture de la version du schéma", &sql, (VERSION,)).map(|_| ());
+    session.restructure(|_| Ok(false), write)
 }
 
 /// Takes the lock of the writers, on a database that these tools know how to write to. There is no other way to it.

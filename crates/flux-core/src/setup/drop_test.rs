@@ -46,9 +46,6 @@ pub(crate) fn drop_test(database: &Database, dry_run: bool) -> Result<impl Repor
     let names =
         DATASETS.iter().flat_map(|dataset| std::iter::once(dataset.main_table(Space::Test)).chain(temp(dataset)));
     let mut report = DropReport { done: Done::unless(dry_run), dropped: Vec::new(), rows: 0, findings: Vec::new() };
-    if lock.is_some() {
-        session.exec("réglages", &format!("SET SESSION lock_wait_timeout = {PATIENCE}"), ())?;
-    }
     for table in names.filter(|table| existing.contains_key(table)) {
         signals::check()?;
         let sql = format!("SELECT COUNT(*) FROM {table}");
@@ -78,7 +75,12 @@ pub(crate) fn drop_test(database: &Database, dry_run: bool) -> Result<impl Repor
 }
 
 fn drop(session: &mut Session, table: &str) -> Result<()> {
-    session.exec(&format!("suppression de {table}"), &format!("DROP TABLE {table}"), ()).map(|_| ())
+    let (doing, sql) = (format!("suppression de {table}"), format!("DROP TABLE IF EXISTS {table}"));
+    let drop = |session: &mut Session| {
+        session.exec_aside("réglages", &format!("SET SESSION lock_wait_timeout = {PATIENCE}"), ())?;
+        session.exec(&doing, &sql, ()).map(|_| ())
+    };
+    session.restructure(|_| Ok(false), drop)
 }
 
 /// Files loaded into a table that is gone are not loaded.

@@ -289,10 +289,14 @@ fn bring(
             let dated = existing.is_some_and(|table| table.shapes.contains_key("updated_at"));
             let when = if dated { ", updated_at = updated_at" } else { "" };
             let sql = format!("UPDATE {} SET {column} = {value}{when} WHERE {column} IS NULL", spec.name);
-            session.exec(&format!("complément de {}", spec.name), &sql, ())?;
+            let doing = format!("complément de {}", spec.name);
+            session.restructure(|_| Ok(false), |session| session.exec(&doing, &sql, ()).map(|_| ()))?;
             log::info!("{} : {column} manquait, {value} est écrit ; lignes : {rows}", spec.name);
         }
-        change.apply(session)?;
+        change.apply(session, |session| {
+            let now = schema::existing(session)?;
+            Ok(schema::change_as_far(spec, now.get(&spec.name), &obstacles).is_none())
+        })?;
     }
     report.changes.push(change);
     Ok(())

@@ -104,7 +104,7 @@ pub(super) fn partition(database: &Database, options: SetupOptions, progress: &P
         };
         if let (Some(lock), State::Partitioned) = (&lock, table.state) {
             let bar = progress.step(&table.table);
-            let done = carry_out(lock, &mut session, &table);
+            let done = carry_out((database, lock), &mut session, (&spec, &table));
             bar.finish_and_clear();
             match done {
                 Ok(()) => {}
@@ -121,10 +121,18 @@ pub(super) fn partition(database: &Database, options: SetupOptions, progress: &P
     Ok(report)
 }
 
-fn carry_out(lock: &Lock, session: &mut Session, table: &PartitionedTable) -> Result<()> {
+fn carry_out(
+    (database, lock): (&Database, &Lock),
+    session: &mut Session,
+    (spec, table): (&TableSpec, &PartitionedTable),
+) -> Result<()> {
+    let doing = format!("partition de {}", table.table);
     for ddl in &table.ddl {
         lock.ensure()?;
-        session.exec(&format!("partition de {}", table.table), ddl, ())?;
+        session.restructure(
+            |session| Ok(!Seen::read(database, session)?.plan(session, spec)?.is_ok_and(|left| left.ddl.contains(ddl))),
+            |session| session.exec(&doing, ddl, ()).map(|_| ()),
+        )?;
     }
     Ok(())
 }
@@ -149,8 +157,15 @@ pub(super) fn extend(session: &mut Session, options: (Preset, Space), report: &m
         let Some(division) = divisions.get(&spec.name).filter(|division| division.is_ours()) else { continue };
         for (ddl, years) in division.extensions(&spec.name, &coming()) {
             signals::check()?;
+            let is_done = |session: &mut Session| {
+                let now = partitions::divisions(session)?;
+                Ok(now
+                    .get(&spec.name)
+                    .is_some_and(|now| now.extensions(&spec.name, &coming()).iter().all(|(left, _)| *left != ddl)))
+            };
+            let doing = format!("partition de {}", spec.name);
             if report.done.really()
-                && let Err(error) = session.exec(&format!("partition de {}", spec.name), &ddl, ())
+                && let Err(error) = session.restructure(is_done, |session| session.exec(&doing, &ddl, ()).map(|_| ()))
             {
                 if matches!(error, Error::Interrupted) {
                     return Err(error);

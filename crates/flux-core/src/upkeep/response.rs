@@ -118,7 +118,7 @@ impl Task for ResponseOptions {
             let bar = context.progress.step(&name);
             let mut line = look(&mut session, dataset, &name, table, &sample, &sizes)?;
             if let Some(proposal) = line.missing.as_mut() {
-                act(&mut session, &name, proposal, self, &mut report.findings)?;
+                act(&mut session, (dataset, &name), proposal, self, &mut report.findings)?;
             }
             if self.dry_run {
                 report.analyzed += u64::from(!self.no_analyze);
@@ -210,8 +210,7 @@ fn look(
         queries.push(explain(session, name, query, &format!("EXPLAIN FORMAT=TRADITIONAL SELECT {sql}"), params)?);
     }
     let index = schema::dashboard_index(dataset);
-    let served = table.indexes.values().any(|(unique, columns)| index.is_served_by(*unique, columns));
-    let missing = (!served).then(|| Proposal {
+    let missing = (!serves(dataset, table)).then(|| Proposal {
         // Ids and the volume, a date, a flag, the row's id, the record's head; pages are two thirds full.
         estimated_bytes: sample.rows * (4 * (index.columns.len() as u64 - 2) + 3 + 1 + 8 + 6) * 3 / 2,
         ddl: format!("ALTER TABLE {name} ADD {}, ALGORITHM=INPLACE, LOCK=NONE", index.definition()),
@@ -222,6 +221,12 @@ fn look(
     });
     let redundant = redundant(dataset, name, table, sizes);
     Ok(TableLine { table: name.into(), rows: sample.rows, queries, missing, redundant })
+}
+
+/// Whether the table has what the dashboards need.
+fn serves(dataset: &Dataset, table: &Existing) -> bool {
+    let index = schema::dashboard_index(dataset);
+    table.indexes.values().any(|(unique, columns)| index.is_served_by(*unique, columns))
 }
 
 fn explain(
@@ -289,7 +294,7 @@ fn index_sizes(session: &mut Session) -> HashMap<(String, String), u64> {
 
 fn act(
     session: &mut Session,
-    table: &str,
+    (dataset, table): (&Dataset, &str),
     proposal: &mut Proposal,
     options: ResponseOptions,
     findings: &mut Vec<Finding>,
@@ -304,8 +309,11 @@ fn act(
     if options.dry_run {
         return Ok(());
     }
-    match session.exec(&format!("création de l'index {} sur {table}", proposal.index), &proposal.ddl, ()) {
-        Ok(_) => proposal.created = true,
+    let doing = format!("création de l'index {} sur {table}", proposal.index);
+    let is_done =
+        |session: &mut Session| Ok(schema::existing(session)?.get(table).is_some_and(|now| serves(dataset, now)));
+    match session.restructure(is_done, |session| session.exec(&doing, &proposal.ddl, ()).map(|_| ())) {
+        Ok(()) => proposal.created = true,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => findings.push(error.finding(table)),
     }
