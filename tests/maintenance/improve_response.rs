@@ -11,9 +11,7 @@ const TOOL: &str = "improve-response";
 const INDEX: &str = "k_zone_categorie";
 
 fn prepared() -> (TestDb, Home) {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    schema(&home);
+    let World { home, db } = World::seeded();
     // As a database of an earlier version has them.
     db.exec(&format!("ALTER TABLE fact_nuitees DROP INDEX {INDEX}; ALTER TABLE fact_diurnes DROP INDEX {INDEX}"));
     facts(&db, 20_000);

@@ -1,7 +1,7 @@
 //! `ensure-schema`: creates what schema.md says, mends older tables without losing a row, and changes nothing the second time.
 
 use flux_test::{Home, Outcome, TestDb};
-use support::weekly::{FILES, Sane};
+use support::weekly::{FILES, Sane, World};
 
 fn ensure(home: &Home, args: &[&str]) -> Outcome {
     home.tool("ensure-schema").args(args).run().sane()
@@ -268,4 +268,55 @@ fn doubled_keys_are_settled_as_the_operator_decides() {
         ensure(&home, &[]).expect_code(0);
     }
     ensure(&Home::without_db(), &["--resolve-duplicates", "largest"]).expect_code(2);
+}
+
+/// What `information_schema` says of every table, column, index and key of a database.
+fn described(db: &TestDb) -> Vec<Vec<Vec<String>>> {
+    [
+        "SELECT table_name AS t, engine, row_format, table_collation, create_options, table_comment FROM information_schema.tables \
+         WHERE table_schema = DATABASE() ORDER BY 1",
+        "SELECT table_name AS t, ordinal_position AS n, column_name, COALESCE(column_default, 'NULL'), is_nullable, column_type, \
+         COALESCE(collation_name, ''), column_key, extra, column_comment, COALESCE(generation_expression, '') \
+         FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY 1, 2",
+        "SELECT table_name AS t, index_name AS i, seq_in_index AS n, column_name, non_unique, COALESCE(sub_part, 0), index_type, nullable \
+         FROM information_schema.statistics WHERE table_schema = DATABASE() ORDER BY 1, 2, 3",
+        "SELECT table_name AS t, constraint_name AS c, constraint_type FROM information_schema.table_constraints \
+         WHERE table_schema = DATABASE() ORDER BY 1, 2",
+        "SELECT r.table_name AS t, r.constraint_name AS c, referenced_table_name, update_rule, delete_rule, column_name, referenced_column_name \
+         FROM information_schema.referential_constraints r JOIN information_schema.key_column_usage u \
+         USING (constraint_schema, constraint_name, table_name, referenced_table_name) WHERE constraint_schema = DATABASE() ORDER BY 1, 2, 6",
+        "SELECT table_name AS t, COALESCE(partition_name, '') AS p, COALESCE(partition_expression, ''), COALESCE(partition_description, '') \
+         FROM information_schema.partitions WHERE table_schema = DATABASE() ORDER BY 1, 2",
+    ]
+    .map(|sql| db.rows(sql))
+    .to_vec()
+}
+
+/// The databases that most tests begin with are copies of what this tool made once: the tables are the same to the last key, and so are
+/// the reference data.
+#[test]
+fn what_tests_begin_with_is_what_the_tool_makes() {
+    let made = TestDb::new();
+    ensure(&Home::new(&made), &["--seed"]).expect_code(0);
+    let World { db: copy, home } = World::seeded();
+    let (expected, found) = (described(&made), described(&copy));
+    assert!(expected[0].len() > 50 && expected[4].len() + expected[5].len() > 50, "{expected:?}");
+    assert_eq!(found, expected);
+    for table in tables(&made).iter().filter(|table| table.starts_with("dim_")) {
+        let columns = made.column(&format!(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = '{table}' \
+             AND data_type NOT IN ('timestamp', 'datetime') ORDER BY ordinal_position"
+        ));
+        let rows = |db: &TestDb| db.rows(&format!("SELECT {} FROM {table} ORDER BY 1, 2", columns.join(", ")));
+        assert_eq!(rows(&copy), rows(&made), "{table}");
+    }
+    let json = ensure(&home, &["--seed", "--json"]).expect_code(0).json();
+    assert_eq!((&json["changes"], &json["findings"]), (&serde_json::json!([]), &serde_json::json!([])), "{json}");
+    // What comes in by itself has numbers of its own.
+    let id = "INSERT INTO dim_pays (nom_pays) VALUES ('ATLANTIDE'); ";
+    for db in [&made, &copy] {
+        db.exec(id);
+    }
+    let number = |db: &TestDb| db.scalar("SELECT id_pays FROM dim_pays WHERE nom_pays = 'ATLANTIDE'");
+    assert_eq!(number(&copy), number(&made));
 }

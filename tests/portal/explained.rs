@@ -2,7 +2,7 @@
 
 use flux_test::TestDb;
 use serde_json::Value;
-use support::served::{Served, database};
+use support::served::{Served, database, shared};
 
 fn explained(served: &Served, arguments: &[&str]) -> Value {
     // Exit 3: no delivery of these rows was kept.
@@ -11,8 +11,8 @@ fn explained(served: &Served, arguments: &[&str]) -> Value {
 
 #[test]
 fn every_indicator_is_the_portals_and_its_rows_add_up() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let interval = ["--debut", "2025-04-01", "--fin", "2025-08-31", "--zone", "Pays d'Aurillac"];
     let path = "/api/infographie/infographie_indicateurs_cles?debut=2025-04-01&fin=2025-08-31&zone=CABA";
     let answer = served.api(path).expect(200).json();
@@ -32,7 +32,7 @@ fn every_indicator_is_the_portals_and_its_rows_add_up() {
         explained(&served, &[&["--indicateur", "pic_excursionnistes"][..], &interval].concat())["figure"].clone();
     assert_eq!(figure["version_des_donnees"], answer["meta"]["version_des_donnees"]);
     assert_eq!(figure["date"], rows.iter().find(|row| row["id"] == "pic_excursionnistes").unwrap()["date"]);
-    by_hand(&db, &served, &interval);
+    by_hand(db, &served, &interval);
     // A period with a name, whose days the database knows.
     let named = ["--annee", "2025", "--periode", "Vacances d'été", "--zone", "CABA"];
     let json = explained(&served, &[&["--indicateur", "nuitees_francais"][..], &named].concat());
@@ -70,8 +70,8 @@ fn by_hand(db: &TestDb, served: &Served, interval: &[&str]) {
 
 #[test]
 fn a_name_of_a_ranking_is_the_sum_of_its_rows() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let query = "annee=2025&periode=vacances_ete&zone=CABA";
     let common = ["--annee", "2025", "--periode", "vacances_ete", "--zone", "CABA", "--categorie", "TOURISTE"];
     let list = |path: &str| served.api(&format!("/api/infographie/{path}?{query}")).expect(200).json();
@@ -137,8 +137,8 @@ fn explained_by(served: &Served, command: &str) -> Value {
 
 #[test]
 fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let query = "annee=2025&periode=vacances_ete&zone=CABA";
     let tourists = commands(&served, &format!("/dashboard?{query}"));
     let total =
@@ -178,8 +178,8 @@ fn the_pages_show_the_commands_and_a_shell_takes_them_as_they_are() {
 
 #[test]
 fn both_figures_of_a_row_are_explained_of_two_years_and_of_two_sides() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let query = "annee=2025&periode=vacances_ete&zone=CABA";
     let page = served.api(&format!("/tables?{query}")).expect(200).text();
     let value = |command: &str| explained_by(&served, command)["figure"]["value"].clone();
@@ -214,8 +214,8 @@ fn both_figures_of_a_row_are_explained_of_two_years_and_of_two_sides() {
 /// Feasts, single days and means of the year before too: Easter of 2024 lies before the days that it is compared by.
 #[test]
 fn every_indicator_is_explained_of_both_its_years() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let query = "debut=2025-04-01&fin=2025-08-31&zone=CABA&compare_annee=2024";
     let page = served.api(&format!("/tables?{query}")).expect(200).text();
     let json = served.api(&format!("/api/infographie/infographie_indicateurs_cles?{query}")).expect(200).json();

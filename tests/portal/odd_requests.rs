@@ -1,6 +1,6 @@
 //! Requests that no browser sends: what is not as HTTP wants it, what others understand otherwise, secrets where they do not belong.
 
-use support::served::{ADMIN, Answer, Served, TOKEN, database, encoded};
+use support::served::{ADMIN, Answer, Served, TOKEN, encoded, shared};
 
 const LIST: &str = "/api/infographie/infographie_departements_touristes?annee=2025&periode=vacances_ete&zone=CABA";
 
@@ -10,8 +10,8 @@ fn raw(served: &Served, head: &str) -> Answer {
 
 #[test]
 fn a_request_names_one_host_and_its_secret_stays_out_of_addresses_and_logs() {
-    let db = database();
-    let mut served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let mut served = Served::new(db, &[], &[]);
     for (head, status) in [
         ("GET /healthz HTTP/1.1\r\nHost: x\r\n", 200),
         ("GET /healthz HTTP/1.0\r\n", 200),
@@ -44,8 +44,8 @@ fn a_request_names_one_host_and_its_secret_stays_out_of_addresses_and_logs() {
 
 #[test]
 fn one_answer_for_each_request_and_no_second_one_hidden_in_it() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let answers = |bytes: &str| {
         let answer = served.raw(bytes.as_bytes());
         let all = format!("{}\n{}", answer.head, answer.text());
@@ -84,8 +84,8 @@ fn one_answer_for_each_request_and_no_second_one_hidden_in_it() {
 
 #[test]
 fn what_a_client_has_is_not_sent_again_however_it_says_so() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let head = format!("GET {LIST} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {TOKEN}\r\n");
     // The state of the data is known for certain some seconds after the last change.
     std::thread::sleep(std::time::Duration::from_secs(4));
@@ -106,8 +106,8 @@ fn what_a_client_has_is_not_sent_again_however_it_says_so() {
 
 #[test]
 fn a_feature_that_is_not_served_is_closed_below_every_address_of_it() {
-    let db = database();
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let db = shared();
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     for path in ["", "spaces", "members.php", "infographics", "router.php", "autre/encore"] {
         let path = format!("/api/shared-spaces/{path}");
         for method in ["GET", "POST"] {
@@ -121,8 +121,8 @@ fn a_feature_that_is_not_served_is_closed_below_every_address_of_it() {
 /// What never becomes a request is answered as any other: in words, with the same headers, once.
 #[test]
 fn what_is_no_request_is_answered_in_words_too() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let usual = served.get("/api/nulle-part");
     let long = "x".repeat(70_000);
     let many = (0..101).map(|at| format!("X-{at}: y\r\n")).collect::<String>();

@@ -14,7 +14,7 @@ use flux_test::{Home, TestDb, skip};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::Value;
 use support::browser::{Driver, Look, axe};
-use support::served::{Served, TOKEN, database, encoded};
+use support::served::{Served, TOKEN, database, encoded, shared};
 use support::weekly::{Sane, World};
 
 pub(crate) const PASSWORD: &str = "un mot de passe assez long";
@@ -227,8 +227,8 @@ const WIDE: &str = "return [...document.querySelectorAll('caption')].filter(capt
 #[test]
 fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
     let Some(driver) = driver() else { return };
-    let db = database();
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let db = shared();
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     for (width, scripts) in [(360, false), (800, true), (1_400, true)] {
         let base = served.base();
         let how = Look { width, dark: false, script: scripts };
@@ -264,8 +264,8 @@ fn every_page_fits_a_phone_a_tablet_and_a_desk_with_and_without_scripts() {
 
 #[test]
 fn a_zone_without_data_is_told_so_in_place_of_empty_charts() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let nowhere = "annee=2025&periode=vacances_ete&zone=CH%C3%82TAIGNERAIE";
     let told = |path: &str| {
         served.api(&format!("{path}{nowhere}")).expect(200).text().matches(">Aucune donnée</text>").count()
@@ -303,8 +303,8 @@ const BROKEN: &str = r"
 /// Submitting a form as it stands asks the same question again: a year without data, a zone under another of its names.
 #[test]
 fn a_form_shows_what_the_address_asks() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let page = served.api("/dashboard?annee=2025&periode=vacances_ete&compare_annee=2022&zone=caba").expect(200).text();
     let chosen = |page: &str, id: &str| {
         let select = page.split(&format!("<select id=\"{id}\"")).nth(1).unwrap().split("</select>").next().unwrap();
@@ -388,8 +388,8 @@ pub(crate) async fn url_with(client: &Client, part: &str) {
 fn axe_finds_nothing_on_any_page_light_and_dark() {
     let Some(driver) = driver() else { return };
     let Some(axe) = axe() else { return skip("axe-core is not there: scripts/test installs it") };
-    let db = database();
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let db = shared();
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     for dark in [false, true] {
         let (base, axe) = (served.base(), axe.clone());
         look(&driver, Look { width: 1_400, dark, script: true }, move |client| async move {
@@ -427,8 +427,8 @@ async fn printed(client: &Client) -> Vec<String> {
 #[test]
 fn the_infographic_prints_on_one_page_and_the_dashboard_in_light_colours_with_what_it_is_of() {
     let Some(driver) = driver() else { return };
-    let db = database();
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let db = shared();
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     let base = served.base();
     look(&driver, Look { width: 1_400, dark: true, script: true }, move |client| async move {
         client.goto(&format!("{base}/infographie?{SUMMER}")).await.unwrap();
@@ -584,8 +584,8 @@ fn files_hold_what_is_shown_and_no_name_is_a_formula() {
 
 #[test]
 fn the_infographic_is_one_drawing_in_three_formats_and_frames_only_where_it_may() {
-    let db = database();
-    let home = Home::new(&db);
+    let db = shared();
+    let home = Home::new(db);
     std::fs::create_dir_all(home.path().join("portail")).unwrap();
     let logo = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"60\" height=\"30\"><rect width=\"60\" height=\"30\" fill=\"#123456\"/><script>x()</script></svg>";
     std::fs::write(home.path().join("portail/logo.svg"), logo).unwrap();

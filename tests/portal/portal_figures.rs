@@ -2,25 +2,22 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use flux_test::TestDb;
 use serde_json::{Value, json};
-use support::served::{Served, database, encoded};
+use support::served::{Served, encoded, shared};
 
 /// One portal for the tests of this file that run at the same time: they only ask. It ends with the last of them.
-fn portal() -> Arc<(TestDb, Served)> {
-    static PORTAL: Mutex<Weak<(TestDb, Served)>> = Mutex::new(Weak::new());
+fn portal() -> Arc<Served> {
+    static PORTAL: Mutex<Weak<Served>> = Mutex::new(Weak::new());
     let mut known = PORTAL.lock().unwrap_or_else(PoisonError::into_inner);
     known.upgrade().unwrap_or_else(|| {
-        let db = database();
-        let served = Served::new(&db, &[], &[]);
-        let portal = Arc::new((db, served));
+        let portal = Arc::new(Served::new(shared(), &[], &[]));
         *known = Arc::downgrade(&portal);
         portal
     })
 }
 
 fn ask(path: &str, query: &str) -> Value {
-    portal().1.api(&format!("/api/{path}?{query}")).expect(200).json()
+    portal().api(&format!("/api/{path}?{query}")).expect(200).json()
 }
 
 /// April to August of 2025 in the zone that has two rows: every feast lies in it.
@@ -31,7 +28,7 @@ fn sum(table: &str, from: &str, to: &str, more: &str) -> Value {
     let sql = format!(
         "SELECT SUM(volume) FROM {table} WHERE date BETWEEN '{from}' AND '{to}' AND id_zone IN (2, 4) AND {more}"
     );
-    portal().0.scalar(&sql).parse::<u64>().map_or(Value::Null, Value::from)
+    shared().scalar(&sql).parse::<u64>().map_or(Value::Null, Value::from)
 }
 
 const TOURISTS: &str = "id_categorie = 1 AND id_provenance IN (2, 3)";
@@ -42,7 +39,7 @@ fn change(now: &Value, before: &Value) -> Value {
     let (Some(now), Some(before)) = (now.as_f64(), before.as_f64()) else { return Value::Null };
     let sql =
         format!("SELECT IF({before} = 0, NULL, ROUND(CAST(({now} - {before}) * 100 AS DECIMAL(30, 6)) / {before}, 1))");
-    portal().0.scalar(&sql).parse::<f64>().map_or(Value::Null, Value::from)
+    shared().scalar(&sql).parse::<f64>().map_or(Value::Null, Value::from)
 }
 
 fn indicator(answer: &Value, id: &str) -> Value {
@@ -174,7 +171,7 @@ fn saturdays_and_the_peak_are_days_of_their_own_year() {
             "SELECT date, SUM(volume) FROM fact_diurnes WHERE YEAR(date) = {year} AND id_zone IN (2, 4) AND {EXCURSIONISTS} \
              GROUP BY date ORDER BY 2 DESC, 1 LIMIT 1"
         );
-        portal().0.rows(&sql).into_iter().next()
+        shared().rows(&sql).into_iter().next()
     };
     let expected = YEARS.map(|year| peak(year).map_or(Value::Null, |row| row[1].parse::<u64>().unwrap().into()));
     assert_row(&answer, "pic_excursionnistes", 10.0, expected);
@@ -189,15 +186,15 @@ fn saturdays_and_the_peak_are_days_of_their_own_year() {
     assert_eq!([&row_of_peak["date_a"], &row_of_peak["date_b"]], [&json!(days[0]), &json!(days[1])]);
     assert_eq!(row("nuitees_total")["date_a"], Value::Null);
     // 14 July of each year, as the page writes it.
-    let page = portal().1.api(&format!("/dashboard?onglet=comparer&{question}")).expect(200).text();
+    let page = portal().api(&format!("/dashboard?onglet=comparer&{question}")).expect(200).text();
     assert!(page.replace('\u{a0}', " ").contains("A : le 14 juillet 2024 ; B : le 14 juillet 2021"), "{page}");
 }
 
 #[test]
 fn stays_their_shares_and_their_mean() {
-    let held = portal();
+    let _held = portal();
     let answer = ask("legacy/blocks/bloc_a", ALL);
-    let db = &held.0;
+    let db = shared();
     let days = |year: i32| {
         format!("date BETWEEN '{year}-04-01' AND '{year}-08-31' AND id_zone IN (2, 4) AND id_categorie = 1")
     };
@@ -250,7 +247,7 @@ fn ranked(table: &str, name: &str, dim: &str, id: &str, more: &str) -> Vec<(Stri
         year(2025),
         year(2024)
     );
-    let rows = portal().0.rows(&sql);
+    let rows = shared().rows(&sql);
     rows.into_iter().map(|row| (row[0].clone(), row[1].parse().unwrap(), row[2].parse().unwrap())).collect()
 }
 
@@ -346,7 +343,7 @@ fn communes_over_their_epcis_with_those_that_fell_out() {
                 .to_vec()
         })
         .collect();
-    let expected = portal().0.rows(&sql);
+    let expected = shared().rows(&sql);
     assert_eq!(rows, expected);
     let fell_out = expected.iter().find(|row| row[0] == "SAINT-FLOUR").unwrap();
     assert!(fell_out[2] == "0" && fell_out[3] != "0", "{fell_out:?}");
@@ -486,7 +483,7 @@ fn two_periods_and_zones_face_to_face() {
     let total =
         answer["comparaison"].as_array().unwrap().iter().find(|row| row["id"] == "nuitees_total").unwrap().clone();
     let a = sum("fact_nuitees", "2025-07-05", "2025-08-31", TOURISTS);
-    let b = portal().0.scalar(&format!("SELECT SUM(volume) FROM fact_nuitees WHERE date BETWEEN '2024-07-06' AND '2024-08-30' AND id_zone = 1 AND {TOURISTS}"));
+    let b = shared().scalar(&format!("SELECT SUM(volume) FROM fact_nuitees WHERE date BETWEEN '2024-07-06' AND '2024-08-30' AND id_zone = 1 AND {TOURISTS}"));
     assert_eq!((total["a"].to_string(), total["b"].to_string()), (a.to_string(), b.clone()));
     assert_eq!(total["difference"].as_i64().unwrap(), a.as_i64().unwrap() - b.parse::<i64>().unwrap());
     assert_eq!(
@@ -516,7 +513,7 @@ fn regions_countries_communes_and_days_stand_face_to_face() {
         rows.iter().find(|row| row[name] == value).unwrap_or_else(|| panic!("{value} in {answer}")).clone()
     };
     let b = |table: &str, condition: &str, days: &str| {
-        portal().0.scalar(&format!(
+        shared().scalar(&format!(
             "SELECT SUM(volume) FROM {table} WHERE date BETWEEN {days} AND id_zone = 1 AND id_categorie = 1 AND {condition}"
         ))
     };
@@ -526,14 +523,14 @@ fn regions_countries_communes_and_days_stand_face_to_face() {
     let departements = "id_provenance = 2 AND id_departement IN (SELECT id_departement FROM dim_departements \
          WHERE nom_nouvelle_region = 'AUVERGNE-RHÔNE-ALPES')";
     assert_eq!(region["b"].to_string(), b("fact_nuitees_departements", departements, b_days));
-    let first = portal().0.scalar("SELECT nom_pays FROM dim_pays WHERE id_pays = 1");
+    let first = shared().scalar("SELECT nom_pays FROM dim_pays WHERE id_pays = 1");
     let country = of("pays", "nom_pays", &first);
     assert_eq!(
         country["a"],
         sum("fact_nuitees_pays", a_days.0, a_days.1, "id_categorie = 1 AND id_provenance = 3 AND id_pays = 1")
     );
     assert_eq!(country["b"].to_string(), b("fact_nuitees_pays", "id_provenance = 3 AND id_pays = 1", b_days));
-    let first = portal().0.scalar("SELECT nom_commune FROM dim_communes WHERE id_commune = 1");
+    let first = shared().scalar("SELECT nom_commune FROM dim_communes WHERE id_commune = 1");
     let commune = of("communes", "nom_commune", &first);
     let visited = "id_categorie = 1 AND id_provenance IN (2, 3) AND id_commune = 1";
     assert_eq!(commune["a"], sum("fact_lieu_activite_soir", a_days.0, a_days.1, visited));
@@ -595,8 +592,8 @@ fn what_can_be_asked_for() {
 /// What `zones.csv` of the home hides is not offered, and answers all the same.
 #[test]
 fn a_zone_that_is_hidden_can_be_asked_for() {
-    let db = database();
-    let home = flux_test::Home::new(&db);
+    let db = shared();
+    let home = flux_test::Home::new(db);
     home.write(
         "reference/zones.csv",
         "zone;noms_equivalents;visible\nCANTAL;;non\nPAYS D'AURILLAC;CABA;oui\nCHÂTAIGNERAIE;;oui\n",
@@ -618,7 +615,7 @@ fn a_zone_that_is_hidden_can_be_asked_for() {
 fn lists_as_csv() {
     let _held = portal();
     let answer =
-        portal().1.api(&format!("/api/infographie/infographie_departements_touristes?{ALL}&format=csv")).expect(200);
+        portal().api(&format!("/api/infographie/infographie_departements_touristes?{ALL}&format=csv")).expect(200);
     assert_eq!(answer.header("content-type").unwrap(), "text/csv; charset=utf-8");
     assert_eq!(
         answer.header("content-disposition").unwrap(),
@@ -642,7 +639,7 @@ fn lists_as_csv() {
         ("infographie_series", 153),
         ("infographie_communes_excursion", 3),
     ] {
-        let text = portal().1.api(&format!("/api/infographie/{path}?{ALL}&format=csv")).expect(200).text();
+        let text = portal().api(&format!("/api/infographie/{path}?{ALL}&format=csv")).expect(200).text();
         assert_eq!(text.lines().count(), rows + 1, "{path}: {text}");
     }
 }

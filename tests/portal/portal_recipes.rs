@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use flux_test::{Home, Outcome, TestDb};
 use support::recipe::{Recipe, shell};
-use support::served::{Served, TOKEN, database};
+use support::served::{Served, TOKEN, database, shared};
 
 const FIGURES: &str = "/api/infographie/infographie_indicateurs_cles?annee=2025&periode=vacances_ete&zone=CABA";
 const PASSWORD: &str = "un mot de passe assez long";
@@ -89,8 +89,8 @@ fn problemes_d_authentification() {
 
 #[test]
 fn apis_rate_limitees() {
-    let db = database();
-    let home = Home::new(&db);
+    let db = shared();
+    let home = Home::new(db);
     let env = home.write(".env", format!("API_TOKENS={TOKEN}\nAPI_RATE_LIMIT=3/60\n"));
     std::fs::set_permissions(env, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::create_dir_all(home.join("api/database/storage/logs")).unwrap();

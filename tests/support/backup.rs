@@ -3,6 +3,8 @@
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, TestDb, Tool};
 
+use crate::weekly::World;
+
 /// Text that separators, quotes, escapes, encodings and terminals trip over.
 pub const NASTY: &[&str] = &[
     "",
@@ -40,9 +42,7 @@ pub fn dump(home: &Home) -> Tool {
 
 /// A database with so many facts, and its home.
 pub fn prepared(rows: u32) -> (TestDb, Home) {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    schema(&home);
+    let World { db, home } = World::seeded();
     facts(&db, rows);
     (db, home)
 }

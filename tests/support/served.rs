@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use chrono::{Datelike, NaiveDate};
-use flux_test::{Home, Running, TestDb};
+use flux_test::{Home, Running, Template, TestDb};
 use serde_json::Value;
 
 use crate::diag;
@@ -18,11 +19,21 @@ pub const MISSING: (i32, u32, u32) = (2024, 6, 13);
 /// From this day on, data are provisional.
 pub const PROVISIONAL: &str = "2025-08-01";
 
-/// The zone PAYS D'AURILLAC is stored as CABA (2) and under its own name (4); data from April to August.
+/// The zone PAYS D'AURILLAC is stored as CABA (2) and under its own name (4); data from April to August. For tests that write, or that
+/// lock a table: it is theirs alone.
 pub fn database() -> TestDb {
-    let db = TestDb::new();
-    fill(&db);
-    db
+    template().copy()
+}
+
+/// The same, one for all tests that only read: nobody can write to it.
+pub fn shared() -> &'static TestDb {
+    template().db()
+}
+
+fn template() -> &'static Template {
+    static MADE: OnceLock<Template> = OnceLock::new();
+    // A quarter of a million rows.
+    MADE.get_or_init(|| Template::new(fill, &["INSERT, UPDATE, DELETE ON {db}.flux_portal_sessions"]))
 }
 
 /// The same in a database that is there.

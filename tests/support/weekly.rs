@@ -1,6 +1,8 @@
 //! A home with a small database of its own, whose ids are known by heart, for tests of the weekly workflow.
 
-use flux_test::{Home, Outcome, TestDb, Tool};
+use std::sync::OnceLock;
+
+use flux_test::{Home, Outcome, Template, TestDb, Tool};
 use serde_json::Value;
 
 /// The base columns of the delivery, and those of each breakdown.
@@ -66,38 +68,37 @@ impl Default for World {
 impl World {
     /// With what an import needs: dimensions and temporary tables.
     pub fn new() -> Self {
-        Self::with(TestDb::new(), &["dims", "temp"])
+        static MADE: OnceLock<Template> = OnceLock::new();
+        Self::copied(MADE.get_or_init(|| Template::new(|db| prepare(db, &["dims", "temp"]), &[])))
     }
 
     /// With all tables.
     pub fn whole() -> Self {
-        Self::on(TestDb::new())
+        static MADE: OnceLock<Template> = OnceLock::new();
+        Self::copied(MADE.get_or_init(|| Template::new(|db| prepare(db, &["all"]), &[])))
     }
 
     /// With all tables, in this database.
     pub fn on(db: TestDb) -> Self {
-        Self::with(db, &["all"])
+        prepare(&db, &["all"]);
+        Self { home: Home::new(&db), db }
     }
 
     /// With all tables and the reference data instead of those rows.
     pub fn seeded() -> Self {
-        Self::seeded_on(TestDb::new())
+        static MADE: OnceLock<Template> = OnceLock::new();
+        Self::copied(MADE.get_or_init(|| Template::new(seed, &[])))
     }
 
     /// The same, in this database.
     pub fn seeded_on(db: TestDb) -> Self {
-        let world = Self { home: Home::new(&db), db };
-        world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
-        world
+        seed(&db);
+        Self { home: Home::new(&db), db }
     }
 
-    fn with(db: TestDb, presets: &[&str]) -> Self {
-        let world = Self { home: Home::new(&db), db };
-        for preset in presets {
-            world.tool("ensure-schema").args(["--preset", preset]).run().expect_code(0);
-        }
-        world.db.exec(DIMENSIONS);
-        world
+    fn copied(template: &Template) -> Self {
+        let db = template.copy();
+        Self { home: Home::new(&db), db }
     }
 
     pub fn tool(&self, name: &str) -> Tool {
@@ -165,6 +166,18 @@ impl World {
     pub fn reject_files(&self) -> Vec<String> {
         self.home.list("logs/rejets").into_iter().map(|name| self.home.read(format!("logs/rejets/{name}"))).collect()
     }
+}
+
+/// As `ensure-schema` makes it, with [`DIMENSIONS`].
+fn prepare(db: &TestDb, presets: &[&str]) {
+    for preset in presets {
+        Home::new(db).tool("ensure-schema").args(["--preset", preset]).run().sane().expect_code(0);
+    }
+    db.exec(DIMENSIONS);
+}
+
+fn seed(db: &TestDb) {
+    Home::new(db).tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
 }
 
 /// What every outcome must satisfy, whatever it is.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use flux_test::{Home, TestDb, Tool, bin_dir};
+use flux_test::{Home, Tool, bin_dir};
 use support::orange;
 use support::portal::Portal;
 use support::weekly::World;
@@ -253,9 +253,7 @@ fn a_week_with_rejects_is_held_back_then_mended_and_migrated() {
 
 #[test]
 fn the_file_that_was_mended_goes_through_alone_once_the_others_are_archived() {
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     home.tool("generate-sample-data").args(["--days", "2", "--scale", "0.2"]).run().expect_code(0);
     let name = "frequentation_journee_fr.csv";
     let good = home.read(format!("data/data_temp/{name}"));

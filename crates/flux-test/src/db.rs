@@ -38,7 +38,10 @@ impl TestDb {
     }
 
     pub(crate) fn on(server: &Server) -> Self {
-        let name = crate::unique("flux_test");
+        Self::named(server, crate::unique("flux_test"))
+    }
+
+    pub(crate) fn named(server: &Server, name: String) -> Self {
         let db = Self {
             address: server.address.clone(),
             owner: Account { user: name.clone(), password: crate::unique("Secret") },
@@ -148,11 +151,21 @@ impl TestDb {
         let account = Account { user: format!("{}_{}", self.name, others.len()), password: crate::unique("Secret") };
         self.create_user(&account);
         others.push(account.user.clone());
+        self.grant(&account, grants);
+        account
+    }
+
+    /// From now on its own user has these rights alone.
+    pub(crate) fn restrict(&self, grants: &[&str]) {
+        self.admin_exec(&format!("REVOKE ALL ON `{}`.* FROM '{}'@'%'", self.name, self.owner.user));
+        self.grant(&self.owner, grants);
+    }
+
+    fn grant(&self, account: &Account, grants: &[&str]) {
         for grant in grants {
             let what = grant.replace("{db}", &format!("`{}`", self.name));
             self.admin_exec(&format!("GRANT {what} TO '{}'@'%'", account.user));
         }
-        account
     }
 
     fn create_user(&self, account: &Account) {
@@ -195,7 +208,7 @@ impl Drop for TestDb {
 }
 
 /// `query_drop` hears of the first statement's error alone.
-fn all(conn: &mut Conn, sql: &str) -> Result<(), mysql::Error> {
+pub(crate) fn all(conn: &mut Conn, sql: &str) -> Result<(), mysql::Error> {
     let mut results = conn.query_iter(sql)?;
     while let Some(mut rows) = results.iter() {
         rows.try_for_each(|row| row.map(drop))?;

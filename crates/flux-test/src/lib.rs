@@ -31,6 +31,7 @@ mod outcome;
 mod schema;
 mod server;
 mod shared;
+mod template;
 mod tool;
 
 pub use db::{Account, TestDb};
@@ -39,6 +40,7 @@ pub use home::Home;
 pub use outcome::{Checked, Outcome};
 pub use schema::schema_of;
 pub use server::{Server, is_mysql};
+pub use template::Template;
 pub use tool::{Running, Tool, bin_dir};
 
 pub use mysql;

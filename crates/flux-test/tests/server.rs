@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use flux_test::mysql::prelude::Queryable;
-use flux_test::{Server, TestDb};
+use flux_test::{Server, Template, TestDb};
 
 #[test]
 fn two_databases_do_not_see_each_other() {
@@ -69,4 +69,38 @@ fn a_dedicated_server_survives_kill_and_keeps_what_was_committed() {
     assert_eq!(db.scalar("SELECT @@local_infile"), "0");
     server.stop();
     assert_eq!(server.pid(), None);
+}
+
+#[test]
+fn a_template_is_copied_whole_and_nobody_writes_to_it() {
+    let make = |db: &TestDb| {
+        db.exec(
+            "CREATE TABLE parent (id INT AUTO_INCREMENT PRIMARY KEY, nom VARCHAR(20) NOT NULL) ENGINE=InnoDB;
+             CREATE TABLE child (id INT PRIMARY KEY, parent INT NOT NULL, twice INT GENERATED ALWAYS AS (id * 2) STORED,
+               day DATE NOT NULL, KEY k (day), CONSTRAINT fk FOREIGN KEY (parent) REFERENCES parent (id)) ENGINE=InnoDB;
+             INSERT INTO parent VALUES (7, 'été'); INSERT INTO child (id, parent, day) VALUES (0, 7, '2025-07-07')",
+        );
+    };
+    let template = Template::new(make, &["INSERT ON {db}.parent"]);
+    let copies = [template.copy(), template.copy()];
+    for copy in &copies {
+        assert_eq!(copy.rows("SELECT id, parent, twice, day FROM child"), [["0", "7", "0", "2025-07-07"]]);
+        let orphan =
+            copy.conn().query_drop("INSERT INTO child (id, parent, day) VALUES (1, 8, '2025-07-07')").unwrap_err();
+        assert!(orphan.to_string().contains("foreign key"), "{orphan}");
+        copy.exec("INSERT INTO parent (nom) VALUES ('hiver'); DELETE FROM child");
+        assert_eq!(copy.scalar("SELECT MAX(id) FROM parent"), "8");
+    }
+    assert_eq!((template.db().count("child"), template.db().count("parent")), (1, 1));
+    template.db().exec("INSERT INTO parent (nom) VALUES ('allowed')");
+    let refused = template.db().conn().query_drop("DELETE FROM child").unwrap_err();
+    assert!(refused.to_string().contains("denied"), "{refused}");
+    // One that nobody holds any more goes when the next is made; this one stays.
+    let mut admin = Server::shared().admin();
+    admin.query_drop("CREATE DATABASE flux_kept_of_nobody").unwrap();
+    let _other = Template::new(make, &[]);
+    let sql =
+        "SELECT schema_name AS n FROM information_schema.schemata WHERE schema_name IN ('flux_kept_of_nobody', ?)";
+    let left: Vec<String> = admin.exec(sql, (template.db().name(),)).unwrap();
+    assert_eq!(left, [template.db().name()]);
 }
