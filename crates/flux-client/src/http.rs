@@ -10,7 +10,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy, ProxyBuilder, ProxyProtocol, http};
 
 use flux_core::error::{Error, Result};
-use flux_core::settings::Settings;
+use flux_core::settings::{Settings, read_given};
 
 /// Larger answers are not read: those of the portal have some hundred kilobytes at most.
 const MAX_BODY: u64 = 8 << 20;
@@ -397,11 +397,15 @@ fn proxy_reason(reason: &str) -> String {
     }
 }
 
+/// Bytes that are read of the file of a token.
+const LONGEST_SECRET: u64 = 64 << 10;
+
 /// A token or a session: the first line of `file`, else the setting `name`.
 fn secret(settings: &Settings, file: Option<&std::path::Path>, name: &str) -> Result<Option<Token>> {
     let text = match file {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(Error::io("lecture du jeton dans", path))?;
+            let content = read_given(path, "lecture du jeton dans", LONGEST_SECRET)?;
+            let text = String::from_utf8_lossy(&content);
             Some(text.lines().next().unwrap_or_default().trim().to_owned())
         }
         None => settings.get(name).map(|text| text.trim().to_owned()),

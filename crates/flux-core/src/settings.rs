@@ -1,10 +1,10 @@
 //! Where the tools find their database and their files: options, then the environment, then `.env`.
 
 mod env_file;
+mod given;
 
 use std::collections::HashMap;
 use std::env;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use mysql::{Opts, OptsBuilder, SslOpts};
 
 use crate::error::{Error, Result};
 use crate::report::Finding;
+
+pub use given::read_given;
 
 /// Connection options of the command line; they win over everything else.
 #[derive(Debug, Clone, Default)]
@@ -320,6 +322,8 @@ impl Settings {
             builder,
         };
         if let Some(path) = &socket {
+            // It changes nothing here, but a word that nobody knows is told before the day on which it would.
+            self.named_tls_mode()?;
             return Ok(vec![connection(path, TlsMode::Disabled, builder.socket(Some(path.clone())))]);
         }
         let mut connections = Vec::new();
@@ -338,21 +342,27 @@ impl Settings {
 
     fn tls_mode(&self, host: &str) -> Result<TlsMode> {
         let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        match self.get("DB_SSL_MODE") {
-            None if self.get("DB_SSL_CA").is_some() => Ok(TlsMode::VerifyCa),
-            None if loopback => Ok(TlsMode::OnDemand),
-            None => Ok(TlsMode::Preferred),
-            Some(mode) => match mode.to_ascii_uppercase().replace('-', "_").as_str() {
-                "DISABLED" => Ok(TlsMode::Disabled),
-                "PREFERRED" => Ok(TlsMode::Preferred),
-                "REQUIRED" => Ok(TlsMode::Required),
-                "VERIFY_CA" => Ok(TlsMode::VerifyCa),
-                "VERIFY_IDENTITY" => Ok(TlsMode::VerifyIdentity),
-                _ => Err(Error::Config {
-                    message: format!("DB_SSL_MODE vaut « {mode} »"),
-                    hint: "choisissez DISABLED, PREFERRED, REQUIRED, VERIFY_CA ou VERIFY_IDENTITY".into(),
-                }),
-            },
+        Ok(match self.named_tls_mode()? {
+            Some(mode) => mode,
+            None if self.get("DB_SSL_CA").is_some() => TlsMode::VerifyCa,
+            None if loopback => TlsMode::OnDemand,
+            None => TlsMode::Preferred,
+        })
+    }
+
+    /// What `DB_SSL_MODE` says.
+    fn named_tls_mode(&self) -> Result<Option<TlsMode>> {
+        let Some(mode) = self.get("DB_SSL_MODE") else { return Ok(None) };
+        match mode.to_ascii_uppercase().replace('-', "_").as_str() {
+            "DISABLED" => Ok(Some(TlsMode::Disabled)),
+            "PREFERRED" => Ok(Some(TlsMode::Preferred)),
+            "REQUIRED" => Ok(Some(TlsMode::Required)),
+            "VERIFY_CA" => Ok(Some(TlsMode::VerifyCa)),
+            "VERIFY_IDENTITY" => Ok(Some(TlsMode::VerifyIdentity)),
+            _ => Err(Error::Config {
+                message: format!("DB_SSL_MODE vaut « {mode} »"),
+                hint: "choisissez DISABLED, PREFERRED, REQUIRED, VERIFY_CA ou VERIFY_IDENTITY".into(),
+            }),
         }
     }
 }
@@ -468,18 +478,16 @@ const MAX_PASSWORD: u64 = 4096;
 
 /// The first line of a file, or of a pipe that a keeper of passwords writes; a device without end is not read to its end.
 fn read_password(path: &Path) -> Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_PASSWORD + 1).read_to_string(&mut text))
-        .map_err(Error::io("lecture du mot de passe dans", path))?;
-    let line = text.lines().next().unwrap_or_default();
-    if line.len() as u64 > MAX_PASSWORD || line.contains('\0') {
-        return Err(Error::Config {
+    let content = read_given(path, "lecture du mot de passe dans", MAX_PASSWORD + 1)?;
+    let text = String::from_utf8(content).ok();
+    let line = text.as_deref().map(|text| text.lines().next().unwrap_or_default());
+    match line.filter(|line| line.len() as u64 <= MAX_PASSWORD && !line.contains('\0')) {
+        Some(line) => Ok(line.to_owned()),
+        None => Err(Error::Config {
             message: format!("la première ligne de {} n'est pas un mot de passe", path.display()),
             hint: "donnez à --password-file un fichier de texte dont la première ligne est le mot de passe".into(),
-        });
+        }),
     }
-    Ok(line.to_owned())
 }
 
 /// A file that holds a public key in PEM, as servers write theirs.
@@ -558,6 +566,20 @@ mod tests {
         assert!(error.to_string().contains("/dev/zero") && error.hint().is_some(), "{error}");
         std::fs::write(&file, "x".repeat(1 << 20)).unwrap();
         assert!(!read_password(&file).unwrap_err().to_string().contains("xx"));
+    }
+
+    #[test]
+    fn a_mode_of_tls_that_is_none_is_told_over_a_socket_too() {
+        let mode = |mode: &str| {
+            let file: Vec<_> = BASE.iter().copied().chain([("DB_SSL_MODE", mode)]).collect();
+            let options = ConnectionOptions { socket: Some("/run/x.sock".into()), ..ConnectionOptions::default() };
+            settings(&file, &[], options).connection().map(|connection| connection.tls)
+        };
+        assert_eq!(mode("verify-identity").unwrap(), TlsMode::Disabled);
+        let error = mode("VERIFIED").unwrap_err();
+        assert!(
+            error.to_string().contains("« VERIFIED »") && error.hint().is_some_and(|hint| hint.contains("VERIFY_CA"))
+        );
     }
 
     #[test]

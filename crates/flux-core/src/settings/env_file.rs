@@ -63,6 +63,9 @@ const KNOWN: &[&str] = &[
 /// Ends of the keys of one environment or one account.
 const SUFFIXES: [&str; 3] = ["_LOCAL", "_PROD", "_PORTAL"];
 
+/// Bytes that are read of it, at most: a device has no end.
+const LARGEST: u64 = 1 << 20;
+
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct EnvFile {
@@ -76,9 +79,12 @@ pub(super) struct EnvFile {
 /// # Errors
 /// [`Error::Config`] when it cannot be read, or is no text in UTF-8.
 pub(super) fn read(path: &Path) -> Result<EnvFile> {
-    let bytes = std::fs::read(path).map_err(|_| Error::Config {
-        message: format!("le fichier {} est illisible", path.display()),
-        hint: "vérifiez son chemin et ses droits".into(),
+    let bytes = super::read_given(path, "lecture de", LARGEST).map_err(|error| match error {
+        Error::Io { .. } => Error::Config {
+            message: format!("le fichier {} est illisible", path.display()),
+            hint: "vérifiez son chemin et ses droits".into(),
+        },
+        other => other,
     })?;
     let text = String::from_utf8(bytes).map_err(|_| Error::Config {
         message: format!("le fichier {} n'est pas un fichier de variables en UTF-8", path.display()),
