@@ -111,7 +111,7 @@ fn the_days_just_before_stand_beside_the_period() {
         json!({"from": "2024-07-06", "to": "2024-07-06", "days_with_data": 1, "total": 100, "evolution_pct": -20.0});
     assert_eq!((&json["current"]["total"], &json["preceding"]), (&json!(80), &expected));
     let html = home.read("jour.html");
-    assert!(html.contains("<td class=\"n\">-20,0 %</td>") && html.contains("data-code=\"period-empty\""), "{html}");
+    assert!(html.contains("<td class=\"n\">−20,0 %</td>") && html.contains("data-code=\"period-empty\""), "{html}");
 }
 
 /// Every day of both years has data: 10 visitors a day, 43 on 29 February. 2024: 365 × 10 + 43 = 3 693; 2023: 3 650.

@@ -129,11 +129,11 @@ fn each_difference_is_shown() {
     );
     differs(
         |a| a["destinations"][2]["evolution_pct"] = json!(-33.4),
-        "evolution_pct -33,4 % selon l'API, -33,3 % selon la base",
+        "evolution_pct −33,4 % selon l'API, −33,3 % selon la base",
     );
     differs(
         |a| a["destinations"][3]["evolution_pct"] = json!(100),
-        "evolution_pct 100,0 % selon l'API, null selon la base",
+        "evolution_pct +100,0 % selon l'API, null selon la base",
     );
     differs(|a| a["destinations"][1]["code_insee"] = json!("15999"), "absente de la base");
     differs(

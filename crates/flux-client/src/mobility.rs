@@ -18,7 +18,7 @@ use flux_core::figures::mobility::{self, Commune, Mobility};
 use flux_core::figures::period::{Asked, Period};
 use flux_core::figures::scope::Question;
 use flux_core::settings::Settings;
-use flux_report::{Code, Finding, Page, Report, Table, Verdict, number, plural, worst};
+use flux_report::{Code, Finding, Page, Report, Table, Verdict, change, number, plural, worst};
 
 /// Differences listed one by one.
 const LISTED: usize = 20;
@@ -378,7 +378,7 @@ fn shown(value: Option<i64>) -> String {
 }
 
 fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "null".into(), |value| format!("{value:.1} %").replace('.', ","))
+    value.map_or_else(|| "null".into(), change)
 }
 
 impl Report for MobilityReport {

@@ -20,8 +20,8 @@ pub use code::Code;
 pub use done::Done;
 pub use finding::{Finding, Verdict, render_findings, verdict, worst};
 pub use numbers::{
-    bar, bytes, date_in_words, day_of_month, duration, first_of, local_time, number, path_text, path_text_if_any,
-    percent, plural, ranges, some_of,
+    bar, bytes, change, date_in_words, day_of_month, duration, first_of, local_time, number, path_text,
+    path_text_if_any, percent, plural, ranges, some_of,
 };
 pub use page::{Page, Table, is_hidden, message, one_line, question};
 

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use chrono::{Datelike, NaiveDate};
 use serde::Serializer;
 
-/// `1 234 567`
+/// What stands before a negative number: wider than a hyphen, and no line breaks behind it.
+const MINUS: char = '\u{2212}';
+
+/// `1 234 567`, `−12`
 pub fn number(value: impl TryInto<i128>) -> String {
     let value: i128 = value.try_into().unwrap_or_default();
     let digits = value.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
     if value < 0 {
-        text.push('-');
+        text.push(MINUS);
     }
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -116,6 +119,18 @@ pub fn percent(part: f64, whole: f64) -> String {
     format!("{shown:.1} %").replace('.', ",")
 }
 
+/// `+12,3 %`, `−1 203,2 %`, `0,0 %`: by how many percent something has changed.
+pub fn change(percent: f64) -> String {
+    let text = format!("{:.1}", percent.abs());
+    let (whole, tenths) = text.split_once('.').unwrap_or((&text, "0"));
+    let sign = match percent {
+        _ if text == "0.0" => String::new(),
+        less if less < 0.0 => MINUS.to_string(),
+        _ => "+".to_owned(),
+    };
+    format!("{sign}{},{tenths} %", number(whole.parse().unwrap_or(0_i128)))
+}
+
 /// The first `most` of `items`, and how many more there are.
 pub fn some_of(items: &[String], most: usize) -> String {
     first_of(items, most, items.len() as u64)
@@ -150,7 +165,7 @@ mod tests {
     #[test]
     fn numbers_plurals_and_units_are_french() {
         assert_eq!(number(1_234_567u64), "1 234 567");
-        assert_eq!(number(-1234i64), "-1 234");
+        assert_eq!(number(-1234i64), "−1 234");
         assert_eq!(number(999u32), "999");
         assert_eq!(plural(0, "ligne", "lignes"), "0 ligne");
         assert_eq!(plural(2, "ligne", "lignes"), "2 lignes");
@@ -174,6 +189,15 @@ mod tests {
         assert_eq!(percent(1.0, 1.0), "100,0 %");
         assert_eq!(percent(1.0, 8.0), "12,5 %");
         assert_eq!(percent(0.0, 0.0), "–");
+    }
+
+    #[test]
+    fn a_change_has_its_sign_and_none_has_none() {
+        // A sign of its own, not the hyphen of words.
+        assert_eq!(
+            [12.34, -7.8, -1203.25, 0.04, -0.04].map(change),
+            ["+12,3 %", "−7,8 %", "−1 203,2 %", "0,0 %", "0,0 %"]
+        );
     }
 
     #[test]

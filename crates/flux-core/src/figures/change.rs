@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::report;
+
 /// A number and the same number a year before; a year without data has none, which is not 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Comparison {
@@ -36,7 +38,7 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
 
 /// A change as people read it, in percent.
 pub(crate) fn percent(value: Option<f64>) -> String {
-    value.map_or("–".into(), |value| format!("{value:+.1} %").replace('.', ","))
+    value.map_or("–".into(), report::change)
 }
 
 /// The same, with a warning where the totals are not `alike`.

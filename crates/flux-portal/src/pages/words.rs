@@ -28,14 +28,7 @@ pub(super) fn figure(figure: Option<Figure>) -> String {
 
 /// `+12,3 %`, `−3,2 %`
 pub(super) fn change(change: Option<f64>) -> String {
-    let Some(change) = change else { return "–".into() };
-    let text = decimal(change.abs());
-    let sign = match text.as_str() {
-        "0,0" => "",
-        _ if change < 0.0 => "−",
-        _ => "+",
-    };
-    format!("{sign}{text}{THIN}%")
+    change.map_or_else(|| "–".into(), |change| flux_report::change(change).replace(' ', THIN))
 }
 
 pub(super) fn percent(share: Option<f64>) -> String {
