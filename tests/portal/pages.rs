@@ -619,6 +619,8 @@ fn the_infographic_is_one_drawing_in_three_formats_and_frames_only_where_it_may(
         "{}",
         &text[..2_000]
     );
+    // A window and a list of files name it by these.
+    assert!(text.contains("/Title ") && text.contains("/Lang (fr)"));
     let head = |path: &str| served.send("GET", path, &[("Authorization", &format!("Bearer {TOKEN}"))], "").expect(200);
     let framed = head(&format!("/infographie?embed=1&{SUMMER}"));
     assert!(framed.header("content-security-policy").unwrap().ends_with("frame-ancestors https://www.exemple.fr"));

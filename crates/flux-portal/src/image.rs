@@ -1,8 +1,10 @@
 //! Drawings as images: PNG and PDF with a font of the program's own, and the logo made harmless.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, TextStr};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{ImageHrefResolver, Options, Tree, WriteOptions, fontdb};
 
@@ -48,18 +50,50 @@ pub(crate) fn png(svg: &str, scale: f32) -> Result<Vec<u8>, String> {
     pixels.encode_png().map_err(|error| error.to_string())
 }
 
+/// What a document says of itself, beside what is drawn: windows, lists of files and screen readers name it so.
+#[derive(Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) author: &'a str,
+}
+
 /// A PDF of one page of the size of the drawing, its texts as texts.
 ///
 /// # Errors
 /// What is wrong with the drawing.
-pub(crate) fn pdf(svg: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn pdf(svg: &str, about: &About<'_>) -> Result<Vec<u8>, String> {
     // It has the types of the same crates under its own name.
     let mut options = svg2pdf::usvg::Options { font_family: "Inter".into(), ..svg2pdf::usvg::Options::default() };
     options.fontdb = FONTS.clone();
     let tree = svg2pdf::usvg::Tree::from_str(svg, &options).map_err(|error| error.to_string())?;
-    let page = svg2pdf::PageOptions { dpi: 96.0 };
-    svg2pdf::to_pdf(&tree, svg2pdf::ConversionOptions::default(), page).map_err(|error| format!("{error:?}"))
+    let (drawing, root) =
+        svg2pdf::to_chunk(&tree, svg2pdf::ConversionOptions::default()).map_err(|error| format!("{error:?}"))?;
+    let mut next = Ref::new(1);
+    let [catalog, info, pages, page, content] = std::array::from_fn(|_| next.bump());
+    let mut numbers = HashMap::new();
+    let drawing = drawing.renumber(|old| *numbers.entry(old).or_insert_with(|| next.bump()));
+    let root = numbers.get(&root).copied().ok_or("un dessin sans objet")?;
+    // Dots of the drawing are 96 to an inch, points of a page 72.
+    let (width, height) = (tree.size().width() * 0.75, tree.size().height() * 0.75);
+    let mut pdf = Pdf::new();
+    let mut head = pdf.catalog(catalog);
+    head.pages(pages).lang(TextStr("fr")).viewer_preferences().display_doc_title(true);
+    head.finish();
+    pdf.document_info(info).title(TextStr(about.title)).author(TextStr(about.author)).producer(TextStr("flux"));
+    pdf.pages(pages).count(1).kids([page]);
+    let mut only = pdf.page(page);
+    only.parent(pages).media_box(Rect::new(0.0, 0.0, width, height)).contents(content);
+    only.resources().x_objects().pair(DRAWING, root);
+    only.finish();
+    let mut paint = Content::new();
+    paint.transform([width, 0.0, 0.0, height, 0.0, 0.0]).x_object(DRAWING);
+    pdf.stream(content, &paint.finish());
+    pdf.extend(&drawing);
+    Ok(pdf.finish())
 }
+
+/// What the page calls the drawing.
+const DRAWING: Name<'static> = Name(b"dessin");
 
 /// A picture that holds shapes and nothing else: no script, no address, no text of another font.
 #[derive(Debug, Clone)]
@@ -100,19 +134,23 @@ impl Logo {
 mod tests {
     use super::*;
 
-    const DRAWING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"200\" height=\"40\" font-family=\"Inter, sans-serif\" font-size=\"20\">\
+    const SVG: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"200\" height=\"40\" font-family=\"Inter, sans-serif\" font-size=\"20\">\
         <text x=\"5\" y=\"28\">1\u{202f}234 nuitées −3 %</text></svg>";
 
     #[test]
     fn texts_are_drawn_with_the_font_of_the_program() {
-        let png = png(DRAWING, 1.0).unwrap();
+        let png = png(SVG, 1.0).unwrap();
         assert!(png.starts_with(b"\x89PNG"));
         let drawn = Pixmap::decode_png(&png).unwrap();
         assert_eq!((drawn.width(), drawn.height()), (200, 40));
         let dark = drawn.pixels().iter().filter(|pixel| pixel.red() < 128).count();
         assert!(dark > 200, "{dark} dark pixels: the text is missing");
-        let pdf = pdf(DRAWING).unwrap();
-        assert!(pdf.starts_with(b"%PDF") && pdf.windows(5).any(|part| part == b"Inter"));
+        let pdf = pdf(SVG, &About { title: "Été", author: "a" }).unwrap();
+        let holds = |text: &[u8]| pdf.windows(text.len()).any(|part| part == text);
+        // É, t, é in UTF-16 with its mark, as PDF writes what is not ASCII.
+        assert!(
+            pdf.starts_with(b"%PDF") && holds(b"Inter") && holds(b"/Title <FEFF00C9007400E9>") && holds(b"/Lang (fr)")
+        );
     }
 
     #[test]

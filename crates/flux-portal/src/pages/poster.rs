@@ -57,11 +57,14 @@ fn gather(context: &mut Context<'_>, filters: &Filters) -> Result<Poster, Failur
     })
 }
 
-fn drawing(context: &mut Context<'_>) -> Result<Drawing, Failure> {
+fn poster(context: &mut Context<'_>) -> Result<Poster, Failure> {
     let choices = context.choices()?;
     let Some(filters) = Filters::of(context, choices) else { return Err(Failure::NotFound("aucune donnée".into())) };
-    let poster = gather(context, &filters)?;
-    Ok(poster.draw(context.config))
+    gather(context, &filters)
+}
+
+fn drawing(context: &mut Context<'_>) -> Result<Drawing, Failure> {
+    Ok(poster(context)?.draw(context.config))
 }
 
 pub(super) fn svg(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
@@ -73,7 +76,10 @@ pub(super) fn png(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
 }
 
 pub(super) fn pdf(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
-    image::pdf(&drawing(context)?.standalone()).map_err(Failure::within("infographie"))
+    let poster = poster(context)?;
+    let title = format!("{} : {}", words::name(&poster.meta.zone), poster.period());
+    let about = image::About { title: &title, author: &context.config.observatory };
+    image::pdf(&poster.draw(context.config).standalone(), &about).map_err(Failure::within("infographie"))
 }
 
 /// The page: the drawing for wide screens and paper, its numbers as text below and on narrow ones.
@@ -189,14 +195,7 @@ impl Poster {
         }
         pen.text((MARGIN, 42.0), Anchor::Start, (12.0, "ch-soft"), &fitted(&config.observatory, 12.0, room));
         pen.bold((MARGIN, 72.0), Anchor::Start, (28.0, "ch-ink"), &fitted(&words::name(&meta.zone), 28.0, room));
-        let named = meta.periode_nom != format!("{} → {}", meta.debut, meta.fin);
-        let dates = words::dates(meta.debut, meta.fin);
-        let period = if named {
-            format!("{} · {dates}", meta.periode_nom)
-        } else {
-            format!("Fréquentation touristique {dates}")
-        };
-        pen.text((MARGIN, 94.0), Anchor::Start, (14.0, "ch-ink"), &fitted(&period, 14.0, room));
+        pen.text((MARGIN, 94.0), Anchor::Start, (14.0, "ch-ink"), &fitted(&self.period(), 14.0, room));
         let mut known = format!("{} avec données", words::days_of(meta.jours_avec_donnees, meta.jours));
         if provisional(meta) {
             known += &format!(" · données provisoires ({} du volume)", words::percent(meta.provisoire_pct));
@@ -239,6 +238,17 @@ impl Poster {
             pen.text((x, y + 67.0), Anchor::Start, (10.5, "ch-soft"), &fitted(&before, 10.5, wide - 6.0));
         }
         y + 84.0
+    }
+
+    /// Of which days it is.
+    fn period(&self) -> String {
+        let meta = &self.meta;
+        let dates = words::dates(meta.debut, meta.fin);
+        if meta.periode_nom == format!("{} → {}", meta.debut, meta.fin) {
+            format!("Fréquentation touristique {dates}")
+        } else {
+            format!("{} · {dates}", meta.periode_nom)
+        }
     }
 
     /// The large figures in words.
