@@ -291,7 +291,9 @@ fn a_manifest_that_names_no_table_or_one_twice_is_no_backup() {
         });
         for args in [&["--verify"][..], &["--yes"]] {
             let json = home.tool(TOOL).args(args).args([&name, "--json"]).run().expect_code(1).json();
-            assert_eq!(json["error"]["code"], "file-unusable", "{json}");
+            assert_eq!(json["error"]["code"], "backup-damaged", "{json}");
+            // A supplier has nothing to do with it.
+            assert!(json["error"]["hint"].as_str().unwrap().contains("restore-critical --list"), "{json}");
         }
         home.tool(TOOL).arg("--yes").run().expect_code(1);
         home.tool(TOOL).args(["--list"]).run().expect_code(3);
@@ -318,7 +320,7 @@ fn a_line_without_end_and_a_pipe_are_refused_when_verified() {
     });
     let script = format!("ulimit -v 400000; exec '{}' --verify --json", flux_test::bin_dir().join(TOOL).display());
     let json = Tool::program("/bin/bash").home(&home).args(["-c", &script]).run().expect_code(3).json();
-    assert_eq!(json["findings"][0]["code"], "file-unusable", "{json}");
+    assert_eq!(json["findings"][0]["code"], "backup-damaged", "{json}");
     for file in ["dim_pays.tsv.gz", "manifest.json"] {
         fs::remove_file(folder.join(file)).unwrap();
         assert!(Command::new("mkfifo").arg(folder.join(file)).status().unwrap().success());

@@ -157,6 +157,9 @@ pub enum Error {
     /// A CSV cannot be used as a whole.
     #[error("{0}")]
     BadFile(String),
+    /// A backup is not what its manifest says.
+    #[error("{0}")]
+    BadBackup(String),
     /// A file was still being written while it was read.
     #[error("le fichier a changé pendant la lecture")]
     FileChanged,
@@ -267,6 +270,9 @@ impl Error {
             }
             Error::Io { source, path, .. } => return foreign_hint(source, path).or(io_hint(source).map(str::to_owned)),
             Error::BadFile(_) => "corrigez le fichier ou redemandez-le au fournisseur, puis relancez",
+            Error::BadBackup(_) => {
+                "prenez une autre sauvegarde : `restore-critical --list` les montre, `restore-critical --verify NOM` la contrôle"
+            }
             Error::FileChanged => "attendez la fin du dépôt du fichier, puis relancez",
             Error::TooManyRejects { .. } => "corrigez les lignes du fichier de rejets ou relevez --max-rejects",
             Error::Interrupted => "relancez quand vous voulez : la reprise est sans risque",
@@ -307,6 +313,14 @@ impl Error {
     pub fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { doing, path, source }
+    }
+
+    /// The same of a file that is no supplier's, but part of a backup.
+    pub(crate) fn of_backup(self) -> Self {
+        match self {
+            Error::BadFile(message) => Error::BadBackup(message),
+            other => other,
+        }
     }
 
     /// Whether another run holds the lock: nothing more of this one can succeed.
@@ -806,6 +820,7 @@ impl From<&Error> for Code {
             Error::Remote { answered: false, .. } => Code::PortalUnreachable,
             Error::Remote { .. } => Code::PortalRefused,
             Error::BadFile(_) => Code::FileUnusable,
+            Error::BadBackup(_) => Code::BackupDamaged,
             Error::FileChanged => Code::FileChanged,
             Error::TooManyRejects { .. } => Code::TooManyRejects,
             Error::Invariant(_) => Code::Invariant,

@@ -141,6 +141,7 @@ codes! {
     AnswerEmpty = "answer-empty": "une réponse est vide",
     DimensionKept = "dimension-kept": "des lignes de dimension plus récentes que la sauvegarde sont restées",
     RowsWrittenSince = "rows-written-since": "une table a été écrite depuis sa restauration",
+    BackupDamaged = "backup-damaged": "une sauvegarde n'est pas ce que dit son manifeste",
     BackupDoubtful = "backup-doubtful": "une sauvegarde a une date ou un contenu douteux",
     EndpointOpen = "endpoint-open": "une adresse protégée répond à qui ne devrait pas y accéder",
     RefusalUnproved = "refusal-unproved": "un refus ne prouve rien, ou a la mauvaise forme",

@@ -13,7 +13,9 @@ use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
 use crate::ledger::{Lock, dates, history, migrations, restores, rows};
 use crate::progress::Progress;
-use crate::report::{self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural, some_of};
+use crate::report::{
+    self, Code, Done, Finding, Page, Report, Table, Verdict, bytes, local_time, number, plural, some_of,
+};
 use crate::signals;
 use crate::task::{Context, Task};
 
@@ -92,9 +94,15 @@ impl Task for RestoreOptions {
     /// Carries out the action; only those that need the database connect.
     ///
     /// # Errors
-    /// [`Error::BadFile`] for a damaged backup, [`Error::Invariant`] when what was loaded is not what the backup holds, those of the
+    /// [`Error::BadBackup`] for a damaged backup, [`Error::Invariant`] when what was loaded is not what the backup holds, those of the
     /// connection and the lock; the live tables are then as they were.
     fn run(self, context: &Context) -> Result<impl Report> {
+        self.act(context).map_err(Error::of_backup)
+    }
+}
+
+impl RestoreOptions {
+    fn act(self, context: &Context) -> Result<RestoreReport> {
         let dir = folder(&context.settings, self.dir.as_deref())?;
         let reads = matches!(self.action, RestoreAction::List | RestoreAction::Verify);
         let mut report = RestoreReport {
@@ -175,8 +183,11 @@ fn verify_all(path: &Path, report: &mut RestoreReport) -> Result<()> {
 fn damaged(place: &str, error: Error) -> Result<Finding> {
     match error {
         Error::Interrupted => Err(error),
-        error => Ok(Finding::attention(Code::from(&error), place, error.to_string())
-            .action("gardez une autre sauvegarde, celle-ci est abîmée")),
+        error => {
+            let error = error.of_backup();
+            Ok(Finding::attention(Code::from(&error), place, error.to_string())
+                .action("gardez une autre sauvegarde, celle-ci est abîmée : `restore-critical --list` les montre"))
+        }
     }
 }
 
@@ -689,7 +700,7 @@ impl RestoreReport {
                 backup.name.clone(),
                 backup.database.clone().unwrap_or_default(),
                 backup.server_version.clone().unwrap_or_default(),
-                backup.snapshot_at.as_deref().unwrap_or_default().chars().take(19).collect(),
+                backup.snapshot_at.as_deref().map(|at| local_time(&at.replace('T', " "))).unwrap_or_default(),
                 number(backup.tables as u64),
                 number(backup.rows),
                 bytes(backup.bytes),
