@@ -18,8 +18,11 @@ header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: spac
 header p { margin: 0; } main { padding: 0 1rem 2rem; max-width: 62rem; margin: 0 auto; } main > h2 { margin-top: 1.6rem; } h3 { margin-top: .8rem; }
 ul { padding-left: 1.1rem; margin: .3rem 0; } li { margin: .3rem 0; overflow-wrap: anywhere; } .figure { max-width: 40rem; }
 @media print { @page { size: A4; margin: 12mm; } body { font-size: 10pt; } header, main { padding-left: 0; padding-right: 0; } main { max-width: none; }
-  h2, h3 { break-after: avoid; } .ch, tr, li { break-inside: avoid; } .scroll { overflow: visible; } .figure { max-width: 14cm; } details:not([open]), summary { display: none; } }
+  h2, h3 { break-after: avoid; } .ch, tr, li, .court { break-inside: avoid; } .scroll { overflow: visible; } .figure { max-width: 14cm; } details:not([open]), summary { display: none; } }
 ";
+
+/// Rows of a table that paper keeps together, at most.
+const MOST_ROWS_KEPT: usize = 20;
 
 /// Whose page it is, and when it was made by the clock of this machine.
 #[derive(Debug, Clone)]
@@ -144,9 +147,11 @@ impl Document {
     pub fn table(&mut self, grid: &Grid<'_>) {
         let class = |title: &str| if title.starts_with('>') { " class=\"n\"" } else { "" };
         let caption = escape(grid.caption);
+        // A table that fits on a page is not torn over two.
+        let short = if grid.rows.len() <= MOST_ROWS_KEPT { " court" } else { "" };
         let _ = write!(
             self.body,
-            "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"{caption}\"><table><caption>{}</caption><thead><tr>",
+            "<div class=\"scroll{short}\" role=\"group\" tabindex=\"0\" aria-label=\"{caption}\"><table><caption>{}</caption><thead><tr>",
             words(grid.caption)
         );
         for title in grid.titles {
@@ -256,6 +261,17 @@ mod tests {
         for other in ["`", "x_2024-04-30.csv", "12024-04-30", "1/3/2024", "2024-04-3"] {
             assert_eq!(words(other), other);
         }
+    }
+
+    #[test]
+    fn paper_keeps_short_tables_whole() {
+        let of = |count: usize| {
+            let rows: Vec<Vec<String>> = (0..count).map(|row| vec![row.to_string()]).collect();
+            let mut page = page();
+            page.table(&Grid { caption: "x", titles: &["y"], rows: &rows });
+            page.finish().contains("<div class=\"scroll court\"")
+        };
+        assert_eq!((of(2), of(60)), (true, false));
     }
 
     #[test]
