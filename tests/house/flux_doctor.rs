@@ -99,7 +99,7 @@ fn no_database_no_settings_and_a_folder_that_is_a_file() {
     let tool =
         home.tool("flux").args(["doctor", "--host", "127.0.0.1", "--port", "1", "--user", "u", "--database", "d"]);
     tool.run().expect_code(3).expect_stdout("connexion impossible à u@127.0.0.1:1/d");
-    home.tool("flux").args(["doctor", "--annee"]).run().expect_code(2).expect_stderr("flux-doctor : ");
+    home.tool("flux").args(["doctor", "--annee"]).run().expect_code(2).expect_stderr("`flux doctor --help`");
 }
 
 #[test]

@@ -92,7 +92,9 @@ fn what_will_not_do_changes_nothing() {
         (&["add", "anne';--"], PASSWORD),
         (&["bannir", "anne"], ""),
     ] {
-        run(&home, args, stdin).expect_code(2);
+        // What is wrong, and what to do next.
+        let refused = run(&home, args, stdin).expect_code(2).json();
+        assert!(refused["error"]["hint"].is_string(), "{refused}");
     }
     // A dry run ends as the change would.
     let would = run(&home, &["add", "luc", "--dry-run"], PASSWORD).expect_code(0).json();

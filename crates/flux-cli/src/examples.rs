@@ -5,11 +5,15 @@ pub type Example = (&'static str, &'static str);
 
 /// The examples of a tool; none for a name that is not in the table.
 pub fn of(tool: &str) -> impl Iterator<Item = Example> + use<'_> {
-    // `flux-init` is typed as two words.
-    let typed = tool.replacen("flux-", "flux ", 1);
+    let typed = typed(tool);
     let is_of =
         move |command: &str| command.strip_prefix(&*typed).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     EXAMPLES.iter().filter(move |(command, _)| is_of(command)).copied()
+}
+
+/// What an operator types for a tool: `flux-init` is two words.
+pub(crate) fn typed(tool: &str) -> String {
+    tool.replacen("flux-", "flux ", 1)
 }
 
 /// The paragraph of the help: nothing where there are no examples.
@@ -82,7 +86,7 @@ const EXAMPLES: &[Example] = &[
     ("rotate-logs --dry-run", "les journaux qui seraient tournés"),
     ("security-cleanup-check", "secrets, droits et fichiers oubliés du dossier de travail"),
     ("security-cleanup-check --path /var/www/portail", "la même chose pour le site"),
-    ("withdraw-provisional --help", "retirer les lignes provisoires d'une période"),
+    ("withdraw-provisional --from 2025-07-01 --to 2025-07-31", "le plan du retrait des lignes provisoires d'un mois"),
     ("reset-saisons", "ce qui serait effacé des saisons et périodes"),
     ("scrap-date --from 2019 --to 2030", "équinoxes et solstices de douze ans"),
     ("status-saisons", "les saisons et périodes de la base"),
@@ -99,6 +103,11 @@ const EXAMPLES: &[Example] = &[
     ("simple-test", "la connexion, les droits et les réglages du serveur"),
     ("simple-test --env-file .env.essai", "avec d'autres réglages"),
     ("serve-portal --listen 127.0.0.1:8080", "le portail derrière un serveur web"),
+    ("flux list", "les outils par catégorie"),
+    ("flux import update_temp_tables.php --year=2025", "un outil sous son nom d'hier"),
+    ("flux doctor", "ce qui manque à l'installation, et ce qui y remédie"),
+    ("flux doctor --json", "la même chose pour un programme de surveillance"),
+    ("flux completions bash --dir /usr/local/share/bash-completion/completions", "les complétions de tous les outils"),
     ("flux init --home /var/lib/fluxvision --from /media/livraison", "un nouvel observatoire : le reste est demandé"),
     ("flux init --departement 48 --user flux --database lozere --password-file secret", "la même chose sans terminal"),
     ("flux init", "compléter le dossier courant quand arrive la première livraison"),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{OutputArgs, Tool, colour, logging};
+use crate::{OutputArgs, Tool, colour, examples, logging};
 
 /// Version of every JSON document, its `version`: raised when a field goes or means something else, not when one is added.
 pub(crate) const DOCUMENT_VERSION: u32 = 1;
@@ -54,8 +54,7 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
     });
     let (text, code) = shown.unwrap_or_else(|error| {
         let code = fail(tool.name, &error);
-        let hint = error.hint();
-        let document = output.json.then(|| failure(tool, &error, hint.as_deref(), seconds));
+        let document = output.json.then(|| failure(tool, &error, seconds));
         (document.unwrap_or_default(), code)
     });
     print(&text).map_or_else(|error| fail(tool.name, &error), |()| code)
@@ -65,11 +64,18 @@ pub(crate) fn finish<R: Report>(tool: &Tool, output: &OutputArgs, result: Result
 pub(crate) fn fail(name: &str, error: &Error) -> u8 {
     log::debug!("{error:?}");
     logging::to_file_only(log::Level::Error, &error.to_string());
-    if let Some(hint) = error.hint() {
+    let hint = next_step(name, error);
+    if let Some(hint) = &hint {
         logging::to_file_only(log::Level::Error, &format!("→ {hint}"));
     }
-    complain(name, &error.to_string(), error.hint().as_deref());
+    complain(name, &error.to_string(), hint.as_deref());
     error.code()
+}
+
+/// What to do after a failure: where nothing better is known of wrong arguments, the help.
+pub(crate) fn next_step(name: &str, error: &Error) -> Option<String> {
+    let help = || matches!(error, Error::Usage(_)).then(|| format!("voyez `{} --help`", examples::typed(name)));
+    error.hint().or_else(help)
 }
 
 /// The two lines of every complaint. Where stderr is gone too, only the exit code is left.
@@ -93,7 +99,9 @@ struct FailureText<'a> {
 }
 
 /// The JSON document of a run that failed.
-pub(crate) fn failure(tool: &Tool, error: &Error, hint: Option<&str>, seconds: f64) -> String {
+pub(crate) fn failure(tool: &Tool, error: &Error, seconds: f64) -> String {
+    let hint = next_step(tool.name, error);
+    let hint = hint.as_deref();
     let failure = Failure { error: FailureText { code: Code::from(error), message: error.to_string(), hint } };
     let content = serde_json::to_value(failure).unwrap_or_default();
     document_of(tool.name, Verdict::Error, error.code(), seconds, content)

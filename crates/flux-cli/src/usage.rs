@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::Tool;
 use flux_core::error::Error;
 
-use crate::output::{complain, fail, failure, print, written};
+use crate::output::{complain, fail, failure, next_step, print, written};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
@@ -89,10 +89,10 @@ pub(super) fn finish(tool: &Tool, error: &clap::Error, json: bool, started: Inst
         let printed = printed.and_then(|()| io::stdout().flush());
         return written(printed).map_or_else(|error| fail(tool.name, &error), |()| 0);
     }
-    let (error, hint) = (Error::Usage(explain(error)), format!("voyez `{} --help`", tool.name));
-    complain(tool.name, &error.to_string(), Some(&hint));
+    let error = Error::Usage(explain(error));
+    complain(tool.name, &error.to_string(), next_step(tool.name, &error).as_deref());
     let seconds = started.elapsed().as_secs_f64();
-    let document = if json { failure(tool, &error, Some(&hint), seconds) } else { String::new() };
+    let document = if json { failure(tool, &error, seconds) } else { String::new() };
     print(&document).map_or_else(|error| fail(tool.name, &error), |()| 2)
 }
 

@@ -301,7 +301,9 @@ impl Accounts {
     /// Whether an account of this name can be added.
     fn may_add(&self, session: &mut Session, name: &str) -> Result<()> {
         if self.by_name(session, name)?.is_some() {
-            return Err(Error::Usage(format!("le compte {name} existe déjà")));
+            return Err(Error::Usage(format!(
+                "le compte {name} existe déjà (`portal-users passwd {name}` change son mot de passe)"
+            )));
         }
         if let Some(column) = self.others.first() {
             return Err(Error::Config {
