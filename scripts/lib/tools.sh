@@ -48,23 +48,64 @@ install_files() {
     ln -sfn flux "$root$prefix/bin/$name"
     printf '%s\n' "$prefix/bin/$name"
   done
+  chain_page >"$pages/man/import-hebdo.1"
+  for name in "$pages"/man/*.1; do
+    gzip -9n "$name"
+    put "$name.gz" "$root" "$prefix/share/man/man1/${name##*/}.gz" 644
+  done
   for name in flux $("$from/flux" list --names); do
-    gzip -9n "$pages/man/$name.1"
-    put "$pages/man/$name.1.gz" "$root" "$prefix/share/man/man1/$name.1.gz" 644
     put "$pages/bash/$name" "$root" "$prefix/share/bash-completion/completions/$name" 644
     put "$pages/zsh/_$name" "$root" "$prefix/share/zsh/${ZSH_FOLDER:-site-functions}/_$name" 644
     put "$pages/fish/$name.fish" "$root" "$prefix/share/fish/vendor_completions.d/$name.fish" 644
   done
   put scripts/import-hebdo "$root" "$prefix/bin/import-hebdo" 755
-  chain_page | gzip -9n >"$pages/import-hebdo.1.gz"
-  put "$pages/import-hebdo.1.gz" "$root" "$prefix/share/man/man1/import-hebdo.1.gz" 644
 }
 
-# chain_page: the man page of import-hebdo, which is a script: its own help.
+# chain_page: the man page of import-hebdo, which is a script: its own help under the headings of the tools' pages.
 chain_page() {
-  printf '.TH import-hebdo 1\n.SH NOM\nimport\\-hebdo \\- la semaine de Flux Vision d'"'"'une traite\n.SH DESCRIPTION\n.nf\n'
-  scripts/import-hebdo --help | sed 's/\\/\\e/g; s/-/\\-/g; s/^[.'"'"']/\\\&&/'
-  printf '.fi\n'
+  printf '.TH IMPORT-HEBDO 1 "" "" "Outils Flux Vision"\n.nh\n.ad l\n.SH NOM\nimport\\-hebdo \\- la semaine de Flux Vision d'"'"'une traite\n'
+  scripts/import-hebdo --help | sed 's/\\/\\e/g; s/-/\\-/g; s/^[.'"'"']/\\\&&/' | awk '
+    function section(title) { part = title; print ".SH " title }
+    part == "" && !/^usage : / { about = about "\n" $0; next }
+    /^usage : / { section("SYNOPSIS"); $0 = substr($0, 9) }
+    part == "SYNOPSIS" && /^ *\\-/ { section("OPTIONS") }
+    # Two blanks or more stand between an option and what it does.
+    part == "OPTIONS" && match($0, /[^ ]   *[^ ]/) && /^  \\-/ {
+      print ".TP\n\\fB" substr($0, 3, RSTART - 2) "\\fR"
+      $0 = substr($0, RSTART + 1)
+    }
+    part == "OPTIONS" && /^$/ { section("DESCRIPTION"); sub(/\n+$/, "", about); $0 = substr(about, 2) "\n.PP" }
+    /^Codes de sortie : / { section("CODES DE SORTIE"); $0 = substr($0, 19) }
+    /^Exemples :/ { section("EXEMPLES"); next }
+    part == "EXEMPLES" && /^  [^ ]/ { $0 = ".TP\n\\fB" substr($0, 3) "\\fR" }
+    part == "DESCRIPTION" && /^$/ { $0 = ".PP" }
+    /^$/ { next }
+    { sub(/^ +/, ""); print }'
+  cat <<'PAGE'
+.SH FICHIERS
+Sous le dossier de travail :
+.TP
+\fBdata/data_temp/\fR
+livraison de la semaine
+.TP
+\fBlogs/import\-hebdo_<date>.txt\fR
+rapport entier de chaque exécution, gardé 90 jours
+.TP
+\fBlogs/import\-hebdo.lock\fR
+verrou : deux exécutions ne se croisent pas
+.SH ENVIRONNEMENT
+.TP
+\fBFLUX_HOME\fR
+dossier de travail
+.TP
+\fBFLUX_BIN\fR
+dossier des outils
+.TP
+\fBIMPORT_HEBDO_OPTIONS\fR
+options de la tâche planifiée (crontab, fluxvision.env)
+.SH VOIR AUSSI
+\fBflux\fR(1)
+PAGE
 }
 
 # install_documents ROOT PREFIX: what operators read beside the program; prints each file installed. Links between them stay alive.

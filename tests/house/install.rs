@@ -76,6 +76,8 @@ fn installed_run_from_there_and_removed() {
         "bin/update-temp-tables",
         "bin/import-hebdo",
         "share/man/man1/flux.1.gz",
+        "share/man/man1/flux-init.1.gz",
+        "share/man/man1/import-hebdo.1.gz",
         "share/man/man1/update-temp-tables.1.gz",
         "share/bash-completion/completions/flux",
         "share/zsh/site-functions/_update-temp-tables",

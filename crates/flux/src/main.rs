@@ -190,14 +190,16 @@ fn act(arguments: &[OsString]) -> Result<ExitCode> {
             print(&page.text())
         }
         Action::Completions { shell, dir: None } => {
-            print(&String::from_utf8_lossy(&pages::completion(shell, &mut pages::whole(own_command()))))
+            print(&String::from_utf8_lossy(&pages::completion(shell, &mut pages::whole(completed()))))
         }
         Action::Completions { shell, dir: Some(dir) } => {
-            let commands = commands(pages::whole(own_command()));
+            let commands = commands(pages::whole(completed()));
             done(pages::write_completions(&dir, shell, commands)?, "fichier de complétion", "fichiers de complétion")
         }
         Action::Man { dir } => {
-            done(pages::write_man(&dir, commands(own_command()))?, "page de manuel", "pages de manuel")
+            let own = OWN.iter().map(|(name, tool)| pages::tool(tool).bin_name(format!("flux {name}")));
+            let commands = commands(own_command()).into_iter().chain(own).collect();
+            done(pages::write_man(&dir, commands)?, "page de manuel", "pages de manuel")
         }
         Action::Schema { tool } => print(&format!("{:#}\n", schema::of(tool.as_deref()))),
         Action::Docs { dir: Some(dir) } => done(pages::write_docs(&dir)?, "page", "pages"),
@@ -211,6 +213,12 @@ fn act(arguments: &[OsString]) -> Result<ExitCode> {
 fn own_command() -> clap::Command {
     let help = clap::Arg::new("help").short('h').long("help").action(clap::ArgAction::Help).help("Cette aide");
     Cli::command().arg(help.global(true)).override_usage("flux CATÉGORIE OUTIL [ARGUMENTS]")
+}
+
+/// The same with all that its own tools take.
+fn completed() -> clap::Command {
+    OWN.iter()
+        .fold(own_command(), |command, (name, tool)| command.mut_subcommand(name, |_| pages::tool(tool).name(*name)))
 }
 
 /// `flux` in this form, and each tool by itself.
@@ -252,6 +260,11 @@ fn help() -> String {
         ("flux --version, flux --help", "version, cette aide"),
     ] {
         page.line(format!("  {usage:<32} {what}"));
+    }
+    page.title("Exemples :");
+    for (command, purpose) in flux_cli::examples::of("flux") {
+        page.line(format!("  {command}"));
+        page.line(format!("      {purpose}"));
     }
     let categories: Vec<&str> = CATEGORIES.iter().map(|category| category.name).collect();
     page.gap();

@@ -109,7 +109,9 @@ fn man(command: Command) -> Result<String> {
         render(&man, &mut page).map_err(Error::io("écriture de la page de", &name))?;
     }
     // The title by hand: without a date, which would change at each build, the generator leaves its field out.
-    let mut text = format!(".TH {} 1 \"\" \"flux {version}\" \"Outils Flux Vision\"\n", name.to_uppercase());
+    // Words stay whole: they would be cut as English ones are.
+    let mut text =
+        format!(".TH {} 1 \"\" \"flux {version}\" \"Outils Flux Vision\"\n.nh\n.ad l\n", name.to_uppercase());
     text.push_str(&String::from_utf8_lossy(&page).replace(".SH NAME", ".SH NOM").replace("subcommands", "ACTION"));
     if !actions.is_empty() {
         text.push_str(".SH ACTIONS\n");
@@ -117,16 +119,14 @@ fn man(command: Command) -> Result<String> {
             let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", action.replace('-', "\\-"), about.replace('\\', "\\\\"));
         }
     }
-    if tools::all().any(|(_, tool)| tool.name == name) {
-        text.push_str(&sections_of(&name));
-    }
+    text.push_str(&sections_of(&name));
     if name != "flux" {
         text.push_str(".SH VOIR AUSSI\n\\fBflux\\fR(1)\n");
     }
     Ok(text)
 }
 
-/// EXEMPLES, FICHIERS, ENVIRONNEMENT and CODES DE SORTIE of a tool's man page.
+/// EXEMPLES, FICHIERS, ENVIRONNEMENT and CODES DE SORTIE of a man page.
 fn sections_of(name: &str) -> String {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('-', "\\-").replace('\'', "\\(aq");
     let entry = |text: &mut String, (head, what): (&str, &str)| {
@@ -138,12 +138,17 @@ fn sections_of(name: &str) -> String {
         examples::of(name).for_each(|example| entry(&mut text, example));
     }
     text.push_str(".SH FICHIERS\nSous le dossier de travail :\n");
-    let log = tools::all().find(|(_, tool)| tool.name == name).and_then(|(_, tool)| tool.log).unwrap_or(name);
+    let own = tools::all().find(|(_, tool)| tool.name == name).and_then(|(_, tool)| tool.log);
+    let (log, whose) = if name == "flux" {
+        ("<outil>", "journal de chaque outil")
+    } else {
+        (own.unwrap_or(name), "journal de cet outil")
+    };
     for file in [
         (".env", "réglages et mots de passe, droits 600 (modèle : .env.example)"),
         ("data/data_temp/", "livraison de la semaine"),
         ("data/data_extracted/, data/archive/, data/backups/", "exports bruts, CSV archivés, sauvegardes"),
-        (&format!("logs/{log}.log"), "journal de cet outil"),
+        (&format!("logs/{log}.log"), whose),
     ] {
         entry(&mut text, file);
     }
@@ -153,7 +158,7 @@ fn sections_of(name: &str) -> String {
         ("DB_HOST, DB_PORT, DB_SOCKET, DB_DATABASE, DB_USERNAME, DB_PASSWORD", "connexion à la base"),
         ("DB_SSL_MODE, DB_SSL_CA, DB_SERVER_PUBLIC_KEY, DB_TIMEOUT", "chiffrement et délai de la connexion"),
         ("FLUX_HOME", "dossier de travail"),
-        ("COLUMNS, NO_COLOR", "largeur des rapports hors d'un terminal ; pas de couleurs"),
+        ("COLUMNS, NO_COLOR", "largeur des rapports et messages hors d'un terminal ; pas de couleurs"),
     ] {
         entry(&mut text, variable);
     }
@@ -337,4 +342,18 @@ fn create(folder: &Path) -> Result<()> {
 
 fn write(path: &Path, content: &[u8]) -> Result<()> {
     files::replace(path, content, Durability::Cache)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_has_its_place_in_the_work() {
+        let mut placed: Vec<&str> = WORKFLOW.iter().flat_map(|(_, tools)| tools.iter().copied()).collect();
+        let mut known: Vec<&str> = tools::all().map(|(_, tool)| tool.name).collect();
+        placed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(placed, known);
+    }
 }
