@@ -52,6 +52,26 @@ fn times_are_those_of_the_clock_on_the_wall() {
     // Summer in Paris is two hours ahead: the next day.
     assert!(shown("Europe/Paris").contains("2025-07-29 00:30:00"), "{}", shown("Europe/Paris"));
     assert!(shown("UTC").contains("2025-07-28 22:30:00"));
+    let key = ["--date", "2025-07-21", "--zone", "CANTAL", "--categorie", "TOURISTE", "--provenance", "NONLOCAL"];
+    let explained = home.tool("explain-volume").args(["--table", "fact_nuitees"]).args(key).env("TZ", "Europe/Paris");
+    let text = explained.run().stdout;
+    assert!(text.contains("2025-07-29 00:30:00 (update-temp-tables)"), "{text}");
+}
+
+#[test]
+fn values_are_written_as_french_is() {
+    let World { home, db } = World::seeded();
+    let season = home.tool("scrap-date").args(["--from", "2025", "--to", "2025"]).run().expect_code(0).stdout.clone();
+    assert!(season.contains(" été ") && !season.contains(" ete "), "{season}");
+    let bytes = db.scalar("SELECT @@global.max_allowed_packet");
+    let settings = home.tool("simple-test").env("COLUMNS", "160").run().stdout;
+    // Three digits behind each blank.
+    let grouped = |digits: &str| {
+        let first = digits.len() % 3;
+        let groups = digits[first..].as_bytes().chunks(3).map(|group| std::str::from_utf8(group).unwrap());
+        std::iter::once(&digits[..first]).filter(|group| !group.is_empty()).chain(groups).collect::<Vec<_>>().join(" ")
+    };
+    assert!(settings.contains(&grouped(&bytes)) && settings.contains("STRICT_TRANS_TABLES, "), "{settings}");
 }
 
 #[test]
@@ -63,16 +83,23 @@ fn help_and_manual_have_examples_and_completions_have_the_values() {
     home.tool("update-temp-tables").args(["--on-conflict", "hasard"]).run().expect_code(2).expect_stderr("first");
 
     home.tool("flux").args(["man", "pages"]).run().expect_code(0);
-    let page = home.read("pages/update-temp-tables.1");
-    for section in ["EXEMPLES", "FICHIERS", "ENVIRONNEMENT", "CODES DE SORTIE"] {
-        assert!(page.contains(&format!(".SH {section}\n")), "{section}");
+    let pages = home.list("pages");
+    assert!(["flux.1", "flux-init.1", "flux-doctor.1"].iter().all(|page| pages.iter().any(|name| name == page)));
+    for name in pages {
+        let page = home.read(format!("pages/{name}"));
+        for section in ["EXEMPLES", "FICHIERS", "ENVIRONNEMENT", "CODES DE SORTIE"] {
+            assert!(page.contains(&format!(".SH {section}\n")), "{section} of {name}");
+        }
     }
+    let page = home.read("pages/update-temp-tables.1");
     assert!(page.contains("logs/update\\-temp\\-tables.log"), "{page}");
     // The log of the ETL keeps its old name.
     assert!(home.read("pages/populate-facts-full-production.1").contains("logs/etl_fluxvision_production.log"));
     for shell in ["bash", "zsh", "fish"] {
         let script = home.tool("flux").args(["completions", shell]).run().expect_code(0).stdout.clone();
         assert!(script.contains("infile") && script.contains("never"), "{shell}");
+        // Those that are run by `flux` itself have their options too.
+        assert!(script.contains("departement"), "{shell}");
     }
 }
 

@@ -3,7 +3,7 @@
 use flux_core::accounts::{self, Account, Change};
 use flux_core::db::{Database, Session};
 use flux_core::error::{Error, Result};
-use flux_report::{Code, Done, Finding, Page, Report, Table, Verdict, plural, verdict};
+use flux_report::{Code, Done, Finding, Page, Report, Table, Verdict, local_time, plural, verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -147,7 +147,7 @@ impl Report for UsersReport {
                 account.username.clone(),
                 account.role.clone(),
                 if account.active { "oui" } else { "non" }.into(),
-                account.last_login.clone().unwrap_or_else(|| "–".into()),
+                account.last_login.as_deref().map_or_else(|| "–".into(), local_time),
             ]);
         }
         if !table.is_empty() {

@@ -11,7 +11,7 @@ use crate::explain::key::{Key, Part};
 use crate::explain::scan::Refused;
 use crate::explain::verdict::{self, Conclusion};
 use crate::ledger::rows::What;
-use crate::report::{Code, Finding, Page, Report, Table, Verdict, number, plural, verdict};
+use crate::report::{Code, Finding, Page, Report, Table, Verdict, local_time, number, plural, verdict};
 
 /// The line that was asked about.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -194,8 +194,10 @@ impl ExplainReport {
                 What::Changed => format!("{} → {}", volume(change.volume_before), volume(change.volume_after)),
                 What::Withdrawn => format!("retirée, valait {}", volume(change.volume_before)),
             };
-            let undone = change.undone_at.as_ref().map_or_else(String::new, |at| format!(", annulée le {at}"));
-            page.line(format!("  {} UTC {} ({}) : {what}{undone}", change.at, change.tool, short(&change.run)));
+            let undone =
+                change.undone_at.as_ref().map_or_else(String::new, |at| format!(", annulée le {}", local_time(at)));
+            let at = local_time(&change.at);
+            page.line(format!("  {at} {} ({}) : {what}{undone}", change.tool, short(&change.run)));
         }
         if !self.known.changes.is_empty() {
             page.gap();
@@ -206,7 +208,7 @@ impl ExplainReport {
         let mut table = Table::new(&["livraison", "chargée", ">lignes", ">volume", "état"]);
         for delivery in &self.deliveries {
             let load = delivery.loads.iter().rev().find(|load| load.status == "loaded").or(delivery.loads.last());
-            let when = load.map_or("jamais".to_owned(), |load| format!("{} ({})", load.at, load.tool));
+            let when = load.map_or("jamais".to_owned(), |load| format!("{} ({})", local_time(&load.at), load.tool));
             let state = match load.map(|load| load.status.as_str()) {
                 _ if delivery.kept_back => "date retenue à l'import".into(),
                 _ if delivery.contradictory => format!("lignes contradictoires ({})", delivery.policy.name()),
@@ -262,13 +264,13 @@ impl ExplainReport {
                 Some(true) => "provisoire",
                 None => "–",
             };
-            let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".into());
+            let time = |utc: Option<&String>| utc.map_or_else(|| "–".into(), |utc| local_time(utc));
             table.row([
                 row.table.clone(),
                 number(row.volume),
                 state.into(),
-                text(&row.created_at),
-                row.last_change.as_ref().map_or_else(|| "–".into(), |last| last.at.clone()),
+                time(row.created_at.as_ref()),
+                time(row.last_change.as_ref().map(|last| &last.at)),
                 row.zone.clone().unwrap_or_default(),
                 row.epci.clone().unwrap_or_default(),
             ]);
@@ -280,7 +282,7 @@ impl ExplainReport {
         }
         for row in &self.known.stored {
             if let Some((last, by)) = row.last_change.as_ref().and_then(|last| Some((last, last.by()?))) {
-                page.line(format!("  {} : écrite en dernier le {} UTC par {by}", row.table, last.at));
+                page.line(format!("  {} : écrite en dernier le {} par {by}", row.table, local_time(&last.at)));
             }
         }
         page.gap();

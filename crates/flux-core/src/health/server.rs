@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::db::{Database, Flavour, Session};
 use crate::error::Result;
 use crate::health::checks::{self, Rights};
-use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes};
+use crate::report::{self, Code, Finding, Page, Report, Table, Verdict, bytes, number};
 use crate::schema;
 use crate::task::{Context, Task};
 
@@ -116,6 +116,14 @@ const SETTINGS: [(&str, &str); 10] = [
     ("wait_timeout", "fin des connexions inactives, en secondes"),
 ];
 
+/// A value of the server as people read it: groups of digits, blanks between the words of a list.
+fn readable(value: &str) -> String {
+    match value.parse::<u64>() {
+        Ok(count) => number(count),
+        Err(_) => value.replace(',', ", "),
+    }
+}
+
 const BINLOG_FORMAT: &str = "binlog_format";
 
 /// The settings of the server that matter to the tools.
@@ -211,7 +219,7 @@ impl Report for ServerReport {
         page.title("Réglages du serveur");
         let mut table = Table::new(&["réglage", "valeur", "rôle"]);
         for setting in &self.settings.0 {
-            let value = setting.value.clone().unwrap_or_else(|| "inconnu".into());
+            let value = setting.value.as_deref().map_or_else(|| "inconnu".into(), readable);
             table.row([setting.name.into(), value, setting.meaning.into()]);
         }
         page.table(&table);

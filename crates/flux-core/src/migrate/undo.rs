@@ -13,7 +13,7 @@ use crate::ledger::history::{self, unique_id};
 use crate::ledger::migrations::{self, Made};
 use crate::ledger::rows::{Ledgered, Planned};
 use crate::migrate::{MigrateOptions, Pair, migrate};
-use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, number, plural, verdict};
+use crate::report::{Code, Done, Finding, OneOf, Page, Report, Table, Verdict, local_time, number, plural, verdict};
 use crate::schema::{self, Existing};
 use crate::task::{Context, Task};
 
@@ -259,7 +259,7 @@ impl Report for UndoReport {
                 Status::Failed => (Verdict::Error, "échec"),
             };
             let counts = [row.added, row.reverted, row.restored].map(number);
-            let subject = [row.main.clone(), format!("{} {state}", sign.sign()), row.finished_at.clone()];
+            let subject = [row.main.clone(), format!("{} {state}", sign.sign()), local_time(&row.finished_at)];
             table.row(subject.into_iter().chain(counts));
         }
         page.table(&table);

@@ -7,7 +7,7 @@ use chrono::{NaiveDateTime, SecondsFormat};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::calendar::saisons::{SaisonSpan, saisons_of};
+use crate::domain::calendar::saisons::{Saison, SaisonSpan, saisons_of};
 use crate::report::{Done, Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::saisons::check::{Anomaly, Verification};
 use crate::saisons::dates::DatesReport;
@@ -68,7 +68,7 @@ impl Report for InstantsReport {
         for row in &self.saisons {
             table.row([
                 row.annee.to_string(),
-                row.saison.to_owned(),
+                Saison::from_code(row.saison).map_or(row.saison, Saison::label).to_owned(),
                 row.instant_utc.clone(),
                 row.instant_paris.clone(),
                 row.date_fin.clone(),
