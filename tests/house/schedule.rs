@@ -108,6 +108,23 @@ fn as_systemd(command: &str) -> String {
     command.replace("/usr/bin/", "").replace("$$", "$").replace("\\\\", "\\")
 }
 
+/// What ends in a mail is 80 columns wide: reports and what is said on stderr.
+#[test]
+fn mails_are_as_wide_as_mail_programs_show_them() {
+    assert!(fs::read_to_string(scripts().join("crontab.example")).unwrap().contains("\nCOLUMNS=80\n"));
+    for (name, text) in units(".service") {
+        assert!(values(&text, "Environment=").iter().any(|value| value.ends_with(" COLUMNS=80")), "{name}");
+    }
+    let home = Home::without_db();
+    let unreachable = ["--host", "127.0.0.1", "--port", "9", "--user", "u", "--database", "d"];
+    let said =
+        home.tool("check-status").arg("-q").args(unreachable).env("COLUMNS", "80").run().expect_code(1).stderr.clone();
+    assert!(said.contains("simple-test") && said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    // Without it, a log has each message on its line.
+    let plain = home.tool("check-status").arg("-q").args(unreachable).run().expect_code(1).stderr.clone();
+    assert_eq!(plain.lines().count(), 2, "{plain}");
+}
+
 /// systemd takes a backslash and an apostrophe within a value out of an `EnvironmentFile=`, and the environment wins over `.env`: the timers
 /// would be refused with a password that is right everywhere else.
 #[test]

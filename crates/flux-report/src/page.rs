@@ -26,7 +26,7 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A message as wide as the terminal on which stderr is shown; elsewhere it stays on its line, for logs and mails.
+/// A message as wide as the terminal on which stderr is shown, else as `COLUMNS` says, for mails; without either it stays on its line.
 pub fn message(text: &str) -> String {
     let line = one_line(text);
     match stderr_width() {
@@ -44,7 +44,13 @@ pub fn question(text: &str) -> String {
 }
 
 fn stderr_width() -> Option<usize> {
-    terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0).max(NARROWEST))
+    let terminal = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+    terminal.or_else(columns).map(|width| width.max(NARROWEST))
+}
+
+/// How wide what is no terminal is said to be.
+fn columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok()
 }
 
 /// The same of several lines.
@@ -77,9 +83,8 @@ impl Page {
     /// As wide as the terminal, else as `COLUMNS` says. Without either, tables take 160 columns and lines stay whole, so that names and
     /// sentences do in logs and mails.
     pub fn for_stdout() -> Self {
-        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let terminal = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
-        match terminal.or(columns) {
+        match terminal.or_else(columns) {
             Some(width) => Self::new(width),
             None => Self { wraps: false, ..Self::new(160) },
         }
