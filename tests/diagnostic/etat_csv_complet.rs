@@ -159,7 +159,8 @@ fn a_file_of_hundreds_of_gigabytes_is_told_first_and_its_reading_ends_at_once() 
         let asked = std::time::Instant::now();
         running.signal(signal);
         let outcome = running.wait().expect_code(1).expect_stderr("200,0 Gio").expect_stderr("Ctrl-C");
-        assert!(asked.elapsed() < std::time::Duration::from_secs(1), "{:?}\n{outcome}", asked.elapsed());
+        // To read all of it takes minutes.
+        assert!(asked.elapsed() < std::time::Duration::from_secs(10), "{:?}\n{outcome}", asked.elapsed());
     }
 }
 

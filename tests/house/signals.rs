@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Home, Server};
+use support::trouble::wait_for_blocked;
 
 fn send(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
@@ -20,8 +21,7 @@ fn a_second_signal_ends_at_once_where_the_server_is_frozen() {
     let mut rival = db.conn();
     rival.query_drop("LOCK TABLES dim_saisons WRITE, flux_lease WRITE").unwrap();
     let mut running = home.tool("update-saisons").spawn();
-    std::thread::sleep(Duration::from_secs(2));
-    assert!(running.is_running());
+    wait_for_blocked(&mut db.admin(), db.name(), "SELECT");
     send("-STOP", pid);
     running.signal("TERM");
     std::thread::sleep(Duration::from_secs(1));

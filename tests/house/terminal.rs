@@ -1,7 +1,8 @@
 //! What operators see on their terminal: colours, local time, examples in help and manual, completions.
+use flux_test::Home;
 use flux_test::mysql::prelude::Queryable;
-use flux_test::{Home, TestDb};
 use support::terminal;
+use support::trouble::wait_for_blocked;
 use support::weekly::World;
 
 const ESCAPE: char = '\u{1b}';
@@ -109,14 +110,13 @@ fn what_takes_more_than_a_second_is_shown_on_a_terminal_and_nowhere_else() {
     if !terminal::is_there() {
         return flux_test::skip("script (util-linux)");
     }
-    let db = TestDb::new();
-    let home = Home::new(&db);
-    home.tool("ensure-schema").arg("--seed").run().expect_code(0);
+    let World { home, db } = World::seeded();
     let held = |run: &dyn Fn() -> flux_test::Outcome| {
-        let mut holder = db.conn();
+        let (mut holder, mut admin, name) = (db.conn(), db.admin(), db.name());
         holder.query_drop("LOCK TABLES dim_saisons WRITE").unwrap();
         std::thread::scope(|scope| {
             scope.spawn(move || {
+                wait_for_blocked(&mut admin, name, "dim_saisons");
                 std::thread::sleep(std::time::Duration::from_secs(3));
                 holder.query_drop("UNLOCK TABLES").unwrap();
             });

@@ -35,7 +35,7 @@ fn held_up(db: &TestDb, home: &Home) -> flux_test::mysql::Conn {
 fn wait_for_step(db: &TestDb) {
     let since = Instant::now();
     while db.scalar("SELECT COUNT(*) FROM flux_import_progress WHERE step LIKE '%base'") == "0" {
-        assert!(since.elapsed() < Duration::from_secs(20), "the import never came to its rows");
+        assert!(since.elapsed() < Duration::from_secs(60), "the import never came to its rows");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -74,7 +74,7 @@ fn an_import_that_was_killed_is_said_to_be_dead() {
     let since = Instant::now();
     let json = loop {
         let outcome = home.tool("check-import-progress").arg("--json").run();
-        if outcome.code == 3 || since.elapsed() > Duration::from_secs(20) {
+        if outcome.code == 3 || since.elapsed() > Duration::from_secs(60) {
             break outcome.expect_code(3).json();
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -94,7 +94,7 @@ fn until(home: &Home, state: &str) -> Outcome {
         if outcome.json()["state"] == state {
             return outcome;
         }
-        assert!(since.elapsed() < Duration::from_secs(40), "never {state}\n{outcome}");
+        assert!(since.elapsed() < Duration::from_secs(90), "never {state}\n{outcome}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
@@ -148,14 +148,19 @@ fn an_import_that_lives_and_does_not_advance_is_stuck_and_the_statement_is_shown
     let blocker = held_up(&db, &home);
     let import = home.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).spawn();
     wait_for_step(&db);
-    std::thread::sleep(Duration::from_millis(1500));
-    let json = check(&home, 0);
-    assert!(json["standstill_s"].as_f64().unwrap() > 0.9, "signs of life are no advance: {json}");
-    assert!(json["silent_s"].as_f64().unwrap() < 1.5, "{json}");
+    // Signs of life come, and are no advance.
+    let since = Instant::now();
+    loop {
+        let json = check(&home, 0);
+        let seconds = |name: &str| json[name].as_f64().unwrap();
+        if seconds("standstill_s") > seconds("silent_s") + 0.9 {
+            break;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "{json}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     db.exec("UPDATE flux_import_progress SET updated_at = updated_at - INTERVAL 3 MINUTE WHERE step <> ''");
-    std::thread::sleep(Duration::from_millis(700));
-    let json = check(&home, 3);
-    assert_eq!(json["state"], "stuck", "{json}");
+    let json = until(&home, "stuck").expect_code(3).json();
     let sql = json["statements"][0]["sql"].as_str().unwrap();
     assert!(sql.contains("fact_nuitees_temp"), "{json}");
     let text = home.tool("check-import-progress").run().expect_code(3);
@@ -220,7 +225,7 @@ fn whoever_else_holds_the_lock_is_named() {
     let since = Instant::now();
     let json = loop {
         let json = check(&home, 0);
-        if json["lock"]["tool"] == "merge-zones" || since.elapsed() > Duration::from_secs(20) {
+        if json["lock"]["tool"] == "merge-zones" || since.elapsed() > Duration::from_secs(60) {
             break json;
         }
     };
@@ -236,7 +241,7 @@ fn whoever_else_holds_the_lock_is_named() {
     while other.query_first::<Option<i64>, _>(format!("SELECT GET_LOCK('flux:{}', 0)", db.name())).unwrap().flatten()
         != Some(1)
     {
-        assert!(since.elapsed() < Duration::from_secs(20));
+        assert!(since.elapsed() < Duration::from_secs(60));
     }
     let json = check(&home, 0);
     assert_eq!(json["lock"], serde_json::json!({"connection": other.connection_id(), "tool": null}));
@@ -251,7 +256,7 @@ fn a_running_etl_is_seen_and_a_killed_one_is_dead() {
     let mut etl = home.tool("populate-facts-full-production").args(["--jobs", "1"]).spawn();
     let since = Instant::now();
     while !home.join("etl_checkpoint.json").exists() {
-        assert!(since.elapsed() < Duration::from_secs(30) && etl.is_running());
+        assert!(since.elapsed() < Duration::from_secs(60) && etl.is_running());
         std::thread::sleep(Duration::from_millis(2));
     }
     etl.signal("STOP");
@@ -274,7 +279,7 @@ fn a_running_etl_is_seen_and_a_killed_one_is_dead() {
     assert!(etl.killed());
     let since = Instant::now();
     while check_any(&home)["etl"]["state"] != "died" {
-        assert!(since.elapsed() < Duration::from_secs(20), "the ETL is never dead");
+        assert!(since.elapsed() < Duration::from_secs(60), "the ETL is never dead");
     }
     let text = home.tool("check-import-progress").run().expect_code(3);
     text.expect_stdout("relancez `populate-facts-full-production`");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use flux_test::mysql::prelude::Queryable;
 use flux_test::mysql::{Conn, OptsBuilder};
 use flux_test::{Account, Home, Server, TestDb, Tool};
+use support::trouble::wait_for_blocked;
 use support::way::Way;
 use support::weekly::{Sane, World};
 
@@ -108,7 +109,7 @@ fn a_stop_cancels_nothing_on_another_server() {
     let mut rival = db.conn();
     rival.query_drop("LOCK TABLES dim_saisons WRITE").unwrap();
     let mut running = seasons.env("DB_SSL_MODE", "DISABLED").spawn();
-    std::thread::sleep(Duration::from_secs(2));
+    wait_for_blocked(&mut db.admin(), db.name(), "dim_saisons");
     // From now on the proxy leads elsewhere, where every number that the tool may have is somebody's of the same account.
     way.turn(&other);
     let highest: u64 = db.scalar("SELECT MAX(id) FROM information_schema.processlist").parse().unwrap();

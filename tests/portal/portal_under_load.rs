@@ -10,7 +10,7 @@ use flux_test::mysql::Conn;
 use flux_test::mysql::prelude::Queryable;
 use flux_test::{Server, TestDb};
 use support::diag::NUITEE;
-use support::served::{Answer, Served, TOKEN, database, encoded, fill, read};
+use support::served::{Answer, Served, TOKEN, database, encoded, fill, read, shared};
 
 const PATH: &str = "/api/infographie/infographie_indicateurs_cles";
 
@@ -100,8 +100,8 @@ fn the_database_stops_and_starts_while_many_ask() {
 
 #[test]
 fn a_stop_while_many_ask_cuts_no_answer_off() {
-    let db = database();
-    let mut served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let mut served = Served::new(db, &[], &[]);
     let address = served.address.clone();
     assert_eq!(served.api(&question(0)).status, 200);
     let (next, answered) = (AtomicU64::new(1), AtomicU64::new(0));
@@ -191,8 +191,8 @@ const ADDRESSES: &[(&str, &[&str])] = &[
 /// In each parameter of each address: it is refused, quickly, and nothing of it gets into SQL, a header or a page.
 #[test]
 fn injection_in_every_parameter_of_every_address() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let before = db.count("fact_nuitees");
     let usual = |name: &str| match name.trim_end_matches("_a").trim_end_matches("_b") {
         "annee" => "2025",
@@ -297,8 +297,8 @@ fn beside_a_writer_answers_stand_in_line_and_sessions_do_not() {
         stream.write_all(head.as_bytes()).unwrap();
         stream
     };
-    let answers_soon = |stream: &TcpStream| {
-        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let answers_within = |stream: &TcpStream, seconds: u64| {
+        stream.set_read_timeout(Some(Duration::from_secs(seconds))).unwrap();
         stream.peek(&mut [0]).is_ok()
     };
     for writing in [false, true] {
@@ -310,8 +310,9 @@ fn beside_a_writer_answers_stand_in_line_and_sessions_do_not() {
             sleep(Duration::from_millis(500));
             asked(if writing { "pays_touristes" } else { "duree_sejour" })
         });
-        assert!(!answers_soon(&first));
-        assert_eq!(answers_soon(&second), !writing, "writing: {writing}");
+        assert!(!answers_within(&first, 2));
+        // Whoever does not stand in line has all the time that a busy machine needs.
+        assert_eq!(answers_within(&second, if writing { 2 } else { 20 }), !writing, "writing: {writing}");
         // A session that nobody has asked for yet is looked up meanwhile.
         let cookie = format!("flux_portail={}", if writing { "a" } else { "b" }.repeat(64));
         let begun = Instant::now();

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use flux_test::{Home, Outcome, Server, TestDb};
 use serde_json::{Value, json};
 use support::diag;
-use support::served::{ADMIN, Answer, Served, TOKEN, database, encoded, field, fill, pair, read};
+use support::served::{ADMIN, Answer, Served, TOKEN, database, encoded, field, fill, pair, read, shared};
+use support::trouble::wait_for_blocked;
 
 /// A question that the portal answers.
 const FIGURES: &str = "/api/infographie/infographie_indicateurs_cles?annee=2025&periode=vacances_ete&zone=CABA";
@@ -60,8 +61,8 @@ fn error(answer: Answer, status: u16, code: &str) -> Value {
 
 #[test]
 fn strangers_see_nothing_unless_the_portal_is_public() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     for path in [
         FIGURES,
         "/api/filters/filters_mysql",
@@ -80,7 +81,7 @@ fn strangers_see_nothing_unless_the_portal_is_public() {
         assert_eq!(answer.header("location").unwrap(), expected);
     }
     drop(served);
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     assert_eq!(served.get(FIGURES).expect(200).json()["status"], "success");
     assert!(served.get("/dashboard").expect(200).text().contains("Nuitées totales"));
     // The inventory and the shared spaces are not for everybody all the same.
@@ -90,8 +91,8 @@ fn strangers_see_nothing_unless_the_portal_is_public() {
 
 #[test]
 fn tokens_by_two_headers_and_a_wrong_one_is_no_better_than_none() {
-    let db = database();
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let db = shared();
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     for headers in
         [[("Authorization", format!("Bearer {TOKEN}"))], [("X-Api-Key", TOKEN.into())], [("X-API-KEY", ADMIN.into())]]
     {
@@ -150,8 +151,8 @@ fn the_projects_own_checks_are_content() {
 
 #[test]
 fn each_parameter_that_makes_no_sense_is_refused() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let ask = |query: &str| served.api(&format!("/api/infographie/infographie_departements_touristes.php?{query}"));
     for query in [
         "",
@@ -198,8 +199,8 @@ fn each_parameter_that_makes_no_sense_is_refused() {
 /// In each parameter: it is text, never SQL, HTML or a header.
 #[test]
 fn injection_is_text() {
-    let db = database();
-    let served = Served::new(&db, &[], &[]);
+    let db = shared();
+    let served = Served::new(db, &[], &[]);
     let poison = [
         "' OR 1=1 -- ",
         "CABA' UNION SELECT password FROM users -- ",
@@ -208,7 +209,7 @@ fn injection_is_text() {
         "%",
         "CABA%",
         "_ABA",
-        "\"; SELECT SLEEP(5)",
+        "\"; SELECT SLEEP(40)",
         "<script>alert(1)</script>",
         "../../.env",
         "{{7*7}}",
@@ -247,7 +248,7 @@ fn injection_is_text() {
                 let expected: &[u16] = if ignored && answer.status != 400 { &[200] } else { &[400, 404] };
                 assert!(expected.contains(&answer.status), "{path} {name}={poison:?}: {answer:?}");
                 assert!(
-                    started.elapsed() < Duration::from_secs(4) && answer.header("set-cookie").is_none(),
+                    started.elapsed() < Duration::from_secs(30) && answer.header("set-cookie").is_none(),
                     "{answer:?}"
                 );
                 let text = answer.text();
@@ -259,7 +260,7 @@ fn injection_is_text() {
     assert_eq!(db.count("fact_nuitees"), before);
     // In a page, what was asked comes back escaped.
     drop(served);
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     let page = served
         .get(&format!("/dashboard?annee=2025&periode=x&zone={}", encoded("<script>alert(1)</script>")))
         .expect(404);
@@ -489,24 +490,28 @@ fn the_state_is_told_by_the_clock_of_the_machine() {
     }
 }
 
+/// A wrong password from an address of its own, behind a proxy that is trusted: the status, and the seconds until it came.
+fn guess(served: &Served, name: &str, from: u32) -> (u16, f64) {
+    let from = format!("203.0.113.{from}");
+    let form = served.send("GET", "/login", &[("X-Forwarded-For", &from), ("X-Forwarded-Proto", "https")], "");
+    let cookie = pair(&form.cookie("__Host-flux_formulaire").unwrap());
+    let body = format!("csrf={}&username={}&password=faux", field(&form.text(), "csrf"), encoded(name));
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Cookie", &cookie),
+        ("X-Forwarded-For", &from),
+        ("X-Forwarded-Proto", "https"),
+    ];
+    let started = Instant::now();
+    (served.send("POST", "/login", &headers, &body).status, started.elapsed().as_secs_f64())
+}
+
 /// `users` compares without regard to capitals and accents: a guesser with many addresses has no more tries for all that.
 #[test]
 fn an_account_is_one_however_its_name_is_spelt() {
     let db = empty();
     let served = with_accounts(&db, &[("API_TRUST_PROXY", "127.0.0.0/8")], &[]);
-    let guess = |name: &str, from: u32| {
-        let from = format!("203.0.113.{from}");
-        let form = served.send("GET", "/login", &[("X-Forwarded-For", &from), ("X-Forwarded-Proto", "https")], "");
-        let cookie = pair(&form.cookie("__Host-flux_formulaire").unwrap());
-        let body = format!("csrf={}&username={}&password=faux", field(&form.text(), "csrf"), encoded(name));
-        let headers = [
-            ("Content-Type", "application/x-www-form-urlencoded"),
-            ("Cookie", &cookie),
-            ("X-Forwarded-For", &from),
-            ("X-Forwarded-Proto", "https"),
-        ];
-        served.send("POST", "/login", &headers, &body).status
-    };
+    let guess = |name: &str, from: u32| guess(&served, name, from).0;
     let spelt = ["luc", "LUC", "lùc", "luç", "Lûc", "LÚC"];
     let statuses: Vec<u16> = (1..).zip(spelt).map(|(from, name)| guess(name, from)).collect();
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
@@ -556,7 +561,7 @@ fn passwords_of_the_old_portal_and_accounts_that_are_closed() {
     // Closed while logged in: out within seconds.
     assert_eq!(served.send("GET", "/dashboard", &[("Cookie", &session)], "").status, 200);
     served.home.tool("portal-users").args(["disable", "php"]).run().expect_code(3);
-    let until = Instant::now() + Duration::from_secs(8);
+    let until = Instant::now() + Duration::from_secs(30);
     while served.send("GET", "/dashboard", &[("Cookie", &session)], "").status == 200 {
         assert!(Instant::now() < until, "a closed account still looks");
         sleep(Duration::from_millis(200));
@@ -566,14 +571,17 @@ fn passwords_of_the_old_portal_and_accounts_that_are_closed() {
 #[test]
 fn an_unknown_account_takes_as_long_as_a_known_one() {
     let db = empty();
-    let served = with_accounts(&db, &[], &[]);
-    let time = |name: &str| {
-        let (cookie, token) = served.form();
-        let started = Instant::now();
-        served.post("/login", &cookie, &[("csrf", &token), ("username", name), ("password", "faux")]).expect(401);
-        started.elapsed().as_secs_f64()
-    };
-    let (known, unknown) = (time("anne").min(time("luc")), time("personne").min(time("nul")));
+    let served = with_accounts(&db, &[("API_TRUST_PROXY", "127.0.0.0/8")], &[]);
+    // The shortest of ten: what else the machine does only takes longer.
+    let (mut known, mut unknown) = (f64::MAX, f64::MAX);
+    for from in 0..10 {
+        let pair = if from < 5 { ("anne", "personne") } else { ("luc", "nul") };
+        for (name, shortest) in [(pair.0, &mut known), (pair.1, &mut unknown)] {
+            let (status, seconds) = guess(&served, name, 2 * from + u32::from(name == pair.1));
+            assert_eq!(status, 401, "{name}");
+            *shortest = shortest.min(seconds);
+        }
+    }
     assert!(known > 0.005, "a hash takes longer than that: {known}");
     assert!(
         unknown > known / 3.0 && unknown < known * 3.0,
@@ -706,13 +714,13 @@ fn requests_are_bounded() {
         assert!([0, 400, 505].contains(&status), "{junk:?}: {status}");
     }
     assert_eq!(served.get("/healthz").expect(200).json(), json!({"status": "ok"}));
-    assert!(started.elapsed() < Duration::from_secs(30));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
 fn slow_clients_are_cut_off_and_idle_ones_hold_nobody_up() {
-    let db = database();
-    let served = Served::new(&db, &[("PORTAL_PUBLIC", "1")], &[]);
+    let db = shared();
+    let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     let idle: Vec<TcpStream> = (0..1_000).map(|_| served.connect()).collect();
     let mut slow = served.connect();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n").unwrap();
@@ -879,10 +887,13 @@ fn a_stop_lets_what_runs_finish() {
     let mut waiting = served.connect();
     let path = "/api/infographie/infographie_pays_excursionnistes?annee=2025&periode=vacances_ete&zone=CABA";
     waiting.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {TOKEN}\r\n\r\n").as_bytes()).unwrap();
-    sleep(Duration::from_millis(800));
+    wait_for_blocked(&mut db.admin(), db.name(), "fact_diurnes_pays");
     served.running.signal("TERM");
-    sleep(Duration::from_millis(800));
-    assert!(TcpStream::connect(&served.address).is_err(), "it still accepts");
+    let until = Instant::now() + Duration::from_secs(8);
+    while TcpStream::connect(&served.address).is_ok() {
+        assert!(Instant::now() < until, "it still accepts");
+        sleep(Duration::from_millis(20));
+    }
     mysql_exec(&mut holder, "UNLOCK TABLES");
     let answer = read(&mut waiting).expect(200);
     assert_eq!(answer.json()["status"], "success");
@@ -951,8 +962,8 @@ fn certificate(home: &Home) -> bool {
 
 #[test]
 fn tls_by_itself() {
-    let db = database();
-    let home = Home::new(&db);
+    let db = shared();
+    let home = Home::new(db);
     if !certificate(&home) {
         return flux_test::skip("openssl is not installed");
     }

@@ -28,12 +28,26 @@ pub fn answered(tool: Tool, lines: &[&str]) -> Outcome {
     for line in lines {
         let asks = |shown: &str| shown.len() > answered && shown.trim_end().ends_with(':');
         running.wait_shown(asks);
-        // A question for a password comes just before the terminal stops to echo.
-        sleep(Duration::from_millis(300));
+        // A question for a password comes just before the terminal stops to echo: until the one who asks waits, at rest.
+        let mut rest = 0;
+        while rest < 15 && running.is_running() {
+            rest = if at_rest(running.pid()) { rest + 1 } else { 0 };
+            sleep(Duration::from_millis(20));
+        }
         answered = running.shown().len();
         running.types(line);
     }
     running.wait()
+}
+
+/// Whether no process below this one runs, or could.
+fn at_rest(pid: u32) -> bool {
+    let read = |path: String| std::fs::read_to_string(path).unwrap_or_default();
+    let below = read(format!("/proc/{pid}/task/{pid}/children"));
+    below.split_whitespace().filter_map(|child| child.parse().ok()).all(|child: u32| {
+        let stat = read(format!("/proc/{child}/stat"));
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')) && at_rest(child)
+    })
 }
 
 /// Whether there is such a program.

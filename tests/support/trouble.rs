@@ -7,11 +7,14 @@ use flux_test::{Home, TestDb, Tool};
 
 use crate::weekly::World;
 
+/// How long a test waits for what must come: a machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
 /// Waits until a connection other than this one is in a statement on `word`.
 pub fn wait_for_statement(conn: &mut Conn, db: &str, word: &str) {
     let started = Instant::now();
     while in_statement(conn, db, word).is_none() {
-        assert!(started.elapsed() < Duration::from_secs(30), "nobody comes to {word}");
+        assert!(started.elapsed() < PATIENCE, "nobody comes to {word}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -22,7 +25,7 @@ pub fn wait_for_blocked(conn: &mut Conn, db: &str, word: &str) {
     let started = Instant::now();
     let mut seen = (None, started);
     while seen.0.is_none() || seen.1.elapsed() < Duration::from_millis(200) {
-        assert!(started.elapsed() < Duration::from_secs(30), "nobody waits in {word}");
+        assert!(started.elapsed() < PATIENCE, "nobody waits in {word}");
         std::thread::sleep(Duration::from_millis(10));
         let now = in_statement(conn, db, word);
         if now != seen.0 {
@@ -36,7 +39,16 @@ fn in_statement(conn: &mut Conn, db: &str, word: &str) -> Option<(u64, String)> 
     let sql = format!(
         "SELECT id, info FROM information_schema.processlist WHERE db = '{db}' AND info LIKE '%{word}%' AND id <> CONNECTION_ID() AND command <> 'Sleep' ORDER BY id LIMIT 1"
     );
-    conn.query_first(sql).unwrap()
+    listed(conn.query_first(sql)).flatten()
+}
+
+/// An answer of the server's list of its sessions. MySQL's fails as long as the text of somebody's statement, which it cuts, ends within a
+/// character: then it is to be asked again.
+fn listed<T>(answer: mysql::Result<T>) -> Option<T> {
+    match answer {
+        Err(mysql::Error::MySqlError(error)) if error.code == 3854 => None,
+        answer => Some(answer.unwrap()),
+    }
 }
 
 /// Kills every session of the tools, the one that holds their lock included; `mine` stays. Returns how many there were.
@@ -47,7 +59,11 @@ pub fn kill_sessions(world: &World, mine: u32) -> usize {
         world.db.name(),
         world.db.account().user
     );
-    let ids: Vec<u64> = admin.query(sql).unwrap();
+    let ids: Vec<u64> = loop {
+        if let Some(ids) = listed(admin.query(&sql)) {
+            break ids;
+        }
+    };
     ids.iter().filter(|id| admin.query_drop(format!("KILL {id}")).is_ok()).count()
 }
 
@@ -62,20 +78,20 @@ pub fn killed_at(db: &TestDb, tool: Tool, place: &str) -> bool {
 
 /// Waits until the sessions of killed processes are gone from the server: what they held is then given back.
 pub fn quiet(db: &TestDb) {
+    quiet_but_for(db, 0);
+}
+
+/// The same where the test has a session of its own.
+pub fn quiet_but_for(db: &TestDb, mine: u32) {
     let mut admin = db.admin();
     let sql = format!(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}' AND user = '{}'",
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}' AND user = '{}' AND id <> {mine}",
         db.name(),
         db.account().user
     );
     let started = Instant::now();
-    let quiet = |admin: &mut Conn| match admin.query_first::<u64, _>(&sql) {
-        // MySQL's list fails as long as the text of somebody's statement, which it cuts, ends within a character.
-        Err(mysql::Error::MySqlError(error)) if error.code == 3854 => false,
-        count => count.unwrap() == Some(0),
-    };
-    while !quiet(&mut admin) {
-        assert!(started.elapsed() < Duration::from_secs(30), "sessions of a dead process stay");
+    while listed(admin.query_first::<u64, _>(&sql)).flatten() != Some(0) {
+        assert!(started.elapsed() < PATIENCE, "sessions of a dead process stay");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

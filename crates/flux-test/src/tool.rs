@@ -65,7 +65,7 @@ impl Tool {
             args: Vec::new(),
             env,
             cwd: None,
-            limit: Duration::from_secs(60),
+            limit: Duration::from_secs(180),
             stdin: Vec::new(),
             keyboard: false,
         }
@@ -121,7 +121,7 @@ impl Tool {
         self.env("FLUX_FAILPOINT", format!("{place}={action}"))
     }
 
-    /// Another time limit than 60 s.
+    /// Another time limit than three minutes.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -216,6 +216,16 @@ impl Running {
     pub fn wait_shown(&mut self, enough: impl Fn(&str) -> bool) {
         while self.is_running() && !enough(&self.shown()) {
             assert!(self.started.elapsed() < self.limit, "{} only prints {}", self.command, self.shown());
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until it has said this on its standard error.
+    #[track_caller]
+    pub fn wait_said(&mut self, text: &str) {
+        while !self.stderr.text().contains(text) {
+            assert!(self.is_running(), "{} has ended without {text:?}: {}", self.command, self.stderr.text());
+            assert!(self.started.elapsed() < self.limit, "{} only says {}", self.command, self.stderr.text());
             sleep(Duration::from_millis(10));
         }
     }
