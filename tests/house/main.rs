@@ -12,6 +12,7 @@ mod install;
 mod journals;
 mod json;
 mod observatory;
+mod passes;
 mod schedule;
 mod signals;
 mod simple_test;
