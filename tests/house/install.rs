@@ -36,7 +36,7 @@ fn run(program: &Path, arguments: &[&str]) -> Outcome {
 
 /// Debug builds, and only they, have the places where tests kill a tool.
 fn has_fail_points(program: &Path) -> bool {
-    fs::read(program).unwrap().windows(14).any(|bytes| bytes == b"FLUX_FAILPOINT")
+    Command::new("grep").args(["-q", "FLUX_FAILPOINT"]).arg(program).status().unwrap().success()
 }
 
 #[test]
