@@ -236,8 +236,13 @@ fn a_failed_unit_sends_what_it_wrote() {
     if !Path::new("/usr/sbin/sendmail").exists() {
         alert().expect_code(1).expect_stderr("msmtp-mta");
     }
-    program("sendmail", &format!("cat >'{}'", home.join("courrier").display()));
+    program(
+        "sendmail",
+        &format!("echo \"$*\" >'{}'; cat >'{}'", home.join("mots").display(), home.join("courrier").display()),
+    );
     alert().expect_code(0);
+    // Delivered before it ends: what a transport leaves behind is stopped with the unit.
+    assert_eq!(home.read("mots"), "-odi -t\n");
     let mail = home.read("courrier");
     let (head, body) = mail.split_once("\n\n").unwrap();
     // « Flux Vision, fluxvision-import : à regarder », by base64 of coreutils.
