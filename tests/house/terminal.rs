@@ -69,7 +69,7 @@ fn values_are_written_as_french_is() {
     // Three digits behind each blank.
     let grouped = |digits: &str| {
         let first = digits.len() % 3;
-        let groups = digits[first..].as_bytes().chunks(3).map(|group| std::str::from_utf8(group).unwrap());
+        let groups = digits.as_bytes()[first..].chunks(3).map(|group| std::str::from_utf8(group).unwrap());
         std::iter::once(&digits[..first]).filter(|group| !group.is_empty()).chain(groups).collect::<Vec<_>>().join(" ")
     };
     assert!(settings.contains(&grouped(&bytes)) && settings.contains("STRICT_TRANS_TABLES, "), "{settings}");
