@@ -14,6 +14,9 @@ const DEBUG: &[&str] = &[
     "test.php",
     "phptest.php",
     "test_db.php",
+    "test_connexion.php",
+    "test_connection.php",
+    "connexion_test.php",
     "db_test.php",
     "testdb.php",
     "eval-stdin.php",
@@ -22,9 +25,23 @@ const DEBUG: &[&str] = &[
     "cmd.php",
 ];
 /// Ends of copies that a web server gives to read as they are.
-const COPIES: &[&str] =
-    &[".bak", ".old", ".orig", ".save", ".swp", ".swo", "~", ".php.txt", ".copy", ".bck", ".disabled", ".backup"];
-const EXPORTS: &[&str] = &[".sql", ".sql.gz", ".sql.zip", ".sql.bz2", ".sql.zst", ".dump"];
+const COPIES: &[&str] = &[
+    ".bak",
+    ".old",
+    ".orig",
+    ".save",
+    ".swp",
+    ".swo",
+    "~",
+    ".php.txt",
+    ".copy",
+    ".bck",
+    ".sav",
+    ".disabled",
+    ".backup",
+];
+const EXPORTS: &[&str] =
+    &[".sql", ".sql.gz", ".sql.zip", ".sql.bz2", ".sql.xz", ".sql.zst", ".sql.7z", ".sql.tar", ".dump"];
 
 /// Patterns that are compiled once; none where one of them is wrong, which a test excludes.
 struct Patterns {
@@ -44,7 +61,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     let compile = |pattern: &str| Regex::new(pattern).ok();
     Some(Patterns {
         explorer: compile(
-            r"(?:^|[._-])(?:db|sql|database|bdd|base|mysql|table)s?[._-]?(?:explorer|explorateur|browser|viewer|admin)[a-z0-9._-]*\.php$|(?:^|[._-])explorateur[a-z0-9._-]*\.php$",
+            r"(?:^|[._-])(?:db|sql|database|bdd|base|mysql|table)s?[._-]?(?:explorer|explorateur|browser|viewer|admin)[a-z0-9._-]*\.php$|(?:^|[._-])explorateur[a-z0-9._-]*\.php$|^(?:(?:exec|execute|run|requete|query)s?[._-]?)?sql[0-9]*\.php$",
         )?,
         debug: compile(r"^(?:debug|dump)(?:[._-][a-z0-9._-]*)?\.php$|[._-]debug\.php$")?,
         info: compile(r"^php[._-]?(?:info|version)[0-9]*\.php$")?,
@@ -52,7 +69,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
             r"(?:^|[._-])(?:backup|sauvegarde|save|site|www|web|htdocs|public_html|portail|dump|bdd|database)s?(?:[._-].*)?\.(?:zip|rar|7z|tar|tgz|tar\.(?:gz|bz2|xz|zst))$",
         )?,
         copy: compile(
-            r"\.(?:php|inc|phtml|js|css|html?|json|sql|py|sh|ini|ya?ml|env|htaccess)(?:[._-](?:backup|bak|bck|old|orig|save|sauvegarde|copy|copie|avant|prev|new)[._-]?[0-9]*(?:[._t-][0-9]+)*|[._-]?[0-9]{6,}(?:[._t-][0-9]+)*|\.[0-9]{1,2}|[._-][0-9]{4}-[0-9]{2}-[0-9]{2}(?:[._t-][0-9]+)*)$|\.(?:backup|bak|old|orig|copie|copy)[._-]?[0-9]*\.php$|_(?:bak|old|orig|copie)[._-]?[0-9]*\.php$| ?\((?:copie|[0-9])\)\.php$",
+            r"\.(?:php|inc|phtml|js|css|html?|json|sql|py|sh|ini|ya?ml|env|htaccess)(?:[._-](?:backup|bak|bck|old|orig|save|sauvegarde|copy|copie|avant|prev|new)[._-]?[0-9]*(?:[._th-][0-9]+)*|[._-]?[0-9]{6,}(?:[._th-][0-9]+)*|\.[0-9]{1,2}|[._-][0-9]{4}-[0-9]{2}-[0-9]{2}(?:[._th-][0-9]+)*)$|\.(?:backup|bak|old|orig|copie|copy)[._-]?[0-9]*\.php$|_(?:bak|old|orig|copie)[._-]?[0-9]*\.php$| ?\((?:copie|[0-9])\)\.php$| - copie(?: \([0-9]+\))?\.[a-z]+$|^#.*#$",
         )?,
     })
 });
@@ -65,17 +82,21 @@ pub(super) fn of(relative: &str, size: u64) -> Option<(&'static str, &'static st
         |pattern: fn(&Patterns) -> &Regex| PATTERNS.as_ref().is_some_and(|patterns| pattern(patterns).is_match(&name)),
     );
     let template = [".env.example", ".env.dist", ".env.sample", ".env.template"].contains(&name.as_str());
-    if name.starts_with(".env.") && !template {
+    if (name.starts_with(".env.") && !template) || name == "env.txt" {
         return Some(("copie de .env", "supprimez-la, ou gardez-la hors du dossier du site"));
     }
     if size > 0 && (ends(COPIES) || matches(|patterns| &patterns.copy)) {
         return Some(("copie de travail, que le serveur web donne à lire ou à exécuter", "supprimez-la"));
     }
-    let explorer = EXPLORERS.iter().any(|explorer| name.starts_with(explorer)) && name.ends_with(".php");
+    // By their own names, or as the start page of a folder of theirs.
+    let folder = relative.rsplit('/').nth(1).unwrap_or_default().to_lowercase();
+    let is_explorer = |name: &str| EXPLORERS.iter().any(|explorer| name.starts_with(explorer)) || name == "pma";
+    let explorer = name.ends_with(".php") && (is_explorer(&name) || (name == "index.php" && is_explorer(&folder)));
     if explorer || matches(|patterns| &patterns.explorer) {
         return Some(("explorateur de base de données accessible par le web", "supprimez-le"));
     }
-    if DEBUG.contains(&name.as_str()) || matches(|patterns| &patterns.debug) || matches(|patterns| &patterns.info) {
+    let is_debug = DEBUG.contains(&name.as_str()) || (name == "index.php" && folder == "debug");
+    if is_debug || matches(|patterns| &patterns.debug) || matches(|patterns| &patterns.info) {
         return Some(("page de débogage laissée en place", "supprimez-la"));
     }
     // PHP writes there what goes wrong, with paths and at times what it was asked.

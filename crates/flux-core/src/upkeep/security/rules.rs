@@ -28,19 +28,29 @@ const FORMS: &[(&str, &str, &str)] = &[
     ("cle-stripe", "clé Stripe", r"\b([sr]k_live_[0-9A-Za-z]{20,})\b"),
     ("jeton-jwt", "jeton JWT", r"\b(eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})"),
     ("url-identifiants", "identifiants dans une URL", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s/:@'\x22<>{}$]+:([^\s/@'\x22<>{}]{3,})@[A-Za-z0-9\[]"),
-    ("connexion", "mot de passe dans un appel de connexion", r#"(?i)\b(?:mysqli(?:_connect|_real_connect)?|mysql_p?connect)\s*\(\s*[^,()]+,\s*[^,()]+,\s*['"]([^'"]{3,})['"]"#),
+    ("connexion", "mot de passe dans un appel de connexion", r#"(?i)\b(?:mysqli(?:_connect|_real_connect)?|mysql_p?connect|ftp_login|ssh2_auth_password|imap_open|(?:pymysql|MySQLdb)\.connect)\s*\(\s*[^,()]+,\s*[^,()]+,\s*['"]([^'"]{3,})['"]"#),
     ("connexion", "mot de passe dans un appel de connexion", r#"(?i)\bnew\s+\\?PDO\s*\(.*,\s*['"][^'"]+['"]\s*,\s*['"]([^'"]{3,})['"]"#),
+    ("connexion", "mot de passe dans un appel de connexion", r#"(?:\bauth\s*=\s*|HTTPBasicAuth\s*)\(\s*['"][^'"]+['"]\s*,\s*['"]([^'"]{3,})['"]"#),
+    ("connexion", "mot de passe dans un appel de connexion", r#"\bCURLOPT_USERPWD\b\W{1,6}['"][^'":$]+:([^'"$]{3,})['"]"#),
+    ("connexion", "mot de passe dans une chaîne de connexion", r#"(?i)[;'"](?:password|passwd|pwd)=([^;'"\s${<]{4,})[;'"]"#),
+    ("compte-sql", "mot de passe d'un compte dans une requête", r#"(?i)\bidentified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?['"]([^'"]{4,})['"]"#),
+    ("compte-sql", "mot de passe d'un compte dans une requête", r#"(?i)\bset\s+password\b[^=]*=\s*(?:password\s*\(\s*)?['"]([^'"]{4,})['"]"#),
+    ("ligne-de-commande", "mot de passe sur une ligne de commande", r#"\b(?:MYSQL_PWD|PGPASSWORD)=['"]?([^\s'"$;<{]{4,})"#),
+    ("ligne-de-commande", "mot de passe sur une ligne de commande", r#"\b(?:lftp\s(?:[^|;&]*\s)?-u\s*[^\s,]+,|sshpass\s+-p\s*)['"]?([^\s'"$<{][^\s'"]{3,})"#),
     ("ligne-de-commande", "mot de passe sur une ligne de commande", r#"\b(?:mysql|mariadb|mysqldump|mariadb-dump|mysqladmin)\s(?:[^|;&]*\s)?(?:-p|--password=)['"]?([^\s'"$|;&<>{%-][^\s'"|;&]{2,})"#),
     ("ligne-de-commande", "mot de passe sur une ligne de commande", r#"\b(?:curl|wget)\s(?:[^|;&]*\s)?(?:-u|--user)[= ]?['"]?[^\s:'"$]+:([^\s'"$|;&<>{%][^\s'"|;&]{2,})"#),
     ("comparaison", "clé comparée à ce que l'appelant envoie", r#"\$_(?:GET|POST|REQUEST|COOKIE|SERVER)\[['"](?i:[a-z_]*(?:key|cle|token|jeton|secret|passw?o?r?d?|pwd|mdp|auth))['"]\][^=!;]{0,20}[!=]==?\s*['"]([^'"]{4,})['"]"#),
     ("comparaison", "clé comparée à ce que l'appelant envoie", r#"['"]([^'"]{4,})['"]\s*[!=]==?\s*\(?\$_(?:GET|POST|REQUEST|COOKIE|SERVER)\[['"](?i:[a-z_]*(?:key|cle|token|jeton|secret|passw?o?r?d?|pwd|mdp|auth))['"]\]"#),
+    ("comparaison-nommee", "clé comparée à ce que l'appelant envoie", r#"\$(?i:key|cle|token|jeton|secret|pass|pwd|mdp)\s*[!=]==?\s*['"]([^'"]{6,})['"]"#),
     ("comparaison", "clé comparée à ce que l'appelant envoie", r#"\bhash_equals\s*\(\s*['"]([^'"]{4,})['"]"#),
     ("chiffrement", "clé de chiffrement dans un appel", r#"\b(?:hash_hmac\s*\([^,]+,[^,]+,|openssl_(?:en|de)crypt\s*\([^,]+,[^,]+,|sodium_crypto_secretbox\s*\([^,]+,[^,]+,)\s*['"]([^'"]{6,})['"]"#),
-    ("en-tete", "jeton dans un en-tête d'autorisation", r#"(?i)\bauthorization['"]?\s*[:=]\s*['"]?(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})"#),
+    ("en-tete-nomme", "jeton dans un en-tête", r#"(?i)\bx-(?:api-?key|auth-?token|access-?token|secret|token)['"]?\s*[:=]\s*['"`]?([A-Z0-9._~+/=!-]{8,})"#),
+    ("adresse", "jeton dans une adresse", r#"(?i)[?&](?:token|jeton|api_?key|key|cle|secret|access_token|password|pwd|mdp)=([A-Z0-9._~%!-]{8,})"#),
+    ("en-tete", "jeton dans un en-tête d'autorisation", r#"(?i)\bauthorization['"]?(?:\s*[:=]\s*|\s+)['"]?(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})"#),
 ];
 
 /// Names that hold secrets.
-const NAME: &str = r"(?:[A-Za-z0-9_.-]*(?:passw(?:or)?d|passwd|pwd|mot_?de_?passe|mdp|secret|token|jeton|api_?key|apikey|cle_?api|(?:private|access|encryption|auth|secure|explorer|admin|master|crypt|crypto|hmac|signing|signature|session|internal|debug|app|maintenance|cron|purge)_?key|cle_?(?:secrete|interne|admin)|salt)[A-Za-z0-9_]*|pass|DB_PASS)";
+const NAME: &str = r"(?:[A-Za-z0-9_.-]*(?:passw(?:or)?d|passwd|pwd|mot_?de_?passe|mdp|secret|token|jeton|api_?key|apikey|cle_?api|(?:private|access|encryption|auth|secure|valid|expected|explorer|admin|master|crypt|crypto|hmac|signing|signature|session|internal|debug|app|maintenance|cron|purge)_?key|cle_?(?:secrete|interne|admin)|pass_?phrase|salt)[A-Za-z0-9_]*|(?:[A-Za-z0-9_.-]*[_.-]|db|sql|mysql|ftp|smtp|mail|admin|root|user)?pass)";
 
 /// Ends of names that speak about a secret without holding one.
 const ABOUT: &[&str] = &[
@@ -96,11 +106,13 @@ pub(crate) struct Rules {
     forms: Vec<(String, String, Regex)>,
     quoted: Regex,
     defined: Regex,
+    tagged: Regex,
     plain: Regex,
     strings: Regex,
     harmless: Regex,
     checksum: Regex,
     keys: Regex,
+    files: Regex,
 }
 
 impl Rules {
@@ -133,21 +145,25 @@ impl Rules {
         Ok(Self {
             forms,
             quoted: compile(&format!(
-                r#"(?i)(?:^|[^A-Za-z0-9_.-])['"]?({NAME})['"\]]*\s*(?::=|=>|=|:)\s*[bru]?(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")"#
+                r#"(?i)(?:^|[^A-Za-z0-9_.-])['"]?({NAME})['"\]]*\s*(?::=|=>|=|:)\s*[bru]?(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`([^`]*)`)"#
             ))?,
             defined: compile(&format!(
                 r#"(?i)\b(?:define|putenv|setenv|set|const)\s*\(\s*['"]({NAME})(?:['"]\s*,\s*|=)(?:'([^']*)'|"([^"]*)"|([^'"]*)['"])"#
             ))?,
+            tagged: compile(&format!(r"(?i)<({NAME})>([^<>]+)</"))?,
             plain: compile(&format!(r"(?i)^\s*(?:export\s+|-\s+)?({NAME})\s*[=:]\s*([^\s'\x22#;].*?)\s*$"))?,
             strings: compile(r#"['"]([A-Za-z0-9+/=_-]{24,120})['"]"#)?,
             harmless: compile(
                 r"(?ix)^(?: | [x*.•_-]+ | .*\*{3,}.* | .*(?:masqu|redact|caché|hidden|omis).* | null | none | nil | true | false | undefined | (?:.*[^a-z])?(?:change|remplace)[rz]?(?:[\s_-]?(?:me|moi|it|this|ceci))?(?:[^a-z0-9].*)?
                    | [^0-9]*\b(?:votre|your|my|mon|ma|some|un|le)[_-][^0-9]* | .*(?:example|exemple|placeholder|a_definir|a_remplir|xxxx).* | .*\b(?:dummy|fake|sample|todo)\b.*
-                   | (?:password|passwd|pwd|secret|token|jeton|mdp|mot_?de_?passe|api_?key|text|hidden|string|required|optional|bearer|basic|csrf|bcrypt|argon2id?|sha256|admin_token)
+                   | (?:password|passwd|pwd|secret|token|jeton|mdp|mot[\s_-]?de[\s_-]?passe|api_?key|text|hidden|string|required|optional|bearer|basic|csrf|bcrypt|argon2id?|sha256|admin_token)
                    | [<\[{(].*[>\]})] | .*\$\{.* | \$[A-Za-z_].* | .*\{\{.* | %\(?[A-Za-z_]*\)?s? | \?+ | :[a-z_]+
                    | (?:https?:/)?/.* | .*\b(?:getenv|environ|process\.env|env|config|secrets?)\s*[.(\[].* | .*\brequired\b.*[|].* | ![a-z_:]*(?:\s.*)? )$",
             )?,
             keys: compile(r"(?i)crypt|hmac|\bkey|[_a-z]key\b|secret|token|jeton|sign|auth|\bcl[eé]\b|passw|mdp")?,
+            files: compile(
+                r"(?i)[\w./-]+\.(?:php|inc|js|css|json|html?|py|sh|csv|sql|md|txt|xml|ya?ml|svg|png|zip)\b",
+            )?,
             checksum: compile(
                 r"(?i)sha-?\d|md5|hash|integrity|checksum|digest|etag|uuid|guid|commit|fingerprint|somme|crc|base64,|data:|charset|alphabet|sourcemap|cipher|license",
             )?,
@@ -160,7 +176,12 @@ impl Rules {
         for (rule, what, regex) in &self.forms {
             let Some(found) = regex.captures(line) else { continue };
             let secret = found.get(1).map(|group| group.as_str());
-            if secret.is_some_and(|secret| self.harmless.is_match(secret)) {
+            let weak = |secret: &str| match rule.as_str() {
+                "adresse" | "en-tete-nomme" => !is_mixed(secret),
+                "comparaison-nommee" => !is_no_name(secret),
+                _ => false,
+            };
+            if secret.is_some_and(|secret| self.harmless.is_match(secret) || weak(secret)) {
                 continue;
             }
             let length = secret.map_or_else(String::new, |secret| format!(" ({})", characters(secret)));
@@ -178,6 +199,7 @@ impl Rules {
 
     fn assignment(&self, line: &str, settings: bool) -> Option<Hit> {
         let candidates = self.quoted.captures_iter(line).chain(self.defined.captures_iter(line));
+        let candidates = candidates.chain(self.tagged.captures_iter(line));
         let plain = if settings { self.plain.captures(line) } else { None };
         for found in candidates.chain(plain) {
             let name = found.get(1).map_or("", |group| group.as_str());
@@ -227,7 +249,10 @@ impl Rules {
             let has = |test: fn(&char) -> bool| text.chars().any(|c| test(&c));
             let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
             // As long as a digest: of a file, unless the line says that it is a key.
-            if hex && [32, 40, 48, 56, 64, 96, 128].contains(&text.len()) && !self.keys.is_match(line) {
+            if hex
+                && [32, 40, 48, 56, 64, 96, 128].contains(&text.len())
+                && !self.keys.is_match(&self.files.replace_all(line, ""))
+            {
                 return None;
             }
             let mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
@@ -239,6 +264,22 @@ impl Rules {
             })
         })
     }
+}
+
+/// Whether letters and digits stand among each other, as in a token: not a word, a number, nor a word that ends with one
+/// (`annee_2025`).
+fn is_mixed(text: &str) -> bool {
+    let word = text.trim_end_matches(|c: char| c.is_ascii_digit() || "_-".contains(c));
+    let has = |test: fn(&char) -> bool| text.chars().any(|c| test(&c));
+    has(char::is_ascii_digit)
+        && has(char::is_ascii_alphabetic)
+        && (word.chars().any(|c| c.is_ascii_digit()) || has(char::is_ascii_uppercase))
+}
+
+/// Whether a text can hardly be the name of a field or of a key on the keyboard: `Volcan15!`, not `annee_2025`, `Enter`.
+fn is_no_name(text: &str) -> bool {
+    let odd = |c: char| c.is_ascii_uppercase() || !(c.is_ascii_alphanumeric() || "_- .".contains(c));
+    !text.contains('_') && text.bytes().any(|byte| byte.is_ascii_digit()) && text.chars().any(odd)
 }
 
 fn characters(text: &str) -> String {
