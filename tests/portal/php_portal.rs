@@ -90,6 +90,43 @@ const CASES: &[Case] = &[
         rows: Some(3),
     },
     Case {
+        name: "codes of communes that PHP has made numbers of",
+        api: "communes_excursion",
+        reply: || {
+            communes(
+                r#"{"nom_commune":"AURILLAC","code_insee":15014,"total_visiteurs":12,"total_visiteurs_n1":10,"evolution_pct":20}"#,
+                1,
+            )
+        },
+        findings: &[],
+        rows: Some(1),
+    },
+    Case {
+        name: "communes of which the base knows only the code, or nothing any more",
+        api: "communes_excursion",
+        reply: || {
+            communes(
+                r#"{"nom_commune":"","code_insee":"15187","total_visiteurs":12,"total_visiteurs_n1":10,"evolution_pct":20},
+                {"nom_commune":null,"code_insee":"15120","total_visiteurs":8,"total_visiteurs_n1":0,"evolution_pct":null}"#,
+                2,
+            )
+        },
+        findings: &[("field-wrong", "attention")],
+        rows: Some(2),
+    },
+    Case {
+        name: "remarks on data that begin like the rows which stand in for none",
+        api: INDICATEURS,
+        reply: || {
+            indicators(
+                r#"{"numero":3,"indicateur":"Nuitées internationales","N":12,"N_1":null,"remarque":"Pas de données en 2024"},
+                {"numero":10,"indicateur":"Pic d'excursionnistes","N":7,"N_1":5,"remarque":"Erreur de comptage corrigée"}"#,
+            )
+        },
+        findings: &[],
+        rows: Some(2),
+    },
+    Case {
         name: "the error of the API with status 200",
         api: "regions_touristes",
         reply: || json(r#"{"error":"Paramètres manquants"}"#),

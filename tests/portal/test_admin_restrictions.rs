@@ -283,3 +283,73 @@ fn a_portal_that_does_not_answer_is_a_failure() {
     run(&portal, &Home::new(&db), "ordinaire").expect_code(1).expect_stdout("coupée");
     Home::new(&db).tool("test-admin-restrictions").arg("--annee").run().expect_code(2);
 }
+
+/// A page for everything is none the less one for naming what was asked for, or for a token that is new each time.
+#[test]
+fn a_page_for_everything_may_change_a_little() {
+    let db = TestDb::new();
+    sound_users(&db);
+    let portal = Portal::new(|request, calls| match request.path.as_str() {
+        path if path.starts_with("/api/") => closed(request),
+        path => html(
+            200,
+            &format!(
+                "<h1>Introuvable</h1><p>{path}</p><p>le 28/11/2026 à 10:{calls:02}</p><script nonce=\"a{calls}f9=\">"
+            ),
+        ),
+    });
+    let json = run_json(&portal, &Home::new(&db), &[]);
+    assert_eq!((codes(&json), &json["exit_code"]), (BTreeSet::new(), &0.into()), "{json:#}");
+    assert_eq!(attempt(&json, ".env", "anonymous")["outcome"], "absent");
+    // One that says something else is a door.
+    let portal = Portal::new(|request, calls| match request.path.as_str() {
+        path if path.starts_with("/api/") => closed(request),
+        "/logs/" => html(200, "<h1>Index of /logs</h1>"),
+        path => html(200, &format!("<h1>Introuvable</h1><p>{path} {calls}</p>")),
+    });
+    let json = run_json(&portal, &Home::new(&db), &[]);
+    let expected = BTreeSet::from([("endpoint-open".to_owned(), "logs/".to_owned())]);
+    assert_eq!(codes(&json), expected, "{json:#}");
+}
+
+/// Where a firewall refuses whatever is asked, the portal was never asked.
+#[test]
+fn a_refusal_of_everything_proves_nothing() {
+    let db = TestDb::new();
+    sound_users(&db);
+    let firewall = |request: &Request| html(403, &format!("<h1>403</h1>{} refusé, dossier 7f3a", request.path));
+    let portal = Portal::new(move |request, _| if request.has_token() { closed(request) } else { firewall(request) });
+    let json = run_json(&portal, &Home::new(&db), &[]);
+    assert_eq!((&json["exit_code"], &json["credential_accepted"]), (&3.into(), &true.into()), "{json:#}");
+    let codes: Vec<String> = codes(&json).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["refusal-unproved"], "{json:#}");
+    assert_eq!(attempt(&json, "api/shared-spaces/spaces.php", "anonymous")["proved"], false);
+    assert_eq!(attempt(&json, "api/shared-spaces/spaces.php", "ordinary")["proved"], true);
+}
+
+/// A refusal in words, with status 200, is none that proves anything, and no open door either.
+#[test]
+fn a_refusal_in_words_alone_is_no_open_door() {
+    let db = TestDb::new();
+    sound_users(&db);
+    let replies: [fn() -> Reply; 4] = [
+        || json(r#"{"authenticated":false}"#),
+        || json(r#"{"message":"Non autorisé : connectez-vous"}"#),
+        || json(r#"{"code":403,"data":null}"#),
+        || html(200, "<html><h1>Accès interdit</h1></html>"),
+    ];
+    for reply in replies {
+        let portal = Portal::new(move |request, _| match request.path.as_str() {
+            "/api/shared-spaces/spaces.php" if !request.has_token() => reply(),
+            _ => closed(request),
+        });
+        let json = run_json(&portal, &Home::new(&db), &[]);
+        let expected = BTreeSet::from([("refusal-unproved".to_owned(), "api/shared-spaces/spaces.php".to_owned())]);
+        assert_eq!(codes(&json), expected, "{json:#}");
+    }
+    let portal = Portal::new(|request, _| match request.path.as_str() {
+        "/api/shared-spaces/spaces.php" => json(r#"{"spaces":[{"name":"Accès refusé"}],"message":"2 espaces"}"#),
+        _ => closed(request),
+    });
+    assert!(is(&run_json(&portal, &Home::new(&db), &[]), "endpoint-open", "api/shared-spaces/spaces.php"));
+}

@@ -85,6 +85,9 @@ struct Attempt {
     /// Whether the refusal says something about this caller.
     proved: bool,
     outcome: Outcome,
+    /// Whether an address that no portal has is refused in the same words: by what stands before the portal.
+    #[serde(skip)]
+    refused_anywhere: bool,
     #[serde(flatten)]
     call: Call,
 }
@@ -114,15 +117,16 @@ pub fn check(settings: &Settings, options: &AdminOptions) -> Result<AdminReport>
         users: None,
         findings: clear_token(&client),
     };
-    let anywhere = body_of(&client.get(NOWHERE, &[], false));
+    let anywhere = Anywhere::of(&client.get(NOWHERE, &[], false));
     for door in &doors {
         signals::check()?;
-        report.knock(&client, door, Caller::Anonymous, anywhere.as_deref());
+        report.knock(&client, door, Caller::Anonymous, anywhere.as_ref());
     }
     if client.has_credential() {
+        let anywhere = Anywhere::of(&client.get(NOWHERE, &[], true));
         for door in doors.iter().filter(|door| door.key != Key::Nobody) {
             signals::check()?;
-            report.knock(&client, door, Caller::Ordinary, anywhere.as_deref());
+            report.knock(&client, door, Caller::Ordinary, anywhere.as_ref());
         }
         report.prove();
     } else {
@@ -138,12 +142,13 @@ pub fn check(settings: &Settings, options: &AdminOptions) -> Result<AdminReport>
             ),
         );
     }
+    report.tell_proxies();
     report.look_at_accounts(settings);
     Ok(report)
 }
 
 impl AdminReport {
-    fn knock(&mut self, client: &Client, door: &Door, caller: Caller, anywhere: Option<&[u8]>) {
+    fn knock(&mut self, client: &Client, door: &Door, caller: Caller, anywhere: Option<&Anywhere>) {
         let exchange = client.get(&door.address, &[], caller == Caller::Ordinary);
         let allowed = caller == Caller::Ordinary && door.key == Key::Credential;
         let (outcome, mut found) = judged(client, door, caller, &exchange, anywhere);
@@ -151,9 +156,11 @@ impl AdminReport {
             found = None;
         }
         let call = Call::of((door.path().to_owned().into(), door.role.clone().into()), &exchange, None, worst(&found));
+        let refused_anywhere = outcome == Outcome::Refused && anywhere.is_some_and(|page| page.is(door, &exchange));
         // A stranger needs no proof of who he is.
-        let proved = caller == Caller::Anonymous && outcome.closed();
-        self.attempts.push(Attempt { caller, allowed, refused: outcome.closed(), proved, outcome, call });
+        let proved = caller == Caller::Anonymous && outcome.closed() && !refused_anywhere;
+        let refused = outcome.closed();
+        self.attempts.push(Attempt { caller, allowed, refused, proved, outcome, refused_anywhere, call });
         self.findings.extend(found);
     }
 
@@ -173,10 +180,10 @@ impl AdminReport {
             if attempt.caller != Caller::Ordinary || attempt.allowed || !attempt.refused {
                 continue;
             }
-            attempt.proved = accepted && attempt.outcome == Outcome::Refused;
+            attempt.proved = accepted && attempt.outcome == Outcome::Refused && !attempt.refused_anywhere;
             if !accepted {
                 unproved += 1;
-            } else if !attempt.proved {
+            } else if attempt.outcome == Outcome::NotRecognized {
                 unread += 1;
             }
         }
@@ -201,6 +208,22 @@ impl AdminReport {
         }
     }
 
+    /// Refusals that come from before the portal: it was never asked.
+    fn tell_proxies(&mut self) {
+        let refused = self.attempts.iter().filter(|attempt| attempt.refused_anywhere).count() as u64;
+        if refused == 0 {
+            return;
+        }
+        let message = format!(
+            "{} (403) dans les mêmes termes qu'une adresse qui n'existe pas : c'est un pare-feu ou un mandataire qui répond, pas le \
+             portail, et rien n'est prouvé",
+            plural(refused, "appel est refusé", "appels sont refusés")
+        );
+        self.findings.push(Finding::attention(Code::RefusalUnproved, &self.base_url, message).action(
+            "lancez ce contrôle d'une machine qu'il laisse passer, ou faites-y admettre celle-ci le temps du contrôle",
+        ));
+    }
+
     fn look_at_accounts(&mut self, settings: &Settings) {
         let database = Database::connect(settings, "test-admin-restrictions", None);
         match database.and_then(|database| accounts::check(&database)) {
@@ -216,9 +239,34 @@ impl AdminReport {
     }
 }
 
-/// The body of an answer 200.
-fn body_of(exchange: &Exchange) -> Option<Vec<u8>> {
-    exchange.result.as_ref().ok().filter(|answer| answer.status == 200).map(|answer| answer.body.clone())
+/// What the portal, or what stands before it, answers to an address that nobody has.
+struct Anywhere {
+    status: u16,
+    text: String,
+}
+
+impl Anywhere {
+    /// The page for everything (200), or the refusal of everything (403).
+    fn of(exchange: &Exchange) -> Option<Self> {
+        let answer = exchange.result.as_ref().ok().filter(|answer| [200, 403].contains(&answer.status))?;
+        Some(Self { status: answer.status, text: constant(&answer.body, NOWHERE) })
+    }
+
+    fn is(&self, door: &Door, exchange: &Exchange) -> bool {
+        exchange
+            .result
+            .as_ref()
+            .is_ok_and(|answer| answer.status == self.status && constant(&answer.body, door.path()) == self.text)
+    }
+}
+
+/// What a page says each time: without its own address, and without words that hold digits, as tokens and times do.
+fn constant(body: &[u8], address: &str) -> String {
+    let path = address.split('?').next().unwrap_or(address);
+    let text = String::from_utf8_lossy(body).replace(address, "").replace(path, "");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-+/=%:.".contains(c);
+    let words = text.split_inclusive(|c| !is_part(c));
+    words.filter(|word| !word.bytes().any(|byte| byte.is_ascii_digit())).collect()
 }
 
 /// Where a finding about a door points: the path, which several doors with one file name need.
@@ -227,7 +275,7 @@ fn judged(
     door: &Door,
     caller: Caller,
     exchange: &Exchange,
-    anywhere: Option<&[u8]>,
+    anywhere: Option<&Anywhere>,
 ) -> (Outcome, Option<Finding>) {
     let place = door.path();
     let unclear = |message: String| {
@@ -256,9 +304,13 @@ fn judged(
                 unclear(format!("redirection {} vers {to}", answer.status))
             }
         }
-        200..=299 if anywhere == Some(answer.body.as_slice()) => {
+        200..=299 if anywhere.is_some_and(|page| page.is(door, exchange)) => {
             if door.may_be_absent {
                 return (Outcome::Absent, None);
+            }
+            // A login for everything is one here as well.
+            if looks_like_login(&answer.body) {
+                return let_in(client, door, caller, answer);
             }
             unclear("le portail donne la même page qu'à une adresse qui n'existe pas".into())
         }
@@ -290,6 +342,9 @@ fn let_in(client: &Client, door: &Door, caller: Caller, answer: &Answer) -> (Out
     };
     match judge::read_json(client, place, answer) {
         Ok(document) => match judge::own_error(&document) {
+            None if judge::is_refusal(&document) => {
+                badly_refused(format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status))
+            }
             Some(_) => badly_refused(format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status)),
             None => open(format!("statut {}, {} de données", answer.status, bytes(answer.body.len() as u64))),
         },
@@ -299,6 +354,9 @@ fn let_in(client: &Client, door: &Door, caller: Caller, answer: &Answer) -> (Out
         }
         Err(_) if looks_like_login(&answer.body) => {
             badly_refused(format!("appel {} : page de connexion avec le statut {}", caller.name(), answer.status))
+        }
+        Err(_) if judge::is_refusing_page(&answer.body) => {
+            badly_refused(format!("appel {} refusé par une page, mais avec le statut {}", caller.name(), answer.status))
         }
         Err(_) if answer.body.iter().all(u8::is_ascii_whitespace) => {
             let message = format!("appel {} : réponse vide ({}), rien n'est prouvé", caller.name(), answer.status);

@@ -136,7 +136,7 @@ const MOBILITE: &[Field] = &[
     field(
         "destinations",
         Kind::Rows(&[
-            field("nom_commune", Kind::Text),
+            field("nom_commune", Kind::Known),
             field("code_insee", Kind::Known),
             field("total_visiteurs", Kind::CountOrNull),
             field("total_visiteurs_n1", Kind::CountOrNull),

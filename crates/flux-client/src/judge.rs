@@ -208,7 +208,13 @@ pub(super) fn own_error(document: &Value) -> Option<String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let error = document.get("error").filter(|error| !matches!(error, Value::Null | Value::Bool(false)));
+    let none = |error: &Value| match error {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    };
+    let error = document.get("error").filter(|error| !none(error));
     let failed = document.get("status").is_some_and(|status| status == "error")
         || document.get("success").is_some_and(|success| success == false);
     match error {
@@ -219,6 +225,42 @@ pub(super) fn own_error(document: &Value) -> Option<String> {
         None if failed => Some(document.get("message").map_or_else(|| "sans message".into(), text)),
         None => None,
     }
+}
+
+/// Words of a refusal, in whatever answer.
+const REFUSED: [&str; 9] = [
+    "accès refusé",
+    "accès réservé",
+    "accès interdit",
+    "non autorisé",
+    "non authentifié",
+    "authentification requise",
+    "unauthorized",
+    "forbidden",
+    "access denied",
+];
+
+/// Whether a text says that the caller may not come in.
+pub(super) fn says_refused(text: &str) -> bool {
+    let text = text.to_lowercase();
+    REFUSED.iter().any(|words| text.contains(words))
+}
+
+/// Whether a document is a refusal, though it names no error.
+pub(super) fn is_refusal(document: &Value) -> bool {
+    let is = |key: &str, test: &dyn Fn(&Value) -> bool| document.get(key).is_some_and(test);
+    ["authenticated", "authorized", "logged_in"].iter().any(|key| is(key, &|value| value == false))
+        || ["code", "status"].iter().any(|key| is(key, &|value| value == 401 || value == 403))
+        || ["message", "erreur", "detail"].iter().any(|key| is(key, &|value| value.as_str().is_some_and(says_refused)))
+}
+
+/// Most characters of a page that is nothing but a refusal.
+const SHORT: usize = 300;
+
+/// Whether a page is nothing but a refusal.
+pub(super) fn is_refusing_page(body: &[u8]) -> bool {
+    let text = text_of(beginning(&String::from_utf8_lossy(body)));
+    text.chars().count() <= SHORT && says_refused(&text)
 }
 
 /// What is wrong with the fields of an answer.
@@ -276,12 +318,29 @@ enum StandIn {
 }
 
 /// How the portal begins what it says in the place of data: that there are none, that it failed.
-const NOTHING: [&str; 4] = ["aucune donnée", "pas de donnée", "données indisponibles", "no data"];
-const FAILURE: [&str; 4] = ["erreur", "sqlstate", "error:", "exception"];
+const NOTHING: [&str; 9] = [
+    "aucune donnée",
+    "aucun résultat",
+    "aucun enregistrement",
+    "pas de donnée",
+    "données indisponibles",
+    "données non disponibles",
+    "non disponible",
+    "no data",
+    "no result",
+];
+const FAILURE: [&str; 8] =
+    ["erreur", "sqlstate", "error:", "exception", "fatal error", "table manquante", "connexion impossible", "échec de"];
 
-/// The portal stands in for nothing, and for a failure, with a row of such a name.
-fn stand_in(row: &Value) -> Option<StandIn> {
-    row.as_object()?.values().filter_map(Value::as_str).find_map(|text| match text.trim().to_lowercase() {
+/// The portal stands in for nothing, and for a failure, with a row of such a name. What else a row says is a remark on data.
+fn stand_in(row: &Value, fields: &[Field]) -> Option<StandIn> {
+    let row = row.as_object()?;
+    let names = fields.iter().filter(|field| matches!(field.kind, Kind::Text | Kind::Known)).map(|field| field.name);
+    let mut named: Vec<&Value> = names.filter_map(|name| row.get(name)).collect();
+    if named.is_empty() {
+        named = row.values().collect();
+    }
+    named.into_iter().filter_map(Value::as_str).find_map(|text| match text.trim().to_lowercase() {
         folded if NOTHING.iter().any(|words| folded.starts_with(words)) => Some(StandIn::Nothing),
         folded if FAILURE.iter().any(|words| folded.starts_with(words)) => Some(StandIn::Error(text.trim().to_owned())),
         _ => None,
@@ -292,7 +351,7 @@ fn each_row(rows: &[Value], fields: &[Field], path: &str, problems: &mut Problem
     let mut data = 0;
     let mut sound = true;
     for (index, row) in rows.iter().enumerate() {
-        match stand_in(row) {
+        match stand_in(row, fields) {
             Some(StandIn::Nothing) => continue,
             Some(StandIn::Error(message)) => {
                 problems.errors.push(message);
@@ -316,7 +375,8 @@ fn mismatch(value: &Value, kind: Kind) -> Option<&'static str> {
     let is_text = || value.as_str().is_some_and(|text| !text.trim().is_empty()) || value.is_boolean();
     let (fits, expected) = match kind {
         Kind::Text => (is_text(), "un texte"),
-        Kind::Known => (value.is_string(), "un texte"),
+        // PHP makes a number of the text of a code, where it is told to (JSON_NUMERIC_CHECK).
+        Kind::Known => (value.is_string() || value.is_u64(), "un texte"),
         Kind::Count => (is_count(), "un nombre entier positif ou nul"),
         Kind::CountOrNull => (value.is_null() || is_count(), "un nombre entier positif ou nul, ou null"),
         Kind::Positive => (number().is_some_and(|n| n >= 0.0), "un nombre positif ou nul"),
@@ -420,10 +480,17 @@ mod tests {
             let data = each_row(&[row], &[Field { name: "nom_commune", kind: Kind::Text }], "", &mut problems);
             (data, problems.errors.len())
         };
-        for nothing in ["Aucune donnée disponible", "Pas de données pour cette période", " aucune donnée "] {
+        for nothing in
+            ["Aucune donnée disponible", "Pas de données pour cette période", " aucune donnée ", "Aucun résultat"]
+        {
             assert_eq!(rows(nothing), (0, 0), "{nothing}");
         }
-        for failure in ["Erreur de connexion", "SQLSTATE[42S02]: Base table or view not found", "Exception : timeout"] {
+        for failure in [
+            "Erreur de connexion",
+            "SQLSTATE[42S02]: Base table or view not found",
+            "Exception : timeout",
+            "Table manquante",
+        ] {
             assert_eq!(rows(failure), (0, 1), "{failure}");
         }
         assert_eq!(rows("AUCUN"), (1, 0), "the name of a commune may begin like that");
@@ -434,6 +501,8 @@ mod tests {
         assert_eq!(own_error(&json!({"error": "Paramètres manquants"})).as_deref(), Some("Paramètres manquants"));
         assert_eq!(own_error(&json!({"status": "error", "message": "SQL"})).as_deref(), Some("SQL"));
         assert_eq!(own_error(&json!({"status": "success"})), None);
+        assert_eq!(own_error(&json!({"error": "", "data": [1]})), None);
+        assert_eq!(own_error(&json!({"error": [], "data": [1]})), None);
         assert_eq!(own_error(&json!([{"error": 1}])), None);
     }
 
