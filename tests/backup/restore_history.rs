@@ -231,3 +231,38 @@ fn migrations_that_a_restoration_undid_stay_known_as_such() {
     assert_eq!(undone()[1], state(0, 0)[1], "what the restoration undid is done again");
     assert_eq!(world.db.column("SELECT DISTINCT date FROM fact_nuitees"), ["2025-09-08"]);
 }
+
+/// A backup of everything brings the history of its time along, in which the weeks since are not: they count as undone all the same.
+#[test]
+fn a_restoration_of_everything_tells_what_was_loaded_since() {
+    let world = World::whole();
+    day(&world, "2025-10-06");
+    world.tool("backup-critical").arg("--all").run().expect_code(0);
+    let json = world.tool("restore-critical").arg("--json").run().sane().expect_code(0).json();
+    assert!(codes(&json).is_empty(), "nothing is newer: {json}");
+    day(&world, "2025-10-13");
+    world.tool("archive-csv").run().sane().expect_code(0);
+    let plan = world.tool("restore-critical").arg("--json").run().sane().expect_code(3).json();
+    assert_eq!(codes(&plan), ["load-undone"]);
+    let json = world.tool("restore-critical").args(["--yes", "--json"]).run().sane().expect_code(3).json();
+    assert_eq!(codes(&json), ["load-undone"]);
+    assert_eq!(world.db.count("fact_nuitees"), 2);
+    let status = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    assert!(codes(&status).contains(&"load-undone"), "{status}");
+    let events = || {
+        let json = world.tool("historique").args(["--table", "fact_nuitees", "--json"]).run().sane().json();
+        let text = |event: &serde_json::Value| {
+            ["kind", "status", "first_date"].map(|field| event[field].as_str().unwrap_or("–").to_owned()).join(" ")
+        };
+        json["events"].as_array().unwrap().iter().map(text).collect::<Vec<_>>()
+    };
+    let second =
+        ["undo done 2025-10-13", "cleanup done 2025-10-13", "migration undone 2025-10-13", "import undone 2025-10-13"];
+    let first = ["cleanup done 2025-10-06", "migration done 2025-10-06", "import loaded 2025-10-06"];
+    assert_eq!(events(), [&["restore restore –", "restore restore –"], &second[..], &first[..]].concat());
+    // What was never undone comes back with the tables of before.
+    let undo = world.tool("restore-critical").args(["--undo", "--yes"]).run().sane();
+    assert!([0, 3].contains(&undo.code), "{undo}");
+    assert_eq!(world.db.count("fact_nuitees"), 4);
+    assert!(events().contains(&"import loaded 2025-10-13".to_owned()), "{:?}", events());
+}

@@ -1,6 +1,7 @@
 //! `historique`: what happened, from what every tool has written down.
 
 use serde_json::Value;
+use support::raw::PLAIN;
 use support::weekly::World;
 
 const TOOL: &str = "historique";
@@ -167,4 +168,71 @@ fn what_was_thrown_away_and_what_was_withdrawn_is_told() {
     let status = world.tool("check-status").arg("--json").run().json();
     let nights = status["tables"].as_array().unwrap().iter().find(|row| row["table"] == "fact_nuitees_temp").unwrap();
     assert_ne!(nights["last_import"]["status"], "emptied");
+}
+
+#[test]
+fn a_year_that_was_cleared_is_told_with_what_went() {
+    let world = World::whole();
+    world.raw(
+        "Nuitee_2023B2_X.csv",
+        PLAIN,
+        &["2023-12-31;Cantal;Local;Touriste;2", "2024-01-01;Cantal;Local;Touriste;3"],
+    );
+    world.etl(&[]).expect_code(0);
+    world.db.exec("INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2024-05-02', 3, 1, 1, 9)");
+    world.tool("cleanup-year").args(["--year", "2024", "--yes", "--batch-size", "1"]).run().expect_code(0);
+    let json = world.tool(TOOL).args(["--table", "fact_nuitees", "--json"]).run().expect_code(0).json();
+    let fields = ["kind", "status", "tool", "first_date", "last_date", "rows"];
+    let told: Vec<Vec<&Value>> =
+        json["events"].as_array().unwrap().iter().map(|event| fields.map(|field| &event[field]).to_vec()).collect();
+    let expected = serde_json::json!([
+        ["cleanup", "cleared", "cleanup-year", "2024-01-01", "2024-05-02", 2],
+        ["etl", "cleaned", "populate-facts-full-production", "2023-12-31", "2024-01-01", 2],
+    ]);
+    assert_eq!(serde_json::to_value(&told).unwrap(), expected, "{json:#}");
+    let run = json["events"][0]["run"].as_str().unwrap();
+    assert!(world.home.read("logs/cleanup-year.log").contains(run), "the log ends with the same run");
+}
+
+#[test]
+fn a_date_is_told_the_restorations_of_its_tables() {
+    let world = eventful();
+    let kinds_of = |date: &str| {
+        let json = world.tool(TOOL).args(["--date", date, "--json"]).run().json();
+        kinds(&json).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds_of("2025-07-07").first().map(String::as_str), Some("restore"));
+    assert!(kinds_of("2025-06-01").is_empty());
+}
+
+#[test]
+fn tables_for_tests_are_pairs_as_well() {
+    let world = World::whole();
+    world.tool("ensure-schema").args(["--test"]).run().expect_code(0);
+    world.nights(&["2025-09-01;Lioran;LOCAL;TOURISTE;4"]);
+    world.import_nights(&["--test"]).expect_code(0);
+    world.tool("migrate-temp-to-main").arg("--test").run().expect_code(0);
+    for name in ["fact_nuitees_test", "fact_nuitees_temp_test"] {
+        let json = world.tool(TOOL).args(["--table", name, "--json"]).run().expect_code(0).json();
+        assert_eq!(kinds(&json), ["migration", "import"], "{name}");
+    }
+    world.tool(TOOL).args(["--table", "fact_nuitees"]).run().expect_code(3);
+}
+
+#[test]
+fn a_migration_that_left_rows_in_place_is_told_as_such() {
+    let world = World::whole();
+    let import = |lines: &[&str], code: i32| {
+        world.nights(lines);
+        world.import_nights(&[]).expect_code(code);
+        world.tool("migrate-temp-to-main").run().expect_code(code);
+    };
+    let kept = ["2025-03-03;Carlades;LOCAL;TOURISTE;40", "2025-03-03;Carlades;LOCAL;RESIDENT;5"];
+    import(&[kept[0], kept[1], "2025-03-03;Lioran;LOCAL;TOURISTE;6"], 0);
+    import(&["2025-03-03;Carlades;LOCAL;TOURISTE;41", kept[1], "2025-03-03;Atlantide;LOCAL;TOURISTE;6"], 3);
+    let json = world.tool(TOOL).args(["--table", "fact_nuitees", "--json"]).run().expect_code(0).json();
+    let suspended: Vec<&Value> = json["events"].as_array().unwrap().iter().map(|event| &event["suspended"]).collect();
+    // Newest first: an import has none to tell, the second migration left the row of Lioran.
+    assert!(suspended.contains(&&Value::from(1)), "{json:#}");
+    world.tool(TOOL).run().expect_code(0).expect_stdout("⚠ migration").expect_stdout("gardées");
 }

@@ -308,3 +308,60 @@ fn files_of_two_deliveries_are_told_apart() {
         "{json:#}"
     );
 }
+
+/// A revision changes some rows; one in another unit changes them all, and no guard of the migration minds what grows.
+#[test]
+fn a_redelivery_in_another_unit_is_told_before_it_is_migrated() {
+    let world = World::whole();
+    let day = |volume: u64| {
+        let mut lines = Vec::new();
+        for zone in ["Cantal", "Lioran", "Carlades", "Pays Salers"] {
+            for (category, part) in [("Touriste", 3), ("Resident", 5), ("Habituellement present", 1)] {
+                lines.push(format!("2025-04-21;{zone};NonLocal;{category};{}", part * volume));
+            }
+        }
+        lines
+    };
+    let import = |lines: &[String]| {
+        world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        world.import_nights(&[]).expect_code(0);
+    };
+    let told = || {
+        let json = world.tool("validation-complete-import").arg("--json").run().json();
+        let scaled = json["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "volume-scaled");
+        scaled.map(|f| f["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    import(&day(20));
+    assert_eq!(told(), [""; 0], "nothing to compare with");
+    world.tool("migrate-temp-to-main").run().expect_code(0);
+    import(&day(27));
+    assert_eq!(told(), [""; 0], "a revision");
+    import(&day(2000));
+    let message = told().concat();
+    assert!(message.contains("multipliés par 100,0") && message.contains("2025-04-21"), "{message}");
+}
+
+/// Cut within a volume, a line is sound and its number is wrong: the line end tells, where the other files of the delivery have theirs.
+#[test]
+fn a_file_cut_within_its_last_volume_is_told() {
+    let world = World::whole();
+    world.nights(&["2025-07-07;Cantal;Local;Touriste;5", "2025-07-07;Cantal;NonLocal;Touriste;1234"]);
+    world.others();
+    let truncated = || {
+        let json = world.tool("validation-complete-import").arg("--json").run().json();
+        let told = json["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "file-truncated");
+        told.map(|f| f["place"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(truncated(), [""; 0]);
+    let path = "data/data_temp/frequentation_nuitee.csv";
+    let text = world.home.read(path);
+    world.home.write(path, &text[..text.len() - 3]);
+    assert_eq!(truncated(), ["frequentation_nuitee.csv"]);
+    // A supplier who never ends the last line cuts nothing.
+    for name in world.home.list("data/data_temp") {
+        let path = format!("data/data_temp/{name}");
+        let text = world.home.read(&path);
+        world.home.write(&path, text.trim_end());
+    }
+    assert_eq!(truncated(), [""; 0]);
+}

@@ -32,6 +32,25 @@ fn a_log_ends_with_verdict_numbers_findings_base_and_run() {
     assert_eq!(world.db.scalar("SELECT COUNT(*) FROM fact_nuitees_temp"), "2");
 }
 
+/// The last line of a log names the run that the history knows.
+#[test]
+fn a_migration_its_undoing_and_a_withdrawal_are_one_run_in_log_and_history() {
+    let world = World::whole();
+    world.nights(&["2025-02-10;Carlades;LOCAL;TOURISTE;8"]);
+    world.import_nights(&[]).expect_code(0);
+    let last = |tool: &str| world.home.read(format!("logs/{tool}.log")).lines().last().unwrap().to_owned();
+    world.tool("migrate-temp-to-main").run().expect_code(0);
+    let run = world.db.scalar("SELECT run FROM flux_migrations");
+    assert!(last("migrate-temp-to-main").contains(&run), "{run}: {}", last("migrate-temp-to-main"));
+    world.tool("migrate-temp-to-main").args(["--undo", &run[..8], "--yes"]).run().expect_code(0);
+    let by = world.db.scalar("SELECT undone_by FROM flux_migrations");
+    assert!(last("migrate-temp-to-main").contains(&by), "{by}: {}", last("migrate-temp-to-main"));
+    world.tool("migrate-temp-to-main").run().expect_code(0);
+    world.tool("withdraw-provisional").args(["--only", "Nuitee", "--yes"]).run().expect_code(3);
+    let run = world.db.scalar("SELECT run FROM flux_import_history WHERE status = 'withdrawn'");
+    assert!(last("withdraw-provisional").contains(&run), "{run}: {}", last("withdraw-provisional"));
+}
+
 #[test]
 fn a_newline_in_a_name_forges_no_line() {
     let home = Home::without_db();

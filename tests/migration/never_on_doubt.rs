@@ -342,3 +342,27 @@ fn a_day_of_which_no_line_is_taken_is_told_though_the_temporary_table_has_none_o
     verify(&world, 0);
     assert_eq!(world.db.scalar("SELECT CONCAT(COUNT(*), ' ', SUM(volume)) FROM fact_nuitees"), "20 200");
 }
+
+/// Old and new names of the zones side by side (legacy.md, V2s): all of them are summed wherever the zone is asked for.
+#[test]
+fn what_another_name_of_a_zone_holds_of_a_date_is_not_counted_twice() {
+    let world = World::whole();
+    world.db.exec("INSERT INTO dim_zones_observation (id_zone, nom_zone) VALUES (30, 'GENTIANE')");
+    world.db.exec(
+        "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES ('2025-05-01', 30, 1, 1, 50, 0)",
+    );
+    let lines = ["2025-05-01;Haut Cantal", "2025-05-02;Haut Cantal", "2025-05-01;Carlades"];
+    let lines: Vec<String> = lines.iter().map(|place| format!("{place};Local;Touriste;10")).collect();
+    deliver(&world, &lines, 0);
+    let json = migrate(&world, &[]).expect_code(3).json();
+    assert!(codes(&json).contains(&"zone-split"), "{json}");
+    let aside = &table(&json, TEMP)["aside"];
+    assert_eq!((&aside[0]["reason"], &aside[0]["date"]), (&json!("split"), &json!("2025-05-01")), "{json}");
+    let stored = || world.keys("fact_nuitees", "date, id_zone, is_provisional");
+    assert_eq!(stored(), ["2025-05-01 9 1 10", "2025-05-01 30 0 50", "2025-05-02 3 1 10"]);
+    assert_ne!(verify(&world, 3)["status"], "ok");
+    // Made one, the zone has its definitive row, and the delivery is migrated.
+    world.tool("merge-zones").arg("--yes").run().sane().expect_code(0);
+    migrate(&world, &[]).expect_code(0);
+    assert_eq!(stored(), ["2025-05-01 3 0 50", "2025-05-01 9 1 10", "2025-05-02 3 1 10"]);
+}

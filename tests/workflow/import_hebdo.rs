@@ -181,7 +181,7 @@ fn what_the_validation_finds_stops_before_the_migration_unless_told_to_go_on() {
         )
     };
     let before = &TOOLS[..4];
-    for code in ["rejected-lines", "file-missing", "date-shrunk", "period-unexpected"] {
+    for code in ["rejected-lines", "file-missing", "date-shrunk", "period-unexpected", "volume-scaled"] {
         let (home, bin) = stand_ins(&[("update-temp-tables", 3)]);
         home.write("bin/validation-complete-import", answer(&["volume-unusual", code]));
         let run = chain(&home, &bin).run().expect_code(3);

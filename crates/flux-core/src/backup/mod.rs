@@ -3,6 +3,7 @@
 //! A backup is a folder of `data/backups/`: one compressed file per table, `manifest.json`, `SHA256SUMS`. It is written under
 //! `<name>.partial` and renamed when all of it is on the disk, so that a folder without that end is complete.
 
+mod carry;
 mod ddl;
 mod dump;
 mod load;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::backup::manifest::{Found, Kind, Manifest, OpenKey, TableEntry, list};
-use crate::backup::{ddl, folder, load, snapshot, under};
+use crate::backup::{carry, ddl, folder, load, snapshot, under};
 use crate::db::{Database, Session, quote};
 use crate::error::{Error, Result};
 use crate::ledger::{Lock, dates, history, migrations, restores, rows};
@@ -247,7 +247,9 @@ fn run(
         log::info!("restauration de {}", entry.table);
         load::load(database, path, entry, &ddl::new_name(&entry.table), statement, progress)
     });
+    let mut carried = Vec::new();
     let swapped = loaded.and_then(|()| {
+        carried = database.transaction(|session| carry::carry(session, &entries, &live, lock.run()))?;
         for kept in &kept {
             let columns = entries.iter().find(|entry| entry.table == kept.table).map(|entry| entry.columns.as_slice());
             database.transaction(|session| under::keep(session, kept, columns.unwrap_or_default()))?;
@@ -266,13 +268,18 @@ fn run(
         log::warn!("tables provisoires laissées : {error}");
     }
     swapped?;
+    // With what was carried along they are no longer the backup's.
+    for line in report.tables.iter_mut().filter(|line| carried.contains(&line.table.as_str())) {
+        line.rows = database.with_session(|session| rows(session, &line.table)).ok();
+    }
+    let as_saved = |table: &str| kept.iter().all(|kept| kept.table != table) && !carried.contains(&table);
     let backup = path.file_name().map(|name| name.to_string_lossy());
     let lines = entries.iter().zip(&report.tables);
     let restored: Vec<restores::Restored<'_>> = lines
         .map(|(entry, line)| restores::Restored {
             backup: backup.as_deref(),
             // With rows that were kept it is another one.
-            digest: Some(entry.digest.as_str()).filter(|_| kept.iter().all(|kept| kept.table != entry.table)),
+            digest: Some(entry.digest.as_str()).filter(|_| as_saved(&entry.table)),
             ..remembered(&lock, database, "restore", line)
         })
         .collect();
@@ -325,12 +332,14 @@ fn undone(
     entries: &[&TableEntry],
     manifest: &Manifest,
 ) -> Result<Undone> {
-    let restores_history = entries.iter().any(|entry| entry.table == history::TABLE);
-    if restores_history || !live.contains(history::TABLE) {
+    if !live.contains(history::TABLE) {
         return Ok(Undone::default());
     }
     // `2025-03-03T10:00:00.123456Z`, as the server compares it.
     let since = manifest.snapshot_at.trim_end_matches('Z').replace('T', " ");
+    if entries.iter().any(|entry| entry.table == history::TABLE) {
+        return Ok(Undone::default().with(carry::newer(session, entries, &since)?));
+    }
     let mains = entries.iter().map(|entry| (entry.table.clone(), since.clone()));
     Undone::of(session, live, mains.collect())
 }
@@ -354,14 +363,20 @@ fn undone_again(session: &mut Session, kept: &[(String, String)]) -> Result<(Und
 impl Undone {
     fn of(session: &mut Session, live: &HashSet<String>, mut mains: Vec<(String, String)>) -> Result<Self> {
         mains.retain(|(table, _)| table.starts_with("fact_"));
-        let mut undone = Self { mains, dated: live.contains(dates::TABLE), ..Self::default() };
+        let undone = Self { mains, dated: live.contains(dates::TABLE), ..Self::default() };
+        let mut files = Vec::new();
         for (main, since) in &undone.mains {
-            undone.files.extend(history::loads_since(session, main, since, undone.dated)?);
+            files.extend(history::loads_since(session, main, since, undone.dated)?);
         }
-        undone.loads = undone.files.len() as u64;
-        undone.files.sort();
-        undone.files.dedup();
-        Ok(undone)
+        Ok(undone.with(files))
+    }
+
+    /// With the file of each load.
+    fn with(mut self, mut files: Vec<String>) -> Self {
+        self.loads = files.len() as u64;
+        files.sort();
+        files.dedup();
+        Self { files, ..self }
     }
 
     fn finding(&self, done: Done, what: &str) -> Option<Finding> {

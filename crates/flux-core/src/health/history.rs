@@ -47,7 +47,7 @@ impl Task for HistoryOptions {
         let most = self.limit as u64;
         let filter = Filter {
             date: self.date.map(|date| date.to_string()),
-            table: self.table.as_ref().map(|name| name.strip_suffix("_temp").unwrap_or(name).to_owned()),
+            table: self.table,
             since: self.since.and_then(begin),
             most: most + 1,
         };
@@ -77,7 +77,9 @@ impl Report for HistoryReport {
             page.action("retirez --date, --table ou --since, ou voyez `check-status`");
             return;
         }
-        let titles = ["quand", "quoi", "table", "?source", "?période", ">lignes", ">?rejets", ">?retirées"];
+        let kept = self.events.iter().any(|line| line.event.suspended > Some(0));
+        let mut titles = vec!["quand", "quoi", "table", "?source", "?période", ">lignes", ">?rejets", ">?retirées"];
+        titles.extend(kept.then_some(">?gardées"));
         let mut table = Table::new(&titles);
         for Line { event, local_time } in &self.events {
             let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), number);
@@ -86,17 +88,18 @@ impl Report for HistoryReport {
                 (Some(first), Some(last)) => format!("{first} → {last}"),
                 _ => String::new(),
             };
-            table.row([
+            let cells = [
                 local_time.chars().take(16).collect::<String>().replace('T', " "),
                 said(event),
                 // An import or a cleanup is of no other table.
-                event.table.strip_suffix("_temp").unwrap_or(&event.table).to_owned(),
+                event.table.replace("_temp", ""),
                 event.source.clone().unwrap_or_default(),
                 period,
                 count(event.rows),
                 count(event.rejected),
                 count(event.withdrawn),
-            ]);
+            ];
+            table.row(cells.into_iter().chain(kept.then(|| count(event.suspended))));
         }
         page.table(&table);
         page.gap();
@@ -161,7 +164,8 @@ fn said(event: &Event) -> String {
         _ => "annulé",
     };
     match event.status.as_str() {
-        "loaded" | "done" | "restore" | "withdrawn" => format!("✓ {what}"),
+        "done" if event.suspended > Some(0) => format!("⚠ {what}"),
+        "loaded" | "done" | "restore" | "withdrawn" | "cleared" => format!("✓ {what}"),
         "failed" => format!("✗ {what}"),
         "undone" | "cleaned" => format!("⚠ {what} {undone}"),
         "emptied" => format!("⚠ {what} sans preuve"),

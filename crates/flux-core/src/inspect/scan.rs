@@ -85,6 +85,8 @@ pub(crate) struct FileScan {
     pub(crate) last_line: u64,
     /// The last line is broken and has no line end.
     pub(crate) truncated: bool,
+    /// The last line has no line end.
+    pub(crate) unended: bool,
     /// Where the file is missing: others with a name like it.
     pub(crate) near: Vec<PathBuf>,
 }
@@ -111,6 +113,7 @@ impl FileScan {
             zoneless: 0,
             last_line: 0,
             truncated: false,
+            unended: false,
             near: Vec::new(),
         }
     }
@@ -305,7 +308,8 @@ fn read_in(order: DateOrder, path: &Path, scan: &mut FileScan, bar: &indicatif::
     }
     let Survey { names, problems, encodings, whole, dates, .. } = survey;
     scan.encoding = Some(source.encoding().name(encodings.0, encodings.1));
-    scan.truncated = !whole && !ends_with_line_end(path);
+    scan.unended = !ends_with_line_end(path);
+    scan.truncated = !whole && scan.unended;
     scan.hash = Some(source.finish()?.to_hex().to_string());
     scan.problems = problems.0;
     scan.names = names.into_iter().map(|(dim, _, names)| (dim, names.uses)).collect();
@@ -345,8 +349,10 @@ impl<'a> Survey<'a> {
     fn add(&mut self, record: &Record<'_>) {
         self.scan.lines += 1;
         self.scan.last_line = record.line;
+        // Files that were joined bring the mark of their encoding along.
+        let is_header = record.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(record.bytes) == self.header.raw;
         let (reason, value) = match record.shape {
-            _ if record.bytes == self.header.raw => ("en-tête répété au milieu du fichier", String::new()),
+            _ if is_header => ("en-tête répété au milieu du fichier", String::new()),
             Shape::Fields(fields) => {
                 self.whole = true;
                 return self.fields(record, fields);
@@ -358,7 +364,7 @@ impl<'a> Survey<'a> {
                 (OTHER_COUNT, format!("{count} au lieu de {}", self.header.columns().len()))
             }
         };
-        self.whole = record.bytes == self.header.raw;
+        self.whole = is_header;
         self.scan.zoneless += u64::from(!self.whole);
         self.problems.add(reason, record.line, &value);
     }

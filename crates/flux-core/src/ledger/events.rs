@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Withdrawal,
     /// A migration or a withdrawal taken back.
     Undo,
-    /// A temporary table emptied.
+    /// A temporary table emptied, or a year of a main one.
     Cleanup,
     /// A table restored, put back or dropped.
     Restore,
@@ -48,6 +48,8 @@ pub(crate) struct Event {
     pub(crate) rows: Option<u64>,
     pub(crate) rejected: Option<u64>,
     pub(crate) withdrawn: Option<u64>,
+    /// Rows that a migration left in place, for lines that could not be read or dates that would lose too much.
+    pub(crate) suspended: Option<u64>,
     pub(crate) message: Option<String>,
 }
 
@@ -64,35 +66,36 @@ pub(crate) struct Filter {
 }
 
 const IMPORTS: &str = "SELECT finished_at AS done_at, CASE WHEN tool LIKE 'populate%' THEN 'etl' WHEN tool = 'withdraw-provisional' THEN 'withdrawal' \
-    WHEN status = 'emptied' THEN 'cleanup' ELSE 'import' END AS kind, tool, run, table_name, file_name AS source, status, first_date, last_date, \
-    IF(status = 'emptied', rows_deleted, rows_stored) AS rows_stored, rejected, IF(tool = 'withdraw-provisional', rows_deleted, NULL) AS withdrawn, \
-    message FROM flux_import_history";
+    WHEN status IN ('emptied', 'cleared') THEN 'cleanup' ELSE 'import' END AS kind, tool, run, table_name, file_name AS source, status, first_date, last_date, \
+    IF(status IN ('emptied', 'cleared'), rows_deleted, rows_stored) AS rows_stored, rejected, IF(tool = 'withdraw-provisional', rows_deleted, NULL) AS withdrawn, \
+    NULL AS suspended, message FROM flux_import_history";
 
 /// Of each date that a cleanup took, the rows of the load that the table held: an older one of the same date was replaced by it.
 const CLEANUPS: &str = "SELECT d.cleaned_at AS done_at, 'cleanup' AS kind, NULL AS tool, NULL AS run, d.table_name, NULL AS source, 'done' AS status, \
     MIN(d.date) AS first_date, MAX(d.date) AS last_date, CAST(SUM(d.rows_stored) AS UNSIGNED) AS rows_stored, NULL AS rejected, \
-    NULL AS withdrawn, NULL AS message FROM flux_import_dates d WHERE d.cleaned_at IS NOT NULL AND d.rows_stored > 0 \
+    NULL AS withdrawn, NULL AS suspended, NULL AS message FROM flux_import_dates d WHERE d.cleaned_at IS NOT NULL AND d.rows_stored > 0 \
     AND NOT EXISTS (SELECT 1 FROM flux_import_dates n WHERE n.table_name = d.table_name AND n.date = d.date AND n.history > d.history \
     AND n.cleaned_at = d.cleaned_at) GROUP BY d.table_name, d.cleaned_at";
 
-/// Of loads that are older than the dates of a load, or in a database that lacks them.
+/// Of loads that are older than the dates of a load, or in a database that lacks them. The cleanup of a year has its own line, and is
+/// named in the loads that it took back.
 const CLEANUPS_OF_LOADS: &str = "SELECT cleaned_at AS done_at, 'cleanup' AS kind, NULL AS tool, NULL AS run, table_name, NULL AS source, 'done' AS status, \
     MIN(first_date) AS first_date, MAX(last_date) AS last_date, CAST(SUM(rows_stored) AS UNSIGNED) AS rows_stored, NULL AS rejected, \
-    NULL AS withdrawn, NULL AS message FROM flux_import_history h WHERE h.cleaned_at IS NOT NULL AND {} \
-    GROUP BY table_name, cleaned_at";
+    NULL AS withdrawn, NULL AS suspended, NULL AS message FROM flux_import_history h WHERE h.cleaned_at IS NOT NULL AND {} \
+    AND NOT (h.status = 'cleaned' AND h.tool LIKE 'populate%' AND h.message IS NOT NULL) GROUP BY table_name, cleaned_at";
 
 /// Withdrawals on demand have their line among the imports.
 const MIGRATIONS: &str = "SELECT finished_at AS done_at, 'migration' AS kind, tool, run, table_name, temp_name AS source, \
     IF(undone_at IS NULL, 'done', 'undone') AS status, first_date, last_date, inserted + updated AS rows_stored, NULL AS rejected, \
-    removed AS withdrawn, NULL AS message FROM flux_migrations WHERE tool <> 'withdraw-provisional'";
+    removed AS withdrawn, suspended + blocked AS suspended, NULL AS message FROM flux_migrations WHERE tool <> 'withdraw-provisional'";
 
 /// Rows that came back and rows that went: those that the migration withdrew or changed, and those that it had added.
 const UNDOINGS: &str = "SELECT undone_at AS done_at, 'undo' AS kind, tool, undone_by AS run, table_name, run AS source, 'done' AS status, \
-    first_date, last_date, removed + updated AS rows_stored, NULL AS rejected, inserted AS withdrawn, NULL AS message FROM flux_migrations \
+    first_date, last_date, removed + updated AS rows_stored, NULL AS rejected, inserted AS withdrawn, NULL AS suspended, NULL AS message FROM flux_migrations \
     WHERE undone_at IS NOT NULL";
 
 const RESTORES: &str = "SELECT finished_at AS done_at, 'restore' AS kind, tool, run, table_name, backup AS source, action AS status, \
-    NULL AS first_date, NULL AS last_date, rows_after AS rows_stored, NULL AS rejected, NULL AS withdrawn, NULL AS message FROM flux_restores";
+    NULL AS first_date, NULL AS last_date, rows_after AS rows_stored, NULL AS rejected, NULL AS withdrawn, NULL AS suspended, NULL AS message FROM flux_restores";
 
 /// What the filter lets through, newest first. Of tables that an older schema lacks nothing is known.
 ///
@@ -115,18 +118,37 @@ pub(crate) fn read(session: &mut Session, filter: &Filter) -> Result<Vec<Event>>
         (RESTORES, false),
     ];
     for (source, needed) in sources {
-        match from(session, source, filter) {
+        // A restoration is of a whole table, whatever its dates.
+        let whole = Filter { date: None, ..filter.clone() };
+        match from(session, source, if source == RESTORES { &whole } else { filter }) {
             Ok(found) => events.extend(found),
             Err(Error::MissingTable { .. }) if !needed => {}
             Err(error) if !needed && error.has_code(codes::ACCESS_DENIED) => {}
             Err(error) => return Err(error),
         }
     }
+    if filter.date.is_some() {
+        keep_restores_of(&mut events);
+    }
     name_cleanups(session, &mut events)?;
     events.sort_by(|one, other| other.at.cmp(&one.at));
     // Milliseconds are for the order.
     events.iter_mut().for_each(|event| event.at.truncate(19));
     Ok(events)
+}
+
+/// Of restorations, those of tables that something else has happened to.
+fn keep_restores_of(events: &mut Vec<Event>) {
+    let others = events.iter().filter(|event| event.kind != Kind::Restore);
+    let tables: Vec<String> = others.map(|event| pair_of(&event.table)[0].clone()).collect();
+    events.retain(|event| event.kind != Kind::Restore || tables.contains(&event.table));
+}
+
+/// A main table and its temporary one, which are one subject, from either name.
+fn pair_of(name: &str) -> [String; 2] {
+    let (name, end) = name.strip_suffix("_test").map_or((name, ""), |name| (name, "_test"));
+    let name = name.strip_suffix("_temp").unwrap_or(name);
+    [format!("{name}{end}"), format!("{name}_temp{end}")]
 }
 
 /// What was cleaned says when; who did it is whoever held the lease then, as long as leases are kept.
@@ -144,10 +166,9 @@ fn name_cleanups(session: &mut Session, events: &mut [Event]) -> Result<()> {
 }
 
 fn from(session: &mut Session, source: &str, filter: &Filter) -> Result<Vec<Event>> {
-    // A table and its temporary one are one subject.
-    let names: Vec<String> = filter.table.iter().flat_map(|name| [name.clone(), format!("{name}_temp")]).collect();
+    let names = filter.table.as_deref().map(pair_of);
     let (mut conditions, mut params) = (vec!["1 = 1"], Vec::new());
-    if let [main, temp] = &names[..] {
+    if let Some([main, temp]) = &names {
         conditions.push("table_name IN (?, ?)");
         params.extend([main, temp]);
     }
@@ -161,7 +182,7 @@ fn from(session: &mut Session, source: &str, filter: &Filter) -> Result<Vec<Even
     }
     let sql = format!(
         "SELECT CAST(done_at AS CHAR) AS done_at, kind, tool, run, table_name, source, status, CAST(first_date AS CHAR) AS first_date, \
-         CAST(last_date AS CHAR) AS last_date, rows_stored, rejected, withdrawn, message FROM ({source}) e \
+         CAST(last_date AS CHAR) AS last_date, rows_stored, rejected, withdrawn, suspended, message FROM ({source}) e \
          WHERE {} ORDER BY e.done_at DESC LIMIT {}",
         conditions.join(" AND "),
         filter.most
@@ -198,6 +219,7 @@ fn event(row: Row) -> Event {
         rows: get(&row, "rows_stored"),
         rejected: get(&row, "rejected"),
         withdrawn: get(&row, "withdrawn"),
+        suspended: get(&row, "suspended"),
         message: text("message"),
     }
 }

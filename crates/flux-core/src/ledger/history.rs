@@ -291,17 +291,17 @@ pub(crate) fn is_empty(session: &mut Session) -> Result<bool> {
     Ok(session.first::<u8>(READING, "SELECT 1 FROM flux_import_history LIMIT 1", ())?.is_none())
 }
 
-/// Makes the loads of `table` that brought a date from `first` to `last` count as undone; returns how many.
+/// Makes the loads of `table` that brought a date from `first` to `last` count as undone, by `run` where that is told; returns how many.
 ///
 /// # Errors
 /// [`crate::error::Error::Sql`].
-pub(crate) fn undo(session: &mut Session, table: &str, first: &str, last: &str) -> Result<u64> {
-    let sql = "UPDATE flux_import_history SET status = 'cleaned', cleaned_at = UTC_TIMESTAMP(3) \
+pub(crate) fn undo(session: &mut Session, table: &str, (first, last): (&str, &str), run: Option<&str>) -> Result<u64> {
+    let sql = "UPDATE flux_import_history SET status = 'cleaned', cleaned_at = UTC_TIMESTAMP(3), message = ? \
                WHERE table_name = ? AND status = 'loaded' AND first_date <= ? AND last_date >= ?";
-    session.exec("écriture de l'historique des imports", sql, (table, last, first))
+    session.exec("écriture de l'historique des imports", sql, (run.map(withdrawn_by), table, last, first))
 }
 
-/// What is noted of a load that a withdrawal made count as undone.
+/// What is noted of a load that a withdrawal, or the cleanup of a year, made count as undone.
 fn withdrawn_by(run: &str) -> String {
     format!("retiré par l'exécution {run}")
 }
@@ -392,6 +392,39 @@ fn since_params(main: &str, since: &str, dated: bool) -> Vec<Value> {
 pub(crate) fn loads_since(session: &mut Session, main: &str, time: &str, dated: bool) -> Result<Vec<String>> {
     let sql = format!("SELECT file_name FROM flux_import_history WHERE {}", since(dated));
     session.rows(READING, &sql, since_params(main, time, dated))
+}
+
+/// Files of loads into `tables` since a time in UTC.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn loads_newer(session: &mut Session, tables: &[&str], time: &str) -> Result<Vec<String>> {
+    let sql = format!(
+        "SELECT file_name FROM flux_import_history WHERE status = 'loaded' AND finished_at > ? AND table_name IN {}",
+        marks(1, tables.len())
+    );
+    let params: Vec<Value> = std::iter::once(&time).chain(tables).map(|text| Value::from(*text)).collect();
+    session.rows(READING, &sql, params)
+}
+
+/// In `copy`, a history of an earlier time that was completed by what came since: loads into `tables` that the one in place knows and the
+/// earlier time did not count as undone by `run`.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn undo_newer(session: &mut Session, copy: &str, carried: &[u64], tables: &[&str], run: &str) -> Result<()> {
+    for ids in carried.chunks(1000) {
+        let sql = format!(
+            "UPDATE {copy} SET status = 'undone', message = ? WHERE status = 'loaded' AND id IN {} AND table_name IN {}",
+            marks(1, ids.len()),
+            marks(1, tables.len())
+        );
+        let mut params = vec![Value::from(undone_by(run))];
+        params.extend(ids.iter().map(Value::from));
+        params.extend(tables.iter().map(|table| Value::from(*table)));
+        session.exec("écriture de l'historique des imports", &sql, params)?;
+    }
+    Ok(())
 }
 
 /// What is noted of a load that a restoration made count as undone.
@@ -620,8 +653,48 @@ pub(crate) fn mark_cleaned(session: &mut Session, table: &str, dates: &[&str], n
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn note_emptied(session: &mut Session, (tool, run): (&str, &str), table: &str, rows: u64) -> Result<()> {
-    let entry = Entry {
-        attempt: &unique_id(),
+    let (attempt, dates) = (unique_id(), schema::span(session, READING, table)?);
+    insert(session, &emptying((&attempt, tool, run), table, "emptied", dates, rows)).map(drop)
+}
+
+/// Facts of whole dates that were taken out of a main table on demand.
+#[derive(Debug)]
+pub(crate) struct Cleared<'a> {
+    /// Unique to this table of this run: what goes by parts has one line.
+    pub(crate) attempt: String,
+    pub(crate) tool: &'a str,
+    pub(crate) run: &'a str,
+    pub(crate) table: String,
+    pub(crate) dates: (String, String),
+}
+
+/// Writes down that so many more rows are gone, in their transaction.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn note_cleared(session: &mut Session, cleared: &Cleared<'_>, rows: u64) -> Result<()> {
+    if rows == 0 {
+        return Ok(());
+    }
+    let sql = "UPDATE flux_import_history SET rows_deleted = rows_deleted + ?, finished_at = UTC_TIMESTAMP(3) WHERE attempt = ?";
+    if session.exec("écriture de l'historique des imports", sql, (rows, &cleared.attempt))? > 0 {
+        return Ok(());
+    }
+    let dates = Some(cleared.dates.clone());
+    insert(session, &emptying((&cleared.attempt, cleared.tool, cleared.run), &cleared.table, "cleared", dates, rows))
+        .map(drop)
+}
+
+/// A line of rows that went without being replaced.
+fn emptying<'a>(
+    (attempt, tool, run): (&'a str, &'a str, &'a str),
+    table: &'a str,
+    status: &'a str,
+    dates: Option<(String, String)>,
+    rows: u64,
+) -> Entry<'a> {
+    Entry {
+        attempt,
         run,
         tool,
         table,
@@ -631,15 +704,14 @@ pub(crate) fn note_emptied(session: &mut Session, (tool, run): (&str, &str), tab
         file_hash: "",
         options: "",
         dims_hash: "",
-        status: "emptied",
+        status,
         message: None,
         encoding: "",
-        dates: schema::span(session, READING, table)?,
+        dates,
         counts: Counts { deleted: rows, ..Counts::default() },
         reject_file: None,
         started_at: Utc::now(),
-    };
-    insert(session, &entry).map(drop)
+    }
 }
 
 /// 32 hexadecimal digits that no other run has: time, process, a counter, and the address of a fresh allocation's hasher keys.

@@ -24,7 +24,7 @@ use crate::migrate::aside;
 use crate::migrate::compare::{Cells, Dates, compare, has_breakdown};
 use crate::migrate::moves::{Moves, Rules};
 use crate::migrate::plan::{Aside, Plan, plan};
-use crate::migrate::{Pair, pairs};
+use crate::migrate::{Pair, pairs, split};
 
 /// Options of a migration.
 #[derive(Debug, Clone, Default)]
@@ -154,7 +154,8 @@ impl<'a> Run<'a> {
         if !options.dry_run && !tables.contains_key(migrations::TABLE) {
             return Err(Error::MissingTable { table: migrations::TABLE.into() });
         }
-        Ok(Self { database, options, id: unique_id(), tables, reads, _lock: lock })
+        let id = lock.as_ref().map_or_else(unique_id, |lock| lock.run().to_owned());
+        Ok(Self { database, options, id, tables, reads, _lock: lock })
     }
 
     /// Tables at a time.
@@ -225,7 +226,8 @@ pub(super) fn plan_of(
     rules: &Rules,
 ) -> Result<Plan> {
     let evidence = dates::evidence(session, &pair.temp)?;
-    let mut plan = plan(cells, &evidence, rules);
+    let split = split::places(session, pair, cells)?;
+    let mut plan = plan(cells, (&evidence, &split), rules);
     if matches!(dates, Dates::All) && !rules.keep_withdrawn {
         let stored = cells.iter().filter(|(_, cell)| cell.temp_rows > 0).map(|((date, _), _)| date.as_str());
         leave_unread(session, pair, (&evidence, &stored.collect()), (&mut plan.moves, &mut plan.aside))?;

@@ -9,7 +9,7 @@ use crate::domain::catalogue::Dim;
 use crate::error::Result;
 use crate::migrate::Pair;
 use crate::migrate::moves::Moves;
-use crate::migrate::plan::{Aside, BLOCKED, SUSPENDED, UNRECORDED};
+use crate::migrate::plan::{Aside, BLOCKED, SPLIT, SUSPENDED, UNRECORDED};
 use crate::report::{Code, Finding, number, plural, ranges, some_of};
 
 /// Dates and zones named in a message.
@@ -39,6 +39,7 @@ pub(super) fn findings(pair: &Pair, asides: &[Aside], moves: &Moves) -> Vec<Find
     let mut findings = Vec::new();
     findings.extend(suspended(pair, &of(SUSPENDED)));
     findings.extend(blocked(pair, &of(BLOCKED)));
+    findings.extend(split(pair, &of(SPLIT)));
     findings.extend(unrecorded(pair, &of(UNRECORDED)));
     if moves.without_breakdown > 0 {
         let rows = plural(moves.without_breakdown, "ligne n'a", "lignes n'ont");
@@ -114,6 +115,20 @@ fn blocked(pair: &Pair, asides: &[&Aside]) -> Option<Finding> {
         pair.main.trim_end_matches("_test")
     );
     Some(Finding::attention(Code::DateShrunk, &pair.main, message).action(action))
+}
+
+fn split(pair: &Pair, asides: &[&Aside]) -> Option<Finding> {
+    asides.first()?;
+    let zones: BTreeSet<&str> = asides.iter().filter_map(|aside| aside.zone.as_deref()).collect();
+    let rows = plural(asides.iter().map(|aside| aside.rows).sum(), "ligne attend", "lignes attendent");
+    let message = format!(
+        "{rows}, car {} a déjà ces dates sous un autre nom de la même zone ({} : {}) : elles y compteraient deux fois",
+        pair.main,
+        zones.into_iter().collect::<Vec<_>>().join(", "),
+        spans(asides)
+    );
+    let action = "`merge-zones` montre ce qui serait réuni ; `merge-zones --yes` réunit, puis relancez la migration";
+    Some(Finding::attention(Code::ZoneSplit, &pair.temp, message).action(action))
 }
 
 fn unrecorded(pair: &Pair, asides: &[&Aside]) -> Option<Finding> {

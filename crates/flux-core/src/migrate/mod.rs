@@ -11,6 +11,7 @@ mod cleanup;
 mod compare;
 mod moves;
 mod plan;
+mod split;
 mod undo;
 mod verify;
 

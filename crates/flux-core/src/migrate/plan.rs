@@ -1,6 +1,6 @@
 //! What a migration may do with each date and zone: a row is withdrawn only on evidence that the supplier withdrew it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,6 +52,7 @@ impl Aside {
 pub(crate) const SUSPENDED: &str = "suspended";
 pub(crate) const BLOCKED: &str = "blocked";
 pub(crate) const UNRECORDED: &str = "unrecorded";
+pub(crate) const SPLIT: &str = "split";
 
 /// The fate of every cell, and what comes of it.
 #[derive(Debug, Default)]
@@ -108,15 +109,19 @@ fn after(cell: &Comparison, withdraws: bool, rules: &Rules) -> Size {
     }
 }
 
-/// Makes the plan of the cells of a pair from what the history knows of its dates.
-pub(crate) fn plan(cells: &Cells, evidence: &BTreeMap<String, Evidence>, rules: &Rules) -> Plan {
+/// Makes the plan of the cells of a pair from what the history knows of its dates; `split` are those that would be counted twice.
+pub(crate) fn plan(
+    cells: &Cells,
+    (evidence, split): (&BTreeMap<String, Evidence>, &BTreeSet<Place>),
+    rules: &Rules,
+) -> Plan {
     let mut by_date: BTreeMap<&str, Vec<(&Place, &Comparison)>> = BTreeMap::new();
     for (place, cell) in cells {
         by_date.entry(&place.0).or_default().push((place, cell));
     }
     let mut plan = Plan { all_new: true, ..Plan::default() };
     for (date, cells) in by_date {
-        plan.date(date, &cells, evidence.get(date), rules);
+        plan.date(date, &cells, (evidence.get(date), split), rules);
     }
     plan
 }
@@ -131,7 +136,13 @@ fn is_recorded(known: Option<&Evidence>, total: &Comparison) -> bool {
 }
 
 impl Plan {
-    fn date(&mut self, date: &str, cells: &[(&Place, &Comparison)], known: Option<&Evidence>, rules: &Rules) {
+    fn date(
+        &mut self,
+        date: &str,
+        cells: &[(&Place, &Comparison)],
+        (known, split): (Option<&Evidence>, &BTreeSet<Place>),
+        rules: &Rules,
+    ) {
         let mut total = Comparison::default();
         cells.iter().for_each(|(_, cell)| total.add(cell));
         self.total.add(&total);
@@ -158,13 +169,13 @@ impl Plan {
         let whole_blocked = guard(whole, rest);
         for (place, cell) in cells {
             let size = (before(cell), after(cell, withdraws, rules));
-            let fate = if whole_blocked || guard(size.0, size.1) { Fate::Blocked } else { fate };
+            let is_split = fate != Fate::Unrecorded && rules.max_shrink.is_some() && split.contains(*place);
+            let fate = if whole_blocked || is_split || guard(size.0, size.1) { Fate::Blocked } else { fate };
             self.cell(place, cell, fate, rules);
             if fate == Fate::Blocked && !whole_blocked {
-                self.aside.push(Aside {
-                    id_zone: Some(place.1),
-                    ..aside(BLOCKED, date, size, Moves::of(cell, fate, rules).blocked)
-                });
+                let moves = Moves::of(cell, fate, rules);
+                let (reason, rows) = if is_split { (SPLIT, moves.held_back) } else { (BLOCKED, moves.blocked) };
+                self.aside.push(Aside { id_zone: Some(place.1), ..aside(reason, date, size, rows) });
             }
         }
         let sum = |count: fn(&Comparison) -> u64| cells.iter().map(|(_, cell)| count(cell)).sum::<u64>();
@@ -283,7 +294,7 @@ mod tests {
     fn planned(of: [u64; 6], volume: i64, evidence: Option<Evidence>) -> Plan {
         let cells = Cells::from([((DATES[0].to_owned(), 5), cell(of, volume))]);
         let evidence = evidence.map(|known| (DATES[0].to_owned(), known)).into_iter().collect();
-        plan(&cells, &evidence, &Rules::default())
+        plan(&cells, (&evidence, &BTreeSet::new()), &Rules::default())
     }
 
     #[test]
@@ -327,11 +338,11 @@ mod tests {
         let place = |zone| (DATES[0].to_owned(), zone);
         let cells = Cells::from([(place(1), cell([0, 0, 20, 0, 1, 0], 10)), (place(2), cell([0, 0, 0, 0, 3, 0], 10))]);
         let evidence = BTreeMap::from([(DATES[0].to_owned(), known(0, 0))]);
-        let made = plan(&cells, &evidence, &Rules::default());
+        let made = plan(&cells, (&evidence, &BTreeSet::new()), &Rules::default());
         assert_eq!((made.moves.removed, made.moves.blocked), (1, 3));
         assert_eq!(made.aside.iter().map(|aside| aside.id_zone).collect::<Vec<_>>(), [Some(2)]);
         assert!(made.settled.is_empty(), "the date waits");
-        let forced = plan(&cells, &evidence, &Rules { max_shrink: None, ..Rules::default() });
+        let forced = plan(&cells, (&evidence, &BTreeSet::new()), &Rules { max_shrink: None, ..Rules::default() });
         assert_eq!((forced.moves.removed, forced.aside.len()), (4, 0));
     }
 
@@ -348,7 +359,7 @@ mod tests {
             let cells: Cells = counts.iter().enumerate().map(|(at, (of, volume))| (place(at), cell(*of, *volume))).collect();
             let evidence: BTreeMap<String, Evidence> = DATES.iter().zip(&evidence).filter(|(_, (_, _, is_there))| *is_there)
                 .map(|(date, (rejected, held, _))| ((*date).to_owned(), known(*rejected, *held))).collect();
-            let made = plan(&cells, &evidence, &rules);
+            let made = plan(&cells, (&evidence, &BTreeSet::new()), &rules);
             let moves = made.moves;
             prop_assert_eq!(
                 moves.temp_rows,
@@ -376,7 +387,7 @@ mod tests {
                     ..*cell
                 };
             }
-            let again = plan(&after, &evidence, &rules);
+            let again = plan(&after, (&evidence, &BTreeSet::new()), &rules);
             prop_assert!(again.cells.is_empty(), "{:?}", again.cells);
         }
     }

@@ -119,7 +119,7 @@ pub(crate) fn undo(database: &Database, run: &str, dry_run: bool, of: Of) -> Res
             run
         )));
     }
-    let _lock = if !dry_run { Some(crate::ledger::lock(database)?) } else { None };
+    let lock = if !dry_run { Some(crate::ledger::lock(database)?) } else { None };
     let made = database.with_session(|session| migrations::of_runs(session, &prefix))?;
     let Some(run) = made.first().map(|made| made.run.clone()) else {
         return Err(Error::Usage(format!("aucune exécution gardée ne porte le nom « {prefix} »")));
@@ -133,7 +133,7 @@ pub(crate) fn undo(database: &Database, run: &str, dry_run: bool, of: Of) -> Res
         return Err(Error::Usage(format!("l'exécution {run} s'annule par `{tool} --undo {run}`")));
     }
     let existing = schema::existing(&mut database.session()?)?;
-    let by = unique_id();
+    let by = lock.as_ref().map_or_else(unique_id, |lock| lock.run().to_owned());
     let (mut tables, mut findings) = (Vec::new(), Vec::new());
     for made in &made {
         crate::signals::check()?;

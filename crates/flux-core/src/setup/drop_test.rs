@@ -87,7 +87,7 @@ fn drop(session: &mut Session, table: &str) -> Result<()> {
 fn forget(session: &mut Session, table: &str, own: &dyn Fn(&str) -> bool) -> Result<()> {
     let (first, last) = ("1000-01-01", "9999-12-31");
     if own(history::TABLE) {
-        history::undo(session, table, first, last)?;
+        history::undo(session, table, (first, last), None)?;
     }
     if own(PROGRESS) {
         ownership::forget(session, table, first, last)?;

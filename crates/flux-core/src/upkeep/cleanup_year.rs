@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::db::{Database, Session, quote};
 use crate::domain::catalogue::{DATASETS, Dataset, Space};
 use crate::error::{Error, HostLimit, Result, codes};
-use crate::ledger::history;
+use crate::ledger::history::{self, Cleared};
 use crate::report::{Done, Page, Report, Table, Verdict, number, plural};
 use crate::schema::{self, partitions};
 use crate::signals;
@@ -70,7 +70,7 @@ impl Task for CleanupOptions {
     fn run(self, context: &Context) -> Result<impl Report> {
         let database = &context.database()?;
         let (first, last) = span(self.year)?;
-        let _lock = if self.dry_run { None } else { Some(crate::ledger::lock(database)?) };
+        let lock = if self.dry_run { None } else { Some(crate::ledger::lock(database)?) };
         let mut session = database.session()?;
         let existing = schema::existing(&mut session)?;
         // What empties a partition is no transaction: in a group of servers it would pass by the one that holds the lease.
@@ -89,9 +89,7 @@ impl Task for CleanupOptions {
         let rows = tables.iter().map(|table| table.rows).sum();
         let done = Done::unless(self.dry_run);
         let mut report = CleanupReport { year: self.year, done, tables, rows, deleted: 0, forgotten: 0 };
-        if self.dry_run {
-            return Ok(report);
-        }
+        let Some(lock) = &lock else { return Ok(report) };
         drop(session);
         let bar = context.progress.count(&format!("année {}", self.year), rows);
         for (dataset, cleaned) in
@@ -100,13 +98,24 @@ impl Task for CleanupOptions {
             // First of all: a run that is stopped on the way must not leave files that pass for loaded.
             let names: Vec<&str> =
                 [history::TABLE, PROGRESS].into_iter().filter(|name| existing.contains_key(*name)).collect();
-            report.forgotten += forget(database, &names, &cleaned.table, &first, &last)?;
+            report.forgotten += forget(database, &names, &cleaned.table, (&first, &last), lock.run())?;
+            let span = database.with_session(|session| span_of(session, &cleaned.table, &first, &last))?;
+            let cleared = span.filter(|_| names.contains(&history::TABLE)).map(|dates| Cleared {
+                attempt: history::unique_id(),
+                tool: database.tool(),
+                run: lock.run(),
+                table: cleaned.table.clone(),
+                dates,
+            });
             if let Some(partition) = &cleaned.partition {
                 let emptied = empty(database, &cleaned.table, partition)?;
                 if emptied.is_none() {
                     cleaned.partition = None;
                 }
                 let deleted = emptied.unwrap_or(0);
+                if let Some(cleared) = &cleared {
+                    database.transaction(|session| history::note_cleared(session, cleared, deleted))?;
+                }
                 cleaned.deleted += deleted;
                 report.deleted += deleted;
                 bar.inc(deleted);
@@ -119,8 +128,13 @@ impl Task for CleanupOptions {
                 let mut open = dates.as_slice();
                 while !open.is_empty() {
                     signals::check()?;
-                    let (deleted, done) =
-                        database.transaction(|session| delete_batch(session, dataset, &cleaned.table, open, most))?;
+                    let (deleted, done) = database.transaction(|session| {
+                        let (deleted, done) = delete_batch(session, dataset, &cleaned.table, open, most)?;
+                        if let Some(cleared) = &cleared {
+                            history::note_cleared(session, cleared, deleted)?;
+                        }
+                        Ok((deleted, done))
+                    })?;
                     open = &open[done..];
                     cleaned.deleted += deleted;
                     report.deleted += deleted;
@@ -134,6 +148,12 @@ impl Task for CleanupOptions {
         bar.finish_and_clear();
         Ok(report)
     }
+}
+
+/// First and last date of the year that a table holds.
+fn span_of(session: &mut Session, table: &str, first: &str, last: &str) -> Result<Option<(String, String)>> {
+    let dates = schema::dates(session, table, Some((first, last)))?;
+    Ok(dates.first().cloned().zip(dates.last().cloned()))
 }
 
 /// Empties a partition at once; gives how many rows went, `None` where that cannot be done and they are to be deleted.
@@ -213,11 +233,11 @@ impl CleanedTable {
 }
 
 /// Makes the loads of the year count as undone.
-fn forget(database: &Database, own: &[&str], table: &str, first: &str, last: &str) -> Result<u64> {
+fn forget(database: &Database, own: &[&str], table: &str, (first, last): (&str, &str), run: &str) -> Result<u64> {
     database.transaction(|session| {
         let mut forgotten = 0;
         if own.contains(&history::TABLE) {
-            forgotten = history::undo(session, table, first, last)?;
+            forgotten = history::undo(session, table, (first, last), Some(run))?;
         }
         if own.contains(&PROGRESS) {
             ownership::forget(session, table, first, last)?;

@@ -119,7 +119,7 @@ fn withdraw(database: &Database, options: &WithdrawOptions) -> Result<WithdrawRe
     if let Some(missing) = needed.into_iter().find(|table| !options.dry_run && !existing.contains_key(*table)) {
         return Err(Error::MissingTable { table: missing.into() });
     }
-    let run = history::unique_id();
+    let run = lock.as_ref().map_or_else(history::unique_id, |lock| lock.run().to_owned());
     let mut report = WithdrawReport {
         run: (!options.dry_run).then(|| run.clone()),
         done: Done::unless(options.dry_run),

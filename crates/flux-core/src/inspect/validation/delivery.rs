@@ -92,10 +92,31 @@ pub(crate) fn files(
         }
         checks.push(check);
     }
+    findings.extend(unended(scans));
     if with_history {
         excuse(session, &mut checks, scans, findings)?;
     }
     Ok((checks, totals))
+}
+
+/// Files that lack the last line end where most of their delivery have it: what was cut within the last volume is a sound line with a
+/// smaller number.
+fn unended(scans: &[FileScan]) -> Vec<Finding> {
+    let read = || scans.iter().filter(|scan| scan.lines > 0 && scan.error.is_none());
+    let (without, with): (Vec<&FileScan>, Vec<&FileScan>) = read().partition(|scan| scan.unended);
+    if without.len() >= with.len() {
+        return Vec::new();
+    }
+    let told = |scan: &&FileScan| {
+        let message = format!(
+            "la dernière ligne ({}) n'a pas de fin de ligne, les autres fichiers en ont une : fichier tronqué ?",
+            scan.last_line
+        );
+        let action =
+            "comparez la fin du fichier à l'original, ou redemandez-le ; une fin de ligne ajoutée le dit complet";
+        Finding::attention(Code::FileTruncated, scan.file(), message).action(action)
+    };
+    without.iter().filter(|scan| !scan.truncated).map(told).collect()
 }
 
 /// Files that are not there because they are archived: what is there of their delivery had to be mended.

@@ -4,6 +4,7 @@ mod coverage;
 mod delivery;
 mod page;
 mod repeated;
+mod scale;
 mod usual;
 mod vanished;
 
@@ -121,6 +122,7 @@ impl Task for ValidationOptions {
         coverage::periods(&mut session, &delivered, &mut findings)?;
         vanished::vanished(&mut session, &delivered, &names, &mut findings)?;
         let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
+        scale::scale(&mut session, &delivered, &mut findings)?;
         coverage::doubled(&mut session, &delivered, &mut findings)?;
         repeated::repeated(&mut session, &delivered, &mut findings)?;
         let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;
