@@ -635,3 +635,38 @@ fn two_new_names_that_are_one_to_the_server_are_told_by_name() {
     );
     assert_eq!((world.db.count("fact_nuitees_pays_temp"), world.db.count("dim_pays")), (0, 4));
 }
+
+/// Codes of communes.csv and communes_historiques.csv; the Lot, the Aveyron, the Corrèze and the Lozère touch the Cantal.
+#[test]
+fn of_two_neighbours_of_one_name_none_is_guessed() {
+    let world = World::seeded();
+    let names = [
+        // 19150 in the Corrèze, 12173 in the Aveyron until 2015.
+        ("Noailhac", None),
+        // 46109 in the Lot, 48062 in the Lozère until 2015.
+        ("Fontanes", None),
+        // Two that are there today.
+        ("Rignac", None),
+        // The one bears the name, the other bore it.
+        ("Naussac", Some("12170")),
+        // Of two that fold to one the one that is written so.
+        ("La Panouse", Some("48108")),
+        ("Lapanouse", Some("12123")),
+        ("Tulle", Some("19272")),
+    ];
+    let id = |code: &str| {
+        let sql = format!("SELECT id_commune FROM dim_communes WHERE code_insee = '{code}'");
+        world.db.scalar(&sql).parse::<u32>().unwrap()
+    };
+    let expected = names.map(|(name, code)| (name, code.map(id)));
+    let line = |raw: &str| format!("Cantal;Local;Touriste;{raw}");
+    expect(&world, "export_mobilite.csv", "fact_lieu_activite_soir_temp", "id_commune", MOBILITY, line, &expected);
+    let json = world.import("export_mobilite", &["--force"]).json();
+    let missed = file(&json, "export_mobilite.csv")["missed_names"].as_array().unwrap().clone();
+    assert!(missed.len() == 3 && missed.iter().all(|name| name["code"] == "name-ambiguous"), "{missed:?}");
+    // A base that knows one of the two only does not take it for the other.
+    for code in ["12173", "48062", "46238"] {
+        world.db.exec(&format!("DELETE FROM dim_communes WHERE code_insee = '{code}'"));
+    }
+    expect(&world, "export_mobilite.csv", "fact_lieu_activite_soir_temp", "id_commune", MOBILITY, line, &expected);
+}

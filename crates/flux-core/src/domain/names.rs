@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use crate::domain::catalogue::Dim;
 use crate::domain::communes;
+use crate::domain::reference;
 pub(crate) use crate::domain::spelling::saint;
 
 pub use crate::domain::spelling::fold;
@@ -340,29 +341,48 @@ impl Resolver {
         }
     }
 
-    /// The observatory's own département decides, then its neighbours; a commune farther away is taken only where no other one of
-    /// the country bears the name, or ever did.
+    /// The observatory's own département decides, then the only one of its neighbours; a commune farther away is taken only where no other
+    /// one of the country bears the name, or ever did.
     fn choose_commune(&self, rows: &[u32], raw: &str) -> Resolution {
         let name = normalise(self.dim, raw);
         let key = communes::key(&name);
-        for codes in [std::slice::from_ref(&self.locality.own), &self.locality.neighbours] {
-            let near =
+        let Locality { own, neighbours } = &self.locality;
+        let within = |codes: &[String]| {
+            let lies =
                 |row: &&u32| self.rows[**row as usize].departement.as_ref().is_some_and(|code| codes.contains(code));
-            let near: Vec<u32> = rows.iter().filter(near).copied().collect();
-            match self.best(&near, &name).as_slice() {
-                [] => {}
-                [row] => return Resolution::Found(*row),
-                several => return self.ambiguous(several),
-            }
+            self.best(&rows.iter().filter(lies).copied().collect::<Vec<_>>(), &name)
+        };
+        match within(std::slice::from_ref(own)).as_slice() {
             // The base lacks the commune that is meant; its namesakes are others.
-            if codes.iter().any(|code| *code == self.locality.own && communes::is_borne_in(&key, code)) {
-                return Resolution::Unknown;
-            }
+            [] if communes::is_borne_in(&key, own) => return Resolution::Unknown,
+            [] => {}
+            [row] => return Resolution::Found(*row),
+            several => return self.ambiguous(several),
+        }
+        match within(neighbours).as_slice() {
+            [] => {}
+            [row] if self.has_twin_beside(*row, &key) => return Resolution::Unknown,
+            [row] => return Resolution::Found(*row),
+            several => return self.ambiguous(several),
         }
         match self.best(rows, &name).as_slice() {
             [row] if self.is_alone(*row, &key) => Resolution::Found(*row),
             rows => self.ambiguous(rows),
         }
+    }
+
+    /// Whether another neighbouring département has a commune of that name, which the base lacks, so that nothing says which one is meant. A
+    /// former name of it counts only where it is one of this commune as well.
+    fn has_twin_beside(&self, row: u32, key: &str) -> bool {
+        let Row { departement: Some(here), insee: Some(code), .. } = &self.rows[row as usize] else { return false };
+        let is_named = |code: &str| communes::name_of(code).is_some_and(|name| communes::key(name) == key);
+        let is_other = |code: &&&str| {
+            let departement = reference::departement_of_insee(code);
+            let is_beside = departement != here && self.locality.neighbours.iter().any(|known| known == departement);
+            is_beside && !self.codes.contains_key(**code)
+        };
+        let by_former_name = !is_named(code);
+        communes::bearers(key).iter().filter(is_other).any(|code| by_former_name || is_named(code))
     }
 
     /// Whether no other commune of the country bears the name. A row that says neither code nor département is taken as it is.
@@ -375,28 +395,33 @@ impl Resolver {
     }
 
     /// Of communes equally near: those of just that name before those whose code bears it, these before those that only fold to it;
-    /// then the living before those that are gone.
+    /// then, within a département, the living before those that are gone.
     fn best(&self, rows: &[u32], name: &str) -> Vec<u32> {
         if rows.len() < 2 {
             return rows.to_vec();
         }
         let long = self.equivalent_of(name);
         let long = long.as_deref().unwrap_or(name);
-        let rank = |row: &u32| {
-            let row = &self.rows[*row as usize];
+        let row_of = |row: &u32| &self.rows[*row as usize];
+        let step = |row: &u32| {
+            let row = row_of(row);
             let stored = normalise(self.dim, &row.name);
             let mut names = row.insee.iter().flat_map(|code| communes::names_of(code));
-            let step = if stored == name {
+            if stored == name {
                 0
             } else if stored == long || names.any(|other| normalise(self.dim, other) == long) {
                 1
             } else {
                 2
-            };
-            (step, row.insee.as_deref().is_some_and(communes::is_gone))
+            }
         };
-        let Some(best) = rows.iter().map(rank).min() else { return Vec::new() };
-        rows.iter().filter(|row| rank(row) == best).copied().collect()
+        let Some(best) = rows.iter().map(step).min() else { return Vec::new() };
+        let mut rows: Vec<u32> = rows.iter().filter(|row| step(row) == best).copied().collect();
+        let is_gone = |row: &u32| row_of(row).insee.as_deref().is_some_and(communes::is_gone);
+        let living: Vec<&Option<String>> =
+            rows.iter().filter(|row| !is_gone(row)).map(|row| &row_of(row).departement).collect();
+        rows.retain(|row| !is_gone(row) || !living.contains(&&row_of(row).departement));
+        rows
     }
 
     /// Département of a commune that is neither in the observatory's own nor in a neighbouring one.
@@ -687,6 +712,35 @@ mod tests {
         };
         let resolver = Resolver::new(Dim::Commune, vec![row(1, "27058"), row(2, "27676")], &[], near);
         assert_eq!(resolver.resolve("Les Trois Lacs"), Resolution::Found(1));
+    }
+
+    /// Codes and names of communes.csv and communes_historiques.csv.
+    #[test]
+    fn a_neighbours_commune_is_taken_only_where_it_is_the_single_one() {
+        let near = Locality { own: "15".into(), neighbours: ["12", "19", "46", "48"].map(str::to_owned).into() };
+        let of = |rows: &[(&str, &str)]| {
+            let row = |(i, (name, code)): (usize, &(&str, &str))| Row {
+                departement: Some(code[..2].into()),
+                insee: Some((*code).into()),
+                ..Row::new(i as u32 + 1, *name)
+            };
+            Resolver::new(Dim::Commune, rows.iter().enumerate().map(row).collect(), &[], near.clone())
+        };
+        // Montbrun lives in the Lot (46198) and was a commune of the Lozère (48101) until 2016: the living one wins within its département only.
+        let both = of(&[("MONTBRUN", "46198"), ("MONTBRUN", "48101")]);
+        assert!(matches!(both.resolve("Montbrun"), Resolution::Ambiguous(names) if names.len() == 2));
+        // The base lacks one of the two: its namesake does not stand in for it.
+        for only in [("MONTBRUN", "46198"), ("MONTBRUN", "48101")] {
+            assert_eq!(of(&[only]).resolve("Montbrun"), Resolution::Unknown, "{only:?}");
+        }
+        // Naussac (12170) bears the name, 48105 bore it: its own name comes first, whatever the base knows of the other.
+        for rows in [&[("NAUSSAC", "12170"), ("NAUSSAC-FONTANES", "48105")][..], &[("NAUSSAC", "12170")]] {
+            assert_eq!(of(rows).resolve("Naussac"), Resolution::Found(0), "{rows:?}");
+        }
+        assert_eq!(of(&[("NAUSSAC-FONTANES", "48105")]).resolve("Naussac"), Resolution::Unknown);
+        // Only one neighbour bears this one, however many do elsewhere.
+        assert_eq!(of(&[("RIGNAC", "12199")]).resolve("Rignac"), Resolution::Unknown);
+        assert_eq!(of(&[("TULLE", "19272")]).resolve("Tulle"), Resolution::Found(0));
     }
 
     proptest! {
