@@ -670,3 +670,16 @@ fn of_two_neighbours_of_one_name_none_is_guessed() {
     }
     expect(&world, "export_mobilite.csv", "fact_lieu_activite_soir_temp", "id_commune", MOBILITY, line, &expected);
 }
+
+#[test]
+fn a_ligature_that_was_lost_is_one_letter() {
+    let world = World::seeded();
+    // Each the only one in France that its letters fit.
+    let names = [("Escorneb\u{fffd}uf", "32123"), ("Vasc?uil", "27672"), ("ESCORNEBOEUF", "32123")];
+    let lines: Vec<String> =
+        names.iter().zip(1..).map(|((name, _), n)| format!("2025-07-0{n};Cantal;Local;Touriste;{name};{n}")).collect();
+    world.csv("export_mobilite.csv", MOBILITY, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.import("export_mobilite", &[]).expect_code(0);
+    let codes = "SELECT c.code_insee FROM fact_lieu_activite_soir_temp f JOIN dim_communes c USING (id_commune) ORDER BY volume";
+    assert_eq!(world.db.column(codes), names.map(|(_, code)| code));
+}

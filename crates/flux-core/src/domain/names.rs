@@ -323,7 +323,7 @@ impl Resolver {
         let mut rows = Vec::new();
         for (name, hits) in &self.folded {
             let length = name.chars().count();
-            if length >= letters && length <= pattern.len() && matches(&pattern, name) {
+            if length >= letters && length <= 2 * pattern.len() - letters && matches(&pattern, name) {
                 rows.extend_from_slice(hits.rows());
             }
         }
@@ -511,10 +511,12 @@ pub(crate) fn is_damaged(name: &str) -> bool {
     name.contains(is_damage)
 }
 
-/// Step 4: a damaged character matches any one letter, or none.
+/// Step 4: a damaged character matches any one letter, or none. « Œ » and « Æ » are one letter, which folding has spelled out.
 fn matches(pattern: &[char], name: &str) -> bool {
-    // reached[i]: the pattern's first i characters can match what was read of the name so far.
+    // reached[i]: the pattern's first i characters can match what was read of the name so far; begun[i]: the one after them is a
+    // ligature of which the first half was read.
     let mut reached = vec![false; pattern.len() + 1];
+    let mut begun = vec![false; pattern.len()];
     reached[0] = true;
     let skip_damage = |reached: &mut [bool]| {
         for i in 0..pattern.len() {
@@ -527,7 +529,9 @@ fn matches(pattern: &[char], name: &str) -> bool {
     for c in name.chars() {
         let mut next = vec![false; pattern.len() + 1];
         for i in 0..pattern.len() {
-            next[i + 1] = reached[i] && if is_damage(pattern[i]) { c.is_alphabetic() } else { pattern[i] == c };
+            let ends = begun[i] && c == 'E';
+            begun[i] = reached[i] && is_damage(pattern[i]) && matches!(c, 'O' | 'A');
+            next[i + 1] = ends || reached[i] && if is_damage(pattern[i]) { c.is_alphabetic() } else { pattern[i] == c };
         }
         skip_damage(&mut next);
         reached = next;
@@ -606,6 +610,23 @@ mod tests {
         }
         assert_eq!(resolver.resolve("????"), Resolution::Unknown);
         assert_eq!(resolver.resolve("Val Truy??xre"), Resolution::Unknown);
+    }
+
+    #[test]
+    fn a_damaged_ligature_is_one_letter_however_it_is_spelled() {
+        let resolver = zones(&["CŒUR DE LOZÈRE", "MONTBEL", "ÆGIR-LES-BAINS", "BOEUFS"]);
+        for (raw, expected) in [
+            ("C?ur de Loz?re", "CŒUR DE LOZÈRE"),
+            ("C\u{fffd}\u{fffd}ur de Lozère", "CŒUR DE LOZÈRE"),
+            ("?gir-les-Bains", "ÆGIR-LES-BAINS"),
+            ("B?ufs", "BOEUFS"),
+        ] {
+            assert_eq!(name_of(&resolver, raw).as_deref(), Some(expected), "{raw}");
+        }
+        // Two letters that are no ligature are two.
+        for raw in ["Mo?bel", "C?r de Lozère", "Cou?de Lozère"] {
+            assert_eq!(resolver.resolve(raw), Resolution::Unknown, "{raw}");
+        }
     }
 
     #[test]
