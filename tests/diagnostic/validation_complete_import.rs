@@ -123,8 +123,8 @@ fn shrunk_dates_rows_that_vanished_and_files_that_changed_are_found() {
     deliver(&home, |_, line| Some(line));
     import(&home, 0);
     db.exec(
-        "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume)
-         SELECT '2025-07-08', z.id_zone, p.id_provenance, c.id_categorie, 5
+        "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional)
+         SELECT '2025-07-08', z.id_zone, p.id_provenance, c.id_categorie, 5, 1
          FROM dim_zones_observation z, dim_provenances p, dim_categories_visiteur c;
          DELETE FROM fact_sejours_duree_temp WHERE date = '2025-07-08'",
     );
@@ -140,6 +140,31 @@ fn shrunk_dates_rows_that_vanished_and_files_that_changed_are_found() {
     assert!(has(&["fact_sejours_duree_temp", "enregistré (9 lignes)", "update-temp-tables"]), "{findings:#?}");
     assert!(has(&["duree_sejour_fr.csv", "n'est pas celui qui a été importé"]), "{findings:#?}");
     assert_eq!(outcome.json()["conclusion"], "à corriger avant de migrer");
+}
+
+/// What is definitive in the main table is none that a migration would take: a delivery is held against the provisional rows.
+#[test]
+fn a_date_shrinks_against_provisional_rows_only() {
+    let db = diag::database();
+    let home = Home::new(&db);
+    deliver(&home, |_, line| Some(line));
+    import(&home, 0);
+    // Eight definitive rows of a date of which three are delivered, and two provisional ones; then six of them.
+    db.exec(
+        "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES
+         ('2025-07-09', 1, 1, 1, 5, 0), ('2025-07-09', 1, 1, 2, 5, 0), ('2025-07-09', 1, 3, 1, 5, 0), ('2025-07-09', 1, 3, 2, 5, 0),
+         ('2025-07-09', 2, 1, 1, 5, 0), ('2025-07-09', 2, 1, 2, 5, 0), ('2025-07-09', 2, 3, 1, 5, 0), ('2025-07-09', 2, 3, 2, 5, 0),
+         ('2025-07-09', 3, 2, 1, 5, 1), ('2025-07-09', 3, 1, 1, 5, 1)",
+    );
+    let shrunk = |code: i32| {
+        let json = validate(&home, code).json();
+        let told = json["findings"].as_array().unwrap().iter().filter(|one| one["code"] == "date-shrunk").count();
+        (json["shrunk"].clone(), told)
+    };
+    assert_eq!(shrunk(0), (json!([]), 0));
+    db.exec("UPDATE fact_nuitees SET is_provisional = 1 WHERE id_zone = 1 OR (id_zone = 2 AND id_provenance = 1)");
+    let table = json!([{"table": "fact_nuitees_temp", "date": "2025-07-09", "rows": 3, "before": 8}]);
+    assert_eq!(shrunk(3), (table, 1));
 }
 
 #[test]

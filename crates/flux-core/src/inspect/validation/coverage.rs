@@ -11,7 +11,7 @@ use crate::dims::{self, epci};
 use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::names::Locality;
 use crate::domain::values::Day;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inspect::scan::FileScan;
 use crate::inspect::validation::{ValidationOptions, day};
 use crate::load::guards;
@@ -84,13 +84,13 @@ pub(crate) struct Coverage {
     pub(crate) calendar: Vec<(String, Vec<(u64, u64)>)>,
 }
 
-/// A date that has far fewer rows than the main table holds for it.
+/// A date that has far fewer rows than the main table holds for it provisionally: definitive rows are not a delivery's to lose.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Shrunk {
     pub table: String,
     pub(crate) date: String,
     pub(crate) rows: u64,
-    /// Rows of the main table.
+    /// Provisional rows of the main table.
     pub(crate) before: u64,
 }
 
@@ -309,10 +309,15 @@ pub(crate) fn shrunk(
             *now.entry(*date).or_default() += rows;
         }
         let sql = format!(
-            "SELECT CAST(date AS CHAR), COUNT(*) FROM {main} WHERE date BETWEEN ? AND ? GROUP BY date ORDER BY date"
+            "SELECT CAST(date AS CHAR), COUNT(*) FROM {main} WHERE date BETWEEN ? AND ? AND is_provisional <> 0 \
+             GROUP BY date ORDER BY date"
         );
-        let before: Vec<(String, u64)> =
-            session.rows(&format!("comptage de {main}"), &sql, (first.to_string(), last.to_string()))?;
+        let period = (first.to_string(), last.to_string());
+        let before: Vec<(String, u64)> = match session.rows(&format!("comptage de {main}"), &sql, period) {
+            // An older table knows no provisional rows.
+            Err(Error::MissingColumn { .. }) => continue,
+            before => before?,
+        };
         let shrunk: Vec<Shrunk> = before
             .into_iter()
             .filter_map(|(date, before)| {
@@ -345,7 +350,7 @@ pub(crate) fn shrunk(
                     content.table.as_str(),
                     format!("{count} : {}", some_of(&text, 4)),
                 )
-                .action("la migration retirerait ces lignes : vérifiez auprès du fournisseur, ou `--keep-withdrawn`"),
+                .action("la migration n'y changerait rien : demandez au fournisseur si la livraison est entière"),
             );
         }
         all.extend(shrunk);
