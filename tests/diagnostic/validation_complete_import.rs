@@ -116,6 +116,50 @@ fn gaps_unknown_names_bad_lines_and_unusual_volumes_are_found() {
     assert_eq!(signs, [Some(Some('⚠')), Some(Some('⚠')), Some(Some('✓'))], "{text}");
 }
 
+/// Tables with a breakdown are held to what is usual as well, upwards too: ten times the visitors are as doubtful as a tenth. What the nights
+/// or the days tell of a day and zone is not repeated.
+#[test]
+fn an_unusual_volume_of_a_breakdown_is_told_unless_the_whole_tells_it() {
+    let db = diag::database();
+    add_history(&db);
+    // Mobility and stays: 300 visitors a day in each zone, in the seven weeks before.
+    for week in 1..=7 {
+        for day in 7..10 {
+            let date = format!("'2025-07-{day:02}' - INTERVAL {} DAY", 7 * week);
+            db.exec(&format!(
+                "INSERT INTO fact_lieu_activite_soir (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume)
+                 SELECT {date}, id_zone, 2, 1, 0, id_commune, 'lundi', 100 FROM dim_zones_observation, dim_communes;
+                 INSERT INTO fact_sejours_duree (date, id_zone, id_provenance, id_categorie, id_duree, volume)
+                 SELECT {date}, id_zone, 2, 1, 1, 100 FROM dim_zones_observation"
+            ));
+        }
+    }
+    let home = Home::new(&db);
+    deliver(&home, |name, line| match name {
+        // One commune has what three had: the zone has what is usual. On one day it has ten times as much.
+        "export_mobilite" if line.starts_with("2025-07-08;CABA") => Some(line.replace(";100", ";3000")),
+        "export_mobilite" => Some(line.replace(";100", ";300")),
+        "duree_sejour" if line.starts_with("2025-07-09;CANTAL") => Some(line.replace(";100", ";1000")),
+        "frequentation_nuitee" if line.starts_with("2025-07-09;CANTAL") => Some(line.replace(";100", ";1000")),
+        _ => Some(line),
+    });
+    import(&home, 0);
+    let json = validate(&home, 3).json();
+    let unusual: Vec<String> = json["unusual"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| [&one["table"], &one["date"], &one["zone"]].map(|text| text.as_str().unwrap()).join(" "))
+        .collect();
+    assert_eq!(unusual, ["fact_nuitees_temp 2025-07-09 CANTAL", "fact_lieu_activite_soir_temp 2025-07-08 CABA"]);
+    let mobility = &json["unusual"][1];
+    // Seven equal weeks: 5 % of the median, five times.
+    assert_eq!((&mobility["median"], &mobility["volume"]), (&json!(300.0), &json!(3000)));
+    assert_eq!((&mobility["low"], &mobility["high"]), (&json!(225.0), &json!(375.0)));
+    let places: Vec<&Value> = json["findings"].as_array().unwrap().iter().map(|one| &one["place"]).collect();
+    assert_eq!(places, ["fact_nuitees_temp", "fact_lieu_activite_soir_temp"]);
+}
+
 #[test]
 fn shrunk_dates_rows_that_vanished_and_files_that_changed_are_found() {
     let db = diag::database();

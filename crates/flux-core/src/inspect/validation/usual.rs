@@ -1,7 +1,7 @@
 //! Volumes far from what is usual: the median of the same weekday in the weeks before, give or take a number of robust standard
 //! deviations (1.4826 × the median absolute deviation, but at least 5 % of the median and one visitor).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{Days, NaiveDate};
 use schemars::JsonSchema;
@@ -63,7 +63,8 @@ pub(crate) fn band(volumes: &[u64], threshold: f64) -> Option<(f64, f64, f64)> {
 
 type Volumes = HashMap<(NaiveDate, u32), u64>;
 
-/// Looks at the tables without a breakdown, whose volumes are those of the dashboards.
+/// Looks at the volume of each day and zone in every table. What the tables without a breakdown tell of a day and zone, those with one do not
+/// repeat.
 pub(crate) fn unusual(
     session: &mut Session,
     delivered: &Delivered<'_>,
@@ -72,9 +73,11 @@ pub(crate) fn unusual(
 ) -> Result<(Vec<Series>, Vec<Unusual>)> {
     let (mut series, mut all) = (Vec::new(), Vec::new());
     let options = delivered.options;
-    for (content, main, (first, last)) in
-        delivered.beside_main().filter(|(content, ..)| content.dataset.breakdown.is_empty())
-    {
+    let (plain, divided): (Vec<_>, Vec<_>) =
+        delivered.beside_main().partition(|(content, ..)| content.dataset.breakdown.is_empty());
+    let mut told: HashSet<(NaiveDate, u32)> = HashSet::new();
+    for (content, main, (first, last)) in plain.into_iter().chain(divided) {
+        let is_plain = content.dataset.breakdown.is_empty();
         let mut now: Volumes = HashMap::new();
         for ((date, zone, _), (_, volume)) in &content.cells {
             *now.entry((*date, *zone)).or_default() += volume;
@@ -91,9 +94,13 @@ pub(crate) fn unusual(
                 same_weekdays(date, options.weeks).filter_map(|day| known.get(&(day, zone)).copied()).collect();
             let volume = now[&(date, zone)];
             let usual = band(&earlier, options.threshold);
+            let is_unusual = |(_, low, high): &(f64, f64, f64)| (volume as f64) < *low || volume as f64 > *high;
             if let Some((median, low, high)) =
-                usual.filter(|(_, low, high)| (volume as f64) < *low || volume as f64 > *high)
+                usual.filter(is_unusual).filter(|_| is_plain || !told.contains(&(date, zone)))
             {
+                if is_plain {
+                    told.insert((date, zone));
+                }
                 found.push(Unusual {
                     table: content.table.clone(),
                     zone: names.zone(zone),
@@ -114,9 +121,9 @@ pub(crate) fn unusual(
         }
         tell(content, &found, findings);
         all.extend(found);
-        // The chart has room for one zone: the one with most visitors.
+        // The charts are those of the dashboards' volumes, and have room for one zone: the one with most visitors.
         let total = |series: &Series| series.days.iter().filter_map(|(_, volume, _)| *volume).sum::<u64>();
-        series.extend(by_zone.into_values().max_by_key(total));
+        series.extend(by_zone.into_values().filter(|_| is_plain).max_by_key(total));
     }
     Ok((series, all))
 }
