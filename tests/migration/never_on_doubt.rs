@@ -335,12 +335,49 @@ fn a_day_of_which_no_line_is_taken_is_told_though_the_temporary_table_has_none_o
             "SELECT CONCAT(date, ' ', COUNT(*), ' ', SUM(volume)) FROM fact_nuitees GROUP BY date ORDER BY date",
         );
         assert_eq!(sums, ["2025-05-01 10 100".to_owned(), format!("2025-05-02 10 {}", 10 * volume)]);
+        // Nothing of it is left to be cleaned, and it is told all the same, as long as nobody has decided.
+        world.tool("cleanup-temp").run().sane().expect_code(3);
+        assert_eq!(world.db.count(TEMP), 0);
+        for tool in ["verify-migration", "migrate-temp-to-main", "check-status"] {
+            let json = world.tool(tool).arg("--json").run().sane().expect_code(3).json();
+            assert!(codes(&json).contains(&"withdrawal-suspended"), "{tool}: {json}");
+        }
     }
     // What is whole again takes its day back, and nothing is left to tell.
     deliver(&world, &lines, 0);
     migrate(&world, &[]).expect_code(0);
     verify(&world, 0);
     assert_eq!(world.db.scalar("SELECT CONCAT(COUNT(*), ' ', SUM(volume)) FROM fact_nuitees"), "20 200");
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    verify(&world, 0);
+}
+
+/// What cannot be mended is decided: the rows stay, and nobody is told of them any more.
+#[test]
+fn who_keeps_what_is_suspended_says_so_at_the_cleanup() {
+    let (world, lines) = migrated();
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    // Of the second day no line can be read, of the first one line cannot.
+    let damaged: Vec<String> = lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| match at {
+            3 | 10.. => line.replace("Local", "Alentours"),
+            _ => line.clone(),
+        })
+        .collect();
+    deliver(&world, &damaged, 3);
+    migrate(&world, &[]).expect_code(3);
+    world.tool("cleanup-temp").run().sane().expect_code(3);
+    assert_eq!(world.db.column("SELECT DISTINCT date FROM fact_nuitees_temp"), ["2025-05-01"]);
+    let row = table(&verify(&world, 3), TEMP).clone();
+    assert_eq!(row["suspended"], 11, "{row}");
+    world.tool("cleanup-temp").args(["--keep-withdrawn", "--dry-run"]).run().sane().expect_code(0);
+    assert_eq!(table(&verify(&world, 3), TEMP)["suspended"], 11);
+    world.tool("cleanup-temp").arg("--keep-withdrawn").run().sane().expect_code(0);
+    verify(&world, 0);
+    migrate(&world, &[]).expect_code(0);
+    assert_eq!((world.db.count(TEMP), world.db.count("fact_nuitees")), (0, 20));
 }
 
 /// Old and new names of the zones side by side (legacy.md, V2s): all of them are summed wherever the zone is asked for.

@@ -146,6 +146,16 @@ pub(crate) fn insert(
     Ok(())
 }
 
+/// Is done with the dates of which the loads of `table` up to `newest` brought no row: what main holds of them is to stay.
+///
+/// # Errors
+/// [`Error::MissingTable`] on an older schema, [`Error::Sql`].
+pub(crate) fn close_unread(session: &mut Session, table: &str, newest: u64) -> Result<()> {
+    let sql = "UPDATE flux_import_dates SET cleaned_at = UTC_TIMESTAMP(3) \
+               WHERE table_name = ? AND history <= ? AND rows_stored = 0 AND cleaned_at IS NULL";
+    session.exec("écriture de flux_import_dates", sql, (table, newest)).map(drop)
+}
+
 /// What each load, by its id, brought of a date. Nothing is known on an older schema.
 ///
 /// # Errors
@@ -183,7 +193,7 @@ pub(crate) struct Evidence {
     pub(crate) held: u64,
     /// Reject file that holds these lines, relative to the home.
     pub(crate) reject_file: Option<String>,
-    /// Whether the newest load was not cleaned since.
+    /// Whether the newest load still counts, and no cleanup was done with the date.
     pub(crate) open: bool,
 }
 
@@ -259,7 +269,7 @@ fn dated(session: &mut Session, table: &str, which: &str) -> Result<Vec<Told>> {
     let which = which.replace("cleaned_at", "d.cleaned_at");
     let sql = format!(
         "SELECT CAST(d.date AS CHAR), d.history, d.rows_stored, d.volume, d.rejected, d.held, h.reject_file, \
-               h.status = 'loaded' AND h.cleaned_at IS NULL \
+               h.status = 'loaded' AND d.cleaned_at IS NULL \
                FROM flux_import_dates d JOIN flux_import_history h ON h.id = d.history \
                WHERE d.table_name = ? AND {which}"
     );

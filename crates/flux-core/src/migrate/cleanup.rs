@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::db::{Database, MANY_DATES, Session, on_dates};
 use crate::domain::catalogue::Space;
 use crate::error::{Error, Failed, Result};
-use crate::ledger::{history, migrations};
+use crate::ledger::{dates, history, migrations};
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, number, plural, ranges, some_of};
 use crate::schema::{self, Existing};
 
@@ -187,6 +187,9 @@ fn clean(
             }
             // Rows thrown away without proof are nowhere: their file must not count as done.
             history::mark_cleaned(session, &pair.temp, &settled, newest)?;
+        }
+        if options.keep_withdrawn {
+            dates::close_unread(session, &pair.temp, newest)?;
         }
         Ok(judged(pair, plan, options.force))
     })
