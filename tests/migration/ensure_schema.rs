@@ -320,3 +320,29 @@ fn what_tests_begin_with_is_what_the_tool_makes() {
     let number = |db: &TestDb| db.scalar("SELECT id_pays FROM dim_pays WHERE nom_pays = 'ATLANTIDE'");
     assert_eq!(number(&copy), number(&made));
 }
+
+/// A column that was added with a default of 0 is as empty as one of NULL: the facts say the EPCI first, then the reference.
+#[test]
+fn an_epci_of_zero_is_filled_from_the_facts_and_then_from_the_reference() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    ensure(&home, &["--seed"]).expect_code(0);
+    let id = |code: &str| db.scalar(&format!("SELECT id_commune FROM dim_communes WHERE code_insee = '{code}'"));
+    let (mauriac, ydes, massiac) = (id("15120"), id("15265"), id("15119"));
+    db.exec(&format!(
+        "INSERT INTO dim_epci (id_epci, nom_epci) VALUES (900001, 'CC D''AVANT'), (900002, 'CC DE MAINTENANT');
+         INSERT INTO fact_lieu_nuitee_soir (date, id_zone, id_provenance, id_categorie, id_epci, id_commune, jour_semaine, volume, is_provisional) VALUES
+           ('2023-02-06', 1, 1, 1, 900001, {mauriac}, 'lundi', 4, 0), ('2024-02-05', 1, 1, 1, 900002, {mauriac}, 'lundi', 5, 0),
+           ('2025-02-03', 1, 1, 1, 900001, {mauriac}, 'lundi', 6, 1)"
+    ));
+    let of_reference = db.scalar(&format!("SELECT id_epci FROM dim_communes WHERE id_commune = {ydes}"));
+    db.exec(&format!(
+        "UPDATE dim_communes SET id_epci = 0 WHERE id_commune IN ({mauriac}, {ydes}); UPDATE dim_communes SET id_epci = 900001 WHERE id_commune = {massiac}"
+    ));
+    ensure(&home, &["--seed"]).expect_code(0);
+    let epci = |commune: &str| db.scalar(&format!("SELECT id_epci FROM dim_communes WHERE id_commune = {commune}"));
+    assert_eq!([epci(&mauriac), epci(&ydes), epci(&massiac)], ["900002".into(), of_reference, "900001".to_owned()]);
+    let json = ensure(&home, &["--seed", "--json"]).expect_code(0).json();
+    let communes = json["seeded"].as_array().unwrap().iter().find(|seeded| seeded["table"] == "dim_communes").unwrap();
+    assert_eq!((&communes["added"], &communes["completed"]), (&0.into(), &0.into()), "{communes}");
+}

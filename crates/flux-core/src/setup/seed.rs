@@ -163,7 +163,7 @@ fn seed_communes(session: &mut Session, present: &HashMap<String, Existing>, dry
                 completed += 1;
                 if !dry_run {
                     let sql = "UPDATE dim_communes SET code_insee = ?, id_departement = COALESCE(id_departement, ?), \
-                               id_epci = COALESCE(id_epci, ?), \
+                               id_epci = COALESCE(NULLIF(id_epci, 0), ?), \
                                nom_commune = COALESCE(NULLIF(TRIM(nom_commune), ''), ?) WHERE id_commune = ?";
                     let name = normalise(Dim::Commune, commune.nom);
                     let params = (commune.code_insee, id_departement, id_epci, name, row.0);
