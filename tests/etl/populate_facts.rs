@@ -284,6 +284,95 @@ fn the_first_present_and_filled_column_of_each_list_counts() {
     assert!(json["files"][0]["rejects"][0]["reason"].as_str().unwrap().contains("ambigu"), "{json}");
 }
 
+/// Every column of each list of domain.md §2: a line for each, in which it and those after it are filled.
+#[test]
+fn each_column_of_a_place_gives_way_to_those_before_it() {
+    let world = World::whole();
+    let lists: [(&str, &[&str], &str); 4] = [
+        (
+            "SELECT nom_epci FROM dim_epci WHERE id_epci = f.id_epci",
+            &[
+                "EPCIZoneNuiteeSoir",
+                "EPCIZoneDiurneSoir",
+                "EPCIZoneNuiteeVeille",
+                "EPCIZoneDiurneVeille",
+                "EPCI",
+                "NomEPCI",
+            ],
+            "CC NUMÉRO ",
+        ),
+        (
+            "SELECT code_insee FROM dim_communes WHERE id_commune = f.id_commune",
+            &[
+                "CodeInseeNuiteeSoir",
+                "CodeInseeDiurneSoir",
+                "CodeInseeNuiteeVeille",
+                "CodeInseeDiurneVeille",
+                "CodeInsee",
+            ],
+            "1200",
+        ),
+        (
+            "SELECT nom_commune FROM dim_communes WHERE id_commune = f.id_commune",
+            &[
+                "ZoneNuiteeSoir",
+                "ZoneDiurneSoir",
+                "ZoneNuiteeVeille",
+                "ZoneDiurneVeille",
+                "Zone",
+                "Commune",
+                "NomCommune",
+            ],
+            "VILLE ",
+        ),
+        (
+            "SELECT LEFT(code_insee, 2) FROM dim_communes WHERE id_commune = f.id_commune",
+            &[
+                "NomDepartement",
+                "DeptZoneDiurneSoir",
+                "DeptZoneNuiteeSoir",
+                "DeptZoneDiurneVeille",
+                "DeptZoneNuiteeVeille",
+                "Departement",
+            ],
+            "",
+        ),
+    ];
+    // Communes of one name, one in each département: only the département tells them apart.
+    let departements =
+        [("Ain", "01"), ("Aisne", "02"), ("Allier", "03"), ("Ariège", "09"), ("Aude", "11"), ("Calvados", "14")];
+    world.db.exec("INSERT INTO dim_departements (nom_departement) VALUES ('AIN'), ('AISNE'), ('ALLIER'), ('ARIÈGE'), ('AUDE'), ('CALVADOS')");
+    for (_, code) in departements {
+        world.db.exec(&format!("INSERT INTO dim_communes (nom_commune, code_insee) VALUES ('PARTOUT', '{code}999')"));
+    }
+    for (at, (sql, columns, value)) in lists.iter().enumerate() {
+        let place = if value.is_empty() { "ZoneNuiteeSoir;" } else { "" };
+        let header = format!("Date;ZoneObservation;Provenance;CategorieVisiteur;{place}{};Volume\n", columns.join(";"));
+        let cell = |number: usize| match *value {
+            "" => departements[number].0.to_owned(),
+            value => format!("{value}{}", number + 1),
+        };
+        let line = |from: usize| {
+            let cells: Vec<String> =
+                (0..columns.len()).map(|number| if number < from { " ".to_owned() } else { cell(number) }).collect();
+            let place = if value.is_empty() { "Partout;" } else { "" };
+            format!("2024-07-{:02};Cantal;Local;Touriste;{place}{};{}", at * 7 + from + 1, cells.join(";"), from + 1)
+        };
+        let lines: Vec<String> = (0..columns.len()).map(line).collect();
+        let family = ["LieuActivite_Soir", "LieuActivite_Veille", "LieuNuitee_Soir", "LieuNuitee_Veille"][at];
+        world.raw(&format!("{family}_2024B1_X.csv"), &header, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let json = world.etl(&["--only", family]).expect_code(0).json();
+        assert_eq!(raw_counts(&json["files"][0])[..2], [columns.len() as u64; 2], "{family}: {json}");
+        let table = FAMILIES.iter().find(|(name, _)| *name == family).unwrap().1;
+        let expected: Vec<String> = match *value {
+            "" => departements.iter().map(|(_, code)| (*code).to_owned()).collect(),
+            value => (1..=columns.len()).map(|number| format!("{value}{number}")).collect(),
+        };
+        let found = world.db.column(&format!("SELECT ({sql}) FROM {table} f ORDER BY f.volume"));
+        assert_eq!(found, expected, "{family}");
+    }
+}
+
 #[test]
 fn dimensions_are_created_with_what_is_known_of_them() {
     let world = World::whole();

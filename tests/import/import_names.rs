@@ -636,6 +636,61 @@ fn two_new_names_that_are_one_to_the_server_are_told_by_name() {
     assert_eq!((world.db.count("fact_nuitees_pays_temp"), world.db.count("dim_pays")), (0, 4));
 }
 
+/// The names of the specification, on a base as the seed fills it.
+#[test]
+fn each_category_and_each_length_of_stay_has_its_row() {
+    let world = World::seeded();
+    let categories = [
+        "Touriste",
+        "Résident",
+        "Habituellement présent",
+        "Excursionniste",
+        "Excursionniste récurrent",
+        "Transit",
+        "Transit nocturne",
+        "Résident en transit",
+        "Touriste en transit",
+        "Habituellement présent en transit",
+    ];
+    let lines: Vec<String> =
+        categories.iter().zip(1..).map(|(name, n)| format!("2025-07-07;Lioran;Local;{name};{n}")).collect();
+    world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    world.import_nights(&[]).expect_code(0);
+    let stored = "SELECT c.nom_categorie FROM fact_nuitees_temp f JOIN dim_categories_visiteur c USING (id_categorie) ORDER BY f.volume";
+    let expected = [
+        "TOURISTE",
+        "RESIDENT",
+        "HABITUELLEMENT PRESENT",
+        "EXCURSIONNISTE",
+        "EXCURSIONNISTE RECURRENT",
+        "TRANSIT",
+        "TRANSIT NOCTURNE",
+        "RESIDENT EN TRANSIT",
+        "TOURISTE EN TRANSIT",
+        "HABITUELLEMENT PRESENT EN TRANSIT",
+    ];
+    assert_eq!(world.db.column(stored), expected);
+
+    // Each length in each of its forms; the volume is the number of nights, the day the form.
+    let forms = |nights: u32| match nights {
+        1 => vec!["1 nuit".to_owned(), "1 nuits".into(), "1N".into()],
+        13 => vec!["13 nuits et plus".into()],
+        _ => vec![format!("{nights} nuits"), format!("{nights}N")],
+    };
+    let stays: Vec<String> = (1..=13)
+        .flat_map(|nights| {
+            let line =
+                move |(form, day): (String, u32)| format!("2025-07-{day:02};Lioran;Local;Touriste;{form};{nights}");
+            forms(nights).into_iter().zip(1..).map(line)
+        })
+        .collect();
+    world.csv("duree_sejour.csv", STAY, &stays.iter().map(String::as_str).collect::<Vec<_>>());
+    let json = world.import("duree_sejour", &[]).expect_code(0).json();
+    assert_eq!(file(&json, "duree_sejour.csv")["stored"], 3 + 11 * 2 + 1);
+    let wrong = "SELECT COUNT(*) FROM fact_sejours_duree_temp f JOIN dim_durees_sejour d USING (id_duree) WHERE d.nb_nuits <> f.volume";
+    assert_eq!(world.db.scalar(wrong), "0");
+}
+
 /// Codes of communes.csv and communes_historiques.csv; the Lot, the Aveyron, the Corrèze and the Lozère touch the Cantal.
 #[test]
 fn of_two_neighbours_of_one_name_none_is_guessed() {

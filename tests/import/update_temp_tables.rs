@@ -232,6 +232,23 @@ fn last_takes_the_last_line_of_the_file_and_the_default_the_first() {
         .expect_stdout("ligne 2 : volume 9 ; ligne 3 : volume 3");
 }
 
+/// Two spellings of one zone are one key: what they say is held against each other.
+#[test]
+fn equivalent_names_are_one_key() {
+    let world = World::new();
+    world.nights(&[
+        "2025-07-07;Gentiane;Local;Touriste;6",
+        "2025-07-07;Haut-Cantal;Local;Touriste;6",
+        "2025-07-07;Lioran;Etranger;Resident;3",
+        "2025-07-07;STATION;International;Résident;4",
+    ]);
+    let json = world.import_nights(&[]).expect_code(3).json();
+    let nights = file(&json, NIGHTS);
+    assert_eq!(counts(nights), [4, 2, 0, 1, 1, 0, 0]);
+    assert_eq!(world.stored(), ["2025-07-07 3 1 1 6", "2025-07-07 5 3 2 3"]);
+    assert_eq!(nights["conflict_examples"], json!([{"line": 4, "volume": 3, "other_line": 5, "other_volume": 4}]));
+}
+
 #[test]
 fn a_sum_that_the_column_cannot_hold_fails_the_file() {
     let world = World::new();

@@ -175,6 +175,24 @@ fn a_whole_day_counts_as_one_and_so_does_its_volume() {
     verify(&world, 0);
 }
 
+/// What people read: the count of what was compared, that something is left aside, and no proof.
+#[test]
+fn what_is_left_aside_is_said_in_the_verdict() {
+    let (world, mut lines) = migrated();
+    let told = |code: i32| {
+        let told = world.tool("verify-migration").args(["--only", "fact_nuitees"]).run().sane().expect_code(code);
+        told.stdout.lines().rev().find(|line| line.contains("comparées")).unwrap().to_owned()
+    };
+    assert!(told(0).contains("✓ migration prouvée : 20 lignes comparées"), "{}", told(0));
+    // A category is misspelt on the second day.
+    lines[12] = lines[12].replace("Habituellement Present", "Habituel");
+    deliver(&world, &lines, 3);
+    migrate(&world, &[]).expect_code(3);
+    let verdict = told(3);
+    assert!(verdict.contains("⚠ 19 lignes comparées") && verdict.contains("laissé de côté"), "{verdict}");
+    assert!(!verdict.contains("prouvée") && !verdict.contains('✓'), "{verdict}");
+}
+
 #[test]
 fn a_true_withdrawal_goes_through() {
     let (world, mut lines) = migrated();

@@ -276,3 +276,39 @@ fn rows_that_a_held_zone_keeps_in_the_temporary_table_are_told_after_the_cleanup
     assert_eq!(main(&world), before);
     assert!(outcome.stdout.contains("la prochaine migration les reprendrait"), "{outcome}");
 }
+
+/// What stands in the history of rows, read by SQL: table, key, volumes before and after, run, time.
+#[test]
+fn each_withdrawal_and_each_change_is_written_down_with_its_run() {
+    let (world, _, second, _) = two_runs();
+    let kept = world.db.column(&format!(
+        "SELECT CONCAT_WS(' ', m.table_name, h.kind, h.date, h.id_zone, h.id_provenance, h.id_categorie, \
+         COALESCE(h.volume_before, '-'), COALESCE(h.volume_after, '-')) \
+         FROM flux_row_history h JOIN flux_migrations m ON m.id = h.migration \
+         WHERE m.run = '{second}' AND m.finished_at > UTC_TIMESTAMP() - INTERVAL 1 HOUR ORDER BY h.kind, h.id_provenance, h.id_categorie"
+    ));
+    let expected = [
+        "fact_nuitees c 2025-04-01 5 1 1 10 11",
+        "fact_nuitees c 2025-04-01 5 2 2 30 33",
+        "fact_nuitees i 2025-04-01 5 2 1 - 50",
+        "fact_nuitees w 2025-04-01 5 3 1 40 -",
+    ];
+    assert_eq!(kept, expected);
+}
+
+#[test]
+fn what_migrations_changed_is_kept_for_four_hundred_days() {
+    let (world, first, second, before) = two_runs();
+    let age = |run: &str, days: u32| {
+        world.db.exec(&format!(
+            "UPDATE flux_migrations SET finished_at = finished_at - INTERVAL {days} DAY WHERE run = '{run}'"
+        ));
+    };
+    age(&first, 401);
+    age(&second, 399);
+    let json = world.tool("cleanup-temp").arg("--json").run().sane().expect_code(0).json();
+    assert_eq!(json["forgotten"], 1);
+    assert_eq!(migrate(&world, &["--undo", &first], 3)["tables"][0]["status"], "refused");
+    migrate(&world, &["--undo", &second, "--yes"], 0);
+    assert_eq!(main(&world), before);
+}
