@@ -227,3 +227,59 @@ fn every_row_of_legacy_md_is_named_by_the_tests_that_prove_it() {
     let found: BTreeSet<&str> = texts.iter().flat_map(|text| told(text)).collect();
     assert_eq!(found, expected);
 }
+
+/// The text of a test's file: `import::import_names::…` below `tests/`, `flux-core::domain::names::…` beside the code.
+fn file_of_test(path: &[&str]) -> String {
+    let (first, modules) = path.split_first().unwrap();
+    let root = repository();
+    let files = match root.join("tests").join(first).is_dir() {
+        true => vec![root.join("tests").join(first).join(modules.join("/")).with_extension("rs")],
+        false => {
+            let module = root.join("crates").join(first).join("src").join(modules.join("/"));
+            vec![module.with_extension("rs"), module.join("mod.rs"), module.join("tests.rs")]
+        }
+    };
+    files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect()
+}
+
+fn is_test(name: &str) -> bool {
+    let path: Vec<&str> = name.split("::").collect();
+    let (function, file) = path.split_last().unwrap();
+    let text = file_of_test(file);
+    text.split(&format!("fn {function}("))
+        .next()
+        .is_some_and(|before| before.len() < text.len() && before.trim_end().ends_with("#[test]"))
+}
+
+fn is_place(name: &str) -> bool {
+    let module = repository().join("crates/flux-core/src").join(name.replace("::", "/"));
+    (name.contains('/') && repository().join(name).exists())
+        || module.with_extension("rs").exists()
+        || module.join("mod.rs").exists()
+}
+
+/// The backticked words of a text.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_table_of_proofs_names_sentences_modules_and_tests_that_are_there() {
+    let read = |name: &str| std::fs::read_to_string(repository().join("docs/spec").join(name)).unwrap();
+    let spec = ["domain.md", "faults.md"].map(read).join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let table = read("coverage.md");
+    let (mut wrong, mut rows) = (Vec::new(), 0);
+    for line in table.lines().filter(|line| line.contains('“')) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        let [sentence, place, proof] = cells[..] else { panic!("{line}") };
+        rows += 1;
+        let quoted = sentence.split_once('“').and_then(|(_, text)| text.rsplit_once('”')).map_or("", |(text, _)| text);
+        if quoted.is_empty() || !spec.contains(quoted) || code(proof).next().is_none() {
+            wrong.push(line);
+        }
+        wrong.extend(code(place).filter(|name| !is_place(name)));
+        wrong.extend(code(proof).filter(|name| !is_test(name)));
+    }
+    assert_eq!(wrong, Vec::<&str>::new());
+    assert!(rows > 80, "{rows} rows: the table is not read");
+}
