@@ -401,22 +401,22 @@ fn axe_finds_nothing(dark: bool) {
     let db = shared();
     let served = Served::new(db, &[("PORTAL_PUBLIC", "1")], &[]);
     let base = served.base();
-        look(&driver, Look { width: 1_400, dark, script: true }, move |client| async move {
-            for page in PAGES.iter().chain(&CASES).chain(&["/login", "/infographie?embed=1"]) {
-                client.goto(&format!("{base}{page}")).await.unwrap();
-                let scheme = script(&client, "return matchMedia('(prefers-color-scheme: dark)').matches").await;
-                assert_eq!(scheme, dark, "{page}");
-                script(&client, "for (const d of document.querySelectorAll('details')) d.open = true").await;
-                let run = format!(
+    look(&driver, Look { width: 1_400, dark, script: true }, move |client| async move {
+        for page in PAGES.iter().chain(&CASES).chain(&["/login", "/infographie?embed=1"]) {
+            client.goto(&format!("{base}{page}")).await.unwrap();
+            let scheme = script(&client, "return matchMedia('(prefers-color-scheme: dark)').matches").await;
+            assert_eq!(scheme, dark, "{page}");
+            script(&client, "for (const d of document.querySelectorAll('details')) d.open = true").await;
+            let run = format!(
                     "{axe}; const done = arguments[arguments.length - 1];
                      axe.run(document, {{resultTypes: ['violations']}}).then(r => done(r.violations.map(v =>
                          v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + n.failureSummary).join(' | '))), e => done([String(e)]))"
                 );
-                let found = client.execute_async(&run, Vec::new()).await.unwrap();
-                assert_eq!(found, serde_json::json!([]), "{page}, dark: {dark}");
-            }
-        });
-    }
+            let found = client.execute_async(&run, Vec::new()).await.unwrap();
+            assert_eq!(found, serde_json::json!([]), "{page}, dark: {dark}");
+        }
+    });
+}
 
 async fn pdf(client: &Client) -> Vec<u8> {
     let asked = PrintConfiguration::builder().size(PrintSize::A4).background(true).build().unwrap();

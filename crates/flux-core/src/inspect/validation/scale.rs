@@ -11,8 +11,8 @@ use crate::inspect::validation::coverage::Delivered;
 use crate::inspect::validation::day;
 use crate::report::{Code, Finding, plural, ranges, some_of};
 
-/// How often the mean volume of a row goes into the other one, at least. A revision changes some of the rows; it does not triple the mean.
-const SCALE: f64 = 3.0;
+/// How often the mean volume of a row goes into the other one, at least. A revision changes some of the rows; it does not multiply the mean by five.
+const SCALE: f64 = 5.0;
 /// Rows of a date below which a mean says nothing.
 const FEWEST: u64 = 10;
 
@@ -85,12 +85,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mean_that_triples_is_on_another_scale_and_few_rows_are_on_none() {
+    fn a_mean_that_is_ten_times_as_large_is_on_another_scale_and_few_rows_are_on_none() {
         assert!(is_other_scale(factor((12, 1200), (12, 12_000)).unwrap()));
         assert!(is_other_scale(factor((12, 12_000), (12, 1200)).unwrap()));
         // Twice as many rows of the same kind are no other scale.
         assert!(!is_other_scale(factor((12, 1200), (24, 2600)).unwrap()));
-        assert!(!is_other_scale(factor((12, 1200), (12, 3600)).unwrap()));
+        assert!(!is_other_scale(factor((12, 1200), (12, 5900)).unwrap()));
         assert_eq!((factor((9, 900), (9, 9000)), factor((12, 0), (12, 5))), (None, None));
     }
 }
