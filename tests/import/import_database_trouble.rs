@@ -310,7 +310,6 @@ fn a_disk_that_is_full_for_the_reject_file_drops_no_line() {
 fn a_home_without_write_permission_still_imports() {
     let world = World::whole();
     world.nights(&LINES);
-    std::fs::remove_dir_all(world.home.join("logs")).unwrap();
     world.home.write("logs", "");
     let outcome = world.import_nights(&[]).expect_code(0);
     assert!(outcome.stderr.contains("logs"), "that there is no log is said\n{outcome}");

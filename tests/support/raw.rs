@@ -51,7 +51,7 @@ impl World {
     /// Runs the ETL.
     #[track_caller]
     pub fn etl(&self, args: &[&str]) -> Outcome {
-        let limit = std::time::Duration::from_secs(240);
+        let limit = std::time::Duration::from_secs(600);
         self.tool("populate-facts-full-production").arg("--json").args(args).limit(limit).run().sane()
     }
 
