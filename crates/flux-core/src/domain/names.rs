@@ -489,6 +489,14 @@ impl Resolver {
         self.insert_names_of_code(row);
     }
 
+    /// The preferred row of the group that a row is a member of. A name that two rows share leads to neither: each is then a group of its own.
+    pub(crate) fn leader<'a>(&'a self, row: &'a Row) -> &'a Row {
+        match self.resolve(&row.name) {
+            Resolution::Found(at) => &self.rows[at as usize],
+            Resolution::Unknown | Resolution::Ambiguous(_) => row,
+        }
+    }
+
     /// Names of the rows nearest to an unknown one, for the message.
     pub(crate) fn nearest(&self, raw: &str, count: usize) -> Vec<&str> {
         let name = fold(&normalise(self.dim, raw));

@@ -65,8 +65,7 @@ impl Zones {
     pub(crate) fn groups(&self) -> Vec<Zone> {
         let mut groups: BTreeMap<Option<u32>, Zone> = BTreeMap::new();
         for row in self.rows() {
-            // A name that two rows share leads to neither: each is then a group of its own.
-            let leader = self.preferred(&row.name).unwrap_or(row);
+            let leader = self.0.leader(row);
             let Some(id) = row.id else { continue };
             let group = groups.entry(leader.id).or_insert_with(|| Zone { name: leader.name.clone(), rows: Vec::new() });
             let at = if row.id == leader.id { 0 } else { group.rows.len() };

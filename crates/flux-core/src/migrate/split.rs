@@ -3,12 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mysql::Value;
-
 use crate::db::{MANY_DATES, Session, on_dates};
 use crate::dims;
 use crate::domain::catalogue::Dim;
-use crate::domain::names::{fold, normalise};
+use crate::domain::names::Locality;
 use crate::error::Result;
 use crate::migrate::Pair;
 use crate::migrate::compare::{Cells, Place};
@@ -21,14 +19,14 @@ pub(super) fn places(session: &mut Session, pair: &Pair, cells: &Cells) -> Resul
     let mut split = BTreeSet::new();
     let group_of = groups(session)?;
     let brings = |(date, zone): &Place| Some((date.clone(), *group_of.get(zone)?, *zone));
-    let brought: Vec<(String, usize, i64)> =
+    let brought: Vec<(String, i64, i64)> =
         cells.iter().filter(|(_, cell)| cell.missing > 0).filter_map(|(place, _)| brings(place)).collect();
     if brought.is_empty() {
         return Ok(split);
     }
     let zones = group_of.keys().map(i64::to_string).collect::<Vec<_>>().join(", ");
     let dates: BTreeSet<String> = brought.iter().map(|(date, ..)| date.clone()).collect();
-    let mut held: BTreeSet<(String, usize, i64)> = BTreeSet::new();
+    let mut held: BTreeSet<(String, i64, i64)> = BTreeSet::new();
     for dates in dates.into_iter().collect::<Vec<_>>().chunks(MANY_DATES) {
         let (of_dates, values) = on_dates("m", dates);
         let sql = format!(
@@ -49,19 +47,11 @@ pub(super) fn places(session: &mut Session, pair: &Pair, cells: &Cells) -> Resul
     Ok(split)
 }
 
-/// The zones that stand in the base under several names, each with the number of its group.
-fn groups(session: &mut Session) -> Result<BTreeMap<i64, usize>> {
-    let spec = Dim::Zone.spec();
-    let sql = format!("SELECT CAST({} AS SIGNED), COALESCE({}, '') FROM {}", spec.id, spec.name, spec.table);
-    let stored: Vec<(i64, String)> = session.rows("lecture des zones", &sql, Vec::<Value>::new())?;
-    let mut found = BTreeMap::new();
-    for (number, group) in dims::groups(Dim::Zone).into_iter().enumerate() {
-        let members: BTreeSet<String> = group.iter().map(|name| fold(&normalise(Dim::Zone, name))).collect();
-        let is_member = |name: &str| members.contains(&fold(&normalise(Dim::Zone, name)));
-        let rows: Vec<i64> = stored.iter().filter(|(_, name)| is_member(name)).map(|(id, _)| *id).collect();
-        if rows.len() > 1 {
-            found.extend(rows.into_iter().map(|id| (id, number)));
-        }
-    }
-    Ok(found)
+/// The zones that stand in the base under several names, each with the preferred one of them.
+fn groups(session: &mut Session) -> Result<BTreeMap<i64, i64>> {
+    let zones = dims::load(session, Dim::Zone, &Locality::default(), true)?;
+    let leaders: Vec<(i64, i64)> =
+        zones.rows().iter().filter_map(|row| Some((row.id?.into(), zones.leader(row).id?.into()))).collect();
+    let is_led = |leader: i64| leaders.iter().any(|(zone, of)| *of == leader && *zone != leader);
+    Ok(leaders.iter().filter(|(_, leader)| is_led(*leader)).copied().collect())
 }
