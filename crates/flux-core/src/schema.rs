@@ -371,7 +371,8 @@ pub(crate) const IS_TABLE: &str = "table_type IN ('BASE TABLE', 'SYSTEM VERSIONE
 pub(crate) fn fresh_sizes(database: &Database, session: &mut Session) -> Result<()> {
     if database.flavour() == Flavour::MySql {
         // MySQL 8+ answers from a cache of up to a day otherwise.
-        session.exec("réglage des statistiques", "SET SESSION information_schema_stats_expiry = 0", ())?;
+        let sql = "SET SESSION information_schema_stats_expiry = 0";
+        session.restructure(|_| Ok(false), |session| session.exec("réglage des statistiques", sql, ()).map(|_| ()))?;
     }
     Ok(())
 }
