@@ -371,8 +371,7 @@ pub(crate) const IS_TABLE: &str = "table_type IN ('BASE TABLE', 'SYSTEM VERSIONE
 pub(crate) fn fresh_sizes(database: &Database, session: &mut Session) -> Result<()> {
     if database.flavour() == Flavour::MySql {
         // MySQL 8+ answers from a cache of up to a day otherwise.
-        let sql = "SET SESSION information_schema_stats_expiry = 0";
-        session.restructure(|_| Ok(false), |session| session.exec("réglage des statistiques", sql, ()).map(|_| ()))?;
+        session.exec_again("réglage des statistiques", "SET SESSION information_schema_stats_expiry = 0", ())?;
     }
     Ok(())
 }

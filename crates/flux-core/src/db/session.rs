@@ -135,6 +135,15 @@ impl Session {
         })
     }
 
+    /// [`Session::restructure`] by one statement that may as well be said twice.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] that says what was being done, [`Error::TableBusy`].
+    pub(crate) fn exec_again(&mut self, doing: &str, sql: &str, params: impl Into<Params>) -> Result<()> {
+        let params = params.into();
+        self.restructure(|_| Ok(false), |session| session.exec(doing, sql, params.clone()).map(|_| ()))
+    }
+
     pub(super) fn node(&self) -> usize {
         self.node
     }

@@ -413,18 +413,9 @@ pub(crate) fn loads_newer(session: &mut Session, tables: &[&str], time: &str) ->
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn undo_newer(session: &mut Session, copy: &str, carried: &[u64], tables: &[&str], run: &str) -> Result<()> {
-    for ids in carried.chunks(1000) {
-        let sql = format!(
-            "UPDATE {copy} SET status = 'undone', message = ? WHERE status = 'loaded' AND id IN {} AND table_name IN {}",
-            marks(1, ids.len()),
-            marks(1, tables.len())
-        );
-        let mut params = vec![Value::from(undone_by(run))];
-        params.extend(ids.iter().map(Value::from));
-        params.extend(tables.iter().map(|table| Value::from(*table)));
-        session.exec("écriture de l'historique des imports", &sql, params)?;
-    }
-    Ok(())
+    let sql = format!("UPDATE {copy} SET status = 'undone', message = ? WHERE status = 'loaded'");
+    let doing = "écriture de l'historique des imports";
+    super::mark(session, (doing, &sql), &undone_by(run), (carried, tables))
 }
 
 /// What is noted of a load that a restoration made count as undone.

@@ -267,18 +267,8 @@ pub(crate) fn undo_since(session: &mut Session, main: &str, since: &str, run: &s
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn undo_newer(session: &mut Session, copy: &str, carried: &[u64], tables: &[&str], run: &str) -> Result<()> {
-    for ids in carried.chunks(1000) {
-        let sql = format!(
-            "UPDATE {copy} SET undone_at = UTC_TIMESTAMP(3), undone_by = ? WHERE undone_at IS NULL AND id IN {} AND table_name IN {}",
-            marks(1, ids.len()),
-            marks(1, tables.len())
-        );
-        let mut params = vec![Value::from(run)];
-        params.extend(ids.iter().map(Value::from));
-        params.extend(tables.iter().map(|table| Value::from(*table)));
-        session.exec(DOING, &sql, params)?;
-    }
-    Ok(())
+    let sql = format!("UPDATE {copy} SET undone_at = UTC_TIMESTAMP(3), undone_by = ? WHERE undone_at IS NULL");
+    super::mark(session, (DOING, &sql), run, (carried, tables))
 }
 
 /// Takes back what the restoration `run` undid of the migrations of `main`, once its rows are back.

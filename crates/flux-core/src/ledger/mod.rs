@@ -15,7 +15,9 @@ pub(crate) mod rows;
 pub mod sessions;
 pub(crate) mod verifications;
 
-use crate::db::{Database, Session};
+use mysql::Value;
+
+use crate::db::{Database, Session, marks};
 use crate::error::{Error, Result};
 use crate::schema::{TableSpec, column, key, primary, unique};
 
@@ -32,6 +34,18 @@ fn to_second(time: &str) -> String {
     time.chars().take(19).collect()
 }
 
+/// Runs an UPDATE whose one value is `note` on the lines of these numbers that are of these tables.
+fn mark(session: &mut Session, (doing, sql): (&str, &str), note: &str, (ids, tables): (&[u64], &[&str])) -> Result<()> {
+    for ids in ids.chunks(1000) {
+        let sql = format!("{sql} AND id IN {} AND table_name IN {}", marks(1, ids.len()), marks(1, tables.len()));
+        let mut params = vec![Value::from(note)];
+        params.extend(ids.iter().map(Value::from));
+        params.extend(tables.iter().map(|table| Value::from(*table)));
+        session.exec(doing, &sql, params)?;
+    }
+    Ok(())
+}
+
 /// Table of the versions that a database has had.
 const VERSIONS: &str = "flux_schema_version";
 
@@ -43,8 +57,7 @@ const VERSIONS: &str = "flux_schema_version";
 pub(crate) fn record_version(session: &mut Session) -> Result<()> {
     let sql =
         format!("INSERT INTO {VERSIONS} (version) VALUES (?) ON DUPLICATE KEY UPDATE version = {VERSIONS}.version");
-    let write = |session: &mut Session| session.exec("écriture de la version du schéma", &sql, (VERSION,)).map(|_| ());
-    session.restructure(|_| Ok(false), write)
+    session.exec_again("écriture de la version du schéma", &sql, (VERSION,))
 }
 
 /// Takes the lock of the writers, on a database that these tools know how to write to. There is no other way to it.

@@ -289,8 +289,7 @@ fn bring(
             let dated = existing.is_some_and(|table| table.shapes.contains_key("updated_at"));
             let when = if dated { ", updated_at = updated_at" } else { "" };
             let sql = format!("UPDATE {} SET {column} = {value}{when} WHERE {column} IS NULL", spec.name);
-            let doing = format!("complément de {}", spec.name);
-            session.restructure(|_| Ok(false), |session| session.exec(&doing, &sql, ()).map(|_| ()))?;
+            session.exec_again(&format!("complément de {}", spec.name), &sql, ())?;
             log::info!("{} : {column} manquait, {value} est écrit ; lignes : {rows}", spec.name);
         }
         change.apply(session, |session| {
