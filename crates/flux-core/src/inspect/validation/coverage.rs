@@ -297,35 +297,56 @@ pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings
     Ok(())
 }
 
-pub(crate) fn shrunk(
-    session: &mut Session,
-    delivered: &Delivered<'_>,
-    findings: &mut Vec<Finding>,
-) -> Result<Vec<Shrunk>> {
+/// Rows of a date and their volume.
+pub(crate) type Sums = BTreeMap<NaiveDate, (u64, u64)>;
+
+/// What waits in a table, beside the provisional rows that the main table holds of the same period.
+pub(crate) struct Beside {
+    pub(crate) table: String,
+    pub(crate) now: Sums,
+    pub(crate) before: Sums,
+}
+
+/// What waits and what is there already, by date. An older main table knows no provisional rows: there is nothing to compare with.
+///
+/// # Errors
+/// [`Error::Sql`].
+pub(crate) fn beside(session: &mut Session, delivered: &Delivered<'_>) -> Result<Vec<Beside>> {
     let mut all = Vec::new();
     for (content, main, (first, last)) in delivered.beside_main() {
-        let mut now: BTreeMap<NaiveDate, u64> = BTreeMap::new();
-        for ((date, ..), (rows, _)) in &content.cells {
-            *now.entry(*date).or_default() += rows;
-        }
         let sql = format!(
-            "SELECT CAST(date AS CHAR), COUNT(*) FROM {main} WHERE date BETWEEN ? AND ? AND is_provisional <> 0 \
-             GROUP BY date ORDER BY date"
+            "SELECT CAST(date AS CHAR), COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {main} \
+             WHERE date BETWEEN ? AND ? AND is_provisional <> 0 GROUP BY date"
         );
         let period = (first.to_string(), last.to_string());
-        let before: Vec<(String, u64)> = match session.rows(&format!("comptage de {main}"), &sql, period) {
-            // An older table knows no provisional rows.
+        let before: Vec<(String, u64, u64)> = match session.rows(&format!("volumes de {main}"), &sql, period) {
             Err(Error::MissingColumn { .. }) => continue,
             before => before?,
         };
+        let mut now = Sums::new();
+        for ((date, ..), (rows, volume)) in &content.cells {
+            let sum = now.entry(*date).or_default();
+            *sum = (sum.0 + rows, sum.1 + volume);
+        }
+        let before =
+            before.into_iter().filter_map(|(date, rows, volume)| Some((day(&date)?, (rows, volume)))).collect();
+        all.push(Beside { table: content.table.clone(), now, before });
+    }
+    Ok(all)
+}
+
+/// Dates that would lose more than `max_shrink` percent of their rows.
+pub(crate) fn shrunk(beside: &[Beside], max_shrink: f64, findings: &mut Vec<Finding>) -> Vec<Shrunk> {
+    let mut all = Vec::new();
+    for Beside { table, now, before } in beside {
         let shrunk: Vec<Shrunk> = before
-            .into_iter()
-            .filter_map(|(date, before)| {
-                let rows = *now.get(&day(&date)?)?;
+            .iter()
+            .filter_map(|(date, &(before, _))| {
+                let (rows, _) = *now.get(date)?;
                 let lost = before.saturating_sub(rows) as f64;
-                (lost * 100.0 > delivered.options.max_shrink * before as f64).then(|| Shrunk {
-                    table: content.table.clone(),
-                    date,
+                (lost * 100.0 > max_shrink * before as f64).then(|| Shrunk {
+                    table: table.clone(),
+                    date: date.to_string(),
                     rows,
                     before,
                 })
@@ -345,17 +366,13 @@ pub(crate) fn shrunk(
                 .collect();
             let count = plural(shrunk.len() as u64, "date a rétréci", "dates ont rétréci");
             findings.push(
-                Finding::attention(
-                    Code::DateShrunk,
-                    content.table.as_str(),
-                    format!("{count} : {}", some_of(&text, 4)),
-                )
-                .action("la migration n'y changerait rien : demandez au fournisseur si la livraison est entière"),
+                Finding::attention(Code::DateShrunk, table.as_str(), format!("{count} : {}", some_of(&text, 4)))
+                    .action("la migration n'y changerait rien : demandez au fournisseur si la livraison est entière"),
             );
         }
         all.extend(shrunk);
     }
-    Ok(all)
+    all
 }
 
 /// Places under several EPCIs, in the main and the temporary table, on the dates of the latter.

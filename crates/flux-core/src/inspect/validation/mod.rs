@@ -121,8 +121,9 @@ impl Task for ValidationOptions {
         let delivered = coverage::Delivered { tables: &tables, contents: &contents, scans: &scans, options: &self };
         coverage::periods(&mut session, &delivered, &mut findings)?;
         vanished::vanished(&mut session, &delivered, &names, &mut findings)?;
-        let shrunk = coverage::shrunk(&mut session, &delivered, &mut findings)?;
-        scale::scale(&mut session, &delivered, &mut findings)?;
+        let beside = coverage::beside(&mut session, &delivered)?;
+        let shrunk = coverage::shrunk(&beside, self.max_shrink, &mut findings);
+        findings.extend(beside.iter().filter_map(scale::scaled));
         coverage::doubled(&mut session, &delivered, &mut findings)?;
         repeated::repeated(&mut session, &delivered, &mut findings)?;
         let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::db::Session;
-use crate::error::{Error, Result};
-use crate::inspect::validation::coverage::Delivered;
-use crate::inspect::validation::day;
+use crate::inspect::validation::coverage::Beside;
 use crate::report::{Code, Finding, plural, ranges, some_of};
 
 /// How often the mean volume of a row goes into the other one, at least. A revision changes some of the rows; it does not multiply the mean by five.
@@ -16,37 +13,10 @@ const SCALE: f64 = 5.0;
 /// Rows of a date below which a mean says nothing.
 const FEWEST: u64 = 10;
 
-/// Rows of a date and their volume.
-type Sums = BTreeMap<NaiveDate, (u64, u64)>;
-
 /// Compares the mean volume of what waits with that of the provisional rows of the same dates.
-pub(crate) fn scale(session: &mut Session, delivered: &Delivered<'_>, findings: &mut Vec<Finding>) -> Result<()> {
-    for (content, main, (first, last)) in delivered.beside_main() {
-        let mut now = Sums::new();
-        for ((date, ..), (rows, volume)) in &content.cells {
-            add(&mut now, *date, (*rows, *volume));
-        }
-        let sql = format!(
-            "SELECT CAST(date AS CHAR), COUNT(*), CAST(SUM(volume) AS UNSIGNED) FROM {main} \
-             WHERE date BETWEEN ? AND ? AND is_provisional <> 0 GROUP BY date"
-        );
-        let period = (first.to_string(), last.to_string());
-        let before: Vec<(String, u64, u64)> = match session.rows(&format!("volumes de {main}"), &sql, period) {
-            // An older table knows no provisional rows.
-            Err(Error::MissingColumn { .. }) => continue,
-            before => before?,
-        };
-        let before = before.into_iter().filter_map(|(date, rows, volume)| Some((day(&date)?, (rows, volume))));
-        let pairs = before.filter_map(|(date, before)| Some((date, factor(before, *now.get(&date)?)?)));
-        let jumped: BTreeMap<NaiveDate, f64> = pairs.filter(|(_, factor)| is_other_scale(*factor)).collect();
-        findings.extend(told(&content.table, &jumped));
-    }
-    Ok(())
-}
-
-fn add(sums: &mut Sums, date: NaiveDate, (rows, volume): (u64, u64)) {
-    let sum = sums.entry(date).or_default();
-    *sum = (sum.0 + rows, sum.1 + volume);
+pub(crate) fn scaled(Beside { table, now, before }: &Beside) -> Option<Finding> {
+    let pairs = before.iter().filter_map(|(date, before)| Some((*date, factor(*before, *now.get(date)?)?)));
+    told(table, &pairs.filter(|(_, factor)| is_other_scale(*factor)).collect())
 }
 
 /// By how much the mean volume of a row has been multiplied.
