@@ -342,11 +342,10 @@ fn let_in(client: &Client, door: &Door, caller: Caller, answer: &Answer) -> (Out
     };
     match judge::read_json(client, place, answer) {
         Ok(document) => match judge::own_error(&document) {
-            None if judge::is_refusal(&document) => {
-                badly_refused(format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status))
+            None if !judge::is_refusal(&document) => {
+                open(format!("statut {}, {} de données", answer.status, bytes(answer.body.len() as u64)))
             }
-            Some(_) => badly_refused(format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status)),
-            None => open(format!("statut {}, {} de données", answer.status, bytes(answer.body.len() as u64))),
+            _ => badly_refused(format!("appel {} refusé, mais avec le statut {}", caller.name(), answer.status)),
         },
         // A login of its own: what stands behind it is on the web all the same.
         Err(_) if door.key == Key::Nobody && is_explorer(&answer.body) => {
