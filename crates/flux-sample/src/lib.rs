@@ -114,13 +114,19 @@ fn write_files(
             renamed: planned(plan, job.dataset, Defect::ZonesRenommees).unwrap_or(0),
         };
         let path = dir.join(&job.place);
-        let file = make_way(&path).and_then(|()| file::write(&rows, job.place.clone(), &path));
-        // A walk that a signal stops ends in an error of its own.
-        signals::check()?;
-        let file = file.map_err(Error::io("écriture de", path))?;
+        let file = match make_way(&path).and_then(|()| file::write(&rows, job.place.clone(), &path)) {
+            Ok(file) => file,
+            Err(error) => {
+                // A walk that a signal stops ends in an error of its own.
+                signals::check()?;
+                return Err(Error::io("écriture de", path)(error));
+            }
+        };
         log::info!("{} : {}", file.file, plural(file.lines, "ligne", "lignes"));
         on_file(&file, jobs.len() - index - 1);
+        // A file that stands is in the manifest, even where the signal came with its last line.
         report.files.push(file);
+        signals::check()?;
     }
     for (place, text) in ignored {
         let path = dir.join(place);

@@ -499,16 +499,30 @@ impl Resolver {
 
     /// Names of the rows nearest to an unknown one, for the message.
     pub(crate) fn nearest(&self, raw: &str, count: usize) -> Vec<&str> {
-        let name = fold(&normalise(self.dim, raw));
+        let name: Vec<char> = fold(&normalise(self.dim, raw)).chars().collect();
+        let most = name.len() / 2;
         let mut scored: Vec<(usize, &str)> = self
             .rows
             .iter()
-            .map(|row| (strsim::levenshtein(&name, &fold(&row.name)), row.name.as_str()))
-            .filter(|(distance, _)| *distance <= name.chars().count() / 2)
+            .filter_map(|row| {
+                let other: Vec<char> = fold(&row.name).chars().collect();
+                (name.len().abs_diff(other.len()) <= most).then(|| (distance(&name, &other), row.name.as_str()))
+            })
+            .filter(|(distance, _)| *distance <= most)
             .collect();
         scored.sort_unstable();
         scored.into_iter().take(count).map(|(_, name)| name).collect()
     }
+}
+
+/// Changed, missing and added letters between two names. What they begin and end with alike costs nothing: invented names are long and
+/// differ in a number.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let shorter = a.len().min(b.len());
+    let begins = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let ends = a.iter().rev().zip(b.iter().rev()).take(shorter - begins).take_while(|(a, b)| a == b).count();
+    let middle = |name: &[char]| name[begins..name.len() - ends].iter().collect::<String>();
+    strsim::levenshtein(&middle(a), &middle(b))
 }
 
 fn is_damage(c: char) -> bool {
@@ -568,6 +582,21 @@ mod tests {
         match resolver.resolve(raw) {
             Resolution::Found(row) => Some(resolver.rows()[row as usize].name.clone()),
             _ => None,
+        }
+    }
+
+    #[test]
+    fn what_two_names_share_at_their_ends_does_not_change_their_distance() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("AAA", "AA", 1),
+            ("ABAB", "AB", 2),
+            ("AB", "ABCAB", 3),
+            ("AURILLAC", "ORILLAC", 2),
+            ("ALLANCHE", "AVRANCHES", 3),
+        ] {
+            let [a, b]: [Vec<char>; 2] = [a, b].map(|name| name.chars().collect());
+            assert_eq!((distance(&a, &b), distance(&b, &a)), (expected, expected), "{a:?} {b:?}");
         }
     }
 
