@@ -164,7 +164,7 @@ fn what_cost_a_comparison_its_connection_is_what_is_reported() {
     let mut other = world.db.conn();
     other.query_drop("LOCK TABLES fact_nuitees WRITE").unwrap();
     let mut running = world.tool("verify-migration").args(["--only", TEMP, "--json"]).spawn();
-    wait_for_statement(&mut world.db.admin(), world.db.name(), "FROM fact_nuitees m");
+    wait_for_statement(&mut world.db.admin(), world.db.name(), "FROM fact_nuitees f");
     let mut killed = 0;
     // Each try, until there is none left.
     while running.is_running() {

@@ -415,7 +415,6 @@ impl From<crate::signals::Interrupted> for Error {
 pub(crate) mod codes {
     pub(crate) const NO_SUCH_TABLE: u16 = 1146;
     pub(crate) const UNKNOWN_COLUMN: &[u16] = &[1054];
-    pub(crate) const NO_SUCH_INDEX: &[u16] = &[1176];
     /// Query execution was interrupted (`KILL QUERY`).
     pub(crate) const QUERY_INTERRUPTED: u16 = 1317;
     /// A statement that ran into its time limit (1969 by MariaDB, 3024 by MySQL) or was cancelled by others.

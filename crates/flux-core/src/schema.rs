@@ -817,22 +817,6 @@ fn is_strict_subset(columns: &[String], of: &[&str]) -> bool {
     columns.len() < of.len() && columns.iter().all(|column| of.contains(&column.as_str()))
 }
 
-/// The name under which a table has the index of the dashboards, whole; `None` where it lacks it.
-///
-/// # Errors
-/// [`Error::Sql`].
-pub(crate) fn dashboard_index_of(
-    session: &mut Session,
-    table: &str,
-    dataset: &Dataset,
-) -> Result<Option<&'static str>> {
-    let wanted = dashboard_index(dataset);
-    let sql = "SELECT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? \
-               GROUP BY index_name HAVING GROUP_CONCAT(LOWER(column_name) ORDER BY seq_in_index SEPARATOR ', ') = ?";
-    let found: Vec<String> = session.rows(&format!("index de {table}"), sql, (table, wanted.columns.join(", ")))?;
-    Ok([wanted.name, spare_name(wanted.name)].into_iter().find(|name| found.iter().any(|own| own == name)))
-}
-
 /// Where the usual name is taken by another index.
 fn spare_name(name: &'static str) -> &'static str {
     match name {

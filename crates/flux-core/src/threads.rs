@@ -31,10 +31,27 @@ pub(crate) fn each<T: Sync, R: Send>(items: &[T], jobs: usize, work: impl Fn(&T)
         worker();
         others.into_iter().try_for_each(ScopedJoinHandle::join)
     })
-    .map_err(|_| Error::Invariant("un fil de travail s'est arrêté".into()))?;
+    .map_err(|_| stopped())?;
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(index, _)| *index);
     Ok(done.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Does two things at a time.
+///
+/// # Errors
+/// [`Error::Invariant`] where the second one panicked.
+pub(crate) fn beside<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> Result<(A, B)> {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        other.join().map(|other| (one, other))
+    })
+    .map_err(|_| stopped())
+}
+
+fn stopped() -> Error {
+    Error::Invariant("un fil de travail s'est arrêté".into())
 }
 
 #[cfg(test)]

@@ -99,14 +99,18 @@ impl Task for StatusOptions {
         let mut findings = Vec::new();
         let files = deliveries(&context.settings, &mut findings)?;
         let pairs = pairs(space, &[])?;
-        let looks = threads::each(&pairs, threads::usual(), |pair| {
+        let look_at = |pair: &Pair| {
             crate::signals::check()?;
             match pair.require(space, &existing) {
                 Ok(()) => database.with_session(|session| look(session, pair, files.as_ref(), &context.progress)),
                 Err(error) => Ok((None, vec![error.finding(&pair.temp)])),
             }
-        })?;
-        for look in looks {
+        };
+        let (looks, facts) = threads::beside(
+            || threads::each(&pairs, threads::usual(), look_at),
+            || database.with_session(|session| facts::look(session, &existing, space)),
+        )?;
+        for look in looks? {
             let (table, told) = look?;
             tables.extend(table);
             findings.extend(told);
@@ -127,7 +131,7 @@ impl Task for StatusOptions {
         findings.extend(unexpected.iter().map(Stranger::finding));
         let watched = watch::watch(&context.settings)?;
         findings.extend(watched.iter().filter_map(Watched::finding));
-        let Facts { looked: facts, findings: of_facts } = facts::look(&mut session, &existing, space)?;
+        let Facts { looked: facts, findings: of_facts } = facts?;
         findings.extend(of_facts);
         // What the main tables have lost comes before what is new.
         findings.sort_by_key(|finding| (finding.severity != Verdict::Error, finding.code != Code::LoadUndone));

@@ -50,12 +50,21 @@ pub(super) fn spec() -> TableSpec {
 /// The key columns as they are called in `flux_row_history`.
 const KEY: [&str; 6] = ["date", "id_zone", "id_provenance", "id_categorie", "id_breakdown_1", "id_breakdown_2"];
 
+/// What the ids of a key count in its [`checksum`].
+const FACTORS: [i64; 5] = [7, 31, 127, 521, 2053];
+
 /// A number for the key and the volume of a row of `side`, which added up tells whether rows were changed, though their number and volume
 /// were not.
 pub(crate) fn checksum(side: &str, key: &[&str]) -> String {
-    let ids = key.iter().skip(1).zip([7, 31, 127, 521, 2053]);
+    let ids = key.iter().skip(1).zip(FACTORS);
     let ids: Vec<String> = ids.map(|(column, factor)| format!("{side}.{column} * {factor}")).collect();
     format!("({side}.volume + 1) * (({}) % 8191 + 1)", ids.join(" + "))
+}
+
+/// [`checksum`] of a row that is at hand: its volume, and its ids in the order of the key.
+pub(crate) fn check_of(volume: i64, ids: &[i64]) -> i64 {
+    let ids = ids.iter().zip(FACTORS).fold(0i64, |sum, (id, factor)| sum.wrapping_add(id.wrapping_mul(factor)));
+    volume.wrapping_add(1).wrapping_mul(ids % 8191 + 1)
 }
 
 /// What was done with a row.
@@ -420,5 +429,18 @@ impl Ledgered<'_> {
             weekday.repeat(others)
         );
         self.step(session, "retour des lignes retirées", planned.removed, &withdrawn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_check_of_a_row_at_hand_is_that_of_the_server() {
+        // (9 + 1) × ((7 + 2 × 31 + 3 × 127) % 8191 + 1); the second one goes past 8191.
+        assert_eq!(check_of(9, &[1, 2, 3]), 4510);
+        assert_eq!(check_of(-3, &[15_000, 0, 0]), -2 * ((105_000 - 12 * 8191) + 1));
+        assert_eq!(checksum("t", &["date", "id_zone"]), "(t.volume + 1) * ((t.id_zone * 7) % 8191 + 1)");
     }
 }

@@ -1,17 +1,20 @@
 //! How the rows of a temporary table stand to those of its main table, counted by date and zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use mysql::Row;
+use mysql::prelude::FromRow;
+use mysql::{FromRowError, Params, Row, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{MANY_DATES, Session, on_dates};
 use crate::domain::catalogue::Dim;
-use crate::error::{Error, Result, codes};
-use crate::ledger::rows::checksum;
+use crate::error::Result;
+use crate::ledger::rows::check_of;
 use crate::migrate::Pair;
-use crate::schema;
+
+/// Rows of the temporary table that are held at a time.
+const AT_A_TIME: u64 = 120_000;
 
 /// How the rows of a temporary table, or of a date and zone of it, stand to those of the main table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -64,6 +67,30 @@ impl Comparison {
         self.is_migrated() && self.surplus == 0
     }
 
+    /// Counts a row of main.
+    fn count_main(&mut self, volume: i64, is_provisional: bool, is_met: bool) {
+        if is_provisional {
+            self.main_provisional += 1;
+            self.main_provisional_volume += volume;
+            self.surplus += u64::from(!is_met);
+        } else {
+            self.main_definitive += 1;
+            self.main_definitive_volume += volume;
+        }
+    }
+
+    /// Counts a row of the temporary table that main has, with the volume that it has on either side.
+    fn count_met(&mut self, waiting: i64, in_main: i64, is_provisional: bool) {
+        if !is_provisional {
+            self.definitive += 1;
+            self.definitive_volume += waiting;
+            return;
+        }
+        *(if waiting == in_main { &mut self.same } else { &mut self.different }) += 1;
+        self.taken_volume += waiting;
+        self.matched_volume += in_main;
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.temp_rows += other.temp_rows;
         self.temp_volume += other.temp_volume;
@@ -106,209 +133,147 @@ pub(super) enum Dates<'a> {
 
 /// Condition on a temporary row `t` that its breakdown is known: a column that was added later holds 0 in the rows of before.
 pub(super) fn has_breakdown(pair: &Pair) -> String {
-    let needed = pair.dataset.breakdown.iter().map(|dim| Dim::spec(*dim)).filter(|spec| !spec.optional);
-    let conditions: Vec<String> = needed.map(|spec| format!("t.{} <> 0", spec.id)).collect();
+    let key = pair.dataset.key();
+    let conditions: Vec<String> = needed(pair).iter().map(|at| format!("t.{} <> 0", key[*at])).collect();
     if conditions.is_empty() { "TRUE".into() } else { format!("({})", conditions.join(" AND ")) }
 }
 
-/// Compares the two tables in two passes, by index: temporary rows against main, then main rows of the same dates. Keys are unique on
-/// both sides, so what the second pass counts beyond the matches of the first is surplus.
+/// Where the key holds the breakdown.
+fn needed(pair: &Pair) -> Vec<usize> {
+    let is_needed = |column: &str| {
+        let mut breakdown = pair.dataset.breakdown.iter().map(|dim| Dim::spec(*dim));
+        breakdown.any(|spec| spec.id == column && !spec.optional)
+    };
+    let key = pair.dataset.key();
+    (0..key.len()).filter(|at| is_needed(key[*at])).collect()
+}
+
+/// Compares the two tables row by row, a few dates at a time. Both are read through once, in the order of their keys: a join by the server
+/// would look each row up by itself, which takes it three times as long.
 pub(super) fn compare(session: &mut Session, pair: &Pair, dates: &Dates<'_>) -> Result<Cells> {
+    let sizes = sizes(session, pair, dates)?;
     let mut cells = Cells::new();
-    let dates: Vec<String> = match dates {
-        Dates::These(dates) => dates.iter().map(|date| (*date).to_owned()).collect(),
-        Dates::All => schema::dates(session, &pair.temp, None)?,
+    let mut rest = sizes.as_slice();
+    while !rest.is_empty() {
+        let (part, others) = rest.split_at(first_part(rest));
+        let dates: Vec<&str> = part.iter().map(|(date, _)| date.as_str()).collect();
+        cells.extend(compare_dates(session, pair, &dates)?);
+        rest = others;
+    }
+    Ok(cells)
+}
+
+/// The dates to compare, each with its rows in the temporary table.
+fn sizes(session: &mut Session, pair: &Pair, dates: &Dates<'_>) -> Result<Vec<(String, u64)>> {
+    let doing = format!("comptage de {}", pair.temp);
+    let mut counted = |condition: &str, values: Params| -> Result<Vec<(String, u64)>> {
+        let sql = format!(
+            "SELECT CAST(t.date AS CHAR), COUNT(*) FROM {} t{condition} GROUP BY t.date ORDER BY t.date",
+            pair.temp
+        );
+        session.rows(&doing, &sql, values)
     };
+    let Dates::These(dates) = dates else { return counted("", Params::Empty) };
+    let mut sizes: BTreeMap<String, u64> = dates.iter().map(|date| ((*date).to_owned(), 0)).collect();
     for dates in dates.chunks(MANY_DATES) {
-        // Each part for itself: what is surplus in it is worked out over all of its cells.
-        let mut part = Cells::new();
-        compare_dates(session, pair, dates, &mut part)?;
-        cells.extend(part);
+        let (condition, values) = on_dates("t", dates);
+        sizes.extend(counted(&format!(" WHERE {condition}"), values.into())?);
     }
-    Ok(cells)
+    Ok(sizes.into_iter().collect())
 }
 
-/// The same for those who look and do not write: dates on which both tables hold as many rows, of the same volume and with the same sums
-/// of hashes in each zone, are told from two passes, without a look at each pair of rows; the others are compared row by row.
-pub(super) fn glance(session: &mut Session, pair: &Pair) -> Result<Cells> {
-    let mut cells = Cells::new();
-    for dates in schema::dates(session, &pair.temp, None)?.chunks(MANY_DATES) {
-        let mut rest = dates.to_vec();
-        // Of a delivery that waits nearly every date differs: the first one tells that looking at the others is in vain.
-        for look in [&dates[..1], dates] {
-            let equal = equal_dates(session, pair, look)?;
-            if equal.is_empty() {
-                break;
-            }
-            rest = dates.iter().filter(|date| !equal.contains_key(*date)).cloned().collect();
-            cells.extend(equal.into_values().flatten());
-        }
-        if !rest.is_empty() {
-            let mut part = Cells::new();
-            compare_dates(session, pair, &rest, &mut part)?;
-            cells.extend(part);
-        }
-    }
-    Ok(cells)
-}
-
-/// What a table holds of a date and a zone: rows, volume, a sum of hashes of keys and volumes; no sum where a row is of another kind than
-/// what is compared.
-type Held = BTreeMap<Place, (u64, i64, Option<String>)>;
-
-/// The cells of the dates on which the tables are equal, main without a definitive row.
-fn equal_dates(session: &mut Session, pair: &Pair, dates: &[String]) -> Result<BTreeMap<String, Cells>> {
-    let of_temp = held(session, (pair, &pair.temp), &has_breakdown(pair), dates)?;
-    let of_main = held(session, (pair, &pair.main), "t.is_provisional <> 0", dates)?;
-    let of = |held: &Held, date: &String| {
-        let cells = held.iter().filter(|((day, _), _)| day == date);
-        cells.map(|(place, cell)| cell.2.is_some().then(|| (place.1, cell.clone()))).collect::<Option<Vec<_>>>()
+/// How many of the dates to take: as many as hold few enough rows, and one in any case.
+fn first_part(sizes: &[(String, u64)]) -> usize {
+    let mut held = 0;
+    let fits = |(_, rows): &&(String, u64)| {
+        held += rows;
+        held <= AT_A_TIME
     };
-    let is_equal = |date: &String| of(&of_temp, date).is_some_and(|cells| Some(cells) == of(&of_main, date));
-    let mut equal = BTreeMap::new();
-    for date in dates.iter().filter(|date| is_equal(date)) {
-        let of_date = of_temp.iter().filter(|((day, _), _)| day == date);
-        let cell = |(place, (rows, volume, _)): (&Place, &(u64, i64, Option<String>))| {
-            let (rows, volume) = (*rows, *volume);
-            let cell = Comparison {
-                temp_rows: rows,
-                temp_volume: volume,
-                same: rows,
-                main_provisional: rows,
-                main_provisional_volume: volume,
-                taken_volume: volume,
-                matched_volume: volume,
-                ..Comparison::default()
+    sizes.iter().take(MANY_DATES).take_while(fits).count().max(1)
+}
+
+/// A row of either table.
+struct Fact {
+    key: Key,
+    volume: i64,
+    is_provisional: bool,
+}
+
+/// A date, a zone and the other ids, as far as the table has them.
+type Key = [i64; 6];
+
+impl FromRow for Fact {
+    fn from_row_opt(row: Row) -> std::result::Result<Self, FromRowError> {
+        let mut numbers = [0; 2 + size_of::<Key>() / 8];
+        if row.len() > numbers.len() {
+            return Err(FromRowError(row));
+        }
+        for (at, number) in numbers.iter_mut().enumerate().take(row.len()) {
+            *number = match row.as_ref(at) {
+                Some(Value::Int(number)) => *number,
+                Some(Value::UInt(number)) if i64::try_from(*number).is_ok() => *number as i64,
+                Some(Value::Date(year, month, day, ..)) => {
+                    (i64::from(*year) * 100 + i64::from(*month)) * 100 + i64::from(*day)
+                }
+                _ => return Err(FromRowError(row)),
             };
-            (place.clone(), cell)
-        };
-        equal.insert(date.clone(), of_date.map(cell).collect());
+        }
+        let [volume, is_provisional, key @ ..] = numbers;
+        Ok(Self { key, volume, is_provisional: is_provisional != 0 })
     }
-    Ok(equal)
 }
 
-fn held(session: &mut Session, (pair, table): (&Pair, &str), condition: &str, dates: &[String]) -> Result<Held> {
-    let mut columns: Vec<String> = pair.dataset.key().iter().skip(1).map(|column| format!("t.{column}")).collect();
-    columns.push("t.volume".into());
-    let forward = columns.join(", ");
-    columns.reverse();
-    let (of_dates, values) = on_dates("t", dates);
+fn facts(session: &mut Session, pair: &Pair, table: &str, dates: &[&str]) -> Result<Vec<Fact>> {
+    let key: Vec<String> = pair.dataset.key().iter().map(|column| format!("f.{column}")).collect();
+    let (of_dates, values) = on_dates("f", dates);
     let sql = format!(
-        "SELECT CAST(t.date AS CHAR), CAST(t.id_zone AS SIGNED), COUNT(*), CAST(SUM(t.volume) AS SIGNED), \
-         IF(SUM({condition}) = COUNT(*), CAST(SUM(CRC32(CONCAT_WS(',', {forward})) * CRC32(CONCAT_WS(';', {}))) AS CHAR), NULL) \
-         FROM {table} t WHERE {of_dates} GROUP BY t.date, t.id_zone",
-        columns.join(", ")
+        "SELECT CAST(f.volume AS SIGNED), f.is_provisional <> 0, {} FROM {table} f WHERE {of_dates}",
+        key.join(", ")
     );
-    type Fields = (String, i64, u64, i64, Option<String>);
-    let rows: Vec<Fields> = session.rows(&format!("comptage de {table}"), &sql, values)?;
-    Ok(rows.into_iter().map(|(date, zone, rows, volume, sums)| ((date, zone), (rows, volume, sums))).collect())
+    session.rows(&format!("comparaison de {} et {}", pair.temp, pair.main), &sql, values)
 }
 
-fn compare_dates(session: &mut Session, pair: &Pair, dates: &[String], cells: &mut Cells) -> Result<()> {
-    let doing = format!("comparaison de {} et {}", pair.temp, pair.main);
-    let (of_main, values) = on_dates("m", dates);
-    let backward = format!(
-        "SELECT CAST(m.date AS CHAR), CAST(m.id_zone AS SIGNED), m.is_provisional <> 0, COUNT(*), CAST(SUM(m.volume) AS SIGNED) FROM {} m WHERE {of_main} \
-         GROUP BY m.date, m.id_zone, m.is_provisional <> 0",
-        pair.main
-    );
-    let rows: Vec<(String, i64, u8, u64, Option<i64>)> = session.rows(&doing, &backward, values)?;
-    let is_new = rows.is_empty();
-    for (date, zone, provisional, rows, volume) in rows {
-        let (cell, volume) = (cells.entry((date, zone)).or_default(), volume.unwrap_or(0));
-        if provisional == 0 {
-            (cell.main_definitive, cell.main_definitive_volume) = (rows, volume);
-        } else {
-            (cell.main_provisional, cell.main_provisional_volume) = (rows, volume);
+fn compare_dates(session: &mut Session, pair: &Pair, dates: &[&str]) -> Result<Cells> {
+    let needed = needed(pair);
+    let is_whole = |key: &Key| needed.iter().all(|at| key[*at] != 0);
+    let mut cells: HashMap<[i64; 2], Comparison> = HashMap::new();
+    let mut waiting: HashMap<Key, i64, foldhash::fast::RandomState> = HashMap::default();
+    for Fact { key, volume, .. } in facts(session, pair, &pair.temp, dates)? {
+        let cell = cells.entry([key[0], key[1]]).or_default();
+        cell.temp_rows += 1;
+        cell.temp_volume += volume;
+        cell.without_breakdown += u64::from(!is_whole(&key));
+        waiting.insert(key, volume);
+    }
+    for Fact { key, volume, is_provisional } in facts(session, pair, &pair.main, dates)? {
+        let cell = cells.entry([key[0], key[1]]).or_default();
+        let counterpart = waiting.remove(&key);
+        cell.count_main(volume, is_provisional, counterpart.is_some());
+        if let Some(waiting) = counterpart.filter(|_| is_whole(&key)) {
+            cell.count_met(waiting, volume, is_provisional);
         }
     }
-    if is_new {
-        return count_new(session, pair, dates, cells);
+    for (key, volume) in waiting.into_iter().filter(|(key, _)| is_whole(key)) {
+        let cell = cells.entry([key[0], key[1]]).or_default();
+        cell.missing += 1;
+        cell.missing_volume += volume;
+        cell.taken_volume += volume;
+        cell.missing_check = cell.missing_check.wrapping_add(check_of(volume, &key[1..]));
     }
-    forward(session, pair, dates, cells)
+    let date = |day: i64| format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100);
+    Ok(cells.into_iter().map(|([day, zone], cell)| ((date(day), zone), cell)).collect())
 }
 
-/// Nothing of these dates in main, as after each first delivery: counting is enough.
-fn count_new(session: &mut Session, pair: &Pair, dates: &[String], cells: &mut Cells) -> Result<()> {
-    let (of_temp, values) = on_dates("t", dates);
-    let whole = has_breakdown(pair);
-    let sql = format!(
-        "SELECT CAST(t.date AS CHAR), CAST(t.id_zone AS SIGNED), COUNT(*), CAST(SUM(t.volume) AS SIGNED), \
-         CAST(SUM({whole}) AS SIGNED), CAST(SUM(IF({whole}, t.volume, 0)) AS SIGNED), CAST(SUM(IF({whole}, {}, 0)) AS SIGNED) FROM {} t WHERE {of_temp} GROUP BY t.date, t.id_zone",
-        checksum("t", &pair.dataset.key()),
-        pair.temp
-    );
-    type Fields = (String, i64, u64, i64, u64, i64, i64);
-    let rows: Vec<Fields> = session.rows(&format!("comptage de {}", pair.temp), &sql, values)?;
-    for (date, zone, temp_rows, temp_volume, missing, missing_volume, missing_check) in rows {
-        let cell = cells.entry((date, zone)).or_default();
-        (cell.temp_rows, cell.temp_volume) = (temp_rows, temp_volume);
-        (cell.missing, cell.missing_volume, cell.taken_volume) = (missing, missing_volume, missing_volume);
-        (cell.missing_check, cell.without_breakdown) = (missing_check, temp_rows - missing);
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn forward(session: &mut Session, pair: &Pair, dates: &[String], cells: &mut Cells) -> Result<()> {
-    let doing = format!("comparaison de {} et {}", pair.temp, pair.main);
-    let (of_temp, values) = on_dates("t", dates);
-    let whole = has_breakdown(pair);
-    let sums = [
-        "1".to_owned(),
-        "t.volume".to_owned(),
-        format!("{whole} AND m.date IS NULL"),
-        format!("{whole} AND m.is_provisional <> 0 AND m.volume <> t.volume"),
-        format!("{whole} AND m.is_provisional <> 0 AND m.volume = t.volume"),
-        format!("{whole} AND m.is_provisional = 0"),
-        format!("NOT {whole}"),
-        "m.is_provisional <> 0".to_owned(),
-        format!("IF({whole} AND m.date IS NULL, t.volume, 0)"),
-        format!("IF({whole} AND m.is_provisional = 0, t.volume, 0)"),
-        format!("IF({whole} AND (m.date IS NULL OR m.is_provisional <> 0), t.volume, 0)"),
-        format!("IF({whole} AND m.is_provisional <> 0, m.volume, 0)"),
-        format!("IF({whole} AND m.date IS NULL, {}, 0)", checksum("t", &pair.dataset.key())),
-    ];
-    let sums: Vec<String> = sums.iter().map(|sum| format!("CAST(COALESCE(SUM({sum}), 0) AS SIGNED)")).collect();
-    // The unique key finds a row and has to fetch it for its volume; the dashboards' index holds all that is asked for.
-    let index = schema::dashboard_index_of(session, &pair.main, pair.dataset)?;
-    let index = index.map_or_else(String::new, |name| format!(" USE INDEX FOR JOIN ({name})"));
-    let sql = |index: &str| {
-        format!(
-            "SELECT CAST(t.date AS CHAR), CAST(t.id_zone AS SIGNED), {} FROM {} t LEFT JOIN {} m{index} ON {} WHERE {of_temp} GROUP BY t.date, t.id_zone",
-            sums.join(", "),
-            pair.temp,
-            pair.main,
-            pair.on_key()
-        )
-    };
-    let rows: Vec<Row> = match session.rows(&doing, &sql(&index), values.clone()) {
-        // Somebody has made it invisible.
-        Err(error) if error.has_code(codes::NO_SUCH_INDEX) => session.rows(&doing, &sql(""), values)?,
-        rows => rows?,
-    };
-    let unexpected = || Error::Invariant(format!("{doing} : une valeur inattendue dans la base"));
-    for mut row in rows {
-        let date: String = row.take(0).ok_or_else(unexpected)?;
-        let zone: i64 = row.take(1).ok_or_else(unexpected)?;
-        let mut sums = [0i64; 13];
-        for (at, sum) in sums.iter_mut().enumerate() {
-            *sum = row.take(at + 2).ok_or_else(unexpected)?;
-        }
-        let count = |at: usize| u64::try_from(sums[at]).unwrap_or(0);
-        let cell = cells.entry((date, zone)).or_default();
-        (cell.temp_rows, cell.temp_volume) = (count(0), sums[1]);
-        (cell.missing, cell.different, cell.same) = (count(2), count(3), count(4));
-        (cell.definitive, cell.without_breakdown) = (count(5), count(6));
-        cell.surplus = count(7);
-        (cell.missing_volume, cell.definitive_volume) = (sums[8], sums[9]);
-        (cell.taken_volume, cell.matched_volume, cell.missing_check) = (sums[10], sums[11], sums[12]);
+    #[test]
+    fn dates_are_compared_together_as_long_as_their_rows_are_few() {
+        let sizes = |rows: &[u64]| rows.iter().map(|rows| (String::new(), *rows)).collect::<Vec<_>>();
+        assert_eq!(first_part(&sizes(&[100_000, 20_000, 1])), 2);
+        assert_eq!(first_part(&sizes(&[500_000, 1])), 1);
+        assert_eq!(first_part(&sizes(&[0; 300])), MANY_DATES);
+        assert_eq!(first_part(&sizes(&[7])), 1);
     }
-    // Until here `surplus` is what was met of the provisional rows.
-    for cell in cells.values_mut() {
-        cell.surplus = cell
-            .main_provisional
-            .checked_sub(cell.surplus)
-            .ok_or_else(|| Error::Invariant(format!("{} a changé pendant la comparaison, relancez", pair.main)))?;
-    }
-    Ok(())
 }

@@ -97,7 +97,7 @@ impl Pair {
     /// # Errors
     /// [`Error::Sql`].
     pub(crate) fn standing(&self, session: &mut Session) -> Result<Standing> {
-        let cells = compare::glance(session, self)?;
+        let cells = compare::compare(session, self, &Dates::All)?;
         let mut plan = apply::plan_of(session, self, (&Dates::All, &cells), &moves::Rules::default())?;
         aside::name_zones(session, &mut plan.aside)?;
         let findings = aside::findings(self, &plan.aside, &plan.moves);
@@ -125,6 +125,6 @@ impl Pair {
     /// # Errors
     /// [`Error::Sql`].
     pub(crate) fn compare(&self, session: &mut Session) -> Result<Comparison> {
-        Ok(compare::total(compare::glance(session, self)?.values()))
+        Ok(compare::total(compare::compare(session, self, &Dates::All)?.values()))
     }
 }
