@@ -6,6 +6,7 @@ mod download_broken;
 mod download_deliveries;
 mod etl_bad_input;
 mod etl_database_trouble;
+mod etl_doubt;
 mod extract_only;
 mod extract_weekly;
 mod populate_facts;

@@ -1,7 +1,7 @@
 //! The raw export: it replaces dates of zones of its main table, unless a later delivery or another file of its own owns them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::MutexGuard;
+use std::sync::{Mutex, MutexGuard};
 
 use chrono::Utc;
 use mysql::Value;
@@ -18,12 +18,13 @@ use crate::load::mapper::{Mapper, Reading, required_raw};
 use crate::load::pipeline;
 use crate::load::raw::dimensions;
 use crate::load::raw::discover::RawFile;
+use crate::load::raw::doubt::{self, Kept};
 use crate::load::raw::etl::{Etl, locked};
 use crate::load::raw::known::Load;
 use crate::load::raw::lanes::Turn;
 use crate::load::raw::report::RawReport;
 use crate::load::raw::shares::share;
-use crate::load::report::{Earlier, FileReport};
+use crate::load::report::{Earlier, FileReport, Status};
 use crate::load::target::{Content, Created, Found, Guarded, Job, Plan, Target};
 use crate::schema::{self, TableSpec};
 use crate::signals;
@@ -34,10 +35,14 @@ pub(crate) fn load(etl: &Etl<'_>, file: &RawFile, turn: &Turn<'_>) -> RawReport 
     let table = file.dataset.main_table(run.options.space);
     let mut report = RawReport::new(file, FileReport::new(file.dataset, table.clone()));
     let job = Job { run, dataset: file.dataset, path: &file.path, size: file.size, begun: Utc::now() };
-    let mut target = Raw { etl, file, turn, table, not_positive: 0, superseded: 0, overlaps: 0 };
+    let mut target =
+        Raw { etl, file, turn, table, not_positive: 0, superseded: 0, overlaps: 0, suspended: Mutex::default() };
     pipeline::load(&job, &mut target, &mut report.file);
     (report.not_positive, report.superseded, report.overlaps) =
         (target.not_positive, target.superseded, target.overlaps);
+    if report.file.status == Status::Loaded {
+        report.suspended = locked(&target.suspended).values().sum();
+    }
     report
 }
 
@@ -49,6 +54,8 @@ struct Raw<'a> {
     not_positive: u64,
     superseded: u64,
     overlaps: u64,
+    /// Rows that stay though the file does not bring them.
+    suspended: Mutex<BTreeMap<Slice, u64>>,
 }
 
 impl Target for Raw<'_> {
@@ -154,13 +161,16 @@ impl Target for Raw<'_> {
     }
 
     fn would_replace(&self, found: &Found, plan: &Plan) -> Result<u64> {
+        let kept =
+            self.etl.run.database.with_session(|session| self.kept(session, found, &plan.replaced, &Vec::new()))?;
+        let stays: usize = kept.values().map(BTreeSet::len).sum();
         let mut rows = 0;
         for (zone, days) in by_zone(&found.mapper, &plan.replaced, &zone_ids(&found.mapper, &Vec::new())) {
             rows += self.etl.run.database.with_session(|session| count(session, &self.table, zone, &days))?;
             let rank = self.file.delivery.rank();
             locked(&self.etl.claims).extend(days.into_iter().map(|day| ((self.table.clone(), zone, day), rank)));
         }
-        Ok(rows)
+        Ok(rows - stays as u64)
     }
 
     fn most_rows(&self) -> Option<usize> {
@@ -184,9 +194,18 @@ impl Target for Raw<'_> {
     }
 
     fn delete(&self, session: &mut Session, found: &Found, slices: &[Slice], created: &Created) -> Result<u64> {
-        let mut deleted = 0;
-        for (zone, days) in by_zone(&found.mapper, slices, &zone_ids(&found.mapper, created)) {
+        let kept = self.kept(session, found, slices, created)?;
+        let whole: Vec<Slice> = slices.iter().filter(|slice| !kept.contains_key(slice)).copied().collect();
+        let (mut deleted, ids) = (0, zone_ids(&found.mapper, created));
+        for (zone, days) in by_zone(&found.mapper, &whole, &ids) {
             deleted += delete(session, &self.table, zone, &days)?;
+        }
+        let layout = found.mapper.layout();
+        for (slice, rows) in &kept {
+            if let Some(zone) = ids.get(layout.zone(*slice) as usize) {
+                let day = layout.day(*slice).to_string();
+                deleted += doubt::delete_others(session, self.place(), (*zone, &day), rows)?;
+            }
         }
         Ok(deleted)
     }
@@ -234,6 +253,18 @@ impl Target for Raw<'_> {
 }
 
 impl Raw<'_> {
+    fn place(&self) -> doubt::Place<'_> {
+        let policy = self.etl.run.options.on_conflict;
+        doubt::Place { table: &self.table, dataset: self.file.dataset, policy }
+    }
+
+    /// What stays of slices that are replaced, which is noted too.
+    fn kept(&self, session: &mut Session, found: &Found, slices: &[Slice], created: &Created) -> Result<Kept> {
+        let kept = doubt::kept(session, self.place(), found, slices, created)?;
+        locked(&self.suspended).extend(kept.iter().map(|(slice, rows)| (*slice, rows.len() as u64)));
+        Ok(kept)
+    }
+
     fn owner(&self, content: &Content) -> Owner {
         let text = format!("{} {}", content.hex(), content.options);
         Owner {

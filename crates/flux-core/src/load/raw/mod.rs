@@ -6,6 +6,7 @@
 mod checkpoint;
 mod dimensions;
 mod discover;
+mod doubt;
 mod etl;
 mod file;
 mod known;

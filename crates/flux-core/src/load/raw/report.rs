@@ -37,6 +37,8 @@ pub(crate) struct RawReport {
     pub(crate) superseded: u64,
     /// Dates × zones that another file of the same delivery has brought.
     pub(crate) overlaps: u64,
+    /// Rows that the file does not bring and that stay, for lines of their date were rejected.
+    pub(crate) suspended: u64,
 }
 
 impl RawReport {
@@ -49,11 +51,12 @@ impl RawReport {
             not_positive: 0,
             superseded: 0,
             overlaps: 0,
+            suspended: 0,
         }
     }
 
     fn verdict(&self) -> Verdict {
-        let look = if self.overlaps > 0 { Verdict::Attention } else { Verdict::Ok };
+        let look = if self.overlaps + self.suspended > 0 { Verdict::Attention } else { Verdict::Ok };
         look.max(self.file.verdict())
     }
 }
@@ -85,6 +88,8 @@ pub(crate) struct Totals {
     pub(crate) not_positive: u64,
     /// Part of the filtered lines: replaced by a later delivery or another file.
     pub(crate) superseded: u64,
+    /// Rows that stay for doubt.
+    pub(crate) suspended: u64,
 }
 
 impl EtlReport {
@@ -115,6 +120,7 @@ impl Totals {
         self.counts.add(&report.file.counts);
         self.not_positive += report.not_positive;
         self.superseded += report.superseded;
+        self.suspended += report.suspended;
     }
 }
 
@@ -147,6 +153,11 @@ impl Report for EtlReport {
             render_details(page, &report.file, self.header.done);
             if let Some(note) = &report.file.note {
                 page.line(format!("{} : {note}", report.file.file));
+            }
+            if report.suspended > 0 {
+                let rows = self.header.done.count(report.suspended, ["ligne", "lignes"], ["gardée", "gardées"]);
+                let why = "absentes du fichier, dont des lignes de ces dates ont été rejetées";
+                page.line(format!("{} : {rows} dans {} : {why}", report.file.file, report.file.table));
             }
         }
         if told.len() > TOLD {
