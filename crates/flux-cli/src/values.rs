@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 
-use flux_core::domain::catalogue;
+use flux_core::domain::catalogue::{DATASETS, Dataset, weekly, weekly_named};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 /// `50`, `12,5 %`: a share from 0 to 100, for clap.
@@ -111,16 +111,19 @@ fn value<T: DeserializeOwned>(word: &str) -> Result<T, serde::de::value::Error> 
 /// A name that may be written in several ways, of which the completions list one.
 #[derive(Debug, Clone)]
 struct Named<T> {
+    /// What they are names of, in French.
+    what: &'static str,
     names: Vec<&'static str>,
-    parse: fn(&str) -> Result<T, String>,
+    find: fn(&str) -> Option<T>,
 }
 
 impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
     type Value = T;
 
     fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<T, clap::Error> {
-        let parse = self.parse;
-        StringValueParser::new().try_map(move |text| parse(&text)).parse_ref(command, arg, value)
+        let (find, wrong) = (self.find, format!("{} possibles : {}", self.what, self.names.join(", ")));
+        let parse = move |text: String| find(text.trim()).ok_or_else(|| wrong.clone());
+        StringValueParser::new().try_map(parse).parse_ref(command, arg, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
@@ -128,14 +131,19 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
     }
 }
 
-/// A family of the catalogue, or its main table.
+/// A family of the catalogue, or its main table, without regard to case.
 pub fn family() -> impl TypedValueParser<Value = &'static str> {
-    Named { names: catalogue::DATASETS.iter().map(|dataset| dataset.family).collect(), parse: catalogue::family }
+    let find = |name: &str| {
+        let is_named = |d: &&Dataset| d.family.eq_ignore_ascii_case(name) || d.main.eq_ignore_ascii_case(name);
+        DATASETS.iter().find(is_named).map(|dataset| dataset.family)
+    };
+    Named { what: "familles", names: DATASETS.iter().map(|dataset| dataset.family).collect(), find }
 }
 
 /// A file of the weekly delivery, or one of its tables.
 pub fn weekly_file() -> impl TypedValueParser<Value = String> {
-    Named { names: catalogue::weekly().map(catalogue::Dataset::short_name).collect(), parse: catalogue::weekly_file }
+    let find = |name: &str| weekly_named(name).map(|dataset| dataset.short_name().to_owned());
+    Named { what: "fichiers", names: weekly().map(Dataset::short_name).collect(), find }
 }
 
 #[cfg(test)]

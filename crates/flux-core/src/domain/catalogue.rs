@@ -340,37 +340,13 @@ impl Dataset {
     }
 }
 
-/// The family of that name, or of that main table, without regard to case.
-///
-/// # Errors
-/// The families that there are.
-pub fn family(text: &str) -> Result<&'static str, String> {
-    let name = text.trim();
-    let is_named = |d: &&Dataset| d.family.eq_ignore_ascii_case(name) || d.main.eq_ignore_ascii_case(name);
-    DATASETS.iter().find(is_named).map(|dataset| dataset.family).ok_or_else(|| {
-        let names: Vec<&str> = DATASETS.iter().map(|dataset| dataset.family).collect();
-        format!("familles possibles : {}", names.join(", "))
-    })
-}
-
 /// The weekly dataset of that file (with or without `.csv`) or of that table, main, temporary or for tests, without regard to case.
-pub(crate) fn weekly_named(text: &str) -> Option<&'static Dataset> {
+pub fn weekly_named(text: &str) -> Option<&'static Dataset> {
     let name = text.trim().to_lowercase();
     let name = name.strip_suffix(".csv").unwrap_or(&name);
     let name = name.strip_suffix("_test").unwrap_or(name);
     let name = name.strip_suffix("_temp").unwrap_or(name);
     weekly().find(|dataset| dataset.short_name() == name || dataset.main == name)
-}
-
-/// The short name of a weekly file, which may be called by its table as well.
-///
-/// # Errors
-/// The short names that there are.
-pub fn weekly_file(text: &str) -> Result<String, String> {
-    weekly_named(text).map(|dataset| dataset.short_name().to_owned()).ok_or_else(|| {
-        let names: Vec<&str> = weekly().map(Dataset::short_name).collect();
-        format!("fichiers possibles : {}", names.join(", "))
-    })
 }
 
 /// The ten datasets of the weekly delivery, in its order.
