@@ -135,7 +135,7 @@ fn figures(session: &mut Session, options: &CheckOptions, report: &mut MobilityR
         let message = format!("{unknown} : les volumes N-1 ne sont pas comparés");
         report.findings.push(Finding::attention(Code::NameUnknown, unknown.table(), message).action(unknown.hint()));
     }
-    report.zone = Some(mobility.filter.zone.name.clone());
+    report.zone = Some(mobility.zone.name.clone());
     report.period = Some(Days::from(&mobility.n.period));
     report.period_n1 = mobility.n_1.as_ref().ok().map(|side| Days::from(&side.period));
     report.communes_sql = mobility.communes.len();
@@ -158,7 +158,7 @@ fn compare_header(document: &Value, mobility: &Mobility, zone: &str, findings: &
     }
     let got = document["zone_observation"].as_str().unwrap_or_default();
     // Any name of the zone is its name.
-    if fold(got) != fold(zone) && !mobility.filter.zone.rows.iter().any(|(_, name)| fold(name) == fold(got)) {
+    if fold(got) != fold(zone) && !mobility.zone.rows.iter().any(|(_, name)| fold(name) == fold(got)) {
         let message = format!("zone_observation : {got}, mais {zone} a été demandée");
         findings.push(
             Finding::attention(Code::FigureDiffers, place, message)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use flux_core::figures::period::Asked;
 use flux_core::figures::scope::Question;
 
@@ -148,7 +148,7 @@ impl Parameters {
     pub(crate) fn day(&self, name: &str) -> Result<Option<NaiveDate>, Failure> {
         let day = |text: &str| {
             let parsed = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-            parsed.filter(|day| text.len() == 10 && YEARS.contains(&chrono::Datelike::year(day)))
+            parsed.filter(|day| text.len() == 10 && YEARS.contains(&day.year()))
         };
         let wrong = || Failure::BadRequest(format!("{name} : une date AAAA-MM-JJ est attendue"));
         self.text(name).map(|text| day(text).ok_or_else(wrong)).transpose()
@@ -199,23 +199,23 @@ impl Parameters {
     fn question_of(&self, suffix: &str) -> Result<Question, Failure> {
         let name = |name: &str| format!("{name}{suffix}");
         let year = self.year(&name("annee"))?;
-        let period = match (self.day(&name("debut"))?, self.day(&name("fin"))?) {
+        let (period, year) = match (self.day(&name("debut"))?, self.day(&name("fin"))?) {
             (Some(debut), Some(fin)) if debut > fin => {
                 return Err(Failure::BadRequest(format!("le début ({debut}) est après la fin ({fin})")));
             }
-            (Some(debut), Some(fin)) => Asked::Days(debut, fin),
+            (Some(debut), Some(fin)) => (Asked::Days(debut, fin), debut.year()),
             (None, None) => {
                 let year = year.ok_or_else(|| Failure::BadRequest(format!("le paramètre {} manque", name("annee"))))?;
-                Asked::Named { name: self.needed(&name("periode"))?.to_owned(), year }
+                (Asked::Named { name: self.needed(&name("periode"))?.to_owned(), year }, year)
             }
             _ => return Err(bad("le début (debut) et la fin (fin) vont ensemble")),
         };
         let compare = self.year(&name("compare_annee"))?;
-        let question = Question { period, compare, zone: self.needed(&name("zone"))?.to_owned() };
-        if question.reference() == question.year() {
+        let zone = self.needed(&name("zone"))?.to_owned();
+        if compare == Some(year) {
             return Err(bad("compare_annee : une autre année que celle demandée est attendue"));
         }
-        Ok(question)
+        Ok(Question { period, compare, zone })
     }
 }
 
@@ -240,11 +240,11 @@ mod tests {
     fn a_period_by_name_or_by_dates() {
         let named = question("annee=2025&periode=vacances_ete&zone=PAYS%20D%27AURILLAC").unwrap();
         assert!(matches!(named.period, Asked::Named { ref name, year: 2025 } if name == "vacances_ete"));
-        assert_eq!((named.zone.as_str(), named.reference()), ("PAYS D'AURILLAC", 2024));
+        assert_eq!((named.zone.as_str(), named.compare), ("PAYS D'AURILLAC", None));
         let dates =
             question("annee=2025&periode=ete&debut=2024-07-01&fin=2024-07-01&zone=x&compare_annee=2019").unwrap();
-        assert!(matches!(dates.period, Asked::Days(..)));
-        assert_eq!((dates.year(), dates.reference()), (2024, 2019));
+        assert!(matches!(dates.period, Asked::Days(debut, fin) if debut == fin && debut.year() == 2024));
+        assert_eq!(dates.compare, Some(2019));
     }
 
     #[test]

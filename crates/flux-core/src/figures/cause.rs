@@ -138,7 +138,7 @@ impl Task for CauseOptions {
         let (Some(period), Some(zone), Some(category), Some(local)) = (period, zone, category, local) else {
             return Ok(report);
         };
-        let filter = Filter { table, zone, category, local };
+        let filter = Filter { table, zones: zone.ids().collect(), category, local };
         let days = StoredDays::of(&mut session, table, &period)?;
         let (counts, total) = funnel(&mut session, &filter, &period, &days)?;
         for (name, rows) in STEPS.into_iter().zip(counts) {
@@ -250,7 +250,7 @@ fn funnel(
     };
     (1..=conditions.len()).for_each(|count| add("1", count));
     add("f.volume", conditions.len());
-    values.extend(days.params(filter.zones()));
+    values.extend(days.params(filter.zones.iter().copied()));
     let sql = format!(
         "SELECT COUNT(*), {} FROM {} WHERE {} AND {}",
         sums.join(", "),
@@ -293,8 +293,7 @@ impl Search<'_> {
                 )
             }
             2 => {
-                let zones: Vec<u32> = self.filter.zones().collect();
-                let found = some_of(&self.present(session, Dim::Categorie, &zones)?, 12);
+                let found = some_of(&self.present(session, Dim::Categorie, &self.filter.zones)?, 12);
                 (
                     format!("catégorie {}", options.category),
                     format!("aucune ligne pour cette zone et cette période ; catégories présentes : {found}"),

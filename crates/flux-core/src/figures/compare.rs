@@ -159,7 +159,7 @@ impl Task for CompareOptions {
             new: chosen(&mobility, self.limit, |now, before| (before == 0).then_some(now)),
             gone: chosen(&mobility, self.limit, |now, before| (now == 0).then_some(before)),
             communes: mobility.communes,
-            zone: mobility.filter.zone,
+            zone: mobility.zone,
             files: Vec::new(),
         };
         if let Some(path) = &self.csv {

@@ -177,7 +177,7 @@ pub struct Indicator {
 
 impl Indicator {
     /// Change of N against another of its years, in percent.
-    pub fn change(&self, against: usize) -> Option<f64> {
+    fn change(&self, against: usize) -> Option<f64> {
         Figure::change(self.values[0], *self.values.get(against)?)
     }
 }
@@ -221,13 +221,6 @@ pub struct Indicators {
     pub rows: Vec<Indicator>,
     /// The stays, which the means are worked out of.
     pub stays: Stays,
-}
-
-impl Indicators {
-    /// The figure of this id, where the period has it.
-    pub fn of(&self, id: &str) -> Option<&Indicator> {
-        self.rows.iter().find(|row| row.definition.id == id)
-    }
 }
 
 /// What a year holds, as far as the figures need it.

@@ -91,8 +91,10 @@ impl Side {
 /// The answer: every commune that N or N−1 knows, so that one that fell out is seen; largest of N first.
 #[derive(Debug)]
 pub struct Mobility {
+    /// The zone with all its rows.
+    pub zone: Zone,
     /// What was counted.
-    pub filter: Filter,
+    pub(crate) filter: Filter,
     /// The period asked for.
     pub n: Side,
     /// The same in the reference year.
@@ -140,18 +142,19 @@ impl Mobility {
 /// [`crate::error::Error::Sql`].
 pub fn between(session: &mut Session, question: &Question, category: &str, space: Space) -> Result<Named<Mobility>> {
     let period = period::find(session, &question.period)?;
-    let (period, filter) = match (period, Filter::find(session, &question.zone, category, space)?) {
-        (Ok(period), Ok(filter)) => (period, filter),
+    let (period, (zone, filter)) = match (period, Filter::find(session, &question.zone, category, space)?) {
+        (Ok(period), Ok(found)) => (period, found),
         (Err(unknown), _) | (_, Err(unknown)) => return Ok(Err(unknown)),
     };
     let before = period::in_year(session, &period, (question.year(), question.reference()))?;
-    Ok(Ok(filter.compare(session, period, before)?))
+    Ok(Ok(filter.compare(session, zone, period, before)?))
 }
 
 impl Against for Mobility {
     fn against(&self, other: &Self) -> Self {
         let communes = join(&self.counted(), Some(&other.counted()));
-        Self { filter: self.filter.clone(), n: self.n.clone(), n_1: Ok(other.n.clone()), communes }
+        let (zone, filter) = (self.zone.clone(), self.filter.clone());
+        Self { zone, filter, n: self.n.clone(), n_1: Ok(other.n.clone()), communes }
     }
 }
 
@@ -165,8 +168,9 @@ impl Figures for Mobility {
             Err(unknown) => return Ok(Err(unknown)),
         };
         let (table, category) = (table(Space::Production), scope.ids.category(Visitors::Touristes));
-        let filter = Filter { table, zone: scope.zone.clone(), category, local };
-        let mobility = filter.compare(session, scope.period().clone(), scope.years[1].period.clone())?;
+        let filter = Filter { table, zones: scope.zones().collect(), category, local };
+        let before = scope.years[1].period.clone();
+        let mobility = filter.compare(session, scope.zone.clone(), scope.period().clone(), before)?;
         let source = mobility.source(session)?;
         Ok(Ok((mobility, vec![source], Vec::new())))
     }
@@ -182,11 +186,11 @@ pub(crate) fn table(space: Space) -> &'static str {
 
 /// Whom the figure counts, in ids of the database.
 #[derive(Debug, Clone)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// Fact table whose rows count.
-    pub table: &'static str,
-    /// The zone with all its rows.
-    pub zone: Zone,
+    pub(crate) table: &'static str,
+    /// Ids of the zone's rows.
+    pub(crate) zones: Vec<u32>,
     /// Id of the category.
     pub(crate) category: u32,
     /// Id of the provenance that never counts.
@@ -204,7 +208,7 @@ struct Counted {
 
 impl Filter {
     /// Counts a period and the one that it is compared with.
-    fn compare(self, session: &mut Session, period: Period, before: Named<Period>) -> Result<Mobility> {
+    fn compare(self, session: &mut Session, zone: Zone, period: Period, before: Named<Period>) -> Result<Mobility> {
         let before = match before {
             Ok(before) => Ok(self.count(session, before)?),
             Err(unknown) => Err(unknown),
@@ -212,15 +216,16 @@ impl Filter {
         let now = self.count(session, period)?;
         let communes = join(&now, before.as_ref().ok());
         let n_1 = before.map(|counted| counted.side);
-        Ok(Mobility { filter: self, n: now.side, n_1, communes })
+        Ok(Mobility { zone, filter: self, n: now.side, n_1, communes })
     }
 
-    fn find(session: &mut Session, zone: &str, category: &str, space: Space) -> Result<Named<Self>> {
+    fn find(session: &mut Session, zone: &str, category: &str, space: Space) -> Result<Named<(Zone, Self)>> {
         let zone = Zones::load(session)?.find(zone);
         let category = id_of(session, Dim::Categorie, category)?;
         let local = id_of(session, Dim::Provenance, "LOCAL")?;
         let table = table(space);
-        Ok(zone.and_then(|zone| Ok(Self { table, zone, category: category?, local: local? })))
+        let filter = |zone: &Zone| Ok(Self { table, zones: zone.ids().collect(), category: category?, local: local? });
+        Ok(zone.and_then(|zone| filter(&zone).map(|filter| (zone, filter))))
     }
 
     /// The definition, each condition with the value of its mark.
@@ -238,14 +243,9 @@ impl Filter {
         format!("{} f LEFT JOIN dim_communes c ON c.id_commune = f.id_commune", self.table)
     }
 
-    /// The condition on the zone of `f`, with a mark for each of [`Filter::zones`].
+    /// The condition on the zone of `f`, with a mark for each of its ids.
     pub(crate) fn of_zone(&self) -> String {
-        format!("f.id_zone IN {}", marks(1, self.zone.rows.len()))
-    }
-
-    /// Ids of the zone's rows.
-    pub(crate) fn zones(&self) -> impl Iterator<Item = u32> {
-        self.zone.rows.iter().map(|(id, _)| *id)
+        format!("f.id_zone IN {}", marks(1, self.zones.len()))
     }
 
     /// The figures of a period, without its communes.
@@ -261,7 +261,7 @@ impl Filter {
         let conditions = self.conditions();
         let [category, elsewhere, with_commune, known] = conditions.map(|(condition, _)| condition);
         let counted = format!("{} AND {category} AND {elsewhere} AND {with_commune}", self.of_zone());
-        let params = days.params(self.zones().chain(conditions.into_iter().filter_map(|(_, value)| value)));
+        let params = days.params(self.zones.iter().copied().chain(conditions.into_iter().filter_map(|(_, value)| value)));
         (counted, known, params)
     }
 
@@ -281,8 +281,7 @@ impl Filter {
     }
 
     fn count(&self, session: &mut Session, period: Period) -> Result<Counted> {
-        let zones: Vec<u32> = self.zones().collect();
-        let key = format!("{} {zones:?} {} {}", self.table, self.category, period.span());
+        let key = format!("{} {:?} {} {}", self.table, self.zones, self.category, period.span());
         let Visits { days_with_data, provisional, volumes } =
             Arc::unwrap_or_clone(session.once(&key, Visits::bytes, |session| self.read(session, &period))?);
         let total = (days_with_data > 0).then(|| volumes.values().map(|(_, _, volume)| *volume).sum());
@@ -444,8 +443,8 @@ mod tests {
             let (now, before) = (counted(now), counted(before));
             let zone = Zone { name: "Z".into(), rows: Vec::new() };
             let communes = join(&now, Some(&before));
-            let filter = Filter { table: table(Space::Production), zone, category: 1, local: 1 };
-            Mobility { filter, communes, n: now.side, n_1: Ok(before.side) }
+            let filter = Filter { table: table(Space::Production), zones: Vec::new(), category: 1, local: 1 };
+            Mobility { zone, filter, communes, n: now.side, n_1: Ok(before.side) }
         };
         // What either had a year before is of no concern.
         let faced = answer(&[(1, 30), (2, 60)], &[(9, 5)]).against(&answer(&[(1, 40), (3, 7)], &[(2, 8)]));
@@ -461,12 +460,8 @@ mod tests {
     fn both_years_rank() {
         let (now, before) = (counted(&[(1, 50), (2, 40), (3, 30), (4, 1)]), counted(&[(4, 90), (5, 80), (1, 70)]));
         let mobility = Mobility {
-            filter: Filter {
-                table: table(Space::Production),
-                zone: Zone { name: "Z".into(), rows: Vec::new() },
-                category: 1,
-                local: 1,
-            },
+            zone: Zone { name: "Z".into(), rows: Vec::new() },
+            filter: Filter { table: table(Space::Production), zones: Vec::new(), category: 1, local: 1 },
             communes: join(&now, Some(&before)),
             n: now.side,
             n_1: Ok(before.side),

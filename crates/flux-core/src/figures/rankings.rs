@@ -39,7 +39,7 @@ impl Breakdown {
     }
 
     /// Table of the volumes by day.
-    pub const fn table(self, visitors: Visitors) -> &'static str {
+    pub(crate) const fn table(self, visitors: Visitors) -> &'static str {
         match (visitors, self.dim()) {
             (Visitors::Touristes, Dim::Pays) => "fact_nuitees_pays",
             (Visitors::Touristes, _) => "fact_nuitees_departements",

@@ -30,12 +30,12 @@ pub struct Question {
 
 impl Question {
     /// The year asked for.
-    pub fn year(&self) -> i32 {
+    pub(crate) fn year(&self) -> i32 {
         self.period.year()
     }
 
     /// The year that it is compared with.
-    pub fn reference(&self) -> i32 {
+    pub(crate) fn reference(&self) -> i32 {
         self.compare.unwrap_or(self.year() - 1)
     }
 
@@ -178,7 +178,7 @@ impl Scope {
 
     /// Ids of the zone's stored rows.
     pub(crate) fn zones(&self) -> impl Iterator<Item = u32> + '_ {
-        self.zone.rows.iter().map(|(id, _)| *id)
+        self.zone.ids()
     }
 }
 

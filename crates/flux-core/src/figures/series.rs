@@ -49,30 +49,23 @@ pub struct Point {
     pub n_1: Option<u64>,
 }
 
-/// The days of a period.
-#[derive(Debug, Clone)]
-pub struct Series {
-    /// Every day, with data or without.
-    pub points: Vec<Point>,
-}
-
-impl Against for Series {
-    /// The same days before those of another series, which stand in the place of N−1: the same date where both begin on one, else the day
+impl Against for Vec<Point> {
+    /// The same days before those of another period, which stand in the place of N−1: the same date where both begin on one, else the day
     /// of the same place. Days that the other one has beyond these are left out.
     fn against(&self, other: &Self) -> Self {
-        let period = |series: &Self| Some(Period::interval(series.points.first()?.date, series.points.last()?.date));
+        let period = |days: &Self| Some(Period::interval(days.first()?.date, days.last()?.date));
         let behind = period(self).zip(period(other)).map(|(now, before)| Behind::new(&now, &before));
         let point = |(place, point): (usize, &Point)| {
             let date_n1 = behind.as_ref().and_then(|behind| behind.day(place, point.date));
-            let faced = date_n1.and_then(|day| other.points.iter().find(|other| other.date == day));
+            let faced = date_n1.and_then(|day| other.iter().find(|other| other.date == day));
             Point { date_n1, n_1: faced.and_then(|faced| faced.n), ..point.clone() }
         };
-        Self { points: self.points.iter().enumerate().map(point).collect() }
+        self.iter().enumerate().map(point).collect()
     }
 }
 
-/// The volumes of N and N−1 by day.
-impl Figures for Series {
+/// The volumes of N and N−1 by day: every day, with data or without.
+impl Figures for Vec<Point> {
     /// Whose days.
     type Of = Visitors;
 
@@ -87,7 +80,7 @@ impl Figures for Series {
         let before = scope.before().map(&mut load).transpose()?;
         let points = points(scope, &now, before.as_ref().map(|(daily, _)| daily.as_ref()));
         let source = Source::new(session, visitors.table(), coverage, before.map(|(_, coverage)| coverage))?;
-        Ok(Ok((Self { points }, vec![source], Vec::new())))
+        Ok(Ok((points, vec![source], Vec::new())))
     }
 }
 

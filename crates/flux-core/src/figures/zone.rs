@@ -22,6 +22,13 @@ pub struct Zone {
     pub rows: Vec<(u32, String)>,
 }
 
+impl Zone {
+    /// Ids of its rows.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.rows.iter().map(|(id, _)| *id)
+    }
+}
+
 /// The zones of the database, in groups.
 #[derive(Debug)]
 pub(crate) struct Zones(Resolver);

@@ -1,12 +1,12 @@
 //! Key figures, rankings, stays, curves, comparisons.
 
-use flux_core::figures::indicators::{Figure, Indicator, Indicators};
+use flux_core::figures::indicators::{DEFINITIONS, Definition, Figure, Indicator, Indicators};
 use flux_core::figures::lengths::{Stay, Stays};
 use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Rank, Ranking};
 use flux_core::figures::scope::Visitors;
-use flux_core::figures::series::Series;
+use flux_core::figures::series::Point;
 use serde_json::{Map, Value, json};
 
 use crate::api::{Context, Document, json_of, row};
@@ -187,11 +187,11 @@ fn visitors(context: &Context<'_>) -> Result<Visitors, Failure> {
 
 pub(super) fn days(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context)?);
-    let answer = context.answer::<Series>(&question, visitors)?;
+    let answer = context.answer::<Vec<Point>>(&question, visitors)?;
     let mut body = head(&answer.meta);
     body.insert("visiteurs".into(), json_of(&visitors)?);
-    body.insert("jours".into(), json_of(&answer.value.points)?);
-    Document::new(finish(body, &answer.meta)?, &answer.value.points)
+    body.insert("jours".into(), json_of(&answer.value)?);
+    Document::new(finish(body, &answer.meta)?, &answer.value)
 }
 
 /// Change of `a` against `b`, in percent, by the formula of all others.
@@ -204,18 +204,22 @@ fn against(a: Option<Figure>, b: Option<Figure>) -> (Option<f64>, Value) {
     (Figure::change(a, b), difference)
 }
 
+/// The figures that either side has, in the order of their numbers. A feast that only one of the two periods has is compared with nothing.
+pub(crate) fn face_to_face<'a>(
+    a: &'a Indicators,
+    b: &'a Indicators,
+) -> impl Iterator<Item = (&'static Definition, [Option<&'a Indicator>; 2])> {
+    let row = |side: &'a Indicators, id: &str| side.rows.iter().find(|row| row.definition.id == id);
+    let sides = move |definition: &'static Definition| (definition, [a, b].map(|side| row(side, definition.id)));
+    DEFINITIONS.iter().map(sides).filter(|(_, rows)| rows.iter().any(Option::is_some))
+}
+
 pub(super) fn comparison(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (a, b) = context.parameters.two_questions()?;
     let a = context.answer::<Indicators>(&a, ())?;
     let b = context.answer::<Indicators>(&b, ())?;
     let mut rows: Vec<Row> = Vec::new();
-    let ids = flux_core::figures::indicators::DEFINITIONS.iter();
-    for definition in ids {
-        // A feast that only one of the two periods has is compared with nothing.
-        let (in_a, in_b) = (a.value.of(definition.id), b.value.of(definition.id));
-        if in_a.is_none() && in_b.is_none() {
-            continue;
-        }
+    for (definition, [in_a, in_b]) in face_to_face(&a.value, &b.value) {
         let day = |row: Option<&Indicator>| json!(row.and_then(|row| row.dates[0]).map(|day| day.to_string()));
         let days = (day(in_a), day(in_b));
         let (in_a, in_b) = (in_a.and_then(|row| row.values[0]), in_b.and_then(|row| row.values[0]));
@@ -295,8 +299,8 @@ pub(super) fn comparison_communes(context: &mut Context<'_>) -> Result<Document,
 pub(super) fn comparison_series(context: &mut Context<'_>) -> Result<Document, Failure> {
     let (a, b) = context.parameters.two_questions()?;
     let visitors = visitors(context)?;
-    let faced = context.faced::<Series>((&a, &b), visitors)?;
-    let row = |point: &flux_core::figures::series::Point| {
+    let faced = context.faced::<Vec<Point>>((&a, &b), visitors)?;
+    let row = |point: &Point| {
         Map::from_iter([
             ("date_a".to_owned(), json!(point.date.to_string())),
             ("a".to_owned(), json!(point.n)),
@@ -304,7 +308,7 @@ pub(super) fn comparison_series(context: &mut Context<'_>) -> Result<Document, F
             ("b".to_owned(), json!(point.n_1)),
         ])
     };
-    let rows: Vec<Row> = faced.value.points.iter().map(row).collect();
+    let rows: Vec<Row> = faced.value.iter().map(row).collect();
     let mut body = head_of_two(&faced.a, &faced.b)?;
     body.insert("visiteurs".into(), json_of(&visitors)?);
     body.insert("data".into(), json!(rows));

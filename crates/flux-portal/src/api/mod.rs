@@ -14,6 +14,8 @@ use flux_core::figures::version::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub(crate) use figures::face_to_face;
+
 use crate::ask::Parameters;
 use crate::config::Config;
 use crate::failure::Failure;

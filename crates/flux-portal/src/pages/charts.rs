@@ -6,7 +6,7 @@ use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::{Commune, Mobility};
 use flux_core::figures::rankings::{Breakdown, Rank};
 use flux_core::figures::scope::Visitors;
-use flux_core::figures::series::Series;
+use flux_core::figures::series::Point;
 use flux_report::chart::{self, Bar, Column, Day, Drawing, Legend, Part};
 
 use crate::pages::blocks::{Table, change, change_of, legend, unequal};
@@ -221,7 +221,8 @@ pub(super) fn origins(figures: &Indicators, visitors: Visitors) -> Drawing {
 
 /// The change of a figure, with its sign where it hangs on unequal spans.
 pub(super) fn figure_change(row: &Indicator, meta: &Meta) -> String {
-    if row.definition.spans_the_period { change(row.change(1), meta) } else { words::change(row.change(1)) }
+    let percent = Figure::change(row.values[0], row.values[1]);
+    if row.definition.spans_the_period { change(percent, meta) } else { words::change(percent) }
 }
 
 pub(super) fn figure<'a>(figures: &'a Indicators, id: &str) -> Option<&'a Indicator> {
@@ -252,13 +253,13 @@ pub(super) fn history(figures: &Indicators, row: &Indicator) -> Drawing {
     chart::history(row.definition.indicateur, &years)
 }
 
-pub(super) fn days(series: &Series, meta: &Meta, visitors: Visitors, width: f64) -> Drawing {
+pub(super) fn days(series: &[Point], meta: &Meta, visitors: Visitors, width: f64) -> Drawing {
     days_of(&legend(meta), series, visitors, width)
 }
 
 /// The days of two series, whatever these are called.
-pub(super) fn days_of(legend: &Legend, series: &Series, visitors: Visitors, width: f64) -> Drawing {
-    let day = |point: &flux_core::figures::series::Point| Day {
+pub(super) fn days_of(legend: &Legend, series: &[Point], visitors: Visitors, width: f64) -> Drawing {
+    let day = |point: &Point| Day {
         date: point.date,
         now: point.n,
         before: point.n_1,
@@ -270,10 +271,10 @@ pub(super) fn days_of(legend: &Legend, series: &Series, visitors: Visitors, widt
         Visitors::Touristes => "Nuitées",
         Visitors::Excursionnistes => "Présences",
     };
-    chart::daily(days_title(visitors), legend, unit, &series.points.iter().map(day).collect::<Vec<_>>(), width)
+    chart::daily(days_title(visitors), legend, unit, &series.iter().map(day).collect::<Vec<_>>(), width)
 }
 
-pub(super) fn days_table(series: &Series, meta: &Meta, visitors: Visitors) -> Table {
+pub(super) fn days_table(series: &[Point], meta: &Meta, visitors: Visitors) -> Table {
     let mut table = Table::new(
         days_title(visitors),
         &[
@@ -288,7 +289,6 @@ pub(super) fn days_table(series: &Series, meta: &Meta, visitors: Visitors) -> Ta
         ],
     );
     table.rows = series
-        .points
         .iter()
         .map(|point| {
             let mut remarks: Vec<String> = point.ferie.iter().map(|feast| (*feast).to_owned()).collect();

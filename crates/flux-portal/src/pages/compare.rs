@@ -2,16 +2,16 @@
 
 use flux_core::figures::answer::Answer;
 use flux_core::figures::choices::Choices;
-use flux_core::figures::indicators::{DEFINITIONS, Figure, Indicator, Indicators};
+use flux_core::figures::indicators::{Figure, Indicator, Indicators};
 use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::{Commune, Mobility};
 use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::{Question, Visitors};
-use flux_core::figures::series::{Point, Series};
+use flux_core::figures::series::Point;
 use flux_report::chart::Legend;
 use maud::html;
 
-use crate::api::Context;
+use crate::api::{Context, face_to_face};
 use crate::failure::Failure;
 use crate::pages::blocks::{Block, Link, Table, change_of, links, provisional};
 use crate::pages::filters::{Filters, visitors, visitors_name};
@@ -100,7 +100,7 @@ fn said(a: &Meta, b: &Meta) -> Option<String> {
 
 fn days_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_>) -> Result<Block<'a>, Failure> {
     let visitors = sides.visitors;
-    let faced = context.faced::<Series>(sides.questions, visitors)?;
+    let faced = context.faced::<Vec<Point>>(sides.questions, visitors)?;
     let title = charts::days_title(visitors);
     let chart = |width| charts::days_of(&legend(&faced.a), &faced.value, visitors, width);
     let mut table = Table::new(title, &["Jour de A", ">A", "Jour de B", ">B"]);
@@ -112,7 +112,7 @@ fn days_block<'a>(context: &mut Context<'_>, filters: &Filters, sides: &Sides<'_
             words::count(point.n_1),
         ]
     };
-    table.rows = faced.value.points.iter().map(day).collect();
+    table.rows = faced.value.iter().map(day).collect();
     let table = table.explained(Spans::sides(&faced.a, &faced.b).days(&faced.value, visitors));
     let more = faced.b.jours.saturating_sub(faced.a.jours);
     Ok(Block {
@@ -183,12 +183,8 @@ fn table(a: &Answer<Indicators>, b: &Answer<Indicators>) -> Table {
     let (alike, spans) = (alike(&a.meta, &b.meta), Spans::sides(&a.meta, &b.meta));
     let mut table =
         Table::new("A et B face à face", &["Indicateur", ">A", ">B", ">Évolution de B à A", "Unité", "Remarque"]);
-    for definition in DEFINITIONS {
-        let (in_a, in_b) = (a.value.of(definition.id), b.value.of(definition.id));
+    for (definition, [in_a, in_b]) in face_to_face(&a.value, &b.value) {
         let origins = spans.indicator(definition.id, [in_a.is_some(), in_b.is_some()]);
-        if in_a.is_none() && in_b.is_none() {
-            continue;
-        }
         let remark = days_of_figure(in_a, in_b);
         let (in_a, in_b) = (in_a.and_then(|row| row.values[0]), in_b.and_then(|row| row.values[0]));
         let change = Figure::change(in_a, in_b);

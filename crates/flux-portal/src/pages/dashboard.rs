@@ -5,7 +5,7 @@ use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::Visitors;
-use flux_core::figures::series::Series;
+use flux_core::figures::series::Point;
 use maud::{Markup, PreEscaped, html};
 
 use crate::api::Context;
@@ -34,7 +34,7 @@ fn of_visitors(
     };
     let question = filters.parameters.question()?;
     let figures = context.answer::<Indicators>(&question, ())?;
-    let days = context.answer::<Series>(&question, visitors)?;
+    let days = context.answer::<Vec<Point>>(&question, visitors)?;
     let meta = &days.meta;
     let name = visitors_name(visitors);
     let mut blocks = vec![(

@@ -6,7 +6,7 @@ use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::{Question, Visitors};
-use flux_core::figures::series::Series;
+use flux_core::figures::series::Point;
 use flux_report::chart::Legend;
 
 use crate::api::Context;
@@ -33,7 +33,7 @@ fn caption_of_two(a: &Meta, b: &Meta) -> Vec<String> {
 
 pub(super) fn days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (question, visitors) = (context.parameters.question()?, visitors(context.parameters)?);
-    let answer = context.answer::<Series>(&question, visitors)?;
+    let answer = context.answer::<Vec<Point>>(&question, visitors)?;
     Ok(charts::days(&answer.value, &answer.meta, visitors, 980.0).captioned(&caption(&answer.meta)).into_bytes())
 }
 
@@ -77,7 +77,7 @@ fn of_sides(a: &Meta, b: &Meta) -> Legend {
 
 pub(super) fn faced_days(context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
     let (a, b, visitors) = of_two(context)?;
-    let faced = context.faced::<Series>((&a, &b), visitors)?;
+    let faced = context.faced::<Vec<Point>>((&a, &b), visitors)?;
     let drawing = charts::days_of(&of_sides(&faced.a, &faced.b), &faced.value, visitors, 980.0);
     Ok(drawing.captioned(&caption_of_two(&faced.a, &faced.b)).into_bytes())
 }

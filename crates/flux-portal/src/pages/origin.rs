@@ -7,7 +7,7 @@ use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::{Commune, Mobility};
 use flux_core::figures::rankings::{Breakdown, Rank};
 use flux_core::figures::scope::Visitors;
-use flux_core::figures::series::{Point, Series};
+use flux_core::figures::series::Point;
 use maud::{Markup, html};
 
 const FRENCH: &str = "NONLOCAL";
@@ -29,9 +29,10 @@ pub(super) struct Origin {
     command: String,
 }
 
-/// Days and zone of a figure.
+/// Days and zone of a figure, and the table that its answer stands on.
 struct Span {
     of: String,
+    table: &'static str,
     days: [String; 4],
     zone: String,
 }
@@ -51,13 +52,13 @@ impl Span {
         } else {
             ["--annee".into(), meta.annee.to_string(), "--periode".into(), meta.periode.clone()]
         };
-        Self { of, days, zone: meta.zone.clone() }
+        Self { of, table: table_of(meta), days, zone: meta.zone.clone() }
     }
 
     /// Days of the year that N is compared with.
     fn before(meta: &Meta, (debut, fin): (NaiveDate, NaiveDate)) -> Self {
         let days = interval(debut.to_string(), fin.to_string());
-        Self { of: meta.annee_n1.to_string(), days, zone: meta.zone.clone() }
+        Self { of: meta.annee_n1.to_string(), table: table_of(meta), days, zone: meta.zone.clone() }
     }
 
     fn origin(&self, words: &[&str]) -> Origin {
@@ -69,8 +70,13 @@ impl Span {
 
     /// The same of one day.
     fn on(&self, day: NaiveDate) -> Self {
-        Self { of: self.of.clone(), days: interval(day.to_string(), day.to_string()), zone: self.zone.clone() }
+        let (of, days) = (self.of.clone(), interval(day.to_string(), day.to_string()));
+        Self { of, table: self.table, days, zone: self.zone.clone() }
     }
+}
+
+fn table_of(meta: &Meta) -> &'static str {
+    meta.sources.first().map_or("", |source| source.table)
 }
 
 fn interval(debut: String, fin: String) -> [String; 4] {
@@ -102,7 +108,7 @@ impl Spans {
     }
 
     /// Those of the days of a series: of the total of the visitors, day by day; of one without data, why there is none.
-    pub(super) fn days(&self, series: &Series, visitors: Visitors) -> Vec<Vec<Origin>> {
+    pub(super) fn days(&self, series: &[Point], visitors: Visitors) -> Vec<Vec<Origin>> {
         let id = match visitors {
             Visitors::Touristes => "nuitees_total",
             Visitors::Excursionnistes => "excursionnistes_total",
@@ -112,7 +118,7 @@ impl Spans {
             let spans = std::iter::once(self.first.on(point.date)).chain(second.map(|(span, day)| span.on(day)));
             spans.map(|span| span.origin(&["--indicateur", id])).collect()
         };
-        series.points.iter().map(of).collect()
+        series.iter().map(of).collect()
     }
 
     /// Those of a ranking.
@@ -126,9 +132,8 @@ impl Spans {
             Visitors::Touristes => "TOURISTE",
             Visitors::Excursionnistes => "EXCURSIONNISTE",
         };
-        let table = breakdown.table(visitors);
         let of = |rank: &&Rank| {
-            let words = ["--table", table, "--categorie", category, "--provenance", provenance, option, &rank.nom];
+            let words = ["--table", self.first.table, "--categorie", category, "--provenance", provenance, option, &rank.nom];
             self.origins([true, rank.n_1.is_some()], &words)
         };
         rows.iter().map(of).collect()
@@ -139,7 +144,7 @@ impl Spans {
         let of = |commune: &Commune| {
             let name = commune.code_insee.as_deref().unwrap_or(&commune.nom_commune);
             let words =
-                ["--table", mobility.filter.table, "--categorie", "TOURISTE", "--provenance", BOTH, "--commune", name];
+                ["--table", self.first.table, "--categorie", "TOURISTE", "--provenance", BOTH, "--commune", name];
             self.origins([true, commune.total_visiteurs_n1.is_some()], &words)
         };
         mobility.ranked(limit).into_iter().map(of).collect()

@@ -6,7 +6,7 @@ use flux_core::figures::meta::Meta;
 use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::Visitors;
-use flux_core::figures::series::Series;
+use flux_core::figures::series::Point;
 use flux_report::chart::{Anchor, Drawing, Pen, fitted};
 use flux_report::day_of_month;
 use maud::{PreEscaped, html};
@@ -29,7 +29,7 @@ const SCALE: f32 = 2.0;
 
 struct Poster {
     figures: Indicators,
-    days: Series,
+    days: Vec<Point>,
     departements: Ranking,
     pays: Ranking,
     stays: Stays,
@@ -40,7 +40,7 @@ struct Poster {
 fn gather(context: &mut Context<'_>, filters: &Filters) -> Result<Poster, Failure> {
     let question = filters.parameters.question()?;
     let figures = context.answer::<Indicators>(&question, ())?;
-    let days = context.answer::<Series>(&question, Visitors::Touristes)?;
+    let days = context.answer::<Vec<Point>>(&question, Visitors::Touristes)?;
     let origins =
         |context: &mut Context<'_>, breakdown| context.answer::<Ranking>(&question, (Visitors::Touristes, breakdown));
     let departements = origins(context, Breakdown::Departements)?.value;
@@ -259,7 +259,7 @@ impl Poster {
                 row.definition.indicateur,
                 words::figure(row.values[0]),
                 row.definition.unit,
-                words::change(row.change(1)),
+                words::change(Figure::change(row.values[0], row.values[1])),
                 self.figures.annees[1],
                 words::figure(row.values[1])
             )

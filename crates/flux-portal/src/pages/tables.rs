@@ -1,7 +1,7 @@
 //! All figures and rankings as tables, and as one list for spreadsheets.
 
 use flux_core::figures::answer::Answer;
-use flux_core::figures::indicators::Indicators;
+use flux_core::figures::indicators::{Figure, Indicators};
 use flux_core::figures::mobility::Mobility;
 use flux_core::figures::rankings::{Breakdown, Ranking};
 use flux_core::figures::scope::Visitors;
@@ -86,7 +86,7 @@ fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
             json!(figure.definition.indicateur),
             json!(figure.values[0]),
             json!(figure.values[1]),
-            json!(figure.change(1)),
+            json!(Figure::change(figure.values[0], figure.values[1])),
             json!(null),
             json!(figure.definition.table),
             json!(figure.remarque),
@@ -101,7 +101,7 @@ fn rows(context: &mut Context<'_>) -> Result<Vec<Row>, Failure> {
                 json!(rank.n_1),
                 json!(rank.delta_pct),
                 json!(rank.part_pct),
-                json!(breakdown.table(*visitors)),
+                json!(answer.meta.sources.first().map(|source| source.table)),
                 json!(null),
             ]));
         }
