@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use flux_core::error::{Error, Result};
-use flux_core::files::{self, Durability};
+use flux_core::files;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +183,6 @@ impl Report {
     pub(super) fn write(&self, dir: &Path) -> Result<()> {
         let mut json = serde_json::to_vec_pretty(self).map_err(|error| Error::Invariant(error.to_string()))?;
         json.push(b'\n');
-        files::replace(&dir.join(MANIFEST), &json, Durability::Cache)
+        files::replace(&dir.join(MANIFEST), &json)
     }
 }

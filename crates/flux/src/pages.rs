@@ -9,7 +9,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use flux_cli::{Category, Tool, examples};
 use flux_core::error::{Error, Result};
-use flux_core::files::{self, Durability};
+use flux_core::files;
 
 use crate::tools::{self, CATEGORIES};
 
@@ -341,7 +341,7 @@ fn create(folder: &Path) -> Result<()> {
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<()> {
-    files::replace(path, content, Durability::Cache)
+    files::replace(path, content)
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ impl Manifest {
         let mut sums: String = self.files().map(|(file, _, sha256)| format!("{sha256}  {file}\n")).collect();
         sums.push_str(&format!("{}  {MANIFEST}\n", hash::hex(&Sha256::digest(&text))));
         for (name, content) in [(SUMS, &sums), (MANIFEST, &text)] {
-            files::replace(&dir.join(name), content.as_bytes(), Durability::Data)?;
+            files::put(&dir.join(name), content.as_bytes(), Durability::Data)?;
         }
         Ok(())
     }

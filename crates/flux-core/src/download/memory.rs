@@ -59,7 +59,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>> {
 
 fn write<T: Serialize>(path: &Path, content: &BTreeMap<String, T>, durability: Durability) -> Result<()> {
     let text = serde_json::to_vec_pretty(content).map_err(|error| Error::Invariant(error.to_string()))?;
-    files::replace(path, &text, durability)
+    files::put(path, &text, durability)
 }
 
 impl Memory {

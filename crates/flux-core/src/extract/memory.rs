@@ -86,7 +86,7 @@ impl Memory {
     pub(crate) fn add(&mut self, hash: &str, archive: &Path, folder: &Path, files: usize) -> Result<()> {
         self.note(hash, archive, folder, files);
         let text = serde_json::to_vec_pretty(&self.archives).map_err(|error| Error::Invariant(error.to_string()))?;
-        files::replace(&self.output.join(FILE), &text, Durability::Data)
+        files::put(&self.output.join(FILE), &text, Durability::Data)
     }
 
     /// Remembers an archive for this run.

@@ -21,5 +21,5 @@ pub use output::output;
 pub(crate) use own::{hold, lock, read_own};
 pub(crate) use remove::remove_proved;
 pub(crate) use walk::{Entry, list, walk, walk_in};
-pub use write::{Durability, replace};
-pub(crate) use write::{create, create_private_dir, sync_dir, sync_files};
+pub use write::replace;
+pub(crate) use write::{Durability, create, create_private_dir, put, sync_dir, sync_files};

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::files::{Durability, replace};
+use crate::files::replace;
 
 /// Puts `content` where the operator asked for it. A file is replaced whole and keeps its rights; of a link, what it leads to is; what
 /// is no regular file (`/dev/null`, `/dev/stdout`, a pipe) is written into.
@@ -14,7 +14,7 @@ use crate::files::{Durability, replace};
 /// # Errors
 /// [`Error::Io`]; an old file is then as it was.
 pub fn output(path: &Path, content: &[u8]) -> Result<()> {
-    let Ok(found) = fs::metadata(path) else { return replace(path, content, Durability::Cache) };
+    let Ok(found) = fs::metadata(path) else { return replace(path, content) };
     let wrap = || Error::io("écriture de", path);
     if fs::metadata("/proc/self/fd/1").is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino())) {
         // Whatever it is redirected to, the report goes there too: after this.
@@ -26,7 +26,7 @@ pub fn output(path: &Path, content: &[u8]) -> Result<()> {
     if is_open || !found.is_file() {
         return File::options().append(true).open(path).and_then(|mut file| file.write_all(content)).map_err(wrap());
     }
-    replace(&fs::canonicalize(path).map_err(wrap())?, content, Durability::Cache)
+    replace(&fs::canonicalize(path).map_err(wrap())?, content)
 }
 
 #[cfg(test)]

@@ -11,12 +11,20 @@ use crate::error::{Error, Result};
 
 /// What a file must survive, and who may read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
+pub(crate) enum Durability {
     /// It can be made again: readable as the file that it replaces or else as the umask allows, and possibly lost with the machine's
     /// power.
     Cache,
     /// Something relies on it: for its owner only, and on the disk when the call returns.
     Data,
+}
+
+/// Puts what can be made again in the place of the file `path`, whole or not at all.
+///
+/// # Errors
+/// [`Error::Io`]; the old file is then as it was.
+pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    put(path, content, Durability::Cache)
 }
 
 /// Puts `content` in the place of the file `path`. Whoever reads it sees the old file or the new one, never a part; a link of that name
@@ -25,7 +33,7 @@ pub enum Durability {
 ///
 /// # Errors
 /// [`Error::Io`]; the old file is then as it was.
-pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
+pub(crate) fn put(path: &Path, content: &[u8], durability: Durability) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -88,7 +96,7 @@ pub(crate) fn create_private_dir(path: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io("création du dossier", path))
 }
 
-/// Creates a file that only its owner may read; there must be none of that name. For what grows too large for [`replace`]: it is written
+/// Creates a file that only its owner may read; there must be none of that name. For what grows too large for [`put`]: it is written
 /// under another name and renamed once it is proved.
 ///
 /// # Errors
@@ -138,7 +146,7 @@ mod tests {
         let (target, link) = (dir.path().join("precious"), dir.path().join("link"));
         fs::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        replace(&link, b"new", Durability::Data).unwrap();
+        put(&link, b"new", Durability::Data).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "old");
         assert_eq!(fs::read_to_string(&link).unwrap(), "new");
         let metadata = fs::symlink_metadata(&link).unwrap();
@@ -153,8 +161,8 @@ mod tests {
         // A folder of that name cannot be replaced by a file.
         let taken = dir.path().join("taken");
         fs::create_dir_all(taken.join("inside")).unwrap();
-        assert!(replace(&taken, b"new", Durability::Cache).is_err());
-        assert!(replace(&dir.path().join("absent/file"), b"new", Durability::Cache).is_err());
+        assert!(replace(&taken, b"new").is_err());
+        assert!(replace(&dir.path().join("absent/file"), b"new").is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -98,7 +98,7 @@ impl Task for ArchiveOptions {
     /// Those of the connection, the lock and the folders; what concerns one file is in the report.
     fn run(self, context: &Context) -> Result<impl Report> {
         let database = &context.database()?;
-        let fence = Fence::new(context.settings.home.root())?;
+        let fence = Fence::new(&context.settings.home.root)?;
         let root = fence.path(Path::new("data/archive"))?;
         let folder = context.deliveries(self.data_dir.as_deref());
         let found = load::find_files(&folder)?;
@@ -291,7 +291,7 @@ fn remember(dir: &Path, entry: Archived) -> Result<()> {
     entries.retain(|other| other.file != entry.file);
     entries.push(entry);
     let text = serde_json::to_vec_pretty(&entries).map_err(|error| Error::Invariant(error.to_string()))?;
-    files::replace(&path, &text, Durability::Data)
+    files::put(&path, &text, Durability::Data)
 }
 
 /// The files under `data/archive/`, with what their manifests say of them.
@@ -300,7 +300,7 @@ fn remember(dir: &Path, entry: Archived) -> Result<()> {
 /// [`Error::Io`], [`Error::BadFile`] for a manifest that cannot be read.
 pub(super) fn archived(settings: &Settings) -> Result<Vec<(PathBuf, Archived)>> {
     let mut found = Vec::new();
-    let root = settings.home.root().join("data/archive");
+    let root = settings.home.root.join("data/archive");
     for year in folders(&root)? {
         for day in folders(&year)? {
             let manifest = day.join("manifest.json");

@@ -8,7 +8,7 @@ use chrono::Utc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::files::{self, Durability};
+use crate::files;
 use crate::ledger::history::Counts;
 use crate::load::report::Status;
 use crate::settings::Settings;
@@ -73,7 +73,7 @@ impl Checkpoint {
             totals: Counts::default(),
             files: Vec::new(),
         };
-        let path = settings.home.root().join("etl_checkpoint.json");
+        let path = settings.home.root.join("etl_checkpoint.json");
         let checkpoint = Self { path, state: Mutex::new(State { document, written: None }) };
         // At once, so that what an earlier run has left is not taken for this one.
         checkpoint.write(&mut checkpoint.state.lock().unwrap_or_else(PoisonError::into_inner));
@@ -115,7 +115,7 @@ impl Checkpoint {
         state.document.updated_at = now();
         state.written = Some(Instant::now());
         let text = serde_json::to_string_pretty(&state.document).unwrap_or_default();
-        if let Err(error) = files::replace(&self.path, text.as_bytes(), Durability::Cache) {
+        if let Err(error) = files::replace(&self.path, text.as_bytes()) {
             log::warn!("{error}");
         }
     }
