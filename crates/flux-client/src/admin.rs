@@ -109,7 +109,7 @@ pub struct AdminReport {
 /// Those of the portal's settings and of the doors. A database that cannot be reached is a finding: the calls still tell something.
 pub fn check(settings: &Settings, options: &AdminOptions) -> Result<AdminReport> {
     let client = Client::new(settings, &options.client)?;
-    let doors = doors::all(settings.home.root(), options.doors.as_deref())?;
+    let doors = doors::all(&settings.home.root, options.doors.as_deref())?;
     let mut report = AdminReport {
         base_url: client.base().to_owned(),
         credential_accepted: None,

@@ -102,7 +102,7 @@ pub fn use_own_reference(settings: &Settings) -> Result<()> {
             hint: "écrivez son code, par exemple OBSERVATOIRE_DEPARTEMENT=48 (2A, 971…)".into(),
         });
     }
-    let folder = settings.home.root().join("reference");
+    let folder = settings.home.root.join("reference");
     let zones = own_file(&folder.join("zones.csv"), ZONES_HINT, reference::use_zones)?;
     if !zones {
         reference::use_zones_of(&departement);

@@ -90,7 +90,8 @@ pub struct Settings {
 /// The home folder and the paths under it.
 #[derive(Debug, Clone)]
 pub struct Home {
-    root: PathBuf,
+    /// The home folder itself, which all other paths start from.
+    pub root: PathBuf,
     /// Nobody named it and nothing in it says that it is one.
     by_chance: bool,
 }
@@ -100,11 +101,6 @@ impl Home {
     #[cfg(test)]
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, by_chance: false }
-    }
-
-    /// The home folder itself, which all other paths start from.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Where weekly deliveries are dropped: `data/data_temp/`, else the legacy folder when only that one holds anything.

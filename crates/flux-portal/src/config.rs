@@ -84,7 +84,7 @@ impl Config {
         })
         };
         let allowed = networks("API_IP_ALLOWLIST")?;
-        let home = settings.home.root().to_path_buf();
+        let home = settings.home.root.clone();
         let audit_log = settings.get("API_AUDIT_LOG").map(|path| home.join(path)).unwrap_or_else(|| {
             let of_the_guide = home.join("api/database/storage/logs");
             if of_the_guide.is_dir() {

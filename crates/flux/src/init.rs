@@ -76,7 +76,7 @@ impl<M: Report, D: Report> Report for InitReport<M, D> {
 impl Task for Args {
     fn run(self, context: &Context) -> Result<impl Report> {
         let settings = &context.settings;
-        let root = settings.home.root().to_owned();
+        let root = settings.home.root.clone();
         let has_env = root.join(".env").symlink_metadata().is_ok();
         let (departement, env) = if has_env {
             (setup::departement(&self.departement.unwrap_or_else(|| settings.departement()))?, None)

@@ -92,7 +92,7 @@ struct TableLine {
 fn folder(settings: &Settings, named: Option<&Path>) -> Result<PathBuf> {
     match named {
         Some(dir) => Ok(dir.to_owned()),
-        None => Fence::new(settings.home.root())?.path(Path::new("data/backups")),
+        None => Fence::new(&settings.home.root)?.path(Path::new("data/backups")),
     }
 }
 
@@ -167,7 +167,7 @@ impl Task for BackupOptions {
 
 /// The folder of the backups, without a link on the way from the home folder to the one that is there.
 fn opened(settings: &Settings, options: &BackupOptions, dir: &Path) -> Result<Folder> {
-    let fence = Fence::new(settings.home.root())?;
+    let fence = Fence::new(&settings.home.root)?;
     match dir.strip_prefix(fence.root()) {
         Ok(inside) if options.dir.is_none() => Folder::under(fence.root(), inside),
         _ => Folder::open(dir),

@@ -76,7 +76,7 @@ impl Task for Asked {
                 trace(settings, &mut session, key, &names, &context.progress)?
             }
             Asked::Line { file, line } => {
-                let path = if file.exists() { file.clone() } else { settings.home.root().join(file) };
+                let path = if file.exists() { file.clone() } else { settings.home.root.join(file) };
                 let (dataset, raw) = places::dataset_of(&path).ok_or_else(|| {
                     Error::Usage(format!(
                         "« {} » n'est ni un fichier de la livraison hebdomadaire ni un export brut",

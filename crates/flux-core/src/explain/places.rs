@@ -47,7 +47,7 @@ impl Places {
             for (path, _) in found.get(name).into_iter().flatten() {
                 places.files.push(Place { path: path.clone(), raw: false, archived: false, hash: None });
             }
-            places.archive(&settings.home.root().join("data/archive"), name)?;
+            places.archive(&settings.home.root.join("data/archive"), name)?;
         }
         let folder = settings.home.extracted();
         if folder.is_dir() {

@@ -307,7 +307,7 @@ fn clear(scratch: Option<&Path>) -> Result<()> {
 fn find(settings: &Settings, options: &ExtractOptions) -> Result<Vec<PathBuf>> {
     let sources = &options.sources;
     let mut archives = Vec::new();
-    let root = settings.home.root();
+    let root = &settings.home.root;
     let downloads = settings.home.downloads();
     let usual = [root.join("data"), downloads.clone()];
     let usual: Vec<PathBuf> = usual.into_iter().filter(|folder| folder.is_dir()).collect();

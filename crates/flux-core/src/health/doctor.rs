@@ -86,7 +86,7 @@ fn tools(version: &str, installed: &[Installed]) -> Check {
 }
 
 fn home(settings: &Settings) -> Check {
-    let root = settings.home.root();
+    let root = &settings.home.root;
     let shown = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
     let mut findings = Vec::new();
     if !root.join("data").is_dir() && !root.join(".env").is_file() {
@@ -99,7 +99,7 @@ fn home(settings: &Settings) -> Check {
 }
 
 fn env_file(settings: &Settings) -> Check {
-    let path = settings.home.root().join(".env");
+    let path = settings.home.root.join(".env");
     let mut findings = Vec::new();
     let state = match fs::metadata(&path) {
         Ok(metadata) => {
@@ -138,7 +138,7 @@ fn env_file(settings: &Settings) -> Check {
 
 /// Where the tools read, and where they write.
 fn folders(settings: &Settings) -> Check {
-    let root = settings.home.root();
+    let root = &settings.home.root;
     let read = (settings.home.deliveries(), false);
     let written = [
         settings.home.logs(),

@@ -54,7 +54,7 @@ impl Task for Prerequisites {
     /// Those of queries once connected.
     fn run(self, context: &Context) -> Result<impl Report> {
         let database = context.database();
-        let home = context.settings.home.root().to_path_buf();
+        let home = context.settings.home.root.clone();
         let mut report = PrerequisitesReport { home, target: None, passed: Vec::new(), findings: Vec::new() };
         paths(&context.settings, &mut report);
         let database = match database {

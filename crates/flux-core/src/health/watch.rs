@@ -31,7 +31,7 @@ pub(crate) struct Watched {
 pub(crate) fn watch(settings: &Settings) -> Result<Vec<Watched>> {
     let mut watched = Vec::new();
     for (folder, limit) in FOLDERS {
-        let path = settings.home.root().join(folder);
+        let path = settings.home.root.join(folder);
         if !path.is_dir() {
             continue;
         }

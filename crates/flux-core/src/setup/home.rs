@@ -81,7 +81,7 @@ pub fn departement(text: &str) -> Result<&'static Departement> {
 /// # Errors
 /// [`Error::Io`]; what was made until then stays, and the next run goes on. [`Error::Usage`] for a value that `.env` cannot hold.
 pub fn home(settings: &Settings, options: &HomeOptions) -> Result<impl Report + use<>> {
-    let root = settings.home.root();
+    let root = &settings.home.root;
     // Refused before anything is made.
     if let Some(missing) = options.from.iter().find(|folder| !folder.is_dir()) {
         return Err(Error::Usage(format!("le dossier {} n'existe pas (--from)", missing.display())));

@@ -342,7 +342,7 @@ impl Task for ClearOptions {
     /// # Errors
     /// [`Error::Config`] when `cache/` leads out of the home folder, [`Error::Usage`] for an unknown category.
     fn run(self, context: &Context) -> Result<impl Report> {
-        cleared(context.settings.home.root(), &self)
+        cleared(&context.settings.home.root, &self)
     }
 }
 
@@ -458,7 +458,7 @@ impl Task for CacheOptions {
         let lifetimes = Lifetimes { all: self.max_age, own: &self.lifetimes };
         let mut sweep = Sweep::new(self.action, lifetimes, &only, self.dry_run);
         for place in PLACES {
-            let link = linked(context.settings.home.root(), place);
+            let link = linked(&context.settings.home.root, place);
             if let Some(link) = &link {
                 sweep.findings.push(
                     Finding::attention(
@@ -469,7 +469,7 @@ impl Task for CacheOptions {
                     .action("remplacez-le par un vrai dossier, ou lancez l'outil avec --home sur sa cible"),
                 );
             } else {
-                sweep.walk(context.settings.home.root(), Path::new(place), place)?;
+                sweep.walk(&context.settings.home.root, Path::new(place), place)?;
             }
         }
         let Sweep { mut categories, others, strangers, findings, .. } = sweep;
@@ -481,7 +481,7 @@ impl Task for CacheOptions {
             }
             categories.retain(|name, _| is_within(name, only));
         }
-        let folder = context.settings.home.root().join(PLACES[0]);
+        let folder = context.settings.home.root.join(PLACES[0]);
         Ok(CacheReport {
             action: self.action,
             done: Done::unless(self.dry_run && self.action != CacheAction::Stats),

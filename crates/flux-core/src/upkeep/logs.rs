@@ -77,7 +77,7 @@ impl Task for RotateOptions {
     /// # Errors
     /// [`Error::Interrupted`], [`Error::Config`] for a folder that leads out; what one file refuses is in the report.
     fn run(self, context: &Context) -> Result<impl Report> {
-        let fence = Fence::new(context.settings.home.root())?;
+        let fence = Fence::new(&context.settings.home.root)?;
         let mut report = RotateReport { done: Done::unless(self.dry_run), actions: Vec::new(), findings: Vec::new() };
         for folder in FOLDERS {
             let opened = fence.path(Path::new(folder)).and_then(|dir| {

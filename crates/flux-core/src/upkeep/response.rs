@@ -135,7 +135,7 @@ impl Task for ResponseOptions {
         }
         if !self.no_cache {
             let cleared = cache::cleared(
-                context.settings.home.root(),
+                &context.settings.home.root,
                 &ClearOptions { dry_run: self.dry_run, ..ClearOptions::default() },
             )?;
             (report.cache_files, report.cache_bytes) = cleared.freed();

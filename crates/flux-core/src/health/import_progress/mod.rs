@@ -131,7 +131,7 @@ impl Task for ImportProgress {
         let mut report = ProgressReport::default();
         let head = progress::last_run(&mut session)?;
         let holder = lock::holder(database, &mut session)?;
-        report.etl = EtlProgress::read(context.settings.home.root(), holder.as_ref(), chrono::Utc::now());
+        report.etl = EtlProgress::read(&context.settings.home.root, holder.as_ref(), chrono::Utc::now());
         let Some(head) = head else {
             report.lock = holder;
             return Ok(report);

@@ -71,7 +71,7 @@ impl Task for SecurityOptions {
     /// # Errors
     /// [`Error::Config`] for bad rules, [`Error::Io`] when the folder cannot be read.
     fn run(self, context: &Context) -> Result<impl Report> {
-        let home = context.settings.home.root();
+        let home = &context.settings.home.root;
         let root = self.path.as_deref().unwrap_or(home);
         fs::read_dir(root).map_err(Error::io("lecture de", root))?;
         let rules = Rules::new(self.rules.as_deref())?;
