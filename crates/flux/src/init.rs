@@ -7,7 +7,7 @@ use flux_cli::Tool;
 use flux_core::domain::reference::Departement;
 use flux_core::error::{Error, Result};
 use flux_core::settings::{ConnectionOptions, Settings};
-use flux_core::setup::{self, HomeOptions};
+use flux_core::setup::HomeOptions;
 use flux_core::task::{Context, Task};
 use flux_report::{self as report, Done, Page, Report, Verdict};
 use schemars::JsonSchema;
@@ -79,7 +79,7 @@ impl Task for Args {
         let root = settings.home.root.clone();
         let has_env = root.join(".env").symlink_metadata().is_ok();
         let (departement, env) = if has_env {
-            (setup::departement(&self.departement.unwrap_or_else(|| settings.departement()))?, None)
+            (self.departement.unwrap_or_else(|| settings.departement()).parse()?, None)
         } else {
             // What waits for an answer draws nothing beside the question.
             context.progress.clear();
@@ -87,7 +87,7 @@ impl Task for Args {
             let (departement, env) = Questions::new().answers(settings, given, self.name)?;
             (departement, Some(env))
         };
-        let made = setup::home(settings, &HomeOptions { departement, env, from: self.from, dry_run: self.dry_run })?;
+        let made = HomeOptions { departement, env, from: self.from, dry_run: self.dry_run }.run(context)?;
         // As every other tool will find it.
         let doctor = if self.dry_run {
             None
@@ -132,7 +132,7 @@ impl Questions {
                 return Err(Error::Usage(format!("sans terminal pour le demander, donnez {}", missing.join(", "))));
             }
         }
-        let departement = setup::departement(&self.ask("Département (code ou nom)", departement, "")?)?;
+        let departement: &Departement = self.ask("Département (code ou nom)", departement, "")?.parse()?;
         let usual = format!("Observatoire du tourisme – {}", departement.nom);
         let name = self.ask("Nom de l'observatoire", name.or_else(|| settings.get("OBSERVATOIRE_NOM")), &usual)?;
         for (key, value) in &mut values {

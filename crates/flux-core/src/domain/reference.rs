@@ -4,10 +4,12 @@
 //! The school holidays are in `domain::calendar::school`.
 
 use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::domain::catalogue::Dim;
 use crate::domain::spelling::{fold, normalise};
+use crate::error::{Error, Result};
 use crate::settings::DEPARTEMENT;
 
 /// A name with the other names under which deliveries write it.
@@ -41,6 +43,21 @@ pub struct Departement {
     pub ancienne_region: &'static str,
     /// Name of its region since 2016: `Auvergne-Rhône-Alpes`.
     pub nouvelle_region: &'static str,
+}
+
+/// The one of that code or name.
+impl FromStr for &'static Departement {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let asked = text.trim();
+        let known = |known: &&Departement| {
+            known.code.eq_ignore_ascii_case(asked) || fold(known.nom) == fold(&asked.to_uppercase())
+        };
+        departements().iter().find(known).ok_or_else(|| {
+            Error::Usage(format!("« {asked} » n'est pas un département : donnez son code (48, 2A, 971) ou son nom"))
+        })
+    }
 }
 
 /// A commune of the INSEE list, overseas territories included, and its intercommunal body.

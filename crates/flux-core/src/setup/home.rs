@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::names::fold;
 use crate::domain::reference::{self, Departement, ZoneGroup};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::inspect::{self, ZoneNames};
 use crate::report::{Code, Done, Finding, Page, Report, Verdict, plural, worst};
 use crate::settings::Settings;
+use crate::task::{Context, Task};
 
 /// What every home has, beside what the tools make when they need it.
 const FOLDERS: &[&str] = &[
@@ -63,24 +63,17 @@ struct HomeReport {
     findings: Vec<Finding>,
 }
 
-/// The département of that code or name.
-///
-/// # Errors
-/// [`Error::Usage`] for an unknown one.
-pub fn departement(text: &str) -> Result<&'static Departement> {
-    let asked = text.trim();
-    let known =
-        |known: &&Departement| known.code.eq_ignore_ascii_case(asked) || fold(known.nom) == fold(&asked.to_uppercase());
-    reference::departements().iter().find(known).ok_or_else(|| {
-        Error::Usage(format!("« {asked} » n'est pas un département : donnez son code (48, 2A, 971) ou son nom"))
-    })
+impl Task for HomeOptions {
+    /// Makes what the home lacks.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; what was made until then stays, and the next run goes on. [`Error::Usage`] for a value that `.env` cannot hold.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        home(&context.settings, &self)
+    }
 }
 
-/// Makes what the home lacks.
-///
-/// # Errors
-/// [`Error::Io`]; what was made until then stays, and the next run goes on. [`Error::Usage`] for a value that `.env` cannot hold.
-pub fn home(settings: &Settings, options: &HomeOptions) -> Result<impl Report + use<>> {
+fn home(settings: &Settings, options: &HomeOptions) -> Result<HomeReport> {
     let root = &settings.home.root;
     // Refused before anything is made.
     if let Some(missing) = options.from.iter().find(|folder| !folder.is_dir()) {
@@ -298,9 +291,9 @@ mod tests {
     #[test]
     fn a_departement_is_known_by_code_and_name() {
         for text in ["48", " Lozère ", "LOZERE"] {
-            assert_eq!(departement(text).unwrap().code, "48", "{text}");
+            assert_eq!(text.parse::<&Departement>().unwrap().code, "48", "{text}");
         }
-        assert_eq!(departement("2a").unwrap().code, "2A");
-        assert!(departement("96").is_err() && departement("").is_err());
+        assert_eq!("2a".parse::<&Departement>().unwrap().code, "2A");
+        assert!("96".parse::<&Departement>().is_err() && "".parse::<&Departement>().is_err());
     }
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use doubles::Doubles;
 pub use doubles::Keep;
 use forms::Forms;
-pub use home::{HomeOptions, departement, home};
+pub use home::HomeOptions;
 pub use merge::{MergeOptions, Which};
 
 use crate::db::{Database, Session};
