@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flux_cli::{Tool, WriterArgs};
 use flux_client::orange::Orange;
-use flux_core::download::{self, DownloadOptions, Mode};
+use flux_core::download::{DownloadOptions, Mode};
 use flux_core::error::Result;
 use flux_core::task::{Context, Task};
 use flux_report::Report;
@@ -77,13 +77,13 @@ fn main() -> ExitCode {
 
 impl Task for Args {
     fn run(self, context: &Context) -> Result<impl Report> {
-        let orange = Orange::new(&context.settings, Duration::from_secs(self.timeout))?;
         let mode = match (self.list, self.writer.dry_run) {
             (true, _) => Mode::List,
             (_, true) => Mode::DryRun,
             _ => Mode::Fetch,
         };
         let options = DownloadOptions {
+            remote: Box::new(Orange::new(&context.settings, Duration::from_secs(self.timeout))?),
             study: self.study,
             year: self.year,
             latest: self.latest.map(|count| count as usize),
@@ -92,6 +92,6 @@ impl Task for Args {
             mode,
             force: self.force,
         };
-        download::download(&context.settings, &orange, &options, &context.progress)
+        options.run(context)
     }
 }

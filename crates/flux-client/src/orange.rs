@@ -11,7 +11,7 @@ use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 use crate::http::{self, FailureKind};
-use flux_core::download::{Failure, Remote, Response, Resume};
+use flux_core::download::{Failure, Remote, Response};
 use flux_core::error::{Error, Result};
 use flux_core::settings::Settings;
 use flux_core::signals;
@@ -97,15 +97,20 @@ impl Orange {
     }
 
     /// One request, in a thread of its own: what waits here can be stopped.
-    fn call(&self, address: &Address, resume: Option<&Resume>) -> std::result::Result<(Head, Pieces), Failure> {
+    fn call(
+        &self,
+        address: &Address,
+        from: u64,
+        validator: Option<&str>,
+    ) -> std::result::Result<(Head, Pieces), Failure> {
         let mut request = self.agent.get(&address.text);
         if address.same_origin(&self.base) {
             let Credentials(value) = &self.credentials;
             request = request.header(header::AUTHORIZATION, value);
         }
-        if let Some(resume) = resume {
-            request = request.header(header::RANGE, format!("bytes={}-", resume.from));
-            if let Some(validator) = &resume.validator {
+        if from > 0 {
+            request = request.header(header::RANGE, format!("bytes={from}-"));
+            if let Some(validator) = validator {
                 request = request.header(header::IF_RANGE, validator);
             }
         }
@@ -185,7 +190,7 @@ impl Remote for Orange {
         &self.list
     }
 
-    fn get(&self, url: &str, resume: Option<&Resume>) -> std::result::Result<Response, Failure> {
+    fn get(&self, url: &str, from: u64, validator: Option<&str>) -> std::result::Result<Response, Failure> {
         let stay =
             |reason: String| Failure { answered: true, ..unanswered(reason, "signalez cette adresse à Orange") };
         let list = Address::parse(&self.list).map_err(stay)?;
@@ -196,7 +201,7 @@ impl Remote for Orange {
             if address.scheme != "https" && !local {
                 return Err(stay(format!("adresse sans chiffrement sur {} : rien n'y est demandé", address.host)));
             }
-            let (head, body) = self.call(&address, resume)?;
+            let (head, body) = self.call(&address, from, validator)?;
             if head.status.is_redirection() && head.status != StatusCode::NOT_MODIFIED {
                 let to = head.location.as_deref().ok_or_else(|| stay("redirection sans adresse".into()))?;
                 address = address.follow(to).map_err(stay)?;
@@ -206,7 +211,7 @@ impl Remote for Orange {
             let whole = head.length.is_some_and(|length| head.range == Some((0, Some(length))));
             let partial = head.status == StatusCode::PARTIAL_CONTENT && !whole;
             let fine = head.status == StatusCode::OK || head.status == StatusCode::PARTIAL_CONTENT && whole;
-            if !(fine || partial && resume.is_some()) {
+            if !(fine || partial && from > 0) {
                 return Err(self.refused(&address, &head));
             }
             if head.packed {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::download::list::Listed;
 use crate::download::memory::{Half, Memory};
-use crate::download::remote::{Failure, Remote, Response, Resume};
+use crate::download::remote::{Failure, Remote, Response};
 use crate::error::{Error, Result};
 use crate::extract::whole;
 use crate::progress::Progress;
@@ -83,7 +83,7 @@ pub(crate) fn get_patiently(remote: &dyn Remote, url: &str) -> std::result::Resu
     let mut attempt = 0;
     loop {
         attempt += 1;
-        match remote.get(url, None) {
+        match remote.get(url, 0, None) {
             Ok(response) => return Ok(response),
             Err(failure) if failure.transient && attempt < ATTEMPTS && within(failure.wait) => {
                 pause(attempt, failure.wait)?;
@@ -210,8 +210,8 @@ impl Job<'_> {
             return Ok(Attempt::Done);
         }
         let from = here.saturating_sub(overlap);
-        let resume = can_resume.then(|| Resume { from, validator: validator.clone() });
-        let response = match self.remote.get(&self.file.url, resume.as_ref()) {
+        let (begin, version) = if can_resume { (from, validator.as_deref()) } else { (0, None) };
+        let response = match self.remote.get(&self.file.url, begin, version) {
             Ok(response) => response,
             Err(failure) if failure.beyond => {
                 self.start_over(None, None)?;

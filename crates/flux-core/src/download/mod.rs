@@ -16,7 +16,7 @@ use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-pub use remote::{Failure, Remote, Response, Resume};
+pub use remote::{Failure, Remote, Response};
 
 use crate::download::fetch::Missed;
 use crate::download::list::Listed;
@@ -30,6 +30,7 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::signals;
+use crate::task::{Context, Task};
 
 /// Larger lists are not read.
 const LARGEST_LIST: u64 = 16 << 20;
@@ -47,9 +48,10 @@ pub enum Mode {
     Fetch,
 }
 
-/// Which files, and what to do with them.
-#[derive(Debug, Clone)]
+/// `download-deliveries`: where the files come from, which of them, and what to do with them.
 pub struct DownloadOptions {
+    /// Where they come from.
+    pub remote: Box<dyn Remote>,
     /// Code or part of the name of a study.
     pub study: Option<String>,
     /// Year of the delivery's name, else of the file's date.
@@ -78,16 +80,22 @@ enum State {
     Older(Fetched),
 }
 
-/// Lists what is offered and, where wanted, fetches what is new.
-///
-/// # Errors
-/// Those that concern the run as a whole: the list, credentials, the disk, another run. What concerns one file is in its report.
-pub fn download(
+impl Task for DownloadOptions {
+    /// Lists what is offered and, where wanted, fetches what is new.
+    ///
+    /// # Errors
+    /// Those that concern the run as a whole: the list, credentials, the disk, another run. What concerns one file is in its report.
+    fn run(self, context: &Context) -> Result<impl Report> {
+        download(&context.settings, &*self.remote, &self, &context.progress)
+    }
+}
+
+fn download(
     settings: &Settings,
     remote: &dyn Remote,
     options: &DownloadOptions,
     progress: &Progress,
-) -> Result<impl Report + use<>> {
+) -> Result<DownloadReport> {
     let folder = settings.home.downloads();
     let writes = options.mode == Mode::Fetch;
     let _lock = if writes {

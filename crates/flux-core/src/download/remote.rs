@@ -3,15 +3,6 @@
 use std::io::Read;
 use std::time::Duration;
 
-/// Where a broken download goes on, and of which version of the file.
-#[derive(Debug, Clone)]
-pub struct Resume {
-    /// Bytes that are here already.
-    pub from: u64,
-    /// `ETag` or `Last-Modified` of the version that they are of; without it the server cannot say that the file has changed.
-    pub validator: Option<String>,
-}
-
 /// An answer with status 200 or 206.
 pub struct Response {
     /// Whether it is the part that was asked for; otherwise the whole file from its beginning.
@@ -20,7 +11,7 @@ pub struct Response {
     pub from: u64,
     /// Length of the whole file, where the server says so.
     pub total: Option<u64>,
-    /// What names this version for a later [`Resume`]: a strong `ETag`, else `Last-Modified`.
+    /// What names this version where a later request goes on: a strong `ETag`, else `Last-Modified`.
     pub validator: Option<String>,
     /// `Content-Type` without its parameters, lower case.
     pub content_type: String,
@@ -52,9 +43,10 @@ pub trait Remote {
     /// Address of the list.
     fn list_url(&self) -> &str;
 
-    /// GET of an address, absolute or relative to the list's.
+    /// GET of an address, absolute or relative to the list's. A broken download goes on after the `from` bytes that are here already, of
+    /// the version that `validator` names (`ETag` or `Last-Modified`); without it the server cannot say that the file has changed.
     ///
     /// # Errors
     /// [`Failure`] for anything but 200 and 206.
-    fn get(&self, url: &str, resume: Option<&Resume>) -> Result<Response, Failure>;
+    fn get(&self, url: &str, from: u64, validator: Option<&str>) -> Result<Response, Failure>;
 }

@@ -261,7 +261,8 @@ impl Filter {
         let conditions = self.conditions();
         let [category, elsewhere, with_commune, known] = conditions.map(|(condition, _)| condition);
         let counted = format!("{} AND {category} AND {elsewhere} AND {with_commune}", self.of_zone());
-        let params = days.params(self.zones.iter().copied().chain(conditions.into_iter().filter_map(|(_, value)| value)));
+        let params =
+            days.params(self.zones.iter().copied().chain(conditions.into_iter().filter_map(|(_, value)| value)));
         (counted, known, params)
     }
 

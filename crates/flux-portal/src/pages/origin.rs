@@ -133,7 +133,8 @@ impl Spans {
             Visitors::Excursionnistes => "EXCURSIONNISTE",
         };
         let of = |rank: &&Rank| {
-            let words = ["--table", self.first.table, "--categorie", category, "--provenance", provenance, option, &rank.nom];
+            let words =
+                ["--table", self.first.table, "--categorie", category, "--provenance", provenance, option, &rank.nom];
             self.origins([true, rank.n_1.is_some()], &words)
         };
         rows.iter().map(of).collect()
