@@ -38,7 +38,7 @@ pub use options::{ImportOptions, LoadMethod, MaxRejects, OnConflict, dimensions_
 pub(crate) use report::ImportReport;
 use run::Run;
 pub(crate) use run::scratch_folder;
-pub(crate) use weekly::{ONE_OF_A_NAME, gone, undone};
+pub(crate) use weekly::{ONE_OF_A_NAME, Vanished, ZONES_GONE, gone, undone, vanished};
 
 use crate::db::Database;
 use crate::domain::catalogue::{self, Dataset};

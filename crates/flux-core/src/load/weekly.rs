@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{NaiveDate, Utc};
 
 use crate::csv::Header;
 use crate::db::Session;
@@ -89,8 +89,21 @@ pub(crate) fn undone(session: &mut Session, (temp, main): (&str, &str), file: &s
     Ok(Some(Finding::attention(Code::LoadUndone, file, message).action(action)))
 }
 
-/// Dates of which a zone is gone, by its name.
-type Vanished = BTreeMap<String, Vec<chrono::NaiveDate>>;
+/// Dates and rows of what is gone, by its name.
+pub(crate) type Vanished = BTreeMap<String, (BTreeSet<NaiveDate>, u64)>;
+
+/// How [`vanished`] tells of zones.
+pub(crate) const ZONES_GONE: (Code, &str) = (Code::ZoneVanished, "des zones ont disparu de dates déjà en base");
+
+/// That a delivery has nothing any more of what is stored for its dates.
+pub(crate) fn vanished(place: &str, (code, what): (Code, &str), gone: &Vanished) -> Option<Finding> {
+    let rows: u64 = gone.values().map(|(_, rows)| rows).sum();
+    let days = |days: &BTreeSet<NaiveDate>| some_of(&ranges(days.iter().copied()), 3);
+    let list: Vec<String> = gone.iter().map(|(name, (dates, _))| format!("{name} ({})", days(dates))).collect();
+    let rows = plural(rows, "ligne en base", "lignes en base");
+    let finding = || Finding::attention(code, place, format!("{what} ({rows}) : {}", some_of(&list, 5)));
+    (!gone.is_empty()).then(finding)
+}
 
 struct Weekly<'a> {
     run: &'a Run<'a>,
@@ -273,20 +286,13 @@ impl Weekly<'_> {
         let zones = self.run.database.with_session(load)?;
         let name = |id: u32| zones.rows().iter().find(|row| row.id == Some(id)).map(|row| row.name.clone());
         let mut by_zone = Vanished::new();
-        for (day, zone, _) in &gone {
-            by_zone.entry(name(*zone).unwrap_or_else(|| format!("id_zone {zone}"))).or_default().push(day.date());
+        for (day, zone, rows) in gone {
+            let (dates, of_zone) = by_zone.entry(name(zone).unwrap_or_else(|| format!("id_zone {zone}"))).or_default();
+            dates.insert(day.date());
+            *of_zone += rows;
         }
-        let list: Vec<String> =
-            by_zone.into_iter().map(|(zone, days)| format!("{zone} ({})", some_of(&ranges(days), 3))).collect();
-        let rows: u64 = gone.iter().map(|(_, _, rows)| rows).sum();
-        let rows = plural(rows, "ligne en base", "lignes en base");
-        let message = format!("des zones ont disparu de dates déjà en base ({rows}) : {}", some_of(&list, 5));
-        let finding = Finding::attention(Code::ZoneVanished, file, message);
-        Ok(Some(
-            finding.action(
-                "vérifiez auprès du fournisseur avant de migrer ; un nom rejeté fait aussi disparaître sa zone",
-            ),
-        ))
+        let action = "vérifiez auprès du fournisseur avant de migrer ; un nom rejeté fait aussi disparaître sa zone";
+        Ok(vanished(file, ZONES_GONE, &by_zone).map(|finding| finding.action(action)))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The guards of the migration measure dates and zones. A category that is missing everywhere takes too little of each to stop them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::NaiveDate;
 
@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::inspect::validation::coverage::{Content, Delivered, Names};
 use crate::inspect::validation::day;
 use crate::load::repeated::Span;
-use crate::report::{Code, Finding, plural, ranges, some_of};
+use crate::load::{self, Vanished, ZONES_GONE};
+
+use crate::report::{Code, Finding};
 
 /// Rows and dates below which a category may well come and go.
 const FEWEST: u64 = 10;
@@ -25,9 +27,6 @@ struct Held {
     ids: [u32; 3],
     rows: u64,
 }
-
-/// Dates and rows of what is gone, by name.
-type Gone = BTreeMap<String, (BTreeSet<NaiveDate>, u64)>;
 
 /// Compares what waits in the temporary tables with the provisional rows of the main ones, on the dates to be migrated. The import tells of
 /// zones too, but only once.
@@ -74,14 +73,14 @@ fn held(session: &mut Session, table: &str, (first, last): Span, which: &str) ->
 }
 
 fn zones(content: &Content, gone: &[Held], names: &Names, findings: &mut Vec<Finding>) {
-    let mut by_zone = Gone::new();
+    let mut by_zone = Vanished::new();
     gone.iter().for_each(|one| add(&mut by_zone, names.zone(one.ids[0]), one));
-    tell(content, Code::ZoneVanished, "des zones ont disparu de dates déjà en base", &by_zone, findings);
+    findings.extend(tell(content, ZONES_GONE, &by_zone));
 }
 
 /// Categories and provenances of which rows are held on several dates, and of which nothing is there now on any of them.
 fn kinds(content: &Content, held: &[Held], now: &[Held], names: &Names, findings: &mut Vec<Finding>) {
-    let mut gone = Gone::new();
+    let mut gone = Vanished::new();
     for (at, what) in [(1, "provenance"), (2, "catégorie")] {
         let is_there: HashSet<u32> = now.iter().map(|one| one.ids[at]).collect();
         let name = |id| if at == 1 { names.provenance(id) } else { names.category(id) };
@@ -90,23 +89,17 @@ fn kinds(content: &Content, held: &[Held], now: &[Held], names: &Names, findings
         }
     }
     gone.retain(|_, (dates, rows)| dates.len() >= FEWEST_DATES && *rows >= FEWEST);
-    tell(content, Code::CategoryVanished, "n'a plus rien de ce que ces dates ont en base", &gone, findings);
+    let what = (Code::CategoryVanished, "n'a plus rien de ce que ces dates ont en base");
+    findings.extend(tell(content, what, &gone));
 }
 
-fn add(gone: &mut Gone, name: String, one: &Held) {
+fn add(gone: &mut Vanished, name: String, one: &Held) {
     let (dates, rows) = gone.entry(name).or_default();
     dates.insert(one.date);
     *rows += one.rows;
 }
 
-fn tell(content: &Content, code: Code, what: &str, gone: &Gone, findings: &mut Vec<Finding>) {
-    if gone.is_empty() {
-        return;
-    }
-    let rows: u64 = gone.values().map(|(_, rows)| rows).sum();
-    let days = |days: &BTreeSet<NaiveDate>| some_of(&ranges(days.iter().copied()), 3);
-    let list: Vec<String> = gone.iter().map(|(name, (dates, _))| format!("{name} ({})", days(dates))).collect();
-    let rows = plural(rows, "ligne en base", "lignes en base");
-    let finding = Finding::attention(code, content.table.as_str(), format!("{what} ({rows}) : {}", some_of(&list, 5)));
-    findings.push(finding.action("vérifiez auprès du fournisseur avant de migrer"));
+fn tell(content: &Content, what: (Code, &str), gone: &Vanished) -> Option<Finding> {
+    let finding = load::vanished(&content.table, what, gone)?;
+    Some(finding.action("vérifiez auprès du fournisseur avant de migrer"))
 }
