@@ -99,7 +99,10 @@ impl Task for CleanupOptions {
             let names: Vec<&str> =
                 [history::TABLE, PROGRESS].into_iter().filter(|name| existing.contains_key(*name)).collect();
             report.forgotten += forget(database, &names, &cleaned.table, (&first, &last), lock.run())?;
-            let span = database.with_session(|session| span_of(session, &cleaned.table, &first, &last))?;
+            let table = cleaned.table.clone();
+            let stored = || database.with_session(|session| schema::dates(session, &table, Some((&first, &last))));
+            let mut dates = stored()?;
+            let span = dates.first().cloned().zip(dates.last().cloned());
             let cleared = span.filter(|_| names.contains(&history::TABLE)).map(|dates| Cleared {
                 attempt: history::unique_id(),
                 tool: database.tool(),
@@ -119,12 +122,11 @@ impl Task for CleanupOptions {
                 cleaned.deleted += deleted;
                 report.deleted += deleted;
                 bar.inc(deleted);
+                dates = stored()?;
             }
             let most = self.batch_size.max(1) as u64;
             // Anew as long as there are any: what somebody has written meanwhile goes too.
-            loop {
-                let dates =
-                    database.with_session(|session| schema::dates(session, &cleaned.table, Some((&first, &last))))?;
+            while !dates.is_empty() {
                 let mut open = dates.as_slice();
                 while !open.is_empty() {
                     signals::check()?;
@@ -140,20 +142,12 @@ impl Task for CleanupOptions {
                     report.deleted += deleted;
                     bar.inc(deleted);
                 }
-                if dates.is_empty() {
-                    break;
-                }
+                dates = stored()?;
             }
         }
         bar.finish_and_clear();
         Ok(report)
     }
-}
-
-/// First and last date of the year that a table holds.
-fn span_of(session: &mut Session, table: &str, first: &str, last: &str) -> Result<Option<(String, String)>> {
-    let dates = schema::dates(session, table, Some((first, last)))?;
-    Ok(dates.first().cloned().zip(dates.last().cloned()))
 }
 
 /// Empties a partition at once; gives how many rows went, `None` where that cannot be done and they are to be deleted.
