@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flux_cli::{Tool, WriterArgs};
 use flux_client::orange::Orange;
-use flux_core::download::{DownloadOptions, Mode};
+use flux_core::download::DownloadOptions;
 use flux_core::error::Result;
 use flux_core::task::{Context, Task};
 use flux_report::Report;
@@ -77,11 +77,6 @@ fn main() -> ExitCode {
 
 impl Task for Args {
     fn run(self, context: &Context) -> Result<impl Report> {
-        let mode = match (self.list, self.writer.dry_run) {
-            (true, _) => Mode::List,
-            (_, true) => Mode::DryRun,
-            _ => Mode::Fetch,
-        };
         let options = DownloadOptions {
             remote: Box::new(Orange::new(&context.settings, Duration::from_secs(self.timeout))?),
             study: self.study,
@@ -89,7 +84,8 @@ impl Task for Args {
             latest: self.latest.map(|count| count as usize),
             only: self.only,
             all_kinds: self.all_kinds,
-            mode,
+            list: self.list,
+            dry_run: self.writer.dry_run,
             force: self.force,
         };
         options.run(context)

@@ -37,17 +37,6 @@ const LARGEST_LIST: u64 = 16 << 20;
 
 const LOCK: &str = ".telechargements.lock";
 
-/// What to do with what is offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Only say what there is.
-    List,
-    /// Say what would be fetched.
-    DryRun,
-    /// Fetch what is new.
-    Fetch,
-}
-
 /// `download-deliveries`: where the files come from, which of them, and what to do with them.
 pub struct DownloadOptions {
     /// Where they come from.
@@ -62,8 +51,10 @@ pub struct DownloadOptions {
     pub only: Vec<String>,
     /// Pictures, maps and documents too.
     pub all_kinds: bool,
-    /// What is done with the files that are chosen.
-    pub mode: Mode,
+    /// Only says what there is.
+    pub list: bool,
+    /// Only says what would be fetched.
+    pub dry_run: bool,
     /// Fetches what was fetched before, too.
     pub force: bool,
 }
@@ -97,7 +88,7 @@ fn download(
     progress: &Progress,
 ) -> Result<DownloadReport> {
     let folder = settings.home.downloads();
-    let writes = options.mode == Mode::Fetch;
+    let writes = !options.list && !options.dry_run;
     let _lock = if writes {
         fs::create_dir_all(&folder).map_err(Error::io("création du dossier", &folder))?;
         Some(files::lock(&folder.join(LOCK), "un autre téléchargement vers ce dossier")?)
@@ -114,7 +105,7 @@ fn download(
     let nothing = list::nothing_offered(&listing.files, options);
     let (chosen, other_kinds) = list::choose(listing.files, options);
     let unpacked = extract::unpacked_hashes(settings)?;
-    let mut report = DownloadReport::new(remote.list_url(), folder, options.mode);
+    let mut report = DownloadReport::new(remote.list_url(), folder, options);
     report.listed = listed as u64;
     report.unusable = listing.unusable;
     report.findings.extend(nothing);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::download::Mode;
+use crate::download::DownloadOptions;
 use crate::download::list::Listed;
 use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, number, plural, some_of, verdict};
 
@@ -138,12 +138,12 @@ struct Totals {
 }
 
 impl DownloadReport {
-    pub(crate) fn new(url: &str, folder: PathBuf, mode: Mode) -> Self {
+    pub(crate) fn new(url: &str, folder: PathBuf, options: &DownloadOptions) -> Self {
         Self {
             url: url.to_owned(),
             folder,
-            list_only: mode == Mode::List,
-            done: Done::unless(mode == Mode::DryRun),
+            list_only: options.list,
+            done: Done::unless(options.dry_run),
             listed: 0,
             unusable: 0,
             other_kinds: Vec::new(),
