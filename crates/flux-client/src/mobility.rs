@@ -125,15 +125,13 @@ fn figures(session: &mut Session, options: &CheckOptions, report: &mut MobilityR
     let mobility = match mobility::between(session, &question, "TOURISTE", Space::Production)? {
         Ok(mobility) => mobility,
         Err(unknown) => {
-            report
-                .findings
-                .push(Finding::error(Code::NameUnknown, unknown.table(), unknown.to_string()).action(unknown.hint()));
+            report.findings.push(unknown.finding());
             return Ok(None);
         }
     };
     if let Err(unknown) = &mobility.n_1 {
         let message = format!("{unknown} : les volumes N-1 ne sont pas comparés");
-        report.findings.push(Finding::attention(Code::NameUnknown, unknown.table(), message).action(unknown.hint()));
+        report.findings.push(Finding { severity: Verdict::Attention, message, ..unknown.finding() });
     }
     report.zone = Some(mobility.zone.name.clone());
     report.period = Some(Days::from(&mobility.n.period));

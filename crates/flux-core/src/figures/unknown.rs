@@ -2,6 +2,7 @@
 
 use crate::domain::catalogue::Dim;
 use crate::error::Error;
+use crate::report::{Code, Finding};
 
 /// What was asked for, and what is there in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,15 +49,20 @@ fn listed(before: &str, names: &[String]) -> String {
 
 impl Unknown {
     /// Table in which the name is missing.
-    pub fn table(&self) -> &'static str {
+    fn table(&self) -> &'static str {
         match self {
             Self::Period { .. } => "dim_periodes",
             Self::Name { dim, .. } | Self::Ambiguous { dim, .. } => dim.spec().table,
         }
     }
 
+    /// That nothing can be said of it.
+    pub fn finding(&self) -> Finding {
+        Finding::error(Code::NameUnknown, self.table(), self.to_string()).action(self.hint())
+    }
+
     /// What to do about it.
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             Self::Period { year, .. } => {
                 format!("lancez `update-saisons --from {year} --to {year}`, ou corrigez le code")
