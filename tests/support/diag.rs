@@ -1,8 +1,8 @@
 //! Databases for the diagnostics: chosen tables of the schema and a handful of names.
 
-use flux_core::domain::catalogue::Space;
-use flux_core::setup::{self, Preset};
-use flux_test::TestDb;
+use std::sync::LazyLock;
+
+use flux_test::{Home, TestDb};
 
 /// Header of `frequentation_nuitee.csv`.
 pub const NUITEE: &str = "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n";
@@ -21,7 +21,7 @@ pub fn with_tables(wanted: impl Fn(&str) -> bool) -> TestDb {
 
 /// The same in a database that is there.
 pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
-    let tables: Vec<_> = setup::definitions(Preset::All, Space::Production).filter(|(name, _)| wanted(name)).collect();
+    let tables: Vec<_> = TABLES.iter().filter(|(name, _)| wanted(name)).collect();
     for (_, sql) in &tables {
         db.exec(sql);
     }
@@ -37,11 +37,23 @@ pub fn fill(db: &TestDb, wanted: impl Fn(&str) -> bool) {
 
 /// The test tables as well.
 pub fn add_test_tables(db: &TestDb) {
-    for preset in [Preset::Facts, Preset::Sejours, Preset::Lieu] {
-        for (_, sql) in setup::definitions(preset, Space::Test).filter(|(name, _)| name.starts_with("fact_")) {
-            db.exec(&sql);
-        }
+    let main = |name: &str| name.starts_with("fact_") && !name.contains("_temp");
+    for (_, sql) in definitions(&["--test"]).iter().filter(|(name, _)| main(name)) {
+        db.exec(sql);
     }
+}
+
+/// The production tables, each with the statement that creates it.
+static TABLES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| definitions(&[]));
+
+/// What `ensure-schema` would do to an empty database.
+fn definitions(args: &[&str]) -> Vec<(String, String)> {
+    let empty = TestDb::new();
+    let plan =
+        Home::new(&empty).tool("ensure-schema").args(args).args(["--dry-run", "--json"]).run().expect_code(0).json();
+    let text = |change: &serde_json::Value, field: &str| change[field].as_str().expect("a text").to_owned();
+    let changes = plan["changes"].as_array().expect("the plan of an empty database");
+    changes.iter().map(|change| (text(change, "table"), text(change, "ddl"))).collect()
 }
 
 const NAMES: &[(&str, &str)] = &[

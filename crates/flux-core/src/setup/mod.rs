@@ -50,11 +50,6 @@ pub enum Preset {
     Temp,
 }
 
-/// The tables of a preset, each with the statement that creates it.
-pub fn definitions(preset: Preset, space: Space) -> impl Iterator<Item = (String, String)> {
-    tables(preset, space).into_iter().map(|spec| (spec.name.clone(), spec.create()))
-}
-
 /// The tables of a preset. Test tables are those of the facts only: dimensions are shared.
 pub(crate) fn tables(preset: Preset, space: Space) -> Vec<TableSpec> {
     let wants = |preset_of: Preset| preset == Preset::All || preset == preset_of;
