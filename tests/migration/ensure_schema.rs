@@ -346,3 +346,18 @@ fn an_epci_of_zero_is_filled_from_the_facts_and_then_from_the_reference() {
     let communes = json["seeded"].as_array().unwrap().iter().find(|seeded| seeded["table"] == "dim_communes").unwrap();
     assert_eq!((&communes["added"], &communes["completed"]), (&0.into(), &0.into()), "{communes}");
 }
+
+/// 56 tables are the schema and the ledger; of them one is gone and two are older.
+#[test]
+fn tables_that_are_made_are_not_called_changed() {
+    let db = TestDb::new();
+    let home = Home::new(&db);
+    ensure(&home, &[]).expect_code(0).expect_stdout("56 tables créées sur 56 contrôlées");
+    db.exec("DROP TABLE dim_saisons");
+    db.exec("ALTER TABLE fact_nuitees DROP COLUMN is_provisional");
+    db.exec("ALTER TABLE fact_diurnes DROP COLUMN is_provisional");
+    let said = "1 table serait créée, 2 seraient changées sur 56 contrôlées";
+    ensure(&home, &["--dry-run"]).expect_code(0).expect_stdout(said);
+    ensure(&home, &[]).expect_code(0).expect_stdout("1 table créée, 2 changées sur 56 contrôlées");
+    ensure(&home, &[]).expect_code(0).expect_stdout("0 table changée sur 56 contrôlées");
+}

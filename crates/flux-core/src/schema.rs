@@ -444,6 +444,11 @@ impl Change {
         Self { table, what, ddl, counts: false, after: Vec::new() }
     }
 
+    /// Whether the table was not there.
+    pub(crate) fn is_new(&self) -> bool {
+        self.ddl.starts_with("CREATE TABLE")
+    }
+
     /// Does it; `is_done` says whether a connection that was lost has done it.
     ///
     /// # Errors

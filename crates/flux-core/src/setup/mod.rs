@@ -450,6 +450,18 @@ impl SetupReport {
     pub(crate) fn findings_of(&self, code: Code) -> impl Iterator<Item = Finding> + use<> {
         self.findings.clone().into_iter().filter(move |finding| finding.code == code)
     }
+
+    /// How many tables were created and changed.
+    fn counted(&self) -> String {
+        let (tables, is_created, is_changed) = (["table", "tables"], ["créée", "créées"], ["changée", "changées"]);
+        let created = self.changes.iter().filter(|change| change.is_new()).count() as u64;
+        let changed = self.changes.len() as u64 - created;
+        match (created, changed) {
+            (0, _) => self.done.count(changed, tables, is_changed),
+            (_, 0) => self.done.count(created, tables, is_created),
+            _ => format!("{}, {}", self.done.count(created, tables, is_created), self.done.more(changed, is_changed)),
+        }
+    }
 }
 
 impl Report for SetupReport {
@@ -486,10 +498,9 @@ impl Report for SetupReport {
         for failure in &self.failures {
             page.verdict(Verdict::Error, failure);
         }
-        let changes = self.done.count(self.changes.len() as u64, ["table", "tables"], ["changée", "changées"]);
         page.conclude(
             self.verdict(),
-            format!("{changes} sur {}", plural(self.tables as u64, "contrôlée", "contrôlées")),
+            format!("{} sur {}", self.counted(), plural(self.tables as u64, "contrôlée", "contrôlées")),
         );
     }
 
