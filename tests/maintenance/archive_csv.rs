@@ -58,6 +58,7 @@ fn archived_only_once_imported_and_migrated() {
     let sum = String::from_utf8(sum).unwrap();
     assert_eq!(manifest[0]["sha256_gz"].as_str(), sum.split_whitespace().next());
     assert_eq!((&manifest[0]["rows"], &manifest[0]["bytes"]), (&3.into(), &(CSV.len()).into()));
+    assert_eq!((&manifest[0]["first_date"], &manifest[0]["last_date"]), (&"2025-07-01".into(), &"2025-07-02".into()));
     home.tool(TOOL).run().expect_code(0).expect_stdout("0 fichier archivé");
 }
 

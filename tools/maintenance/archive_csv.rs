@@ -11,8 +11,8 @@ pub(crate) const TOOL: Tool = Tool {
     about: "Archive les CSV traités, une fois prouvé que la base les contient",
     details: "\
 Lit : les dix CSV de data/data_temp/, l'historique des imports, les tables temporaires et principales.
-Écrit : data/archive/<année>/<date d'import>/<fichier>.csv.gz et manifest.json (tailles, sommes, lignes), puis
-supprime l'original après relecture de la copie compressée.
+Écrit : data/archive/<année>/<date d'import>/<fichier>.csv.gz et manifest.json (tailles, sommes, lignes, période),
+puis supprime l'original après relecture de la copie compressée.
 Un fichier n'est archivé que si le dernier chargement de sa table est celui de ce contenu exact, si la
 table temporaire est migrée (ou vidée par `cleanup-temp`), et si la table principale a, date par date, les
 mêmes nombres de lignes et volumes que le fichier. Sinon il reste en place, avec la raison.

@@ -83,6 +83,11 @@ pub(super) struct Archived {
     sha256_gz: String,
     rows: u64,
     imported: String,
+    /// First and last date that it stored; what earlier versions archived does not say.
+    #[serde(default)]
+    first_date: Option<String>,
+    #[serde(default)]
+    last_date: Option<String>,
 }
 
 const IMPORT: &str = "lancez `update-temp-tables`, puis `migrate-temp-to-main`";
@@ -252,8 +257,9 @@ fn store(root: &Path, dataset: &Dataset, (place, name): (&Folder, &OsStr), load:
     let original = name.to_string_lossy().into_owned();
     let sha256_gz = hash::sha256(&target)?;
     let blake3 = content.to_hex().to_string();
-    let entry =
-        Archived { file, original, bytes, blake3, sha256_gz, rows: load.counts.stored, imported: load.day.clone() };
+    let (first_date, last_date) = load.dates.clone().unzip();
+    let (rows, imported) = (load.counts.stored, load.day.clone());
+    let entry = Archived { file, original, bytes, blake3, sha256_gz, rows, imported, first_date, last_date };
     remember(dir.path(), entry)?;
     files::remove_proved(place, name, |file| Ok(hash::blake3_file(file, &path)? == content))?;
     Ok(target)
