@@ -615,6 +615,16 @@ mod tests {
         assert_eq!(name_of(&resolver, "cha\u{302}taigneraie").as_deref(), Some("CHÂTAIGNERAIE"));
     }
 
+    /// « é », « ô », « ë » and « É » of a DOS file as Windows-1252 shows them; the names without that letter are others.
+    #[test]
+    fn quotation_marks_of_a_wrong_code_page_are_not_folded_away() {
+        let resolver = zones(&["PINAY", "CTES", "MONTLUN", "NOL"]);
+        for raw in ["\u{201a}pinay", "C\u{201c}tes", "Montlu\u{2030}n", "No\u{2030}l", "\u{90}pinay"] {
+            assert_eq!(name_of(&resolver, raw), None, "{raw}");
+        }
+        assert_eq!(name_of(&resolver, "\u{2018}Pinay\u{2019}").as_deref(), Some("PINAY"));
+    }
+
     #[test]
     fn the_database_decides_which_member_of_a_group_is_stored() {
         let older = zones(&["CABA", "GENTIANE"]);

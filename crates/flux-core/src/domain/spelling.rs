@@ -14,9 +14,8 @@ pub(crate) fn normalise(dim: Dim, raw: &str) -> String {
     // In capitals first: that of « ŉ » is written with an apostrophe of its own.
     for c in raw.nfc().flat_map(char::to_uppercase) {
         match c {
-            '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => {
-                plain.push('\'')
-            }
+            // Not U+201A: it is the « é » of a DOS file read as Windows-1252, and what is made an apostrophe is folded away.
+            '\u{2018}' | '\u{2019}' | '\u{201B}' | '\u{02BC}' | '\u{00B4}' | '\u{2032}' | '`' => plain.push('\''),
             '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{00AB}' | '\u{00BB}' => plain.push('"'),
             '\u{FEFF}' | '\u{200B}' | '\u{00AD}' => {}
             '\u{2010}' | '\u{2011}' => plain.push('-'),
