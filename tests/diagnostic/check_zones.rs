@@ -4,6 +4,7 @@ use flux_test::Home;
 use serde_json::{Value, json};
 use support::diag;
 use support::diag::NUITEE;
+use support::weekly::Sane;
 
 fn messages(json: &Value) -> Vec<String> {
     let text = |finding: &Value| {
@@ -110,4 +111,28 @@ fn zones_that_are_no_more_are_nobody_s_worry() {
     let mut places: Vec<&str> = findings.map(|finding| finding["place"].as_str().unwrap()).collect();
     places.sort_unstable();
     assert_eq!(places, ["zone CABA", "zone PAYS SALERS"]);
+}
+
+/// legacy.md, 18. One zone under a name of before and one of today is one zone, wherever it is looked at.
+#[test]
+fn a_zone_of_before_is_the_one_of_today() {
+    let db = diag::database();
+    db.exec(
+        "INSERT INTO dim_zones_observation VALUES (5, 'HAUTES TERRES COMMUNAUTE');
+         INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2021-07-01', 5, 1, 1, 5)",
+    );
+    let home = Home::new(&db);
+    let places = || -> Vec<String> {
+        let json = home.tool("check-zones").args(["--json", "--no-csv"]).run().sane().json();
+        let told = messages(&json).into_iter();
+        told.filter(|line| line.contains("HAUTES TERRES")).collect()
+    };
+    // Alone it stands for the zone, and nobody is to do anything about it.
+    assert_eq!(places(), Vec::<String>::new());
+    db.exec("INSERT INTO dim_zones_observation VALUES (6, 'HAUTES TERRES')");
+    let told = places();
+    assert!(told.len() == 1 && told[0].contains("merge-zones"), "{told:#?}");
+    home.tool("merge-zones").arg("--yes").run().sane().expect_code(0);
+    assert_eq!(db.rows("SELECT id_zone, volume FROM fact_nuitees"), [["6", "5"]]);
+    assert_eq!(places(), Vec::<String>::new());
 }

@@ -124,6 +124,42 @@ fn the_portal_is_asked_for_each_zone_and_held_against_the_rows() {
         .expect_code(1);
 }
 
+/// legacy.md, 10, 18. Whichever of the two names the base stores, the portal is asked for it and is right about it.
+#[test]
+fn a_zone_that_is_no_more_is_asked_for_under_its_older_name() {
+    let db = diag::database();
+    db.exec(
+        "INSERT INTO dim_zones_observation VALUES (5, 'HAUTES TERRES COMMUNAUTE'), (6, 'CCSA');
+         INSERT INTO fact_lieu_activite_soir (date, id_zone, id_provenance, id_categorie, id_commune, jour_semaine, volume) VALUES
+         ('2025-07-05', 5, 2, 1, 1, 'x', 17), ('2025-07-06', 6, 2, 1, 2, 'x', 9)",
+    );
+    let home = Home::new(&db);
+    let portal = Portal::new(|request, _| match request.query.split('&').find_map(|pair| pair.strip_prefix("zone=")) {
+        Some("HAUTES%20TERRES%20COMMUNAUTE" | "HAUTES+TERRES+COMMUNAUTE") => {
+            mobility("HAUTES TERRES COMMUNAUTE", &[("AURILLAC", 17)])
+        }
+        // The portal offers the name of today.
+        Some("HAUTES%20TERRES" | "HAUTES+TERRES") => mobility("HAUTES TERRES", &[("AURILLAC", 17)]),
+        Some("CCSA") => mobility("CCSA", &[("SAINT-FLOUR", 9)]),
+        _ => portal::Reply::Answer(
+            404,
+            vec![("Content-Type", "application/json".into())],
+            r#"{"error":"zone inconnue"}"#.into(),
+        ),
+    });
+    for (zone, total) in [("HAUTES TERRES COMMUNAUTE", 17), ("HAUTES TERRES", 17), ("CCSA", 9)] {
+        let args = ["--json", "--base-url", &portal.base, "--zone", zone, "--year", "2025"];
+        let json = home.tool("test-zone-mapping-api-production").args(args).run().json();
+        let answer = &json["portal"]["answers"][0];
+        assert_eq!(
+            (&answer["total"], &answer["total_sql"], &answer["equal"]),
+            (&json!(total), &json!(total), &json!(true)),
+            "{zone}: {json:#}"
+        );
+        assert_eq!(json["exit_code"], 0, "{zone}: {json:#}");
+    }
+}
+
 fn run_without(home: &Home) -> serde_json::Value {
     home.tool("test-zone-mapping-api-production").args(["--json", "--zone", "CANTAL"]).run().json()
 }

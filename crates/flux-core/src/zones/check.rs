@@ -227,9 +227,10 @@ fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
             .action("lancez `add-missing-zones`"),
         );
     }
-    let any = zones.iter().any(|zone| zone.rows > 0);
+    // What stands under another name of the zone is told as a split, and no zone without data.
+    let used: BTreeSet<&str> = zones.iter().filter(|zone| zone.rows > 0).map(|zone| leader(zone, stored)).collect();
     let hidden = reference::hidden_zones();
-    for zone in zones.iter().filter(|zone| any && zone.rows == 0) {
+    for zone in zones.iter().filter(|zone| !used.is_empty() && !used.contains(leader(zone, stored))) {
         let name = zone.name.as_deref().unwrap_or_default();
         if hidden.contains(&fold(name)) {
             continue;
@@ -242,16 +243,21 @@ fn unused(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The name that stands for all the rows of a zone.
+fn leader<'a>(zone: &'a Zone, stored: &'a Zones) -> &'a str {
+    let name = zone.name.as_deref().unwrap_or_default();
+    stored.preferred(name).map_or(name, |row| row.name.as_str())
+}
+
 /// Tables in which a zone lacks a year that others have; the rows of a split group count as one zone, and one that is no more lacks nothing.
 fn gaps(zones: &[Zone], stored: &Zones, findings: &mut Vec<Finding>) {
     let mut years: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
     let mut groups: BTreeMap<&str, BTreeMap<&str, BTreeSet<i32>>> = BTreeMap::new();
     for zone in zones {
-        let leader = zone.name.as_deref().map(|name| stored.preferred(name).map_or(name, |row| row.name.as_str()));
         for (table, found) in &zone.tables {
             years.entry(table).or_default().extend(found.years.keys());
-            if let Some(leader) = leader {
-                groups.entry(leader).or_default().entry(table).or_default().extend(found.years.keys());
+            if zone.name.is_some() {
+                groups.entry(leader(zone, stored)).or_default().entry(table).or_default().extend(found.years.keys());
             }
         }
     }
