@@ -169,7 +169,7 @@ impl World {
 }
 
 /// As `ensure-schema` makes it, with [`DIMENSIONS`].
-fn prepare(db: &TestDb, presets: &[&str]) {
+pub fn prepare(db: &TestDb, presets: &[&str]) {
     for preset in presets {
         Home::new(db).tool("ensure-schema").args(["--preset", preset]).run().sane().expect_code(0);
     }

@@ -1,6 +1,7 @@
 //! Several tools in the order in which operators run them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commits_lost;
 mod dry_run;
 mod import_hebdo;
 mod recipes;
