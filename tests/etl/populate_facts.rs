@@ -3,7 +3,7 @@
 use flux_test::mysql::prelude::Queryable;
 use serde_json::{Value, json};
 use support::raw::{CALENDAR, FAMILIES, PLAIN, raw_counts};
-use support::weekly::{World, file};
+use support::weekly::{Sane, World, file};
 
 /// A header and a line for each shape of family.
 fn sample_of(family: &str) -> (String, String, &'static str, &'static str) {
@@ -103,6 +103,24 @@ fn nothing_is_loaded_twice_and_the_checkpoint_is_never_the_truth() {
     // Rows taken away by other hands come back.
     world.db.exec("DELETE FROM fact_nuitees");
     assert_eq!(world.etl(&[]).expect_code(0).json()["totals"]["loaded"], 1);
+    assert_eq!(world.nuitees(), ["2024-07-08 1 1 1 0 10"]);
+}
+
+#[test]
+fn a_checkpoint_that_is_a_link_or_a_pipe_leads_nowhere() {
+    let world = World::whole();
+    let place = world.home.join("etl_checkpoint.json");
+    let precious = world.home.write("precieux.txt", "à garder");
+    std::os::unix::fs::symlink(&precious, &place).unwrap();
+    world.raw("Nuitee_2024B1_X.csv", PLAIN, &["2024-07-08;Cantal;Local;Touriste;10"]);
+    world.etl(&[]).expect_code(0);
+    assert_eq!(world.home.read("precieux.txt"), "à garder");
+    std::fs::remove_file(&place).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&place).status().unwrap().success());
+    for tool in ["populate-facts-full-production", "check-import-progress"] {
+        let limit = std::time::Duration::from_secs(60);
+        let _ = world.tool(tool).arg("--json").limit(limit).run().sane();
+    }
     assert_eq!(world.nuitees(), ["2024-07-08 1 1 1 0 10"]);
 }
 
