@@ -175,17 +175,18 @@ fn names_that_a_short_column_cut_off_are_completed_and_get_no_twin() {
     assert_eq!(db.column(stored), ["20 7", "21 8"]);
 }
 
-/// A spreadsheet took a zero, somebody wrote a small letter: the code is that of one commune all the same, and the seed adds it no twin.
+/// A spreadsheet took a zero, somebody wrote a small letter, or Corsica's number of before 1976: the code is that of one commune all the same, and the seed adds it no twin.
 #[test]
 fn codes_that_are_written_otherwise_are_put_right() {
     let (db, home) = second(
         "INSERT INTO dim_communes (id_commune, code_insee, nom_commune, id_departement) VALUES (30, '4070', 'DIGNE-LES-BAINS', NULL),
-         (31, '2b033', 'BASTIA', NULL), (32, ' 15215', 'SAINT-SIMON', 1), (33, '3185', 'MONTLUCON', 3), (34, '03185', 'MONTLUÇON', 3)",
+         (31, '2b033', 'BASTIA', NULL), (32, ' 15215', 'SAINT-SIMON', 1), (33, '3185', 'MONTLUCON', 3), (34, '03185', 'MONTLUÇON', 3),
+         (35, '20247', '', NULL)",
     );
     let json = adopt(&home, &[]).expect_code(3).json();
     let placed = found(&json, "findings", "commune-unplaced");
     // Two communes of the fixture lack their département too.
-    assert_eq!(placed["count"], 5, "{placed}");
+    assert_eq!(placed["count"], 6, "{placed}");
     // The two rows of Montluçon are for people to unite.
     let twins = told(&json, "dimension-twins");
     assert_eq!(
@@ -199,13 +200,13 @@ fn codes_that_are_written_otherwise_are_put_right() {
     run(&home, "merge-dimension", &["--dim", "communes", "--yes"]).expect_code(0);
     adopt(&home, &["--apply"]).expect_code(0);
     run(&home, "ensure-schema", &["--seed"]).expect_code(0);
-    let sql = "SELECT CONCAT_WS(' ', id_commune, code_insee) FROM dim_communes WHERE nom_commune IN ('DIGNE-LES-BAINS', 'BASTIA', 'MONTLUÇON')
+    let sql = "SELECT CONCAT_WS(' ', id_commune, code_insee) FROM dim_communes WHERE nom_commune IN ('DIGNE-LES-BAINS', 'BASTIA', 'MONTLUÇON', 'PORTO-VECCHIO')
                OR code_insee = '15215' ORDER BY id_commune";
-    assert_eq!(db.column(sql), ["30 04070", "31 2B033", "32 15215", "34 03185"]);
+    assert_eq!(db.column(sql), ["30 04070", "31 2B033", "32 15215", "34 03185", "35 2A247"]);
     // In a base that is ours a code may come to be written so as well.
     db.exec("UPDATE dim_communes SET code_insee = '4070' WHERE id_commune = 30");
     run(&home, "ensure-schema", &["--seed"]).expect_code(0);
-    assert_eq!(db.column(sql), ["30 04070", "31 2B033", "32 15215", "34 03185"]);
+    assert_eq!(db.column(sql), ["30 04070", "31 2B033", "32 15215", "34 03185", "35 2A247"]);
 }
 
 /// Where capitals tell tables apart, an empty `fact_nuitees` beside `FACT_NUITEES` would hide the history.

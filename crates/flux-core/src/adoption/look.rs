@@ -513,11 +513,10 @@ fn calendar(
     };
     let count = (report.wrong.len() + report.missing.len()) as u64;
     if count > 0 {
-        let message = format!(
-            "{} du calendrier, {} sans ligne",
-            plural(report.wrong.len() as u64, "jour diffère", "jours diffèrent"),
-            plural(report.missing.len() as u64, "jour de faits", "jours de faits")
-        );
+        let (wrong, missing) = (report.wrong.len() as u64, report.missing.len() as u64);
+        let wrong = (wrong > 0).then(|| plural(wrong, "jour diffère du calendrier", "jours diffèrent du calendrier"));
+        let missing = (missing > 0).then(|| plural(missing, "jour de faits sans ligne", "jours de faits sans ligne"));
+        let message = [wrong, missing].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let finding = Finding::attention(Code::CalendarWrong, "dim_dates", message)
             .action("après l'adoption : verifier-saisons --repair");
         let examples = report.wrong.iter().map(|day| format!("{} : {}", day.date, day.columns.join(", ")));

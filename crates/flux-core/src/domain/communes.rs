@@ -161,9 +161,12 @@ pub(crate) fn is_borne_in(key: &str, departement: &str) -> bool {
     bearers(key).iter().any(|code| reference::departement_of_insee(code) == departement)
 }
 
-/// A code as INSEE writes it: a spreadsheet takes the leading zero of the first nine départements.
+/// A code as INSEE writes it: a spreadsheet takes the leading zero of the first nine départements, and before 1976 Corsica was one, 20, in
+/// which no number stood twice.
 pub(crate) fn formed(code: &str) -> String {
-    format!("{:0>5}", code.trim().to_ascii_uppercase())
+    let code = format!("{:0>5}", code.trim().to_ascii_uppercase());
+    let of_today = |number: &str| ["2A", "2B"].iter().find_map(|part| known(&format!("{part}{number}")));
+    code.strip_prefix("20").and_then(of_today).map_or_else(|| code.clone(), str::to_owned)
 }
 
 /// The names that a code bears and bore, today's first; none for an unknown code.
@@ -226,6 +229,15 @@ mod tests {
     }
 
     /// By hand, from the two files.
+    #[test]
+    fn codes_are_written_as_insee_does() {
+        let written =
+            [("4070", "04070"), (" 2b033 ", "2B033"), ("20004", "2A004"), ("20050", "2B050"), ("20999", "20999")];
+        for (stored, expected) in written {
+            assert_eq!(formed(stored), expected);
+        }
+    }
+
     #[test]
     fn a_code_keeps_its_former_names_and_a_commune_that_is_gone_is_one_of_its_own() {
         assert!(names_of("15141").eq(["Neussargues-Moissac", "Neussargues en Pinatelle"]));
