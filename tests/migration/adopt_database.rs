@@ -203,6 +203,47 @@ fn the_fourth_generation_gets_its_keys_and_new_names_take_no_number_of_orphans()
     assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_zones_observation WHERE id_zone <= 40"), "1");
     assert_eq!(db.scalar("SELECT COUNT(*) FROM dim_departements WHERE id_departement <= 77"), "1");
     assert_eq!(db.scalar("SELECT MIN(id_departement) FROM dim_departements WHERE id_departement > 1"), "78");
+
+    // A week and an export of the places: what is new stands beside what is old, which keeps its volumes.
+    home.write_csv(
+        "frequentation_nuitee_fr.csv",
+        format!(
+            "{NIGHTS_FR}2022-06-01;Cantal;NonLocal;Touriste;Cantal;21\n2022-06-01;Cantal;NonLocal;Touriste;Corse-du-Sud;22\n"
+        ),
+    );
+    run(&home, "update-temp-tables", &["--only", "frequentation_nuitee_fr"]).expect_code(0);
+    run(&home, "migrate-temp-to-main", &[]).expect_code(0);
+    let nights = db.column(
+        "SELECT CONCAT_WS(' ', f.date, COALESCE(z.nom_zone, f.id_zone), COALESCE(d.nom_departement, f.id_departement), f.volume, f.is_provisional)
+         FROM fact_nuitees_departements f LEFT JOIN dim_zones_observation z USING (id_zone)
+         LEFT JOIN dim_departements d USING (id_departement) ORDER BY f.date, f.volume",
+    );
+    let expected = [
+        "2022-05-01 40 CANTAL 6 0",
+        "2022-05-01 CANTAL CANTAL 14 0",
+        "2022-05-02 CANTAL 77 9 0",
+        "2022-06-01 CANTAL CANTAL 21 1",
+        "2022-06-01 CANTAL CORSE-DU-SUD 22 1",
+    ];
+    assert_eq!(nights, expected);
+    home.write(
+        "data/data_extracted/LieuActivite_Soir_Departement_2022B1_CANTAL.csv",
+        "Date;ZoneObservation;Provenance;CategorieVisiteur;NomDepartement;EPCIZoneDiurneSoir;CodeInseeDiurneSoir;ZoneDiurneSoir;Volume\n\
+         2022-05-01;Cantal;NonLocal;Touriste;Cantal;CA du Bassin d'Aurillac;15014;Aurillac;31\n\
+         2022-05-01;Cantal;NonLocal;Touriste;Haute-Corse;CA de Bastia;2B033;Bastia;32\n",
+    );
+    run(&home, "populate-facts-full-production", &[]).expect_code(0);
+    let places = db.column(
+        "SELECT CONCAT_WS(' ', f.date, d.nom_departement, COALESCE(e.nom_epci, f.id_epci), COALESCE(m.code_insee, f.id_commune), f.volume)
+         FROM fact_lieu_activite_soir_departement f JOIN dim_departements d USING (id_departement)
+         LEFT JOIN dim_epci e USING (id_epci) LEFT JOIN dim_communes m USING (id_commune) ORDER BY f.volume",
+    );
+    let expected = [
+        "2022-05-02 CANTAL CA DU BASSIN D'AURILLAC 0 1",
+        "2022-05-01 CANTAL CA DU BASSIN D'AURILLAC 15014 31",
+        "2022-05-01 HAUTE-CORSE CA DE BASTIA 2B033 32",
+    ];
+    assert_eq!(places, expected, "the export replaces its date and zone, and nothing else");
 }
 
 /// legacy.md, 2 (V2s).
