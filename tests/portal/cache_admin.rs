@@ -159,6 +159,9 @@ fn a_category_takes_those_below_it_and_the_name_that_the_portal_gives_it() {
         home.tool("cache-admin").args(["purge", "--category", "api/cache", "--json"]).run().expect_code(0).json();
     assert_eq!(json["removed"], 2);
     assert_eq!(left(&home), ["infographie/indicateurs_cles", "api/infographie/cache_infographie", "cache_test"]);
+    // As the folder is seen from the home.
+    let named = ["cleanup", "--category", "cache/infographie/indicateurs_cles/", "--dry-run", "--json"];
+    assert_eq!(home.tool("cache-admin").args(named).run().expect_code(0).json()["removed"], 1);
     // A name that only begins alike is another one.
     home.tool("cache-admin").args(["purge", "--category", "info"]).run().expect_code(2);
 }

@@ -124,9 +124,11 @@ fn is_within(category: &str, of: &str) -> bool {
     Path::new(category).starts_with(of)
 }
 
-/// The path of a category, which the portal calls `infographie_pays` or `tdb_pays_touristes`.
+/// The path of a category, which the portal calls `infographie_pays` or `tdb_pays_touristes`, and who looks at the folders
+/// `cache/infographie/pays`.
 fn path_of(name: &str) -> String {
     let name = name.trim_matches('/');
+    let name = name.strip_prefix("cache/").unwrap_or(name);
     let known = [("infographie_", "infographie/"), ("tdb_", "tableau_bord/")];
     let path = known.iter().find_map(|(key, folder)| Some(format!("{folder}{}", name.strip_prefix(key)?)));
     path.unwrap_or_else(|| name.to_owned())
