@@ -100,7 +100,9 @@ fn reset(world: &World, template: &Template) {
     let fill = known
         .iter()
         .map(|table| format!("DELETE FROM {here}.{table}; INSERT INTO {here}.{table} SELECT * FROM {there}.{table};"));
-    world.db.admin_exec(&drop.chain(fill).collect::<String>());
+    let begin = std::iter::once("START TRANSACTION;".to_owned());
+    let end = std::iter::once("COMMIT".to_owned());
+    world.db.admin_exec(&drop.chain(begin).chain(fill).chain(end).collect::<String>());
 }
 
 /// Loses each COMMIT of the tool in turn, in the same state each time; gives how many there were.
