@@ -248,13 +248,42 @@ fn a_line_of_another_year_in_a_week_is_a_period_of_its_own() {
 }
 
 #[test]
+fn a_zone_of_a_week_that_other_hands_took_away_is_told_and_loaded_again() {
+    let world = World::whole();
+    week(&world, &["2025-06-02", "2025-06-03"], &["Cantal", "Lioran"]);
+    let nights = || file(&world.import_nights(&[]).sane().json(), NIGHTS).clone();
+    let before = world.nuitees();
+    world.db.exec("DELETE FROM fact_nuitees WHERE date = '2025-06-02' AND id_zone = 5");
+    let json = world.tool("check-status").arg("--json").run().sane().expect_code(3).json();
+    let found = json["findings"].as_array().unwrap();
+    let gone = found.iter().find(|one| one["place"] == "fact_nuitees").unwrap_or_else(|| panic!("{json}"));
+    assert_eq!(gone["code"], "tables-empty");
+    let message = gone["message"].as_str().unwrap();
+    assert!(message.contains("LIORAN 2025-06-02") && !message.contains("CANTAL"), "{message}");
+    assert_eq!(nights()["status"], "loaded");
+    let run = world.tool("migrate-temp-to-main").arg("--json").run().sane().expect_code(0).json()["run"].clone();
+    world.tool("cleanup-temp").run().sane().expect_code(0);
+    assert_eq!(world.nuitees(), before);
+    assert_eq!(nights()["status"], "unchanged");
+    // What one of its own migrations took back is no other hands'.
+    world.tool("migrate-temp-to-main").args(["--undo", run.as_str().unwrap(), "--yes"]).run().sane().expect_code(0);
+    let json = world.tool("check-status").arg("--json").run().sane().json();
+    let told = json["findings"].as_array().unwrap().iter().any(|one| one["code"] == "tables-empty");
+    assert!(!told, "{json}");
+}
+
+#[test]
 fn a_week_that_is_gone_from_the_main_table_is_told_and_loaded_again() {
     let world = World::whole();
     week(&world, &["2025-06-02", "2025-06-03"], &["Cantal", "Lioran"]);
     let nights = || file(&world.import_nights(&[]).sane().json(), NIGHTS).clone();
     assert_eq!(nights()["status"], "unchanged");
-    // Some rows are not the dates: an export may have replaced them by fewer.
-    world.db.exec("DELETE FROM fact_nuitees WHERE date = '2025-06-03' AND id_zone = 5");
+    // An export says that there is nothing of a zone any more.
+    world.db.exec(
+        "DELETE FROM fact_nuitees WHERE date = '2025-06-03' AND id_zone = 5;
+         INSERT INTO flux_etl_progress (table_name, id_zone, date, rows_stored, delivery, run, content)
+         VALUES ('fact_nuitees', 5, '2025-06-03', 0, 1, 'x', 'x')",
+    );
     assert_eq!(nights()["status"], "unchanged");
     world.db.exec("DELETE FROM fact_nuitees WHERE date = '2025-06-03'");
     for tool in ["check-status", "validation-complete-import"] {

@@ -5,6 +5,7 @@ use mysql::Value;
 
 use crate::db::{Database, Session, marks};
 use crate::error::{Error, Result};
+use crate::ledger::ownership::PROGRESS;
 use crate::ledger::to_second;
 use crate::schema::{TableSpec, column, key, primary, unique};
 
@@ -209,6 +210,30 @@ pub(crate) fn last_finished(session: &mut Session) -> Result<Option<String>> {
     let sql = "SELECT CAST(MAX(finished_at) AS CHAR) FROM flux_migrations WHERE undone_at IS NULL AND tool <> ?";
     let last: Option<Option<String>> = session.first(READING, sql, (WITHDRAWAL,))?;
     Ok(last.flatten().as_deref().map(to_second))
+}
+
+/// Dates and names of zones that the load `history` brought, that a cleanup took once they were migrated, and of which `main` has no row any
+/// more though the last migration that wrote to them left some. Not those of which a raw export has said since that there is nothing, and
+/// not dates of which `main` has nothing at all, which [`crate::ledger::dates::gone_from`] tells.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn zones_gone_from(session: &mut Session, history: u64, main: &str) -> Result<Vec<(String, String)>> {
+    let sql = format!(
+        "SELECT DISTINCT CAST(c.date AS CHAR), z.nom_zone FROM flux_import_dates d JOIN {TABLE} g JOIN {CELLS} c ON c.migration = g.id AND c.date = d.date \
+         JOIN dim_zones_observation z ON z.id_zone = c.id_zone \
+         WHERE d.history = ? AND d.rows_stored > 0 AND d.cleaned_at IS NOT NULL \
+         AND g.table_name = ? AND g.undone_at IS NULL AND c.inserted + c.updated > 0 \
+         AND NOT EXISTS (SELECT 1 FROM {main} m WHERE m.date = c.date AND m.id_zone = c.id_zone) \
+         AND EXISTS (SELECT 1 FROM {main} m WHERE m.date = c.date) \
+         AND NOT EXISTS (SELECT 1 FROM {PROGRESS} p WHERE p.table_name = g.table_name AND p.id_zone = c.id_zone AND p.date = c.date) \
+         AND NOT EXISTS (SELECT 1 FROM {TABLE} l JOIN {CELLS} k ON k.migration = l.id AND k.date = c.date AND k.id_zone = c.id_zone \
+           WHERE l.table_name = g.table_name AND l.id > g.id AND l.undone_at IS NULL) ORDER BY 1, 2"
+    );
+    match session.rows(READING, &sql, (history, main)) {
+        Err(Error::MissingTable { .. }) => Ok(Vec::new()),
+        rows => rows,
+    }
 }
 
 /// The run of a later migration that wrote to a date and zone of this one and was not undone.

@@ -13,7 +13,7 @@ use crate::domain::catalogue::{Dataset, Dim};
 use crate::domain::values::{DateOrder, Day, today};
 use crate::error::{Error, Result};
 use crate::ledger::dates::{self, DateCounts};
-use crate::ledger::history;
+use crate::ledger::{history, migrations};
 use crate::load::guards::{Stored, Tables};
 use crate::load::layout::Slice;
 use crate::load::mapper::{Mapper, Reading, required};
@@ -57,17 +57,26 @@ pub(crate) fn import(run: &Run<'_>, dataset: &'static Dataset, paths: &[(PathBuf
 pub(crate) const ONE_OF_A_NAME: &str = "gardez un seul fichier de chaque nom, puis relancez ; deux livraisons s'importent l'une après l'autre, la plus \
                                         ancienne d'abord";
 
-/// That `main` has nothing any more of dates that the load `history` of `file` brought and a cleanup took once they were migrated.
+/// That `main` has nothing any more of dates, or of zones of them, that the load `history` of `file` brought and a cleanup took once they
+/// were migrated.
 ///
 /// # Errors
 /// [`Error::Sql`].
 pub(crate) fn gone(session: &mut Session, history: u64, main: &str, file: &str) -> Result<Option<Finding>> {
     let gone = dates::gone_from(session, history, main)?;
-    if gone.is_empty() {
+    let mut what = Vec::new();
+    if !gone.is_empty() {
+        what.push(some_of(&ranges(gone.iter().filter_map(|date| date.parse().ok())), 5));
+    }
+    let mut zones: BTreeMap<String, BTreeSet<NaiveDate>> = BTreeMap::new();
+    for (date, zone) in migrations::zones_gone_from(session, history, main)? {
+        zones.entry(zone).or_default().extend(date.parse::<NaiveDate>());
+    }
+    what.extend(zones.into_iter().map(|(zone, days)| format!("{zone} {}", some_of(&ranges(days.into_iter()), 3))));
+    if what.is_empty() {
         return Ok(None);
     }
-    let days = some_of(&ranges(gone.iter().filter_map(|date| date.parse().ok())), 5);
-    let message = format!("n'a plus aucune ligne de dates que {file} y a apportées ({days})");
+    let message = format!("n'a plus aucune ligne de dates que {file} y a apportées ({})", some_of(&what, 5));
     Ok(Some(Finding::attention(Code::TablesEmpty, main, message)))
 }
 
@@ -155,6 +164,12 @@ impl Target for Weekly<'_> {
             let main = self.dataset.main_table(self.run.options.space);
             if same && let Some(date) = dates::gone_from(session, last.id, &main)?.first() {
                 log::warn!("{main} n'a plus aucune ligne du {date}, que ce fichier y a apporté : il est rechargé");
+                return Ok(None);
+            }
+            if same && let Some((date, zone)) = migrations::zones_gone_from(session, last.id, &main)?.first() {
+                log::warn!(
+                    "{main} n'a plus aucune ligne de {zone} du {date}, que ce fichier y a apportée : il est rechargé"
+                );
                 return Ok(None);
             }
             Ok(same.then_some(last))
