@@ -58,6 +58,13 @@ pub struct Driver {
 impl Driver {
     /// None where there is no driver here.
     pub fn start() -> Option<Self> {
+        // The port that it finds free on one address may be taken on the other one: then it gives up, and finds another port next time.
+        let mut tries = (0..5).map_while(|_| Self::try_start());
+        tries.find_map(|(process, port)| Some(Self { process, url: format!("http://127.0.0.1:{}", port?) }))
+    }
+
+    /// The driver, and its port once it listens.
+    fn try_start() -> Option<(Child, Option<u16>)> {
         let program = ["chromedriver", "/usr/lib/chromium/chromedriver"];
         let start =
             |name: &&str| Command::new(name).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok();
@@ -67,8 +74,10 @@ impl Driver {
             let text = line.split("started successfully on port ").nth(1)?.trim_end_matches('.').to_owned();
             text.parse::<u16>().ok()
         });
-        let url = format!("http://127.0.0.1:{}", port.expect("the driver says its port"));
-        Some(Self { process, url })
+        if port.is_none() {
+            let _ = process.wait();
+        }
+        Some((process, port))
     }
 }
 
