@@ -42,6 +42,7 @@ const FORMS: &[(&str, &str, &str)] = &[
     ("comparaison", "clé comparée à ce que l'appelant envoie", r#"\$_(?:GET|POST|REQUEST|COOKIE|SERVER)\[['"](?i:[a-z_]*(?:key|cle|token|jeton|secret|passw?o?r?d?|pwd|mdp|auth))['"]\][^=!;]{0,20}[!=]==?\s*['"]([^'"]{4,})['"]"#),
     ("comparaison", "clé comparée à ce que l'appelant envoie", r#"['"]([^'"]{4,})['"]\s*[!=]==?\s*\(?\$_(?:GET|POST|REQUEST|COOKIE|SERVER)\[['"](?i:[a-z_]*(?:key|cle|token|jeton|secret|passw?o?r?d?|pwd|mdp|auth))['"]\]"#),
     ("comparaison-nommee", "clé comparée à ce que l'appelant envoie", r#"\$(?i:key|cle|token|jeton|secret|pass|pwd|mdp)\s*[!=]==?\s*['"]([^'"]{6,})['"]"#),
+    ("comparaison", "empreinte d'un mot de passe dans le code", r#"\b(?i:md5|sha1|hash\s*\(\s*['"]\w+['"]\s*,)\s*\(?[^;=!]*(?i:pass|pwd|mdp|token|jeton|secret|cle\b|key|\$_(?:POST|GET|REQUEST|COOKIE))[^;=!]*\)\s*[!=]==?\s*['"]([0-9a-fA-F]{32,128})['"]"#),
     ("comparaison", "clé comparée à ce que l'appelant envoie", r#"\bhash_equals\s*\(\s*['"]([^'"]{4,})['"]"#),
     ("chiffrement", "clé de chiffrement dans un appel", r#"\b(?:hash_hmac\s*\([^,]+,[^,]+,|openssl_(?:en|de)crypt\s*\([^,]+,[^,]+,|sodium_crypto_secretbox\s*\([^,]+,[^,]+,)\s*['"]([^'"]{6,})['"]"#),
     ("en-tete-nomme", "jeton dans un en-tête", r#"(?i)\bx-(?:api-?key|auth-?token|access-?token|secret|token)['"]?\s*[:=]\s*['"`]?([A-Z0-9._~+/=!-]{8,})"#),
