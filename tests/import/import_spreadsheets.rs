@@ -34,6 +34,7 @@ fn each_habit_of_a_spreadsheet_has_its_reason_and_shows_its_value() {
     let cases = [
         ("14/04/25;Cantal;Local;Touriste;1", "deux chiffres", "14/04/25"),
         ("45761;Cantal;Local;Touriste;1", "tableur", "45761"),
+        ("\u{feff}Date;ZoneObservation;Provenance;CategorieVisiteur;Volume", "en-tête répété", "Date"),
         ("2025-04-14 08:30:00;Cantal;Local;Touriste;1", "heure", "08:30:00"),
         ("2025-04-14\u{feff};Cantal;Local;Touriste;1", "invisible", "⟨U+FEFF⟩"),
         ("2025-04-14;Cantal;Local;Touriste;9,87E+04", "scientifique", "9,87E+04"),

@@ -179,6 +179,11 @@ pub(crate) fn parse_date(text: &str, order: DateOrder) -> Result<Day, &'static s
     Day::from_date(date).ok_or("année hors de la plage 2000–2100")
 }
 
+/// Whether a field is the name of the column of dates, with the mark that begins a file.
+fn is_header(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_matches(['"', ' ']).eq_ignore_ascii_case("date")
+}
+
 /// What people and spreadsheets write in the place of a date, each with its own reason.
 fn why_no_date(text: &str) -> &'static str {
     let digits = |part: &str, lengths: std::ops::RangeInclusive<usize>| {
@@ -190,6 +195,7 @@ fn why_no_date(text: &str) -> &'static str {
         && [DateOrder::DayFirst, DateOrder::MonthFirst].iter().any(|order| parse_date(&text[..10], *order).is_ok());
     match parts.as_slice() {
         _ if text.is_empty() => "date vide",
+        _ if is_header(text) => "en-tête répété (des fichiers mis bout à bout ?)",
         _ if text.chars().any(is_invisible) => INVISIBLE,
         _ if text.chars().all(|c| matches!(c, '-' | '–' | '—')) => "tiret à la place d'une date",
         _ if starts_as_date && text[10..].starts_with([' ', 'T']) => {
@@ -371,6 +377,7 @@ mod tests {
         let reason = |text: &str| parse_date(text).unwrap_err();
         assert!(reason("03/11/24").contains("deux chiffres") && reason("3/1/24").contains("deux chiffres"));
         assert!(reason("45612").contains("tableur"));
+        assert!(reason("DATE").contains("répété") && reason("\u{feff}\"Date\"").contains("répété"));
         assert!(reason("2024-11-03 00:00:00").contains("heure") && reason("2024-11-03T10:00").contains("heure"));
         assert!(reason("2024-11-03\u{200b}").contains("invisible"));
         assert!(reason("—").contains("tiret"));
