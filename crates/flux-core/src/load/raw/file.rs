@@ -170,7 +170,7 @@ impl Target for Raw<'_> {
             let rank = self.file.delivery.rank();
             locked(&self.etl.claims).extend(days.into_iter().map(|day| ((self.table.clone(), zone, day), rank)));
         }
-        Ok(rows - stays as u64)
+        Ok(rows.saturating_sub(stays as u64))
     }
 
     fn most_rows(&self) -> Option<usize> {
