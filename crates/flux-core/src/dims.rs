@@ -44,7 +44,7 @@ pub(crate) fn groups(dim: Dim) -> Vec<Group> {
         }
         Dim::Duree => reference::durees().iter().map(|duree| group(duree.libelle, duree.equivalents)).collect(),
         Dim::Pays => reference::pays().iter().map(|nom| group(nom.nom, &nom.equivalents)).collect(),
-        Dim::Epci | Dim::Commune => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

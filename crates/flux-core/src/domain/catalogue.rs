@@ -32,6 +32,8 @@ pub enum Dim {
 pub(crate) struct DimSpec {
     /// Which dimension this is.
     pub(crate) dim: Dim,
+    /// Singular, as messages say it.
+    pub(crate) label: &'static str,
     pub(crate) table: &'static str,
     /// Primary key, also the name of the column in the fact tables.
     pub(crate) id: &'static str,
@@ -50,9 +52,10 @@ pub(crate) struct DimSpec {
 }
 
 macro_rules! dim {
-    ($dim:ident, $table:literal, $id:literal, $name:literal, $plural:literal, $csv:expr) => {
+    ($dim:ident, $label:literal, $table:literal, $id:literal, $name:literal, $plural:literal, $csv:expr) => {
         DimSpec {
             dim: Dim::$dim,
+            label: $label,
             table: $table,
             id: $id,
             name: $name,
@@ -67,13 +70,22 @@ macro_rules! dim {
 
 /// All dimensions, in the order of [`Dim`].
 pub(crate) const DIMS: &[DimSpec] = &[
-    dim!(Zone, "dim_zones_observation", "id_zone", "nom_zone", "zones", ["ZoneObservation"]),
-    dim!(Provenance, "dim_provenances", "id_provenance", "nom_provenance", "provenances", ["Provenance"]),
-    dim!(Categorie, "dim_categories_visiteur", "id_categorie", "nom_categorie", "categories", ["CategorieVisiteur"]),
+    dim!(Zone, "zone", "dim_zones_observation", "id_zone", "nom_zone", "zones", ["ZoneObservation"]),
+    dim!(Provenance, "provenance", "dim_provenances", "id_provenance", "nom_provenance", "provenances", ["Provenance"]),
+    dim!(
+        Categorie,
+        "catégorie",
+        "dim_categories_visiteur",
+        "id_categorie",
+        "nom_categorie",
+        "categories",
+        ["CategorieVisiteur"]
+    ),
     DimSpec {
         extra: &[("nom_region", "VARCHAR(255) NULL"), ("nom_nouvelle_region", "VARCHAR(255) NULL")],
         ..dim!(
             Departement,
+            "département",
             "dim_departements",
             "id_departement",
             "nom_departement",
@@ -88,16 +100,17 @@ pub(crate) const DIMS: &[DimSpec] = &[
             ]
         )
     },
-    dim!(Pays, "dim_pays", "id_pays", "nom_pays", "pays", ["Pays"]),
+    dim!(Pays, "pays", "dim_pays", "id_pays", "nom_pays", "pays", ["Pays"]),
     DimSpec {
         extra: &[("nb_nuits", "INT NOT NULL"), ("ordre", "INT NULL")],
         name_type: "VARCHAR(50) NOT NULL",
-        ..dim!(Duree, "dim_durees_sejour", "id_duree", "libelle", "durees", ["DureeSejour"])
+        ..dim!(Duree, "durée de séjour", "dim_durees_sejour", "id_duree", "libelle", "durees", ["DureeSejour"])
     },
     DimSpec {
         optional: true,
         ..dim!(
             Epci,
+            "EPCI",
             "dim_epci",
             "id_epci",
             "nom_epci",
@@ -117,6 +130,7 @@ pub(crate) const DIMS: &[DimSpec] = &[
         optional: true,
         ..dim!(
             Commune,
+            "commune",
             "dim_communes",
             "id_commune",
             "nom_commune",
@@ -201,16 +215,7 @@ impl FromStr for Dim {
 
 impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Dim::Zone => "zone",
-            Dim::Provenance => "provenance",
-            Dim::Categorie => "catégorie",
-            Dim::Departement => "département",
-            Dim::Pays => "pays",
-            Dim::Duree => "durée de séjour",
-            Dim::Epci => "EPCI",
-            Dim::Commune => "commune",
-        })
+        f.write_str(self.spec().label)
     }
 }
 

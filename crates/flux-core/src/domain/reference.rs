@@ -395,7 +395,7 @@ pub fn names(dim: Dim) -> Vec<Vec<&'static str>> {
         Dim::Pays => of_list(pays()),
         Dim::Provenance => of_list(provenances()),
         Dim::Categorie => of_list(categories()),
-        Dim::Epci => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

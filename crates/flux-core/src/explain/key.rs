@@ -131,18 +131,10 @@ impl Names {
     }
 }
 
-/// The option that names a dimension.
+/// The option that names a dimension: its column without the prefix.
 fn option_of(dim: Dim) -> &'static str {
-    match dim {
-        Dim::Zone => "zone",
-        Dim::Provenance => "provenance",
-        Dim::Categorie => "categorie",
-        Dim::Departement => "departement",
-        Dim::Pays => "pays",
-        Dim::Duree => "duree",
-        Dim::Epci => "epci",
-        Dim::Commune => "commune",
-    }
+    let id = dim.spec().id;
+    id.strip_prefix("id_").unwrap_or(id)
 }
 
 /// The dataset of a main or temporary table, a family or a weekly file.

@@ -167,18 +167,18 @@ pub(crate) fn unknown_hint(dim: Dim) -> String {
         Dim::Zone => "zone renommée : ajoutez le nom à reference/zones.csv du dossier de travail ; zone nouvelle : \
                       `update-temp-tables --create-missing zones`"
             .into(),
-        Dim::Pays | Dim::Epci => {
-            format!(
-                "corrigez le nom, ou s'il est nouveau : `update-temp-tables --create-missing {}`",
-                dim.spec().plural
-            )
-        }
         Dim::Commune => {
             "lancez `ensure-schema --seed`, qui ajoute les communes de France qui manquent, puis relancez".into()
         }
         Dim::Departement | Dim::Duree | Dim::Provenance | Dim::Categorie => {
             format!(
                 "la liste de {} est fermée : corrigez le nom dans le CSV, ou lancez `ensure-schema --seed`",
+                dim.spec().plural
+            )
+        }
+        _ => {
+            format!(
+                "corrigez le nom, ou s'il est nouveau : `update-temp-tables --create-missing {}`",
                 dim.spec().plural
             )
         }

@@ -33,7 +33,8 @@ pub(crate) fn reference_rows(dim: Dim) -> Vec<(String, Vec<(&'static str, Value)
                 (duree.libelle.into(), vec![("nb_nuits", duree.nb_nuits.into()), ("ordre", duree.ordre.into())])
             })
             .collect(),
-        Dim::Epci | Dim::Commune => Vec::new(),
+        // Of communes and EPCIs there are too many for this way; of others the reference knows none.
+        _ => Vec::new(),
     }
 }
 
