@@ -88,7 +88,12 @@ fn keys_that_are_rejected_for_contradicting_each_other_keep_their_row() {
     );
     let json = world.etl(&["--on-conflict", "reject"]).expect_code(3).json();
     assert_eq!(json["files"][0]["suspended"], 1, "{json}");
-    assert_eq!(world.nuitees(), [BEFORE[0], BEFORE[1], BEFORE[2], BEFORE[3], "2024-07-09 1 1 2 0 20"]);
+    let after = [BEFORE[0], BEFORE[1], BEFORE[2], BEFORE[3], "2024-07-09 1 1 2 0 20"];
+    assert_eq!(world.nuitees(), after);
+    // What is in doubt is in doubt the second time too.
+    let json = world.etl(&["--on-conflict", "reject"]).expect_code(3).json();
+    assert_eq!(json["totals"]["unchanged"], 1, "{json}");
+    assert_eq!(world.nuitees(), after);
 }
 
 /// A commune that the supplier moves to its EPCI is one row, not one under each.

@@ -218,7 +218,9 @@ pub(crate) struct Load {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn loads(session: &mut Session, table: &str) -> Result<Vec<(String, Load)>> {
-    let sql = "SELECT file_path, file_hash, options, dims_hash, rows_stored, rejected, encoding, reject_file, \
+    // Where contradictions are rejected, their lines are as missing as those that could not be read.
+    let sql = "SELECT file_path, file_hash, options, dims_hash, rows_stored, \
+               CAST(rejected + IF(options LIKE '%on_conflict=reject%', conflicts, 0) AS UNSIGNED), encoding, reject_file, \
                CAST(first_date AS CHAR) FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id";
     type Fields = (String, String, String, String, u64, u64, String, Option<String>, Option<String>);
     let rows: Vec<Fields> = session.rows(READING, sql, (table,))?;

@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::ledger::rows::check_of;
 use crate::migrate::Pair;
 
-/// Rows of the temporary table that are held at a time.
-const AT_A_TIME: u64 = 120_000;
+/// Rows of the temporary table that are held at a time: some twelve MiB with those of main.
+const AT_A_TIME: u64 = 30_000;
 
 /// How the rows of a temporary table, or of a date and zone of it, stand to those of the main table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn dates_are_compared_together_as_long_as_their_rows_are_few() {
         let sizes = |rows: &[u64]| rows.iter().map(|rows| (String::new(), *rows)).collect::<Vec<_>>();
-        assert_eq!(first_part(&sizes(&[100_000, 20_000, 1])), 2);
+        assert_eq!(first_part(&sizes(&[10_000, 20_000, 1])), 2);
         assert_eq!(first_part(&sizes(&[500_000, 1])), 1);
         assert_eq!(first_part(&sizes(&[0; 300])), MANY_DATES);
         assert_eq!(first_part(&sizes(&[7])), 1);
