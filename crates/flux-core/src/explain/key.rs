@@ -65,7 +65,7 @@ impl Names {
     fn alike(&self, dim: Dim, id: u32) -> Vec<u32> {
         let is_of = |zone: &&Zone| dim == Dim::Zone && zone.rows.iter().any(|(own, _)| *own == id);
         let group = self.zones.iter().find(is_of);
-        group.map_or_else(|| vec![id], |zone| zone.rows.iter().map(|(id, _)| *id).collect())
+        group.map_or_else(|| vec![id], |zone| zone.ids().collect())
     }
 
     fn part(&self, dim: Dim, id: Option<u32>) -> Part {

@@ -162,14 +162,9 @@ impl Target for Weekly<'_> {
                 return Ok(None);
             }
             let main = self.dataset.main_table(self.run.options.space);
-            if same && let Some(date) = dates::gone_from(session, last.id, &main)?.first() {
-                log::warn!("{main} n'a plus aucune ligne du {date}, que ce fichier y a apporté : il est rechargé");
-                return Ok(None);
-            }
-            if same && let Some((date, zone)) = migrations::zones_gone_from(session, last.id, &main)?.first() {
-                log::warn!(
-                    "{main} n'a plus aucune ligne de {zone} du {date}, que ce fichier y a apportée : il est rechargé"
-                );
+            let file = self.dataset.weekly_file.unwrap_or_default();
+            if same && let Some(gone) = gone(session, last.id, &main, file)? {
+                log::warn!("{main} {} : il est rechargé", gone.message);
                 return Ok(None);
             }
             Ok(same.then_some(last))
