@@ -3,14 +3,15 @@
 use support::raw::{PLAIN, raw_counts};
 use support::weekly::World;
 
-/// Two dates of a zone, one of another, provisional and definitive.
-fn filled() -> World {
+/// Two dates of a zone, one of another, provisional and definitive, and an export of these lines.
+fn filled(lines: &[&str]) -> World {
     let world = World::whole();
     world.db.exec(
         "INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume, is_provisional) VALUES
          ('2024-07-08', 1, 1, 1, 1, 1), ('2024-07-08', 1, 1, 2, 2, 1), ('2024-07-08', 2, 1, 1, 3, 1),
          ('2024-07-09', 1, 1, 1, 4, 0), ('2024-07-09', 1, 1, 2, 5, 0)",
     );
+    world.raw("Nuitee_2024B1_X.csv", PLAIN, lines);
     world
 }
 
@@ -24,13 +25,12 @@ const BEFORE: [&str; 5] = [
 
 #[test]
 fn a_date_with_a_rejected_line_loses_nothing_and_the_others_are_replaced() {
-    let world = filled();
     let lines = [
         "2024-07-08;Cantal;Local;Touriste;10",
         "2024-07-08;Cantal;NonLocal;Touriste;dix",
         "2024-07-09;Cantal;Local;Resident;20",
     ];
-    world.raw("Nuitee_2024B1_X.csv", PLAIN, &lines);
+    let world = filled(&lines);
     // Two of the five rows are the file's to replace, one is withdrawn.
     let planned = world.etl(&["--dry-run"]).expect_code(3).json();
     assert_eq!(
@@ -59,16 +59,11 @@ fn a_date_with_a_rejected_line_loses_nothing_and_the_others_are_replaced() {
 
 #[test]
 fn a_line_without_a_date_may_be_of_any() {
-    let world = filled();
-    world.raw(
-        "Nuitee_2024B1_X.csv",
-        PLAIN,
-        &[
-            "2024-07-08;Cantal;Local;Touriste;10",
-            "2024-07-32;Cantal;Local;Touriste;1",
-            "2024-07-09;Cantal;Local;Resident;20",
-        ],
-    );
+    let world = filled(&[
+        "2024-07-08;Cantal;Local;Touriste;10",
+        "2024-07-32;Cantal;Local;Touriste;1",
+        "2024-07-09;Cantal;Local;Resident;20",
+    ]);
     let json = world.etl(&["--batch-size", "1"]).expect_code(3).json();
     assert_eq!(json["files"][0]["suspended"], 2, "{json}");
     assert_eq!(world.nuitees(), ["2024-07-08 1 1 1 0 10", BEFORE[1], BEFORE[2], BEFORE[3], "2024-07-09 1 1 2 0 20"]);
@@ -76,16 +71,11 @@ fn a_line_without_a_date_may_be_of_any() {
 
 #[test]
 fn keys_that_are_rejected_for_contradicting_each_other_keep_their_row() {
-    let world = filled();
-    world.raw(
-        "Nuitee_2024B1_X.csv",
-        PLAIN,
-        &[
-            "2024-07-09;Cantal;Local;Touriste;40",
-            "2024-07-09;Cantal;Local;Touriste;41",
-            "2024-07-09;Cantal;Local;Resident;20",
-        ],
-    );
+    let world = filled(&[
+        "2024-07-09;Cantal;Local;Touriste;40",
+        "2024-07-09;Cantal;Local;Touriste;41",
+        "2024-07-09;Cantal;Local;Resident;20",
+    ]);
     let json = world.etl(&["--on-conflict", "reject"]).expect_code(3).json();
     assert_eq!(json["files"][0]["suspended"], 1, "{json}");
     let after = [BEFORE[0], BEFORE[1], BEFORE[2], BEFORE[3], "2024-07-09 1 1 2 0 20"];

@@ -208,6 +208,7 @@ pub(crate) struct Load {
     pub(crate) dims_hash: String,
     pub(crate) stored: u64,
     pub(crate) rejected: u64,
+    pub(crate) conflicts: u64,
     pub(crate) encoding: String,
     pub(crate) reject_file: Option<String>,
     pub(crate) first_date: Option<String>,
@@ -218,15 +219,14 @@ pub(crate) struct Load {
 /// # Errors
 /// [`crate::error::Error::Sql`].
 pub(crate) fn loads(session: &mut Session, table: &str) -> Result<Vec<(String, Load)>> {
-    // Where contradictions are rejected, their lines are as missing as those that could not be read.
-    let sql = "SELECT file_path, file_hash, options, dims_hash, rows_stored, \
-               CAST(rejected + IF(options LIKE '%on_conflict=reject%', conflicts, 0) AS UNSIGNED), encoding, reject_file, \
+    let sql = "SELECT file_path, file_hash, options, dims_hash, rows_stored, rejected, conflicts, encoding, reject_file, \
                CAST(first_date AS CHAR) FROM flux_import_history WHERE table_name = ? AND status = 'loaded' ORDER BY id";
-    type Fields = (String, String, String, String, u64, u64, String, Option<String>, Option<String>);
+    type Fields = (String, String, String, String, u64, u64, u64, String, Option<String>, Option<String>);
     let rows: Vec<Fields> = session.rows(READING, sql, (table,))?;
-    let load = |(path, hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date): Fields| {
-        (path, Load { hash, options, dims_hash, stored, rejected, encoding, reject_file, first_date })
-    };
+    let load =
+        |(path, hash, options, dims_hash, stored, rejected, conflicts, encoding, reject_file, first_date): Fields| {
+            (path, Load { hash, options, dims_hash, stored, rejected, conflicts, encoding, reject_file, first_date })
+        };
     Ok(rows.into_iter().map(load).collect())
 }
 

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use mysql::Row;
+use mysql::prelude::FromRow;
+use mysql::{FromRowError, Row};
 
 use crate::db::Session;
 use crate::dims::epci;
 use crate::domain::catalogue::{Dataset, Dim};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::load::layout::Slice;
 use crate::load::options::OnConflict;
 use crate::load::tally::for_each_group;
@@ -50,7 +51,7 @@ fn doubtful(found: &Found, slices: &[Slice], policy: OnConflict) -> Vec<Slice> {
 /// What the table holds of `slices` beside the rows of the file and may not go; `created` are the ids of names that the file brought.
 ///
 /// # Errors
-/// [`Error::Sql`].
+/// [`crate::error::Error::Sql`].
 pub(crate) fn kept(
     session: &mut Session,
     place: Place<'_>,
@@ -78,9 +79,11 @@ fn stored(session: &mut Session, place: Place<'_>, found: &Found, slices: &[Slic
         .collect();
     let (Some(first), Some(last)) = (slices.first(), slices.last()) else { return Ok(Kept::new()) };
     let ids: BTreeSet<u32> = of_place.keys().map(|(_, zone)| *zone).collect();
+    if ids.is_empty() {
+        return Ok(Kept::new());
+    }
     let columns = std::iter::once(Dim::Zone).chain(told_apart(place.dataset));
     let columns: Vec<String> = columns.map(|dim| format!("CAST({} AS UNSIGNED)", dim.spec().id)).collect();
-    let doing = format!("lecture de {}", place.table);
     let sql = format!(
         "SELECT CAST(date AS CHAR), {} FROM {} WHERE date BETWEEN ? AND ? AND id_zone IN ({})",
         columns.join(", "),
@@ -89,13 +92,7 @@ fn stored(session: &mut Session, place: Place<'_>, found: &Found, slices: &[Slic
     );
     let period = (layout.day(*first).to_string(), layout.day(*last).to_string());
     let mut stored = Kept::new();
-    if ids.is_empty() {
-        return Ok(stored);
-    }
-    for row in session.rows::<Row>(&doing, &sql, period)? {
-        let (date, zone, ids) = read(row).ok_or_else(|| {
-            Error::Invariant(format!("{doing} : une valeur inattendue dans la base (NULL ou hors limites)"))
-        })?;
+    for Stored { date, zone, ids } in session.rows(&format!("lecture de {}", place.table), &sql, period)? {
         if let Some(slice) = of_place.get(&(date, zone)) {
             stored.entry(*slice).or_default().insert(ids);
         }
@@ -103,9 +100,22 @@ fn stored(session: &mut Session, place: Place<'_>, found: &Found, slices: &[Slic
     Ok(stored)
 }
 
-fn read(mut row: Row) -> Option<(String, u32, Vec<u32>)> {
-    let ids = (2..row.len()).map(|at| row.take_opt(at)?.ok()).collect::<Option<Vec<u32>>>()?;
-    Some((row.take_opt(0)?.ok()?, row.take_opt(1)?.ok()?, ids))
+/// A stored row: its date, zone, and the ids of [`told_apart`].
+struct Stored {
+    date: String,
+    zone: u32,
+    ids: Vec<u32>,
+}
+
+impl FromRow for Stored {
+    fn from_row_opt(row: Row) -> std::result::Result<Self, FromRowError> {
+        let id = |at: usize| row.get_opt::<u32, _>(at)?.ok();
+        let read = || {
+            let ids = (2..row.len()).map(id).collect::<Option<Vec<u32>>>()?;
+            Some(Self { date: row.get_opt(0)?.ok()?, zone: id(1)?, ids })
+        };
+        read().ok_or_else(|| FromRowError(row.clone()))
+    }
 }
 
 /// Takes the rows that the file brings away from those that are stored.
@@ -135,7 +145,7 @@ fn take_brought(stored: &mut Kept, place: Place<'_>, found: &Found, created: &Cr
 /// Deletes what the table holds of a slice but for `rows`; returns how many rows.
 ///
 /// # Errors
-/// [`Error::Sql`].
+/// [`crate::error::Error::Sql`].
 pub(crate) fn delete_others(
     session: &mut Session,
     place: Place<'_>,

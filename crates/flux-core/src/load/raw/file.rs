@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::ledger::ownership::{self, Owner};
 use crate::load::layout::Slice;
 use crate::load::mapper::{Mapper, Reading, required_raw};
+use crate::load::options::OnConflict;
 use crate::load::pipeline;
 use crate::load::raw::dimensions;
 use crate::load::raw::discover::RawFile;
@@ -95,11 +96,13 @@ impl Target for Raw<'_> {
                 return Ok(None);
             }
         }
+        // Where contradictions are rejected, their lines are as missing as those that could not be read.
+        let refused = if self.place().policy == OnConflict::Reject { load.conflicts } else { 0 };
         Ok(Some(Earlier {
             dates: None,
             options: load.options,
             dims_hash: load.dims_hash,
-            rejected: load.rejected,
+            rejected: load.rejected + refused,
             is_empty: false,
             encoding: load.encoding,
             reject_file: load.reject_file,
@@ -244,6 +247,7 @@ impl Target for Raw<'_> {
             dims_hash: dims_hash.to_owned(),
             stored: report.counts.stored,
             rejected: report.counts.rejected,
+            conflicts: report.counts.conflicts,
             encoding: report.encoding.clone().unwrap_or_default(),
             reject_file: report.reject_file.as_ref().map(|path| path.display().to_string()),
             first_date: report.dates.as_ref().map(|(first, _)| first.clone()),

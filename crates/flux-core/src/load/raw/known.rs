@@ -57,6 +57,7 @@ mod tests {
             dims_hash: String::new(),
             stored: 1,
             rejected: 0,
+            conflicts: 0,
             encoding: String::new(),
             reject_file: None,
             first_date: None,
