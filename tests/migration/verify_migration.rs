@@ -2,7 +2,7 @@
 
 use flux_test::mysql::prelude::Queryable;
 use serde_json::{Value, json};
-use support::trouble::{kill_sessions, wait_for_statement};
+use support::trouble::kill_in_statement;
 use support::weekly::{Sane, World, table};
 
 const TEMP: &str = "fact_nuitees_temp";
@@ -164,12 +164,11 @@ fn what_cost_a_comparison_its_connection_is_what_is_reported() {
     let mut other = world.db.conn();
     other.query_drop("LOCK TABLES fact_nuitees WRITE").unwrap();
     let mut running = world.tool("verify-migration").args(["--only", TEMP, "--json"]).spawn();
-    wait_for_statement(&mut world.db.admin(), world.db.name(), "FROM fact_nuitees f");
     let mut killed = 0;
     // Each try, until there is none left.
     while running.is_running() {
-        killed += kill_sessions(&world, other.connection_id());
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        killed += u32::from(kill_in_statement(&world, "FROM fact_nuitees f"));
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
     assert!(killed > 1, "{killed}");
     let json = running.wait().sane().expect_code(1).json();

@@ -67,6 +67,13 @@ pub fn kill_sessions(world: &World, mine: u32) -> usize {
     ids.iter().filter(|id| admin.query_drop(format!("KILL {id}")).is_ok()).count()
 }
 
+/// Kills the first session that is in a statement on `word`, if there is one: none that still says who it is.
+pub fn kill_in_statement(world: &World, word: &str) -> bool {
+    let mut admin = world.db.admin();
+    let found = in_statement(&mut admin, world.db.name(), word);
+    found.is_some_and(|(id, _)| admin.query_drop(format!("KILL {id}")).is_ok())
+}
+
 /// Runs the tool to its end or to this fail point (`db.commit:2`), where it is killed. True when it was.
 #[track_caller]
 pub fn killed_at(db: &TestDb, tool: Tool, place: &str) -> bool {
