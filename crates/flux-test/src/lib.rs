@@ -9,8 +9,8 @@
 //! assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_nuitees_temp"), "1");
 //! ```
 //!
-//! **Which server.** By default all test processes of a run share one MariaDB under `target/flux-test/`, started by the
-//! first that needs it and gone a minute after the last. `FLUX_TEST_DB_HOST`, `FLUX_TEST_DB_PORT`, `FLUX_TEST_DB_USER`,
+//! **Which server.** By default all test processes of a run share one MariaDB, started by the first that needs it and gone
+//! a minute after the last; its data are in memory where there is room. `FLUX_TEST_DB_HOST`, `FLUX_TEST_DB_PORT`, `FLUX_TEST_DB_USER`,
 //! `FLUX_TEST_DB_PASSWORD` (or `FLUX_TEST_DB_SOCKET`) name another one, whose user must be allowed to create databases
 //! and users: the MySQL pass works that way. [`Server::dedicated`] starts one of the test's own (to be killed, with special
 //! settings) of the same family; for MySQL, `FLUX_TEST_MYSQLD` names the program, arguments after it, separated by blanks.
@@ -29,6 +29,7 @@ mod home;
 mod instance;
 mod outcome;
 mod schema;
+mod scratch;
 mod server;
 mod shared;
 mod template;

@@ -1,6 +1,7 @@
 //! A database server for tests: the shared one of the run, a given one, or one of the test's own.
 
 use crate::instance::{Address, Family, Launch, launch, send_signal};
+use crate::scratch::scratch_dir;
 use crate::{TestDb, shared};
 use mysql::{Conn, prelude::Queryable};
 use std::env;
@@ -58,7 +59,7 @@ impl Server {
     }
 
     fn of<S: AsRef<str>>(family: Family, extra_args: impl IntoIterator<Item = S>) -> Self {
-        let dir = tempfile::Builder::new().prefix("own-").tempdir_in(crate::work_dir()).expect("folder of the server");
+        let dir = tempfile::Builder::new().prefix("own-").tempdir_in(scratch_dir()).expect("folder of the server");
         let args: Vec<String> = extra_args.into_iter().map(|a| a.as_ref().to_owned()).collect();
         let password = crate::unique("pw");
         let (child, address) =

@@ -5,6 +5,7 @@
 //! ends the server when nobody has held `users.lock` for a minute.
 
 use crate::instance::{ADMIN, Address, Family, Launch, is_ours, launch, runs_on, send_signal};
+use crate::scratch::scratch_dir;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -18,7 +19,7 @@ static MEMBERSHIP: OnceLock<File> = OnceLock::new();
 /// Joins the running server or starts it. Waits while another process is starting it.
 pub(crate) fn join() -> Address {
     let work = crate::work_dir();
-    let dir = work.join("shared");
+    let dir = scratch_dir().join("shared");
     let start = open_lock(&work.join("start.lock"));
     start.lock().expect("lock start.lock");
     MEMBERSHIP.get_or_init(|| {
@@ -47,7 +48,7 @@ pub(crate) fn join() -> Address {
         write_state(&state_file, child.id(), &address);
         address
     });
-    watch(&work);
+    watch(&work, &dir);
     address
 }
 
@@ -80,14 +81,14 @@ fn write_state(path: &Path, pid: u32, address: &Address) {
     fs::rename(&partial, path).expect("rename the state");
 }
 
-/// `$1`: the work folder. A second watcher waits a moment for the first one's lock and goes.
+/// `$1`: the work folder, `$2`: that of the server. A second watcher waits a moment for the first one's lock and goes.
 const WATCHER: &str = r#"
 cd "$1" || exit 1
 exec 8>watcher.lock
 flock -w 10 8 || exit 0
-work=$1 idle=0 last=
+dir=$2 idle=0 last=
 end() {
-  if tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF -- "--datadir=$work/shared/data"; then kill -9 "$1"; fi
+  if tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF -- "--datadir=$dir/data"; then kill -9 "$1"; fi
 }
 while pid=$(sed -n 's/^ *"pid": \([0-9]*\).*/\1/p' shared.json 2>/dev/null) && [ -n "$pid" ]; do
   last=$pid
@@ -99,20 +100,20 @@ while pid=$(sed -n 's/^ *"pid": \([0-9]*\).*/\1/p' shared.json 2>/dev/null) && [
   if flock -n 7 && flock -n users.lock true; then
     rm -f shared.json
     end "$pid"
-    rm -rf shared
+    rm -rf "$dir"
     exit 0
   fi
   exec 7>&-
 done
 # The state is gone, with `cargo clean` for instance: so must be the server.
-[ -z "$last" ] || end "$last"
+[ -z "$last" ] || { end "$last"; rm -rf "$dir"; }
 "#;
 
 #[allow(clippy::zombie_processes)] // it outlives this process
-fn watch(work: &Path) {
+fn watch(work: &Path, dir: &Path) {
     let spawned = Command::new("/bin/sh")
         .args(["-c", WATCHER, "watcher"])
-        .arg(work)
+        .args([work, dir])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
