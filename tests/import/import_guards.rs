@@ -136,6 +136,27 @@ fn rejected_lines_are_told_as_long_as_their_file_is_there() {
 }
 
 /// legacy.md, 15.
+/// Where no volume is chosen, the key has no row, however often one looks; where one is, the second look has nothing to add.
+#[test]
+fn lines_that_were_refused_for_contradicting_each_other_are_told_each_time() {
+    let world = World::new();
+    let line = |volume: u32| format!("2025-09-15;Lioran;Etranger;Touriste;{volume}");
+    world.nights(&[&line(30), "2025-09-15;Cantal;Local;Resident;4", &line(33), &line(36)]);
+    let reject = ["--on-conflict", "reject"];
+    for (status, code) in [("loaded", json!(null)), ("unchanged", json!("rejected-lines"))] {
+        let json = world.import_nights(&reject).expect_code(3).json();
+        let nights = file(&json, "frequentation_nuitee.csv");
+        assert_eq!((&nights["status"], &nights["code"]), (&json!(status), &code), "{json:#}");
+    }
+    let text = world.tool("update-temp-tables").args(["--only", "frequentation_nuitee"]).args(reject).run();
+    let place = world.db.scalar("SELECT reject_file FROM flux_import_history ORDER BY id DESC LIMIT 1");
+    text.expect_code(3).expect_stdout("3 lignes écartées car contraires").expect_stdout(&place);
+    assert_eq!(world.db.count("flux_import_history"), 1);
+    for code in [3, 0] {
+        world.import_nights(&["--on-conflict", "first"]).expect_code(code);
+    }
+}
+
 #[test]
 fn a_table_that_other_hands_have_changed_is_loaded_again() {
     let world = World::new();

@@ -36,6 +36,11 @@ impl OnConflict {
         }
     }
 
+    /// How many of these contradictory lines are of keys that get no row.
+    pub(crate) fn refused(self, conflicts: u64) -> u64 {
+        if self == OnConflict::Reject { conflicts } else { 0 }
+    }
+
     /// The one of a load, by the options that the history keeps of it.
     pub(crate) fn of_load(options: &str) -> Option<Self> {
         let name = options.split_whitespace().find_map(|option| option.strip_prefix("on_conflict="))?;

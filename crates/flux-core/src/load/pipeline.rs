@@ -75,7 +75,7 @@ fn find<T: Target>(job: &Job<'_>, target: &T, report: &mut FileReport) -> Result
     let content = Content { hash: hash::blake3(job.path)?, options: target.options() };
     schema::require(&target.table(), &job.run.tables)?;
     let known = target.known(&content)?;
-    if let Some(earlier) = known.as_ref().filter(|earlier| earlier.rejected == 0) {
+    if let Some(earlier) = known.as_ref().filter(|earlier| earlier.missing() == 0) {
         report.unchanged(earlier);
         return Ok(None);
     }

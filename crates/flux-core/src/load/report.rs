@@ -75,6 +75,8 @@ pub(crate) struct Earlier {
     pub(crate) options: String,
     pub(crate) dims_hash: String,
     pub(crate) rejected: u64,
+    /// Lines that were left out for contradicting each other, where no policy chose between them.
+    pub(crate) refused: u64,
     /// It stored nothing, which is no success that a second look makes.
     pub(crate) is_empty: bool,
     pub(crate) encoding: String,
@@ -83,6 +85,13 @@ pub(crate) struct Earlier {
     pub(crate) dates: Option<(String, String)>,
     /// A remark of the target.
     pub(crate) note: Option<&'static str>,
+}
+
+impl Earlier {
+    /// Lines that are missing in the base for what they say.
+    pub(crate) fn missing(&self) -> u64 {
+        self.rejected + self.refused
+    }
 }
 
 /// What became of one file of the weekly delivery.
@@ -199,16 +208,22 @@ impl FileReport {
         self.encoding = Some(earlier.encoding.clone());
         self.known_dates.clone_from(&earlier.dates);
         let mut notes = Vec::new();
-        if earlier.rejected > 0 {
+        if earlier.missing() > 0 {
             let place = earlier.reject_file.as_deref().map_or_else(String::new, |path| format!(", voir {path}"));
-            notes.push(format!(
-                "déjà chargé, avec {}{place}",
-                plural(earlier.rejected, "ligne rejetée", "lignes rejetées")
-            ));
+            let counts = [
+                (earlier.rejected, ["ligne rejetée", "lignes rejetées"]),
+                (
+                    earlier.refused,
+                    ["ligne écartée car contraire à une autre", "lignes écartées car contraires à d'autres"],
+                ),
+            ];
+            let said =
+                counts.iter().filter(|(lines, _)| *lines > 0).map(|(lines, [one, many])| plural(*lines, one, many));
+            notes.push(format!("déjà chargé, avec {}{place}", said.collect::<Vec<_>>().join(" et ")));
         }
         notes.extend(earlier.note.map(str::to_owned));
         // What is missing in the base is missing however often one looks.
-        self.failed.code = (earlier.rejected > 0).then_some(Code::RejectedLines);
+        self.failed.code = (earlier.missing() > 0).then_some(Code::RejectedLines);
         if earlier.is_empty {
             notes.push("déjà lu : aucune de ses lignes n'est en base".to_owned());
             self.failed.code = Some(Code::NothingStored);

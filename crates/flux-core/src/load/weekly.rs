@@ -173,6 +173,7 @@ impl Target for Weekly<'_> {
             options: last.options,
             dims_hash: last.dims_hash,
             rejected: last.counts.rejected,
+            refused: self.run.options.on_conflict.refused(last.counts.conflicts),
             is_empty: last.counts.stored == 0,
             encoding: last.encoding,
             reject_file: last.reject_file,
@@ -325,7 +326,7 @@ fn dates_of(found: &Found, guarded: &Guarded, policy: OnConflict) -> BTreeMap<Da
         date.stored += counts.rows;
         date.volume += counts.volume;
         // Only then does a contradiction leave its key without a row.
-        date.held += if policy == OnConflict::Reject { counts.conflicts } else { 0 };
+        date.held += policy.refused(counts.conflicts);
     }
     for (day, lines) in &found.rejected {
         if let Some(day) = day {

@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::ledger::ownership::{self, Owner};
 use crate::load::layout::Slice;
 use crate::load::mapper::{Mapper, Reading, required_raw};
-use crate::load::options::OnConflict;
 use crate::load::pipeline;
 use crate::load::raw::dimensions;
 use crate::load::raw::discover::RawFile;
@@ -96,13 +95,12 @@ impl Target for Raw<'_> {
                 return Ok(None);
             }
         }
-        // Where contradictions are rejected, their lines are as missing as those that could not be read.
-        let refused = if self.place().policy == OnConflict::Reject { load.conflicts } else { 0 };
         Ok(Some(Earlier {
             dates: None,
             options: load.options,
             dims_hash: load.dims_hash,
-            rejected: load.rejected + refused,
+            rejected: load.rejected,
+            refused: self.etl.run.options.on_conflict.refused(load.conflicts),
             is_empty: false,
             encoding: load.encoding,
             reject_file: load.reject_file,
