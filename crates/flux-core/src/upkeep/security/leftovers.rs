@@ -1,5 +1,6 @@
 //! Files that were left behind, by their names: explorers, debug pages, copies, exports.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -55,6 +56,12 @@ struct Patterns {
     archive: Regex,
     /// `index.php.backup.2024-01-15`, `app.js.old2`, `config.php.20240115`, `config.bak.php`, `auth_old.php`.
     copy: Regex,
+    /// `filters_backup.php`, `index-backup-2024-01-15.php`: what it is of, and its date.
+    backup: Regex,
+    /// What of [`Patterns::backup`] is a page and no tool that saves or restores.
+    page: Regex,
+    /// `restore_backup.php`, though `restore.php` stands beside it.
+    tool: Regex,
 }
 
 static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
@@ -71,11 +78,30 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
         copy: compile(
             r"\.(?:php|inc|phtml|js|css|html?|json|sql|py|sh|ini|ya?ml|env|htaccess)(?:[._-](?:backup|bak|bck|old|orig|save|sauvegarde|copy|copie|avant|prev|new)[._-]?[0-9]*(?:[._th-][0-9]+)*|[._-]?[0-9]{6,}(?:[._th-][0-9]+)*|\.[0-9]{1,2}|[._-][0-9]{4}-[0-9]{2}-[0-9]{2}(?:[._th-][0-9]+)*)$|\.(?:backup|bak|old|orig|copie|copy)[._-]?[0-9]*\.php$|_(?:bak|old|orig|copie)[._-]?[0-9]*\.php$| ?\((?:copie|[0-9])\)\.php$| - copie(?: \([0-9]+\))?\.[a-z]+$|^#.*#$",
         )?,
+        backup: compile(
+            r"(?i)^(.+?)[_-](?:backup|sauvegarde)[._-]?([0-9]*(?:[._th-][0-9]+)*)(\.(?:php|inc|phtml|js|html?))$",
+        )?,
+        page: compile(
+            r"(?i)^(?:index|config|configuration|settings|parametres|login|auth|connexion|connect|header|footer|functions|fonctions|init|bootstrap)$",
+        )?,
+        tool: compile(
+            r"(?i)^(?:restore|restaurer?|create|make|run|list|download|delete|clean|cleanup|verify|check|upload|send|schedule)$",
+        )?,
     })
 });
 
-/// What a file is that should not be there, and what to do with it.
-pub(super) fn of(relative: &str, size: u64) -> Option<(&'static str, &'static str)> {
+/// Whether a file is a copy of another, by what stands before `_backup` in its name: tools that save and restore are named so too. A copy
+/// has its original beside it, a date, or the name of a page.
+fn is_backup(path: &Path, patterns: &Patterns) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some(parts) = patterns.backup.captures(&name) else { return false };
+    let (of, date, ending) = (&parts[1], &parts[2], &parts[3]);
+    let beside = || path.with_file_name(format!("{of}{ending}")).is_file() && !patterns.tool.is_match(of);
+    patterns.page.is_match(of) || date.len() >= 6 || beside()
+}
+
+/// What a file is that should not be there, and what to do with it: `relative` is its path below the folder, `path` where it lies.
+pub(super) fn of((relative, path): (&str, &Path), size: u64) -> Option<(&'static str, &'static str)> {
     let name = super::file_name(relative);
     let (ends, matches) = (
         |ends: &[&str]| ends.iter().any(|end| name.ends_with(end)),
@@ -85,7 +111,8 @@ pub(super) fn of(relative: &str, size: u64) -> Option<(&'static str, &'static st
     if (name.starts_with(".env.") && !template) || name == "env.txt" {
         return Some(("copie de .env", "supprimez-la, ou gardez-la hors du dossier du site"));
     }
-    if size > 0 && (ends(COPIES) || matches(|patterns| &patterns.copy)) {
+    let backup = || PATTERNS.as_ref().is_some_and(|patterns| is_backup(path, patterns));
+    if size > 0 && (ends(COPIES) || matches(|patterns| &patterns.copy) || backup()) {
         return Some(("copie de travail, que le serveur web donne à lire ou à exécuter", "supprimez-la"));
     }
     // By their own names, or as the start page of a folder of theirs.

@@ -91,7 +91,7 @@ impl Task for SecurityOptions {
                 Entry::File(path, metadata) => {
                     report.files += 1;
                     let relative = relative(root, &path);
-                    names(&relative, &metadata, &mut found);
+                    names((&relative, &path), &metadata, &mut found);
                     let secrets = contents(&path, &relative, &metadata, &rules, &mut report.skipped, &mut found);
                     rights(&relative, &metadata, secrets, &mut found);
                 }
@@ -151,8 +151,8 @@ fn is_settings(name: &str) -> bool {
     name.contains(".env") || ends.iter().any(|end| name.ends_with(end))
 }
 
-fn names(relative: &str, metadata: &Metadata, found: &mut Vec<Problem>) {
-    if let Some((what, action)) = leftovers::of(relative, metadata.len()) {
+fn names((relative, path): (&str, &Path), metadata: &Metadata, found: &mut Vec<Problem>) {
+    if let Some((what, action)) = leftovers::of((relative, path), metadata.len()) {
         found.push(problem("reste", Finding::attention(Code::LeftoverFile, relative, what).action(action)));
     }
 }
