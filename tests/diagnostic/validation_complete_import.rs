@@ -410,6 +410,56 @@ fn a_redelivery_in_another_unit_is_told_before_it_is_migrated() {
     assert!(message.contains("multipliés par 100,0") && message.contains("2025-04-21"), "{message}");
 }
 
+/// A week of nights from a Monday: residents and tourists of four zones, each day as many.
+fn nights_of(monday: &str, volumes: &[(&str, u64, u64)]) -> Vec<String> {
+    let monday: chrono::NaiveDate = monday.parse().unwrap();
+    let mut lines = Vec::new();
+    for day in monday.iter_days().take(7) {
+        for (zone, residents, tourists) in volumes {
+            lines.push(format!("{day};{zone};Local;Resident;{residents}"));
+            lines.push(format!("{day};{zone};NonLocal;Touriste;{tourists}"));
+        }
+    }
+    lines
+}
+
+/// The base has one week, then two and three: nothing is usual yet, and ten times as many residents are none the less told.
+#[test]
+fn a_new_week_in_another_unit_is_told_however_young_the_base_is() {
+    let world = World::whole();
+    let weeks = ["2025-12-01", "2025-12-08", "2025-12-15"];
+    let quiet = [("Cantal", 1400, 210), ("Lioran", 20, 35), ("Carlades", 130, 18), ("Pays Salers", 90, 12)];
+    let deliver = |monday: &str, volumes: &[(&str, u64, u64)]| {
+        let lines = nights_of(monday, volumes);
+        world.nights(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        world.import_nights(&["--allow-future", "--force"]).expect_code(0);
+    };
+    let told = || {
+        let json = world.tool("validation-complete-import").arg("--json").run().json();
+        let findings = json["findings"].as_array().unwrap().iter();
+        assert!(findings.clone().all(|finding| finding["code"] != "volume-unusual"), "{json:#}");
+        let scaled = findings.filter(|finding| finding["code"] == "volume-scaled");
+        scaled.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (at, monday) in weeks.iter().enumerate() {
+        deliver(monday, &quiet);
+        assert_eq!(told(), [""; 0], "{at} weeks before");
+        world.tool("migrate-temp-to-main").run().expect_code(0);
+        world.tool("cleanup-temp").run().expect_code(0);
+        let next = weeks.get(at + 1).unwrap_or(&"2025-12-22");
+        for (times, what) in [(10, "multipliés par 10,0"), (8, "multipliés par 8,0")] {
+            deliver(next, &quiet.map(|(zone, residents, tourists)| (zone, residents * times, tourists * times)));
+            let [message] = told().try_into().unwrap_or_else(|all| panic!("{all:?}"));
+            assert!(message.contains(what) && message.contains("7 dates"), "{message}");
+            assert!(message.contains(next), "{message}");
+        }
+        // The week of Christmas: twenty times as many in the mountains, three times elsewhere, and guests with residents.
+        let feast = [("Cantal", 1500, 640), ("Lioran", 150, 700), ("Carlades", 160, 60), ("Pays Salers", 110, 50)];
+        deliver(next, &feast);
+        assert_eq!(told(), [""; 0]);
+    }
+}
+
 /// Cut within a volume, a line is sound and its number is wrong: the line end tells, where the other files of the delivery have theirs.
 #[test]
 fn a_file_cut_within_its_last_volume_is_told() {

@@ -21,6 +21,9 @@ perdraient plus de --max-shrink de leurs lignes ; les volumes loin de l'habitude
 Volume inhabituel : par zone et par jour, hors de médiane ± seuil × écart, où la médiane et l'écart (1,4826 × écart
 absolu médian, au moins 5 % de la médiane) viennent du même jour de la semaine dans les --weeks semaines d'avant, 4
 au moins. Avec le seuil par défaut, 5, une semaine ordinaire ne sort pas de la bande ; 3 est sévère.
+Échelle : une semaine nouvelle dont les trois quarts des jour × zone × catégorie sont au moins cinq fois plus grands
+(ou plus petits) qu'au même jour des semaines d'avant, une seule suffit : une fête multiplie les touristes de
+quelques zones, une autre unité multiplie tout, résidents compris.
 Coût : une lecture des CSV et un parcours de chaque table temporaire. Peut être relancé à volonté.
 Codes de sortie : 0 prêt à migrer, 1 échec, 2 mauvais usage, 3 à regarder.",
     ..Tool::of::<Args, ValidationOptions>()

@@ -59,7 +59,7 @@ codes! {
     NothingStored = "nothing-stored": "un fichier a été lu et aucune de ses lignes n'est en base",
     CoverageIncomplete = "coverage-incomplete": "des dates × zones × catégories manquent",
     VolumeUnusual = "volume-unusual": "un volume s'écarte de l'habitude",
-    VolumeScaled = "volume-scaled": "les volumes de dates déjà en base changent d'échelle",
+    VolumeScaled = "volume-scaled": "des volumes changent d'échelle",
     LoadUndone = "load-undone": "un chargement a été annulé : ses lignes ne sont plus en base",
     TablesEmpty = "tables-empty": "une table est vide alors qu'elle ne devrait pas l'être",
     NameUnknown = "name-unknown": "un nom ne mène à aucune ligne de sa dimension",

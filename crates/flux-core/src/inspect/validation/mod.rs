@@ -124,6 +124,7 @@ impl Task for ValidationOptions {
         let beside = coverage::beside(&mut session, &delivered)?;
         let shrunk = coverage::shrunk(&beside, self.max_shrink, &mut findings);
         findings.extend(beside.iter().filter_map(scale::scaled));
+        findings.extend(scale::new_weeks(&mut session, &delivered)?);
         coverage::doubled(&mut session, &delivered, &mut findings)?;
         repeated::repeated(&mut session, &delivered, &mut findings)?;
         let (series, unusual) = usual::unusual(&mut session, &delivered, &names, &mut findings)?;

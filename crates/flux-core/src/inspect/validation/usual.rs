@@ -43,7 +43,8 @@ pub(crate) struct Series {
     pub(crate) days: Vec<SeriesDay>,
 }
 
-fn median(values: &mut [f64]) -> f64 {
+/// The middle one, or between the two of the middle; there is one at least.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len().is_multiple_of(2) { (values[middle - 1] + values[middle]) / 2.0 } else { values[middle] }
