@@ -256,10 +256,11 @@ fn a_restoration_of_everything_tells_what_was_loaded_since() {
         };
         json["events"].as_array().unwrap().iter().map(text).collect::<Vec<_>>()
     };
-    let second =
-        ["undo done 2025-10-13", "cleanup done 2025-10-13", "migration undone 2025-10-13", "import undone 2025-10-13"];
-    let first = ["cleanup done 2025-10-06", "migration done 2025-10-06", "import loaded 2025-10-06"];
-    assert_eq!(events(), [&["restore restore –", "restore restore –"], &second[..], &first[..]].concat());
+    let of = |day: &str, what: &[&str]| what.iter().map(|what| format!("{what} {day}")).collect::<Vec<_>>();
+    let second = ["undo done", "cleanup done", "migration undone", "import undone", "delivery imported"];
+    let first = ["cleanup done", "migration done", "import loaded", "delivery imported"];
+    let (second, first) = (of("2025-10-13", &second), of("2025-10-06", &first));
+    assert_eq!(events(), [of("–", &["restore restore", "restore restore"]), second, first].concat());
     // What was never undone comes back with the tables of before.
     let undo = world.tool("restore-critical").args(["--undo", "--yes"]).run().sane();
     assert!([0, 3].contains(&undo.code), "{undo}");

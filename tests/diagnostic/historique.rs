@@ -1,8 +1,12 @@
 //! `historique`: what happened, from what every tool has written down.
 
-use serde_json::Value;
+use std::io::{Cursor, Write};
+
+use serde_json::{Value, json};
+use support::orange::{self, LIST, entry_with, served};
+use support::portal::Portal;
 use support::raw::PLAIN;
-use support::weekly::World;
+use support::weekly::{BASE, World, text};
 
 const TOOL: &str = "historique";
 
@@ -32,6 +36,159 @@ fn a_cleanup_names_its_run_and_its_tool() {
     // Leases are not kept for ever.
     world.db.exec("DROP TABLE flux_lease");
     assert!(cleanups().iter().all(|event| event["run"].is_null()));
+}
+
+fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(content.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// The fields of the deliveries among the events, newest first.
+fn deliveries(json: &Value, fields: &[&str]) -> Vec<Value> {
+    let events = json["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "delivery");
+    events.map(|event| fields.iter().map(|field| event[field].clone()).collect()).collect()
+}
+
+/// A delivery that nobody has imported is an event of its own, and stays one whatever is done with it.
+#[test]
+fn a_weekly_delivery_is_told_before_it_is_imported_and_after_it_is_archived() {
+    let world = World::whole();
+    let told = |args: &[&str]| world.tool(TOOL).args(args).arg("--json").run();
+    world.csv(
+        "sous-dossier/Duree_Sejour.csv",
+        "Date;ZoneObservation;Provenance;CategorieVisiteur;DureeSejour;Volume\n",
+        &["2025-10-07;Lioran;Local;Touriste;2 Nuits;3", "2025-10-06;Lioran;Local;Touriste;2 Nuits;oui"],
+    );
+    world.nights(&["2025-10-06;Cantal;Local;Touriste;12", "2025-10-08;Cantal;Local;Touriste;13"]);
+    let fields = ["table", "source", "status", "first_date", "last_date", "rows", "files"];
+    let nights = json!(["fact_nuitees_temp", "frequentation_nuitee.csv", "waiting", "2025-10-06", "2025-10-08", 2, 1]);
+    let stays = json!([
+        "fact_sejours_duree_temp",
+        "sous-dossier/Duree_Sejour.csv",
+        "waiting",
+        "2025-10-06",
+        "2025-10-07",
+        2,
+        1
+    ]);
+    let all = deliveries(&told(&[]).expect_code(0).json(), &fields);
+    assert!(all.len() == 2 && all.contains(&nights) && all.contains(&stays), "{all:#?}");
+    world.tool(TOOL).run().expect_code(0).expect_stdout("⚠ livraison en attente");
+    assert_eq!(deliveries(&told(&["--date", "2025-10-08"]).json(), &fields), std::slice::from_ref(&nights));
+    assert_eq!(deliveries(&told(&["--table", "fact_sejours_duree"]).json(), &fields), [stays]);
+    told(&["--date", "2025-10-09"]).expect_code(3);
+    told(&["--since", "2031-01-01"]).expect_code(3);
+
+    world.import_nights(&[]).expect_code(0);
+    let of_nights = |world: &World| {
+        let json = world.tool(TOOL).args(["--table", "fact_nuitees", "--json"]).run().expect_code(0).json();
+        deliveries(&json, &["source", "status", "first_date", "last_date", "rows"])
+    };
+    let taken = json!(["frequentation_nuitee.csv", "imported", "2025-10-06", "2025-10-08", 2]);
+    assert_eq!(of_nights(&world), std::slice::from_ref(&taken));
+    // Once more, it is the same delivery; corrected by the supplier, it is another.
+    world.import_nights(&["--force"]).expect_code(0);
+    assert_eq!(of_nights(&world), std::slice::from_ref(&taken));
+    world.tool("migrate-temp-to-main").run().expect_code(0);
+    world.tool("cleanup-temp").run().expect_code(0);
+    // The file that is not imported stays.
+    world.tool("archive-csv").run().expect_code(3);
+    assert!(!world.home.join("data/data_temp/frequentation_nuitee.csv").exists());
+    world.nights(&["2025-10-08;Cantal;Local;Touriste;14"]);
+    let waits = json!(["frequentation_nuitee.csv", "waiting", "2025-10-08", "2025-10-08", 1]);
+    assert_eq!(of_nights(&world), [waits, taken]);
+    assert_eq!(deliveries(&told(&["--limit", "1"]).expect_code(0).json(), &["status"]), [json!(["waiting"])]);
+}
+
+#[test]
+fn what_was_downloaded_is_told_until_it_is_unpacked_and_loaded() {
+    let raw = text(PLAIN, &["2024-07-08;Cantal;Local;Touriste;10"]);
+    let files = [
+        ("Nuitee_2024B1_Cantal.csv", raw.as_str()),
+        ("Nuitee_2024B1_Lioran.csv", &raw.replace("Cantal", "Lioran")),
+        ("Diurne_2024B1_Cantal.csv", &raw),
+    ];
+    let archive = zip(&files);
+    let portal = Portal::new(move |request, _| match request.path.as_str() {
+        LIST => orange::list(request, &[entry_with("Livraison B1 2024.zip", "/f/1", json!({}))]),
+        _ => served(&archive).whole(request),
+    });
+    let world = World::whole();
+    orange::tool(&world.home, &portal).run().expect_code(0);
+    let fields = ["source", "status", "tool", "table", "files"];
+    let told = |args: &[&str]| {
+        let json = world.tool(TOOL).args(args).arg("--json").run().json();
+        (deliveries(&json, &fields), json["undated"].as_u64().unwrap())
+    };
+    let named = |status: &str, files: Value| json!(["Livraison B1 2024.zip", status, "download-deliveries", "", files]);
+    let waiting = named("waiting", Value::Null);
+    assert_eq!(told(&[]).0, std::slice::from_ref(&waiting));
+    // What it holds is known by the names within; what period it is of is not, and that is said.
+    assert_eq!(told(&["--table", "fact_diurnes"]).0, [waiting]);
+    assert!(told(&["--table", "fact_nuitees_pays"]).0.is_empty());
+    assert_eq!(told(&["--date", "2024-07-08"]), (Vec::new(), 1));
+    world.tool(TOOL).args(["--date", "2024-07-08"]).run().expect_code(3).expect_stdout("1 livraison dont la période");
+
+    world.tool("extract-only").run().expect_code(0);
+    let group = |table: &str, status: &str, files: u64| json!(["2024B1", status, null, table, files]);
+    let all = told(&[]).0;
+    let unpacked = named("unpacked", 3.into());
+    let expected = [unpacked.clone(), group("fact_nuitees", "waiting", 2), group("fact_diurnes", "waiting", 1)];
+    assert!(all.len() == 3 && expected.iter().all(|event| all.contains(event)), "{all:#?}");
+    world.etl(&["--only", "Nuitee"]).expect_code(0);
+    std::fs::remove_file(world.home.join("ftp_downloads/Livraison B1 2024.zip")).unwrap();
+    let all = told(&[]).0;
+    let expected = [unpacked.clone(), group("fact_nuitees", "imported", 2), group("fact_diurnes", "waiting", 1)];
+    assert!(all.len() == 3 && expected.iter().all(|event| all.contains(event)), "{all:#?}");
+    let nights = told(&["--table", "fact_nuitees"]).0;
+    assert!(nights.len() == 2 && nights.contains(&unpacked), "the unpacked files are there: {nights:#?}");
+    assert_eq!(told(&["--date", "2024-07-08"]), (vec![group("fact_nuitees", "imported", 2)], 2));
+}
+
+/// Nobody has downloaded this one: it was put there. A weekly file that came through the download is one delivery, not two.
+#[test]
+fn what_was_put_there_by_hand_and_what_came_on_two_ways() {
+    let nights = text(BASE, &["2025-11-03;Cantal;Local;Touriste;5"]);
+    let content = nights.clone();
+    let portal = Portal::new(move |request, _| match request.path.as_str() {
+        LIST => orange::list(request, &[entry_with("Frequentation_Nuitee.csv", "/f/1", json!({}))]),
+        _ => served(content.as_bytes()).whole(request),
+    });
+    let world = World::whole();
+    world.home.write("data/data_zip/B2.zip", zip(&[("Nuitee_2024B2_X.csv", &text(PLAIN, &[]))]));
+    orange::tool(&world.home, &portal).run().expect_code(0);
+    let told = || {
+        let json = world.tool(TOOL).arg("--json").run().expect_code(0).json();
+        deliveries(&json, &["source", "status", "tool", "rows"])
+    };
+    let by_hand = json!(["B2.zip", "waiting", null, null]);
+    let plain = json!(["Frequentation_Nuitee.csv", "waiting", "download-deliveries", null]);
+    let all = told();
+    assert!(all.len() == 2 && all.contains(&by_hand) && all.contains(&plain), "{all:#?}");
+    std::fs::remove_file(world.home.join("data/data_zip/B2.zip")).unwrap();
+    world.home.write("data/data_temp/frequentation_nuitee.csv", &nights);
+    let [one] = told().try_into().unwrap_or_else(|all| panic!("{all:#?}"));
+    assert_eq!((&one[1], &one[3]), (&json!("waiting"), &json!(1)));
+    world.import_nights(&[]).expect_code(0);
+    let [one] = told().try_into().unwrap_or_else(|all| panic!("{all:#?}"));
+    assert_eq!((&one[1], &one[2]), (&json!("imported"), &json!("download-deliveries")));
+    // Before it was imported it came.
+    let events = world.tool(TOOL).arg("--json").run().json();
+    assert_eq!(kinds(&events), ["import", "delivery"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_told_and_the_rest_is_shown() {
+    let world = eventful();
+    std::fs::remove_dir_all(world.home.join("data/data_temp")).unwrap();
+    world.home.write("data/data_temp", "un fichier");
+    let json = world.tool(TOOL).arg("--json").run().expect_code(3).json();
+    assert_eq!(json["findings"][0]["place"], "livraisons", "{json:#}");
+    assert!(kinds(&json).contains(&"migration"));
 }
 
 /// An import with a rejected line, its migration and cleanup, a file that failed, a restoration.
@@ -77,7 +234,7 @@ fn every_kind_is_there_with_its_numbers_and_filters_choose() {
     assert_eq!(import["run"], run);
 
     let filtered = |args: &[&str]| world.tool(TOOL).args(args).arg("--json").run();
-    assert_eq!(kinds(&filtered(&["--date", "2025-07-08"]).expect_code(0).json()).last(), Some(&"import"));
+    assert_eq!(kinds(&filtered(&["--date", "2025-07-08"]).expect_code(0).json()).last(), Some(&"delivery"));
     assert!(kinds(&filtered(&["--date", "2025-07-10"]).expect_code(3).json()).is_empty());
     assert!(kinds(&filtered(&["--table", "fact_diurnes"]).expect_code(3).json()).is_empty());
     let nights = filtered(&["--table", "fact_nuitees"]).expect_code(0).json();
@@ -188,6 +345,7 @@ fn a_year_that_was_cleared_is_told_with_what_went() {
     let expected = serde_json::json!([
         ["cleanup", "cleared", "cleanup-year", "2024-01-01", "2024-05-02", 2],
         ["etl", "cleaned", "populate-facts-full-production", "2023-12-31", "2024-01-01", 2],
+        ["delivery", "imported", null, "2023-12-31", "2024-01-01", null],
     ]);
     assert_eq!(serde_json::to_value(&told).unwrap(), expected, "{json:#}");
     let run = json["events"][0]["run"].as_str().unwrap();
@@ -214,7 +372,7 @@ fn tables_for_tests_are_pairs_as_well() {
     world.tool("migrate-temp-to-main").arg("--test").run().expect_code(0);
     for name in ["fact_nuitees_test", "fact_nuitees_temp_test"] {
         let json = world.tool(TOOL).args(["--table", name, "--json"]).run().expect_code(0).json();
-        assert_eq!(kinds(&json), ["migration", "import"], "{name}");
+        assert_eq!(kinds(&json), ["migration", "import", "delivery"], "{name}");
     }
     world.tool(TOOL).args(["--table", "fact_nuitees"]).run().expect_code(3);
 }

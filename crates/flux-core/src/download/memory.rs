@@ -72,6 +72,10 @@ impl Memory {
         &self.folder
     }
 
+    pub(crate) fn into_files(self) -> Vec<Fetched> {
+        self.files.into_values().collect()
+    }
+
     pub(crate) fn fetched(&self, key: &str) -> Option<&Fetched> {
         self.files.get(key)
     }

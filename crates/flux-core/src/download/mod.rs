@@ -20,7 +20,8 @@ pub use remote::{Failure, Remote, Response};
 
 use crate::download::fetch::Missed;
 use crate::download::list::Listed;
-use crate::download::memory::{Fetched, Memory};
+pub(crate) use crate::download::memory::Fetched;
+use crate::download::memory::Memory;
 use crate::download::publish::Waiting;
 use crate::download::report::{DownloadReport, FileReport, Outcome};
 use crate::error::{Error, Result};
@@ -79,6 +80,14 @@ impl Task for DownloadOptions {
     fn run(self, context: &Context) -> Result<impl Report> {
         download(&context.settings, &*self.remote, &self, &context.progress)
     }
+}
+
+/// What was fetched into the home, ever.
+///
+/// # Errors
+/// [`Error::Io`] when the memory cannot be read.
+pub(crate) fn fetched(settings: &Settings) -> Result<Vec<Fetched>> {
+    Ok(Memory::read(&settings.home.downloads())?.into_files())
 }
 
 fn download(

@@ -64,6 +64,10 @@ impl Memory {
         self.archives.keys().map(String::as_str)
     }
 
+    pub(crate) fn into_archives(self) -> BTreeMap<String, Remembered> {
+        self.archives
+    }
+
     /// Another archive that is still there and whose content is in `folder`, under the output folder.
     ///
     /// # Errors

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub(crate) use weekly::holds_weekly_files;
+pub(crate) use memory::Remembered;
+pub(crate) use weekly::{holds_weekly_files, names_within, plain_name};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -117,7 +118,7 @@ impl Task for ExtractOptions {
             Some(memory::lock(&output)?)
         };
         let mut memory = Memory::read(&output)?;
-        let mut archives = find(&context.settings, &self)?;
+        let mut archives = find(&context.settings, &self.sources, self.weekly)?;
         if self.weekly && self.sources.is_empty() {
             // The raw deliveries beside them are for another run.
             archives.retain(|archive| weekly::plain_name(archive).is_some() || weekly::holds_weekly_files(archive));
@@ -170,6 +171,28 @@ impl Task for ExtractOptions {
 pub(crate) fn unpacked_hashes(settings: &Settings) -> Result<HashSet<String>> {
     let memories = [Memory::read(&settings.home.extracted())?, Memory::read(&settings.home.deliveries())?];
     Ok(memories.iter().flat_map(Memory::hashes).map(str::to_owned).collect())
+}
+
+/// What was unpacked into the home, or taken to where the import looks, by hash; each with its folder.
+///
+/// # Errors
+/// [`Error::Io`] when the memory cannot be read.
+pub(crate) fn remembered(settings: &Settings) -> Result<Vec<(String, Remembered)>> {
+    let mut all = Vec::new();
+    for output in [settings.home.extracted(), settings.home.deliveries()] {
+        for (hash, one) in Memory::read(&output)?.into_archives() {
+            all.push((hash, Remembered { folder: output.join(&one.folder), ..one }));
+        }
+    }
+    Ok(all)
+}
+
+/// The archives that lie where a run without arguments looks for them.
+///
+/// # Errors
+/// [`Error::Io`] for a folder that cannot be read, [`Error::Interrupted`].
+pub(crate) fn lying(settings: &Settings) -> Result<Vec<PathBuf>> {
+    find(settings, &[], false)
 }
 
 /// Unpacks one archive; on a dry run, without `scratch`, it is read to its end all the same.
@@ -304,21 +327,20 @@ fn clear(scratch: Option<&Path>) -> Result<()> {
 
 /// The archives of the named files and folders; without any, those under `data/` and `ftp_downloads/`. With them, on a run for the weekly
 /// files, those that lie plain in `ftp_downloads/`: elsewhere they are what the import has, or copies of it.
-fn find(settings: &Settings, options: &ExtractOptions) -> Result<Vec<PathBuf>> {
-    let sources = &options.sources;
+fn find(settings: &Settings, sources: &[PathBuf], weekly: bool) -> Result<Vec<PathBuf>> {
     let mut archives = Vec::new();
     let root = &settings.home.root;
     let downloads = settings.home.downloads();
     let usual = [root.join("data"), downloads.clone()];
     let usual: Vec<PathBuf> = usual.into_iter().filter(|folder| folder.is_dir()).collect();
     let own = fs::canonicalize(&downloads).ok();
-    for source in if sources.is_empty() { &usual } else { sources } {
+    for source in if sources.is_empty() { usual.as_slice() } else { sources } {
         let kind = fs::metadata(source).map_err(Error::io("lecture de", source))?;
         if !kind.is_dir() {
             archives.push(source.clone());
             continue;
         }
-        let takes_plain = options.weekly && own.is_some() && fs::canonicalize(source).ok() == own;
+        let takes_plain = weekly && own.is_some() && fs::canonicalize(source).ok() == own;
         let wanted = |path: &Path| is_zip(path) || takes_plain && weekly::plain_name(path).is_some();
         search(source, root, &wanted, &mut archives)?;
     }

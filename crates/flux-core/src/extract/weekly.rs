@@ -50,15 +50,19 @@ pub(crate) fn copy(file: &Path, scratch: Option<&Path>, name: &'static str) -> R
     Ok(Unpacked { files: vec![PathBuf::from(name)], bytes, left_out: 0 })
 }
 
-/// Whether an archive names weekly files in its directory. False where it cannot be read: the extraction says why.
-pub(crate) fn holds_weekly_files(archive: &Path) -> bool {
-    let Ok(file) = File::open(archive) else { return false };
+/// The names in the directory of an archive. None where it cannot be read: the extraction says why.
+pub(crate) fn names_within(archive: &Path) -> Vec<String> {
+    let Ok(file) = File::open(archive) else { return Vec::new() };
     if directory::check(&file, Limits::default()).is_err() {
-        return false;
+        return Vec::new();
     }
-    let Ok(zip) = ZipArchive::new(std::io::BufReader::new(file)) else { return false };
-    let is_weekly = |name: &str| weekly_name(Path::new(&name.replace('\\', "/"))).is_some();
-    zip.file_names().any(|name| name.is_ok_and(|name| is_weekly(&name)))
+    let Ok(zip) = ZipArchive::new(std::io::BufReader::new(file)) else { return Vec::new() };
+    zip.file_names().filter_map(|name| Some(name.ok()?.replace('\\', "/"))).collect()
+}
+
+/// Whether an archive names weekly files in its directory.
+pub(crate) fn holds_weekly_files(archive: &Path) -> bool {
+    names_within(archive).iter().any(|name| weekly_name(Path::new(name)).is_some())
 }
 
 /// Moves the weekly files among `unpacked` from `scratch` into `folder`; on a dry run, without `scratch`, only checks. Gives their names.

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::health::deliveries::{self, Told};
 use crate::ledger::events::{self, Event, Filter, Kind};
-use crate::report::{Page, Report, Table, Verdict, number, plural};
+use crate::report::{Finding, Page, Report, Table, Verdict, number, plural, verdict};
 use crate::task::{Context, Task};
 
 /// Which part of the history to show.
@@ -27,6 +28,9 @@ struct HistoryReport {
     events: Vec<Line>,
     /// Whether there are older ones.
     more: bool,
+    /// Deliveries that `--date` leaves out: their period is not known.
+    undated: u64,
+    findings: Vec<Finding>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -51,11 +55,14 @@ impl Task for HistoryOptions {
             since: self.since.and_then(begin),
             most: most + 1,
         };
-        let mut events = events::read(&mut database.session()?, &filter)?;
+        let mut session = database.session()?;
+        let mut events = events::read(&mut session, &filter)?;
+        let Told { undated, findings } = deliveries::add(context, &mut session, &filter, &mut events)?;
+        events::sort(&mut events);
         let more = events.len() > self.limit;
         events.truncate(self.limit);
         let line = |event: Event| Line { local_time: local(&event.at), event };
-        Ok(HistoryReport { events: events.into_iter().map(line).collect(), more })
+        Ok(HistoryReport { events: events.into_iter().map(line).collect(), more, undated, findings })
     }
 }
 
@@ -72,6 +79,11 @@ fn local(at: &str) -> String {
 
 impl Report for HistoryReport {
     fn render(&self, page: &mut Page) {
+        self.findings.iter().for_each(|finding| page.finding(finding));
+        if self.undated > 0 {
+            let of = plural(self.undated, "livraison dont la période", "livraisons dont la période");
+            page.line(format!("  {of} n'est pas encore connue : sans --date"));
+        }
         if self.events.is_empty() {
             page.conclude(self.verdict(), "l'historique ne contient rien de tel");
             page.action("retirez --date, --table ou --since, ou voyez `check-status`");
@@ -93,7 +105,7 @@ impl Report for HistoryReport {
                 said(event),
                 // An import or a cleanup is of no other table.
                 event.table.replace("_temp", ""),
-                event.source.clone().unwrap_or_default(),
+                source(event),
                 period,
                 count(event.rows),
                 count(event.rejected),
@@ -108,11 +120,21 @@ impl Report for HistoryReport {
             page.line(format!("{} : {}", event.table, event.message.as_deref().unwrap_or_default()));
         }
         let more = if self.more { ", et de plus anciens (--limit, --since)" } else { "" };
-        page.conclude(Verdict::Ok, format!("{}{more}", plural(self.events.len() as u64, "événement", "événements")));
+        page.conclude(self.verdict(), format!("{}{more}", plural(self.events.len() as u64, "événement", "événements")));
     }
 
     fn verdict(&self) -> Verdict {
-        if self.events.is_empty() { Verdict::Attention } else { Verdict::Ok }
+        let found = if self.events.is_empty() { Verdict::Attention } else { Verdict::Ok };
+        found.max(verdict(&self.findings))
+    }
+}
+
+/// Where it came from, with the number of files where there are several.
+fn source(event: &Event) -> String {
+    let source = event.source.clone().unwrap_or_default();
+    match event.files {
+        None | Some(1) => source,
+        Some(files) => format!("{source} ({})", plural(files, "fichier", "fichiers")),
     }
 }
 
@@ -146,6 +168,7 @@ impl HistoryReport {
 
 fn what(kind: Kind) -> &'static str {
     match kind {
+        Kind::Delivery => "livraison",
         Kind::Import => "import",
         Kind::Etl => "ETL",
         Kind::Migration => "migration",
@@ -164,6 +187,10 @@ fn said(event: &Event) -> String {
         _ => "annulé",
     };
     match event.status.as_str() {
+        "imported" => format!("✓ {what}"),
+        "unpacked" => format!("✓ {what} extraite"),
+        "waiting" => format!("⚠ {what} en attente"),
+        "gone" => format!("⚠ {what} enlevée"),
         "done" if event.suspended > Some(0) => format!("⚠ {what}"),
         "loaded" | "done" | "restore" | "withdrawn" | "cleared" => format!("✓ {what}"),
         "failed" => format!("✗ {what}"),

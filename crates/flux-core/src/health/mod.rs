@@ -1,6 +1,7 @@
 //! Is everything ready and in order: server, rights, prerequisites, tables, the weekly tables, the installation.
 
 pub(crate) mod checks;
+mod deliveries;
 mod doctor;
 mod facts;
 pub mod freshness;

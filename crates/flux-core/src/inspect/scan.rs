@@ -201,22 +201,7 @@ pub(crate) fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileSca
             [] => {}
             [path] => {
                 let path = path.clone();
-                announce(&path, size);
-                let bar = progress.bytes(scan.file(), size);
-                match read(&path, &mut scan, &bar) {
-                    Err(Error::Interrupted) => return Err(Error::Interrupted),
-                    Err(error) => {
-                        scan.error = Some(error.to_string());
-                        // The hint of an import, without its rerun.
-                        scan.action = if path.is_dir() {
-                            Some("ôtez ce dossier et déposez le fichier à sa place".into())
-                        } else {
-                            error.hint().map(|hint| hint.trim_end_matches(", puis relancez").to_owned())
-                        };
-                    }
-                    Ok(()) => {}
-                }
-                bar.finish_and_clear();
+                read_shown(&path, &mut scan, progress)?;
             }
             several => {
                 let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
@@ -238,6 +223,37 @@ pub(crate) fn delivery(folder: &Path, progress: &Progress) -> Result<Vec<FileSca
         }
     }
     Ok(scans)
+}
+
+/// One weekly file, wherever it lies.
+///
+/// # Errors
+/// [`Error::Interrupted`]; what is wrong with the file is in the scan.
+pub(crate) fn one(dataset: &'static Dataset, (path, size): (&Path, u64), progress: &Progress) -> Result<FileScan> {
+    let mut scan = FileScan::new(dataset, vec![path.to_owned()], size);
+    read_shown(path, &mut scan, progress)?;
+    Ok(scan)
+}
+
+/// Reads a file, with its progress; what is wrong with it is in the scan.
+fn read_shown(path: &Path, scan: &mut FileScan, progress: &Progress) -> Result<()> {
+    announce(path, scan.size);
+    let bar = progress.bytes(scan.file(), scan.size);
+    match read(path, scan, &bar) {
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
+        Err(error) => {
+            scan.error = Some(error.to_string());
+            // The hint of an import, without its rerun.
+            scan.action = if path.is_dir() {
+                Some("ôtez ce dossier et déposez le fichier à sa place".into())
+            } else {
+                error.hint().map(|hint| hint.trim_end_matches(", puis relancez").to_owned())
+            };
+        }
+        Ok(()) => {}
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// Says what is to be read where that takes its time.

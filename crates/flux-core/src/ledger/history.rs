@@ -594,6 +594,26 @@ pub(crate) fn contents(session: &mut Session, table: &str) -> Result<HashMap<u64
     Ok(rows.into_iter().map(|(id, hash, options)| (id, (hash, options))).collect())
 }
 
+/// A content that was loaded, whatever became of its rows since.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) table: String,
+    pub(crate) file_name: String,
+    pub(crate) size: u64,
+    pub(crate) hash: String,
+}
+
+/// All of them.
+///
+/// # Errors
+/// [`crate::error::Error::Sql`].
+pub(crate) fn taken(session: &mut Session) -> Result<Vec<Taken>> {
+    let sql =
+        "SELECT DISTINCT table_name, file_name, file_size, file_hash FROM flux_import_history WHERE file_hash <> ''";
+    let rows: Vec<(String, String, u64, String)> = session.rows(READING, sql, ())?;
+    Ok(rows.into_iter().map(|(table, file_name, size, hash)| Taken { table, file_name, size, hash }).collect())
+}
+
 /// Size and hash of each file whose load into `table` was taken back.
 ///
 /// # Errors
