@@ -147,3 +147,47 @@ fn rows_in_a_table_of_others_stop_the_merge() {
         (vec!["4".into()], Some(0))
     );
 }
+
+/// A zone under two names over a year and a half, both on every day of the first 200, and on these alone with one key on both sides.
+#[test]
+fn days_of_both_names_are_compared_and_days_of_one_are_moved() {
+    let db = diag::database();
+    db.exec(
+        "INSERT INTO dim_zones_observation VALUES (4, 'PAYS D''AURILLAC');
+         INSERT INTO fact_nuitees (date, id_zone, id_provenance, id_categorie, volume)
+         WITH RECURSIVE days AS (SELECT 0 AS n UNION ALL SELECT n + 1 FROM days WHERE n < 499)
+         SELECT '2023-01-01' + INTERVAL n DAY, 2, p, 1, 10 FROM days, (SELECT 1 AS p UNION SELECT 2) provenances
+         UNION ALL SELECT '2023-01-01' + INTERVAL n DAY, 4, p, 1, 3 FROM days, (SELECT 2 AS p UNION SELECT 3) provenances WHERE n < 200
+         UNION ALL SELECT '2025-01-01' + INTERVAL n DAY, 4, 1, 1, 1 FROM days WHERE n < 5",
+    );
+    let home = Home::new(&db);
+    let merge = |args: &[&str]| home.tool("merge-zones").arg("--json").args(args).run().expect_code(0).json();
+    let plan = &merge(&["--on-conflict", "target"])["merges"][0]["tables"][0];
+    let figures = ["rows", "volume", "conflicts", "identical", "dropped"].map(|field| plan[field].as_u64().unwrap());
+    assert_eq!(figures, [1000, 10_000, 200, 0, 2000]);
+    assert_eq!(plan["examples"][0], "2023-01-01 id_provenance 2 id_categorie 1 : 10 / 3");
+    merge(&["--yes", "--on-conflict", "target"]);
+    // By day: 10 + 3 + 3 on the first 200, 10 + 10 on 300, 1 on the last 5.
+    let by_day = "SELECT COUNT(*), n, volume FROM (SELECT COUNT(*) AS n, SUM(volume) AS volume FROM fact_nuitees \
+                  WHERE id_zone = 4 GROUP BY date) days GROUP BY n, volume ORDER BY 1";
+    assert_eq!(db.rows(by_day), [["5", "1", "1"], ["200", "3", "16"], ["300", "2", "20"]]);
+    assert_eq!(db.scalar("SELECT COUNT(*) FROM fact_nuitees WHERE id_zone <> 4"), "0");
+}
+
+/// Volumes add up with or without a row that counts nobody; it must not be left under a number that is nobody's.
+#[test]
+fn a_row_that_stays_where_it_was_stops_the_merge() {
+    let db = split();
+    db.exec(
+        "INSERT INTO fact_diurnes (date, id_zone, id_provenance, id_categorie, volume) VALUES ('2025-07-03', 2, 1, 1, 0), ('2025-07-03', 2, 2, 1, 5);
+         CREATE TRIGGER keep BEFORE UPDATE ON fact_diurnes FOR EACH ROW SET NEW.id_zone = IF(OLD.volume = 0, OLD.id_zone, NEW.id_zone)",
+    );
+    let home = Home::new(&db);
+    let before = db.rows(FACTS);
+    home.tool("merge-zones")
+        .args(["--yes", "--on-conflict", "sum"])
+        .run()
+        .expect_code(1)
+        .expect_stderr("fact_diurnes : lignes ou volume changent à ces dates : 2025-07-03 : 1 ligne au lieu de 2");
+    assert_eq!((db.rows(FACTS), db.count("dim_zones_observation")), (before, 4));
+}

@@ -1,7 +1,7 @@
 //! Two rows of one dimension made one. The facts of all tables move in one transaction; per table and date the total volume is proved
 //! equal before and after, less what an explicit rule drops; else everything is rolled back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use mysql::Value;
 use schemars::JsonSchema;
@@ -52,6 +52,9 @@ struct Move {
     /// Dates of the rows that move.
     #[serde(skip)]
     dates: Vec<String>,
+    /// Of these, those on which a key can stand on both sides.
+    #[serde(skip)]
+    shared: HashSet<String>,
 }
 
 /// One pair of rows.
@@ -247,7 +250,7 @@ fn is_there(session: &mut Session, dim: Dim, row: u32, existing: &HashMap<String
 }
 
 /// [`db::on_dates`] of the rows `a`, its values after others.
-fn on_dates(others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
+fn on_dates(others: &[u32], dates: &[impl AsRef<str>]) -> (String, Vec<Value>) {
     let (of_dates, dates) = db::on_dates("a", dates);
     (of_dates, others.iter().map(Value::from).chain(dates).collect())
 }
@@ -256,6 +259,11 @@ fn on_dates(others: &[u32], dates: &[String]) -> (String, Vec<Value>) {
 /// lead with a dimension, all others with the date: rows of another dimension are read some dates at a time, or it were the whole table.
 fn readings(dim: Dim, dates: &[String]) -> Vec<Option<&[String]>> {
     if dim == Dim::Zone { vec![None] } else { dates.chunks(MANY_DATES).map(Some).collect() }
+}
+
+/// The readings that compare the rows of both sides on these dates: a few dates are looked up, whatever the dimension.
+fn comparisons(dim: Dim, dates: &[String]) -> Vec<Option<&[String]>> {
+    if dates.len() > MANY_DATES { readings(dim, dates) } else { dates.chunks(MANY_DATES).map(Some).collect() }
 }
 
 /// ` AND …` for the dates of a reading, its values after others.
@@ -283,6 +291,22 @@ fn held(session: &mut Session, table: &str, dim: Dim, row: u32) -> Result<Vec<(S
     Ok(held)
 }
 
+/// Of these dates, those on which the row that stays has facts too. A zone that changed its name has none, and nothing is compared then.
+/// The index that begins with date and zone tells it; for another dimension, telling it would take as long as comparing.
+fn shared(session: &mut Session, table: &str, dim: Dim, into: u32, dates: &[String]) -> Result<Vec<String>> {
+    if dim != Dim::Zone {
+        return Ok(dates.to_vec());
+    }
+    let id = dim.spec().id;
+    let mut shared = Vec::new();
+    for dates in dates.chunks(MANY_DATES) {
+        let (of_dates, values) = on_dates(&[into], dates);
+        let sql = format!("SELECT CAST(a.date AS CHAR) FROM {table} a WHERE a.{id} = ? AND {of_dates} GROUP BY a.date");
+        shared.extend(session.rows::<String>(&format!("lecture de {table}"), &sql, values)?);
+    }
+    Ok(shared)
+}
+
 fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u32, u32), how: How) -> Result<Move> {
     let id = how.dim.spec().id;
     let doing = format!("lecture de {table}");
@@ -296,14 +320,16 @@ fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u
         examples: Vec::new(),
         dropped: 0,
         dates: held.into_iter().map(|(date, ..)| date).collect(),
+        shared: HashSet::new(),
     };
+    let shared = shared(session, table, how.dim, into, &found.dates)?;
     let rest: String = dataset
         .dims()
         .filter(|dim| *dim != how.dim)
         .map(|dim| format!(", ' {} ', a.{}", dim.spec().id, dim.spec().id))
         .collect();
     let mut examples: Vec<(u8, String)> = Vec::new();
-    for dates in readings(how.dim, &found.dates) {
+    for dates in comparisons(how.dim, &shared) {
         let (of_dates, values) = and_dates(&[from, into], dates);
         let join = format!(
             "FROM {table} a STRAIGHT_JOIN {table} b ON {} WHERE a.{id} = ? AND b.{id} = ?{of_dates}",
@@ -333,6 +359,7 @@ fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u
     // Those that differ first; a stable sort leaves them by date.
     examples.sort_by_key(|(is_same, _)| *is_same);
     found.examples = examples.into_iter().take(EXAMPLES).map(|(_, text)| text).collect();
+    found.shared = shared.into_iter().collect();
     Ok(found)
 }
 
@@ -360,10 +387,12 @@ fn apply(database: &Database, merges: &[Merge], how: How, existing: &HashMap<Str
     })
 }
 
-/// Volume by date of rows that are made one.
-pub(super) type Totals = BTreeMap<String, i64>;
+/// Rows and volume of a date.
+pub(super) type Total = (i64, i64);
+/// Rows and volume by date of rows that are made one.
+pub(super) type Totals = BTreeMap<String, Total>;
 
-/// The volume by date of the rows of a table that bear one of the numbers `ids` of a dimension, on the given dates or on all.
+/// The rows and the volume by date of the rows of a table that bear one of the numbers `ids` of a dimension, on the given dates or on all.
 pub(super) fn totals(
     session: &mut Session,
     table: &str,
@@ -373,14 +402,23 @@ pub(super) fn totals(
 ) -> Result<Totals> {
     let (of_dates, values) = and_dates(&[], dates);
     let sql = format!(
-        "SELECT CAST(a.date AS CHAR), CAST(SUM(a.volume) AS SIGNED) FROM {table} a WHERE a.{id} IN ({}){of_dates} GROUP BY a.date",
+        "SELECT CAST(a.date AS CHAR), CAST(COUNT(*) AS SIGNED), CAST(SUM(a.volume) AS SIGNED) FROM {table} a \
+         WHERE a.{id} IN ({}){of_dates} GROUP BY a.date",
         list(ids)
     );
-    let rows: Vec<(String, i64)> = session.rows(&format!("volumes de {table}"), &sql, values)?;
-    Ok(rows.into_iter().collect())
+    let rows: Vec<(String, i64, i64)> = session.rows(&format!("volumes de {table}"), &sql, values)?;
+    Ok(rows.into_iter().map(|(date, rows, volume)| (date, (rows, volume))).collect())
 }
 
-/// Moves the facts of a table, some dates at a time, and proves the volumes of each reading.
+/// Takes from the expected rows and volumes what goes.
+pub(super) fn take_off(expected: &mut Totals, gone: Vec<(String, i64, i64)>) {
+    for (date, rows, volume) in gone {
+        let total = expected.entry(date).or_default();
+        *total = (total.0 - rows, total.1 - volume);
+    }
+}
+
+/// Moves the facts of a table, some dates at a time, and proves rows and volumes of each reading.
 fn move_facts(
     session: &mut Session,
     dataset: &Dataset,
@@ -390,16 +428,28 @@ fn move_facts(
 ) -> Result<()> {
     // When a row was last changed tells a definitive row from a provisional one in older databases: it stays.
     let dated = existing.has("updated_at");
-    let (table, id) = (&found.table, how.dim.spec().id);
+    let (table, id) = (found.table.as_str(), how.dim.spec().id);
+    let when = if dated { ", a.updated_at = a.updated_at" } else { "" };
     for reading in readings(how.dim, &found.dates) {
         let mut expected = totals(session, table, id, &[pair.0, pair.1], reading)?;
         // Other dates than those of the row that goes cannot change.
         for dates in reading.unwrap_or(&found.dates).chunks(MANY_DATES) {
             crate::signals::check()?;
-            move_dates(session, (dataset, dated), pair, (table, how), (dates, &mut expected))?;
+            let shared: Vec<&String> = dates.iter().filter(|date| found.shared.contains(*date)).collect();
+            if !shared.is_empty() && how.rule != Rule::Refuse {
+                settle(session, (dataset, dated), pair, (table, how), (&shared, &mut expected))?;
+            }
+            let (of_dates, values) = on_dates(&[pair.1, pair.0], dates);
+            let sql = format!("UPDATE {table} a SET a.{id} = ?{when} WHERE a.{id} = ? AND {of_dates}");
+            session.exec(&format!("réunion dans {table}"), &sql, values)?;
         }
-        prove(&expected, &totals(session, table, id, &[pair.0, pair.1], reading)?, table)?;
+        // All of them are where they belong, so that none is left where they were: there the server would look at each that is gone.
+        prove(&expected, &totals(session, table, id, &[pair.1], reading)?, table)?;
     }
+    if how.dim == Dim::Zone {
+        return Ok(());
+    }
+    // What came on another date since the plan was not read above.
     let left = format!("SELECT 1 FROM {table} WHERE {id} = ? LIMIT 1");
     if session.first::<u8>(&format!("lecture de {table}"), &left, (pair.0,))?.is_none() {
         return Ok(());
@@ -407,17 +457,16 @@ fn move_facts(
     Err(Error::Invariant(format!("{table} : des lignes de celle qui part sont restées")))
 }
 
-/// What the rule drops is taken from the expected volumes.
-fn move_dates(
+/// Makes one row of two that bear one key. What goes is taken from what is expected.
+fn settle(
     session: &mut Session,
     (dataset, dated): (&Dataset, bool),
     (from, into): (u32, u32),
     (table, how): (&str, How),
-    (dates, expected): (&[String], &mut Totals),
+    (dates, expected): (&[&String], &mut Totals),
 ) -> Result<()> {
-    let (id, rule) = (how.dim.spec().id, how.rule);
-    let (when_b, when) =
-        if dated { (", b.updated_at = b.updated_at", ", a.updated_at = a.updated_at") } else { ("", "") };
+    let when = if dated { ", b.updated_at = b.updated_at" } else { "" };
+    let id = how.dim.spec().id;
     let doing = format!("réunion dans {table}");
     let (of_dates, values) = on_dates(&[], dates);
     // a: the row that goes, b: the one that stays.
@@ -425,49 +474,47 @@ fn move_dates(
         "{table} a STRAIGHT_JOIN {table} b ON {} AND a.{id} = {from} AND b.{id} = {into}",
         same_key(dataset, how.dim)
     );
-    let dropped = match rule {
-        Rule::Target => Some("a"),
-        Rule::Source => Some("b"),
-        Rule::Sum | Rule::Refuse => None,
+    let (side, dropped) = match how.rule {
+        Rule::Target => ("a", "a.volume"),
+        Rule::Source => ("b", "b.volume"),
+        Rule::Sum | Rule::Refuse => ("a", "0"),
     };
-    if let Some(side) = dropped {
-        let sql = format!(
-            "SELECT CAST(a.date AS CHAR), CAST(SUM({side}.volume) AS SIGNED) FROM {both} WHERE {of_dates} GROUP BY a.date"
-        );
-        let rows: Vec<(String, i64)> = session.rows(&doing, &sql, values.clone())?;
-        for (date, volume) in rows {
-            *expected.entry(date).or_default() -= volume;
-        }
-        let sql = format!("DELETE {side} FROM {both} WHERE {of_dates}");
-        session.exec(&doing, &sql, values)?;
-    } else if rule == Rule::Sum {
+    let sql = format!(
+        "SELECT CAST(a.date AS CHAR), CAST(COUNT(*) AS SIGNED), CAST(SUM({dropped}) AS SIGNED) FROM {both} WHERE {of_dates} GROUP BY a.date"
+    );
+    take_off(expected, session.rows(&doing, &sql, values.clone())?);
+    if how.rule == Rule::Sum {
         // A sum of which one part is provisional is provisional.
         let sql = format!(
             "UPDATE {both} SET b.volume = b.volume + a.volume, \
-             b.is_provisional = GREATEST(a.is_provisional, b.is_provisional){when_b} WHERE {of_dates}"
+             b.is_provisional = GREATEST(a.is_provisional, b.is_provisional){when} WHERE {of_dates}"
         );
         session.exec(&doing, &sql, values.clone())?;
-        session.exec(&doing, &format!("DELETE a FROM {both} WHERE {of_dates}"), values)?;
     }
-    let (of_dates, values) = on_dates(&[into, from], dates);
-    session.exec(&doing, &format!("UPDATE {table} a SET a.{id} = ?{when} WHERE a.{id} = ? AND {of_dates}"), values)?;
+    session.exec(&doing, &format!("DELETE {side} FROM {both} WHERE {of_dates}"), values)?;
     Ok(())
 }
 
 /// # Errors
-/// [`Error::Invariant`] where the volume of a date is not the expected one.
+/// [`Error::Invariant`] where rows or volume of a date are not the expected ones.
 pub(super) fn prove(expected: &Totals, found: &Totals, table: &str) -> Result<()> {
-    let total = |totals: &Totals, date: &str| totals.get(date).copied().unwrap_or(0);
-    let wrong: Vec<String> = expected
-        .keys()
-        .chain(found.keys())
-        .filter(|date| total(expected, date) != total(found, date))
-        .map(|date| format!("{date} : {} au lieu de {}", total(found, date), total(expected, date)))
-        .collect();
+    let total = |totals: &Totals, date: &str| totals.get(date).copied().unwrap_or_default();
+    let dates: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    let wrong: Vec<String> =
+        dates.into_iter().filter_map(|date| difference(date, total(expected, date), total(found, date))).collect();
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(Error::Invariant(format!("{table} : le volume change à ces dates : {}", some_of(&wrong, 3))))
+    Err(Error::Invariant(format!("{table} : lignes ou volume changent à ces dates : {}", some_of(&wrong, 3))))
+}
+
+/// What a date holds instead of what is expected.
+fn difference(date: &str, expected: Total, found: Total) -> Option<String> {
+    if expected.1 != found.1 {
+        return Some(format!("{date} : {} au lieu de {}", found.1, expected.1));
+    }
+    let rows = |rows: i64| plural(rows.unsigned_abs(), "ligne", "lignes");
+    (expected.0 != found.0).then(|| format!("{date} : {} au lieu de {}", rows(found.0), expected.0))
 }
 
 /// Keys whose volumes differ, as examples of one table.

@@ -217,11 +217,10 @@ fn apply(session: &mut Session, work: &Work, preferred: &HashMap<u32, u32>, rule
         let ranked = ranked(work, communes, preferred, rule);
         let mut expected = merge::totals(session, table, id, communes, None)?;
         let sql = format!(
-            "SELECT CAST(d.date AS CHAR), CAST(SUM(d.volume - IF(d.place = 1, d.kept, 0)) AS SIGNED) FROM ({ranked}) d GROUP BY d.date"
+            "SELECT CAST(d.date AS CHAR), CAST(SUM(d.place > 1) AS SIGNED), \
+             CAST(SUM(d.volume - IF(d.place = 1, d.kept, 0)) AS SIGNED) FROM ({ranked}) d GROUP BY d.date"
         );
-        for (date, dropped) in session.rows::<(String, i64)>(&doing, &sql, ())? {
-            *expected.entry(date).or_default() -= dropped;
-        }
+        merge::take_off(&mut expected, session.rows(&doing, &sql, ())?);
         if matches!(rule, Rule::Sum | Rule::Source) {
             // When a row was last changed tells a definitive row from a provisional one in older databases: it stays.
             let when = if work.dated { ", t.updated_at = t.updated_at" } else { "" };
