@@ -155,5 +155,8 @@ writer() {
   done
 }
 
+# allow_transactions BYTES: no larger ones.
+allow_transactions() { local n; for n in 1 2 3; do sql "n$n" "SET GLOBAL group_replication_transaction_size_limit = $1"; done; }
+
 # rejoin NODE: one that was killed.
 rejoin() { start_node "$1"; join_group "$1"; }

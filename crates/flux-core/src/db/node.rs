@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::db::room::Room;
 use crate::db::{Database, Flavour, NETWORK, Session, handshake, watch};
 use crate::error::{Error, Result};
+use crate::report::{number, plural};
 use crate::settings::{Connection, TlsMode};
 
 /// Which kind of cluster a node belongs to.
@@ -361,6 +362,17 @@ impl Database {
     /// Rows that one transaction may write; `None` without a limit.
     pub(crate) fn most_rows(&self) -> Option<usize> {
         self.nodes.current().most_rows
+    }
+
+    /// Says of a transaction that is not divided, before it writes, that the cluster may not take it.
+    pub(crate) fn announce(&self, what: &str, rows: u64) {
+        let Some(most) = self.most_rows().map(|most| most as u64).filter(|most| rows > *most) else { return };
+        log::warn!(
+            "{what} : {} en une transaction, et le groupe en prend environ {} ; s'il la refuse, rien n'est changé : relevez sa limite \
+             (`flux doctor` la montre), ou travaillez par périodes",
+            plural(rows, "ligne", "lignes"),
+            number(most)
+        );
     }
 
     /// What makes a session answer at once, though its node may lag behind the others.

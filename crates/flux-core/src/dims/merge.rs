@@ -365,6 +365,7 @@ fn moves(session: &mut Session, table: &str, dataset: &Dataset, (from, into): (u
 
 fn apply(database: &Database, merges: &[Merge], how: How, existing: &HashMap<String, Existing>) -> Result<()> {
     let spec = how.dim.spec();
+    database.announce(spec.table, merges.iter().flat_map(|merge| &merge.tables).map(|found| found.rows).sum());
     database.transaction(|session| {
         for merge in merges {
             let pair = (merge.from.0, merge.into.0);

@@ -287,6 +287,7 @@ pub(super) fn migrate_dates(run: &Run<'_>, pair: &Pair, dates: &Dates<'_>) -> Re
         if align(session, pair, &Dates::These(&kept), Lead::All)? > 0 {
             plan = planned(session, pair, dates, &rules)?;
         }
+        database.announce(&pair.main, plan.moves.inserted + plan.moves.updated + plan.moves.removed);
         apply(session, (pair, dated), &plan, (&attempt, id, database.tool()), rules.overwrite_definitive)?;
         last = Some(Taken { moves: plan.moves, aside: plan.aside });
         Ok(())

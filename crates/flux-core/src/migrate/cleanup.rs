@@ -179,6 +179,8 @@ fn clean(
         let settled: Vec<&str> = plan.settled.keys().map(String::as_str).collect();
         let proved = options.force || plan.total.is_migrated();
         if proved && plan.total.temp_rows > 0 && (options.force || !settled.is_empty()) {
+            database
+                .announce(&pair.temp, if options.force { plan.total.temp_rows } else { plan.settled.values().sum() });
             empty(session, pair, &plan.settled)?;
             let unproved = plan.total.temp_rows - plan.settled.values().sum::<u64>();
             if options.force && unproved > 0 {

@@ -185,6 +185,7 @@ fn take_out(database: &Database, dataset: &Dataset, space: Space, dates: &Dates,
         if found.provisional == 0 {
             return Ok(withdrawn);
         }
+        database.announce(&table, found.provisional);
         withdrawn.withdrawn = delete(session, dataset, (&table, &temp), &found, (&attempt, run))?;
         if let (Some((first, last)), true) = (&found.dates, dataset.weekly_file.is_some()) {
             withdrawn.forgotten = history::undo_cleaned(session, &temp, (first, last), run)?;
