@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flux_core::domain::catalogue::{DATASETS, weekly};
 use flux_report::Code;
 use flux_test::{Tool, repository};
 use support::recipe::{commands, page};
@@ -29,7 +30,7 @@ const PAGES: [&str; 18] = [
 ];
 
 /// What is no tool of ours and may begin a command of a page.
-const SYSTEM: [&str; 25] = [
+const SYSTEM: [&str; 26] = [
     "adduser",
     "apt",
     "bash",
@@ -46,6 +47,7 @@ const SYSTEM: [&str; 25] = [
     "grep",
     "gunzip",
     "head",
+    "install",
     "man",
     "mariadb",
     "mkdir",
@@ -219,6 +221,77 @@ fn every_code_has_its_meaning_cause_and_remedy() {
     for row in rows {
         assert!(row.len() == 4 && row[2].len() > 8 && row[3].len() > 8, "{row:?}");
     }
+}
+
+/// The part of a page below a heading of the second level.
+#[track_caller]
+fn section(name: &str, heading: &str) -> String {
+    let text = page(name);
+    let below = text.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("no {heading} in {name}"));
+    below.split("\n## ").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_guide_s_table_has_every_tool() {
+    let table = section("guide-exploitation.md", "Les outils, et les scripts qu'ils remplacent");
+    let named: BTreeSet<&str> = code(&table).collect();
+    let missing: Vec<String> = Known::new().tools.into_iter().filter(|tool| !named.contains(&**tool)).collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// What a new family would make untrue.
+#[test]
+fn pages_that_list_families_and_files_list_those_of_the_catalogue() {
+    let model = section("modele-de-donnees.md", "Tables de faits");
+    let exports = section("fournisseur.md", "Les exports définitifs");
+    let named: BTreeSet<&str> = code(&exports).collect();
+    for dataset in DATASETS {
+        // « chacune seule, `_Departement` ou `_Pays` »
+        let base = ["_Departement", "_Pays"].iter().find_map(|end| dataset.family.strip_suffix(end));
+        let base = base.unwrap_or(dataset.family);
+        assert!(named.contains(base), "fournisseur.md does not name {base}");
+        for family in [base.to_owned(), format!("{base}_Departement"), format!("{base}_Pays")] {
+            assert!(DATASETS.iter().any(|other| other.family == family), "fournisseur.md promises {family}");
+        }
+        if let Some(file) = dataset.weekly_file {
+            let row = format!("| {} | `{file}` | `{}` |", dataset.family, dataset.main);
+            assert!(model.contains(&row), "modele-de-donnees.md has no {row}");
+        }
+    }
+    assert_eq!(untrue_counts(DATASETS.len(), weekly().count()), Vec::<String>::new());
+    assert!(untrue_counts(22, 11).len() > 20, "prose that counts is not found");
+}
+
+/// Sentences of pages, helps and messages that count families or weekly files otherwise than this.
+fn untrue_counts(families: usize, weekly: usize) -> Vec<String> {
+    let root = repository();
+    let mut files: Vec<std::path::PathBuf> = PAGES.iter().map(|name| root.join("docs").join(name)).collect();
+    let sources =
+        ["tools", "crates/flux-core/src", "crates/flux-cli/src", "crates/flux-portal/src", "scripts/import-hebdo"];
+    let mut folders: Vec<_> = sources.map(|source| root.join(source)).into();
+    while let Some(place) = folders.pop() {
+        match std::fs::read_dir(&place) {
+            Ok(entries) => folders.extend(entries.map(|entry| entry.unwrap().path())),
+            Err(_) => files.push(place),
+        }
+    }
+    let things = ["fichiers", "CSV", "familles", "jeux", "files", "families", "weekly", "raw", "tables"];
+    let mut untrue = Vec::new();
+    for file in files {
+        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c == '\'' || c == '"').collect();
+        for pair in words.windows(2).filter(|pair| things.contains(&pair[1].trim_matches(&[',', '.', ';', ':'][..]))) {
+            let told = match pair[0].to_lowercase().as_str() {
+                "dix" | "ten" => weekly == 10,
+                "21" => families == 21,
+                _ => true,
+            };
+            if !told {
+                untrue.push(format!("{}: {} {}", file.display(), pair[0], pair[1]));
+            }
+        }
+    }
+    untrue
 }
 
 /// Numbers and generations behind `legacy.md, ` in the line before a test: `/// legacy.md, 4, 16 (V4).`

@@ -17,7 +17,7 @@ pub(crate) const TOOL: Tool = Tool {
     name: "generate-sample-data",
     about: "Génère une livraison d'essai réaliste, saine ou avec des défauts choisis",
     details: "\
-Écrit les dix fichiers hebdomadaires dans data/data_temp/, ou avec --raw les 21 familles brutes dans
+Écrit les dix fichiers hebdomadaires dans data/data_temp/, ou avec --raw les familles brutes dans
 data/data_extracted/ ; à côté, manifest.json dit pour chaque fichier les lignes, les volumes et ce qu'un import
 doit en faire. Les mêmes options donnent les mêmes octets. Ne se connecte à aucune base.
 Coût : mémoire constante, plus d'un million de lignes par seconde ; une semaine fait environ 50 000 lignes.
@@ -84,7 +84,7 @@ struct Args {
     /// Tous les champs entre guillemets
     #[arg(long)]
     quoted: bool,
-    /// Les 21 familles brutes, un fichier par famille, zone et année
+    /// Les familles brutes, un fichier par famille, zone et année
     #[arg(long)]
     raw: bool,
     /// Dossier où écrire (sinon data/data_temp/ ou data/data_extracted/)

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use flux_cli::{LoadArgs, SpaceArgs, Tool, WriterArgs};
 use flux_core::load::raw::EtlOptions;
 
-const ABOUT: &str = "Charge les 21 familles d'exports bruts définitifs dans les tables principales";
+const ABOUT: &str = "Charge les familles d'exports bruts définitifs dans les tables principales";
 
 const DETAILS: &str = "\
 Lit : les exports bruts famille_AAAABn_….csv sous data/data_extracted/ (sous-dossiers compris). Les autres
 fichiers (Semaine, Regions, Age, Geolife, autres familles…) sont comptés et nommés comme ignorés.
-Écrit : les 21 tables principales (is_provisional = 0), les dimensions, créées au fil des noms rencontrés,
+Écrit : les tables principales (is_provisional = 0), les dimensions, créées au fil des noms rencontrés,
 dim_dates, l'historique des imports, flux_etl_progress ; les lignes refusées dans
 logs/rejets/<fichier>_<date>.csv ; etl_checkpoint.json, copie de ce que la base a noté et jamais relue.
 Remplace, fichier par fichier, les dates × zones que le fichier contient, provisoires ou définitives. Une

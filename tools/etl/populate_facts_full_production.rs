@@ -1,4 +1,4 @@
-//! `populate-facts-full-production`: the 21 raw families into the main tables.
+//! `populate-facts-full-production`: the raw families into the main tables.
 
 use std::process::ExitCode;
 

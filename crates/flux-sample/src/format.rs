@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 pub enum Layout {
     /// The ten files of the weekly delivery, in one folder.
     Weekly,
-    /// The 21 raw families, one file per family, zone and year, in nested folders, with files to be ignored.
+    /// The raw families, one file per family, zone and year, in nested folders, with files to be ignored.
     Raw,
 }
 

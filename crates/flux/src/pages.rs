@@ -279,7 +279,8 @@ fn page(category: &Category, tool: &Tool) -> String {
     let _ = writeln!(text, "flux {} {} [options]{operands}\n```\n", category.name, tool.name);
     let old: Vec<String> = tools::historical(tool).iter().map(|name| format!("`{name}`")).collect();
     if !old.is_empty() {
-        let _ = writeln!(text, "Nom historique, accepté par `flux` : {}.\n", old.join(", "));
+        let many = if old.len() > 1 { "Noms historiques, acceptés" } else { "Nom historique, accepté" };
+        let _ = writeln!(text, "{many} par `flux` : {}.\n", old.join(", "));
     }
     let _ = writeln!(text, "```text\n{}\n```", tool.details.trim());
     if examples::of(tool.name).next().is_some() {

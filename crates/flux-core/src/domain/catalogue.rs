@@ -1,4 +1,4 @@
-//! The catalogue: what the ten weekly files, the 21 raw families and the fact and dimension tables *are*.
+//! The catalogue: what the weekly files, the raw families and the fact and dimension tables *are*.
 //!
 //! Everything else (DDL, import, migration SQL, verification, cleanup, sample data) derives from these tables of
 //! constants. A new family is one entry in [`DATASETS`]. Source: `domain.md` and `schema.md` of the specification.
@@ -258,7 +258,7 @@ const fn dataset(
     Dataset { family, weekly_file, main, breakdown, kind }
 }
 
-/// The 21 families; the ten that have a weekly file come in the order of the delivery.
+/// The families; those that have a weekly file come in the order of the delivery.
 #[rustfmt::skip]
 pub const DATASETS: &[Dataset] = &[
     dataset("Nuitee",                          Some("frequentation_nuitee.csv"),      "fact_nuitees",                       &[],                     Frequentation),
