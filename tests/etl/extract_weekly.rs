@@ -50,6 +50,53 @@ fn the_weekly_files_of_an_archive_are_imported_as_if_dropped() {
     assert!(!world.home.join("data/data_temp/frequentation_nuitee.csv").exists());
 }
 
+/// An archive among the CSVs is told of until it is gone: what the advice says to do must end that.
+#[test]
+fn an_archive_dropped_among_the_csvs_holds_the_week_up_no_longer_once_it_is_unpacked() {
+    let world = World::whole();
+    let home = &world.home;
+    let week =
+        |day: &str| zip(&[("frequentation_journee.csv", &text(BASE, &[&format!("{day};Cantal;Local;Touriste;9")]))]);
+    let unexpected = || {
+        let status = home.tool("check-status").arg("--json").run().sane().json();
+        support::codes(&status).contains(&"file-unexpected")
+    };
+    let dropped = home.write("data/data_temp/lot/Semaine.zip", week("2025-08-04"));
+    assert!(unexpected());
+    let json = extract(home, &[dropped.to_str().unwrap()]).expect_code(0).json();
+    let place = home.join("ftp_downloads/Semaine.zip");
+    assert_eq!(json["archives"][0]["moved_to"], place.to_str().unwrap());
+    assert_eq!(
+        (dropped.exists(), std::fs::read(&place).unwrap() == week("2025-08-04"), unexpected()),
+        (false, true, false)
+    );
+    // Dropped again, by its relative name; then another week's under the same name, which goes over nothing.
+    fs::remove_file(home.join("data/data_temp/frequentation_journee.csv")).unwrap();
+    home.write("data/data_temp/Semaine.zip", week("2025-08-04"));
+    home.tool("extract-only").args(["--weekly", "data/data_temp/Semaine.zip"]).run().expect_code(0);
+    home.write("data/data_temp/Semaine.zip", week("2025-08-11"));
+    extract(home, &[]).expect_code(0);
+    assert!(!unexpected());
+    assert_eq!(
+        home.read("data/data_temp/frequentation_journee.csv"),
+        text(BASE, &["2025-08-11;Cantal;Local;Touriste;9"])
+    );
+    let kept: Vec<Vec<u8>> = home
+        .list("ftp_downloads")
+        .iter()
+        .map(|name| fs::read(home.join("ftp_downloads").join(name)).unwrap())
+        .collect();
+    assert!(
+        kept.contains(&week("2025-08-04")) && kept.contains(&week("2025-08-11")) && kept.len() == 3,
+        "{}",
+        kept.len()
+    );
+    // Elsewhere an archive stays where it lies.
+    let other = home.write("cle/autre.zip", zip(&[("duree_sejour.csv", "x\n")]));
+    let json = extract(home, &[other.to_str().unwrap()]).json();
+    assert_eq!((json["archives"][0]["moved_to"].is_null(), other.exists()), (true, true));
+}
+
 #[test]
 fn nothing_is_overwritten_and_nothing_is_guessed() {
     let home = Home::without_db();

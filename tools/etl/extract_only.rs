@@ -21,7 +21,8 @@ et sont signalés avec la commande pour les enlever : l'ETL les chargerait avec 
 --weekly : les dix fichiers de la livraison hebdomadaire que l'archive contient sont déposés dans data/data_temp/, les
 autres laissés ; une autre version déjà là refuse l'archive (--force la remplace). Sans argument, seules les archives
 qui en contiennent sont prises, et les dix fichiers qui sont sans zip dans ftp_downloads/ (ailleurs, nommez-les) : ils
-sont copiés aux mêmes conditions, chaque contenu une seule fois.
+sont copiés aux mêmes conditions, chaque contenu une seule fois. Une archive qui se trouvait dans data/data_temp/ est
+ensuite rangée dans ftp_downloads/ : elle y gênerait l'import.
 Sans archive dans data/ ni ftp_downloads/, fluxvision_automation/data/data_zip/ est lu.
 L'empreinte de chaque archive est gardée dans data/data_extracted/.extractions.json : une archive déjà extraite
 ne l'est pas deux fois, sauf --force. Mémoire constante. Ne se connecte à aucune base.

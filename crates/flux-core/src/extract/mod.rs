@@ -79,6 +79,10 @@ pub(crate) struct ArchiveReport {
     pub(crate) bytes: u64,
     /// Entries that were left out as of no use (`__MACOSX` and the like).
     pub(crate) left_out: u64,
+    /// Where it lies now, if it lay among the files that the import takes, where it would be in the way.
+    #[serde(serialize_with = "crate::report::path_text_if_any", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) moved_to: Option<PathBuf>,
     /// Other files of its folder, relative to it: of an earlier delivery or put there by hand. They are left alone.
     pub(crate) left_behind: Vec<String>,
     /// Which kind of failure, for programs.
@@ -139,11 +143,14 @@ impl Task for ExtractOptions {
                 files: 0,
                 bytes: 0,
                 left_out: 0,
+                moved_to: None,
                 left_behind: Vec::new(),
                 code: None,
                 error: None,
             };
-            match one(&archive, scratch, &self, &mut memory, &mut report) {
+            let downloads = context.settings.home.downloads();
+            let done = one(&archive, scratch, &self, &mut memory, &mut report);
+            match done.and_then(|()| self.put_away(&archive, &output, &downloads, &mut report)) {
                 Ok(()) => {}
                 Err(Error::Interrupted) => {
                     clear(scratch)?;
@@ -161,6 +168,26 @@ impl Task for ExtractOptions {
         bar.finish_and_clear();
         clear(scratch)?;
         Ok(ExtractReport { output, done: Done::unless(self.dry_run), archives: reports })
+    }
+}
+
+impl ExtractOptions {
+    /// Moves an archive out of the folder of the deliveries, where it would be told of, and hold the week up, for as long as it lies there.
+    fn put_away(&self, archive: &Path, output: &Path, downloads: &Path, report: &mut ArchiveReport) -> Result<()> {
+        let real = |path: &Path| fs::canonicalize(path).map_err(Error::io("lecture de", path));
+        if !self.weekly || self.dry_run || !is_zip(archive) || !real(archive)?.starts_with(real(output)?) {
+            return Ok(());
+        }
+        fs::create_dir_all(downloads).map_err(Error::io("création du dossier", downloads))?;
+        let name = archive.file_name().unwrap_or_default();
+        let mut target = downloads.join(name);
+        if target.exists() {
+            let (stem, hash) = (archive.file_stem().unwrap_or_default(), report.blake3.as_deref().unwrap_or_default());
+            target = downloads.join(format!("{}_{:.8}.zip", stem.to_string_lossy(), hash));
+        }
+        fs::rename(archive, &target).map_err(Error::io("déplacement de l'archive vers", &target))?;
+        report.moved_to = Some(target);
+        Ok(())
     }
 }
 
@@ -354,7 +381,7 @@ fn find(settings: &Settings, sources: &[PathBuf], weekly: bool) -> Result<Vec<Pa
     Ok(archives)
 }
 
-fn is_zip(path: &Path) -> bool {
+pub(crate) fn is_zip(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"))
 }
 
@@ -404,6 +431,10 @@ impl Report for ExtractReport {
                     error,
                 ));
             }
+        }
+        for (archive, place) in self.archives.iter().filter_map(|archive| Some((archive, archive.moved_to.as_ref()?))) {
+            let name = archive.archive.file_name().unwrap_or_default().to_string_lossy();
+            page.line(format!("{name} : rangée, {}", place.display()));
         }
         for archive in &self.archives {
             archive.render_left_behind(page);

@@ -138,9 +138,16 @@ impl Stranger {
             ),
             Kind::WeeklyArchive => (
                 "archive qui contient des fichiers de la livraison hebdomadaire".into(),
-                format!("lancez `extract-only --weekly '{path}'`, qui les décompresse ici"),
+                format!("lancez `extract-only --weekly '{path}'`, qui les décompresse ici et range l'archive"),
             ),
-            Kind::Archive => ("archive : l'import ne lit pas dedans".into(), format!("lancez `extract-only '{path}'`")),
+            Kind::Archive if extract::is_zip(&self.path) => (
+                "archive : l'import ne lit pas dedans".into(),
+                "déplacez-la dans ftp_downloads/ ; `extract-only` y prend les exports bruts".into(),
+            ),
+            Kind::Archive => (
+                "archive : l'import ne lit pas dedans".into(),
+                "décompressez-la (`gunzip`, `7z x`, `unrar x`), puis enlevez-la d'ici".into(),
+            ),
             Kind::Workbook => (
                 "classeur Excel ou LibreOffice, pas un CSV".into(),
                 "ouvrez-le et enregistrez chaque feuille en « CSV UTF-8 », sous le nom attendu".into(),
