@@ -486,6 +486,63 @@ fn a_week_comes_from_the_portal_of_orange_to_the_main_tables() {
     assert!(!run.stdout.contains(orange::PASSWORD) && !report(&home).contains(orange::PASSWORD));
 }
 
+/// Started by chance elsewhere, it says so, instead of « rien à faire », and leaves no `logs` there; below the home it finds it.
+#[test]
+fn the_home_is_looked_for_as_the_tools_look_for_it() {
+    let (home, bin) = stand_ins(&[]);
+    let from = |folder: &str, variable: &str| {
+        let line = format!("cd {folder} && {variable} exec {} --bin {}", script().display(), bin.display());
+        Tool::program("/bin/bash").home(&home).args(["-c", &format!("unset FLUX_HOME; {line}")]).run()
+    };
+    let elsewhere = tempfile_folder();
+    let run = from(elsewhere.to_str().unwrap(), "").expect_code(1);
+    assert!(
+        run.stderr.contains(elsewhere.to_str().unwrap())
+            && run.stderr.contains("→")
+            && run.stderr.contains("flux init"),
+        "{run}"
+    );
+    assert_eq!((fs::read_dir(&elsewhere).unwrap().count(), home.join("appels").exists()), (0, false));
+    from("data/data_temp", "").expect_code(0);
+    assert_eq!(called(&home), TOOLS);
+    assert!(!home.join("data/data_temp/logs").exists());
+    let here = format!("FLUX_HOME={}", home.path().display());
+    from(elsewhere.to_str().unwrap(), &here).expect_code(0);
+    fs::remove_dir(&elsewhere).unwrap();
+}
+
+/// A folder with no home above it.
+fn tempfile_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("hors-de-tout-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The three lines say which tool stopped the week, of what, and that the chain is run again: of an error and of a report's ✗.
+#[test]
+fn the_verdict_of_a_failure_names_its_cause_and_what_to_do() {
+    let refused = "echo 'cleanup-temp : ⚠ verrou repris : un autre' >&2\n\
+        echo 'cleanup-temp : connexion impossible à flux@ici/base :' >&2\necho 'aucun serveur' >&2\n\
+        echo '  → démarrez le serveur, puis relancez' >&2";
+    let failed = "printf 'cleanup-temp : vide les\\ntables\\n✗ 3 tables vidées\\n  → accordez ce droit\\n\\n table\\n\\n✗ fact_x_temp : DELETE\\n  refusé\\n  → accordez\\n'";
+    for (says, cause, next) in [
+        (
+            refused,
+            "connexion impossible à flux@ici/base : aucun serveur",
+            "démarrez le serveur ; puis relancez import-hebdo",
+        ),
+        (failed, "fact_x_temp : DELETE refusé", "accordez ce droit ; puis relancez import-hebdo"),
+        ("true", "", "corrigez ce que dit l'étape marquée ✗, puis relancez import-hebdo"),
+    ] {
+        let (home, bin) = stand_ins(&[]);
+        home.write("bin/cleanup-temp", format!("#!/bin/sh\n{says}\nexit 1\n"));
+        let mail = chain(&home, &bin).arg("-q").run().expect_code(1).stdout.clone();
+        let head: String = mail.split("\n\n").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        let cause = if cause.is_empty() { "cleanup-temp".to_owned() } else { format!("cleanup-temp : {cause}") };
+        assert!(head.contains(&format!("✗ arrêté par {cause} → {next}")), "{mail}");
+    }
+}
+
 #[test]
 fn bad_usage_and_missing_folders() {
     let (home, bin) = stand_ins(&[]);
