@@ -150,7 +150,7 @@ impl Filters {
                     @if !reference_year.is_empty() && !self.choices.annees.iter().any(|known| known.to_string() == reference_year) { option value=(reference_year) selected { (reference_year) } }
                 } }
             }
-            p { label for=(name("periode")) { "Période" } select id=(name("periode")) name=(name("periode")) { (self.periods(period)) } }
+            p { label for=(name("periode")) { "Période" } select id=(name("periode")) name=(name("periode")) { (self.periods(period, year)) } }
             div.dates {
                 p { label for=(name("debut")) { "ou du" } input type="date" id=(name("debut")) name=(name("debut")) value=(first) min="2000-01-01" max="2100-12-31"; }
                 p { label for=(name("fin")) { "au" } input type="date" id=(name("fin")) name=(name("fin")) value=(self.value(&name("fin"))) min="2000-01-01" max="2100-12-31"; }
@@ -169,7 +169,7 @@ impl Filters {
     }
 
     /// Every code once, with the years that have it where not all do; none is chosen where dates are asked for.
-    fn periods(&self, asked: Option<&str>) -> Markup {
+    fn periods(&self, asked: Option<&str>, year: &str) -> Markup {
         let mut codes: Vec<(&str, &str, Vec<i32>)> = Vec::new();
         for (year, period) in self.choices.periodes.iter().flat_map(|(year, list)| list.iter().map(move |p| (*year, p)))
         {
@@ -187,22 +187,37 @@ impl Filters {
             } else {
                 name
             };
+            let name = capital(name);
             if years.len() < self.choices.annees.len() {
                 let years: Vec<String> = years.iter().map(ToString::to_string).collect();
                 format!("{name} ({})", years.join(", "))
             } else {
-                name.to_owned()
+                name
             }
+        };
+        // The year that is asked for may be one without data: the page is of its period all the same.
+        let with_asked = |code: &str, years: &[i32]| {
+            let mut years: Vec<String> = years.iter().map(ToString::to_string).collect();
+            if asked == Some(code) && !year.is_empty() && !years.iter().any(|known| known == year) {
+                years.push(year.to_owned());
+            }
+            years.join(" ")
         };
         let unknown = asked.filter(|asked| !asked.is_empty() && !codes.iter().any(|(code, ..)| code == asked));
         html! {
             @if asked.is_none() { option value="" selected { "dates choisies" } }
             @for (code, name, years) in &codes {
-                option value=(code) selected[asked == Some(code)] data-annees=(years.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")) { (label(code, name, years)) }
+                option value=(code) selected[asked == Some(code)] data-annees=(with_asked(code, years)) { (label(code, name, years)) }
             }
             @if let Some(asked) = unknown { option value=(asked) selected { (asked) } }
         }
     }
+}
+
+/// A name as the head of a line: « Été ».
+fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `onglet` or `visiteurs`: tourists unless excursionists are asked for.
