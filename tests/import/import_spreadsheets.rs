@@ -168,3 +168,20 @@ fn dates_that_both_orders_read_are_not_guessed_where_only_one_makes_a_week() {
     world.import_nights(&[]).expect_code(1);
     assert_eq!(world.stored(), expected);
 }
+
+/// To type 3 000 lines again is no advice for a file that a spreadsheet has changed, nor is it for a name that nobody knows yet.
+#[test]
+fn what_to_do_about_rejected_lines_is_what_helps() {
+    let world = World::whole();
+    let told = |lines: &[&str]| {
+        world.home.write_csv("frequentation_journee.csv", text(BASE, lines));
+        let run = world.tool("update-temp-tables").run().expect_code(3);
+        let said = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("(rejets : logs/rejets/frequentation_journee_"), "{run}");
+        ["reprenez le fichier d'origine", "reference/zones.csv", "corrigez ces lignes dans le CSV livré"]
+            .map(|advice| said.contains(advice))
+    };
+    assert_eq!(told(&["11/08/25;Cantal;Local;Touriste;9", "12/08/25;Cantal;Local;Touriste;8"]), [true, false, false]);
+    assert_eq!(told(&["2025-08-11;Vallée Perdue;Local;Touriste;9"]), [false, true, false]);
+    assert_eq!(told(&["2025-08-11;Cantal;Local;Touriste;beaucoup"]), [false, false, true]);
+}

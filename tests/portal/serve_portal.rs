@@ -1006,7 +1006,7 @@ fn settings_that_make_no_sense_stop_it_at_the_start() {
     run(&["--tls-cert", "c.pem"]).expect_code(2);
     run(&["--listen", "127.0.0.1:0", "--tls-cert", "c.pem", "--tls-key", "k.pem"]).expect_code(1);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    run(&["--listen", &taken.local_addr().unwrap().to_string()]).expect_code(1);
+    run(&["--listen", &taken.local_addr().unwrap().to_string()]).expect_code(1).expect_stderr("un autre port");
     let elsewhere =
         home.tool("serve-portal").args(["--listen", "127.0.0.1:0", "--json"]).env("DB_PORT", "1").run().expect_code(1);
     assert_eq!(elsewhere.json()["error"]["code"], "connect");

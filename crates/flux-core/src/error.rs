@@ -226,7 +226,10 @@ impl Error {
             }
             Error::Config { hint, .. } | Error::Remote { hint, .. } => return Some(hint.clone()),
             Error::Connect { source, .. } => connect_hint(source),
-            Error::Sql { source, .. } => sql_hint(source),
+            Error::Sql { source, .. } => match denied_hint(source) {
+                Some(hint) => return Some(hint),
+                None => sql_hint(source),
+            },
             Error::MissingTable { table } | Error::MissingColumn { table, .. } | Error::WrongKey { table, .. }
                 if table.ends_with("_test") =>
             {
@@ -267,6 +270,9 @@ impl Error {
             Error::Locked { .. } => "attendez la fin de l'autre exécution, puis relancez",
             Error::LockLost { .. } => {
                 "attendez la fin de l'autre exécution, puis relancez : la reprise est sans risque"
+            }
+            Error::Io { doing: "écoute sur", source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                "les ports en dessous de 1024 sont à l'administrateur : donnez par --listen un autre port, derrière un serveur web"
             }
             Error::Io { source, path, .. } => return foreign_hint(source, path).or(io_hint(source).map(str::to_owned)),
             Error::BadFile(_) => "corrigez le fichier ou redemandez-le au fournisseur, puis relancez",
@@ -489,6 +495,10 @@ fn describe(error: &mysql::Error) -> String {
         return format!("{}{kind} (erreur {})", limit.what(), server.code);
     }
     match error {
+        mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, _, std::io::ErrorKind::NotFound)))) => {
+            NO_SOCKET.into()
+        }
+        mysql::Error::IoError(io) if io.kind() == std::io::ErrorKind::NotFound => NO_SOCKET.into(),
         mysql::Error::MySqlError(server) if server.code == 1054 => {
             let column = quoted_name(&server.message).unwrap_or_else(|| server.message.clone());
             format!("la colonne {column} n'existe pas (erreur 1054)")
@@ -532,7 +542,11 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             1045 | 1698 => {
                 "vérifiez DB_USERNAME et DB_PASSWORD (dans .env, un mot de passe s'écrit tel quel, entre apostrophes ou non)"
             }
-            1044 => "demandez à l'administrateur les droits de cet utilisateur sur cette base",
+            // MySQL and MariaDB say so of a database that is not there, too, to whom may not see it.
+            1044 => {
+                "vérifiez d'abord le nom dans DB_DATABASE ; s'il est juste, demandez à l'administrateur de créer cette base, ou les droits de \
+                 cet utilisateur sur elle"
+            }
             1049 => "créez la base ou corrigez DB_DATABASE, puis lancez `ensure-schema --seed`",
             1040 => "le serveur est saturé : relancez dans quelques minutes",
             codes::OFFLINE => OFFLINE_HINT,
@@ -545,7 +559,7 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
             },
         },
         mysql::Error::IoError(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
-            "rien n'écoute à cette adresse : démarrez le serveur, ou corrigez DB_HOST et DB_PORT, puis essayez `simple-test`"
+            "rien n'écoute à cette adresse : démarrez le serveur, ou corrigez DB_HOST et DB_PORT"
         }
         mysql::Error::CodecError(error) if error.to_string().contains("certificate") => {
             "vérifiez DB_SSL_MODE et DB_SSL_CA : le certificat du serveur n'est pas reconnu"
@@ -559,13 +573,14 @@ fn connect_hint(error: &mysql::Error) -> &'static str {
         // A login of ours is never that large: what came first was no greeting of a server.
         mysql::Error::CodecError(codec) if codec.to_string().contains(TOO_LARGE) => NO_SERVER_HINT,
         _ => {
-            "vérifiez que le serveur tourne et que DB_HOST, DB_PORT ou DB_SOCKET sont justes, puis essayez `simple-test`"
+            "vérifiez que le serveur tourne (`systemctl status mariadb` ou `mysql`) et que DB_HOST, DB_PORT ou DB_SOCKET sont justes"
         }
     }
 }
 
 /// What the driver says of a message larger than may be; the first bytes of another protocol read as one.
 const TOO_LARGE: &str = "larger than max_allowed_packet";
+const NO_SOCKET: &str = "aucun serveur n'y répond (le socket n'existe pas)";
 const NO_SERVER: &str = "la réponse n'est pas celle d'un serveur MySQL ou MariaDB";
 const NO_SERVER_HINT: &str = "vérifiez DB_HOST et DB_PORT : est-ce bien un serveur MySQL ou MariaDB qui y répond ?";
 
@@ -707,7 +722,19 @@ fn sql_hint(error: &mysql::Error) -> &'static str {
     }
 }
 
-fn io_reason(error: &std::io::Error) -> String {
+/// The right that the server has denied, as an administrator gives it, from its words: `DELETE command denied to user 'a'@'b' for table
+/// `c`.`d``. The account is not taken from them: they name the machine that it comes from, not the one that it is for.
+fn denied_hint(error: &mysql::Error) -> Option<String> {
+    let mysql::Error::MySqlError(server) = error else { return None };
+    let (right, rest) = server.message.split_once(" command denied to user ")?;
+    let base = rest.split_once('`').and_then(|(_, name)| name.split_once("`.`"));
+    let base = base.map_or(String::new(), |(name, _)| format!(" ON `{name}`.*"));
+    Some(format!(
+        "en administrateur : GRANT {right}{base} TO l'utilisateur de DB_USERNAME ; `simple-test` dit tous les droits qui manquent"
+    ))
+}
+
+pub(crate) fn io_reason(error: &std::io::Error) -> String {
     use std::io::ErrorKind as K;
     match error.kind() {
         K::NotFound => "introuvable".into(),
@@ -718,7 +745,8 @@ fn io_reason(error: &std::io::Error) -> String {
         K::ConnectionRefused => "connexion refusée : rien n'écoute à cette adresse".into(),
         K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => "connexion coupée par l'autre bout".into(),
         K::HostUnreachable | K::NetworkUnreachable => "machine ou réseau injoignable".into(),
-        K::AddrNotAvailable => "adresse inutilisable".into(),
+        K::AddrNotAvailable => "cette machine n'a pas cette adresse".into(),
+        K::AddrInUse => "un autre programme y écoute déjà".into(),
         K::InvalidFilename => "nom de fichier ou chemin trop long".into(),
         K::NotADirectory => "une partie du chemin n'est pas un dossier".into(),
         K::UnexpectedEof => "fin prématurée : le fichier est coupé".into(),
@@ -767,9 +795,16 @@ fn io_hint(error: &std::io::Error) -> Option<&'static str> {
     use std::io::ErrorKind as K;
     match error.kind() {
         K::PermissionDenied => Some("vérifiez les droits de l'utilisateur qui lance l'outil"),
-        K::StorageFull | K::QuotaExceeded | K::WriteZero => Some("libérez de la place, puis relancez"),
+        K::StorageFull | K::QuotaExceeded | K::WriteZero => {
+            Some("libérez de la place (`df -h .`, `rotate-logs`, `cleanup-old-cache`), puis relancez")
+        }
         K::FileTooLarge => Some("relevez la taille permise aux fichiers (ulimit -f, LimitFSIZE), puis relancez"),
         K::NotFound => Some("vérifiez le chemin, --home ou --data-dir"),
+        K::AddrInUse => Some(
+            "`ss -ltnp` dit lequel, peut-être le portail déjà en route (`systemctl status fluxvision-portail`) : arrêtez-le, ou donnez \
+             un autre port par --listen",
+        ),
+        K::AddrNotAvailable => Some("donnez par --listen une adresse de cette machine, par exemple 127.0.0.1:8080"),
         _ => None,
     }
 }
@@ -834,6 +869,18 @@ mod tests {
 
     fn server(code: u16, message: &str) -> mysql::Error {
         mysql::Error::MySqlError(mysql::MySqlError { state: "42S02".into(), message: message.into(), code })
+    }
+
+    /// As MariaDB and as MySQL say it.
+    #[test]
+    fn a_denied_right_is_named_as_it_is_given() {
+        let hint =
+            |message| Error::Sql { doing: "ajout".into(), source: Box::new(server(1142, message)) }.hint().unwrap();
+        let mariadb = hint("DELETE command denied to user 'etl'@'10.0.0.3' for table `obs`.`fact_diurnes_temp`");
+        assert!(mariadb.contains("GRANT DELETE ON `obs`.* TO l'utilisateur de DB_USERNAME"), "{mariadb}");
+        let mysql = hint("INSERT, UPDATE command denied to user 'etl'@'localhost' for table 'fact_diurnes'");
+        assert!(mysql.contains("GRANT INSERT, UPDATE TO l'utilisateur"), "{mysql}");
+        assert!(!hint("SELECT command was refused").contains("GRANT"));
     }
 
     #[test]

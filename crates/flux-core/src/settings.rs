@@ -188,6 +188,22 @@ impl Settings {
         Ok(Self { home: Home { root, by_chance }, options, variables, doubts: file.doubts })
     }
 
+    /// Without a `.env` the likeliest cause is another folder than the one that was meant.
+    fn missing(&self, name: &str) -> Error {
+        let root = &self.home.root;
+        if self.options.env_file.is_some() || root.join(".env").is_file() {
+            return Error::Config {
+                message: format!("le réglage {name} manque"),
+                hint: format!("donnez {name} dans .env ou dans l'environnement"),
+            };
+        }
+        let shown = std::fs::canonicalize(root).unwrap_or_else(|_| root.clone());
+        Error::Config {
+            message: format!("le réglage {name} manque : pas de .env dans {}", shown.display()),
+            hint: "lancez l'outil dans le dossier de travail, ou donnez --home ou FLUX_HOME ; `flux init` en prépare un nouveau".into(),
+        }
+    }
+
     /// A plain setting by name.
     pub fn get(&self, name: &str) -> Option<String> {
         self.variables.get(&[name.to_owned()]).map(|(value, _)| value)
@@ -272,7 +288,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Config`] when the database or the user is not set, or a value makes no sense.
     pub(crate) fn connection(&self) -> Result<Connection> {
-        self.connections(Account::Tools)?.into_iter().next().ok_or_else(|| missing("DB_HOST"))
+        self.connections(Account::Tools)?.into_iter().next().ok_or_else(|| self.missing("DB_HOST"))
     }
 
     /// The connections of one of the accounts, one for each server that `DB_HOST` names (`a,b,c:3307`), in its order.
@@ -282,8 +298,8 @@ impl Settings {
     pub(crate) fn connections(&self, account: Account) -> Result<Vec<Connection>> {
         self.environment()?;
         let Place { host, port, socket, user, database } = self.place(account);
-        let user = user.map(|(value, _)| value).ok_or_else(|| missing("DB_USERNAME"))?;
-        let database = database.map(|(value, _)| value).ok_or_else(|| missing("DB_DATABASE"))?;
+        let user = user.map(|(value, _)| value).ok_or_else(|| self.missing("DB_USERNAME"))?;
+        let database = database.map(|(value, _)| value).ok_or_else(|| self.missing("DB_DATABASE"))?;
         let password = match &self.options.password_file {
             Some(path) => Some(read_password(path)?),
             None => self.database_variable(account, "PASSWORD", &["DB_PASSWORD"]).map(|(value, _)| value),
@@ -513,13 +529,6 @@ fn host_and_port(place: &str) -> Result<(&str, Option<u16>)> {
     match place.split_once(':') {
         Some((host, port)) if !port.contains(':') => Ok((host, number(port)?)),
         _ => Ok((place, None)),
-    }
-}
-
-fn missing(name: &str) -> Error {
-    Error::Config {
-        message: format!("le réglage {name} manque"),
-        hint: format!("donnez {name} dans l'environnement ou dans .env (modèle : .env.example)"),
     }
 }
 

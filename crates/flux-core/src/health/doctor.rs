@@ -92,7 +92,7 @@ fn home(settings: &Settings) -> Check {
     if !root.join("data").is_dir() && !root.join(".env").is_file() {
         findings.push(
             Finding::attention(Code::HomeDoubtful, "dossier de travail", "ni .env ni data/ : est-ce le bon dossier ?")
-                .action("donnez --home ou FLUX_HOME, ou créez data/data_temp et .env"),
+                .action("allez dans le dossier de travail, ou donnez --home ou FLUX_HOME ; `flux init` en prépare un nouveau"),
         );
     }
     Check { subject: "dossier de travail", state: shown.display().to_string(), findings }
@@ -126,7 +126,7 @@ fn env_file(settings: &Settings) -> Check {
                         ".env",
                         "absent, et la connexion n'est pas réglée dans l'environnement",
                     )
-                    .action("copiez .env.example en .env et remplissez-le"),
+                    .action("`flux init` le commence ; ou copiez .env.example en .env et remplissez-le"),
                 );
             }
             "absent".into()

@@ -367,11 +367,12 @@ fn look_at(
     let is_done = last.status != "loaded" || last.cleaned_at.is_some();
     // Once its rows are migrated and cleaned, a file that is still there is not done with as long as lines of it were not read.
     if last.status == "loaded" && last.rejected > 0 && (!is_done || state == FileState::Loaded) {
-        let place = last.reject_file.as_deref().map_or_else(String::new, |path| format!(" (liste : {path})"));
+        let name = last.reject_file.as_deref().map(|path| path.rsplit('/').next().unwrap_or(path));
+        let place = name.map_or_else(String::new, |name| format!(" (liste : logs/rejets/{name})"));
         let lines = plural(last.rejected, "ligne rejetée", "lignes rejetées");
         findings.push(
-            Finding::attention(Code::RejectedLines, file, lines)
-                .action(format!("corrigez-les dans le CSV{place}, puis relancez `update-temp-tables`")),
+            Finding::attention(Code::RejectedLines, file, format!("{lines}{place}"))
+                .action("corrigez-les dans le CSV, ou complétez les noms, puis relancez `update-temp-tables`"),
         );
     }
     if !is_done && last.conflicts > 0 {

@@ -135,7 +135,9 @@ impl FileScan {
             let near: Vec<String> = self.near.iter().map(|path| path.display().to_string()).collect();
             let finding = Finding::attention(Code::FileMissing, file, "absent : une livraison a dix fichiers");
             return Some(match near.as_slice() {
-                [] => finding.action("demandez au fournisseur ce qui manque"),
+                [] => finding.action(
+                    "déposez ce qui manque dans le dossier des livraisons ; ce qui n'a pas été livré se demande au fournisseur",
+                ),
                 near => {
                     Finding::attention(Code::FileMissing, file, format!("absent, mais {} y ressemble", near.join(", ")))
                         .action(format!("si c'est bien lui, renommez-le en {file} ; sinon {again}"))

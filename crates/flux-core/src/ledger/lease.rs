@@ -179,7 +179,7 @@ pub(super) fn take(session: &mut Session, taker: &Taker<'_>) -> Result<std::resu
                 if let Some(lease) = taken {
                     let silent = lease.silent_s.max(0.0).round();
                     log::warn!(
-                        "verrou repris : {} s'est arrêté sans le rendre, sans signe de vie depuis {silent} s",
+                        "verrou repris : {}, s'est arrêté sans le rendre (dernier signe de vie il y a {silent} s) ; rien n'en est à moitié fait",
                         lease.text()
                     );
                     break_pledge(session, lease.number)?;

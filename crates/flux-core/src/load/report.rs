@@ -238,8 +238,12 @@ impl FileReport {
         let counts = &self.counts;
         if counts.lines_read > 0 {
             let lines = plural(counts.lines_read, "ligne lue", "lignes lues");
-            let (rejected, filtered) = (plural(counts.rejected, "rejetée", "rejetées"), number(counts.filtered));
-            self.note = Some(format!("{lines}, aucune en base : {rejected}, {filtered} d'une autre année que --year"));
+            let rejected = plural(counts.rejected, "rejetée", "rejetées");
+            let filtered = match counts.filtered {
+                0 => String::new(),
+                filtered => format!(", {} d'une autre année que --year", number(filtered)),
+            };
+            self.note = Some(format!("{lines}, aucune en base : {rejected}{filtered}"));
         }
     }
 
@@ -442,8 +446,12 @@ impl Report for ImportReport {
             plural(absent as u64, "fichier absent", "fichiers absents"),
             self.header.folder.display()
         );
+        let unchanged = self.files.iter().filter(|file| file.status == Status::Unchanged).count();
         if absent == self.files.len() {
             page.conclude(self.verdict(), &missing);
+        } else if absent + unchanged == self.files.len() {
+            let files = plural(unchanged as u64, "fichier déjà chargé", "fichiers déjà chargés");
+            page.conclude(self.verdict(), format!("rien de nouveau : {files}"));
         } else {
             page.conclude(self.verdict(), self.header.summary(&self.totals));
         }
@@ -455,8 +463,16 @@ impl Report for ImportReport {
         if self.files.iter().any(|file| file.failed.code == Some(Code::RejectedLines)) {
             page.action("corrigez dans les CSV les lignes rejetées au chargement précédent, puis relancez");
         }
-        if absent > 0 {
-            page.action("déposez ce qui manque dans le dossier des livraisons ; `etat-csv-complet` dit ce qui est là");
+        // What lies beside the delivery may hold what is missing.
+        let beside = self.findings.iter().find(|finding| finding.code == Code::FileUnexpected);
+        match beside.and_then(|finding| finding.action.as_deref()) {
+            Some(action) if absent > 0 => page.action(action),
+            _ if absent > 0 => {
+                page.action(
+                    "déposez ce qui manque dans le dossier des livraisons ; `etat-csv-complet` dit ce qui est là",
+                );
+            }
+            _ => {}
         }
         if !self.left_out.is_empty() {
             let files = plural(self.left_out.len() as u64, "fichier laissé", "fichiers laissés");
@@ -499,6 +515,19 @@ pub(crate) fn render_details(page: &mut Page, file: &FileReport, done: Done) {
 }
 
 impl FileReport {
+    /// What to do about rejected lines; nothing where only names are to blame, which have steps of their own.
+    fn mend(&self) -> Option<&'static str> {
+        let has =
+            |words: &[&str]| self.rejects.iter().any(|motive| words.iter().any(|word| motive.reason.contains(word)));
+        if self.rejects.is_empty() || self.rejects.iter().all(|motive| motive.reason.starts_with("nom de")) {
+            None
+        } else if has(&["tableur", "année à deux chiffres"]) {
+            Some("un tableur a enregistré ce CSV : reprenez le fichier d'origine, déposez-le à sa place, puis relancez")
+        } else {
+            Some("corrigez ces lignes dans le CSV livré, puis relancez")
+        }
+    }
+
     fn told(&self, done: Done) -> Vec<Finding> {
         let mut told = Vec::from_iter(self.failed.finding(&self.file));
         for motive in &self.rejects {
@@ -507,16 +536,23 @@ impl FileReport {
             let said = format!("{lines} : {}{column} : {}", motive.reason, motive.examples.join(" | "));
             told.push(Finding::attention(Code::RejectedLines, &self.file, said));
         }
-        // The file of the rejects stands once, below the last reason.
+        // The file of the rejects stands once, behind the last reason; what to do is the same for all files, which are then told together.
         if let Some(path) = &self.reject_file
+            && self.failed.code != Some(Code::Io)
             && let Some(last) = told.pop()
         {
             let rest = match self.rejects_unwritten {
                 0 => String::new(),
-                rest => format!(" (sauf {}, seulement comptées)", plural(rest, "ligne", "lignes")),
+                rest => format!(", sauf {}, seulement comptées", plural(rest, "ligne", "lignes")),
             };
-            let to_do = "corrigez-les dans le CSV, puis relancez";
-            told.push(last.action(format!("lignes rejetées dans {}{rest} : {to_do}", path.display())));
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let said = format!("{} (rejets : logs/rejets/{name}{rest})", last.message);
+            told.push(Finding { message: said, ..last });
+        }
+        if let Some(to_do) = self.mend() {
+            let of_rejects = |finding: &Finding| finding.code == Code::RejectedLines;
+            let mended = |finding: Finding| if of_rejects(&finding) { finding.action(to_do) } else { finding };
+            told = told.into_iter().map(mended).collect();
         }
         if self.counts.conflicts > 0 {
             let lines = plural(self.counts.conflicts, "ligne en contradiction", "lignes en contradiction");

@@ -178,7 +178,7 @@ impl Target for Weekly<'_> {
             encoding: last.encoding,
             reject_file: last.reject_file,
             dates: last.dates,
-            note: last.cleaned_at.map(|_| "déjà chargé, migré et nettoyé (--force pour le recharger)"),
+            note: last.cleaned_at.map(|_| "déjà en base : chargement, migration et nettoyage faits (--force recharge)"),
         }))
     }
 
@@ -216,7 +216,9 @@ impl Target for Weekly<'_> {
             .with_session(|session| Ok((tables.stored(session, &dates)?, tables.unexpected(session, &dates)?)))?;
         if let Some(message) = unexpected {
             let finding = Finding::attention(Code::PeriodUnexpected, &report.file, message);
-            report.findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));
+            report
+                .findings
+                .push(finding.action("vérifiez que c'est la livraison attendue ; sinon, remplacez ses fichiers"));
         }
         let mut guarded = Guarded::default();
         if self.run.options.force {

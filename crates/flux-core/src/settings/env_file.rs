@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, io_reason};
 use crate::report::{Code, Finding};
 
 /// Every key that these tools or the portal know; database keys also with `_LOCAL`, `_PROD` and `_PORTAL` behind them.
@@ -80,9 +80,14 @@ pub(super) struct EnvFile {
 /// [`Error::Config`] when it cannot be read, or is no text in UTF-8.
 pub(super) fn read(path: &Path) -> Result<EnvFile> {
     let bytes = super::read_given(path, "lecture de", LARGEST).map_err(|error| match error {
-        Error::Io { .. } => Error::Config {
-            message: format!("le fichier {} est illisible", path.display()),
-            hint: "vérifiez son chemin et ses droits".into(),
+        Error::Io { source, .. } => Error::Config {
+            message: format!("le fichier {} est illisible : {}", path.display(), io_reason(&source)),
+            hint: match source.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    "lancez l'outil sous le compte des outils (`sudo -u fluxvision …`), ou rendez-lui ce fichier lisible".into()
+                }
+                _ => "vérifiez son chemin et ses droits".into(),
+            },
         },
         other => other,
     })?;

@@ -59,6 +59,9 @@ struct HomeReport {
     kept: Vec<String>,
     /// Zones of `reference/zones.csv`, or of the file that would be written.
     zones: Vec<String>,
+    /// Those that no reference knows: zones of their own, or other names of some.
+    #[serde(skip)]
+    new_zones: Vec<String>,
     csv_files: u64,
     findings: Vec<Finding>,
 }
@@ -88,7 +91,7 @@ fn home(settings: &Settings, options: &HomeOptions) -> Result<HomeReport> {
         None => made.kept.push(".env".into()),
     }
     let mut findings = env_findings(settings, options);
-    let (zones, csv_files) = made.zones(settings, options, &mut findings)?;
+    let (zones, new_zones, csv_files) = made.zones(settings, options, &mut findings)?;
     Ok(HomeReport {
         home: fs::canonicalize(root).unwrap_or_else(|_| root.to_owned()).display().to_string(),
         dry_run: options.dry_run,
@@ -96,6 +99,7 @@ fn home(settings: &Settings, options: &HomeOptions) -> Result<HomeReport> {
         created: made.created,
         kept: made.kept,
         zones,
+        new_zones,
         csv_files,
         findings,
     })
@@ -157,7 +161,7 @@ impl Made<'_> {
         settings: &Settings,
         options: &HomeOptions,
         findings: &mut Vec<Finding>,
-    ) -> Result<(Vec<String>, u64)> {
+    ) -> Result<(Vec<String>, Vec<String>, u64)> {
         let file = "reference/zones.csv";
         let usual = [settings.home.deliveries(), settings.home.extracted()];
         let folders = if options.from.is_empty() { &usual[..] } else { &options.from };
@@ -172,20 +176,20 @@ impl Made<'_> {
                 Finding::attention(Code::NameUnknown, format!("zone « {name} »"), "absente de reference/zones.csv")
                     .action("ajoutez-y une ligne, ou ce nom aux équivalents de sa zone")
             }));
-            return Ok((shown(&groups), found.files));
+            return Ok((shown(&groups), Vec::new(), found.files));
         }
         let ZoneNames { unknown, files, .. } = found;
-        let any = !unknown.is_empty();
+        let new = unknown.clone();
         groups.extend(unknown.into_iter().map(|name| ZoneGroup {
             // They live as long as the program, as the built-in ones do.
             zone: &*name.leak(),
             equivalents: Vec::new(),
             visible: true,
         }));
-        if any {
+        if !new.is_empty() {
             self.file(file, zones_text(&groups)?.as_bytes(), false)?;
         }
-        Ok((shown(&groups), files))
+        Ok((shown(&groups), new, files))
     }
 }
 
@@ -247,6 +251,14 @@ impl Report for HomeReport {
         ));
         if self.csv_files == 0 {
             page.line("  sans livraison, pas de reference/zones.csv : relancez `flux init` quand la première sera là");
+        } else if !self.new_zones.is_empty() {
+            page.line(format!(
+                "  relisez reference/zones.csv : {} y est une zone de plus ; si c'est un autre nom d'une zone ci-dessus, mettez-le à ses noms \
+                 équivalents et ôtez sa ligne",
+                self.new_zones.join(", ")
+            ));
+        } else if !self.kept.iter().any(|path| path.ends_with("zones.csv")) {
+            page.line("  pas de reference/zones.csv : les zones intégrées ont déjà chaque nom de ces CSV");
         }
         self.findings.iter().for_each(|finding| page.finding(finding));
     }

@@ -3,6 +3,7 @@
 //! Proof of a file: the history's last load of its table is of exactly this content; the temporary table, where it still has rows, is
 //! migrated; and every row of the file is in the main table, see [`crate::upkeep::proof`].
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -342,25 +343,30 @@ fn folders(root: &Path) -> Result<Vec<PathBuf>> {
 
 impl Report for ArchiveReport {
     fn render(&self, page: &mut Page) {
-        let mut table = Table::new(&["fichier", "état", ">taille", "?prouvé", "archive ou raison"]);
+        let mut table = Table::new(&["fichier", "état", ">taille", "?prouvé", "raison"]);
         for line in &self.files {
             let state = match line.status {
                 Status::Archived => self.done.say("✓ archivé", "✓ à archiver"),
                 Status::Kept => self.done.say("⚠ gardé", "⚠ à garder"),
                 Status::Failed => "✗ échec",
             };
-            // Each keeps its name there.
-            let archive = line.archive.as_ref().and_then(|path| path.parent()).map(|folder| {
-                let day: Vec<_> = folder.components().rev().take(2).map(|part| part.as_os_str().display()).collect();
-                day.iter().rev().fold("data/archive".to_owned(), |text, part| format!("{text}/{part}"))
-            });
-            let detail = line.reason.clone().or(archive).unwrap_or_default();
             let proof = line.proof.as_ref().map_or_else(String::new, Proof::text);
-            table.row([line.file.clone(), state.into(), bytes(line.bytes), proof, detail]);
+            table.row([
+                line.file.clone(),
+                state.into(),
+                bytes(line.bytes),
+                proof,
+                line.reason.clone().unwrap_or_default(),
+            ]);
         }
         if !table.is_empty() {
             page.table(&table);
             page.gap();
+        }
+        // Each keeps its name there.
+        let folders: BTreeSet<_> = self.files.iter().filter_map(|line| line.archive.as_ref()?.parent()).collect();
+        for folder in folders {
+            page.line(format!("  archive : {}", folder.display()));
         }
         let count = |status: Status| self.files.iter().filter(|line| line.status == status).count() as u64;
         let archived = self.done.count(count(Status::Archived), ["fichier", "fichiers"], ["archivé", "archivés"]);

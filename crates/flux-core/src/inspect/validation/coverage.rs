@@ -286,7 +286,7 @@ pub(crate) fn periods(session: &mut Session, delivered: &Delivered<'_>, findings
             several => plural(several.len() as u64, "table", "tables"),
         };
         let finding = Finding::attention(Code::PeriodUnexpected, place, message);
-        findings.push(finding.action("vérifiez que c'est la livraison attendue avant de migrer"));
+        findings.push(finding.action("vérifiez que c'est la livraison attendue ; sinon, remplacez ses fichiers"));
     }
     let span = |scan: &'_ FileScan| Some((*scan.dates.first_key_value()?.0, *scan.dates.last_key_value()?.0));
     let spans = delivered

@@ -195,7 +195,9 @@ impl Report for Validation {
             }
             page.table(&table);
         }
+        if !self.coverage.tables.is_empty() {
         page.title("Couverture");
+        }
         if let Some((first, last)) = &self.coverage.span {
             let zones = plural(self.coverage.zones.len() as u64, "zone", "zones");
             page.line(format!(
@@ -213,7 +215,9 @@ impl Report for Validation {
                 covered.by.to_owned(),
             ]);
         }
+        if !table.is_empty() {
         page.table(&table);
+        }
         if let Some(path) = &self.html {
             page.line(format!("  écrit : {}", path.display()));
         }

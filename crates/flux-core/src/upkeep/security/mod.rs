@@ -271,7 +271,12 @@ fn environment(root: &Path, found: &mut Vec<Problem>) {
         if !names.iter().any(|name| values.get(*name).is_some_and(|value| !value.is_empty())) {
             let finding =
                 Finding::attention(Code::SettingMissing, ".env", format!("la clé {} manque ou est vide", names[0]));
-            found.push(problem("env", finding.action(format!("ajoutez {}=… à .env", names[0]))));
+            let example = match names[0] {
+                "API_RATE_LIMIT" => "600/60",
+                "API_IP_ALLOWLIST" => "0.0.0.0/0,::/0 (toutes les adresses, ou celles que vous choisissez)",
+                _ => "…",
+            };
+            found.push(problem("env", finding.action(format!("ajoutez à .env {}={example}", names[0]))));
         }
     }
     let weak = |value: &str, user: Option<&String>| {
@@ -371,6 +376,9 @@ impl Report for SecurityReport {
         }
         let count = self.findings.len() as u64;
         page.conclude(self.verdict(), format!("{}, {line}", plural(count, "constat", "constats")));
+        if let Some(action) = self.findings.first().and_then(|problem| problem.finding.action.as_deref()) {
+            page.action(action);
+        }
         if count > 0 {
             page.action(&format!("un constat examiné et accepté se note dans {ALLOWLIST} : règle chemin"));
         }
