@@ -154,8 +154,7 @@ fn a_file_of_hundreds_of_gigabytes_is_told_first_and_its_reading_ends_at_once() 
         let home = Home::without_db();
         sparse(&home, "duree_sejour.csv");
         let mut running = home.tool(TOOL).spawn();
-        std::thread::sleep(std::time::Duration::from_secs(2));
-        assert!(running.is_running());
+        running.wait_said("200,0 Gio");
         let asked = std::time::Instant::now();
         running.signal(signal);
         let outcome = running.wait().expect_code(1).expect_stderr("200,0 Gio").expect_stderr("Ctrl-C");

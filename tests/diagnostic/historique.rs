@@ -184,6 +184,11 @@ fn what_was_put_there_by_hand_and_what_came_on_two_ways() {
 #[test]
 fn a_folder_that_cannot_be_read_is_told_and_the_rest_is_shown() {
     let world = eventful();
+    // What is too large to be read is there all the same, of a period that nobody knows.
+    let path = world.home.write("data/data_temp/duree_sejour.csv", "Date;ZoneObservation\n");
+    std::fs::File::options().write(true).open(path).unwrap().set_len(200 << 30).unwrap();
+    let json = world.tool(TOOL).args(["--table", "fact_sejours_duree", "--json"]).run().expect_code(0).json();
+    assert_eq!(deliveries(&json, &["status", "rows", "files"]), [json!(["waiting", null, 1])]);
     std::fs::remove_dir_all(world.home.join("data/data_temp")).unwrap();
     world.home.write("data/data_temp", "un fichier");
     let json = world.tool(TOOL).arg("--json").run().expect_code(3).json();

@@ -18,7 +18,8 @@ ne note pas n'y est pas : `ensure-schema` y ajoute ce qui manque.
 Livraisons : une ligne par fichier hebdomadaire, par table pour les exports bruts (2024B1), par archive ; « en
 attente » tant que rien n'en est importé ou extrait. La période d'une archive ou d'un export brut n'est connue
 qu'une fois chargé : avec --date, ces livraisons sont comptées à part.
-Coût : immédiat, plus la lecture des fichiers hebdomadaires qui attendent. Peut être relancé à volonté.
+Coût : immédiat, plus la lecture des fichiers hebdomadaires qui attendent (jusqu'à 1 Gio chacun). Peut être
+relancé à volonté.
 Codes de sortie : 0 montré, 1 base inaccessible, 3 rien de tel dans l'historique, ou un dossier illisible.",
     ..Tool::of::<Args, HistoryOptions>()
 };

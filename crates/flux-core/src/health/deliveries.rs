@@ -21,6 +21,8 @@ use crate::settings::Settings;
 use crate::task::Context;
 use crate::{download, extract, inspect};
 
+/// Weekly files that wait are read up to this size: what is larger says its period when it is imported.
+const READ: u64 = 1 << 30;
 /// Not taken yet.
 const WAITING: &str = "waiting";
 
@@ -148,13 +150,15 @@ impl Home<'_> {
                 if self.taken.hold(&table, (&path, size), false) {
                     continue;
                 }
-                let scan = inspect::scan::one(dataset, (&path, size), &self.context.progress)?;
                 let source = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
                 let mut event = Event::delivery((changed(&path), &table), source, WAITING);
-                event.first_date = scan.dates.keys().next().map(ToString::to_string);
-                event.last_date = scan.dates.keys().next_back().map(ToString::to_string);
-                (event.rows, event.message) = (Some(scan.lines), scan.error);
-                (event.files, event.hash) = (Some(1), scan.hash);
+                event.files = Some(1);
+                if size <= READ {
+                    let scan = inspect::scan::one(dataset, (&path, size), &self.context.progress)?;
+                    event.first_date = scan.dates.keys().next().map(ToString::to_string);
+                    event.last_date = scan.dates.keys().next_back().map(ToString::to_string);
+                    (event.rows, event.message, event.hash) = (Some(scan.lines), scan.error, scan.hash);
+                }
                 arrivals.push(Arrival { event, tables: vec![table.clone()] });
             }
         }
