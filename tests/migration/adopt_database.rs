@@ -150,7 +150,8 @@ fn the_first_generation_needs_a_choice_for_its_doubles_and_its_twins() {
     );
     // Years after what the base holds, which is told.
     let only = "frequentation_nuitee,frequentation_nuitee_fr";
-    run(&home, "update-temp-tables", &["--only", only, "--allow-future"]).expect_code(3);
+    let outcome = run(&home, "update-temp-tables", &["--only", only, "--allow-future"]).expect_code(3);
+    outcome.expect_stderr("0 pour les vacances de 2035-07-07 à 2035-07-07");
     run(&home, "migrate-temp-to-main", &[]).expect_code(0);
     let expected = [
         "2019-07-01 CABA NONLOCAL TOURISTE 40 0",
@@ -383,6 +384,27 @@ fn a_table_without_transactions_is_not_written_to() {
         );
     }
     assert_eq!(db.count("fact_nuitees_temp"), 0);
+    // Nor do those write that take rows out of a main table, or bring them there without a temporary one.
+    db.exec(
+        "ALTER TABLE fact_diurnes ENGINE=MyISAM; INSERT INTO fact_diurnes (date, id_zone, id_provenance, id_categorie, volume)
+         VALUES ('2024-07-01', 1, 1, 1, 3)",
+    );
+    home.write(
+        "data/data_extracted/Diurne_2024B1_X.csv",
+        "Date;ZoneObservation;Provenance;CategorieVisiteur;Volume\n2024-07-01;Cantal;Local;Touriste;9\n",
+    );
+    for (tool, args) in [
+        ("populate-facts-full-production", &[][..]),
+        ("withdraw-provisional", &["--yes"]),
+        ("cleanup-year", &["--year", "2024", "--yes"]),
+        ("merge-dimension", &["--dim", "zones", "--from-id", "1", "--into-id", "2", "--yes"]),
+        ("merge-zones", &["--from-id", "999", "--into", "CANTAL", "--yes"]),
+    ] {
+        let outcome = run(&home, tool, &[args, &["--json"]].concat()).expect_code(1);
+        assert!(outcome.stdout.contains("engine-unsafe"), "{tool}: {outcome}");
+        assert_eq!(db.rows("SELECT id_zone, volume FROM fact_diurnes"), [["1", "3"]], "{tool}");
+    }
+    db.exec("DELETE FROM fact_diurnes");
     // A table of the portal is another matter, and adoption mends what is ours.
     db.exec("CREATE TABLE portail (a INT) ENGINE=MyISAM");
     adopt(&home, &["--apply"]).expect_code(0);

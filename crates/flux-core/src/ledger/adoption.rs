@@ -13,6 +13,9 @@ pub(crate) const TABLE: &str = "flux_adoption";
 /// Tools that mend a database on its way to being adopted.
 const MENDERS: [&str; 5] = ["adopt-database", "ensure-schema", "merge-dimension", "merge-zones", "restore-critical"];
 
+/// Those of them that promise all or nothing, for which the tables must know transactions. The adoption sees to that before anything else.
+const MOVERS: [&str; 2] = ["merge-dimension", "merge-zones"];
+
 /// The first version of the ledger whose tools ask for an adoption.
 const FIRST_TO_ADOPT: u32 = 3;
 
@@ -156,7 +159,7 @@ pub(super) fn require(database: &Database, session: &mut Session) -> Result<()> 
     if let Some(error) = refusal(database, origin).filter(|_| !is_borne) {
         return Err(error);
     }
-    if mender {
+    if mender && !MOVERS.contains(&database.tool()) {
         return Ok(());
     }
     let found = schema::unsafe_engines(session)?.into_iter().find(|found| schema::is_ours(&found.table));
