@@ -475,3 +475,25 @@ fn a_compression_that_is_not_read_is_explained() {
     let error = json["archives"][0]["error"].as_str().unwrap();
     assert!(error.contains("Deflate64") && error.contains("7-Zip") && !error.contains("not supported"), "{error}");
 }
+
+/// Who finds nothing says where it looked: the archive may lie a folder further.
+#[test]
+fn where_nothing_was_found_the_folders_that_were_looked_at_are_named() {
+    let home = Home::without_db();
+    home.write("livraisons/B1.zip", archive(&[entry("a.csv", b"1")]));
+    home.write("fluxvision_automation/data/data_zip/lisez-moi.txt", "vide");
+    let legacy = home.join("fluxvision_automation/data/data_zip");
+    let (data, empty) = (home.join("data"), home.join("livraisons/vides"));
+    std::fs::create_dir(&empty).unwrap();
+    let json = run(&home, &[]).expect_code(0).json();
+    let places =
+        |places: &[&std::path::Path]| json!(places.iter().map(|p| p.display().to_string()).collect::<Vec<_>>());
+    assert_eq!((&json["searched"], &json["archives"]), (&places(&[&data, &legacy]), &json!([])));
+    let text = home.tool("extract-only").run().expect_code(0).expect_stdout("cherché dans");
+    let text = text.expect_stdout(&data.display().to_string());
+    assert!(text.stdout.contains("→ déposez"), "{}", text.stdout);
+    let json = run(&home, &[empty.to_str().unwrap()]).expect_code(0).json();
+    assert_eq!(json["searched"], json!([empty.display().to_string()]));
+    let json = run(&home, &["livraisons"]).expect_code(0).json();
+    assert_eq!((&json["searched"], &json["archives"][0]["status"]), (&json!(["livraisons"]), &json!("extracted")));
+}

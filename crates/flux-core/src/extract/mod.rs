@@ -23,7 +23,7 @@ pub(crate) use weekly::{holds_weekly_files, names_within, plain_name};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::files::{self, Entry, hash};
-use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, plural};
+use crate::report::{Code, Done, Finding, Page, Report, Table, Verdict, bytes, plural, some_of};
 use crate::settings::Settings;
 use crate::signals;
 use crate::task::{Context, Task};
@@ -97,6 +97,8 @@ struct ExtractReport {
     #[serde(serialize_with = "crate::report::path_text")]
     #[schemars(with = "String")]
     pub(crate) output: PathBuf,
+    /// Files and folders that were looked at, those below included.
+    searched: Vec<String>,
     /// Whether nothing was left.
     #[serde(rename = "dry_run")]
     pub(crate) done: Done,
@@ -122,7 +124,7 @@ impl Task for ExtractOptions {
             Some(memory::lock(&output)?)
         };
         let mut memory = Memory::read(&output)?;
-        let mut archives = find(&context.settings, &self.sources, self.weekly)?;
+        let Found { mut archives, searched } = find(&context.settings, &self.sources, self.weekly)?;
         if self.weekly && self.sources.is_empty() {
             // The raw deliveries beside them are for another run.
             archives.retain(|archive| weekly::plain_name(archive).is_some() || weekly::holds_weekly_files(archive));
@@ -167,7 +169,8 @@ impl Task for ExtractOptions {
         }
         bar.finish_and_clear();
         clear(scratch)?;
-        Ok(ExtractReport { output, done: Done::unless(self.dry_run), archives: reports })
+        let searched = searched.iter().map(|path| path.display().to_string()).collect();
+        Ok(ExtractReport { output, searched, done: Done::unless(self.dry_run), archives: reports })
     }
 }
 
@@ -219,7 +222,7 @@ pub(crate) fn remembered(settings: &Settings) -> Result<Vec<(String, Remembered)
 /// # Errors
 /// [`Error::Io`] for a folder that cannot be read, [`Error::Interrupted`].
 pub(crate) fn lying(settings: &Settings) -> Result<Vec<PathBuf>> {
-    find(settings, &[], false)
+    Ok(find(settings, &[], false)?.archives)
 }
 
 /// Unpacks one archive; on a dry run, without `scratch`, it is read to its end all the same.
@@ -354,14 +357,15 @@ fn clear(scratch: Option<&Path>) -> Result<()> {
 
 /// The archives of the named files and folders; without any, those under `data/` and `ftp_downloads/`. With them, on a run for the weekly
 /// files, those that lie plain in `ftp_downloads/`: elsewhere they are what the import has, or copies of it.
-fn find(settings: &Settings, sources: &[PathBuf], weekly: bool) -> Result<Vec<PathBuf>> {
+fn find(settings: &Settings, sources: &[PathBuf], weekly: bool) -> Result<Found> {
     let mut archives = Vec::new();
     let root = &settings.home.root;
     let downloads = settings.home.downloads();
     let usual = [root.join("data"), downloads.clone()];
     let usual: Vec<PathBuf> = usual.into_iter().filter(|folder| folder.is_dir()).collect();
     let own = fs::canonicalize(&downloads).ok();
-    for source in if sources.is_empty() { usual.as_slice() } else { sources } {
+    let mut searched = if sources.is_empty() { usual } else { sources.to_vec() };
+    for source in &searched {
         let kind = fs::metadata(source).map_err(Error::io("lecture de", source))?;
         if !kind.is_dir() {
             archives.push(source.clone());
@@ -375,10 +379,17 @@ fn find(settings: &Settings, sources: &[PathBuf], weekly: bool) -> Result<Vec<Pa
     let legacy = root.join("fluxvision_automation/data/data_zip");
     if sources.is_empty() && archives.is_empty() && legacy.is_dir() {
         search(&legacy, root, &is_zip, &mut archives)?;
+        searched.push(legacy);
     }
     archives.sort();
     archives.dedup();
-    Ok(archives)
+    Ok(Found { archives, searched })
+}
+
+/// Archives, and where they were looked for.
+struct Found {
+    archives: Vec<PathBuf>,
+    searched: Vec<PathBuf>,
 }
 
 pub(crate) fn is_zip(path: &Path) -> bool {
@@ -453,6 +464,14 @@ impl Report for ExtractReport {
             text.push(share(&plain, ["fichier", "fichiers"], ["déposé", "déposés"]));
         }
         page.conclude(self.verdict(), format!("{}, vers {}", text.join(", "), self.output.display()));
+        if self.archives.is_empty() {
+            let places = some_of(&self.searched, 4);
+            page.line(format!(
+                "  cherché dans {}",
+                if places.is_empty() { "aucun dossier : data/ n'est pas là" } else { &places }
+            ));
+            page.action("déposez l'archive dans data/ ou ftp_downloads/, ou nommez-la : `extract-only ARCHIVE`");
+        }
     }
 
     fn verdict(&self) -> Verdict {
