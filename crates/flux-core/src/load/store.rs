@@ -74,8 +74,9 @@ impl<'a, T: Target> Store<'a, T> {
         let most = self.target.most_rows().into_iter().chain(limit).min();
         let batches = batches(&self.found.tally, slices, most);
         if batches.len() > 1 && limit.is_some() && limit == most {
-            log::info!(
-                "{} : {} transactions, chaque date entière : le groupe n'en prend pas de plus grande",
+            // It is to be seen, not only looked up: a file is otherwise stored whole or not at all.
+            log::warn!(
+                "{} : {} transactions, chaque date entière, le groupe n'en prend pas de plus grande ; après un arrêt, relancez",
                 self.report.table,
                 batches.len()
             );
