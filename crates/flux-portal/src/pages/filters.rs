@@ -235,3 +235,14 @@ pub(super) fn visitors_name(visitors: Visitors) -> &'static str {
         Visitors::Excursionnistes => "excursionnistes",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::capital;
+
+    #[test]
+    fn a_season_begins_with_a_capital_as_other_periods_do() {
+        let periods = ["été", "printemps", "Vacances d'été", ""].map(capital);
+        assert_eq!(periods, ["Été", "Printemps", "Vacances d'été", ""]);
+    }
+}
