@@ -191,7 +191,7 @@ fn defects() -> Vec<Defect> {
             vec!["plusieurs fichiers portent ce nom", "FREQUENTATION_NUITEE.CSV", "n'en gardez qu'un"],
             vec!["plusieurs fichiers portent ce nom"],
         ),
-        ("absent", instead(|_| ()), vec!["absent", "demandez au fournisseur"], no()),
+        ("absent", instead(|_| ()), vec!["absent", "déposez ce qui manque"], no()),
         (
             "nom_qui_n_est_pas_utf8",
             instead(|path| std::fs::write(beside(path, b"frequentation_nuitee\xE9.csv"), sound()).unwrap()),

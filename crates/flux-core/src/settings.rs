@@ -200,7 +200,7 @@ impl Settings {
         let shown = std::fs::canonicalize(root).unwrap_or_else(|_| root.clone());
         Error::Config {
             message: format!("le réglage {name} manque : pas de .env dans {}", shown.display()),
-            hint: "lancez l'outil dans le dossier de travail, ou donnez --home ou FLUX_HOME ; `flux init` en prépare un nouveau".into(),
+            hint: "lancez l'outil dans le dossier de travail (celui de .env), ou donnez --home ou FLUX_HOME ; `flux init` en prépare un nouveau".into(),
         }
     }
 

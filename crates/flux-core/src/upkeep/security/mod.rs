@@ -271,12 +271,12 @@ fn environment(root: &Path, found: &mut Vec<Problem>) {
         if !names.iter().any(|name| values.get(*name).is_some_and(|value| !value.is_empty())) {
             let finding =
                 Finding::attention(Code::SettingMissing, ".env", format!("la clé {} manque ou est vide", names[0]));
-            let example = match names[0] {
-                "API_RATE_LIMIT" => "600/60",
-                "API_IP_ALLOWLIST" => "0.0.0.0/0,::/0 (toutes les adresses, ou celles que vous choisissez)",
-                _ => "…",
+            let (example, note) = match names[0] {
+                "API_RATE_LIMIT" => ("600/60", ""),
+                "API_IP_ALLOWLIST" => ("0.0.0.0/0,::/0", " (toutes les adresses, ou celles que vous choisissez)"),
+                _ => ("…", ""),
             };
-            found.push(problem("env", finding.action(format!("ajoutez à .env {}={example}", names[0]))));
+            found.push(problem("env", finding.action(format!("ajoutez {}={example} à .env{note}", names[0]))));
         }
     }
     let weak = |value: &str, user: Option<&String>| {
