@@ -21,7 +21,9 @@ pub(crate) fn scratch_dir() -> &'static Path {
 /// What all processes find alike decides: the size, not what is free of it at the time.
 fn in_memory(place: &Path) -> Option<PathBuf> {
     let whole = rustix::fs::statvfs(place).ok()?;
-    if whole.f_blocks.saturating_mul(whole.f_frsize) < ROOM || fs::metadata(place).ok()?.dev() == fs::metadata("/").ok()?.dev() {
+    if whole.f_blocks.saturating_mul(whole.f_frsize) < ROOM
+        || fs::metadata(place).ok()?.dev() == fs::metadata("/").ok()?.dev()
+    {
         return None;
     }
     let mut hasher = DefaultHasher::new();

@@ -196,7 +196,7 @@ impl Report for Validation {
             page.table(&table);
         }
         if !self.coverage.tables.is_empty() {
-        page.title("Couverture");
+            page.title("Couverture");
         }
         if let Some((first, last)) = &self.coverage.span {
             let zones = plural(self.coverage.zones.len() as u64, "zone", "zones");
@@ -216,7 +216,7 @@ impl Report for Validation {
             ]);
         }
         if !table.is_empty() {
-        page.table(&table);
+            page.table(&table);
         }
         if let Some(path) = &self.html {
             page.line(format!("  écrit : {}", path.display()));
