@@ -249,6 +249,26 @@ fn archives_within_archives() {
 }
 
 #[test]
+fn a_cut_archive_does_not_pass_for_the_one_within_it() {
+    let inner = deflated("Diurne_Pays_2025B1_Y.csv", b"y");
+    let whole = archive(&[entry("nord.zip", &deflated("Diurne_Pays_2025B1_X.csv", b"x")), entry("sud.zip", &inner)]);
+    let after = whole.windows(inner.len()).position(|bytes| bytes == inner).unwrap() + inner.len();
+    for length in [after, after + 30, whole.len() - 22, whole.len() - 1] {
+        let home = Home::without_db();
+        home.write("data/coupee.zip", &whole[..length]);
+        let json = run(&home, &[]).expect_code(1).json();
+        let error = json["archives"][0]["error"].as_str().unwrap();
+        assert!(error.contains("coupée") && error.contains("redemandez-la"), "{length}: {error}");
+        assert_eq!(tree(&home), [""; 0], "{length}");
+    }
+    // Some transfers fill up the last block.
+    let home = Home::without_db();
+    home.write("data/entiere.zip", [whole, vec![0; 300]].concat());
+    run(&home, &[]).expect_code(0);
+    assert_eq!(tree(&home), ["entiere/nord/Diurne_Pays_2025B1_X.csv", "entiere/sud/Diurne_Pays_2025B1_Y.csv"]);
+}
+
+#[test]
 fn what_could_do_harm_refuses_the_whole_archive() {
     let good = || entry("bon.csv", b"good");
     let mut encrypted = entry("secret.csv", b"xxxxxxxxxxxxxxxx");

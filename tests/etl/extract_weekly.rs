@@ -15,6 +15,14 @@ fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+/// An archive that holds another one.
+fn around(name: &str, inner: &[u8]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    writer.write_all(inner).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
 fn extract(home: &Home, arguments: &[&str]) -> Outcome {
     home.tool("extract-only").args(["--json", "--weekly"]).args(arguments).run().sane()
 }
@@ -95,6 +103,24 @@ fn an_archive_dropped_among_the_csvs_holds_the_week_up_no_longer_once_it_is_unpa
     let other = home.write("cle/autre.zip", zip(&[("duree_sejour.csv", "x\n")]));
     let json = extract(home, &[other.to_str().unwrap()]).json();
     assert_eq!((json["archives"][0]["moved_to"].is_null(), other.exists()), (true, true));
+}
+
+#[test]
+fn weekly_files_in_an_archive_within_an_archive_are_found_too() {
+    let home = Home::without_db();
+    let week = zip(&[("Semaine 34/EXPORT_MOBILITE.CSV", "x\n"), ("Semaine 34/duree_sejour.csv", "y\n")]);
+    home.write("data/data_temp/envoi.zip", around("pieces/lot.ZIP", &around("semaine_34.zip", &week)));
+    // Raw exports within are for another run.
+    home.write("ftp_downloads/brut.zip", around("zones.zip", &zip(&[("Diurne_2024B2_X.csv", "x\n")])));
+    let state = home.tool("etat-csv-complet").arg("--json").run().sane().expect_code(3).json();
+    assert_eq!(state["unexpected"][0]["kind"], "weekly_archive");
+    let json = extract(&home, &[]).expect_code(0).json();
+    let archives = json["archives"].as_array().unwrap();
+    assert_eq!((archives.len(), &archives[0]["files"]), (1, &2.into()));
+    assert_eq!(
+        (home.read("data/data_temp/export_mobilite.csv"), home.read("data/data_temp/duree_sejour.csv")),
+        ("x\n".into(), "y\n".into())
+    );
 }
 
 #[test]

@@ -16,6 +16,9 @@ const END: &[u8; 4] = b"PK\x05\x06";
 /// Of the same in zip64, and of the pointer to it that comes before [`END`].
 const END_64: &[u8; 4] = b"PK\x06\x06";
 const LOCATOR_64: &[u8; 4] = b"PK\x06\x07";
+/// Of an entry in the directory, and of the same before its bytes.
+const LISTED: &[u8; 4] = b"PK\x01\x02";
+const ENTRY: &[u8; 4] = b"PK\x03\x04";
 /// Bytes of the directory for each entry: a name, a date or two, sizes.
 const BYTES_AN_ENTRY: u64 = 160;
 
@@ -24,7 +27,8 @@ fn too_many(limits: Limits) -> Error {
 }
 
 /// Refuses an archive that speaks of more entries than `limits`, or of a directory that is larger than so many could make it. A
-/// hostile one may have several ends; all of them count. Returns what the last one says.
+/// hostile one may have several ends; all of them count. Returns what the last one says, which has to be the end of this very archive:
+/// one that was cut shows the end of an archive within it, and would pass for that one.
 pub(crate) fn check(file: &File, limits: Limits) -> Result<u64> {
     let unreadable = |error: io::Error| Error::BadFile(format!("archive zip illisible : {error}"));
     let length = file.metadata().map_err(unreadable)?.len();
@@ -34,11 +38,12 @@ pub(crate) fn check(file: &File, limits: Limits) -> Result<u64> {
     let mut last = None;
     for at in (0..tail.len().saturating_sub(21)).filter(|at| tail[*at..].starts_with(END)) {
         let (mut entries, mut size) = (u64::from(half(&tail, at + 10)), u64::from(word(&tail, at + 12)));
+        let mut begins = u64::from(word(&tail, at + 16));
         if at >= 20 && tail[at - 20..].starts_with(LOCATOR_64) {
             let mut end = [0; 56];
             let place = long(&tail, at - 20 + 8);
             if file.read_exact_at(&mut end, place).is_ok() && end.starts_with(END_64) {
-                (entries, size) = (long(&end, 32), long(&end, 40));
+                (entries, size, begins) = (long(&end, 32), long(&end, 40), long(&end, 48));
             }
         }
         // Without zip64 this says that the number is elsewhere: the archive is then none, and the reader will say so.
@@ -46,9 +51,34 @@ pub(crate) fn check(file: &File, limits: Limits) -> Result<u64> {
         if entries > limits.entries || (size > limits.entries * BYTES_AN_ENTRY && !unsaid) {
             return Err(too_many(limits));
         }
-        last = Some(entries);
+        last = Some((at, entries, begins));
     }
-    last.ok_or_else(|| Error::BadFile("archive zip illisible : sa fin est introuvable (fichier tronqué ?)".into()))
+    let Some((at, entries, begins)) = last else {
+        return Err(Error::BadFile("archive zip illisible : sa fin est introuvable (fichier tronqué ?)".into()));
+    };
+    if is_last(&tail, at) && is_own(file, entries, begins) { Ok(entries) } else { Err(cut()) }
+}
+
+fn cut() -> Error {
+    Error::BadFile(
+        "archive zip coupée ou abîmée : la fin qu'on y trouve est celle d'une archive qu'elle contient ; redemandez-la"
+            .into(),
+    )
+}
+
+/// Whether nothing follows an end but its comment, and zeros, with which some transfers fill up a block.
+fn is_last(tail: &[u8], at: usize) -> bool {
+    let after = at + 22 + usize::from(half(tail, at + 20));
+    tail.get(after..).is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
+}
+
+/// Whether the directory lies where an end says. What comes before a program that unpacks itself shifts it; before an archive there is nothing.
+fn is_own(file: &File, entries: u64, begins: u64) -> bool {
+    let starts = |at: u64, mark: &[u8; 4]| {
+        let mut found = [0; 4];
+        file.read_exact_at(&mut found, at).is_ok() && found == *mark
+    };
+    entries == 0 || begins == u64::from(u32::MAX) || starts(begins, LISTED) || !starts(0, ENTRY)
 }
 
 fn half(bytes: &[u8], at: usize) -> u16 {

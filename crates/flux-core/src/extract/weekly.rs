@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
@@ -50,19 +51,53 @@ pub(crate) fn copy(file: &Path, scratch: Option<&Path>, name: &'static str) -> R
     Ok(Unpacked { files: vec![PathBuf::from(name)], bytes, left_out: 0 })
 }
 
-/// The names in the directory of an archive. None where it cannot be read: the extraction says why.
-pub(crate) fn names_within(archive: &Path) -> Vec<String> {
-    let Ok(file) = File::open(archive) else { return Vec::new() };
-    if directory::check(&file, Limits::default()).is_err() {
-        return Vec::new();
-    }
-    let Ok(zip) = ZipArchive::new(std::io::BufReader::new(file)) else { return Vec::new() };
-    zip.file_names().filter_map(|name| Some(name.ok()?.replace('\\', "/"))).collect()
+type Zip = ZipArchive<std::io::BufReader<File>>;
+
+fn opened(file: File) -> Option<Zip> {
+    directory::check(&file, Limits::default()).ok()?;
+    ZipArchive::new(std::io::BufReader::new(file)).ok()
 }
 
-/// Whether an archive names weekly files in its directory.
+fn names(zip: &Zip) -> impl Iterator<Item = String> {
+    zip.file_names().filter_map(|name| Some(name.ok()?.replace('\\', "/")))
+}
+
+/// The names in the directory of an archive. None where it cannot be read: the extraction says why.
+pub(crate) fn names_within(archive: &Path) -> Vec<String> {
+    File::open(archive).ok().and_then(opened).map_or_else(Vec::new, |zip| names(&zip).collect())
+}
+
+/// Bytes of inner archives that are unpacked to see whether weekly files are in them: ten times what a week of a large observatory takes.
+const PEEK: u64 = 128 << 20;
+
+/// Whether an archive names weekly files in its directory or in that of an archive within it. False where it cannot be read: the
+/// extraction says why.
 pub(crate) fn holds_weekly_files(archive: &Path) -> bool {
-    names_within(archive).iter().any(|name| weekly_name(Path::new(name)).is_some())
+    let mut left = PEEK;
+    File::open(archive).is_ok_and(|file| names_weekly(file, Limits::default().depth, &mut left))
+}
+
+fn names_weekly(file: File, depth: u32, left: &mut u64) -> bool {
+    let Some(mut zip) = opened(file) else { return false };
+    if names(&zip).any(|name| weekly_name(Path::new(&name)).is_some()) {
+        return true;
+    }
+    depth > 0
+        && (0..zip.len())
+            .any(|index| inner(&mut zip, index, left).is_some_and(|file| names_weekly(file, depth - 1, left)))
+}
+
+/// An entry that is an archive itself, unpacked into a file without a name. None where it is no archive or more than `left`.
+fn inner(zip: &mut Zip, index: usize, left: &mut u64) -> Option<File> {
+    let entry = zip.by_index(index).ok()?;
+    let name = entry.name().ok()?.to_lowercase();
+    if !name.ends_with(".zip") || entry.size() > *left {
+        return None;
+    }
+    let mut file = tempfile::tempfile().ok()?;
+    let copied = std::io::copy(&mut entry.take(*left), &mut file).ok()?;
+    *left -= copied;
+    Some(file)
 }
 
 /// Moves the weekly files among `unpacked` from `scratch` into `folder`; on a dry run, without `scratch`, only checks. Gives their names.
