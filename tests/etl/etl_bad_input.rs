@@ -55,6 +55,18 @@ fn what_is_no_usable_file_is_refused_with_its_reason() {
 }
 
 #[test]
+fn a_definitive_day_that_is_still_to_come_is_rejected() {
+    let world = World::whole();
+    world.raw("Nuitee_2024B1_X.csv", PLAIN, &[GOOD, "2024-07-09;Cantal;Local;Touriste;2"]);
+    let etl = world.tool("populate-facts-full-production").arg("--json").env("FLUX_TODAY", "2024-07-08");
+    let json = etl.run().sane().expect_code(3).json();
+    let rejects = &json["files"][0]["rejects"];
+    assert_eq!((&rejects[0]["lines"], &rejects[0]["column"]), (&json!(1), &json!("Date")), "{json}");
+    assert!(rejects[0]["reason"].as_str().unwrap().contains("à venir"), "{json}");
+    assert_eq!(world.nuitees(), [GOOD_ROW]);
+}
+
+#[test]
 fn a_header_alone_replaces_nothing() {
     let world = World::whole();
     world.raw("Nuitee_2024B1_X.csv", PLAIN, &[GOOD]);

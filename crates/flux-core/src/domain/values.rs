@@ -42,6 +42,8 @@ pub(crate) fn today() -> NaiveDate {
 
 /// Reason for rejecting a date that is still to come.
 pub(crate) const FUTURE: &str = "date à venir (--allow-future l'admet)";
+/// The same in a raw export: what is definitive before it is over would stand above every weekly delivery to come.
+pub(crate) const FUTURE_RAW: &str = "date à venir, dans un export définitif";
 
 /// Which of the two numbers before the year is the day, in dates with slashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::csv::{Fields, Header, decode};
 use crate::domain::catalogue::{self, Dataset, Dim};
 use crate::domain::names::{self, Locality, Resolution, Resolver, Row};
-use crate::domain::values::{DateOrder, DateOrders, Day, FUTURE, is_negative, parse_date, parse_volume};
+use crate::domain::values::{DateOrder, DateOrders, Day, FUTURE, FUTURE_RAW, is_negative, parse_date, parse_volume};
 use crate::error::Result;
 
 use crate::load::layout::{Layout, Slice};
@@ -101,6 +101,7 @@ pub(crate) struct Reading<'a> {
 /// Which dates are taken, and how they are read.
 #[derive(Debug, Clone, Copy)]
 struct DateRules {
+    raw: bool,
     year: Option<i32>,
     latest: Option<Day>,
     order: DateOrder,
@@ -269,7 +270,7 @@ impl Mapper {
                 regions: [header.find(&["NomRegion"]), header.find(&["NomNouvelleRegion"])],
                 nights: header.find(&["DureeSejourNum"]),
             },
-            rules: DateRules { year: reading.year, latest: reading.latest, order: reading.order },
+            rules: DateRules { raw: reading.raw, year: reading.year, latest: reading.latest, order: reading.order },
             orders: DateOrders::default(),
             dates: Memo::new(),
             scratch: Vec::new(),
@@ -468,7 +469,7 @@ fn read_day(text: &str, rules: DateRules) -> std::result::Result<(Day, bool), &'
     use chrono::Datelike;
     let day = parse_date(text, rules.order)?;
     if rules.latest.is_some_and(|latest| day > latest) {
-        return Err(FUTURE);
+        return Err(if rules.raw { FUTURE_RAW } else { FUTURE });
     }
     Ok((day, rules.year.is_none_or(|year| day.date().year() == year)))
 }

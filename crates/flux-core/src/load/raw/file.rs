@@ -10,7 +10,7 @@ use crate::csv::Header;
 use crate::db::Session;
 use crate::domain::catalogue::{DIMS, Dim};
 use crate::domain::names::Resolution;
-use crate::domain::values::{DateOrder, Day};
+use crate::domain::values::{DateOrder, Day, today};
 use crate::error::Result;
 use crate::ledger::ownership::{self, Owner};
 use crate::load::layout::Slice;
@@ -120,7 +120,8 @@ impl Target for Raw<'_> {
         let create: BTreeSet<Dim> = DIMS.iter().map(|spec| spec.dim).collect();
         let strip_accents = self.etl.options.strip_accents;
         let room = &self.etl.room;
-        let reading = Reading { raw: true, create: &create, year: None, latest: None, order, strip_accents, room };
+        let latest = Day::from_date(today());
+        let reading = Reading { raw: true, create: &create, year: None, latest, order, strip_accents, room };
         Mapper::new(self.file.dataset, header, reading, |dim, _| self.etl.resolver(dim))
     }
 
