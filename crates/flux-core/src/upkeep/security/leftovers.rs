@@ -41,6 +41,8 @@ const COPIES: &[&str] = &[
     ".disabled",
     ".backup",
 ];
+/// Where clients keep what they sign in with.
+const CREDENTIALS: &[&str] = &[".git-credentials", ".netrc", "_netrc", ".pgpass"];
 const EXPORTS: &[&str] =
     &[".sql", ".sql.gz", ".sql.zip", ".sql.bz2", ".sql.xz", ".sql.zst", ".sql.7z", ".sql.tar", ".dump"];
 
@@ -52,6 +54,8 @@ struct Patterns {
     debug: Regex,
     /// `php_info.php`, `phpinfo2.php`.
     info: Regex,
+    /// What a program had in memory when it fell: `core`, `core.4711`.
+    core: Regex,
     /// A whole site: `www.tar.gz`, `sauvegarde-portail_2024.zip`.
     archive: Regex,
     /// `index.php.backup.2024-01-15`, `app.js.old2`, `config.php.20240115`, `config.bak.php`, `auth_old.php`.
@@ -72,6 +76,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
         )?,
         debug: compile(r"^(?:debug|dump)(?:[._-][a-z0-9._-]*)?\.php$|[._-]debug\.php$")?,
         info: compile(r"^php[._-]?(?:info|version)[0-9]*\.php$")?,
+        core: compile(r"^core(?:\.[0-9]+)?$")?,
         archive: compile(
             r"(?:^|[._-])(?:backup|sauvegarde|save|site|www|web|htdocs|public_html|portail|dump|bdd|database)s?(?:[._-].*)?\.(?:zip|rar|7z|tar|tgz|tar\.(?:gz|bz2|xz|zst))$",
         )?,
@@ -129,6 +134,18 @@ pub(super) fn of((relative, path): (&str, &Path), size: u64) -> Option<(&'static
     // PHP writes there what goes wrong, with paths and at times what it was asked.
     if name == "error_log" {
         return Some(("journal d'erreurs de PHP dans le site", "fixez error_log hors du site, puis supprimez-le"));
+    }
+    if name == "nohup.out" {
+        return Some(("sortie d'un programme lancé à la main", "supprimez-la"));
+    }
+    if CREDENTIALS.contains(&name.as_str()) {
+        return Some((
+            "identifiants d'un client (git, curl, psql)",
+            "déplacez-le hors du dossier du site et changez le mot de passe",
+        ));
+    }
+    if size > 0 && matches(|patterns| &patterns.core) {
+        return Some(("mémoire d'un programme tombé, mots de passe compris", "supprimez-la"));
     }
     // Deliveries have their folders.
     if size > 0 && matches(|patterns| &patterns.archive) && !relative.starts_with("data/") {

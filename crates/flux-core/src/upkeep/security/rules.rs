@@ -47,6 +47,7 @@ const FORMS: &[(&str, &str, &str)] = &[
     ("chiffrement", "clé de chiffrement dans un appel", r#"\b(?:hash_hmac\s*\([^,]+,[^,]+,|openssl_(?:en|de)crypt\s*\([^,]+,[^,]+,|sodium_crypto_secretbox\s*\([^,]+,[^,]+,)\s*['"]([^'"]{6,})['"]"#),
     ("en-tete-nomme", "jeton dans un en-tête", r#"(?i)\bx-(?:api-?key|auth-?token|access-?token|secret|token)['"]?\s*[:=]\s*['"`]?([A-Z0-9._~+/=!-]{8,})"#),
     ("adresse", "jeton dans une adresse", r#"(?i)[?&](?:token|jeton|api_?key|key|cle|secret|access_token|password|pwd|mdp)=([A-Z0-9._~%!-]{8,})"#),
+    ("en-tete", "mot de passe dans un en-tête d'autorisation", r#"(?i)\bbasic\b['"\s.+]{0,6}(?:base64_encode|btoa|(?:base64\.)?b64encode)\s*\(\s*b?['"][^'":$]+:([^'"$]{3,})['"]"#),
     ("en-tete", "jeton dans un en-tête d'autorisation", r#"(?i)\bauthorization['"]?(?:\s*[:=]\s*|\s+)['"]?(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})"#),
 ];
 
