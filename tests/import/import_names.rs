@@ -551,7 +551,7 @@ fn the_epci_of_a_weekly_row_is_the_one_of_the_newest_definitive_rows() {
 #[test]
 fn countries_meet_whatever_name_is_stored_and_are_not_doubled() {
     let world = World::new();
-    world.db.exec("INSERT INTO dim_pays (id_pays, nom_pays) VALUES (11, 'TCHÈQUE (RÉPUBLIQUE)'), (12, 'DOMINIQUE'), (13, 'HOLLANDE')");
+    world.db.exec("INSERT INTO dim_pays (id_pays, nom_pays) VALUES (11, 'TCHÈQUE (RÉPUBLIQUE)'), (12, 'DOMINIQUE'), (13, 'HOLLANDE'), (14, 'MOLDOVA, RÉPUBLIQUE DE')");
     world.tool("ensure-schema").arg("--seed").run().sane().expect_code(0);
     assert_eq!(
         world.db.scalar("SELECT COUNT(*) FROM dim_pays WHERE nom_pays IN ('TCHÉQUIE', 'RÉPUBLIQUE TCHÈQUE')"),
@@ -563,6 +563,8 @@ fn countries_meet_whatever_name_is_stored_and_are_not_doubled() {
     let names = [
         ("République tchèque", Some(11)),
         ("Tchéquie", Some(11)),
+        ("Moldavie", Some(14)),
+        ("Tanzanie; République unie de", id("TANZANIE")),
         ("Dominicaine; République", id("RÉPUBLIQUE DOMINICAINE")),
         ("Dominique", Some(12)),
         // Two rows of one country, PAYS-BAS and HOLLANDE: the first name of the group wins.

@@ -633,6 +633,19 @@ mod tests {
     }
 
     #[test]
+    fn a_state_named_after_its_country_is_known_with_a_comma_as_with_brackets() {
+        let known: BTreeSet<&str> = pays().iter().flat_map(|pays| pays.equivalents.iter().copied()).collect();
+        let kinds = ["RÉPUBLIQUE", "ÉTAT", "ÎLE", "FÉDÉRATION", "EX-RÉPUBLIQUE", "PROVINCE"];
+        let bracketed = known.iter().filter_map(|name| name.strip_suffix(')')?.split_once(" ("));
+        let states: Vec<_> =
+            bracketed.filter(|(_, state)| kinds.iter().any(|kind| state.to_uppercase().starts_with(kind))).collect();
+        assert!(states.len() > 30, "{states:?}");
+        for (country, state) in states {
+            assert!(known.contains(format!("{country}, {state}").as_str()), "{country}, {state}");
+        }
+    }
+
+    #[test]
     fn an_observatory_brings_its_own_zones_in_the_encoding_of_its_spreadsheet() {
         let zones = own_zones(
             "\u{feff}zone;noms_equivalents;visible\nGévaudan;gevaudan | Mende Cœur;oui\nAubrac;;non\n".as_bytes(),
