@@ -594,6 +594,15 @@ fn an_observatory_has_its_own_zones() {
     world.home.write("reference/zones.csv", "zone;noms_equivalents\nAubrac;\nMargeride;AUBRAC\n");
     let refused = world.tool("update-temp-tables").run().expect_code(1);
     assert!(refused.stderr.contains("lignes 2 et 3"), "{refused}");
+    // Of another form, its lines would be names.
+    for (file, blame) in [
+        ("zone,noms_equivalents,visible\nAubrac,CC AUBRAC,oui\n", "ligne 1"),
+        ("zone;noms_equivalents;visible\nAubrac;CC AUBRAC;non visible\n", "ligne 2"),
+    ] {
+        world.home.write("reference/zones.csv", file);
+        let refused = world.tool("check-zones").run().expect_code(1);
+        assert!(refused.stderr.contains(blame) && refused.stderr.contains("→"), "{refused}");
+    }
 }
 
 /// legacy.md, 5.

@@ -110,7 +110,7 @@ fn orange_communes(file: &[u8]) -> Result<Vec<OrangeCommune>, String> {
         .collect();
     let mut owners: HashMap<String, u64> = HashMap::new();
     let mut communes = Vec::new();
-    for (line, [code, nom, members]) in reference::own_records(file)? {
+    for (line, [code, nom, members]) in reference::own_records(file, is_no_code)? {
         let code = code.to_uppercase();
         let members = members.split(['|', ',']).map(|code| code.trim().to_uppercase());
         let members: Vec<String> = members.filter(|other| !other.is_empty() && *other != code).collect();
@@ -128,6 +128,11 @@ fn orange_communes(file: &[u8]) -> Result<Vec<OrangeCommune>, String> {
         communes.push(OrangeCommune { code_insee: kept(code), nom: kept(normalise(Dim::Commune, &nom)), others });
     }
     Ok(communes)
+}
+
+/// Whether a field is the name of a column: every code begins with a digit.
+fn is_no_code(field: &str) -> bool {
+    !field.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// The communes of Orange's dictionary; none unless the home folder has it.
@@ -221,6 +226,7 @@ mod tests {
         let read: Vec<_> = communes.iter().map(|commune| (commune.code_insee, commune.nom, &*commune.others)).collect();
         assert_eq!(read, [("15004", "ANDELAT", &["15002", "15005"][..]), ("48095", "", &[][..])]);
         for (file, error) in [
+            ("15004;Andelat;15002\n15005;Autre;\n", "ligne 1"),
             ("c;n;m\n99999;Ailleurs;\n", "99999"),
             ("c;n;m\n15004;Andelat;15002\n15005;Autre;15002\n", "lignes 2 et 3"),
         ] {

@@ -190,19 +190,25 @@ pub(crate) fn whole_zone(departement: &str) -> &'static str {
 }
 
 /// The records of a file of the observatory's own, with the numbers of their lines: three fields with a semicolon between them, empty
-/// where they are missing, UTF-8 or Windows-1252 as spreadsheets write it.
+/// where they are missing, UTF-8 or Windows-1252 as spreadsheets write it. The first line names the columns, which `heads` knows by the
+/// first: where it does not, the file is of another form, and its lines would be read as names.
 ///
 /// # Errors
 /// Which line cannot be read.
-pub(crate) fn own_records(file: &[u8]) -> Result<Vec<(u64, [String; 3])>, String> {
+pub(crate) fn own_records(file: &[u8], heads: fn(&str) -> bool) -> Result<Vec<(u64, [String; 3])>, String> {
     let text = match std::str::from_utf8(file) {
         Ok(text) => text.trim_start_matches('\u{feff}').into(),
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(file).0,
     };
     let mut reader = csv::ReaderBuilder::new().delimiter(b';').flexible(true).from_reader(text.as_bytes());
+    let unreadable = |error: csv::Error| format!("ligne illisible ({error})");
+    let header = reader.headers().map_err(unreadable)?;
+    if header.get(0).is_some_and(|name| !heads(name.trim())) {
+        return Err("la ligne 1 n'est pas l'en-tête".into());
+    }
     let mut records = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| format!("ligne illisible ({error})"))?;
+        let record = record.map_err(unreadable)?;
         let line = record.position().map_or(0, csv::Position::line);
         records.push((line, std::array::from_fn(|at| record.get(at).unwrap_or_default().trim().to_owned())));
     }
@@ -212,11 +218,14 @@ pub(crate) fn own_records(file: &[u8]) -> Result<Vec<(u64, [String; 3])>, String
 fn own_zones(file: &[u8]) -> Result<Vec<ZoneGroup>, String> {
     let mut zones: Vec<ZoneGroup> = Vec::new();
     let mut owners: HashMap<String, u64> = HashMap::new();
-    for (line, [zone, others, visible]) in own_records(file)? {
+    for (line, [zone, others, visible]) in own_records(file, |name| name.eq_ignore_ascii_case("zone"))? {
         let names: Vec<&str> = std::iter::once(zone.as_str()).chain(others.split('|')).map(str::trim).collect();
         let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
         if zone.is_empty() {
             return Err(format!("ligne {line} : zone sans nom"));
+        }
+        if !["", "oui", "non"].contains(&visible.to_lowercase().as_str()) {
+            return Err(format!("ligne {line} : visible vaut « {visible} », ni oui ni non"));
         }
         for name in &names {
             let owner = *owners.entry(fold(&normalise(Dim::Zone, name))).or_insert(line);
@@ -661,6 +670,13 @@ mod tests {
             ("zone\n", "aucune zone"),
             ("zone;noms\n;CABA\n", "ligne 2"),
             ("zone;noms\nAubrac;\nMargeride;AUBRAC\n", "lignes 2 et 3"),
+            ("zone,noms_equivalents,visible\nAubrac,,oui\n", "ligne 1"),
+            ("Aubrac;;oui\nMargeride;;oui\n", "ligne 1"),
+            ("z\0o\0n\0e\0;\0", "ligne 1"),
+            (
+                "zone;noms_equivalents;visible\nAubrac;AUBRAC LOZERIEN;NON\nMargeride;HAUTE MARGERIDE;MARGERIDE EST;oui\n",
+                "ligne 3",
+            ),
         ] {
             let refused = own_zones(file.as_bytes()).unwrap_err();
             assert!(refused.contains(blame), "{refused}");
