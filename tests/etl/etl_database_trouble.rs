@@ -27,7 +27,7 @@ fn deliver(world: &World, days: u32, volume: u32) {
         let zones = if name.contains("_B.") { ["Carlades", "Val Truyère"] } else { ["Cantal", "Lioran"] };
         let mut text = PLAIN.to_owned();
         for day in 0..days {
-            let date = format!("{}-{:02}-{:02}", 2022 + day / 336, day / 28 % 12 + 1, day % 28 + 1);
+            let date = format!("{}-{:02}-{:02}", 2022 - day / 336, day / 28 % 12 + 1, day % 28 + 1);
             for zone in zones {
                 for provenance in ["Local", "NonLocal", "Etranger"] {
                     for categorie in ["Touriste", "Resident", &format!("Essai {volume}")] {
