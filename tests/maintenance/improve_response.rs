@@ -147,7 +147,7 @@ fn bad_cases() {
     facts(&db, 100);
     let user = db.restricted_user(&["SELECT ON {db}.*"]);
     let run = home.tool(TOOL).arg("--apply").env("DB_USERNAME", &user.user).env("DB_PASSWORD", &user.password).run();
-    run.expect_code(1).expect_stdout("fact_nuitees").expect_stdout("en administrateur : GRANT ALTER ON");
+    run.expect_code(1).expect_stdout("fact_nuitees").expect_stdout("en administrateur : GRANT ALTER");
     let mut conn = db.conn();
     let lock: Option<i64> = conn.query_first(format!("SELECT GET_LOCK('flux:{}', 0)", db.name())).unwrap();
     assert_eq!(lock, Some(1));
