@@ -728,9 +728,9 @@ fn denied_hint(error: &mysql::Error) -> Option<String> {
     let mysql::Error::MySqlError(server) = error else { return None };
     let (right, rest) = server.message.split_once(" command denied to user ")?;
     let base = rest.split_once('`').and_then(|(_, name)| name.split_once("`.`"));
-    let base = base.map_or(String::new(), |(name, _)| format!(" ON `{name}`.*"));
+    let base = base.map_or("la base de DB_DATABASE".to_owned(), |(name, _)| format!("`{name}`.*"));
     Some(format!(
-        "en administrateur : GRANT {right}{base} TO l'utilisateur de DB_USERNAME ; `simple-test` dit tous les droits qui manquent"
+        "en administrateur : GRANT {right} ON {base} TO l'utilisateur de DB_USERNAME ; `simple-test` dit tous les droits qui manquent"
     ))
 }
 
@@ -879,7 +879,7 @@ mod tests {
         let mariadb = hint("DELETE command denied to user 'etl'@'10.0.0.3' for table `obs`.`fact_diurnes_temp`");
         assert!(mariadb.contains("GRANT DELETE ON `obs`.* TO l'utilisateur de DB_USERNAME"), "{mariadb}");
         let mysql = hint("INSERT, UPDATE command denied to user 'etl'@'localhost' for table 'fact_diurnes'");
-        assert!(mysql.contains("GRANT INSERT, UPDATE TO l'utilisateur"), "{mysql}");
+        assert!(mysql.contains("GRANT INSERT, UPDATE ON la base de DB_DATABASE TO l'utilisateur"), "{mysql}");
         assert!(!hint("SELECT command was refused").contains("GRANT"));
     }
 
