@@ -1,8 +1,7 @@
 //! `historique`: what happened, from what every tool has written down.
 
-use std::io::{Cursor, Write};
-
 use serde_json::{Value, json};
+use support::archive::zip;
 use support::orange::{self, LIST, entry_with, served};
 use support::portal::Portal;
 use support::raw::PLAIN;
@@ -36,15 +35,6 @@ fn a_cleanup_names_its_run_and_its_tool() {
     // Leases are not kept for ever.
     world.db.exec("DROP TABLE flux_lease");
     assert!(cleanups().iter().all(|event| event["run"].is_null()));
-}
-
-fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in entries {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-        writer.write_all(content.as_bytes()).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
 }
 
 /// The fields of the deliveries among the events, newest first.

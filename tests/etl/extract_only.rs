@@ -1,13 +1,12 @@
 //! `extract-only`: zip deliveries of strangers, wholly unpacked or refused.
 
-use std::io::{Cursor, Write};
 use std::os::unix::fs::PermissionsExt;
 use support::trouble;
 
 use flux_test::{Home, Outcome};
 use serde_json::json;
+use support::archive::zip_of;
 use support::weekly::Sane;
-use zip::write::SimpleFileOptions;
 
 /// An entry written byte by byte, for archives that no library would write.
 struct Entry {
@@ -135,10 +134,7 @@ fn hidden() -> Vec<u8> {
 
 /// A zip as a library writes it, compressed.
 fn deflated(name: &str, content: &[u8]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file(name, SimpleFileOptions::default()).unwrap();
-    writer.write_all(content).unwrap();
-    writer.finish().unwrap().into_inner()
+    zip_of([(name, content)])
 }
 
 fn run(home: &Home, args: &[&str]) -> Outcome {

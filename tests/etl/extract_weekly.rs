@@ -1,26 +1,14 @@
 //! `extract-only --weekly`: the weekly files of an archive, where the import looks for them.
 
 use std::fs;
-use std::io::{Cursor, Write};
 
 use flux_test::{Home, Outcome};
+use support::archive::{zip, zip_of};
 use support::weekly::{BASE, Sane, World, file, text};
-
-fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in entries {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-        writer.write_all(content.as_bytes()).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
-}
 
 /// An archive that holds another one.
 fn around(name: &str, inner: &[u8]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-    writer.write_all(inner).unwrap();
-    writer.finish().unwrap().into_inner()
+    zip_of([(name, inner)])
 }
 
 fn extract(home: &Home, arguments: &[&str]) -> Outcome {

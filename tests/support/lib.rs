@@ -3,6 +3,7 @@
 // Fields and constants that say what they are.
 #![allow(missing_docs)]
 
+pub mod archive;
 pub mod backup;
 pub mod browser;
 pub mod diag;

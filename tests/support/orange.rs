@@ -1,6 +1,5 @@
 //! Orange's download portal of the test's own: a list, files behind HTTP Basic, and the ways in which they fail.
 
-use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
 
+use crate::archive::zip_of;
 use crate::portal::{Portal, Reply, Request};
 
 pub const USER: &str = "observatoire";
@@ -44,10 +44,7 @@ pub fn zip(bytes: usize) -> Vec<u8> {
         state as u8
     };
     let content: Vec<u8> = (0..bytes).map(|_| next()).collect();
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file("Nuitee_2024B1_x.csv", zip::write::SimpleFileOptions::default()).unwrap();
-    writer.write_all(&content).unwrap();
-    writer.finish().unwrap().into_inner()
+    zip_of([("Nuitee_2024B1_x.csv", content)])
 }
 
 /// A version of a file as a server sends it.

@@ -1,7 +1,6 @@
 //! `scripts/import-hebdo`: the chain of the week, with real tools and with stand-ins for every exit code.
 
 use std::fs;
-use std::io::{Cursor, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use flux_test::{Home, Tool, bin_dir};
+use support::archive::zip_of;
 use support::orange;
 use support::portal::Portal;
 use support::weekly::World;
@@ -408,12 +408,8 @@ fn fetch_begins_with_the_download_and_goes_no_further_without_all_of_it() {
 
 /// The ten weekly files, as an archive.
 fn archive(home: &Home) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for name in home.list("data/data_temp").iter().filter(|name| name.ends_with(".csv")) {
-        writer.start_file(name.as_str(), zip::write::SimpleFileOptions::default()).unwrap();
-        writer.write_all(home.read(format!("data/data_temp/{name}")).as_bytes()).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
+    let names = home.list("data/data_temp").into_iter().filter(|name| name.ends_with(".csv"));
+    zip_of(names.map(|name| (name.clone(), home.read(format!("data/data_temp/{name}")))))
 }
 
 /// The chain that begins with this portal.
