@@ -13,6 +13,7 @@ use crate::report::bytes;
 use crate::signals;
 
 use crate::extract::directory::{self, Bounded};
+use crate::extract::is_zip;
 use crate::extract::limits::{Limits, RATIO_FROM};
 use crate::extract::names::{decode, place, shown};
 
@@ -98,7 +99,7 @@ impl Unpacker<'_> {
                 continue;
             }
             let place = prefix.join(place);
-            let is_archive = place.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+            let is_archive = is_zip(&place);
             self.take(&place)
                 .map_err(|why| Error::BadFile(format!("entrée « {} » refusée : figure {why}", shown(&name))))?;
             let size = entry.size();

@@ -255,7 +255,7 @@ impl Carried {
     /// The tables that its files are for, as far as their names are still there.
     fn tables(&self) -> Vec<String> {
         let mut names = vec![name_of(&self.path)];
-        if self.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip")) {
+        if extract::is_zip(&self.path) {
             names = if self.path.is_file() { extract::names_within(&self.path) } else { Vec::new() };
         }
         if let (true, Some((folder, _))) = (names.is_empty(), &self.unpacked) {
